@@ -1,0 +1,230 @@
+"""Every choice of a decoder's architecture, checked in one place."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from model.errors import InputError
+
+ARCHITECTURES = ("nerv360", "hnerv", "hnerv-boost")
+ERP_PADDINGS = ("wrap", "zeros")
+LOOK_ENCODINGS = ("paper", "periodic")
+MAX_SIDE = 16384
+MAX_WIDTH = 4096
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """One decoder and the encoder that feeds it; the defaults are those of section 3.1.
+
+    Attributes:
+        architecture: ``nerv360`` decodes a viewport, ``hnerv`` and ``hnerv-boost`` the whole frame.
+        frame_height, frame_width: pixels of the equirectangular source (1:2, except that the
+            full-frame architectures also take plain video).
+        encoder_strides, encoder_channels: ConvNeXt stages and their width c1.
+        embedding_channels: d, channels of the per-frame embedding.
+        strides, kernels: one upsampling stage each; ``blocks`` counts its residual blocks.
+        channels, reduction, min_width, width_multiple: widths are c, then round(c / r) stage by
+            stage, never under ``min_width``, rounded to a multiple of ``width_multiple``.
+        condition_channels: channels of each of the time, longitude and latitude embeddings.
+        encoding_base, encoding_levels: b and l of the positional encoding.
+        look_encoding: ``paper`` encodes longitude and latitude like time; ``periodic`` takes
+            sin and cos of their first ``look_levels`` multiples, continuous across ±180°.
+        condition_on_look: STAT sees longitude and latitude (off: the paper's ablation).
+        expand_before_projection: channel expansion on the sphere (off: the paper's ablation).
+        erp_padding: padding of convolutions on ERP-shaped features.
+        viewport_height, viewport_width, hfov_deg: the viewport that is trained and decoded.
+        hfov_jitter: training draws the field of view from hfov·[1 − j, 1 + j]; decoding may
+            then use that range (0 in the paper).
+    """
+
+    architecture: str = "nerv360"
+    frame_height: int = 3072
+    frame_width: int = 6144
+    encoder_strides: tuple[int, ...] = (3, 2, 2, 2)
+    encoder_channels: int = 64
+    embedding_channels: int = 1
+    strides: tuple[int, ...] = (3, 2, 2, 2)
+    kernels: tuple[int, ...] = (1, 3, 3, 3)
+    blocks: tuple[int, ...] = (1, 1, 1, 1)
+    channels: int = 135
+    reduction: float = 1.2
+    min_width: int = 12
+    width_multiple: int = 1
+    condition_channels: int = 32
+    encoding_base: float = 1.25
+    encoding_levels: int = 80
+    look_encoding: str = "paper"
+    look_levels: int = 8
+    condition_on_look: bool = True
+    expand_before_projection: bool = True
+    erp_padding: str = "wrap"
+    viewport_height: int = 1080
+    viewport_width: int = 1920
+    hfov_deg: float = 78.1
+    hfov_jitter: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Channels before the first stage and after each stage."""
+        widths = [self._aligned(self.channels)]
+        unaligned = self.channels
+        for _ in self.strides:
+            unaligned = max(self.min_width, round(unaligned / self.reduction))
+            widths.append(self._aligned(unaligned))
+        return tuple(widths)
+
+    @property
+    def scale(self) -> int:
+        """Output pixels per embedding pixel along one side: the product of the strides."""
+        return math.prod(self.strides)
+
+    @property
+    def embedding_size(self) -> tuple[int, int]:
+        """Height and width of one frame's embedding."""
+        factor = math.prod(self.encoder_strides)
+        return self.frame_height // factor, self.frame_width // factor
+
+    @property
+    def viewport_embedding_size(self) -> tuple[int, int]:
+        """Height and width of the embedding once projected to the viewport."""
+        return self.viewport_height // self.scale, self.viewport_width // self.scale
+
+    @property
+    def full_frame(self) -> bool:
+        """Whether one decode yields the whole frame instead of a viewport."""
+        return self.architecture != "nerv360"
+
+    def replace(self, **changes: Any) -> ModelConfig:
+        """A copy with some fields changed, checked again."""
+        return dataclasses.replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, in declaration order."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in dataclasses.asdict(self).items()
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ModelConfig:
+        """The inverse of `to_dict`.
+
+        Raises:
+            InputError: a field is unknown, missing, of the wrong type, or out of range.
+        """
+        fields = {field.name: field for field in dataclasses.fields(cls)}
+        if unknown := sorted(set(values) - set(fields)):
+            raise InputError(f"the configuration has the unknown field {unknown[0]!r}")
+        if missing := [name for name in fields if name not in values]:
+            raise InputError(f"the configuration lacks the field {missing[0]!r}")
+        return cls(**{name: _coerce(name, values[name]) for name in fields})
+
+    def _aligned(self, width: int) -> int:
+        multiple = self.width_multiple
+        return max(multiple, round(width / multiple) * multiple)
+
+
+def _coerce(name: str, value: Any) -> Any:
+    default = getattr(ModelConfig, name)
+    if isinstance(default, tuple):
+        if isinstance(value, list | tuple) and all(type(item) is int for item in value):
+            return tuple(value)
+        raise InputError(f"the configuration's {name} must be a list of whole numbers")
+    if isinstance(default, float) and type(value) in (int, float):
+        return float(value)
+    if type(value) is type(default):
+        return value
+    kind = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+    raise InputError(f"the configuration's {name} must be {kind[type(default)]}, not {value!r}")
+
+
+def _check(config: ModelConfig) -> None:
+    def need(condition: bool, sentence: str) -> None:
+        if not condition:
+            raise InputError(sentence)
+
+    def within(name: str, low: float, high: float) -> None:
+        value = getattr(config, name)
+        need(low <= value <= high, f"{name} must be between {low:g} and {high:g}, not {value!r}")
+
+    def one_of(name: str, choices: tuple[str, ...]) -> None:
+        value = getattr(config, name)
+        need(value in choices, f"{name} must be one of {', '.join(choices)}, not {value!r}")
+
+    one_of("architecture", ARCHITECTURES)
+    one_of("erp_padding", ERP_PADDINGS)
+    one_of("look_encoding", LOOK_ENCODINGS)
+    for side in ("frame_height", "frame_width", "viewport_height", "viewport_width"):
+        within(side, 8, MAX_SIDE)
+    for name in ("encoder_channels", "channels", "min_width", "condition_channels"):
+        within(name, 1, MAX_WIDTH)
+    within("embedding_channels", 1, 256)
+    within("width_multiple", 1, 64)
+    within("reduction", 1.0, 8.0)
+    within("encoding_base", 1.0, 4.0)
+    within("encoding_levels", 1, 256)
+    within("look_levels", 1, 64)
+    within("hfov_deg", 10.0, 150.0)
+    within("hfov_jitter", 0.0, 0.5)
+    stages = len(config.strides)
+    need(1 <= stages <= 8, f"strides must name 1 to 8 stages, not {stages}")
+    need(
+        len(config.kernels) == stages and len(config.blocks) == stages,
+        f"kernels and blocks must have one entry for each of the {stages} strides",
+    )
+    need(all(1 <= s <= 16 for s in config.strides), "every stride must be between 1 and 16")
+    need(all(k in (1, 3, 5, 7) for k in config.kernels), "every kernel must be 1, 3, 5 or 7")
+    need(all(0 <= b <= 8 for b in config.blocks), "blocks must be between 0 and 8 a stage")
+    need(
+        1 <= len(config.encoder_strides) <= 8 and all(1 <= s <= 16 for s in config.encoder_strides),
+        "encoder_strides must be 1 to 8 numbers between 1 and 16",
+    )
+    factor = math.prod(config.encoder_strides)
+    need(
+        config.frame_height % factor == 0 and config.frame_width % factor == 0,
+        f"the frame of {config.frame_width}x{config.frame_height} must be divisible by "
+        f"{factor}, the product of the encoder's strides",
+    )
+    if config.full_frame:
+        need(
+            factor == config.scale,
+            "the encoder's and the decoder's strides must have the same product in a "
+            "full-frame decoder",
+        )
+    else:
+        need(
+            config.viewport_height % config.scale == 0 and config.viewport_width % config.scale == 0,
+            f"the viewport of {config.viewport_width}x{config.viewport_height} must be "
+            f"divisible by {config.scale}, the product of the strides",
+        )
+        need(
+            config.frame_width == 2 * config.frame_height,
+            f"an equirectangular frame is twice as wide as high, not "
+            f"{config.frame_width}x{config.frame_height}",
+        )
+
+
+PRESETS: dict[str, ModelConfig] = {
+    "paper": ModelConfig(),
+    "paper-hnerv": ModelConfig(architecture="hnerv", kernels=(1, 3, 5, 5), channels=151),
+    "paper-hnerv-boost": ModelConfig(architecture="hnerv-boost", channels=143),
+}
+
+
+def preset(name: str) -> ModelConfig:
+    """The configuration called ``name``.
+
+    Raises:
+        InputError: there is no such preset.
+    """
+    if name not in PRESETS:
+        raise InputError(f"--preset must be one of {', '.join(PRESETS)}, not {name!r}")
+    return PRESETS[name]

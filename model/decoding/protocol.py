@@ -1,0 +1,62 @@
+"""What the viewer asks of a decoding engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from model.geometry import Look
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One decoded picture and what it shows.
+
+    Attributes:
+        pixels: height×width×4 uint8 RGBA (alpha 255), row 0 on top, contiguous, on the engine's
+            device. It stays valid until the engine has decoded `Engine.ring` further pictures.
+        look: the look it was really decoded for: roll 0, and the field of view that was used.
+            A full-frame engine's pictures are equirectangular; their look is the default one.
+        frame: index of the frame shown.
+        equirectangular: the picture is the whole sphere, not a viewport.
+        decode_s: seconds of decoding.
+    """
+
+    pixels: Tensor
+    look: Look
+    frame: int
+    equirectangular: bool
+    decode_s: float
+
+
+class Engine(Protocol):
+    """Decodes pictures of one decoder of one scene at one size; used from a single thread.
+
+    Attributes:
+        name: what the overlay shows, such as ``eager``.
+        device: where it decodes.
+        size: height and width of its pictures in pixels.
+        hfov_range: narrowest and widest horizontal field of view, radians, that it was trained
+            for; a request outside is moved to the nearer end.
+        full_frame: it yields whole equirectangular frames.
+        ring: how many pictures stay valid at a time.
+    """
+
+    name: str
+    device: torch.device
+    size: tuple[int, int]
+    hfov_range: tuple[float, float]
+    full_frame: bool
+    ring: int
+
+    def decode(self, look: Look, frame: int) -> Picture:
+        """Decode ``frame`` as seen from ``look``; its roll is left to the display.
+
+        Raises:
+            IndexError: there is no such frame.
+            RuntimeError: torch could not decode, for instance for lack of memory.
+        """
+        ...

@@ -1,0 +1,9 @@
+"""The one exception that users are meant to read."""
+
+
+class InputError(ValueError):
+    """Something the user gave cannot be used.
+
+    The message is one sentence that names the file or option, says what is wrong and what would
+    be right. The command line prints it alone and exits with code 2.
+    """

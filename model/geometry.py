@@ -1,0 +1,189 @@
+"""Look directions, viewport rays and sampling of equirectangular (ERP) frames.
+
+World axes as in JVET 360Lib: X = cos φ cos θ, Y = sin φ, Z = −cos φ sin θ, with longitude θ (yaw,
+rising to the right) and latitude φ (pitch, rising upwards). Camera axes: x right, y up, z forward.
+All angles are radians.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+DEFAULT_HFOV = math.radians(78.1)
+
+
+def wrap_yaw(yaw: float) -> float:
+    """``yaw`` in radians brought into [−π, π)."""
+    return (yaw + math.pi) % (2 * math.pi) - math.pi
+
+
+@dataclass(frozen=True)
+class Look:
+    """Where the viewer looks, in radians.
+
+    Attributes:
+        yaw: longitude θ of the viewport's centre; rises to the right, any real number.
+        pitch: latitude φ of the centre, −π/2 to π/2; rises upwards.
+        roll: the viewer's head leaning clockwise.
+        hfov: horizontal field of view, 0 to π exclusive.
+    """
+
+    yaw: float = 0.0
+    pitch: float = 0.0
+    roll: float = 0.0
+    hfov: float = DEFAULT_HFOV
+
+    @classmethod
+    def from_degrees(
+        cls, yaw_deg: float, pitch_deg: float, roll_deg: float = 0.0, hfov_deg: float = 78.1
+    ) -> Look:
+        """A look from degrees, as files, command lines and the screen have them."""
+        return cls(*(math.radians(v) for v in (yaw_deg, pitch_deg, roll_deg, hfov_deg)))
+
+    def degrees(self) -> tuple[float, float, float, float]:
+        """Yaw (in [−180, 180)), pitch, roll and horizontal field of view in degrees."""
+        return (
+            math.degrees(wrap_yaw(self.yaw)),
+            math.degrees(self.pitch),
+            math.degrees(self.roll),
+            math.degrees(self.hfov),
+        )
+
+    def rotation(self) -> npt.NDArray[np.float64]:
+        """3×3 rotation from camera axes (right, up, forward) to world axes."""
+        cy, sy = math.cos(self.yaw), math.sin(self.yaw)
+        cp, sp = math.cos(self.pitch), math.sin(self.pitch)
+        cr, sr = math.cos(self.roll), math.sin(self.roll)
+        forward = np.array([cp * cy, sp, -cp * sy])
+        level_right = np.array([-sy, 0.0, -cy])
+        level_up = np.array([-sp * cy, cp, sp * sy])
+        right = cr * level_right - sr * level_up
+        up = cr * level_up + sr * level_right
+        return np.stack([right, up, forward], axis=1)
+
+
+def look_from_rotation(rotation: npt.NDArray[np.float64], hfov: float = DEFAULT_HFOV) -> Look:
+    """The inverse of `Look.rotation`; straight up or down, where yaw and roll are one, roll is 0."""
+    forward, right, up = rotation[:, 2], rotation[:, 0], rotation[:, 1]
+    pitch = math.asin(float(np.clip(forward[1], -1.0, 1.0)))
+    if abs(forward[1]) > 1.0 - 1e-12:
+        return Look(math.atan2(-float(right[0]), -float(right[2])), pitch, 0.0, hfov)
+    yaw = math.atan2(-float(forward[2]), float(forward[0]))
+    return Look(yaw, pitch, math.atan2(-float(right[1]), float(up[1])), hfov)
+
+
+def vertical_fov(hfov: float, height: int, width: int) -> float:
+    """Vertical field of view of a rectilinear picture with square pixels (49.1° at 16:9)."""
+    return 2 * math.atan(math.tan(hfov / 2) * height / width)
+
+
+def camera_rays(
+    height: int,
+    width: int,
+    tan_half_hfov: Tensor | float,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Tensor:
+    """Rays through the pixel centres of a rectilinear picture, height×width×3, z = 1."""
+    x = (torch.arange(width, device=device, dtype=dtype) + 0.5) / width * 2 - 1
+    y = 1 - (torch.arange(height, device=device, dtype=dtype) + 0.5) / height * 2
+    x, y = x * tan_half_hfov, y * tan_half_hfov * (height / width)
+    grid_y, grid_x = torch.meshgrid(y, x, indexing="ij")
+    return torch.stack([grid_x, grid_y, torch.ones_like(grid_x)], dim=-1)
+
+
+def rotation_tensor(yaw: Tensor, pitch: Tensor, roll: Tensor) -> Tensor:
+    """`Look.rotation` for tensors of any one shape …: …×3×3, on their device."""
+    cy, sy, cp, sp = yaw.cos(), yaw.sin(), pitch.cos(), pitch.sin()
+    cr, sr = roll.cos(), roll.sin()
+    zero = torch.zeros_like(yaw)
+    forward = torch.stack([cp * cy, sp, -cp * sy], -1)
+    level_right = torch.stack([-sy, zero, -cy], -1)
+    level_up = torch.stack([-sp * cy, cp, sp * sy], -1)
+    right = cr[..., None] * level_right - sr[..., None] * level_up
+    up = cr[..., None] * level_up + sr[..., None] * level_right
+    return torch.stack([right, up, forward], -1)
+
+
+def viewport_directions(
+    look: Look, height: int, width: int, device: torch.device | str | None = None
+) -> Tensor:
+    """World directions (not normalised) of a viewport's pixel centres, height×width×3, float32."""
+    rays = camera_rays(height, width, math.tan(look.hfov / 2), device, torch.float64)
+    rotation = torch.as_tensor(look.rotation(), device=device)
+    return (rays @ rotation.T).float()
+
+
+def directions_to_angles(directions: Tensor) -> tuple[Tensor, Tensor]:
+    """Longitude in [−π, π] and latitude in [−π/2, π/2] of world directions …×3 of any length."""
+    x, y, z = directions.unbind(-1)
+    return torch.atan2(-z, x), torch.atan2(y, torch.hypot(x, z))
+
+
+def angles_to_directions(longitude: Tensor, latitude: Tensor) -> Tensor:
+    """Unit world directions …×3 of longitudes and latitudes of one shape."""
+    cos_latitude = latitude.cos()
+    return torch.stack(
+        [cos_latitude * longitude.cos(), latitude.sin(), -cos_latitude * longitude.sin()], -1
+    )
+
+
+def erp_angles(
+    height: int, width: int, device: torch.device | str | None = None
+) -> tuple[Tensor, Tensor]:
+    """Longitudes (width) and latitudes (height) of an ERP frame's pixel centres, float32."""
+    longitude = ((torch.arange(width, device=device) + 0.5) / width - 0.5) * (2 * math.pi)
+    latitude = (0.5 - (torch.arange(height, device=device) + 0.5) / height) * math.pi
+    return longitude, latitude
+
+
+def pad_erp(x: Tensor, amount: int) -> Tensor:
+    """Continue N×C×H×W features across ±180° and over the poles by ``amount`` pixels a side.
+
+    Row −1−k is row k turned by 180°: beyond a pole one stands on the opposite meridian. An odd
+    width has no exact opposite and takes the nearer of the two columns to its left.
+    """
+    if amount == 0:
+        return x
+    half = x.shape[-1] // 2
+    top = x[..., :amount, :].flip(-2).roll(half, -1)
+    bottom = x[..., -amount:, :].flip(-2).roll(half, -1)
+    x = torch.cat([top, x, bottom], -2)
+    return torch.cat([x[..., -amount:], x, x[..., :amount]], -1)
+
+
+def erp_grid(longitude: Tensor, latitude: Tensor, height: int, width: int) -> Tensor:
+    """Coordinates for `torch.nn.functional.grid_sample` (align_corners=False) in a frame of
+    ``height``×``width`` that `pad_erp` widened by one pixel a side; shape …×2.
+    """
+    column = (longitude / (2 * math.pi) + 0.5) * width - 0.5
+    row = (0.5 - latitude / math.pi) * height - 0.5
+    x = (column + 1.5) / (width + 2) * 2 - 1
+    y = (row + 1.5) / (height + 2) * 2 - 1
+    return torch.stack([x, y], -1)
+
+
+def sample_erp(frame: Tensor, directions: Tensor) -> Tensor:
+    """Bilinear samples of an ERP frame in world directions, with no seam and no pinch.
+
+    Args:
+        frame: N×C×H×W, floating point.
+        directions: h×w×3 or N×h×w×3, any length.
+
+    Returns:
+        N×C×h×w.
+    """
+    if directions.dim() == 3:
+        directions = directions.expand(frame.shape[0], *directions.shape)
+    longitude, latitude = directions_to_angles(directions)
+    grid = erp_grid(longitude, latitude, frame.shape[-2], frame.shape[-1]).to(frame.dtype)
+    return F.grid_sample(
+        pad_erp(frame, 1), grid, mode="bilinear", padding_mode="border", align_corners=False
+    )
