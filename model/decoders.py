@@ -1,0 +1,68 @@
+"""From a configuration to its decoder, and what that decoder weighs and costs."""
+
+from __future__ import annotations
+
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from model.config import ModelConfig
+from model.hnerv import HNeRV, HNeRVBoost
+from model.nerv360 import NeRV360
+
+Decoder = NeRV360 | HNeRV | HNeRVBoost
+
+
+def build_decoder(
+    config: ModelConfig, device: torch.device | str | None = None
+) -> Decoder:
+    """An untrained decoder in channels-last; its state dict is what a scene file stores."""
+    kinds = {"nerv360": NeRV360, "hnerv": HNeRV, "hnerv-boost": HNeRVBoost}
+    with torch.device(device or "cpu"):
+        decoder: Decoder = kinds[config.architecture](config)
+    return decoder.to(memory_format=torch.channels_last)
+
+
+def count_parameters(config: ModelConfig) -> int:
+    """Parameters of the decoder, encoder and embeddings not counted."""
+    return sum(p.numel() for p in build_decoder(config, "meta").parameters())
+
+
+def count_flops(config: ModelConfig) -> int:
+    """Floating-point operations (multiply-adds counted twice) of one picture from its embedding."""
+    decoder = build_decoder(config, "meta")
+    embedding = torch.empty(
+        1, config.embedding_channels, *config.embedding_size, device="meta"
+    )
+    time = torch.zeros(1, dtype=torch.float64, device="meta")
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        if isinstance(decoder, NeRV360):
+            decoder(
+                embedding, time, torch.zeros(1, 4, dtype=torch.float64, device="meta")
+            )
+        else:
+            decoder(embedding, time)
+    return int(counter.get_total_flops())
+
+
+def fit_channels(config: ModelConfig, parameters: int) -> ModelConfig:
+    """``config`` with the width whose decoder comes nearest to ``parameters``."""
+
+    def distance(channels: int) -> int:
+        return abs(count_parameters(config.replace(channels=channels)) - parameters)
+
+    low, high = 1, 4096
+    while high - low > 2:
+        middle = (low + high) // 2
+        if count_parameters(config.replace(channels=middle)) < parameters:
+            low = middle
+        else:
+            high = middle
+    return config.replace(channels=min(range(low, high + 1), key=distance))
+
+
+def frame_times(frames: int) -> torch.Tensor:
+    """Normalised time of every frame, float64: index over count."""
+    if frames < 1:
+        raise ValueError(f"a clip has at least one frame, not {frames}")
+    return torch.arange(frames, dtype=torch.float64) / frames

@@ -1,0 +1,68 @@
+"""The ConvNeXt encoder that turns a frame into its embedding; needed to train, not to view."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from model.config import ModelConfig
+from model.geometry import pad_erp
+
+LAYER_SCALE = 0.1
+
+
+class ChannelNorm(nn.LayerNorm):
+    """Layer normalisation over the channels of N×C×H×W."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class ConvNeXtBlock(nn.Module):
+    """7×7 depthwise convolution, normalisation, 1×1 to 4c, GELU, 1×1 back, added to the input."""
+
+    def __init__(self, channels: int, *, wrap: bool) -> None:
+        super().__init__()
+        self.wrap = wrap
+        self.depthwise = nn.Conv2d(
+            channels, channels, 7, padding=0 if wrap else 3, groups=channels
+        )
+        self.norm = ChannelNorm(channels, eps=1e-6)
+        self.widen = nn.Conv2d(channels, 4 * channels, 1)
+        self.narrow = nn.Conv2d(4 * channels, channels, 1)
+        self.layer_scale = nn.Parameter(torch.full((channels, 1, 1), LAYER_SCALE))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.depthwise(pad_erp(x, 3) if self.wrap else x)
+        y = self.narrow(F.gelu(self.widen(self.norm(y))))
+        return x + self.layer_scale * y
+
+
+class Encoder(nn.Module):
+    """N×3×H×W in [0, 1] → N×d×h×w embeddings (paper, section 2.1).
+
+    The last stage's block keeps c1 channels and a 1×1 convolution narrows them to d: layer
+    normalisation over the paper's single channel would erase it.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        width = config.encoder_channels
+        wrap = config.erp_padding == "wrap"
+        stages: list[nn.Module] = []
+        channels = 3
+        for stride in config.encoder_strides:
+            if stages:
+                stages.append(ChannelNorm(channels, eps=1e-6))
+            stages.append(nn.Conv2d(channels, width, stride, stride))
+            if channels == 3:
+                stages.append(ChannelNorm(width, eps=1e-6))
+            stages.append(ConvNeXtBlock(width, wrap=wrap))
+            channels = width
+        self.stages = nn.Sequential(*stages)
+        self.narrow = nn.Conv2d(width, config.embedding_channels, 1)
+
+    def forward(self, frame: Tensor) -> Tensor:
+        embedding: Tensor = self.narrow(self.stages(frame))
+        return embedding

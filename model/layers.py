@@ -1,0 +1,160 @@
+"""What the decoders are built of: encodings, SNeRV blocks and conditioned residual blocks."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from model.geometry import pad_erp
+
+EMBEDDING_HIDDEN = 64
+"""Hidden width of the time, longitude and latitude MLPs."""
+
+
+def positional_encoding(value: Tensor, base: float, levels: int) -> Tensor:
+    """sin and cos of b^i·π·value for i < l (paper, section 2.3).
+
+    The highest base is about 1.4·10⁸ at the paper's b and l, so that float32 would turn it into
+    noise that differs between machines.
+
+    Args:
+        value: float64, any shape …, usually in [0, 1].
+
+    Returns:
+        Float32, …×2l.
+
+    Raises:
+        TypeError: ``value`` is not float64.
+    """
+    if value.dtype != torch.float64:
+        raise TypeError(f"a positional encoding needs float64, not {value.dtype}")
+    exponents = torch.arange(levels, device=value.device, dtype=torch.float64)
+    angles = value[..., None] * (base**exponents * math.pi)
+    return torch.cat([angles.sin(), angles.cos()], -1).float()
+
+
+def periodic_encoding(angle: Tensor, levels: int) -> Tensor:
+    """sin and cos of the first multiples of an angle in radians: continuous across ±180°.
+
+    Args:
+        angle: float64, any shape ….
+
+    Returns:
+        Float32, …×2·levels.
+    """
+    multiples = torch.arange(1, levels + 1, device=angle.device, dtype=torch.float64)
+    angles = angle[..., None] * multiples
+    return torch.cat([angles.sin(), angles.cos()], -1).float()
+
+
+class SphereConv(nn.Conv2d):
+    """A convolution of stride 1 that keeps the size; ``wrap`` continues ERP features across the
+    seam and the poles, otherwise zeros surround them.
+    """
+
+    def __init__(
+        self, channels_in: int, channels_out: int, kernel: int, wrap: bool
+    ) -> None:
+        super().__init__(
+            channels_in, channels_out, kernel, padding=0 if wrap else kernel // 2
+        )
+        self.wrap = wrap
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.wrap:
+            x = pad_erp(x, self.kernel_size[0] // 2)
+        return super().forward(x)
+
+
+class UpsamplingBlock(nn.Module):
+    """Convolution to c·s² channels, activation, pixel shuffle: an SNeRV block with ``sine``, an
+    HNeRV block with GELU otherwise. N×c_in×h×w → N×c_out×sh×sw.
+    """
+
+    def __init__(
+        self,
+        channels_in: int,
+        channels_out: int,
+        stride: int,
+        kernel: int,
+        *,
+        wrap: bool,
+        sine: bool = True,
+    ) -> None:
+        super().__init__()
+        self.conv = SphereConv(channels_in, channels_out * stride**2, kernel, wrap)
+        self.stride = stride
+        self.sine = sine
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        x = x.sin() if self.sine else F.gelu(x)
+        return F.pixel_shuffle(x, self.stride) if self.stride > 1 else x
+
+
+class ConditionEmbedding(nn.Sequential):
+    """Two-layer MLP from an encoding to one condition embedding: N×e → N×channels."""
+
+    def __init__(self, encoding: int, channels: int) -> None:
+        super().__init__(
+            nn.Linear(encoding, EMBEDDING_HIDDEN),
+            nn.GELU(),
+            nn.Linear(EMBEDDING_HIDDEN, channels),
+        )
+
+
+class Affine(nn.Module):
+    """The temporal or spatial-temporal affine transform x·(1 + γ) + β (paper, equation 1), with
+    γ and β from two-layer heads on the condition.
+    """
+
+    def __init__(self, condition: int, channels: int) -> None:
+        super().__init__()
+
+        def head() -> nn.Sequential:
+            last = nn.Linear(condition, channels)
+            nn.init.normal_(last.weight, std=0.01)
+            nn.init.zeros_(last.bias)
+            return nn.Sequential(nn.Linear(condition, condition), nn.ReLU(), last)
+
+        self.gamma = head()
+        self.beta = head()
+
+    def parameters_for(self, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """1 + γ and β for N×c conditions, each N×channels×1×1."""
+        gamma = self.gamma(condition)[..., None, None]
+        beta = self.beta(condition)[..., None, None]
+        return 1 + gamma, beta
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        scale, shift = self.parameters_for(condition)
+        return x * scale + shift
+
+
+class ConditionedBlock(nn.Module):
+    """TAT or STAT residual block: affine, 3×3, GELU, affine, 3×3, added to its input."""
+
+    def __init__(self, channels: int, condition: int, *, wrap: bool) -> None:
+        super().__init__()
+        self.affine1 = Affine(condition, channels)
+        self.conv1 = SphereConv(channels, channels, 3, wrap)
+        self.affine2 = Affine(condition, channels)
+        self.conv2 = SphereConv(channels, channels, 3, wrap)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        y = F.gelu(self.conv1(self.affine1(x, condition)))
+        return x + self.conv2(self.affine2(y, condition))
+
+
+class ColourHead(nn.Module):
+    """3×3 convolution to RGB in [0, 1]: tanh·0.5 + 0.5."""
+
+    def __init__(self, channels: int, *, wrap: bool) -> None:
+        super().__init__()
+        self.conv = SphereConv(channels, 3, 3, wrap)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.tanh(self.conv(x)) * 0.5 + 0.5
