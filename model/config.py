@@ -142,8 +142,15 @@ def _coerce(name: str, value: Any) -> Any:
         return float(value)
     if type(value) is type(default):
         return value
-    kind = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
-    raise InputError(f"the configuration's {name} must be {kind[type(default)]}, not {value!r}")
+    kind = {
+        bool: "true or false",
+        int: "a whole number",
+        float: "a number",
+        str: "a text",
+    }
+    raise InputError(
+        f"the configuration's {name} must be {kind[type(default)]}, not {value!r}"
+    )
 
 
 def _check(config: ModelConfig) -> None:
@@ -153,11 +160,17 @@ def _check(config: ModelConfig) -> None:
 
     def within(name: str, low: float, high: float) -> None:
         value = getattr(config, name)
-        need(low <= value <= high, f"{name} must be between {low:g} and {high:g}, not {value!r}")
+        need(
+            low <= value <= high,
+            f"{name} must be between {low:g} and {high:g}, not {value!r}",
+        )
 
     def one_of(name: str, choices: tuple[str, ...]) -> None:
         value = getattr(config, name)
-        need(value in choices, f"{name} must be one of {', '.join(choices)}, not {value!r}")
+        need(
+            value in choices,
+            f"{name} must be one of {', '.join(choices)}, not {value!r}",
+        )
 
     one_of("architecture", ARCHITECTURES)
     one_of("erp_padding", ERP_PADDINGS)
@@ -180,11 +193,21 @@ def _check(config: ModelConfig) -> None:
         len(config.kernels) == stages and len(config.blocks) == stages,
         f"kernels and blocks must have one entry for each of the {stages} strides",
     )
-    need(all(1 <= s <= 16 for s in config.strides), "every stride must be between 1 and 16")
-    need(all(k in (1, 3, 5, 7) for k in config.kernels), "every kernel must be 1, 3, 5 or 7")
-    need(all(0 <= b <= 8 for b in config.blocks), "blocks must be between 0 and 8 a stage")
     need(
-        1 <= len(config.encoder_strides) <= 8 and all(1 <= s <= 16 for s in config.encoder_strides),
+        all(1 <= s <= 16 for s in config.strides),
+        "every stride must be between 1 and 16",
+    )
+    need(
+        all(k in (1, 3, 5, 7) for k in config.kernels),
+        "every kernel must be 1, 3, 5 or 7",
+    )
+    need(
+        all(0 <= b <= 8 for b in config.blocks),
+        "blocks must be between 0 and 8 a stage",
+    )
+    need(
+        1 <= len(config.encoder_strides) <= 8
+        and all(1 <= s <= 16 for s in config.encoder_strides),
         "encoder_strides must be 1 to 8 numbers between 1 and 16",
     )
     factor = math.prod(config.encoder_strides)
@@ -201,7 +224,8 @@ def _check(config: ModelConfig) -> None:
         )
     else:
         need(
-            config.viewport_height % config.scale == 0 and config.viewport_width % config.scale == 0,
+            config.viewport_height % config.scale == 0
+            and config.viewport_width % config.scale == 0,
             f"the viewport of {config.viewport_width}x{config.viewport_height} must be "
             f"divisible by {config.scale}, the product of the strides",
         )
@@ -214,7 +238,9 @@ def _check(config: ModelConfig) -> None:
 
 PRESETS: dict[str, ModelConfig] = {
     "paper": ModelConfig(),
-    "paper-hnerv": ModelConfig(architecture="hnerv", kernels=(1, 3, 5, 5), channels=151),
+    "paper-hnerv": ModelConfig(
+        architecture="hnerv", kernels=(1, 3, 5, 5), channels=151
+    ),
     "paper-hnerv-boost": ModelConfig(architecture="hnerv-boost", channels=143),
 }
 

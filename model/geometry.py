@@ -42,7 +42,11 @@ class Look:
 
     @classmethod
     def from_degrees(
-        cls, yaw_deg: float, pitch_deg: float, roll_deg: float = 0.0, hfov_deg: float = 78.1
+        cls,
+        yaw_deg: float,
+        pitch_deg: float,
+        roll_deg: float = 0.0,
+        hfov_deg: float = 78.1,
     ) -> Look:
         """A look from degrees, as files, command lines and the screen have them."""
         return cls(*(math.radians(v) for v in (yaw_deg, pitch_deg, roll_deg, hfov_deg)))
@@ -69,8 +73,10 @@ class Look:
         return np.stack([right, up, forward], axis=1)
 
 
-def look_from_rotation(rotation: npt.NDArray[np.float64], hfov: float = DEFAULT_HFOV) -> Look:
-    """The inverse of `Look.rotation`; straight up or down, where yaw and roll are one, roll is 0."""
+def look_from_rotation(
+    rotation: npt.NDArray[np.float64], hfov: float = DEFAULT_HFOV
+) -> Look:
+    """The inverse of `Look.rotation`; straight up or down, yaw and roll are one and roll is 0."""
     forward, right, up = rotation[:, 2], rotation[:, 0], rotation[:, 1]
     pitch = math.asin(float(np.clip(forward[1], -1.0, 1.0)))
     if abs(forward[1]) > 1.0 - 1e-12:
@@ -131,7 +137,12 @@ def angles_to_directions(longitude: Tensor, latitude: Tensor) -> Tensor:
     """Unit world directions …×3 of longitudes and latitudes of one shape."""
     cos_latitude = latitude.cos()
     return torch.stack(
-        [cos_latitude * longitude.cos(), latitude.sin(), -cos_latitude * longitude.sin()], -1
+        [
+            cos_latitude * longitude.cos(),
+            latitude.sin(),
+            -cos_latitude * longitude.sin(),
+        ],
+        -1,
     )
 
 
@@ -139,7 +150,9 @@ def erp_angles(
     height: int, width: int, device: torch.device | str | None = None
 ) -> tuple[Tensor, Tensor]:
     """Longitudes (width) and latitudes (height) of an ERP frame's pixel centres, float32."""
-    longitude = ((torch.arange(width, device=device) + 0.5) / width - 0.5) * (2 * math.pi)
+    longitude = ((torch.arange(width, device=device) + 0.5) / width - 0.5) * (
+        2 * math.pi
+    )
     latitude = (0.5 - (torch.arange(height, device=device) + 0.5) / height) * math.pi
     return longitude, latitude
 
@@ -183,7 +196,13 @@ def sample_erp(frame: Tensor, directions: Tensor) -> Tensor:
     if directions.dim() == 3:
         directions = directions.expand(frame.shape[0], *directions.shape)
     longitude, latitude = directions_to_angles(directions)
-    grid = erp_grid(longitude, latitude, frame.shape[-2], frame.shape[-1]).to(frame.dtype)
+    grid = erp_grid(longitude, latitude, frame.shape[-2], frame.shape[-1]).to(
+        frame.dtype
+    )
     return F.grid_sample(
-        pad_erp(frame, 1), grid, mode="bilinear", padding_mode="border", align_corners=False
+        pad_erp(frame, 1),
+        grid,
+        mode="bilinear",
+        padding_mode="border",
+        align_corners=False,
     )
