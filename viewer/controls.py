@@ -1,0 +1,212 @@
+"""From hands to a look: dragging, keys and wheel. Pure: no window, no clock of its own.
+
+Points are on the view plane: x to the right and y up, in units of half the window's width.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from model.geometry import DEFAULT_HFOV, Look, wrap_yaw
+from viewer.dynamics import Dynamic
+from viewer.keymap import Action
+
+MIN_HFOV = math.radians(30.0)
+MAX_HFOV = math.radians(110.0)
+
+Point = tuple[float, float]
+Vector = npt.NDArray[np.float64]
+
+_FRICTION = 5.0
+_TURN_PER_HFOV = 0.9
+_ROLL_SPEED = math.radians(60.0)
+_ZOOM_STEP = 0.08
+_VELOCITY_MEMORY_S = 0.05
+_MAX_GLIDE = math.radians(720.0)
+
+
+def ray_through(point: Point, hfov: float) -> Vector:
+    """Unit vector in camera axes (right, up, forward) through ``point`` of the view plane."""
+    tangent = math.tan(hfov / 2)
+    ray = np.array([point[0] * tangent, point[1] * tangent, 1.0])
+    return ray / np.linalg.norm(ray)
+
+
+def look_that_keeps(anchor: Vector, point: Point, current: Look) -> Look:
+    """The look with ``current``'s roll and field of view that shows ``anchor`` at ``point``.
+
+    Of the two that may exist (facing the anchor, and over the pole) the one nearer to ``current``.
+    Where a level horizon or the pitch limit forbids both, the anchor keeps its longitude and comes
+    as near to the point as it can.
+
+    Args:
+        anchor: unit world direction.
+        point: on the view plane.
+        current: where the viewer looks now.
+    """
+    ray = ray_through(point, current.hfov)
+    cr, sr = math.cos(current.roll), math.sin(current.roll)
+    right, up = cr * ray[0] + sr * ray[1], cr * ray[1] - sr * ray[0]
+    forward = ray[2]
+    # With β the ray's own elevation in the level camera, its height is m·sin(pitch + β).
+    elevation, reach = math.atan2(up, forward), math.hypot(up, forward)
+    raised = math.asin(min(max(float(anchor[1]) / reach, -1.0), 1.0))
+    longitude = math.atan2(-anchor[2], anchor[0])
+    looks = []
+    for angle in (raised, math.copysign(math.pi, raised) - raised):
+        pitch = min(max(angle - elevation, -math.pi / 2), math.pi / 2)
+        ahead = forward * math.cos(pitch) - up * math.sin(pitch)
+        yaw = longitude - math.atan2(right, ahead)
+        looks.append(Look(wrap_yaw(yaw), pitch, current.roll, current.hfov))
+
+    def badness(look: Look) -> tuple[float, float]:
+        missed = 1.0 - float(look.rotation() @ ray @ anchor)
+        turned = 1.0 - float(look.rotation()[:, 2] @ current.rotation()[:, 2])
+        turned += 1.0 - float(look.rotation()[:, 0] @ current.rotation()[:, 0])
+        return round(missed, 9), turned
+
+    return min(looks, key=badness)
+
+
+class Controls:
+    """The look and everything that moves it.
+
+    Attributes:
+        yaw, pitch, roll, hfov: the look's coordinates, radians.
+    """
+
+    def __init__(self, inertia: bool = True) -> None:
+        pi = math.pi
+        self.yaw = Dynamic(0.0, -pi, pi, periodic=True)
+        self.pitch = Dynamic(0.0, -pi / 2, pi / 2)
+        self.roll = Dynamic(0.0, -pi, pi, periodic=True)
+        self.hfov = Dynamic(DEFAULT_HFOV, MIN_HFOV, MAX_HFOV)
+        self.inertia = inertia
+        self._held: set[Action] = set()
+        self._anchor: Vector | None = None
+        self._cursor: Point = (0.0, 0.0)
+        self._last = self.look()
+        self._speed = 0.0
+
+    @property
+    def inertia(self) -> bool:
+        """Whether the view glides on after the hand has let go."""
+        return self._inertia
+
+    @inertia.setter
+    def inertia(self, on: bool) -> None:
+        self._inertia = on
+        for dynamic in self._dynamics():
+            dynamic.friction = _FRICTION if on else math.inf
+            dynamic.velocity = 0.0
+
+    @property
+    def dragging(self) -> bool:
+        """The hand has hold of a point of the scene."""
+        return self._anchor is not None
+
+    @property
+    def speed(self) -> float:
+        """How fast the view turned during the last step, radians a second."""
+        return self._speed
+
+    @property
+    def moving(self) -> bool:
+        """The look may change without a further event."""
+        return self.dragging or bool(self._held) or any(d.moving for d in self._dynamics())
+
+    def look(self) -> Look:
+        """Where the viewer looks now."""
+        return Look(self.yaw.offset, self.pitch.offset, self.roll.offset, self.hfov.offset)
+
+    def look_at(self, look: Look) -> None:
+        """Look there at once, and let go of everything."""
+        self.release()
+        for dynamic, value in zip(
+            self._dynamics(), (look.yaw, look.pitch, look.roll, look.hfov), strict=True
+        ):
+            dynamic.place(value)
+        self._last = self.look()
+
+    def reset(self) -> None:
+        """Back to the first view."""
+        self.look_at(Look())
+
+    def press(self, point: Point) -> None:
+        """Take hold of what is seen at ``point``."""
+        look = self.look()
+        self._anchor = look.rotation() @ ray_through(point, look.hfov)
+        self._cursor = point
+        self.yaw.velocity = self.pitch.velocity = 0.0
+
+    def move(self, point: Point) -> None:
+        """The hand is at ``point``; what it holds follows."""
+        self._cursor = point
+        self._follow()
+
+    def release(self) -> None:
+        """Let go; with inertia the view glides on."""
+        self._anchor = None
+
+    def hold(self, action: Action) -> None:
+        """A key that turns, rolls or zooms has gone down."""
+        self._held.add(action)
+
+    def let_go(self, actions: Action | Iterable[Action]) -> None:
+        """Keys have come up."""
+        self._held -= {actions} if isinstance(actions, Action) else set(actions)
+
+    def let_go_all(self) -> None:
+        """The window lost the keyboard: whatever was held is not any more."""
+        self._held.clear()
+        self.release()
+
+    def zoom(self, steps: float) -> None:
+        """Zoom in by wheel steps; negative zooms out."""
+        self.hfov.nudge(-steps * _ZOOM_STEP * self.hfov.offset)
+
+    def advance(self, seconds: float) -> None:
+        """Let ``seconds`` pass."""
+        if seconds <= 0:
+            return
+        before = self._last
+        self.hfov.advance(seconds)
+        self.roll.advance(seconds, self._drive(Action.ROLL_RIGHT, Action.ROLL_LEFT) * _ROLL_SPEED)
+        if self._anchor is not None:
+            self._follow()
+            self._feel_velocity(before, seconds)
+        else:
+            turn = _TURN_PER_HFOV * self.hfov.offset
+            self.yaw.advance(seconds, self._drive(Action.TURN_RIGHT, Action.TURN_LEFT) * turn)
+            self.pitch.advance(seconds, self._drive(Action.TURN_UP, Action.TURN_DOWN) * turn)
+        self._last = self.look()
+        cosine = float(before.rotation()[:, 2] @ self._last.rotation()[:, 2])
+        self._speed = math.acos(min(max(cosine, -1.0), 1.0)) / seconds if cosine < 1 else 0.0
+
+    def _dynamics(self) -> tuple[Dynamic, Dynamic, Dynamic, Dynamic]:
+        return self.yaw, self.pitch, self.roll, self.hfov
+
+    def _drive(self, forward: Action, backward: Action) -> int:
+        return (forward in self._held) - (backward in self._held)
+
+    def _follow(self) -> None:
+        if self._anchor is None:
+            return
+        look = look_that_keeps(self._anchor, self._cursor, self.look())
+        self.yaw.offset, self.pitch.offset = look.yaw, look.pitch
+
+    def _feel_velocity(self, before: Look, seconds: float) -> None:
+        if not self.inertia:
+            return
+        share = 1 - math.exp(-seconds / _VELOCITY_MEMORY_S)
+        now = self.look()
+        for dynamic, travelled in (
+            (self.yaw, wrap_yaw(now.yaw - before.yaw)),
+            (self.pitch, now.pitch - before.pitch),
+        ):
+            velocity = dynamic.velocity + share * (travelled / seconds - dynamic.velocity)
+            dynamic.velocity = min(max(velocity, -_MAX_GLIDE), _MAX_GLIDE)

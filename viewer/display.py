@@ -1,0 +1,118 @@
+"""Shows the newest picture from the newest look, however long ago it was decoded."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from OpenGL import GL
+from torch import Tensor
+
+from model.decoding.protocol import Picture
+from model.geometry import Look
+from viewer.gl import Program, Texture
+from viewer.upload import PixelBufferUpload, Upload
+
+BACKGROUND = (0.055, 0.06, 0.07)
+_FEATHER = 0.02
+
+
+class Display:
+    """Textures and shaders of one OpenGL context.
+
+    Attributes:
+        upload: the way of pictures into their texture.
+        picture: what is shown, its pixels possibly overwritten since; nothing at first.
+        fill: the whole-sphere picture's texture, for the minimap.
+    """
+
+    def __init__(self, upload: Upload | None = None) -> None:
+        self.upload: Upload = upload or PixelBufferUpload()
+        self.picture: Picture | None = None
+        self._fill_upload = PixelBufferUpload()
+        self._viewport = Texture()
+        self._panorama = Texture(wraps=True)
+        self.fill = Texture(wraps=True)
+        self.fill.clear()
+        self._timewarp = Program("timewarp.vert", "equirectangular.glsl", "timewarp.frag")
+        self._cut = Program("timewarp.vert", "equirectangular.glsl", "panorama.frag")
+        self._vertices = int(GL.glGenVertexArrays(1))
+
+    def show(self, picture: Picture) -> None:
+        """Show ``picture`` from the next `draw` on; its pixels are not read after this."""
+        target = self._panorama if picture.equirectangular else self._viewport
+        self.upload.upload(target, picture.pixels)
+        self.picture = picture
+
+    def show_fill(self, pixels: Tensor) -> None:
+        """Fill what lies around the picture from ``pixels``, premultiplied equirectangular RGBA."""
+        self._fill_upload.upload(self.fill, pixels)
+
+    def forget(self) -> None:
+        """Show nothing, as before the first picture."""
+        self.picture = None
+        self.fill.clear()
+
+    @property
+    def sphere(self) -> Texture:
+        """The texture that holds most of the whole sphere: the picture itself, or the fill."""
+        whole = self.picture is not None and self.picture.equirectangular
+        return self._panorama if whole else self.fill
+
+    def draw(self, look: Look, width: int, height: int) -> None:
+        """Draw the newest picture as ``look`` sees it into a framebuffer of ``width``×``height``
+        pixels; the background where there is none.
+        """
+        GL.glViewport(0, 0, width, height)
+        GL.glDisable(GL.GL_BLEND)
+        GL.glDisable(GL.GL_SCISSOR_TEST)
+        GL.glClearColor(*BACKGROUND, 1.0)
+        GL.glClear(GL.GL_COLOR_BUFFER_BIT)
+        if self.picture is None:
+            return
+        shown = look.rotation()
+        tangent = math.tan(look.hfov / 2)
+        program = self._cut if self.picture.equirectangular else self._timewarp
+        program.use()
+        program.set_vector("half_extent", tangent, tangent * height / width)
+        program.set_matrix("shown_to_world", shown)
+        program.set_sampler("picture", 0)
+        if self.picture.equirectangular:
+            self._panorama.bind(0)
+        else:
+            self._viewport.bind(0)
+            self._set_timewarp(self.picture.look, shown)
+        GL.glBindVertexArray(self._vertices)
+        GL.glDrawArrays(GL.GL_TRIANGLES, 0, 3)
+        GL.glBindVertexArray(0)
+        GL.glActiveTexture(GL.GL_TEXTURE0)
+
+    def _set_timewarp(self, decoded: Look, shown: npt.NDArray[np.float64]) -> None:
+        rows, columns = self._viewport.size
+        tangent = math.tan(decoded.hfov / 2)
+        program = self._timewarp
+        program.set_matrix("shown_to_picture", decoded.rotation().T @ shown)
+        program.set_vector("picture_half_extent", tangent, tangent * rows / columns)
+        program.set_vector("feather", _FEATHER, _FEATHER)
+        program.set_vector("background", *BACKGROUND)
+        program.set_sampler("fill", 1)
+        self.fill.bind(1)
+
+    def close(self) -> None:
+        """Delete everything; the context must still be current."""
+        self.upload.close()
+        self._fill_upload.close()
+        for texture in (self._viewport, self._panorama, self.fill):
+            texture.close()
+        for program in (self._timewarp, self._cut):
+            program.close()
+        GL.glDeleteVertexArrays(1, [self._vertices])
+
+
+def read_framebuffer(width: int, height: int) -> npt.NDArray[np.uint8]:
+    """What has been drawn, height×width×3 uint8, row 0 on top."""
+    GL.glPixelStorei(GL.GL_PACK_ALIGNMENT, 1)
+    data = GL.glReadPixels(0, 0, width, height, GL.GL_RGB, GL.GL_UNSIGNED_BYTE)
+    pixels = np.frombuffer(data, np.uint8).reshape(height, width, 3)
+    return np.ascontiguousarray(pixels[::-1])

@@ -1,0 +1,125 @@
+"""The few OpenGL objects that the display is made of. Main thread only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from OpenGL import GL
+
+SHADERS = Path(__file__).resolve().parent.parent / "shaders"
+
+
+class Texture:
+    """An RGBA8 texture with bilinear filtering.
+
+    Attributes:
+        id: OpenGL's name of it.
+        size: height and width; (0, 0) until `allocate`.
+    """
+
+    def __init__(self, *, wraps: bool = False) -> None:
+        """An empty texture.
+
+        Args:
+            wraps: it goes on at the other side in the horizontal, as the sphere does.
+        """
+        self.id = int(GL.glGenTextures(1))
+        self.size = (0, 0)
+        GL.glBindTexture(GL.GL_TEXTURE_2D, self.id)
+        across = GL.GL_REPEAT if wraps else GL.GL_CLAMP_TO_EDGE
+        for name, value in (
+            (GL.GL_TEXTURE_MIN_FILTER, GL.GL_LINEAR),
+            (GL.GL_TEXTURE_MAG_FILTER, GL.GL_LINEAR),
+            (GL.GL_TEXTURE_MAX_LEVEL, 0),
+            (GL.GL_TEXTURE_WRAP_S, across),
+            (GL.GL_TEXTURE_WRAP_T, GL.GL_CLAMP_TO_EDGE),
+        ):
+            GL.glTexParameteri(GL.GL_TEXTURE_2D, name, value)
+
+    def allocate(self, height: int, width: int) -> None:
+        """Storage for a picture of this size, its content undefined."""
+        GL.glBindTexture(GL.GL_TEXTURE_2D, self.id)
+        GL.glTexImage2D(
+            GL.GL_TEXTURE_2D, 0, GL.GL_RGBA8, width, height, 0,
+            GL.GL_RGBA, GL.GL_UNSIGNED_BYTE, None,
+        )  # fmt: skip
+        self.size = (height, width)
+
+    def clear(self) -> None:
+        """One transparent pixel."""
+        self.allocate(1, 1)
+        nothing = np.zeros((1, 1, 4), np.uint8)
+        GL.glTexSubImage2D(
+            GL.GL_TEXTURE_2D, 0, 0, 0, 1, 1, GL.GL_RGBA, GL.GL_UNSIGNED_BYTE, nothing
+        )
+
+    def bind(self, unit: int) -> None:
+        """Make it what the shader's sampler ``unit`` reads."""
+        GL.glActiveTexture(GL.GL_TEXTURE0 + unit)
+        GL.glBindTexture(GL.GL_TEXTURE_2D, self.id)
+
+    def close(self) -> None:
+        """Delete it."""
+        GL.glDeleteTextures([self.id])
+
+
+class Program:
+    """A vertex and a fragment shader of the ``shaders`` folder, linked."""
+
+    def __init__(self, vertex: str, *fragment: str) -> None:
+        """Compile and link.
+
+        Args:
+            vertex: file name of the vertex shader.
+            fragment: file names whose texts together are the fragment shader.
+
+        Raises:
+            RuntimeError: the driver refuses them; its log is the message.
+        """
+        body = "\n".join((SHADERS / name).read_text(encoding="utf-8") for name in fragment)
+        stages = (
+            (GL.GL_VERTEX_SHADER, vertex, (SHADERS / vertex).read_text(encoding="utf-8")),
+            (GL.GL_FRAGMENT_SHADER, fragment[-1], f"#version 330 core\n{body}"),
+        )
+        self._id = GL.glCreateProgram()
+        for kind, name, text in stages:
+            shader = GL.glCreateShader(kind)
+            GL.glShaderSource(shader, text)
+            GL.glCompileShader(shader)
+            if not GL.glGetShaderiv(shader, GL.GL_COMPILE_STATUS):
+                raise RuntimeError(f"{name}: {GL.glGetShaderInfoLog(shader)}")
+            GL.glAttachShader(self._id, shader)
+            GL.glDeleteShader(shader)
+        GL.glLinkProgram(self._id)
+        if not GL.glGetProgramiv(self._id, GL.GL_LINK_STATUS):
+            raise RuntimeError(f"{fragment[-1]}: {GL.glGetProgramInfoLog(self._id)}")
+        self._places: dict[str, int] = {}
+
+    def use(self) -> None:
+        """Draw with it from now on."""
+        GL.glUseProgram(self._id)
+
+    def set_sampler(self, name: str, unit: int) -> None:
+        """The texture unit that a sampler reads."""
+        GL.glUniform1i(self._place(name), unit)
+
+    def set_vector(self, name: str, *values: float) -> None:
+        """A vec2 or a vec3."""
+        setter = {2: GL.glUniform2f, 3: GL.glUniform3f}[len(values)]
+        setter(self._place(name), *values)
+
+    def set_matrix(self, name: str, matrix: npt.NDArray[np.float64]) -> None:
+        """A mat3 from a 3×3 array that multiplies column vectors."""
+        values = np.ascontiguousarray(matrix, np.float32)
+        GL.glUniformMatrix3fv(self._place(name), 1, GL.GL_TRUE, values)
+
+    def close(self) -> None:
+        """Delete it."""
+        GL.glDeleteProgram(self._id)
+
+    def _place(self, name: str) -> int:
+        if name not in self._places:
+            self._places[name] = GL.glGetUniformLocation(self._id, name)
+        return self._places[name]

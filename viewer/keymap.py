@@ -1,0 +1,101 @@
+"""Every key of the viewer, in one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+
+class Action(Enum):
+    """What a key can ask for."""
+
+    TURN_LEFT = auto()
+    TURN_RIGHT = auto()
+    TURN_UP = auto()
+    TURN_DOWN = auto()
+    ROLL_LEFT = auto()
+    ROLL_RIGHT = auto()
+    ZOOM_IN = auto()
+    ZOOM_OUT = auto()
+    RESET = auto()
+    INERTIA = auto()
+    PLAY = auto()
+    PREVIOUS_FRAME = auto()
+    NEXT_FRAME = auto()
+    SLOWER = auto()
+    FASTER = auto()
+    LOOP = auto()
+    NEXT_DECODER = auto()
+    FULLSCREEN = auto()
+    OVERLAY = auto()
+    HELP = auto()
+    SCREENSHOT = auto()
+    QUIT = auto()
+
+
+@dataclass(frozen=True)
+class Binding:
+    """The keys of one action.
+
+    Attributes:
+        keys: GLFW's name of a key (where it is on a US keyboard), or the one character that it
+            types, so that ``?`` and ``+`` are where the user's own layout has them.
+        action: what they ask for.
+        text: what the help says of it.
+    """
+
+    keys: tuple[str, ...]
+    action: Action
+    text: str
+
+
+KEYMAP = (
+    Binding(("LEFT", "A"), Action.TURN_LEFT, "Look left"),
+    Binding(("RIGHT", "D"), Action.TURN_RIGHT, "Look right"),
+    Binding(("UP", "W"), Action.TURN_UP, "Look up"),
+    Binding(("DOWN", "S"), Action.TURN_DOWN, "Look down"),
+    Binding(("+", "="), Action.ZOOM_IN, "Zoom in (also the wheel)"),
+    Binding(("-", "_"), Action.ZOOM_OUT, "Zoom out"),
+    Binding(("Q",), Action.ROLL_LEFT, "Lean left"),
+    Binding(("E",), Action.ROLL_RIGHT, "Lean right"),
+    Binding(("HOME", "0", "KP_0"), Action.RESET, "Back to the first view"),
+    Binding(("I",), Action.INERTIA, "Inertia on or off"),
+    Binding(("SPACE",), Action.PLAY, "Play or pause"),
+    Binding((",",), Action.PREVIOUS_FRAME, "One frame back"),
+    Binding((".",), Action.NEXT_FRAME, "One frame on"),
+    Binding(("[",), Action.SLOWER, "Play slower"),
+    Binding(("]",), Action.FASTER, "Play faster"),
+    Binding(("L",), Action.LOOP, "Loop on or off"),
+    Binding(("TAB",), Action.NEXT_DECODER, "Next decoder of the scene"),
+    Binding(("F", "F11"), Action.FULLSCREEN, "Full screen on or off"),
+    Binding(("H",), Action.OVERLAY, "Show or hide the overlay"),
+    Binding(("?", "F1"), Action.HELP, "Show or hide the keys"),
+    Binding(("F12",), Action.SCREENSHOT, "Save a screenshot"),
+    Binding(("ESCAPE",), Action.QUIT, "Quit"),
+)
+
+HELD = frozenset(
+    {
+        Action.TURN_LEFT,
+        Action.TURN_RIGHT,
+        Action.TURN_UP,
+        Action.TURN_DOWN,
+        Action.ROLL_LEFT,
+        Action.ROLL_RIGHT,
+    }
+)
+"""Actions that last as long as their key is down."""
+
+REPEATED = frozenset({Action.ZOOM_IN, Action.ZOOM_OUT, Action.PREVIOUS_FRAME, Action.NEXT_FRAME})
+"""Actions that happen again while their key stays down."""
+
+
+def _is_character(key: str) -> bool:
+    return len(key) == 1 and not key.isalnum()
+
+
+KEY_ACTIONS = {k: b.action for b in KEYMAP for k in b.keys if not _is_character(k)}
+"""Actions by GLFW's name of the key."""
+
+CHARACTER_ACTIONS = {k: b.action for b in KEYMAP for k in b.keys if _is_character(k)}
+"""Actions by the character that the key types."""

@@ -1,0 +1,79 @@
+"""imgui over the picture: its context, its events, and which panels are drawn."""
+
+from __future__ import annotations
+
+import glfw
+from imgui_bundle import imgui
+from imgui_bundle.python_backends.glfw_backend import GlfwRenderer
+
+from viewer import panels, theme
+from viewer.panels import Facts
+from viewer.playback import Playback
+from viewer.window import Window
+
+
+class Overlay:
+    """The overlay of one window.
+
+    Attributes:
+        visible: its panels are drawn; messages always are.
+        keys_visible: the keymap is drawn.
+    """
+
+    def __init__(self, window: Window) -> None:
+        imgui.create_context()
+        io = imgui.get_io()
+        io.set_ini_filename("")
+        io.set_log_filename("")
+        theme.load_font()
+        self._window = window
+        self._backend = GlfwRenderer(window.handle, attach_callbacks=False)
+        self._scale = 0.0
+        self.visible = True
+        self.keys_visible = False
+
+    @property
+    def wants_mouse(self) -> bool:
+        """The cursor is on a panel, or a panel has hold of it."""
+        return bool(imgui.get_io().want_capture_mouse)
+
+    def key(self, name: str, code: int, pressed: bool, repeated: bool) -> None:
+        """A key event, for imgui."""
+        action = glfw.PRESS if pressed else glfw.RELEASE
+        self._backend.keyboard_callback(self._window.handle, code, 0, action, 0)
+
+    def cursor(self, x: float, y: float) -> None:
+        """The cursor moved."""
+        imgui.get_io().add_mouse_pos_event(x, y)
+
+    def button(self, index: int, pressed: bool) -> None:
+        """A mouse button event."""
+        if index < 5:
+            imgui.get_io().add_mouse_button_event(index, pressed)
+
+    def draw(self, facts: Facts, playback: Playback | None) -> None:
+        """Draw over what is in the framebuffer; the timeline writes to ``playback``."""
+        scale = self._window.interface_scale
+        if scale != self._scale:
+            theme.apply(scale)
+            self._scale = scale
+        self._backend.process_inputs()
+        imgui.new_frame()
+        if facts.opening:
+            panels.opening(facts.opening, scale)
+        if self.visible:
+            panels.status(facts, scale)
+            panels.minimap(facts, scale)
+            if playback is not None:
+                panels.timeline(playback, scale)
+        if facts.message:
+            panels.message(facts.message, scale)
+        if self.keys_visible:
+            panels.keys(scale)
+        imgui.render()
+        self._backend.render(imgui.get_draw_data())
+
+    def close(self) -> None:
+        """Give back what it holds in the OpenGL context."""
+        self._backend.shutdown()
+        imgui.destroy_context()

@@ -1,0 +1,240 @@
+"""The overlay's panels: each one callable that reads what happened and writes what is wanted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from imgui_bundle import ImVec2, imgui
+
+from model.geometry import Look
+from viewer.keymap import KEYMAP
+from viewer.minimap import outline
+from viewer.playback import Playback
+from viewer.theme import ACCENT, FAINT, QUIET, TEXT, WARNING, colour
+
+_FIXED = (
+    imgui.WindowFlags_.no_decoration
+    | imgui.WindowFlags_.no_move
+    | imgui.WindowFlags_.no_saved_settings
+    | imgui.WindowFlags_.no_nav
+    | imgui.WindowFlags_.no_focus_on_appearing
+)
+_PASSIVE = _FIXED | imgui.WindowFlags_.no_inputs
+_MARGIN = 14.0
+_BAR_HEIGHT = 46.0
+_MAP_WIDTH = 220.0
+
+
+@dataclass
+class Facts:
+    """What the panels show of one moment.
+
+    Attributes:
+        title: of the scene.
+        look, aspect: what is shown.
+        rows: label and value, in order, of the status panel.
+        decode_ms: the latest pictures, oldest first.
+        sphere: OpenGL's name of the texture for the minimap, 0 for none.
+        message: one sentence, or nothing.
+        opening: what is being opened while there is no picture.
+    """
+
+    title: str
+    look: Look
+    aspect: float
+    rows: list[tuple[str, str]]
+    decode_ms: list[float]
+    sphere: int
+    message: str | None
+    opening: str | None
+
+
+def _place(x: float, y: float, pivot_x: float = 0.0, pivot_y: float = 0.0) -> None:
+    imgui.set_next_window_pos(ImVec2(x, y), imgui.Cond_.always, ImVec2(pivot_x, pivot_y))
+
+
+def status(facts: Facts, scale: float) -> None:
+    """Rates, view, memory and what decodes, in the upper left."""
+    _place(_MARGIN * scale, _MARGIN * scale)
+    imgui.begin("status", None, _PASSIVE | imgui.WindowFlags_.always_auto_resize)
+    imgui.text(facts.title)
+    imgui.dummy(ImVec2(0, 1 * scale))
+    if imgui.begin_table("rows", 2, imgui.TableFlags_.sizing_fixed_fit):
+        for label, value in facts.rows:
+            imgui.table_next_row()
+            imgui.table_next_column()
+            imgui.text_colored(QUIET, label)
+            imgui.table_next_column()
+            imgui.text(value)
+        imgui.end_table()
+    if len(facts.decode_ms) > 1:
+        values = np.asarray(facts.decode_ms, np.float32)
+        top = float(max(values.max() * 1.15, 1.0))
+        imgui.plot_lines(
+            "##ms", values, scale_min=0.0, scale_max=top, graph_size=ImVec2(232 * scale, 34 * scale)
+        )
+    imgui.end()
+
+
+def minimap(facts: Facts, scale: float) -> None:
+    """The whole sphere with the viewport's outline, in the upper right."""
+    display = imgui.get_io().display_size
+    size = ImVec2(_MAP_WIDTH * scale, _MAP_WIDTH / 2 * scale)
+    _place(display.x - _MARGIN * scale, _MARGIN * scale, 1.0, 0.0)
+    imgui.push_style_var(imgui.StyleVar_.window_padding, ImVec2(6 * scale, 6 * scale))
+    imgui.begin("minimap", None, _PASSIVE | imgui.WindowFlags_.always_auto_resize)
+    corner = imgui.get_cursor_screen_pos()
+    imgui.dummy(size)
+    draw = imgui.get_window_draw_list()
+    end = ImVec2(corner.x + size.x, corner.y + size.y)
+    draw.add_rect_filled(corner, end, colour(FAINT, 0.4), 4 * scale)
+    if facts.sphere:
+        reference = imgui.ImTextureRef(facts.sphere)
+        draw.add_image_rounded(
+            reference, corner, end, ImVec2(0, 0), ImVec2(1, 1), 0xFFB8B8B8, 4 * scale
+        )
+    draw.push_clip_rect(corner, end, True)
+    for line in outline(facts.look, facts.aspect):
+        points = [ImVec2(corner.x + u * size.x, corner.y + v * size.y) for u, v in line]
+        draw.add_polyline(points, colour(TEXT), 1.6 * scale, 0)
+    yaw, pitch, _, _ = facts.look.degrees()
+    centre = ImVec2(corner.x + (yaw / 360 + 0.5) * size.x, corner.y + (0.5 - pitch / 180) * size.y)
+    draw.add_circle_filled(centre, 2.5 * scale, colour(ACCENT))
+    draw.pop_clip_rect()
+    imgui.end()
+    imgui.pop_style_var()
+
+
+def timeline(playback: Playback, scale: float) -> None:
+    """Play and pause, scrub, speed and loop, at the bottom."""
+    display = imgui.get_io().display_size
+    _place(_MARGIN * scale, display.y - _MARGIN * scale, 0.0, 1.0)
+    imgui.set_next_window_size(ImVec2(display.x - 2 * _MARGIN * scale, _BAR_HEIGHT * scale))
+    imgui.begin("timeline", None, _FIXED)
+    line = imgui.get_frame_height()
+    if _play_button(playback.playing, line):
+        playback.toggle()
+    imgui.same_line()
+    imgui.align_text_to_frame_padding()
+    imgui.text(f"{_clock(playback.seconds)} / {_clock(playback.duration)}")
+    imgui.same_line(0, 14 * scale)
+    speed = f"{playback.speed:g}×"
+    widths = [imgui.calc_text_size(t).x + 14 * scale for t in ("0.25×", "Loop")]
+    _scrub(playback, imgui.get_content_region_avail().x - sum(widths) - 24 * scale, line, scale)
+    imgui.same_line(0, 12 * scale)
+    if imgui.button(f"{speed}###speed", ImVec2(widths[0], 0)):
+        playback.change_speed(1)
+    if imgui.is_item_clicked(imgui.MouseButton_.right):
+        playback.change_speed(-1)
+    imgui.same_line(0, 4 * scale)
+    imgui.push_style_color(imgui.Col_.text, ACCENT if playback.loop else QUIET)
+    if imgui.button("Loop", ImVec2(widths[1], 0)):
+        playback.loop = not playback.loop
+    imgui.pop_style_color()
+    imgui.end()
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds // 60)}:{seconds % 60:04.1f}"
+
+
+def _play_button(playing: bool, size: float) -> bool:
+    corner = imgui.get_cursor_screen_pos()
+    pressed = imgui.button("###play", ImVec2(size, size))
+    draw, ink = imgui.get_window_draw_list(), colour(TEXT)
+    x, y, unit = corner.x + size / 2, corner.y + size / 2, size / 4
+    if playing:
+        for side in (-1, 1):
+            centre = x + side * unit * 0.6
+            draw.add_rect_filled(
+                ImVec2(centre - unit * 0.33, y - unit), ImVec2(centre + unit * 0.33, y + unit), ink
+            )
+    else:
+        draw.add_triangle_filled(
+            ImVec2(x - unit * 0.7, y - unit),
+            ImVec2(x - unit * 0.7, y + unit),
+            ImVec2(x + unit, y),
+            ink,
+        )
+    return bool(pressed)
+
+
+def _scrub(playback: Playback, width: float, height: float, scale: float) -> None:
+    corner = imgui.get_cursor_screen_pos()
+    width = max(width, 20 * scale)
+    imgui.invisible_button("scrub", ImVec2(width, height))
+    active, hovered = imgui.is_item_active(), imgui.is_item_hovered()
+    last = max(playback.frames - 1, 1)
+    if active:
+        share = (imgui.get_io().mouse_pos.x - corner.x) / width
+        playback.seek(round(min(max(share, 0.0), 1.0) * last))
+    thickness = (5 if hovered or active else 3) * scale
+    y, share = corner.y + height / 2, playback.frame / last
+    draw = imgui.get_window_draw_list()
+    for x, ink in ((width, colour(FAINT, 1.6)), (width * share, colour(ACCENT))):
+        draw.add_rect_filled(
+            ImVec2(corner.x, y - thickness / 2),
+            ImVec2(corner.x + x, y + thickness / 2),
+            ink,
+            thickness / 2,
+        )
+    knob = (7 if hovered or active else 5) * scale
+    draw.add_circle_filled(ImVec2(corner.x + width * share, y), knob, colour(TEXT))
+
+
+def message(text: str, scale: float) -> None:
+    """A sentence that must be read, above the timeline."""
+    display = imgui.get_io().display_size
+    _place(display.x / 2, display.y - (_BAR_HEIGHT + 2 * _MARGIN) * scale, 0.5, 1.0)
+    width = min(640 * scale, display.x - 2 * _MARGIN * scale)
+    padding = imgui.get_style().window_padding.x * 2
+    natural = imgui.calc_text_size(text).x + padding + 2 * scale
+    imgui.set_next_window_size(ImVec2(min(natural, width), 0))
+    imgui.begin("message", None, _PASSIVE)
+    imgui.push_style_color(imgui.Col_.text, WARNING)
+    imgui.text_wrapped(text)
+    imgui.pop_style_color()
+    imgui.end()
+
+
+def opening(text: str, scale: float) -> None:
+    """What the empty window is waiting for."""
+    display = imgui.get_io().display_size
+    size = imgui.calc_text_size(text)
+    draw = imgui.get_background_draw_list()
+    place = ImVec2((display.x - size.x) / 2, (display.y - size.y) / 2)
+    draw.add_text(place, colour(QUIET), text)
+
+
+def keys(scale: float) -> None:
+    """The keymap, in the middle."""
+    display = imgui.get_io().display_size
+    _place(display.x / 2, display.y / 2, 0.5, 0.5)
+    imgui.set_next_window_bg_alpha(0.9)
+    imgui.begin("keys", None, _PASSIVE | imgui.WindowFlags_.always_auto_resize)
+    half = (len(KEYMAP) + 1) // 2
+    if imgui.begin_table("keymap", 4, imgui.TableFlags_.sizing_fixed_fit):
+        for row in range(half):
+            imgui.table_next_row()
+            for index in (row, row + half):
+                if index >= len(KEYMAP):
+                    continue
+                imgui.table_next_column()
+                imgui.text_colored(ACCENT, "  ".join(key_label(k) for k in KEYMAP[index].keys))
+                imgui.table_next_column()
+                imgui.text(f"{KEYMAP[index].text}{' ' * 6 if index < half else ''}")
+        imgui.end_table()
+    imgui.dummy(ImVec2(0, 2 * scale))
+    imgui.text_colored(QUIET, "Drag to look around, wheel to zoom, drop a scene file to open it.")
+    imgui.end()
+
+
+_LABELS = {"ESCAPE": "Esc", "KP_0": "Pad 0"}
+
+
+def key_label(key: str) -> str:
+    """A key of the keymap as its cap is printed."""
+    if key in _LABELS:
+        return _LABELS[key]
+    return key if len(key) == 1 or key[1:].isdigit() else key.capitalize()

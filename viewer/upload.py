@@ -1,0 +1,82 @@
+"""Ways of a picture from the decoder's memory into a texture. Main thread only."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Protocol
+
+import torch
+from OpenGL import GL
+from torch import Tensor
+
+from viewer.gl import Texture
+
+
+class Upload(Protocol):
+    """One way into textures.
+
+    Attributes:
+        name: what the overlay shows.
+    """
+
+    name: str
+
+    def upload(self, texture: Texture, pixels: Tensor) -> None:
+        """Put ``pixels`` (height×width×4 uint8, contiguous) into ``texture``, which takes on their
+        size. On return ``pixels`` are no longer read.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back what it holds; the textures stay."""
+        ...
+
+
+class PixelBufferUpload:
+    """Through a pixel buffer that is orphaned for each picture, so that the copy into it never
+    waits for the draw that still reads the one before. Pictures on a GPU come by pinned memory.
+    """
+
+    name = "pixel buffer"
+
+    def __init__(self) -> None:
+        self._buffer = int(GL.glGenBuffers(1))
+        self._pinned: Tensor | None = None
+
+    def upload(self, texture: Texture, pixels: Tensor) -> None:
+        """As `Upload.upload`."""
+        height, width, _ = pixels.shape
+        host = self._on_host(pixels)
+        if texture.size != (height, width):
+            texture.allocate(height, width)
+        size = height * width * 4
+        GL.glBindBuffer(GL.GL_PIXEL_UNPACK_BUFFER, self._buffer)
+        try:
+            GL.glBufferData(GL.GL_PIXEL_UNPACK_BUFFER, size, None, GL.GL_STREAM_DRAW)
+            access = GL.GL_MAP_WRITE_BIT | GL.GL_MAP_INVALIDATE_BUFFER_BIT
+            address = GL.glMapBufferRange(GL.GL_PIXEL_UNPACK_BUFFER, 0, size, access)
+            ctypes.memmove(address, host.data_ptr(), size)
+            if not GL.glUnmapBuffer(GL.GL_PIXEL_UNPACK_BUFFER):
+                return  # the driver lost the buffer; the next picture is on its way
+            GL.glBindTexture(GL.GL_TEXTURE_2D, texture.id)
+            GL.glTexSubImage2D(
+                GL.GL_TEXTURE_2D, 0, 0, 0, width, height,
+                GL.GL_RGBA, GL.GL_UNSIGNED_BYTE, ctypes.c_void_p(0),
+            )  # fmt: skip
+        finally:
+            GL.glBindBuffer(GL.GL_PIXEL_UNPACK_BUFFER, 0)
+
+    def close(self) -> None:
+        """Delete the buffer."""
+        GL.glDeleteBuffers(1, [self._buffer])
+
+    def _on_host(self, pixels: Tensor) -> Tensor:
+        if pixels.device.type == "cpu":
+            return pixels.contiguous()
+        if pixels.device.type != "cuda":
+            return pixels.cpu().contiguous()
+        if self._pinned is None or self._pinned.shape != pixels.shape:
+            self._pinned = torch.empty(pixels.shape, dtype=torch.uint8, pin_memory=True)
+        self._pinned.copy_(pixels, non_blocking=True)
+        torch.cuda.current_stream(pixels.device).synchronize()
+        return self._pinned

@@ -1,0 +1,191 @@
+"""A GLFW window with an OpenGL 3.3 core context: opens, reports events, swaps at display rate."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+import glfw
+
+from model.errors import InputError
+from viewer.window_system import wayland_only
+
+_KEY_NAMES = {
+    getattr(glfw, name): name.removeprefix("KEY_") for name in dir(glfw) if name.startswith("KEY_")
+}
+
+
+class Listener(Protocol):
+    """Who hears of events; positions in screen coordinates from the window's upper left."""
+
+    def key(self, name: str, code: int, pressed: bool, repeated: bool) -> None: ...
+    def character(self, text: str) -> None: ...
+    def cursor(self, x: float, y: float) -> None: ...
+    def button(self, index: int, pressed: bool) -> None: ...
+    def scroll(self, x: float, y: float) -> None: ...
+    def dropped(self, paths: list[Path]) -> None: ...
+    def focus_lost(self) -> None: ...
+
+
+class Window:
+    """The window and its context, current on the thread that made it."""
+
+    def __init__(self, title: str, width: int, height: int) -> None:
+        """Open it.
+
+        Raises:
+            InputError: there is no display, or no OpenGL 3.3 on it.
+        """
+        glfw.set_error_callback(_remember_error)
+        if sys.platform.startswith("linux"):
+            wanted = glfw.PLATFORM_WAYLAND if wayland_only() else glfw.PLATFORM_X11
+            glfw.init_hint(glfw.PLATFORM, wanted)
+        if not glfw.init():
+            raise InputError(
+                "no display to open a window on was found; `nerv360 render` makes pictures and "
+                f"films without one ({_last_error()})"
+            )
+        for hint, value in (
+            (glfw.CONTEXT_VERSION_MAJOR, 3),
+            (glfw.CONTEXT_VERSION_MINOR, 3),
+            (glfw.OPENGL_PROFILE, glfw.OPENGL_CORE_PROFILE),
+            (glfw.OPENGL_FORWARD_COMPAT, True),
+            (glfw.SCALE_TO_MONITOR, True),
+            (glfw.SRGB_CAPABLE, False),
+        ):
+            glfw.window_hint(hint, value)
+        self.handle: Any = glfw.create_window(width, height, title, None, None)
+        if not self.handle:
+            glfw.terminate()
+            raise InputError(
+                "the display offers no OpenGL 3.3, which the window needs; `nerv360 render` makes "
+                f"pictures and films without it ({_last_error()})"
+            )
+        glfw.make_context_current(self.handle)
+        glfw.swap_interval(1)
+        glfw.set_window_size_limits(self.handle, 160, 90, glfw.DONT_CARE, glfw.DONT_CARE)
+        self._windowed: tuple[int, int, int, int] | None = None
+        self._due = 0.0
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in screen coordinates, those of the mouse; never 0."""
+        width, height = glfw.get_window_size(self.handle)
+        return max(width, 1), max(height, 1)
+
+    @property
+    def framebuffer_size(self) -> tuple[int, int]:
+        """Width and height in pixels; 0 while it is minimised."""
+        width, height = glfw.get_framebuffer_size(self.handle)
+        return width, height
+
+    @property
+    def interface_scale(self) -> float:
+        """How much larger than at 96 dots an inch text should be, in screen coordinates."""
+        content, _ = glfw.get_window_content_scale(self.handle)
+        return max(content * self.size[0] / max(self.framebuffer_size[0], 1), 0.5)
+
+    @property
+    def should_close(self) -> bool:
+        """The user, or `close`, has asked for the end."""
+        return bool(glfw.window_should_close(self.handle))
+
+    @property
+    def fullscreen(self) -> bool:
+        """It covers its monitor."""
+        return self._windowed is not None
+
+    @property
+    def restored_size(self) -> tuple[int, int]:
+        """Width and height as they are, or will be again when it leaves full screen."""
+        return self.size if self._windowed is None else self._windowed[2:]
+
+    @property
+    def refresh_rate(self) -> float:
+        """Refreshes a second of the monitor, 60 where it does not say."""
+        monitor = glfw.get_primary_monitor()
+        mode = glfw.get_video_mode(monitor) if monitor else None
+        return float(mode.refresh_rate) if mode and mode.refresh_rate > 0 else 60.0
+
+    def listen(self, listener: Listener) -> None:
+        """Tell ``listener`` of every event from now on, during `poll`."""
+
+        def key(_: Any, code: int, _scancode: int, action: int, _mods: int) -> None:
+            name = _KEY_NAMES.get(code, "UNKNOWN")
+            listener.key(name, code, action != glfw.RELEASE, action == glfw.REPEAT)
+
+        def focus(_: Any, focused: int) -> None:
+            if not focused:
+                listener.focus_lost()
+
+        handle = self.handle
+        glfw.set_key_callback(handle, key)
+        glfw.set_char_callback(handle, lambda _, code: listener.character(chr(code)))
+        glfw.set_cursor_pos_callback(handle, lambda _, x, y: listener.cursor(x, y))
+        glfw.set_mouse_button_callback(
+            handle, lambda _, index, action, _mods: listener.button(index, action == glfw.PRESS)
+        )
+        glfw.set_scroll_callback(handle, lambda _, x, y: listener.scroll(x, y))
+        glfw.set_drop_callback(handle, lambda _, paths: listener.dropped([Path(p) for p in paths]))
+        glfw.set_window_focus_callback(handle, focus)
+
+    def poll(self) -> None:
+        """Deliver the events that have come."""
+        glfw.poll_events()
+
+    def swap(self) -> None:
+        """Show what was drawn; returns at display rate even where nothing waits for a monitor."""
+        glfw.swap_buffers(self.handle)
+        period = 1 / self.refresh_rate
+        now = time.perf_counter()
+        # A swap that did wait comes back at the due time, give or take; then there is no sleep.
+        if now < self._due - 0.1 * period:
+            time.sleep(self._due - now)
+            now = self._due
+        self._due = now + period
+
+    def set_title(self, title: str) -> None:
+        """The text of its frame."""
+        glfw.set_window_title(self.handle, title)
+
+    def toggle_fullscreen(self) -> None:
+        """Cover the monitor, or return to the size before."""
+        if self._windowed is not None:
+            glfw.set_window_monitor(self.handle, None, *self._windowed, glfw.DONT_CARE)
+            self._windowed = None
+            return
+        monitor = glfw.get_primary_monitor()
+        if not monitor:
+            return
+        mode = glfw.get_video_mode(monitor)
+        position = (0, 0)
+        if glfw.get_platform() != glfw.PLATFORM_WAYLAND:
+            position = glfw.get_window_pos(self.handle)
+        self._windowed = (*position, *glfw.get_window_size(self.handle))
+        glfw.set_window_monitor(
+            self.handle, monitor, 0, 0, mode.size.width, mode.size.height, mode.refresh_rate
+        )
+        glfw.swap_interval(1)
+
+    def request_close(self) -> None:
+        """Ask for the end of the loop."""
+        glfw.set_window_should_close(self.handle, True)
+
+    def close(self) -> None:
+        """Destroy window and context."""
+        glfw.destroy_window(self.handle)
+        glfw.terminate()
+
+
+_errors: list[str] = []
+
+
+def _remember_error(_code: int, text: bytes | str) -> None:
+    _errors.append(text.decode(errors="replace") if isinstance(text, bytes) else text)
+    del _errors[:-8]
+
+
+def _last_error() -> str:
+    return _errors[-1] if _errors else "GLFW gives no reason"
