@@ -1,0 +1,55 @@
+"""What every test shares: few threads, and a screen where there is none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+torch.set_num_threads(2)
+
+_LACKING = "there is neither a display nor Xvfb (Debian and Ubuntu: apt-get install xvfb)"
+
+
+def pytest_configure() -> None:
+    # Before any test file is imported: GLFW and PyOpenGL look for the screen on import.
+    os.environ.pop("WAYLAND_DISPLAY", None)
+
+
+@pytest.fixture(scope="session")
+def _screen() -> Iterator[str | None]:
+    """The name of an X display: the user's own, or an Xvfb that ends with the session."""
+    if os.environ.get("DISPLAY"):
+        yield os.environ["DISPLAY"]
+        return
+    if shutil.which("Xvfb") is None:
+        yield None
+        return
+    reading, writing = os.pipe()
+    with subprocess.Popen(
+        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1920x1200x24", "-nolisten", "tcp"],
+        pass_fds=[writing],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as server:
+        os.close(writing)
+        with os.fdopen(reading) as answer:
+            number = answer.readline().strip()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("DISPLAY", f":{number}")
+            patch.setenv("LIBGL_ALWAYS_SOFTWARE", "1")
+            yield f":{number}" if number else None
+        server.terminate()
+
+
+@pytest.fixture
+def display(_screen: str | None) -> str:
+    """The X display to open a window on; the test is skipped where there can be none."""
+    if _screen is None:
+        pytest.skip(_LACKING)
+    return _screen

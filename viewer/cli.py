@@ -1,0 +1,78 @@
+"""The command line: one typer application, one function per file in `viewer.commands`."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from model.errors import InputError
+from viewer.commands.info import info
+
+INTERRUPTED = 130
+BROKEN_PIPE = 1
+USAGE = 2
+
+app = typer.Typer(
+    name="nerv360",
+    help="Look around inside a neural 360° video; train, render and evaluate one.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _command in (info,):
+    app.command()(_command)
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        print(f"nerv360 {importlib.metadata.version('nerv360')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line ``argv`` (by default the process's own) and return its exit code.
+
+    Bad input and bad usage end in one line on stderr and code 2, Ctrl-C in code 130.
+    """
+    try:
+        code = app(args=argv, prog_name="nerv360", standalone_mode=False)
+        sys.stdout.flush()
+    except InputError as error:
+        return _refuse(str(error), USAGE)
+    except typer.TyperException as error:
+        return _refuse(error.format_message(), error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        return _closed_pipe()
+    except SystemExit as exit_:  # typer's own answer to a pipe that closed early
+        return _closed_pipe() if exit_.code == BROKEN_PIPE else _exit_code(exit_.code)
+    return _exit_code(code)
+
+
+def _exit_code(code: object) -> int:
+    return code if isinstance(code, int) else 0
+
+
+def _refuse(sentence: str, code: int) -> int:
+    """Print ``sentence`` as exactly one line, whatever a file's name smuggled into it."""
+    shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in sentence)
+    print(f"nerv360: {''.join(shown)}", file=sys.stderr)
+    return code
+
+
+def _closed_pipe() -> int:
+    """Keep Python from complaining once more when it flushes stdout at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return BROKEN_PIPE

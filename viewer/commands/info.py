@@ -1,0 +1,176 @@
+"""``nerv360 info``: what a scene file or a preset is made of."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from model.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from model.config import ModelConfig
+    from model.scene import StoredScene
+
+Report = dict[str, Any]
+
+
+def info(
+    scene: Annotated[
+        Path | None, typer.Argument(help="Scene file to describe.", show_default=False)
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Describe this preset instead.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print what a scene file or a preset holds: widths, parameters, FLOP, bytes, quality."""
+    if (scene is None) == (preset is None):
+        raise InputError("info takes either a scene file or --preset NAME")
+    report = _scene_report(scene) if scene is not None else _preset_report(str(preset))
+    if as_json:
+        print(json.dumps(report, indent=2, ensure_ascii=False))
+    else:
+        _print(report)
+
+
+def _scene_report(path: Path) -> Report:
+    from model.scene import read_header
+
+    stored = read_header(path)
+    header = stored.header
+    return {
+        "scene": {
+            "file": str(path),
+            **asdict(header.material),
+            "width": header.width,
+            "height": header.height,
+            "fps": header.fps,
+            "frames": header.frames,
+            "duration_s": header.frames / header.fps,
+            "bytes": stored.file_bytes,
+        },
+        "decoders": {name: _decoder_report(stored, name) for name in header.configs},
+    }
+
+
+def _decoder_report(stored: StoredScene, name: str) -> Report:
+    return {
+        **_config_report(stored.header.configs[name]),
+        "weight_bytes": stored.weight_bytes[name],
+        "embedding_bytes": stored.embedding_bytes[name],
+        "training": asdict(stored.header.trainings[name]),
+        "config": stored.header.configs[name].to_dict(),
+    }
+
+
+def _preset_report(name: str) -> Report:
+    from model.config import preset
+
+    config = preset(name)
+    return {
+        "preset": name,
+        "decoders": {
+            config.architecture: {**_config_report(config), "config": config.to_dict()},
+        },
+    }
+
+
+def _config_report(config: ModelConfig) -> Report:
+    from model.decoders import count_flops, count_parameters
+
+    size = (config.frame_height, config.frame_width)
+    if not config.full_frame:
+        size = (config.viewport_height, config.viewport_width)
+    return {
+        "picture": "whole frame" if config.full_frame else "viewport",
+        "picture_height": size[0],
+        "picture_width": size[1],
+        "widths": list(config.widths),
+        "embedding_shape": [config.embedding_channels, *config.embedding_size],
+        "parameters": count_parameters(config),
+        "flop_per_picture": count_flops(config),
+    }
+
+
+def _print(report: Report) -> None:
+    from rich.console import Console
+    from rich.padding import Padding
+
+    console = Console()
+    if "scene" in report:
+        console.print(Padding(_scene_table(report["scene"]), (0, 0, 1, 0)))
+    for name, decoder in report["decoders"].items():
+        title = f"{name} (preset {report['preset']})" if "preset" in report else name
+        console.print(_decoder_table(title, decoder))
+
+
+def _scene_table(scene: Report) -> Table:
+    return _table(
+        scene["title"] or scene["file"],
+        {
+            "file": f"{scene['file']}, {_bytes(scene['bytes'])}",
+            "source": f"{scene['source']}, {scene['width']}x{scene['height']}",
+            "frames": f"{scene['frames']} at {scene['fps']:.6g} a second, "
+            f"{scene['duration_s']:.2f} s",
+            "licence": scene["licence"],
+            "credit": scene["credit"],
+        },
+    )
+
+
+def _decoder_table(title: str, decoder: Report) -> Table:
+    rows = {
+        "decodes": f"the {decoder['picture']}, "
+        f"{decoder['picture_width']}x{decoder['picture_height']}",
+        "widths": " → ".join(str(width) for width in decoder["widths"]),
+        "parameters": f"{decoder['parameters']:,}",
+        "FLOP a picture": _scaled(decoder["flop_per_picture"]),
+        "embedding a frame": "x".join(str(side) for side in decoder["embedding_shape"]),
+    }
+    if "training" in decoder:
+        training = decoder["training"]
+        rows |= {
+            "bytes": f"{_bytes(decoder['weight_bytes'])} of weights, "
+            f"{_bytes(decoder['embedding_bytes'])} of embeddings",
+            "quality": _quality(training["psnr_db"], training["ms_ssim"]),
+            "training": f"{training['epochs']} epochs, {training['steps']:,} steps, "
+            f"{training['seconds'] / 60:.1f} min",
+        }
+        rows |= {f"  {key}": json.dumps(value) for key, value in training["settings"].items()}
+    return _table(title, rows)
+
+
+def _table(title: str, rows: dict[str, str]) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, show_header=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows.items():
+        table.add_row(Text(name), Text(value or "not stated"))
+    return table
+
+
+def _quality(psnr_db: float | None, ms_ssim: float | None) -> str:
+    measured = [f"{psnr_db:.2f} dB PSNR"] if psnr_db is not None else []
+    measured += [f"{ms_ssim:.4f} MS-SSIM"] if ms_ssim is not None else []
+    return ", ".join(measured) or "not measured"
+
+
+def _bytes(count: int) -> str:
+    return f"{count / 2**20:.2f} MiB" if count >= 2**20 else f"{count / 2**10:.1f} KiB"
+
+
+def _scaled(count: int) -> str:
+    for size, letter in ((1e12, "T"), (1e9, "G")):
+        if count >= size:
+            return f"{count / size:.2f} {letter}FLOP"
+    return f"{count / 1e6:.2f} MFLOP"
