@@ -148,9 +148,7 @@ def _coerce(name: str, value: Any) -> Any:
         float: "a number",
         str: "a text",
     }
-    raise InputError(
-        f"the configuration's {name} must be {kind[type(default)]}, not {value!r}"
-    )
+    raise InputError(f"the configuration's {name} must be {kind[type(default)]}, not {value!r}")
 
 
 def _check(config: ModelConfig) -> None:
@@ -206,8 +204,7 @@ def _check(config: ModelConfig) -> None:
         "blocks must be between 0 and 8 a stage",
     )
     need(
-        1 <= len(config.encoder_strides) <= 8
-        and all(1 <= s <= 16 for s in config.encoder_strides),
+        1 <= len(config.encoder_strides) <= 8 and all(1 <= s <= 16 for s in config.encoder_strides),
         "encoder_strides must be 1 to 8 numbers between 1 and 16",
     )
     factor = math.prod(config.encoder_strides)
@@ -236,11 +233,28 @@ def _check(config: ModelConfig) -> None:
         )
 
 
+_DEMO = ModelConfig(
+    frame_height=1024,
+    frame_width=2048,
+    encoder_strides=(4, 2, 2),
+    encoder_channels=16,
+    embedding_channels=4,
+    strides=(4, 2, 2),
+    kernels=(1, 3, 3),
+    blocks=(2, 1, 0),
+    channels=64,
+    reduction=2.0,
+    width_multiple=8,
+    look_encoding="periodic",
+    viewport_height=432,
+    viewport_width=768,
+    hfov_jitter=0.15,
+)
+
 PRESETS: dict[str, ModelConfig] = {
     "paper": ModelConfig(),
-    "paper-hnerv": ModelConfig(
-        architecture="hnerv", kernels=(1, 3, 5, 5), channels=151
-    ),
+    "demo": _DEMO,
+    "paper-hnerv": ModelConfig(architecture="hnerv", kernels=(1, 3, 5, 5), channels=151),
     "paper-hnerv-boost": ModelConfig(architecture="hnerv-boost", channels=143),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from model.config import ModelConfig
@@ -12,14 +13,24 @@ from model.nerv360 import NeRV360
 Decoder = NeRV360 | HNeRV | HNeRVBoost
 
 
-def build_decoder(
-    config: ModelConfig, device: torch.device | str | None = None
-) -> Decoder:
+def build_decoder(config: ModelConfig, device: torch.device | str | None = None) -> Decoder:
     """An untrained decoder in channels-last; its state dict is what a scene file stores."""
-    kinds = {"nerv360": NeRV360, "hnerv": HNeRV, "hnerv-boost": HNeRVBoost}
+    kinds: dict[str, type[Decoder]] = {
+        "nerv360": NeRV360,
+        "hnerv": HNeRV,
+        "hnerv-boost": HNeRVBoost,
+    }
     with torch.device(device or "cpu"):
-        decoder: Decoder = kinds[config.architecture](config)
-    return decoder.to(memory_format=torch.channels_last)
+        decoder = kinds[config.architecture](config)
+    to_channels_last(decoder)
+    return decoder
+
+
+def to_channels_last(network: nn.Module) -> None:
+    """Bring every convolution's weights into channels-last, in place."""
+    for parameter in network.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
 
 def count_parameters(config: ModelConfig) -> int:
@@ -30,15 +41,11 @@ def count_parameters(config: ModelConfig) -> int:
 def count_flops(config: ModelConfig) -> int:
     """Floating-point operations (multiply-adds counted twice) of one picture from its embedding."""
     decoder = build_decoder(config, "meta")
-    embedding = torch.empty(
-        1, config.embedding_channels, *config.embedding_size, device="meta"
-    )
+    embedding = torch.empty(1, config.embedding_channels, *config.embedding_size, device="meta")
     time = torch.zeros(1, dtype=torch.float64, device="meta")
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         if isinstance(decoder, NeRV360):
-            decoder(
-                embedding, time, torch.zeros(1, 4, dtype=torch.float64, device="meta")
-            )
+            decoder(embedding, time, torch.zeros(1, 4, dtype=torch.float64, device="meta"))
         else:
             decoder(embedding, time)
     return int(counter.get_total_flops())

@@ -25,9 +25,7 @@ class ConvNeXtBlock(nn.Module):
     def __init__(self, channels: int, *, wrap: bool) -> None:
         super().__init__()
         self.wrap = wrap
-        self.depthwise = nn.Conv2d(
-            channels, channels, 7, padding=0 if wrap else 3, groups=channels
-        )
+        self.depthwise = nn.Conv2d(channels, channels, 7, padding=0 if wrap else 3, groups=channels)
         self.norm = ChannelNorm(channels, eps=1e-6)
         self.widen = nn.Conv2d(channels, 4 * channels, 1)
         self.narrow = nn.Conv2d(4 * channels, channels, 1)

@@ -73,9 +73,7 @@ class Look:
         return np.stack([right, up, forward], axis=1)
 
 
-def look_from_rotation(
-    rotation: npt.NDArray[np.float64], hfov: float = DEFAULT_HFOV
-) -> Look:
+def look_from_rotation(rotation: npt.NDArray[np.float64], hfov: float = DEFAULT_HFOV) -> Look:
     """The inverse of `Look.rotation`; straight up or down, yaw and roll are one and roll is 0."""
     forward, right, up = rotation[:, 2], rotation[:, 0], rotation[:, 1]
     pitch = math.asin(float(np.clip(forward[1], -1.0, 1.0)))
@@ -150,9 +148,7 @@ def erp_angles(
     height: int, width: int, device: torch.device | str | None = None
 ) -> tuple[Tensor, Tensor]:
     """Longitudes (width) and latitudes (height) of an ERP frame's pixel centres, float32."""
-    longitude = ((torch.arange(width, device=device) + 0.5) / width - 0.5) * (
-        2 * math.pi
-    )
+    longitude = ((torch.arange(width, device=device) + 0.5) / width - 0.5) * (2 * math.pi)
     latitude = (0.5 - (torch.arange(height, device=device) + 0.5) / height) * math.pi
     return longitude, latitude
 
@@ -196,9 +192,7 @@ def sample_erp(frame: Tensor, directions: Tensor) -> Tensor:
     if directions.dim() == 3:
         directions = directions.expand(frame.shape[0], *directions.shape)
     longitude, latitude = directions_to_angles(directions)
-    grid = erp_grid(longitude, latitude, frame.shape[-2], frame.shape[-1]).to(
-        frame.dtype
-    )
+    grid = erp_grid(longitude, latitude, frame.shape[-2], frame.shape[-1]).to(frame.dtype)
     return F.grid_sample(
         pad_erp(frame, 1),
         grid,

@@ -55,12 +55,8 @@ class SphereConv(nn.Conv2d):
     seam and the poles, otherwise zeros surround them.
     """
 
-    def __init__(
-        self, channels_in: int, channels_out: int, kernel: int, wrap: bool
-    ) -> None:
-        super().__init__(
-            channels_in, channels_out, kernel, padding=0 if wrap else kernel // 2
-        )
+    def __init__(self, channels_in: int, channels_out: int, kernel: int, wrap: bool) -> None:
+        super().__init__(channels_in, channels_out, kernel, padding=0 if wrap else kernel // 2)
         self.wrap = wrap
 
     def forward(self, x: Tensor) -> Tensor:

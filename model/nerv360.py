@@ -49,8 +49,7 @@ class ViewportStage(nn.Module):
         stride, kernel = config.strides[index], config.kernels[index]
         self.block = UpsamplingBlock(before, after, stride, kernel, wrap=False)
         self.residuals = nn.ModuleList(
-            ConditionedBlock(after, condition, wrap=False)
-            for _ in range(config.blocks[index])
+            ConditionedBlock(after, condition, wrap=False) for _ in range(config.blocks[index])
         )
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
@@ -75,9 +74,7 @@ class NeRV360(nn.Module):
         condition = channels
         if config.condition_on_look:
             levels = (
-                config.look_levels
-                if config.look_encoding == "periodic"
-                else config.encoding_levels
+                config.look_levels if config.look_encoding == "periodic" else config.encoding_levels
             )
             self.yaw_embedding = ConditionEmbedding(2 * levels, channels)
             self.pitch_embedding = ConditionEmbedding(2 * levels, channels)
@@ -85,8 +82,7 @@ class NeRV360(nn.Module):
         wrap = config.erp_padding == "wrap" and config.expand_before_projection
         self.expansion = Expansion(config, wrap=wrap)
         self.stages = nn.ModuleList(
-            ViewportStage(config, index, condition)
-            for index in range(len(config.strides))
+            ViewportStage(config, index, condition) for index in range(len(config.strides))
         )
         self.head = ColourHead(config.widths[-1], wrap=False)
 
@@ -105,16 +101,11 @@ class NeRV360(nn.Module):
         if config.condition_on_look:
             yaw, pitch = look[:, 0], look[:, 1]
             if config.look_encoding == "periodic":
-                codes = [
-                    periodic_encoding(angle, config.look_levels)
-                    for angle in (yaw, pitch)
-                ]
+                codes = [periodic_encoding(angle, config.look_levels) for angle in (yaw, pitch)]
             else:
                 wrapped = torch.remainder(yaw / (2 * math.pi) + 0.5, 1.0)
                 codes = [
-                    positional_encoding(
-                        value, config.encoding_base, config.encoding_levels
-                    )
+                    positional_encoding(value, config.encoding_base, config.encoding_levels)
                     for value in (wrapped, pitch / math.pi + 0.5)
                 ]
             conditions += [self.yaw_embedding(codes[0]), self.pitch_embedding(codes[1])]
@@ -143,9 +134,7 @@ class NeRV360(nn.Module):
         rotation = rotation_tensor(look[:, 0], look[:, 1], look[:, 2])
         directions = torch.einsum("nhwj,nij->nhwi", rays, rotation)
         longitude, latitude = directions_to_angles(directions)
-        grid = erp_grid(
-            longitude, latitude, features.shape[-2] - 2, features.shape[-1] - 2
-        )
+        grid = erp_grid(longitude, latitude, features.shape[-2] - 2, features.shape[-1] - 2)
         if features.shape[0] != look.shape[0]:
             features = features.expand(look.shape[0], *features.shape[1:])
         return F.grid_sample(

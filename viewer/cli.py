@@ -12,6 +12,7 @@ import typer
 
 from model.errors import InputError
 from viewer.commands.info import info
+from viewer.commands.train import train
 
 INTERRUPTED = 130
 BROKEN_PIPE = 1
@@ -24,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (info,):
+for _command in (info, train):
     app.command()(_command)
 
 

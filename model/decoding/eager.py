@@ -1,0 +1,97 @@
+"""The engine that needs no compiler: torch as it stands, on any device."""
+
+from __future__ import annotations
+
+import time as clock
+
+import torch
+from torch import Tensor
+
+from model.config import ModelConfig
+from model.decoders import build_decoder, frame_times
+from model.decoding.protocol import Picture
+from model.geometry import Look
+from model.nerv360 import NeRV360
+from model.scene import Decoder
+
+
+def hfov_range(config: ModelConfig) -> tuple[float, float]:
+    """The fields of view, radians, that a decoder was trained for."""
+    hfov = Look.from_degrees(0, 0, 0, config.hfov_deg).hfov
+    return hfov * (1 - config.hfov_jitter), hfov * (1 + config.hfov_jitter)
+
+
+def picture_look(look: Look, limits: tuple[float, float]) -> Look:
+    """The look that is decoded for a requested one: level, its field of view within ``limits``."""
+    return Look(look.yaw, look.pitch, 0.0, min(max(look.hfov, limits[0]), limits[1]))
+
+
+def look_tensor(look: Look, device: torch.device | str = "cpu") -> Tensor:
+    """Float64 1×4: yaw, pitch, roll, horizontal field of view."""
+    values = [[look.yaw, look.pitch, look.roll, look.hfov]]
+    return torch.tensor(values, dtype=torch.float64, device=device)
+
+
+def to_rgba(picture: Tensor) -> Tensor:
+    """1×3×H×W in [0, 1] → contiguous H×W×4 uint8, alpha 255."""
+    colours = picture[0].permute(1, 2, 0).float().mul(255).add_(0.5).clamp_(0, 255)
+    pixels = torch.full((*colours.shape[:2], 4), 255, dtype=torch.uint8, device=picture.device)
+    pixels[..., :3] = colours
+    return pixels
+
+
+class EagerEngine:
+    """Decodes operator by operator; what depends on the frame alone is kept until it changes."""
+
+    name = "eager"
+    ring = 1 << 30  # every picture has pixels of its own
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        device: torch.device,
+        size: tuple[int, int],
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        self.device, self.size = device, size
+        self.dtype = dtype or (torch.float16 if device.type == "cuda" else torch.float32)
+        self.config = decoder.config
+        self.hfov_range = hfov_range(decoder.config)
+        self.full_frame = decoder.config.full_frame
+        network = build_decoder(decoder.config)
+        network.load_state_dict(decoder.weights)
+        self.network = network.to(device).eval().requires_grad_(False)
+        self.embeddings = decoder.embeddings.to(device)
+        self.times = frame_times(self.embeddings.shape[0]).to(device)
+        self._features: tuple[int, Tensor] | None = None
+
+    def decode(self, look: Look, frame: int) -> Picture:
+        """See `Engine.decode`."""
+        if not 0 <= frame < self.embeddings.shape[0]:
+            raise IndexError(f"there is no frame {frame}, only {self.embeddings.shape[0]}")
+        start = clock.perf_counter()
+        actual = Look() if self.full_frame else picture_look(look, self.hfov_range)
+        with (
+            torch.inference_mode(),
+            torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not torch.float32),
+        ):
+            pixels = to_rgba(self._decode(actual, frame))
+        if self.device.type == "cuda":
+            torch.cuda.current_stream(self.device).synchronize()
+        return Picture(pixels, actual, frame, self.full_frame, clock.perf_counter() - start)
+
+    def _decode(self, look: Look, frame: int) -> Tensor:
+        time = self.times[frame : frame + 1]
+        embedding = self.embeddings[frame : frame + 1]
+        if not isinstance(self.network, NeRV360):
+            whole: Tensor = self.network(embedding, time)
+            return whole
+        if self._features is None or self._features[0] != frame:
+            self._features = frame, self.network.expand(embedding, time)
+        scale = self.config.scale
+        return self.network.decode(
+            self._features[1],
+            time,
+            look_tensor(look, self.device),
+            (self.size[0] // scale, self.size[1] // scale),
+        )

@@ -1,0 +1,31 @@
+"""Which device a name on the command line means."""
+
+from __future__ import annotations
+
+import torch
+
+from model.errors import InputError
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` is CUDA where there is one, then MPS, then the CPU.
+
+    Raises:
+        InputError: the name is unknown, or torch cannot use that device here.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    kind, _, index = name.partition(":")
+    if kind not in ("cpu", "cuda", "mps") or (index and not index.isdigit()):
+        raise InputError(f"--device must be auto, cpu, cuda, cuda:N or mps, not {name!r}")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise InputError("--device cuda: torch sees no CUDA device here; use cpu or auto")
+    if kind == "cuda" and index and int(index) >= torch.cuda.device_count():
+        raise InputError(
+            f"--device {name}: there are only {torch.cuda.device_count()} CUDA devices"
+        )
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise InputError("--device mps: torch has no Metal device here; use cpu or auto")
+    return torch.device(name)

@@ -1,0 +1,50 @@
+"""Checkpoints that survive a kill: written beside, renamed, and read without pickle's dangers."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from model.errors import InputError
+
+
+def checkpoint_path(scene: Path) -> Path:
+    """Where the checkpoint of the training that writes ``scene`` lies."""
+    return scene.with_name(scene.name + ".checkpoint")
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write tensors and plain values so that a reader sees the old state or the new, never half."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with partial.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """What `save_checkpoint` wrote, on the CPU; objects other than tensors and plain values are
+    refused.
+
+    Raises:
+        InputError: there is none, or it is damaged.
+    """
+    if not path.is_file():
+        raise InputError(f"--resume: there is no checkpoint {path}; start without --resume")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"--resume: {path} is damaged and cannot be read; start without --resume"
+        ) from error
+    if not isinstance(state, dict) or "step" not in state:
+        raise InputError(f"--resume: {path} is not a checkpoint of nerv360 train")
+    return state

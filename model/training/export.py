@@ -1,0 +1,97 @@
+"""From a trained network to a decoder in a scene file, and what storing it costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from model.errors import InputError
+from model.scene import Decoder, Material, Scene, TrainingSummary, quantised
+from model.training.frames import FrameStore
+from model.training.network import Autoencoder
+from model.training.quality import held_out_quality
+from model.training.trainer import Trainer
+
+
+@dataclass(frozen=True)
+class Export:
+    """A scene as it will be stored, and its held-out PSNR in dB before that."""
+
+    scene: Scene
+    psnr_before_db: float
+    psnr_stored_db: float
+    ms_ssim: float
+
+
+@torch.no_grad()
+def export(trainer: Trainer, material: Material) -> Export:
+    """The best network's decoder and the embeddings of all frames, in stored precision; the
+    quality in the summary is that of what is stored.
+    """
+    architecture = trainer.config.architecture
+    network, frames, device = trainer.best_network(), trainer.frames, trainer.device
+    count = trainer.settings.held_out
+    embeddings = torch.cat([network.encoder(frames.frame(i, device)) for i in range(len(frames))])
+    before, _ = held_out_quality(network, frames, trainer.times, count, embeddings=embeddings)
+    summary = TrainingSummary(
+        epochs=trainer.step // trainer.steps_an_epoch,
+        steps=trainer.step,
+        psnr_db=None,
+        ms_ssim=None,
+        seconds=trainer.seconds,
+        settings=trainer.settings.to_dict(),
+    )
+    decoder = Decoder(
+        config=trainer.config,
+        weights={k: v.float().cpu() for k, v in network.decoder.state_dict().items()},
+        embeddings=embeddings.float().cpu(),
+        training=summary,
+    )
+    info = frames.info
+    scene = quantised(
+        Scene(
+            material=material,
+            width=info.width,
+            height=info.height,
+            fps=info.fps,
+            frames=len(frames),
+            decoders={architecture: decoder},
+        )
+    )
+    stored = scene.decoders[architecture]
+    network.decoder.load_state_dict(stored.weights)
+    psnr, similarity = _stored_quality(network, frames, trainer, stored)
+    summary = replace(summary, psnr_db=round(psnr, 3), ms_ssim=round(similarity, 5))
+    scene.decoders[architecture] = replace(stored, training=summary)
+    return Export(scene, before, psnr, similarity)
+
+
+def merged(existing: Scene, addition: Scene) -> Scene:
+    """``existing`` with the decoders of ``addition`` added or replaced.
+
+    Raises:
+        InputError: the two are of different clips.
+    """
+    for name in ("width", "height", "frames"):
+        ours, theirs = getattr(existing, name), getattr(addition, name)
+        if ours != theirs:
+            raise InputError(
+                f"--into: the scene's {name} is {ours} and the clip's {theirs}; both decoders "
+                f"must be of the same clip"
+            )
+    return replace(existing, decoders={**existing.decoders, **addition.decoders})
+
+
+def _stored_quality(
+    network: Autoencoder, frames: FrameStore, trainer: Trainer, stored: Decoder
+) -> tuple[float, float]:
+    psnr, similarity = held_out_quality(
+        network,
+        frames,
+        trainer.times,
+        trainer.settings.held_out,
+        embeddings=stored.embeddings.to(trainer.device),
+        structure=True,
+    )
+    return psnr, similarity if similarity is not None else 0.0

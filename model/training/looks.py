@@ -1,0 +1,43 @@
+"""Which looks are trained on, and which are held out."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from model.config import ModelConfig
+
+
+def random_looks(config: ModelConfig, count: int, seed: int, step: int) -> Tensor:
+    """Looks uniform on the sphere for one step, float64 count×4 (yaw, pitch, roll, hfov).
+
+    They depend on the seed and the step alone, so that a resumed run draws what an unbroken one
+    would have drawn.
+    """
+    generator = torch.Generator().manual_seed((seed << 32) + step)
+    draws = torch.rand(count, 3, generator=generator, dtype=torch.float64)
+    yaw = (draws[:, 0] * 2 - 1) * math.pi
+    pitch = torch.asin(draws[:, 1] * 2 - 1)
+    hfov = math.radians(config.hfov_deg) * (1 + config.hfov_jitter * (draws[:, 2] * 2 - 1))
+    return torch.stack([yaw, pitch, torch.zeros_like(yaw), hfov], -1)
+
+
+def held_out_looks(config: ModelConfig, frames: int, count: int) -> tuple[list[int], Tensor]:
+    """Frames and looks (count×4, float64) that training is judged by: a Fibonacci sphere, which
+    covers it evenly, at frames spread over the clip; field of view as configured.
+    """
+    index = torch.arange(count, dtype=torch.float64)
+    golden = (1 + math.sqrt(5)) / 2
+    yaw = torch.remainder(index / golden, 1.0) * 2 * math.pi - math.pi
+    pitch = torch.asin(1 - 2 * (index + 0.5) / count)
+    hfov = torch.full_like(yaw, math.radians(config.hfov_deg))
+    looks = torch.stack([yaw, pitch, torch.zeros_like(yaw), hfov], -1)
+    return [(i * 7919) % frames for i in range(count)], looks
+
+
+def epoch_order(frames: int, seed: int, epoch: int) -> list[int]:
+    """The frames of one epoch in the random order that belongs to it."""
+    generator = torch.Generator().manual_seed((seed << 32) + (1 << 31) + epoch)
+    return [int(i) for i in torch.randperm(frames, generator=generator)]

@@ -1,0 +1,56 @@
+"""The paper's distortion loss (equation 2)."""
+
+from __future__ import annotations
+
+import torch
+from pytorch_msssim import MS_SSIM
+from torch import Tensor, nn
+
+SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+WINDOW = 11
+
+
+def ms_ssim_module(height: int, width: int) -> MS_SSIM:
+    """MS-SSIM of RGB pictures in [0, 1]; pictures too small for five scales get fewer, with the
+    remaining weights brought to a sum of one.
+    """
+    scales = len(SCALE_WEIGHTS)
+    while scales > 1 and min(height, width) <= (WINDOW - 1) * 2 ** (scales - 1):
+        scales -= 1
+    kept = SCALE_WEIGHTS[:scales]
+    return MS_SSIM(data_range=1.0, channel=3, weights=[w / sum(kept) for w in kept])
+
+
+class DistortionLoss(nn.Module):
+    """L1 of the Fourier transforms + λ·α·L1 + λ·(1 − α)·(1 − MS-SSIM), a scalar.
+
+    Pictures are N×3×H×W in [0, 1]; everything is computed in float32.
+    """
+
+    def __init__(self, height: int, width: int, balance: float = 60.0, alpha: float = 0.7) -> None:
+        super().__init__()
+        self.ms_ssim = ms_ssim_module(height, width)
+        self.balance = balance
+        self.alpha = alpha
+
+    def forward(self, decoded: Tensor, original: Tensor) -> Tensor:
+        decoded, original = decoded.float(), original.float()
+        error = decoded - original
+        structure: Tensor = 1 - self.ms_ssim(decoded, original)
+        pixels = self.alpha * error.abs().mean() + (1 - self.alpha) * structure
+        return fourier_l1(error) + self.balance * pixels
+
+
+def fourier_l1(error: Tensor) -> Tensor:
+    """Mean absolute real and imaginary part of the 2-D Fourier transform of N×C×H×W, unnormalised.
+
+    The transform is linear, so that one transform of the difference does, and of a real picture
+    half the spectrum says it all: its inner columns count twice.
+    """
+    spectrum = torch.view_as_real(torch.fft.rfft2(error)).abs()
+    width = error.shape[-1]
+    weight = torch.full((spectrum.shape[-2],), 2.0, device=error.device)
+    weight[0] = 1.0
+    if width % 2 == 0:
+        weight[-1] = 1.0
+    return (spectrum * weight[:, None]).sum() / (2 * error.numel())

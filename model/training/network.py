@@ -1,0 +1,53 @@
+"""Encoder and decoder as they are trained together."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from model.config import ModelConfig
+from model.decoders import build_decoder, to_channels_last
+from model.encoder import Encoder
+from model.geometry import camera_rays, rotation_tensor, sample_erp
+from model.nerv360 import NeRV360
+
+
+class Autoencoder(nn.Module):
+    """A frame in; for NeRV360 its viewports at the given looks out, otherwise the whole frame."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        to_channels_last(self.encoder)
+        self.decoder = build_decoder(config)
+
+    def forward(self, frame: Tensor, time: Tensor, looks: Tensor) -> Tensor:
+        """1×3×H×W in [0, 1], float64 times (1) and looks (N×4) → N×3×h×w or 1×3×H×W."""
+        embedding = self.encoder(frame)
+        decoder = self.decoder
+        if isinstance(decoder, NeRV360):
+            decoded: Tensor = decoder.decode(
+                decoder.expand(embedding, time), time.expand(looks.shape[0]), looks
+            )
+            return decoded
+        whole: Tensor = decoder(embedding, time)
+        return whole
+
+    def target(self, frame: Tensor, looks: Tensor) -> Tensor:
+        """What `forward` ought to give."""
+        if self.config.full_frame:
+            return frame
+        return cut_viewports(frame, looks, self.config.viewport_height, self.config.viewport_width)
+
+
+def cut_viewports(frame: Tensor, looks: Tensor, height: int, width: int) -> Tensor:
+    """Viewports N×3×height×width of one ERP frame 1×3×H×W at float64 looks N×4, bilinear."""
+    rays = camera_rays(height, width, 1.0, frame.device)
+    rotations = rotation_tensor(looks[:, 0], looks[:, 1], looks[:, 2]).float()
+    tangents = torch.tan(looks[:, 3] / 2).float()
+    views = []
+    for rotation, tangent in zip(rotations, tangents, strict=True):
+        scaled = torch.cat([rays[..., :2] * tangent, rays[..., 2:]], -1)
+        views.append(sample_erp(frame, scaled @ rotation.T))
+    return torch.cat(views)

@@ -1,0 +1,62 @@
+"""Data-parallel training over several processes, as torchrun starts them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Processes:
+    """This process's place among those that train together."""
+
+    rank: int = 0
+    count: int = 1
+    local_rank: int = 0
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process evaluates, reports and writes."""
+        return self.rank == 0
+
+    def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Replace every gradient by its mean over the processes, in one message."""
+        if self.count == 1:
+            return
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        flat = torch.cat([g.reshape(-1) for g in gradients])
+        dist.all_reduce(flat)
+        flat /= self.count
+        offset = 0
+        for gradient in gradients:
+            part = flat[offset : offset + gradient.numel()]
+            gradient.copy_(part.view_as(gradient))
+            offset += gradient.numel()
+
+    def any(self, flag: bool, device: torch.device) -> bool:
+        """Whether the flag is up in any process, so that all stop at the same step."""
+        if self.count == 1:
+            return flag
+        value: Tensor = torch.tensor([float(flag)], device=device)
+        dist.all_reduce(value, op=dist.ReduceOp.MAX)
+        return bool(value.item())
+
+
+@contextmanager
+def processes(device_type: str) -> Iterator[Processes]:
+    """The group that torchrun set up (gloo on the CPU, NCCL on CUDA), or this process alone."""
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count == 1:
+        yield Processes()
+        return
+    dist.init_process_group("nccl" if device_type == "cuda" else "gloo")
+    try:
+        yield Processes(dist.get_rank(), count, int(os.environ.get("LOCAL_RANK", "0")))
+    finally:
+        dist.destroy_process_group()

@@ -1,0 +1,57 @@
+"""What a training is judged by: PSNR and MS-SSIM on looks it was not trained on."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from model.nerv360 import NeRV360
+from model.training.frames import FrameStore
+from model.training.looks import held_out_looks
+from model.training.loss import ms_ssim_module
+from model.training.network import Autoencoder, cut_viewports
+
+
+def psnr(decoded: Tensor, original: Tensor) -> float:
+    """PSNR in dB of two pictures in [0, 1], the decoded one rounded to 8 bits as it is shown."""
+    shown = (decoded.float().clamp(0, 1) * 255).round() / 255
+    error = (shown - original.float()).double().square().mean().item()
+    return float(-10 * torch.log10(torch.tensor(max(error, 1e-10))))
+
+
+@torch.no_grad()
+def held_out_quality(
+    network: Autoencoder,
+    frames: FrameStore,
+    times: Tensor,
+    count: int,
+    *,
+    embeddings: Tensor | None = None,
+    structure: bool = False,
+) -> tuple[float, float | None]:
+    """Mean PSNR in dB, and with ``structure`` mean MS-SSIM, over the held-out looks.
+
+    Args:
+        embeddings: frames×d×h×w to decode from instead of the encoder's, as a scene file does.
+    """
+    config, device = network.config, times.device
+    height, width = config.viewport_height, config.viewport_width
+    indices, looks = held_out_looks(config, len(frames), count)
+    looks = looks.to(device)
+    ms_ssim = ms_ssim_module(height, width).to(device) if structure else None
+    ratios, similarities = [], []
+    for position, index in enumerate(indices):
+        frame = frames.frame(index, device)
+        look, time = looks[position : position + 1], times[index : index + 1]
+        code = network.encoder(frame) if embeddings is None else embeddings[index : index + 1]
+        decoder = network.decoder
+        if isinstance(decoder, NeRV360):
+            view = decoder(code, time, look)
+        else:
+            view = cut_viewports(decoder(code, time).float(), look, height, width)
+        original = cut_viewports(frame, look, height, width)
+        ratios.append(psnr(view, original))
+        if ms_ssim is not None:
+            similarities.append(float(ms_ssim(view.float(), original)))
+    mean = sum(ratios) / len(ratios)
+    return mean, sum(similarities) / len(similarities) if similarities else None

@@ -1,0 +1,219 @@
+"""Video in, scene out: the training loop."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time as clock
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_optimizer import Adan
+from torch import Tensor
+
+from model.config import ModelConfig
+from model.decoders import frame_times
+from model.errors import InputError
+from model.training.checkpoint import load_checkpoint, save_checkpoint
+from model.training.frames import FrameStore
+from model.training.looks import epoch_order, random_looks
+from model.training.loss import DistortionLoss
+from model.training.network import Autoencoder
+from model.training.processes import Processes
+from model.training.quality import held_out_quality
+from model.training.settings import TrainingSettings
+
+Weights = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a step reports: counts from 1, the loss of this step, the latest held-out PSNR in dB."""
+
+    epoch: int
+    step: int
+    steps: int
+    pictures: int
+    loss: float
+    psnr_db: float | None
+    best_psnr_db: float | None
+
+
+class Trainer:
+    """Trains one network on one clip; its whole state goes through `state` and `restore`.
+
+    Nothing depends on a global random state: looks and the order of frames follow from the seed
+    and the step, which makes a resumed run equal to an unbroken one, bit for bit.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        settings: TrainingSettings,
+        frames: FrameStore,
+        device: torch.device,
+        group: Processes,
+    ) -> None:
+        self.config, self.settings, self.frames = config, settings, frames
+        self.device, self.group = device, group
+        torch.manual_seed(settings.seed)
+        self.network = Autoencoder(config).to(device)
+        self.times = frame_times(len(frames)).to(device)
+        self.loss = DistortionLoss(
+            config.frame_height if config.full_frame else config.viewport_height,
+            config.frame_width if config.full_frame else config.viewport_width,
+            settings.loss_balance,
+            settings.loss_alpha,
+        ).to(device)
+        self.optimiser = Adan(self.network.parameters(), lr=settings.learning_rate, foreach=True)
+        self.steps_an_epoch = math.ceil(len(frames) / group.count)
+        self.steps = settings.epochs * self.steps_an_epoch
+        self.step = 0
+        self.seconds = 0.0
+        self.psnr_db: float | None = None
+        self.best_psnr_db: float | None = None
+        self.best: Weights = {}
+
+    def run(
+        self,
+        checkpoint: Path,
+        report: Callable[[Progress], None],
+        stop: Callable[[], bool],
+    ) -> bool:
+        """Train to the end, or until ``stop`` says so; whether the end was reached.
+
+        A checkpoint is written at the end of an epoch when the settings' time has passed, and at
+        a stop.
+        """
+        saved = started = clock.monotonic()
+        before = self.seconds
+        while self.step < self.steps:
+            epoch, position = divmod(self.step, self.steps_an_epoch)
+            loss = self._train_step(epoch, position)
+            self.step += 1
+            self.seconds = before + clock.monotonic() - started
+            if position + 1 == self.steps_an_epoch:
+                self._end_epoch(epoch)
+                if self._is_due(saved):
+                    saved = clock.monotonic()
+                    self._save(checkpoint)
+            if self.group.is_first:
+                pictures = self.step * self.group.count * self.settings.viewports
+                report(
+                    Progress(
+                        epoch + 1,
+                        self.step,
+                        self.steps,
+                        pictures,
+                        loss,
+                        self.psnr_db,
+                        self.best_psnr_db,
+                    )
+                )
+            if self.group.any(stop(), self.device):
+                self._save(checkpoint)
+                return False
+        return True
+
+    def resume(self, checkpoint: Path) -> None:
+        """Continue where ``checkpoint`` stood.
+
+        Raises:
+            InputError: it is missing, damaged, or of another clip, network or training.
+        """
+        state = load_checkpoint(checkpoint)
+        for key, value in self._identity().items():
+            if state["identity"].get(key) != value:
+                raise InputError(
+                    f"--resume: {checkpoint} was made with another {key}; give the options of "
+                    f"the first run, or start without --resume"
+                )
+        self.network.load_state_dict(state["network"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.best = {name: tensor.to(self.device) for name, tensor in state["best"].items()}
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.psnr_db, self.best_psnr_db = state["psnr_db"], state["best_psnr_db"]
+
+    def best_network(self) -> Autoencoder:
+        """A copy with the weights that did best on the held-out looks, or the present ones."""
+        network = copy.deepcopy(self.network)
+        if self.best:
+            network.load_state_dict(self.best)
+        return network.eval()
+
+    def _train_step(self, epoch: int, position: int) -> float:
+        order = epoch_order(len(self.frames), self.settings.seed, epoch)
+        index = order[(position * self.group.count + self.group.rank) % len(order)]
+        draw = self.step * self.group.count + self.group.rank
+        looks = random_looks(self.config, self.settings.viewports, self.settings.seed, draw)
+        looks = looks.to(self.device)
+        frame = self.frames.frame(index, self.device)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self._learning_rate()
+        self.network.train()
+        with self._half_precision():
+            decoded = self.network(frame, self.times[index : index + 1], looks)
+        loss = self.loss(decoded, self.network.target(frame, looks))
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.group.average_gradients(self.network.parameters())
+        self.optimiser.step()
+        return float(loss.detach())
+
+    def _learning_rate(self) -> float:
+        warmup = max(1, round(self.settings.warmup * self.steps))
+        if self.step < warmup:
+            return self.settings.learning_rate * (self.step + 1) / warmup
+        done = (self.step - warmup) / max(1, self.steps - warmup)
+        return self.settings.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+
+    def _half_precision(self) -> AbstractContextManager[Any]:
+        if self.device.type != "cuda":
+            return nullcontext()
+        return torch.autocast("cuda", dtype=torch.bfloat16)
+
+    def _end_epoch(self, epoch: int) -> None:
+        last = epoch + 1 == self.settings.epochs
+        if not self.group.is_first or not (last or (epoch + 1) % self.settings.evaluate_every == 0):
+            return
+        self.network.eval()
+        with self._half_precision():
+            self.psnr_db, _ = held_out_quality(
+                self.network, self.frames, self.times, self.settings.held_out
+            )
+        if self.best_psnr_db is None or self.psnr_db > self.best_psnr_db:
+            self.best_psnr_db = self.psnr_db
+            self.best = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
+
+    def _is_due(self, saved: float) -> bool:
+        return clock.monotonic() - saved >= self.settings.checkpoint_s
+
+    def _identity(self) -> dict[str, Any]:
+        settings = self.settings.to_dict()
+        del settings["checkpoint_s"]
+        return {
+            "network": self.config.to_dict(),
+            "training": settings,
+            "clip": [len(self.frames), int(self.frames.bytes[0].sum()), self.group.count],
+        }
+
+    def _save(self, path: Path) -> None:
+        if not self.group.is_first:
+            return
+        save_checkpoint(
+            path,
+            {
+                "identity": self._identity(),
+                "network": self.network.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "best": self.best,
+                "step": self.step,
+                "seconds": self.seconds,
+                "psnr_db": self.psnr_db,
+                "best_psnr_db": self.best_psnr_db,
+            },
+        )

@@ -1,0 +1,165 @@
+"""``nerv360 train``: a clip in, a scene file out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from model.errors import InputError
+
+if TYPE_CHECKING:
+    from model.config import ModelConfig
+    from model.scene import Material, Scene
+    from model.training.processes import Processes
+    from model.training.settings import TrainingSettings
+
+
+def train(
+    clip: Annotated[Path, typer.Argument(help="Equirectangular video, or a folder of pictures.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Scene file to write.")
+    ] = None,
+    into: Annotated[
+        Path | None, typer.Option(help="Add the decoder to this scene of the same clip instead.")
+    ] = None,
+    preset: Annotated[
+        str, typer.Option(help="paper, demo, or auto: paper on a GPU, demo on a CPU.")
+    ] = "auto",
+    model: Annotated[str, typer.Option(help="nerv360, hnerv or hnerv-boost.")] = "nerv360",
+    epochs: Annotated[int | None, typer.Option(help="Passes over the clip.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of weights, frame order and looks.")] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Change any number of the preset."),
+    ] = None,
+    frames: Annotated[int | None, typer.Option(help="Use only the first frames.", min=1)] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue from the last checkpoint.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing scene or decoder.")
+    ] = False,
+    title: Annotated[str | None, typer.Option(help="Title of the material.")] = None,
+    licence: Annotated[str, typer.Option(help="Licence of the material.")] = "unknown",
+    credit: Annotated[str, typer.Option(help="Whom to credit for it.")] = "unknown",
+) -> None:
+    """Train a decoder on a clip and write it as a scene file.
+
+    Ctrl-C stops at the end of a step, writes a scene that opens, and keeps a checkpoint for
+    --resume. Several processes train together under torchrun.
+    """
+    from model.devices import choose_device
+    from model.scene import Material, read_scene
+    from model.training.presets import training_preset
+    from model.training.processes import processes
+    from model.video import open_frames
+
+    target = _target(output, into, resume or overwrite)
+    chosen = choose_device(device)
+    name = ("demo" if chosen.type == "cpu" else "paper") if preset == "auto" else preset
+    config, settings = training_preset(name, model)
+    shortcuts = [f"epochs={epochs}"] if epochs is not None else []
+    shortcuts += [f"seed={seed}"] if seed is not None else []
+    existing = read_scene(into) if into is not None else None
+    if existing is not None and model in existing.decoders and not (overwrite or resume):
+        raise InputError(f"--into {into}: it has a {model} decoder already; add --overwrite")
+    with processes(chosen.type) as group:
+        if chosen.type == "cuda" and group.count > 1:
+            chosen = choose_device(f"cuda:{group.local_rank}")
+        info = open_frames(clip).info
+        config, settings = _fit(config, settings, info, str(clip), [*shortcuts, *(changes or [])])
+        if group.is_first and (config.frame_width, config.frame_height) != (
+            info.width,
+            info.height,
+        ):
+            print(
+                f"{clip}: {info.width}x{info.height} is fitted to "
+                f"{config.frame_width}x{config.frame_height}, which the strides divide"
+            )
+        material = Material(title or clip.stem, licence, credit, clip.name)
+        _train(
+            clip, target, config, settings, str(chosen), group, material,
+            existing=existing, resume=resume, limit=frames,
+        )  # fmt: skip
+
+
+def _target(output: Path | None, into: Path | None, may_replace: bool) -> Path:
+    if (output is None) == (into is None):
+        raise InputError("train needs either -o SCENE or --into SCENE")
+    target = output if output is not None else into
+    assert target is not None
+    if target.suffix != ".safetensors":
+        raise InputError(f"{target}: a scene file's name ends in .safetensors")
+    if not target.absolute().parent.is_dir():
+        raise InputError(f"{target}: its folder does not exist; create it first")
+    if output is not None and target.exists() and not may_replace:
+        raise InputError(f"{target} exists; choose another -o, or add --overwrite")
+    return target
+
+
+def _fit(
+    config: ModelConfig,
+    settings: TrainingSettings,
+    info: object,
+    name: str,
+    changes: list[str],
+) -> tuple[ModelConfig, TrainingSettings]:
+    from model.training.frames import fit_config
+    from model.training.overrides import apply_overrides
+    from model.video import VideoInfo
+
+    assert isinstance(info, VideoInfo)
+    frame_fields = {"frame_height", "frame_width", "viewport_height", "viewport_width"}
+    early = [c for c in changes if c.partition("=")[0] not in frame_fields]
+    late = [c for c in changes if c.partition("=")[0] in frame_fields]
+    config, settings = apply_overrides(config, settings, early)
+    return apply_overrides(fit_config(config, info, name), settings, late)
+
+
+def _train(
+    clip: Path,
+    target: Path,
+    config: ModelConfig,
+    settings: TrainingSettings,
+    device: str,
+    group: Processes,
+    material: Material,
+    *,
+    existing: Scene | None,
+    resume: bool,
+    limit: int | None,
+) -> None:
+    import torch
+
+    from model.scene import write_scene
+    from model.training.checkpoint import checkpoint_path
+    from model.training.export import export, merged
+    from model.training.frames import FrameStore
+    from model.training.trainer import Trainer
+    from viewer.commands.train_progress import StopOnInterrupt, TrainingProgress
+
+    store = FrameStore(clip, (config.frame_height, config.frame_width), limit)
+    trainer = Trainer(config, settings, store, torch.device(device), group)
+    checkpoint = checkpoint_path(target)
+    if resume:
+        trainer.resume(checkpoint)
+    with StopOnInterrupt() as stop, TrainingProgress(group.is_first) as progress:
+        finished = trainer.run(checkpoint, progress.report, stop)
+    if not group.is_first:
+        return
+    result = export(trainer, material)
+    scene = merged(existing, result.scene) if existing is not None else result.scene
+    write_scene(target, scene)
+    print(
+        f"{target}: {target.stat().st_size / 2**20:.2f} MiB, held-out PSNR "
+        f"{result.psnr_stored_db:.2f} dB, MS-SSIM {result.ms_ssim:.4f}; storing embeddings in 8 "
+        f"bits and weights in 16 cost {result.psnr_before_db - result.psnr_stored_db:.2f} dB"
+    )
+    if finished:
+        checkpoint.unlink(missing_ok=True)
+    else:
+        print(f"stopped early; --resume continues from {checkpoint}")
+        raise typer.Exit(130)

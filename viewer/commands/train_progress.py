@@ -1,0 +1,109 @@
+"""What a person sees of a running training, and how Ctrl-C ends it."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+if TYPE_CHECKING:
+    from model.training.trainer import Progress as Step
+
+SMOOTHING = 0.05
+
+
+class StopOnInterrupt:
+    """Asks a training to end after its step at the first Ctrl-C (or SIGTERM); a second one stops
+    at once. Calling it tells whether to stop.
+    """
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> StopOnInterrupt:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._previous[number] = signal.signal(number, self._ask)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def __call__(self) -> bool:
+        return self._asked
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self._asked:
+            raise KeyboardInterrupt
+        self._asked = True
+
+
+class TrainingProgress:
+    """A progress line on the terminal; where there is none, a line an evaluation."""
+
+    def __init__(self, visible: bool) -> None:
+        self._console = Console()
+        self._visible = visible
+        self._loss: float | None = None
+        self._printed: float | None = None
+        self._pictures = 0
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[details]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not visible or not self._console.is_terminal,
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> TrainingProgress:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def report(self, step: Step) -> None:
+        """Show the state after one step."""
+        if self._loss is None:
+            self._loss = step.loss
+        self._loss += SMOOTHING * (step.loss - self._loss)
+        if self._task is None:
+            self._task = self._progress.add_task(
+                "training", total=step.steps, completed=step.step - 1, details=""
+            )
+            self._pictures = step.pictures - step.pictures // step.step
+        task = self._progress.tasks[self._task]
+        rate = (step.pictures - self._pictures) / task.elapsed if task.elapsed else 0.0
+        quality = "" if step.psnr_db is None else f", PSNR {step.psnr_db:.2f} dB"
+        details = f"epoch {step.epoch}, loss {self._loss:.3f}{quality}, {rate:.1f} pictures/s"
+        self._progress.update(self._task, completed=step.step, details=details)
+        plain = self._visible and not self._console.is_terminal
+        if plain and step.psnr_db is not None and step.psnr_db != self._printed:
+            self._printed = step.psnr_db
+            print(f"step {step.step} of {step.steps}, {details}", flush=True)
