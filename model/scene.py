@@ -46,7 +46,8 @@ __all__ = [
 _KEY = "nerv360"
 _WEIGHT_TYPES = {16: torch.float16, 32: torch.float32}
 _EMBEDDING_TYPES = {8: torch.uint8, 16: torch.float16, 32: torch.float32}
-_MAX_EMBEDDING_VALUES = 2**31
+_MAX_VALUES = 2**29
+"""Of a decoder's weights, and of its embeddings: 2 GiB in float32."""
 
 
 @dataclass
@@ -205,9 +206,14 @@ def _check_tensors(header: SceneHeader, contents: Contents) -> None:
     expected: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {}
     for decoder, config in header.configs.items():
         embeddings = (header.frames, config.embedding_channels, *config.embedding_size)
-        if math.prod(embeddings) > _MAX_EMBEDDING_VALUES:
+        if math.prod(embeddings) > _MAX_VALUES:
             raise InputError(f"the embeddings of {decoder} would have the absurd size {embeddings}")
-        for name, tensor in build_decoder(config, "meta").state_dict().items():
+        weights = build_decoder(config, "meta").state_dict()
+        if (count := sum(weight.numel() for weight in weights.values())) > _MAX_VALUES:
+            raise InputError(
+                f"the decoder {decoder} would have the absurd number of {count} weights"
+            )
+        for name, tensor in weights.items():
             expected[f"{decoder}.weights.{name}"] = (tuple(tensor.shape), ("F16", "F32"))
         name = f"{decoder}.embeddings"
         expected[name] = (embeddings, ("U8", "F16", "F32"))

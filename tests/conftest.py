@@ -16,7 +16,7 @@ _LACKING = "there is neither a display nor Xvfb (Debian and Ubuntu: apt-get inst
 
 
 def pytest_configure() -> None:
-    # Before any test file is imported: GLFW and PyOpenGL look for the screen on import.
+    # Windows of tests belong on the X display below, also where a Wayland compositor runs.
     os.environ.pop("WAYLAND_DISPLAY", None)
 
 
@@ -31,7 +31,17 @@ def _screen() -> Iterator[str | None]:
         return
     reading, writing = os.pipe()
     with subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1920x1200x24", "-nolisten", "tcp"],
+        [
+            "Xvfb",
+            "-displayfd",
+            str(writing),
+            "-screen",
+            "0",
+            "1920x1200x24",
+            "-nolisten",
+            "tcp",
+            "-noreset",
+        ],
         pass_fds=[writing],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -40,10 +50,12 @@ def _screen() -> Iterator[str | None]:
         os.close(writing)
         with os.fdopen(reading) as answer:
             number = answer.readline().strip()
+        if not number:
+            raise RuntimeError("Xvfb ended without opening a screen")
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("DISPLAY", f":{number}")
             patch.setenv("LIBGL_ALWAYS_SOFTWARE", "1")
-            yield f":{number}" if number else None
+            yield f":{number}"
         server.terminate()
 
 

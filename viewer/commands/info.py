@@ -40,8 +40,9 @@ def info(
 
 
 def _scene_report(path: Path) -> Report:
-    from model.scene import read_header
+    from model.scene import read_header, read_scene
 
+    read_scene(path)  # a file is only described once all of it is known to be sound
     stored = read_header(path)
     header = stored.header
     return {
