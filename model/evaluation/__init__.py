@@ -1,0 +1,1 @@
+"""Gaze paths, picture quality along them, and the reports made of both."""
