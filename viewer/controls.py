@@ -184,8 +184,8 @@ class Controls:
             self.yaw.advance(seconds, self._drive(Action.TURN_RIGHT, Action.TURN_LEFT) * turn)
             self.pitch.advance(seconds, self._drive(Action.TURN_UP, Action.TURN_DOWN) * turn)
         self._last = self.look()
-        cosine = float(before.rotation()[:, 2] @ self._last.rotation()[:, 2])
-        self._speed = math.acos(min(max(cosine, -1.0), 1.0)) / seconds if cosine < 1 else 0.0
+        turned = self._last.rotation()[:, 2] - before.rotation()[:, 2]
+        self._speed = 2 * math.asin(min(float(np.linalg.norm(turned)) / 2, 1.0)) / seconds
 
     def _dynamics(self) -> tuple[Dynamic, Dynamic, Dynamic, Dynamic]:
         return self.yaw, self.pitch, self.roll, self.hfov

@@ -69,6 +69,7 @@ class DecodeWorker:
         self._newest: tuple[int, Picture] | None = None
         self._fill_pixels: Tensor | None = None
         self._borrowed: int | None = None
+        self._idle_for: View | None = None
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="decode", daemon=True)
         self._thread.start()
@@ -107,6 +108,13 @@ class DecodeWorker:
             pixels, self._fill_pixels = self._fill_pixels, None
             return pixels
 
+    @property
+    def idle(self) -> bool:
+        """All that the newest request asks for, fill included, has been decoded and taken."""
+        with self._changed:
+            waiting = self._newest is not None or self._fill_pixels is not None
+            return not waiting and self._view is not None and self._idle_for is self._view
+
     def stop(self, timeout: float = 10.0) -> bool:
         """End the thread after the picture it is at; tells whether it ended in time."""
         with self._changed:
@@ -123,6 +131,7 @@ class DecodeWorker:
                 if self._stopping:
                     return
                 source, self._source = self._source, None
+                self._idle_for = None
                 self._borrowed = self._newest = None
             assert source is not None
             self._serve(source)
@@ -149,8 +158,9 @@ class DecodeWorker:
                     return None
                 view = self._view
                 free = self._borrowed is None or session.decoded + 1 - self._borrowed < session.ring
-                if view is not None and session.has_work(view) and free:
+                if view is not None and free and session.has_work(view):
                     return view
+                self._idle_for = view if free else None
                 self._changed.wait()
 
 

@@ -24,12 +24,14 @@ class Display:
     Attributes:
         upload: the way of pictures into their texture.
         picture: what is shown, its pixels possibly overwritten since; nothing at first.
-        fill: the whole-sphere picture's texture, for the minimap.
+        shown: how many pictures have come so far.
+        fill: the whole-sphere picture's texture.
     """
 
     def __init__(self, upload: Upload | None = None) -> None:
         self.upload: Upload = upload or PixelBufferUpload()
         self.picture: Picture | None = None
+        self.shown = 0
         self._fill_upload = PixelBufferUpload()
         self._viewport = Texture()
         self._panorama = Texture(wraps=True)
@@ -44,15 +46,11 @@ class Display:
         target = self._panorama if picture.equirectangular else self._viewport
         self.upload.upload(target, picture.pixels)
         self.picture = picture
+        self.shown += 1
 
     def show_fill(self, pixels: Tensor) -> None:
         """Fill what lies around the picture from ``pixels``, premultiplied equirectangular RGBA."""
         self._fill_upload.upload(self.fill, pixels)
-
-    def forget(self) -> None:
-        """Show nothing, as before the first picture."""
-        self.picture = None
-        self.fill.clear()
 
     @property
     def sphere(self) -> Texture:

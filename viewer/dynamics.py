@@ -59,10 +59,12 @@ class Dynamic:
         return self.velocity != 0.0
 
     def _move_to(self, offset: float) -> None:
-        if self.periodic:
+        if self.periodic and not self.low <= offset < self.high:
             period = self.high - self.low
             wrapped = (offset - self.low) % period + self.low
             self.offset = wrapped if wrapped < self.high else self.low
+        elif self.periodic:
+            self.offset = offset
         else:
             self.offset = min(max(offset, self.low), self.high)
             if self.offset != offset:

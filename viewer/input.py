@@ -14,7 +14,12 @@ _LEFT_BUTTON = 0
 
 
 class Input:
-    """Listens to a `Window`."""
+    """Listens to a `Window`.
+
+    Attributes:
+        position: of the cursor, in screen coordinates from the upper left.
+        events: how many have come.
+    """
 
     def __init__(
         self,
@@ -38,7 +43,7 @@ class Input:
         self._controls = controls
         self._commands = commands
         self._dropped = dropped
-        self._cursor = (0.0, 0.0)
+        self.position = (0.0, 0.0)
         self.events = 0
 
     def key(self, name: str, code: int, pressed: bool, repeated: bool) -> None:
@@ -66,7 +71,7 @@ class Input:
     def cursor(self, x: float, y: float) -> None:
         """As `Listener.cursor`."""
         self.events += 1
-        self._cursor = (x, y)
+        self.position = (x, y)
         self._overlay.cursor(x, y)
         if self._controls.dragging:
             self._controls.move(self._point())
@@ -100,5 +105,5 @@ class Input:
 
     def _point(self) -> Point:
         width, height = self._window.size
-        x, y = self._cursor
+        x, y = self.position
         return x / width * 2 - 1, (height - 2 * y) / width

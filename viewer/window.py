@@ -146,6 +146,10 @@ class Window:
             now = self._due
         self._due = now + period
 
+    def rest(self) -> None:
+        """Wait for an event, or for as long as one refresh takes."""
+        glfw.wait_events_timeout(1 / self.refresh_rate)
+
     def set_title(self, title: str) -> None:
         """The text of its frame."""
         glfw.set_window_title(self.handle, title)

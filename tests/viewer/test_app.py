@@ -1,0 +1,348 @@
+"""The whole application in a real window, driven by a hand."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+import pytest
+import torch
+from PIL import Image
+
+from model.errors import InputError
+from model.geometry import Look
+from tests.viewer.fake_engine import FakeEngine, sphere_viewport
+from tests.viewer.hand import CallbackHand, Hand, XHand
+from viewer.app import App
+from viewer.content import Content
+from viewer.controls import ray_through
+from viewer.decode_worker import Source
+from viewer.screenshot import capture
+from viewer.settings import Settings
+from viewer.window import Window
+
+FRAMES = 10
+
+
+def content(*engines: Callable[[], FakeEngine], title: str = "a sphere") -> Content:
+    makers = engines or (lambda: FakeEngine((360, 640), frames=FRAMES),)
+    return Content(
+        title=title,
+        frames=FRAMES,
+        fps=10.0,
+        size=(512, 1024),
+        decoders=("one", "two"),
+        source=lambda decoder: Source(
+            [replace_name(maker, decoder) for maker in makers],
+            lambda: FakeEngine((192, 192), frames=FRAMES),
+        ),
+    )
+
+
+def replace_name(maker: Callable[[], FakeEngine], name: str) -> Callable[[], FakeEngine]:
+    def make() -> FakeEngine:
+        engine = maker()
+        engine.name = name
+        return engine
+
+    return make
+
+
+def refuse(path: Path) -> Content:
+    raise InputError(f"{path.name} is not a scene; give a .safetensors file")
+
+
+@pytest.fixture
+def open_app(window: Window) -> Iterator[Callable[..., App]]:
+    opened: list[App] = []
+
+    def make(shown: Content | None = None, **options: object) -> App:
+        settings = Settings(inertia=False, overlay=False)
+        app = App(window, shown or content(), refuse, settings=settings, **options)  # type: ignore[arg-type]
+        app.playback.playing = False
+        opened.append(app)
+        return app
+
+    yield make
+    for app in opened:
+        app.close()
+
+
+def run_until(app: App, condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "what was waited for did not happen"
+        app.step(1 / 60)
+        app.window.swap()
+
+
+def settle(app: App) -> None:
+    """Until the picture for what is shown now has come and the fill is complete."""
+    app.step(1 / 60)
+    run_until(app, lambda: app.worker.idle)
+
+
+def image(app: App) -> torch.Tensor:
+    """What the window shows now."""
+    app.step(0.0)
+    return torch.as_tensor(capture(app.window)).float()
+
+
+def psnr(a: torch.Tensor, b: torch.Tensor) -> float:
+    return 10 * math.log10(255**2 / float((a - b).square().mean()))
+
+
+@pytest.fixture(params=["callbacks", "x"])
+def hand(request: pytest.FixtureRequest, window: Window) -> Hand:
+    if request.param == "callbacks":
+        return CallbackHand(window)
+    if shutil.which("xdotool") is None:
+        pytest.skip("xdotool is not installed")
+    return XHand(window)
+
+
+def test_a_session_by_hand(
+    open_app: Callable[..., App],
+    hand: Hand,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(platformdirs, "user_pictures_path", lambda: tmp_path)
+    app = open_app()
+    settle(app)
+    window = app.window
+    width, height = window.size
+    assert psnr(image(app), sphere_viewport(Look(), height, width)) > 38
+
+    # A drag: the point under the cursor stays under it, in the look and in the picture.
+    start, end = (400, 120), (290, 205)
+    before = image(app)
+
+    def point(x: int, y: int) -> tuple[float, float]:
+        return x / width * 2 - 1, (height - 2 * y) / width
+
+    hand.move(*start)
+    run_until(app, lambda: app.input.position == start)
+    held = Look().rotation() @ ray_through(point(*start), Look().hfov)
+    hand.button(True)
+    run_until(app, lambda: app.controls.dragging)
+    for share in (0.25, 0.5, 0.75, 1.0):
+        x, y = (round(a + share * (b - a)) for a, b in zip(start, end, strict=True))
+        hand.move(x, y)
+        run_until(app, lambda x=x, y=y: app.input.position == (x, y))
+    dragged = app.controls.look()
+    assert dragged.yaw > math.radians(10)
+    assert dragged.pitch > math.radians(5)
+    now = dragged.rotation() @ ray_through(point(*end), dragged.hfov)
+    assert np.allclose(now, held, atol=1e-6)
+    after = image(app)
+    assert psnr(after, sphere_viewport(dragged, height, width)) > 35
+    assert (after[end[1], end[0]] - before[start[1], start[0]]).abs().max() <= 6
+    assert (after - before).abs().mean() > 10
+    hand.button(False)
+    run_until(app, lambda: not app.controls.dragging)
+    settle(app)
+    assert app.controls.look() == dragged, "without inertia nothing moves on"
+
+    hand.wheel(3)
+    run_until(app, lambda: app.controls.look().hfov < math.radians(65))
+    hand.key("E", True)
+    run_until(app, lambda: app.controls.look().roll > math.radians(8))
+    hand.key("E", False)
+    hand.key("LEFT", True)
+    run_until(app, lambda: app.controls.look().yaw < dragged.yaw - math.radians(3))
+    hand.key("LEFT", False)
+    settle(app)
+    rolled = app.controls.look()
+    assert psnr(image(app), sphere_viewport(rolled, height, width)) > 35
+    hand.key("HOME", True)
+    hand.key("HOME", False)
+    run_until(app, lambda: app.controls.look() == Look())
+
+    # The clip: step, step back, play.
+    hand.character(".")
+    run_until(app, lambda: app.playback.frame == 1)
+    settle(app)
+    assert psnr(image(app), sphere_viewport(Look(), height, width, frame=1)) > 35
+    hand.character(",")
+    run_until(app, lambda: app.playback.frame == 0)
+    hand.key("SPACE", True)
+    hand.key("SPACE", False)
+    run_until(app, lambda: app.playback.frame == 3)
+    hand.key("SPACE", True)
+    hand.key("SPACE", False)
+    run_until(app, lambda: not app.playback.playing)
+    settle(app)
+
+    # The overlay and the keys are drawn over the picture, and hidden again.
+    bare = image(app)
+    hand.key("H", True)
+    hand.key("H", False)
+    run_until(app, lambda: app.overlay.visible)
+    app.step(0.0)  # imgui measures a panel once before it shows it
+    assert (image(app)[:100, :100] - bare[:100, :100]).abs().mean() > 10
+    hand.character("?")
+    run_until(app, lambda: app.overlay.keys_visible)
+    app.step(0.0)
+    shown = image(app)
+    hand.key("F12", True)
+    hand.key("F12", False)
+    run_until(app, lambda: list(tmp_path.glob("*.png")))
+    (file,) = tmp_path.iterdir()
+    with Image.open(file) as picture:
+        saved = torch.as_tensor(np.array(picture)).float()
+    assert saved.shape == shown.shape
+    assert (saved - shown).abs().mean() < 3
+
+    # The end.
+    hand.key("ESCAPE", True)
+    hand.key("ESCAPE", False)
+    app.run(exit_after=30)
+    assert window.should_close
+    assert app.worker.stop()
+    assert not any(thread.name == "decode" for thread in threading.enumerate())
+
+
+def test_the_display_keeps_its_rate_while_the_decoder_is_stuck(
+    open_app: Callable[..., App],
+) -> None:
+    gate = threading.Semaphore(1)
+    app = open_app(content(lambda: FakeEngine((360, 640), frames=FRAMES, gate=gate)))
+    settle(app)
+    assert app.worker.report.decoded == 1
+    shown, steps = app.displayed.total, 60
+    looks = set()
+    for i in range(steps):
+        app.controls.look_at(Look.from_degrees(0.4 * i, 0.2 * i, 0.3 * i))
+        app.step(1 / 60)
+        looks.add(app.controls.look())
+    assert app.displayed.total == shown + steps
+    assert app.worker.report.decoded == 1, "the decoder had one permit"
+    assert len(looks) == steps
+    width, height = app.window.size
+    truth = sphere_viewport(app.controls.look(), height, width)
+    assert psnr(image(app), truth) > 33, "the old picture and the fill show the newest look"
+    gate.release(1000)
+    settle(app)
+    assert 2 <= app.worker.report.decoded <= 5, "the looks in between were not queued"
+
+
+def test_nothing_is_decoded_and_little_is_drawn_while_nothing_changes(
+    open_app: Callable[..., App],
+) -> None:
+    app = open_app()
+    settle(app)
+    decoded, drawn = app.worker.report.decoded, app.displayed.total
+    for _ in range(60):
+        app.turn(1 / 60)
+    assert app.worker.report.decoded == decoded
+    assert app.displayed.total - drawn < 30
+    app.controls.look_at(Look.from_degrees(40, 0))
+    drawn = app.displayed.total
+    app.turn(1 / 60)
+    assert app.displayed.total == drawn + 1
+
+
+def test_tab_goes_through_the_decoders(open_app: Callable[..., App], window: Window) -> None:
+    app, hand = open_app(), CallbackHand(window)
+
+    def engine() -> str | None:
+        return app.worker.report.engine.name if app.worker.report.engine else None
+
+    for name in ("one", "two", "one"):
+        run_until(app, lambda name=name: engine() == name)
+        hand.key("TAB", True)
+
+
+def test_a_dropped_file_that_is_broken_is_a_sentence_and_the_scene_stays(
+    open_app: Callable[..., App], tmp_path: Path
+) -> None:
+    app = open_app()
+    settle(app)
+    before = image(app)
+    app.input.dropped([tmp_path / "holiday.jpg"])
+    run_until(app, lambda: app.message)
+    assert app.message == "holiday.jpg is not a scene; give a .safetensors file"
+    assert app.content.title == "a sphere"
+    after = image(app)
+    assert (after - before)[:200].abs().max() <= 2, "the picture stays"
+    assert (after - before)[200:].abs().max() > 30, "the sentence is on screen"
+
+
+def test_a_dropped_scene_is_opened_and_the_look_stays(
+    open_app: Callable[..., App], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    app = open_app()
+    app.controls.look_at(Look.from_degrees(30, 10))
+    settle(app)
+    other = replace(content(title="another"), frames=4, fps=5.0)
+    monkeypatch.setattr(app, "_load", lambda path: other)
+    app.input.dropped([tmp_path / "another.safetensors"])
+    run_until(app, lambda: app.content.title == "another")
+    assert (app.playback.frames, app.playback.fps) == (4, 5.0)
+    assert app.controls.look() == Look.from_degrees(30, 10)
+
+
+def test_a_decoder_that_fails_leaves_the_window_open_with_a_sentence(
+    open_app: Callable[..., App],
+) -> None:
+    broken = FakeEngine(failure=lambda _: RuntimeError("CUDA error: device lost"))
+    app = open_app(content(lambda: broken, lambda: FakeEngine((360, 640))))
+    run_until(app, lambda: app.display.picture is not None)
+    assert app.message is not None
+    assert "device lost" in app.message
+    width, height = app.window.size
+    settle(app)
+    assert not app.window.should_close
+    seen = image(app)[: height // 2]
+    assert psnr(seen, sphere_viewport(Look(), height, width)[: height // 2]) > 38
+
+
+def test_choices_are_remembered(open_app: Callable[..., App], window: Window) -> None:
+    app, hand = open_app(), CallbackHand(window)
+    for key in ("I", "H", "L"):
+        hand.key(key, True)
+    hand.character("]")
+    width, height = window.size
+    assert app.settings() == Settings(
+        inertia=True, overlay=True, loop=False, speed=1.5, width=width, height=height
+    )
+
+
+def test_losing_the_focus_lets_go(open_app: Callable[..., App], window: Window) -> None:
+    app, hand = open_app(), CallbackHand(window)
+    hand.key("D", True)
+    app.input.focus_lost()
+    look = app.controls.look()
+    app.step(0.1)
+    assert app.controls.look() == look
+
+
+def test_a_panel_under_the_cursor_takes_the_mouse(
+    open_app: Callable[..., App], window: Window
+) -> None:
+    app, hand = open_app(), CallbackHand(window)
+    app.overlay.visible = True
+    width, height = window.size
+
+    def hovering() -> bool:
+        hand.move(width // 2, height - 37)  # again: the window may open under X's own pointer
+        return app.overlay.wants_mouse
+
+    run_until(app, hovering)
+    hand.button(True)
+    for _ in range(3):
+        app.step(1 / 60)
+    assert not app.controls.dragging
+    assert 3 <= app.playback.frame <= 6, "the timeline was scrubbed to its middle"
+    hand.button(False)
+    hand.wheel(2)
+    app.step(1 / 60)
+    assert app.controls.look() == Look()

@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from model.decoding.protocol import Picture
+from model.geometry import Look
+from tests.viewer.fake_engine import FakeEngine
+from viewer.aim import View
+from viewer.decode_worker import DecodeWorker, Source
+
+
+@pytest.fixture
+def worker() -> Iterator[DecodeWorker]:
+    running = DecodeWorker()
+    yield running
+    assert running.stop()
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait for ``condition``; a test that waits in vain fails."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "what was waited for did not happen"
+        time.sleep(0.002)
+
+
+def picture(worker: DecodeWorker) -> Picture:
+    taken: list[Picture] = []
+
+    def arrived() -> bool:
+        got = worker.take()
+        if got is not None:
+            taken.append(got)
+            worker.give_back()
+        return bool(taken)
+
+    until(arrived)
+    return taken[0]
+
+
+def view(yaw_deg: float = 0.0, frame: int = 0) -> View:
+    return View(Look.from_degrees(yaw_deg, 0), 16 / 9, frame)
+
+
+def test_a_picture_carries_the_look_and_frame_that_were_asked_for(worker: DecodeWorker) -> None:
+    worker.open(Source([FakeEngine]))
+    worker.request(view(40, 3))
+    got = picture(worker)
+    assert got.look.degrees()[0] == pytest.approx(40)
+    assert got.frame == 3
+
+
+def test_only_the_newest_request_is_decoded(worker: DecodeWorker) -> None:
+    gate = threading.Semaphore(0)
+    engine = FakeEngine(gate=gate)
+    worker.open(Source([lambda: engine]))
+    worker.request(view(0))
+    until(lambda: len(engine.requests) == 1)
+    for yaw in range(1, 50):
+        worker.request(view(yaw))
+    gate.release(2)
+    until(lambda: worker.report.decoded == 2)
+    assert [round(look.degrees()[0]) for look, _ in engine.requests] == [0, 49]
+
+
+def test_nothing_is_decoded_twice(worker: DecodeWorker) -> None:
+    engine = FakeEngine()
+    worker.open(Source([lambda: engine]))
+    for yaw in (0, 0, 0, 20, 20):
+        worker.request(view(yaw))
+        until(lambda yaw=yaw: engine.requests and engine.requests[-1][0].degrees()[0] > yaw - 1)
+    until(lambda: worker.report.decoded == 2)
+    time.sleep(0.05)
+    assert len(engine.requests) == 2
+
+
+def test_a_whole_frame_is_decoded_once_per_frame_not_per_look(worker: DecodeWorker) -> None:
+    engine = FakeEngine((64, 128), full_frame=True)
+    worker.open(Source([lambda: engine], fill=FakeEngine))
+    worker.request(view(0, 0))
+    until(lambda: worker.report.decoded == 1)
+    for yaw in range(0, 180, 10):
+        worker.request(view(yaw, 0))
+    worker.request(view(90, 1))
+    until(lambda: worker.report.decoded == 2)
+    time.sleep(0.05)
+    assert [frame for _, frame in engine.requests] == [0, 1]
+    assert worker.take_fill() is None
+
+
+def test_errors_are_data_and_the_next_view_is_tried(worker: DecodeWorker) -> None:
+    worker.open(Source([lambda: FakeEngine(frames=5)]))
+    worker.request(view(0, 7))
+    until(lambda: worker.report.error)
+    assert worker.report.error == "Frame 7 cannot be decoded: there is no frame 7"
+    worker.request(view(0, 4))
+    assert picture(worker).frame == 4
+
+
+def test_a_failing_engine_gives_way_to_the_next(worker: DecodeWorker) -> None:
+    def refuses() -> FakeEngine:
+        raise RuntimeError("no compiler was found\nand a long trace")
+
+    broken = FakeEngine(name="broken", failure=lambda _: RuntimeError("out of memory"))
+    worker.open(Source([refuses, lambda: broken, lambda: FakeEngine(name="plain")]))
+    worker.request(view(10))
+    assert picture(worker).frame == 0
+    assert worker.report.engine is not None
+    assert worker.report.engine.name == "plain"
+    assert worker.report.error == "Frame 0 cannot be decoded: out of memory"
+
+
+def test_when_no_engine_is_left_the_worker_waits_for_another_source(worker: DecodeWorker) -> None:
+    def refuses() -> FakeEngine:
+        raise RuntimeError("no memory")
+
+    worker.open(Source([refuses]))
+    worker.request(view())
+    until(lambda: worker.report.error)
+    assert worker.report.error == "The decoder cannot be opened: no memory"
+    worker.open(Source([FakeEngine]))
+    assert picture(worker).frame == 0
+    assert worker.report.error is None
+
+
+def test_a_picture_in_use_is_not_overwritten(worker: DecodeWorker) -> None:
+    engine = FakeEngine(ring=2, frames=1000)
+    worker.open(Source([lambda: engine]))
+    worker.request(view())
+    until(lambda: worker.report.decoded == 1)
+    assert worker.take() is not None
+    for frame in range(1, 20):
+        worker.request(view(0, frame))
+        time.sleep(0.005)
+    assert worker.report.decoded == 2
+    worker.give_back()
+    until(lambda: engine.requests[-1][1] == 19)
+
+
+def test_pictures_of_an_engine_with_one_buffer_are_copied(worker: DecodeWorker) -> None:
+    engine = FakeEngine(ring=1)
+    made: list[int] = []
+    plain = engine.decode
+
+    def decode(look: Look, frame: int) -> Picture:
+        result = plain(look, frame)
+        made.append(result.pixels.data_ptr())
+        return result
+
+    engine.decode = decode  # type: ignore[method-assign]
+    worker.open(Source([lambda: engine]))
+    worker.request(view())
+    assert picture(worker).pixels.data_ptr() not in made
+
+
+def test_the_fill_is_made_after_the_first_picture_and_then_rests(worker: DecodeWorker) -> None:
+    small = FakeEngine((32, 32))
+    worker.open(Source([FakeEngine], fill=lambda: small))
+    worker.request(view())
+    pixels = None
+
+    def complete() -> bool:
+        nonlocal pixels
+        got = worker.take_fill()
+        pixels = got if got is not None else pixels
+        return pixels is not None and bool((pixels[..., 3] >= 254).all())
+
+    until(complete)
+    parts = len(small.requests)
+    worker.request(view(30))
+    until(lambda: worker.report.decoded == 2)
+    time.sleep(0.05)
+    assert len(small.requests) == parts
+
+
+def test_the_fill_takes_a_small_share_while_the_clip_plays(worker: DecodeWorker) -> None:
+    main = FakeEngine(frames=10_000, delay=0.004)
+    small = FakeEngine((32, 32), frames=10_000, delay=0.004)
+    worker.open(Source([lambda: main], fill=lambda: small))
+    worker.request(view())
+    until(lambda: len(small.requests) >= 6)
+    before = len(small.requests)
+    frame = 0
+    while worker.report.decoded < 120:
+        frame += 1
+        worker.request(view(0, frame))
+        decoded = worker.report.decoded
+        until(lambda decoded=decoded: worker.report.decoded > decoded)
+    # Between the requests of this test the worker is idle now and then and may fill a little more.
+    assert 5 < len(small.requests) - before < 120
+
+
+def test_a_fill_that_fails_costs_no_picture(worker: DecodeWorker) -> None:
+    def refuses() -> FakeEngine:
+        raise RuntimeError("no memory for two")
+
+    worker.open(Source([FakeEngine], fill=refuses))
+    for frame in range(3):
+        worker.request(view(0, frame))
+        assert picture(worker).frame == frame
+    assert worker.report.error is None
+
+
+def test_another_source_replaces_the_first(worker: DecodeWorker) -> None:
+    worker.open(Source([lambda: FakeEngine((40, 60))]))
+    worker.request(view())
+    assert picture(worker).pixels.shape[:2] == (40, 60)
+    worker.open(Source([lambda: FakeEngine((50, 70))]))
+    assert picture(worker).pixels.shape[:2] == (50, 70)
+
+
+def test_stopping_does_not_wait_for_work_that_never_came() -> None:
+    worker = DecodeWorker()
+    assert worker.stop()
+    idle = DecodeWorker()
+    idle.open(Source([FakeEngine]))
+    assert idle.stop()

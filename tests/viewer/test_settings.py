@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from viewer.settings import Settings, load_settings, save_settings
+
+CHOSEN = Settings(inertia=False, overlay=False, loop=False, speed=0.5, width=900, height=600)
+
+
+def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "settings.json"
+    save_settings(path, CHOSEN)
+    assert load_settings(path) == CHOSEN
+    assert [p.name for p in path.parent.iterdir()] == ["settings.json"]
+
+
+def test_the_first_start_has_defaults_and_says_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert load_settings(tmp_path / "none.json") == Settings()
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"speed": "fast"}',
+        '{"speed": 0}',
+        '{"speed": NaN}',
+        '{"speed": true}',
+        '{"inertia": 1}',
+        '{"width": -5}',
+        '{"height": 1e300}',
+        '{"width": 1280.5}',
+        "\udcff".encode("utf-8", "surrogateescape").decode("latin-1"),
+    ],
+)
+def test_a_broken_file_means_defaults_and_a_line_in_the_log(
+    text: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text(text, encoding="latin-1")
+    assert load_settings(path) == Settings()
+    assert len(caplog.records) == 1
+    assert str(path) in caplog.text
+
+
+def test_settings_of_other_versions_are_read_as_far_as_they_are_known(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text('{"speed": 2, "hologram": true}')
+    assert load_settings(path) == Settings(speed=2)
+
+
+def test_a_place_that_cannot_be_written_is_a_line_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    save_settings(tmp_path / "file" / "settings.json", CHOSEN)
+    assert len(caplog.records) == 1

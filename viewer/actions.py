@@ -1,0 +1,63 @@
+"""What the keys do that are not held."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from viewer.decode_worker import describe
+from viewer.keymap import Action
+from viewer.screenshot import capture, new_screenshot_path, save_png
+
+if TYPE_CHECKING:
+    from viewer.app import App
+
+
+def commands(app: App) -> dict[Action, Callable[[], None]]:
+    """Every action that happens at once, by its name in the keymap."""
+    return {
+        Action.ZOOM_IN: lambda: app.controls.zoom(1),
+        Action.ZOOM_OUT: lambda: app.controls.zoom(-1),
+        Action.RESET: app.controls.reset,
+        Action.INERTIA: lambda: _toggle_inertia(app),
+        Action.PLAY: lambda: app.playback.toggle(),
+        Action.PREVIOUS_FRAME: lambda: app.playback.step(-1),
+        Action.NEXT_FRAME: lambda: app.playback.step(1),
+        Action.SLOWER: lambda: app.playback.change_speed(-1),
+        Action.FASTER: lambda: app.playback.change_speed(1),
+        Action.LOOP: lambda: _toggle(app.playback, "loop"),
+        Action.NEXT_DECODER: lambda: _next_decoder(app),
+        Action.FULLSCREEN: app.window.toggle_fullscreen,
+        Action.OVERLAY: lambda: _toggle(app.overlay, "visible"),
+        Action.HELP: lambda: _toggle(app.overlay, "keys_visible"),
+        Action.SCREENSHOT: lambda: _save_screenshot(app),
+        Action.QUIT: app.window.request_close,
+    }
+
+
+def _toggle(thing: object, name: str) -> None:
+    setattr(thing, name, not getattr(thing, name))
+
+
+def _toggle_inertia(app: App) -> None:
+    _toggle(app.controls, "inertia")
+    app.say(f"Inertia is {'on' if app.controls.inertia else 'off'}.")
+
+
+def _next_decoder(app: App) -> None:
+    names = app.content.decoders
+    if len(names) == 1:
+        app.say(f"This scene has one decoder, {names[0]}.")
+    else:
+        app.use_decoder(names[(names.index(app.decoder) + 1) % len(names)])
+
+
+def _save_screenshot(app: App) -> None:
+    app.draw()
+    path = new_screenshot_path()
+    try:
+        save_png(path, capture(app.window))
+    except OSError as error:
+        app.say(f"The screenshot cannot be saved: {describe(error)}")
+    else:
+        app.say(f"Saved {path}")

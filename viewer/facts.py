@@ -1,0 +1,50 @@
+"""The numbers on the screen, gathered from the parts that have them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from viewer.panels import Facts
+from viewer.statistics import rate_of
+
+if TYPE_CHECKING:
+    from viewer.app import App
+
+_MIB = 2**20
+
+
+def gather(app: App) -> Facts:
+    """What the overlay shows now."""
+    view = app.view()
+    report = app.worker.report
+    engine, times = report.engine, [t * 1000 for t in list(report.times)]
+    yaw, pitch, roll, hfov = view.look.degrees()
+    width, height = app.window.framebuffer_size
+    resident, on_gpu = app.memory.read(engine.device if engine else None)
+    rate = rate_of(report.finished)
+    decoding = f"{rate:.0f} fps" if rate else "at rest"
+    memory = f"{resident / _MIB:.0f} MiB"
+    if on_gpu is not None:
+        memory += f", GPU {on_gpu / _MIB:.0f} MiB"
+    return Facts(
+        title=app.content.title,
+        look=view.look,
+        aspect=view.aspect,
+        rows=[
+            ("Display", f"{app.displayed.per_second():.0f} fps"),
+            ("Decode", f"{decoding}, {times[-1]:.1f} ms" if times else "–"),
+            ("Memory", memory),
+            ("Looking at", f"yaw {yaw:.1f}°, pitch {pitch:.1f}°"),
+            ("View", f"{hfov:.1f}° wide, roll {roll:.1f}°"),
+            ("Frame", f"{view.frame} of {app.playback.frames}"),
+            ("Picture", f"{engine.size[1]}×{engine.size[0]}" if engine else "–"),
+            ("Window", f"{width}×{height}"),
+            ("Decoder", app.decoder),
+            ("Engine", f"{engine.name} on {engine.device}" if engine else "–"),
+            ("Upload", app.display.upload.name),
+        ],
+        decode_ms=times,
+        sphere=app.display.sphere.id if app.display.picture else 0,
+        message=app.message,
+        opening=f"Opening {app.content.title} …" if app.opening else None,
+    )
