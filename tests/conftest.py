@@ -9,8 +9,14 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from hypothesis import settings
 
 torch.set_num_threads(2)
+
+# Two cores shared with others make single examples slow, and a suite that differs from run to run
+# proves nothing.
+settings.register_profile("nerv360", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("nerv360")
 
 _LACKING = "there is neither a display nor Xvfb (Debian and Ubuntu: apt-get install xvfb)"
 

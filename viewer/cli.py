@@ -13,6 +13,7 @@ import typer
 from model.errors import InputError
 from viewer.commands.info import info
 from viewer.commands.train import train
+from viewer.commands.view import view
 
 INTERRUPTED = 130
 BROKEN_PIPE = 1
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (info, train):
+for _command in (view, train, info):
     app.command()(_command)
 
 

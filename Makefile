@@ -1,0 +1,57 @@
+# make view   look around in the demo scene (make view SCENE=clip.safetensors: in another one)
+# make test   the whole test suite
+# make lint   linter, formatter and type checker
+# make clean  remove what the above made
+
+VENV := .venv
+IN_VENV := $(VENV)/bin/python -m
+
+# The first Python that is new enough and can make virtual environments.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' \
+	2>/dev/null && echo "$$python" && break; done)
+
+# What a window needs where there is no screen, and xdotool, a hand to use it with.
+SCREEN := xvfb xdotool libgl1 libegl1 libgl1-mesa-dri libxcursor1 libxi6 libxinerama1 libxrandr2
+
+.PHONY: view test lint clean screen
+
+view: $(VENV)/installed
+	@$(VENV)/bin/nerv360 view $(SCENE)
+
+test: $(VENV)/installed-test screen
+	$(IN_VENV) pytest
+
+lint: $(VENV)/installed-test
+	$(IN_VENV) ruff check .
+	$(IN_VENV) ruff format --check .
+	$(IN_VENV) mypy
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find model viewer tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/installed: requirements.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "nerv360 needs Python 3.11 or newer with its venv module:" \
+		"install it (Debian, Ubuntu: apt-get install python3 python3-venv)" \
+		"or name one (make PYTHON=/path/to/python3)" >&2; exit 1; }
+	@$(IN_VENV) pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
+	$(IN_VENV) pip install --disable-pip-version-check -r requirements.txt
+	$(IN_VENV) pip install --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/installed-test: $(VENV)/installed requirements-test.txt
+	$(IN_VENV) pip install --disable-pip-version-check -r requirements-test.txt
+	@touch $@
+
+# Root in a container (no systemd runs there) may install; anybody else is told what to install.
+screen:
+	@if [ "$$(uname)" != Linux ] || [ -n "$$DISPLAY" ] \
+		|| dpkg-query --show $(SCREEN) >/dev/null 2>&1; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && [ ! -d /run/systemd/system ] && command -v apt-get >/dev/null; then \
+		export DEBIAN_FRONTEND=noninteractive; \
+		apt-get update -qq && apt-get install -qq --no-install-recommends $(SCREEN) </dev/null \
+		&& exit 0; \
+	fi; \
+	command -v Xvfb >/dev/null || echo "There is no screen: the tests that open a window are" \
+		"skipped until you install $(SCREEN) (names of Debian and Ubuntu)" >&2
