@@ -1,0 +1,82 @@
+"""How close one picture is to another: PSNR, MS-SSIM, and WS-PSNR of the whole sphere.
+
+Pictures are height×width×channels, uint8 or floating point in [0, 1].
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from pytorch_msssim import ms_ssim as _ms_ssim
+from torch import Tensor
+
+from model.geometry import Look, sample_erp, viewport_directions
+
+MS_SSIM_MIN_SIDE = 161
+
+
+def unit(picture: Tensor) -> Tensor:
+    """``picture`` as float32 in [0, 1]."""
+    return picture.float() / 255 if picture.dtype == torch.uint8 else picture.float()
+
+
+def mean_square(a: Tensor, b: Tensor) -> float:
+    """Mean squared difference, of a full scale of 1."""
+    _same_shape(a, b)
+    return float((unit(a) - unit(b)).square().mean(dtype=torch.float64))
+
+
+def decibels(mean_square_error: float) -> float:
+    """A mean squared error as PSNR in dB; infinite where there is no error."""
+    return -10 * math.log10(mean_square_error) if mean_square_error > 0 else math.inf
+
+
+def psnr(a: Tensor, b: Tensor) -> float:
+    """PSNR in dB over all samples of all channels; infinite for equal pictures.
+
+    Raises:
+        ValueError: the pictures differ in shape.
+    """
+    return decibels(mean_square(a, b))
+
+
+def ms_ssim(a: Tensor, b: Tensor) -> float:
+    """MS-SSIM (Wang et al. 2003): five scales, 11×11 Gaussian windows of σ 1.5, channel mean.
+
+    Raises:
+        ValueError: the pictures differ in shape, or a side is below `MS_SSIM_MIN_SIDE`.
+    """
+    _same_shape(a, b)
+    if min(a.shape[:2]) < MS_SSIM_MIN_SIDE:
+        raise ValueError(f"MS-SSIM needs sides of {MS_SSIM_MIN_SIDE} pixels, not {a.shape[:2]}")
+    planes = (unit(picture).permute(2, 0, 1)[None].contiguous() for picture in (a, b))
+    return float(_ms_ssim(*planes, data_range=1.0))
+
+
+def ws_psnr(a: Tensor, b: Tensor) -> float:
+    """PSNR in dB of whole ERP frames, each row weighted by its share of the sphere.
+
+    The weight of row j is cos((j + 0.5 − H/2)·π/H), as in 360Lib.
+
+    Raises:
+        ValueError: the frames differ in shape.
+    """
+    _same_shape(a, b)
+    height = a.shape[0]
+    row = torch.arange(height, dtype=torch.float64, device=a.device)
+    weight = torch.cos((row + 0.5 - height / 2) * (math.pi / height))
+    errors = (unit(a) - unit(b)).square().mean(dim=(1, 2), dtype=torch.float64)
+    return decibels(float((errors * weight).sum() / weight.sum()))
+
+
+def cut_viewport(frame: Tensor, look: Look, height: int, width: int) -> Tensor:
+    """The viewport that ``look`` cuts from an ERP frame, bilinear, height×width×C float32."""
+    planes = unit(frame).permute(2, 0, 1)[None]
+    directions = viewport_directions(look, height, width, frame.device)
+    return sample_erp(planes, directions)[0].permute(1, 2, 0)
+
+
+def _same_shape(a: Tensor, b: Tensor) -> None:
+    if a.shape != b.shape or a.dim() != 3:
+        raise ValueError(f"two pictures of one shape are compared, not {a.shape} and {b.shape}")

@@ -1,0 +1,179 @@
+"""Views that no single decoded picture shows: rolled, wide, or the whole sphere.
+
+A rectilinear picture seen from another direction is an exact rotation of itself, so a view is
+assembled by re-projecting as many decoded pictures as it takes to cover it.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from model.decoding.protocol import Engine, Picture
+from model.geometry import (
+    Look,
+    angles_to_directions,
+    erp_angles,
+    sample_erp,
+    vertical_fov,
+    viewport_directions,
+)
+
+EDGE = 0.15
+OVERLAP = 0.96
+ROWS_AT_ONCE = 256
+
+
+def render_view(engine: Engine, look: Look, frame: int, height: int, width: int) -> Tensor:
+    """What ``look`` sees of ``frame``, height×width×3 uint8 on the engine's device.
+
+    A picture that was decoded for just this look and size is returned untouched. Otherwise the
+    decoded pictures are re-projected; where one does not reach, others are blended in.
+
+    Raises:
+        IndexError: there is no such frame.
+    """
+    picture = engine.decode(look, frame)
+    if _shows(picture, look, height, width):
+        return picture.pixels[..., :3].contiguous()
+    directions = viewport_directions(look, height, width, engine.device)
+    return _assemble(engine, frame, picture, directions)
+
+
+def render_sphere(engine: Engine, frame: int, height: int, width: int) -> Tensor:
+    """The whole sphere as an ERP frame, height×width×3 uint8 on the engine's device.
+
+    A full-frame engine's picture is returned as it is where it has that size. A viewport engine's
+    sphere is composed of the pictures at `covering_looks`: each pixel is the mean of the pictures
+    that show it, weighted by how far it lies from their edges.
+
+    Raises:
+        IndexError: there is no such frame.
+    """
+    longitude, latitude = erp_angles(height, width, engine.device)
+    grid = torch.meshgrid(latitude, longitude, indexing="ij")
+    directions = angles_to_directions(grid[1], grid[0])
+    if not engine.full_frame:
+        return _assemble(engine, frame, None, directions)
+    picture = engine.decode(Look(), frame)
+    if tuple(picture.pixels.shape[:2]) == (height, width):
+        return picture.pixels[..., :3].contiguous()
+    return _assemble(engine, frame, picture, directions)
+
+
+def project(directions: Tensor, look: Look, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """Where directions …×3 lie in a height×width picture of ``look``.
+
+    Returns:
+        Coordinates …×2 (x to the right, y downwards; the picture's borders are at ±1), and
+        whether each direction is in the picture, no farther out than its last pixel centres.
+    """
+    rotation = torch.as_tensor(look.rotation(), dtype=directions.dtype, device=directions.device)
+    camera = directions @ rotation
+    depth = camera[..., 2].clamp_min(1e-6)
+    tangent = math.tan(look.hfov / 2)
+    x = camera[..., 0] / (depth * tangent)
+    y = -camera[..., 1] / (depth * tangent * height / width)
+    inside = (camera[..., 2] > 1e-6) & (x.abs() <= 1 - 1 / width) & (y.abs() <= 1 - 1 / height)
+    return torch.stack([x, y], -1), inside
+
+
+@functools.lru_cache(maxsize=32)
+def covering_looks(hfov: float, height: int, width: int) -> tuple[Look, ...]:
+    """Looks whose height×width pictures together show the whole sphere, overlapping a little.
+
+    Rows of equal pitch, each with as few looks as cover its band of latitudes.
+    """
+    best: tuple[Look, ...] = ()
+    least = math.ceil(math.pi / vertical_fov(hfov, height, width))
+    for rows in range(least, 2 * least + 6):
+        looks: list[Look] = []
+        band = math.pi / rows
+        for row in range(rows):
+            pitch = -math.pi / 2 + band * (row + 0.5)
+            count = _looks_around(hfov, height, width, pitch, band)
+            if not count:
+                break
+            looks += [Look(2 * math.pi * k / count, pitch, 0.0, hfov) for k in range(count)]
+        else:
+            if best and len(looks) >= len(best):
+                return best
+            best = tuple(looks)
+    return best
+
+
+def _looks_around(hfov: float, height: int, width: int, pitch: float, band: float) -> int:
+    """How many looks of one pitch cover its band of latitudes; 0 where no number does."""
+    latitude = torch.linspace(pitch - band / 2, pitch + band / 2, 33, dtype=torch.float64)
+    along_the_middle = math.atan2(math.tan(hfov / 2), math.cos(pitch))
+    least = math.ceil(math.pi / along_the_middle)
+    for count in range(least, 4 * least + 8):
+        longitude = torch.linspace(0, math.pi / count, 17, dtype=torch.float64)
+        grid = torch.meshgrid(latitude, longitude, indexing="ij")
+        look = Look(0.0, pitch, 0.0, hfov)
+        place, inside = project(angles_to_directions(grid[1], grid[0]), look, height, width)
+        if bool((inside & (place.abs().amax(-1) < OVERLAP)).all()):
+            return count
+    return 0
+
+
+def _shows(picture: Picture, look: Look, height: int, width: int) -> bool:
+    return (
+        not picture.equirectangular
+        and picture.look == look
+        and tuple(picture.pixels.shape[:2]) == (height, width)
+    )
+
+
+def _assemble(engine: Engine, frame: int, picture: Picture | None, directions: Tensor) -> Tensor:
+    """Decoded pictures, ``picture`` before all others, as seen in ``directions``: uint8."""
+    height, width = directions.shape[:2]
+    if picture is not None and picture.equirectangular:
+        planes = _planes(picture)
+        strips = torch.split(directions, ROWS_AT_ONCE)
+        return _bytes(torch.cat([sample_erp(planes, strip)[0] for strip in strips], 1))
+    total = torch.zeros(3, height, width, device=directions.device)
+    weights = torch.zeros(height, width, device=directions.device)
+    if picture is not None:
+        _add(total, weights, picture, directions, primary=True)
+        if bool((weights > 0.999).all()):
+            return _bytes(total)
+    missing = 1 - weights
+    others, other_weights = torch.zeros_like(total), torch.zeros_like(weights)
+    for look in covering_looks(engine.hfov_range[1], *engine.size):
+        _, inside = project(directions, look, *engine.size)
+        if bool((inside & (missing > 0)).any()):
+            _add(others, other_weights, engine.decode(look, frame), directions, primary=False)
+    return _bytes(total + missing * others / other_weights.clamp_min(1e-12))
+
+
+def _add(
+    total: Tensor, weights: Tensor, picture: Picture, directions: Tensor, *, primary: bool
+) -> None:
+    """Add ``picture`` to the weighted sum; the primary one fades out only at its very edge."""
+    place, inside = project(directions, picture.look, *picture.pixels.shape[:2])
+    if not primary:
+        to_edge = (1 - place.abs()).clamp_min(1e-4).prod(-1).square()
+        weight = torch.where(inside, to_edge, 0)
+    elif bool(inside.all()):
+        weight = torch.ones_like(weights)
+    else:
+        ramp = ((1 - place.abs().amax(-1)) / EDGE).clamp(0, 1)
+        weight = torch.where(inside, ramp, 0)
+    sampled = F.grid_sample(
+        _planes(picture), place[None], "bilinear", padding_mode="border", align_corners=False
+    )[0]
+    total += sampled * weight
+    weights += weight
+
+
+def _planes(picture: Picture) -> Tensor:
+    return picture.pixels[..., :3].permute(2, 0, 1)[None].float() / 255
+
+
+def _bytes(planes: Tensor) -> Tensor:
+    return planes.mul(255).add_(0.5).clamp_(0, 255).byte().permute(1, 2, 0).contiguous()

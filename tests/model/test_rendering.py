@@ -1,0 +1,87 @@
+"""Views assembled of several pictures show the sphere itself, wherever and however one looks."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from model.evaluation.metrics import cut_viewport, psnr, ws_psnr
+from model.geometry import Look, angles_to_directions, erp_angles
+from model.rendering import covering_looks, project, render_sphere, render_view
+from tests.model.evaluation.spheres import SphereEngine, smooth_sphere
+
+FRAMES = [smooth_sphere(256, 512), smooth_sphere(256, 512, phase=1.0)]
+
+
+def test_a_decoded_look_is_returned_untouched() -> None:
+    engine = SphereEngine(FRAMES)
+    look = Look.from_degrees(40, -10)
+    view = render_view(engine, look, 1, 72, 128)
+    assert torch.equal(view, engine.decode(look, 1).pixels[..., :3])
+    assert len(engine.decoded) == 2
+
+
+@pytest.mark.parametrize("full_frame", [False, True])
+@pytest.mark.parametrize(
+    "look",
+    [
+        Look.from_degrees(10, 5, 25),
+        Look.from_degrees(-170, 30, 90),
+        Look.from_degrees(179, -85, -120),
+        Look.from_degrees(0, 90),
+        Look.from_degrees(55, -20, 0, 110),
+        Look.from_degrees(55, -20, 0, 30),
+        Look.from_degrees(200, 70, 45, 100),
+    ],
+)
+def test_rolled_and_wide_views_show_the_sphere(look: Look, full_frame: bool) -> None:
+    engine = SphereEngine(FRAMES, size=(144, 256), full_frame=full_frame)
+    view = render_view(engine, look, 0, 90, 160)
+    assert view.dtype == torch.uint8
+    assert psnr(view, cut_viewport(FRAMES[0], look, 90, 160)) > 46
+
+
+def test_zoom_and_size_take_one_picture() -> None:
+    engine = SphereEngine(FRAMES)
+    render_view(engine, Look.from_degrees(20, 10, 0, 40), 0, 50, 60)
+    assert len(engine.decoded) == 1
+
+
+def test_no_such_frame() -> None:
+    with pytest.raises(IndexError):
+        render_view(SphereEngine(FRAMES), Look(), 2, 72, 128)
+
+
+@pytest.mark.parametrize("full_frame", [False, True])
+def test_the_whole_sphere_is_composed(full_frame: bool) -> None:
+    engine = SphereEngine(FRAMES, size=(144, 256), full_frame=full_frame)
+    sphere = render_sphere(engine, 1, 128, 256)
+    small = SphereEngine([smooth_sphere(128, 256, phase=1.0)]).frames[0]
+    assert ws_psnr(sphere, small) > 45
+
+
+@pytest.mark.parametrize(
+    ("hfov_deg", "height", "width", "most"),
+    [
+        (78.1, 1080, 1920, 30),
+        (40, 90, 160, 90),
+        (150, 100, 100, 8),
+        (60, 300, 100, 60),
+    ],
+)
+def test_covering_looks_leave_nothing_out(
+    hfov_deg: float, height: int, width: int, most: int
+) -> None:
+    looks = covering_looks(math.radians(hfov_deg), height, width)
+    longitude, latitude = erp_angles(90, 180)
+    grid = torch.meshgrid(latitude, longitude, indexing="ij")
+    directions = angles_to_directions(grid[1], grid[0])
+    covered = torch.zeros(90, 180, dtype=torch.bool)
+    for look in looks:
+        covered |= (project(directions, look, height, width)[0].abs().amax(-1) < 1) & (
+            (directions @ torch.as_tensor(look.rotation(), dtype=torch.float32))[..., 2] > 0
+        )
+    assert bool(covered.all())
+    assert 2 <= len(looks) <= most
