@@ -1,0 +1,101 @@
+"""The command line: its exit codes, its one line for what went wrong, and `nerv360 info`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from model.scene import write_scene
+from tests.scenes import CONFIGS, tiny_scene
+from viewer import cli
+from viewer.cli import main
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["fly"], "No such command 'fly'"),
+        (["info", "--loud"], "No such option: --loud"),
+        (["info"], "either a scene file or --preset"),
+        (["info", "a.safetensors", "--preset", "paper"], "either a scene file or --preset"),
+        (["info", "--preset", "huge"], "--preset must be one of paper"),
+    ],
+)
+def test_bad_usage_is_one_line_and_code_2(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("nerv360: ")
+    assert printed.err.count("\n") == 1
+    assert said in printed.err
+
+
+def test_alone_it_lists_its_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    assert "info" in capsys.readouterr().out
+
+
+def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.split()[0] == "nerv360"
+
+
+def test_an_interrupt_is_quiet(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "app", interrupted)
+    assert main(["info"]) == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "viewer", "info", "--preset", "paper", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
+
+
+def test_info_describes_a_scene(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "pier.safetensors"
+    write_scene(path, tiny_scene(*CONFIGS))
+    assert main(["info", str(path), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["scene"]["licence"] == "Apache-2.0"
+    assert report["scene"]["bytes"] == path.stat().st_size
+    assert report["scene"]["duration_s"] == pytest.approx(3 / 29.97)
+    assert list(report["decoders"]) == list(CONFIGS)
+    assert report["decoders"]["nerv360"]["picture_width"] == 48
+    assert report["decoders"]["hnerv"]["picture_width"] == 96
+    for name, decoder in report["decoders"].items():
+        assert decoder["widths"] == list(CONFIGS[name].widths)
+        assert decoder["weight_bytes"] == 2 * decoder["parameters"]
+        assert decoder["training"]["psnr_db"] == 31.5
+    assert main(["info", str(path)]) == 0
+    printed = capsys.readouterr().out
+    for shown in ("Pier", "A. N. Author", "pier.mp4", "29.97", "31.50 dB", "hnerv-boost"):
+        assert shown in printed
+
+
+def test_info_describes_the_paper(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "--preset", "paper", "--json"]) == 0
+    decoder = json.loads(capsys.readouterr().out)["decoders"]["nerv360"]
+    assert decoder["widths"] == [135, 112, 93, 78, 65]
+    assert decoder["parameters"] == pytest.approx(2.2e6, rel=0.03)
+    assert decoder["flop_per_picture"] == pytest.approx(0.80e12, rel=0.03)
+    assert main(["info", "--preset", "paper"]) == 0
+    assert "135 → 112 → 93 → 78 → 65" in capsys.readouterr().out
