@@ -7,6 +7,10 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 
+# Threads that spin while they wait made a suite beside other load thirty times slower; OpenMP reads
+# this when torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 import pytest
 import torch
 from hypothesis import settings
