@@ -57,7 +57,7 @@ class Overlay:
         if scale != self._scale:
             theme.apply(scale)
             self._scale = scale
-        self._backend.process_inputs()
+        self._backend.process_inputs()  # type: ignore[no-untyped-call]
         imgui.new_frame()
         if facts.opening:
             panels.opening(facts.opening, scale)

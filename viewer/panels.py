@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from imgui_bundle import ImVec2, imgui
@@ -96,7 +97,7 @@ def minimap(facts: Facts, scale: float) -> None:
         )
     draw.push_clip_rect(corner, end, True)
     for line in outline(facts.look, facts.aspect):
-        points = [ImVec2(corner.x + u * size.x, corner.y + v * size.y) for u, v in line]
+        points: list[Any] = [(corner.x + u * size.x, corner.y + v * size.y) for u, v in line]
         draw.add_polyline(points, colour(TEXT), 1.6 * scale, 0)
     yaw, pitch, _, _ = facts.look.degrees()
     centre = ImVec2(corner.x + (yaw / 360 + 0.5) * size.x, corner.y + (0.5 - pitch / 180) * size.y)

@@ -8,7 +8,7 @@ import os
 import tempfile
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import platformdirs
 
@@ -35,7 +35,11 @@ class Settings:
     height: int = 720
 
 
-_LIMITS = {"speed": (0.05, 16.0), "width": (160, 16384), "height": (90, 16384)}
+_LIMITS: dict[str, tuple[float, float]] = {
+    "speed": (0.05, 16.0),
+    "width": (160, 16384),
+    "height": (90, 16384),
+}
 
 
 def settings_path() -> Path:
@@ -75,12 +79,13 @@ def _checked(stored: Any) -> Settings:
     for field in fields(Settings):
         if field.name not in stored:
             continue
-        value, default = stored[field.name], field.default
-        kind = (int, float) if isinstance(default, float) else type(default)
-        if not isinstance(value, kind) or isinstance(value, bool) != isinstance(default, bool):
+        value: Any = stored[field.name]
+        kinds = {"bool": (bool,), "int": (int,), "float": (int, float)}[str(field.type)]
+        if not isinstance(value, kinds) or (bool not in kinds and isinstance(value, bool)):
             raise ValueError(f"{field.name} is {value!r}")
-        low, high = _LIMITS.get(field.name, (None, None))
-        if low is not None and not low <= value <= high:
-            raise ValueError(f"{field.name} is {value!r}, not {low} to {high}")
+        if field.name in _LIMITS:
+            low, high = _LIMITS[field.name]
+            if not low <= cast(float, value) <= high:
+                raise ValueError(f"{field.name} is {value!r}, not {low} to {high}")
         known[field.name] = value
     return replace(Settings(), **known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import time
@@ -14,9 +15,12 @@ from torch import Tensor
 from model.decoding.protocol import Engine
 from model.geometry import Look, angles_to_directions, erp_angles
 
-FILL_SIZE = (512, 1024)
+FILL_SIZE = (384, 768)
+MAX_LOOKS = 48
 _FEATHER = 0.12
 _FIT = 0.97
+_LEAST_WEIGHT = (1 - _FIT) / _FEATHER  # what every direction gets from one look at least
+_WIDEST = math.radians(100.0)
 
 
 def sphere_directions(height: int, width: int) -> Tensor:
@@ -46,34 +50,42 @@ def project(look: Look, aspect: float, directions: Tensor) -> tuple[Tensor, Tens
     return plane, (camera[:, 2] > 0) & (plane.abs().amax(-1) <= 1)
 
 
-def covering_looks(hfov: float, aspect: float) -> list[Look]:
+@functools.lru_cache(maxsize=16)
+def covering_looks(hfov: float, aspect: float) -> tuple[Look, ...]:
     """The fewest looks of one field of view that show the whole sphere between them: both poles
     and rings of them in between; the faces of a cube where 90° and a little are to be had.
 
     Raises:
-        ValueError: the field of view is so narrow that it would take hundreds.
+        ValueError: the field of view is so narrow that it would take more than `MAX_LOOKS`.
     """
-    directions = sphere_directions(48, 96)
-    fitted = 2 * math.atan(_FIT * math.tan(hfov / 2))
+    vfov = 2 * math.atan(math.tan(hfov / 2) / aspect)
+    solid_angle = 4 * math.asin(math.sin(hfov / 2) * math.sin(vfov / 2))
+    fewest = 4 * math.pi / solid_angle
     poles = [Look(0.0, p * math.pi / 2, 0.0, hfov) for p in (1, -1)]
-    best: list[Look] | None = None
-    for rings, around in itertools.product(range(1, 7), range(4, 24)):
+    plans = []
+    for rings, around in itertools.product(range(1, 8), range(3, 24)):
         looks = list(poles)
         for ring in range(rings):
             pitch = ((ring + 1) / (rings + 1) - 0.5) * math.pi
             count = max(3, math.ceil(around * math.cos(pitch)))
             looks += [Look(2 * math.pi * i / count, pitch, 0.0, hfov) for i in range(count)]
-        if best is not None and len(looks) >= len(best):
-            continue
-        seen = torch.zeros(len(directions), dtype=torch.bool)
-        for look in looks:
-            narrower = Look(look.yaw, look.pitch, 0.0, fitted)
-            seen |= project(narrower, aspect, directions)[1]
-        if seen.all():
-            best = looks
-    if best is None:
-        raise ValueError(f"a field of view of {math.degrees(hfov):.0f}° is too narrow for a sphere")
-    return best
+        if fewest <= len(looks) <= MAX_LOOKS:
+            plans.append(looks)
+    fitted = 2 * math.atan(_FIT * math.tan(hfov / 2))
+    for looks in sorted(plans, key=len):
+        if all(_covered(looks, fitted, aspect, height) for height in (24, 96)):
+            return tuple(looks)
+    raise ValueError(
+        f"it takes more than {MAX_LOOKS} views of {math.degrees(hfov):.0f}° to see a whole sphere"
+    )
+
+
+def _covered(looks: list[Look], hfov: float, aspect: float, height: int) -> bool:
+    directions = sphere_directions(height, 2 * height)
+    for look in looks:
+        narrower = Look(look.yaw, look.pitch, 0.0, hfov)
+        directions = directions[~project(narrower, aspect, directions)[1]]
+    return len(directions) == 0
 
 
 @dataclass
@@ -83,8 +95,8 @@ class _Part:
     look: Look
     pixels: Tensor  # indices into the canvas, n
     grid: Tensor  # where the look's picture shows them, 1×1×n×2
-    weight: Tensor  # n×1; all parts' weights add up to 1 everywhere
-    shown: Tensor  # n×4, what the part has put on the canvas
+    weight: Tensor  # n×1, falling towards the picture's border
+    put: Tensor  # n×4, what it has added to the canvas
     frame: int | None = None
 
 
@@ -107,52 +119,39 @@ class SphereFill:
         """
         self._engine = engine
         self._size = size
-        self._device = engine.device
+        self._directions = sphere_directions(*size)
+        self._aspect = engine.size[1] / engine.size[0]
+        low, high = engine.hfov_range
+        hfov = max(min(high, _WIDEST), low)
+        self._looks = list(covering_looks(hfov, self._aspect))
+        self._parts: list[_Part] = []
+        # Sums of weighted colours, and of weights: parts can come and change in any order.
+        self._canvas = torch.zeros(len(self._directions), 4, device=engine.device)
         self.cost = 0.0
-        height, width = engine.size
-        hfov = min(engine.hfov_range[1], math.radians(100.0))
-        hfov = max(hfov, engine.hfov_range[0])
-        directions = sphere_directions(*size)
-        self._parts = []
-        total = torch.zeros(len(directions), 1)
-        for look in covering_looks(hfov, width / height):
-            plane, inside = project(look, width / height, directions)
-            pixels = inside.nonzero()[:, 0]
-            depth = (1 - plane[pixels].abs().amax(-1)) / _FEATHER
-            weight = depth.clamp(1e-3, 1.0)[:, None]
-            total[pixels] += weight
-            grid = plane[pixels][None, None]
-            self._parts.append(_Part(look, pixels, grid, weight, torch.zeros(len(pixels), 4)))
-        for part in self._parts:
-            part.weight = (part.weight / total[part.pixels]).to(self._device)
-            part.pixels, part.grid = part.pixels.to(self._device), part.grid.to(self._device)
-            part.shown = part.shown.to(self._device)
-        self._canvas = torch.zeros(len(directions), 4, device=self._device)
 
     @property
     def parts(self) -> int:
         """How many looks it takes."""
-        return len(self._parts)
+        return len(self._looks) + len(self._parts)
 
     def stale(self, frame: int) -> bool:
         """Some part of the canvas shows another frame than ``frame``, or none."""
-        return any(part.frame != frame for part in self._parts)
+        return bool(self._looks) or any(part.frame != frame for part in self._parts)
 
     def step(self, frame: int, look: Look) -> None:
-        """Decode one more part: one that shows nothing yet, else the one longest unseen; of equals
-        the one nearest to where ``look`` looks.
+        """Decode one more part: one that shows nothing yet, the nearest to where ``look`` looks,
+        else the one that is furthest behind.
 
         Raises:
             IndexError, RuntimeError: as `Engine.decode`.
         """
         started = time.perf_counter()
-        forward = torch.as_tensor(look.rotation()[:, 2])
-
-        def urgency(part: _Part) -> tuple[float, float]:
-            age = math.inf if part.frame is None else float(abs(part.frame - frame))
-            return age, float(torch.as_tensor(part.look.rotation()[:, 2]) @ forward)
-
-        part = max((p for p in self._parts if p.frame != frame), key=urgency)
+        if self._looks:
+            forward = look.rotation()[:, 2]
+            part = self._plan(max(self._looks, key=lambda it: it.rotation()[:, 2] @ forward))
+        else:
+            behind = [part for part in self._parts if part.frame != frame]
+            part = max(behind, key=lambda it: abs((it.frame or 0) - frame))
         picture = self._engine.decode(part.look, frame)
         colours = F.grid_sample(
             picture.pixels.permute(2, 0, 1)[None].float(),
@@ -160,13 +159,32 @@ class SphereFill:
             padding_mode="border",
             align_corners=False,
         )[0, :, 0].T
-        shown = colours * part.weight
-        self._canvas.index_add_(0, part.pixels, shown - part.shown)
-        part.shown, part.frame = shown, frame
+        put = torch.cat([colours[:, :3] * part.weight, part.weight], -1)
+        self._canvas.index_add_(0, part.pixels, put - part.put)
+        part.put, part.frame = put, frame
+        if part.look in self._looks:
+            self._looks.remove(part.look)
+            self._parts.append(part)
         self.cost = time.perf_counter() - started
 
     def pixels(self) -> Tensor:
-        """The canvas, height×width×4 uint8 on the CPU, premultiplied RGBA: alpha says how much of
-        each pixel has been decoded yet."""
-        rounded = self._canvas.round().clamp(0, 255).to(torch.uint8)
-        return rounded.view(*self._size, 4).cpu()
+        """The canvas, height×width×4 uint8 on the CPU, premultiplied RGBA: alpha is 0 where nothing
+        has been decoded yet."""
+        weight = self._canvas[:, 3:]
+        alpha = (weight / _LEAST_WEIGHT).clamp(max=1.0)
+        colours = self._canvas[:, :3] * (alpha / weight.clamp_min(1e-6))
+        pixels = torch.cat([colours, 255 * alpha], -1).round_().clamp_(0, 255)
+        return pixels.to(torch.uint8).view(*self._size, 4).cpu()
+
+    def _plan(self, look: Look) -> _Part:
+        plane, inside = project(look, self._aspect, self._directions)
+        pixels = inside.nonzero()[:, 0]
+        depth = (1 - plane[pixels].abs().amax(-1)) / _FEATHER
+        device = self._engine.device
+        return _Part(
+            look,
+            pixels.to(device),
+            plane[pixels][None, None].to(device),
+            depth.clamp(1e-3, 1.0)[:, None].to(device),
+            torch.zeros(len(pixels), 4, device=device),
+        )

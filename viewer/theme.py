@@ -51,7 +51,7 @@ def apply(scale: float) -> None:
     style.item_spacing = ImVec2(8 * scale, 5 * scale)
     style.frame_padding = ImVec2(7 * scale, 3 * scale)
     style.cell_padding = ImVec2(5 * scale, 2 * scale)
-    for slot, value in {
+    for slot, ink in {
         imgui.Col_.window_bg: PANEL,
         imgui.Col_.popup_bg: ImVec4(0.08, 0.085, 0.1, 0.96),
         imgui.Col_.text: TEXT,
@@ -64,4 +64,4 @@ def apply(scale: float) -> None:
         imgui.Col_.plot_lines: ACCENT,
         imgui.Col_.border: ImVec4(0, 0, 0, 0),
     }.items():
-        style.set_color_(slot, value)
+        style.set_color_(slot, ink)

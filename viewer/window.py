@@ -12,6 +12,7 @@ import glfw
 from model.errors import InputError
 from viewer.window_system import wayland_only
 
+_glfw: Any = glfw  # for what its type hints have wrong
 _KEY_NAMES = {
     getattr(glfw, name): name.removeprefix("KEY_") for name in dir(glfw) if name.startswith("KEY_")
 }
@@ -116,6 +117,9 @@ class Window:
             name = _KEY_NAMES.get(code, "UNKNOWN")
             listener.key(name, code, action != glfw.RELEASE, action == glfw.REPEAT)
 
+        def drop(_: Any, paths: Any) -> None:
+            listener.dropped([Path(path) for path in paths])
+
         def focus(_: Any, focused: int) -> None:
             if not focused:
                 listener.focus_lost()
@@ -128,7 +132,7 @@ class Window:
             handle, lambda _, index, action, _mods: listener.button(index, action == glfw.PRESS)
         )
         glfw.set_scroll_callback(handle, lambda _, x, y: listener.scroll(x, y))
-        glfw.set_drop_callback(handle, lambda _, paths: listener.dropped([Path(p) for p in paths]))
+        _glfw.set_drop_callback(handle, drop)
         glfw.set_window_focus_callback(handle, focus)
 
     def poll(self) -> None:
@@ -157,7 +161,7 @@ class Window:
     def toggle_fullscreen(self) -> None:
         """Cover the monitor, or return to the size before."""
         if self._windowed is not None:
-            glfw.set_window_monitor(self.handle, None, *self._windowed, glfw.DONT_CARE)
+            _glfw.set_window_monitor(self.handle, None, *self._windowed, glfw.DONT_CARE)
             self._windowed = None
             return
         monitor = glfw.get_primary_monitor()

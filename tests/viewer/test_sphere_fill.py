@@ -17,17 +17,17 @@ def psnr(a: torch.Tensor, b: torch.Tensor) -> float:
 @pytest.mark.parametrize("hfov_deg", [50, 60, 78.1, 90, 100, 120])
 def test_the_looks_show_the_whole_sphere(hfov_deg: float) -> None:
     looks = covering_looks(math.radians(hfov_deg), 1.0)
-    directions = sphere_directions(256, 512)
+    directions = sphere_directions(128, 256)
     seen = torch.zeros(len(directions), dtype=torch.bool)
     for look in looks:
         seen |= project(look, 1.0, directions)[1]
     assert seen.all()
     if hfov_deg >= 95:
-        assert len(looks) == 6
+        assert len(looks) <= 6
 
 
 def test_a_view_too_narrow_for_a_sphere_is_refused() -> None:
-    with pytest.raises(ValueError, match="too narrow"):
+    with pytest.raises(ValueError, match="more than 48 views of 3°"):
         covering_looks(math.radians(3), 1.0)
 
 
