@@ -70,7 +70,7 @@ def project(directions: Tensor, look: Look, height: int, width: int) -> tuple[Te
 
     Returns:
         Coordinates …×2 (x to the right, y downwards; the picture's borders are at ±1), and
-        whether each direction is in the picture, no farther out than its last pixel centres.
+        whether each direction is in the picture.
     """
     rotation = torch.as_tensor(look.rotation(), dtype=directions.dtype, device=directions.device)
     camera = directions @ rotation
@@ -78,7 +78,7 @@ def project(directions: Tensor, look: Look, height: int, width: int) -> tuple[Te
     tangent = math.tan(look.hfov / 2)
     x = camera[..., 0] / (depth * tangent)
     y = -camera[..., 1] / (depth * tangent * height / width)
-    inside = (camera[..., 2] > 1e-6) & (x.abs() <= 1 - 1 / width) & (y.abs() <= 1 - 1 / height)
+    inside = (camera[..., 2] > 1e-6) & (x.abs() <= 1) & (y.abs() <= 1)
     return torch.stack([x, y], -1), inside
 
 

@@ -12,6 +12,7 @@ import typer
 
 from model.errors import InputError
 from viewer.commands.info import info
+from viewer.commands.render import render
 from viewer.commands.train import train
 from viewer.commands.view import view
 
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (view, train, info):
+for _command in (view, train, render, info):
     app.command()(_command)
 
 

@@ -19,6 +19,7 @@ from model.geometry import Look, viewport_directions
 from model.rendering import project
 
 STEP_DEG = 0.25
+WITHIN = 0.98  # farther out, bicubic interpolation would read beyond the border
 PITCHES_DEG = (-40.0, 0.0, 40.0)
 YAWS_DEG = (-135.0, -90.0, -45.0, 0.0, 45.0, 90.0, 135.0)
 
@@ -78,7 +79,7 @@ def disagreement(view: View, middle: Look, frame: int, step_deg: float = STEP_DE
         rotated.append(
             F.grid_sample(planes, place[None], "bicubic", "border", align_corners=False)[0]
         )
-        reached.append(inside)
+        reached.append(inside & (place.abs().amax(-1) < WITHIN))
     difference = (rotated[0] - rotated[1]).square().mean(0)
     both = reached[0] & reached[1]
     return float(difference[both].mean(dtype=torch.float64))

@@ -1,0 +1,173 @@
+"""``nerv360 render``: one picture or a film of a scene, without a window."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from model.errors import InputError
+from viewer.commands.scene_options import (
+    check_decoder,
+    check_output,
+    check_range,
+    parse_size,
+)
+
+if TYPE_CHECKING:
+    from model.decoding import Engine
+    from model.evaluation.trajectory import Step
+    from model.scene import Scene
+
+_PICTURES = (".png", ".jpg", ".jpeg")
+_FILMS = (".mp4", ".mkv", ".mov")
+
+
+@dataclass(frozen=True)
+class _Aim:
+    """The look of a picture, or the first one of a sweep; degrees."""
+
+    yaw_deg: float
+    pitch_deg: float
+    roll_deg: float
+    hfov_deg: float | None
+    frame: int | None
+    sweep_deg: float
+
+
+def render(
+    scene: Annotated[Path, typer.Argument(help="Scene file.")],
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", help="A picture (.png, .jpg) or film (.mp4, .mkv, .mov)."),
+    ],
+    yaw: Annotated[float, typer.Option(help="Degrees to the right.")] = 0.0,
+    pitch: Annotated[float, typer.Option(help="Degrees up, -90 to 90.")] = 0.0,
+    roll: Annotated[float, typer.Option(help="Degrees the head leans clockwise.")] = 0.0,
+    hfov: Annotated[
+        float | None,
+        typer.Option(help="Horizontal field of view in degrees; the decoder's own by default."),
+    ] = None,
+    frame: Annotated[
+        int | None,
+        typer.Option(help="Frame, counted from 0; a film then stands still at it.", min=0),
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="WxH", help="Size; the decoder's own by default.")
+    ] = None,
+    sweep: Annotated[
+        float, typer.Option(help="Degrees that a film turns to the right over the clip.")
+    ] = 360.0,
+    trajectory: Annotated[
+        str | None,
+        typer.Option(help="Gaze path that a film follows: a file, or jvet:balboa-vp0 and others."),
+    ] = None,
+    decoder: Annotated[str | None, typer.Option(help="Decoder of the scene.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output.")] = False,
+) -> None:
+    """Render one picture of a scene, or a film along a sweep or a gaze path."""
+    suffix = output.suffix.lower()
+    if suffix not in _PICTURES + _FILMS:
+        raise InputError(f"-o {output} must end in one of {', '.join(_PICTURES + _FILMS)}")
+    if trajectory is not None and suffix in _PICTURES:
+        raise InputError(
+            f"-o {output}: a gaze path makes a film, so name one of {', '.join(_FILMS)}"
+        )
+    check_output(output, overwrite)
+    check_range("--yaw", yaw, -1e6, 1e6)
+    check_range("--pitch", pitch, -90, 90)
+    check_range("--roll", roll, -1e6, 1e6)
+    check_range("--sweep", sweep, -1e6, 1e6)
+    if hfov is not None:
+        check_range("--hfov", hfov, 10, 160)
+    wanted = parse_size(size) if size else None
+
+    from model.decoding import open_engine
+    from model.scene import read_scene
+
+    contents = read_scene(scene)
+    name = check_decoder(contents, scene, decoder)
+    config = contents.decoders[name].config
+    if frame is not None and frame >= contents.frames:
+        raise InputError(f"--frame {frame}: {scene} has frames 0 to {contents.frames - 1}")
+    aim = _Aim(yaw, pitch, roll, hfov, frame, sweep)
+    steps = _steps(contents, aim, config.hfov_deg, trajectory, film=suffix in _FILMS)
+    height, width = wanted or (config.viewport_height, config.viewport_width)
+    if suffix in _FILMS and (height % 2 or width % 2):
+        raise InputError(f"--size {width}x{height}: a film needs even sides")
+    decoded = _decoded_size(height, width, config.scale) if wanted else None
+    engine = open_engine(contents, name, device, decoded)
+    if suffix in _FILMS:
+        _write_film(engine, steps, output, height, width, contents.fps)
+    else:
+        _write_picture(engine, steps[0], output, height, width)
+    print(output)
+
+
+def _decoded_size(height: int, width: int, scale: int) -> tuple[int, int]:
+    """A size the decoder can have whose picture is at least as high for its width as the view."""
+    return math.ceil(height / scale) * scale, max(1, width // scale) * scale
+
+
+def _steps(
+    scene: Scene, aim: _Aim, hfov_deg: float, trajectory: str | None, *, film: bool
+) -> list[Step]:
+    from model.evaluation.readers import read_trajectory
+    from model.evaluation.trajectory import Step
+    from model.geometry import Look
+
+    hfov_deg = aim.hfov_deg or hfov_deg
+    if trajectory is not None:
+        steps = read_trajectory(trajectory).steps(scene.frames, scene.fps)
+        if aim.hfov_deg is not None:
+            hfov = math.radians(aim.hfov_deg)
+            steps = [Step(s.frame, replace(s.look, hfov=hfov)) for s in steps]
+        if aim.frame is not None:
+            steps = [Step(aim.frame, s.look) for s in steps]
+        return steps
+    count = scene.frames if film else 1
+    return [
+        Step(
+            aim.frame if aim.frame is not None else k,
+            Look.from_degrees(
+                aim.yaw_deg + aim.sweep_deg * k / count, aim.pitch_deg, aim.roll_deg, hfov_deg
+            ),
+        )
+        for k in range(count)
+    ]
+
+
+def _write_picture(engine: Engine, step: Step, output: Path, height: int, width: int) -> None:
+    from PIL import Image
+
+    from model.rendering import render_view
+
+    view = render_view(engine, step.look, step.frame, height, width)
+    partial = output.with_name(f".{output.stem}.{os.getpid()}.part{output.suffix}")
+    try:
+        Image.fromarray(view.cpu().numpy()).save(partial, quality=95)
+        os.replace(partial, output)
+    except OSError as error:
+        raise InputError(f"-o {output} cannot be written: {error.strerror or error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _write_film(
+    engine: Engine, steps: list[Step], output: Path, height: int, width: int, fps: float
+) -> None:
+    from rich.console import Console
+    from rich.progress import track
+
+    from model.rendering import render_view
+    from model.video import VideoWriter
+
+    console = Console(stderr=True)
+    with VideoWriter(output, width, height, fps) as film:
+        for step in track(steps, "rendering", console=console, disable=not console.is_terminal):
+            film.write(render_view(engine, step.look, step.frame, height, width))
