@@ -1,0 +1,221 @@
+"""From the scene to equirectangular pictures: what stands still once, what moves every time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from model.synthetic import water as sea
+from model.synthetic.hills import Hills
+from model.synthetic.light import ShadowMap, display, illuminate, through_air
+from model.synthetic.mover import Mover
+from model.synthetic.movers import movers
+from model.synthetic.sky import Clouds
+from model.synthetic.solids import FAR
+from model.synthetic.stage import EYE, Placed, erp_rays, window_of
+from model.synthetic.town import town
+
+SAMPLES = 3
+BAND_RAYS = 1_500_000
+_MIRROR_WIDTH = 2048
+
+
+@dataclass(frozen=True)
+class _Patch:
+    """The part of the supersampled picture that one mover can cover."""
+
+    mover: Mover
+    top: int
+    left: int
+    rays: Tensor
+    still: Tensor
+
+
+class HarbourTown:
+    """The animated scene at one size.
+
+    Args:
+        width, height: of the pictures in pixels, 2:1.
+        device: where it is computed.
+        band_rays: how many rays are held at a time; it bounds the memory, not the picture.
+        progress: called with the share of the still picture that is done, 0 to 1.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        height: int,
+        device: torch.device | str = "cpu",
+        band_rays: int = BAND_RAYS,
+        progress: Callable[[float], None] = lambda share: None,
+    ) -> None:
+        self._width, self._height = width, height
+        self._device = torch.device(device)
+        self._fine = (height * SAMPLES, width * SAMPLES)
+        self._rows = max(1, band_rays // (width * SAMPLES * SAMPLES))
+        self._solids = town()
+        self._shadows = ShadowMap(self._solids, self._device)
+        self._clouds = Clouds(self._device)
+        self._hills = Hills(width * SAMPLES, self._device)
+        self._still = torch.empty(3, height, width, device=self._device)
+        self._water = torch.empty(height, width, device=self._device)
+        self._sky = torch.empty(height, width, device=self._device)
+        reach = torch.full((width * SAMPLES,), FAR, device=self._device)
+        for top in range(0, height, self._rows):
+            self._still_band(top, min(top + self._rows, height), reach)
+            progress(min(1.0, (top + self._rows) / height))
+        self._sea = sea.Water(self._mirror(), reach.reshape(width, SAMPLES).amin(1).clamp_max(4000))
+        self._patches = [patch for mover in movers() for patch in self._patches_of(mover)]
+
+    def frame(self, phase: float) -> Tensor:
+        """The picture at a phase of the loop, 0 to 1: uint8 height×width×3, on the device."""
+        phase %= 1.0
+        picture = self._still.clone()
+        for top in range(0, self._height, self._rows * SAMPLES):
+            bottom = min(top + self._rows * SAMPLES, self._height)
+            d = erp_rays(top, bottom, self._height, self._width, self._device)
+            band = picture[:, top:bottom]
+            for share, paint in ((self._water, self._paint_water), (self._sky, self._clouds.over)):
+                part = share[top:bottom]
+                j, i = part.nonzero(as_tuple=True)
+                if j.numel():
+                    band[:, j, i] += paint(d[:, j, i], phase) * part[j, i]
+        for patch in self._patches:
+            self._composite(picture, patch, phase)
+        return (picture.clamp(0, 1) * 255 + 0.5).to(torch.uint8).permute(1, 2, 0).contiguous()
+
+    def _paint_water(self, d: Tensor, phase: float) -> Tensor:
+        return self._sea.seen(d, phase, math.pi / self._height)
+
+    def _still_band(self, top: int, bottom: int, reach: Tensor) -> None:
+        fine_top = top * SAMPLES
+        d = erp_rays(fine_top, bottom * SAMPLES, *self._fine, self._device)
+        depth, owner = self._trace(self._solids, d, fine_top, 0)
+        picture = self._shade(self._solids, d, depth, owner)
+        sea_depth = _water_depth(d)
+        wet = sea_depth < depth
+        depth = torch.minimum(depth, sea_depth)
+        flat = d.reshape(3, -1)
+        low = (d[1] < 0.45) & (depth > 300.0)
+        index = low.reshape(-1).nonzero()[:, 0]
+        if index.numel():
+            column = index % d.shape[2]
+            far, colours = self._hills.behind(flat[:, index], column, depth.reshape(-1)[index])
+            hit = far < FAR
+            picture.view(3, -1)[:, index[hit]] = colours[:, hit]
+            depth.view(-1)[index[hit]] = far[hit]
+            wet.view(-1)[index[hit]] = False
+        band = (d[1] > 0.004) & (d[1] < 0.05) & (depth < FAR)
+        level = torch.where(band, depth * torch.hypot(d[0], d[2]), FAR)
+        torch.minimum(reach, level.amin(0), out=reach)
+        rows = slice(top, bottom)
+        air = depth >= FAR
+        self._still[:, rows] = _pool(picture * ~(wet | air))
+        self._water[rows] = _pool(wet.float()[None])[0]
+        self._sky[rows] = _pool(air.float()[None])[0]
+
+    def _trace(
+        self, solids: Sequence[Placed], d: Tensor, top: int, left: int
+    ) -> tuple[Tensor, Tensor]:
+        """Nearest hits of a block of the fine picture: distance and index of the solid, or −1."""
+        rows, columns = d.shape[1:]
+        depth = torch.full((rows, columns), FAR, device=d.device)
+        owner = torch.full((rows, columns), -1, dtype=torch.int16, device=d.device)
+        eye = torch.tensor(EYE, device=d.device)[:, None]
+        for index, placed in enumerate(solids):
+            for r, c in _overlaps(placed, self._fine, top, left, rows, columns):
+                block = d[:, r, c]
+                o, local = placed.to_local(eye, block.reshape(3, -1))
+                t = placed.solid.hit(o, local).reshape(block.shape[1:])
+                nearer = t < depth[r, c]
+                depth[r, c] = torch.where(nearer, t, depth[r, c])
+                owner[r, c] = torch.where(nearer, index, owner[r, c].int()).to(torch.int16)
+        return depth, owner
+
+    def _shade(self, solids: Sequence[Placed], d: Tensor, depth: Tensor, owner: Tensor) -> Tensor:
+        """Display values 3×rows×columns of the hits; black elsewhere."""
+        picture = torch.zeros_like(d)
+        flat_d, flat_t, flat = d.reshape(3, -1), depth.reshape(-1), picture.view(3, -1)
+        eye = torch.tensor(EYE, device=d.device)[:, None]
+        hits = (owner.reshape(-1) >= 0).nonzero()[:, 0]
+        hit_owner, order = torch.sort(owner.reshape(-1)[hits].int(), stable=True)
+        places = hits[order]
+        counts = torch.bincount(hit_owner, minlength=len(solids)).tolist()
+        start = 0
+        for placed, count in zip(solids, counts, strict=True):
+            if count:
+                index = places[start : start + count]
+                start += count
+                ray, t = flat_d[:, index], flat_t[index]
+                o, local = placed.to_local(eye, ray)
+                p = o + local * t
+                n_local, n = placed.normals(p)
+                slant = (ray * n).sum(0).abs().clamp_min(0.05).sqrt()
+                size = t * (1.4 * math.pi / self._fine[0]) / slant
+                surface = placed.paint(p, n_local, size)
+                lit = self._shadows.lit(eye + ray * t, n)
+                light = illuminate(surface.albedo, n, lit)
+                if surface.glow is not None:
+                    light = light + surface.glow
+                flat[:, index] = display(through_air(light, ray, t))
+        return picture
+
+    def _mirror(self) -> Tensor:
+        """Still scene and sky, small, as the water mirrors it."""
+        height = min(self._height, _MIRROR_WIDTH // 2)
+        d = erp_rays(0, height, height, height * 2, self._device).reshape(3, -1)
+        sky = self._clouds.over(d, 0.0).reshape(1, 3, height, height * 2)
+        size = (height, height * 2)
+        still = F.interpolate(self._still[None], size, mode="area")
+        gap = F.interpolate((self._sky + self._water)[None, None], size, mode="area")
+        return still + sky * gap
+
+    def _patches_of(self, mover: Mover) -> Iterator[_Patch]:
+        window = window_of(mover.centre, mover.radius, self._height, self._width)
+        for first, last in window.columns:
+            top, left = window.top * SAMPLES, first * SAMPLES
+            rays = erp_rays(
+                top, window.bottom * SAMPLES, *self._fine, self._device, left, last * SAMPLES
+            )
+            still, _ = self._trace(self._solids, rays, top, left)
+            yield _Patch(mover, top, left, rays, torch.minimum(still, _water_depth(rays)))
+
+    def _composite(self, picture: Tensor, patch: _Patch, phase: float) -> None:
+        solids = patch.mover.at(phase)
+        depth, owner = self._trace(solids, patch.rays, patch.top, patch.left)
+        seen = depth < patch.still
+        owner = torch.where(seen, owner.int(), -1)
+        colours = _pool(self._shade(solids, patch.rays, depth, owner))
+        cover = _pool(seen.float()[None])
+        top, left = patch.top // SAMPLES, patch.left // SAMPLES
+        area = picture[:, top : top + cover.shape[1], left : left + cover.shape[2]]
+        area.mul_(1 - cover).add_(colours)
+
+
+def _pool(fine: Tensor) -> Tensor:
+    """Means of the samples of each pixel."""
+    return F.avg_pool2d(fine[None], SAMPLES)[0]
+
+
+def _water_depth(d: Tensor) -> Tensor:
+    drop = EYE[1] - sea.LEVEL
+    return torch.where(d[1] < -1e-6, drop / (-d[1]).clamp_min(1e-6), FAR)
+
+
+def _overlaps(
+    placed: Placed, fine: tuple[int, int], top: int, left: int, rows: int, columns: int
+) -> Iterator[tuple[slice, slice]]:
+    """The parts of a block in which a solid can be seen."""
+    window = window_of(*placed.sphere, *fine)
+    low, high = max(window.top - top, 0), min(window.bottom - top, rows)
+    if low >= high:
+        return
+    for first, last in window.columns:
+        begin, end = max(first - left, 0), min(last - left, columns)
+        if begin < end:
+            yield slice(low, high), slice(begin, end)

@@ -1,0 +1,117 @@
+"""`nerv360 make-clip`: render the project's own equirectangular scene."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+MAX_WIDTH, MIN_WIDTH = 8192, 64
+MAX_FRAMES = 100_000
+
+
+def make_clip(
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", help="Video to write (.mp4, .mkv, .mov), or a new folder of PNGs."
+        ),
+    ],
+    size: Annotated[str, typer.Option(help="Width and height, 2:1, up to 8192x4096.")] = (
+        "2048x1024"
+    ),
+    frames: Annotated[int, typer.Option(help="Pictures in the loop.")] = 90,
+    fps: Annotated[float, typer.Option(help="Pictures a second.")] = 30.0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    quality: Annotated[
+        int, typer.Option(help="CRF of the video: 0 is lossless, 51 the worst.")
+    ] = 12,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output.")] = False,
+) -> None:
+    """Render an original animated harbour town as an equirectangular clip that loops."""
+    width, height = check_options(output, size, frames, fps, quality, overwrite)
+
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    from model.synthetic.renderer import HarbourTown
+    from model.video import FolderWriter, VideoWriter
+
+    with (
+        FolderWriter(output)
+        if output.suffix == ""
+        else VideoWriter(output, width, height, fps, crf=quality) as writer,
+        Progress(
+            "[progress.description]{task.description}",
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        ) as progress,
+    ):
+        still = progress.add_task("still picture", total=100)
+        scene = HarbourTown(
+            width,
+            height,
+            pick_device(device),
+            progress=lambda share: progress.update(still, completed=round(share * 100)),
+        )
+        for index in progress.track(range(frames), description="pictures"):
+            writer.write(scene.frame(index / frames))
+    typer.echo(f"{output}: {frames} pictures of {width}x{height} at {fps:g} a second")
+
+
+def check_options(
+    output: Path, size: str, frames: int, fps: float, quality: int, overwrite: bool
+) -> tuple[int, int]:
+    """Width and height in pixels.
+
+    Raises:
+        InputError: an option cannot be used.
+    """
+    from model.errors import InputError
+
+    width_text, _, height_text = size.lower().partition("x")
+    if not (width_text.isdecimal() and height_text.isdecimal()):
+        raise InputError(f"--size must look like 2048x1024, not {size!r}")
+    width, height = int(width_text), int(height_text)
+    if width != 2 * height or height % 2:
+        raise InputError(
+            f"--size must be twice as wide as high, both even, such as 2048x1024, not {size}"
+        )
+    if not MIN_WIDTH <= width <= MAX_WIDTH:
+        raise InputError(f"--size must be between 64x32 and 8192x4096, not {size}")
+    if not 1 <= frames <= MAX_FRAMES:
+        raise InputError(f"--frames must be between 1 and {MAX_FRAMES}, not {frames}")
+    if not 1 <= fps <= 240:
+        raise InputError(f"--fps must be between 1 and 240, not {fps:g}")
+    if not 0 <= quality <= 51:
+        raise InputError(f"--quality must be between 0 and 51, not {quality}")
+    if output.is_dir() and output.suffix:
+        raise InputError(f"{output} is a folder: name a file, or a folder without an ending")
+    if output.is_file() and not overwrite:
+        raise InputError(f"{output} exists: name another file or give --overwrite")
+    return width, height
+
+
+def pick_device(name: str) -> str:
+    """The torch device that ``--device`` means.
+
+    Raises:
+        InputError: there is no such device here.
+    """
+    import torch
+
+    from model.errors import InputError
+
+    present = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        return next(device for device, here in present.items() if here and device != "mps")
+    if name.partition(":")[0] not in present:
+        raise InputError(f"--device must be auto, cpu, cuda or mps, not {name!r}")
+    if not present[name.partition(":")[0]]:
+        raise InputError(f"--device {name} cannot be used: torch finds no such device here")
+    return name
