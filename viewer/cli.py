@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from model.errors import InputError
+from viewer.commands.evaluate import evaluate
 from viewer.commands.info import info
 from viewer.commands.render import render
 from viewer.commands.train import train
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (view, train, render, info):
+for _command in (view, train, render, evaluate, info):
     app.command()(_command)
 
 

@@ -50,7 +50,7 @@ def steadiness(view: View, frames: list[int], hfov: float) -> Steadiness:
 
     def errors(yaws_deg: tuple[float, ...]) -> float:
         pairs = [
-            disagreement(view, Look.from_degrees(yaw, pitch, 0.0, math.degrees(hfov)), frame)
+            disagreement(view, Look(math.radians(yaw), math.radians(pitch), 0.0, hfov), frame)
             for frame in frames
             for pitch in PITCHES_DEG
             for yaw in yaws_deg

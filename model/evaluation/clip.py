@@ -1,0 +1,68 @@
+"""The original clip, one picture at a time, wherever one asks for it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from torch import Tensor
+
+from model.errors import InputError
+from model.scene import SceneHeader
+from model.video import FrameSource, VideoInfo, open_frames
+
+
+class ClipPictures:
+    """Random access to a clip that is cheap in order and never holds more than one picture.
+
+    Raises:
+        InputError: the clip cannot be read.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._source: FrameSource = open_frames(path)
+        self.info: VideoInfo = self._source.info
+        self._pictures: Iterator[Tensor] = iter(())
+        self._index = -1
+        self._picture: Tensor | None = None
+
+    def __getitem__(self, index: int) -> Tensor:
+        """Picture ``index``, uint8 height×width×3."""
+        if not 0 <= index < self.info.frames:
+            raise IndexError(index)
+        if self._picture is None or index < self._index:
+            self._pictures, self._index, self._picture = iter(self._source), -1, None
+        while self._picture is None or self._index < index:
+            self._picture = next(self._pictures)
+            self._index += 1
+        return self._picture
+
+
+def check_clip(pictures: ClipPictures, clip: Path, header: SceneHeader, scene: Path) -> None:
+    """Raise InputError where ``clip`` cannot be what ``scene`` was trained on."""
+    info = pictures.info
+    if (info.width, info.height) != (header.width, header.height):
+        raise InputError(
+            f"--video {clip} is {info.width}x{info.height} but {scene} was trained on "
+            f"{header.width}x{header.height}: give the clip that it was trained on"
+        )
+    if info.frames < header.frames:
+        raise InputError(
+            f"--video {clip} has {info.frames} pictures but {scene} has {header.frames}: give the "
+            f"clip that it was trained on"
+        )
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, or of the names and contents of a folder's files."""
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    total = hashlib.sha256()
+    for file in files:
+        if not file.is_file():
+            continue
+        with file.open("rb") as stream:
+            content = hashlib.file_digest(stream, "sha256").hexdigest()
+        total.update(f"{file.name if path.is_dir() else ''} {content}\n".encode())
+    return total.hexdigest()

@@ -1,0 +1,156 @@
+"""The same clip in a conventional codec, at the same number of bytes."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.video.reformatter import Colorspace
+
+from model.errors import InputError
+from model.video import open_frames
+
+CODECS = ("x265", "av1")
+TOLERANCE = 0.02
+MAX_ENCODINGS = 10
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How a clip was encoded, for people, and how many bytes the file takes."""
+
+    note: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class _Encoder:
+    library: str
+    options: dict[str, str]
+    control: str
+    start: float
+    low: float
+    high: float
+    halving: float
+    """How far the control has to rise for about half the bytes."""
+
+
+_ENCODERS = {
+    "x265": _Encoder(
+        "libx265",
+        {"preset": "medium", "x265-params": "log-level=none"},
+        "crf", 28.0, 0.0, 51.0, 6.0,
+    ),
+    "av1": _Encoder("libsvtav1", {"preset": "6"}, "bit_rate", 0.0, 8.0, 40.0, -1.0),
+}  # fmt: skip
+
+
+def encode_at(
+    clip: Path,
+    frames: int,
+    codec: str,
+    target_bytes: int,
+    output: Path,
+    advance: Callable[[str], None],
+) -> Encoding:
+    """Encode the first ``frames`` pictures into about ``target_bytes``, the container included.
+
+    The control, CRF for x265 and the bit rate for AV1, is searched until the file is within
+    `TOLERANCE`; where that cannot be reached, the nearest file that is not larger than that is
+    kept.
+
+    Args:
+        codec: one of `CODECS`.
+        output: .mp4 file to write.
+        advance: called with a sentence before each trial.
+
+    Raises:
+        InputError: the codec is unknown or not at hand, or the clip's sides are odd.
+    """
+    if codec not in _ENCODERS:
+        raise InputError(f"--codec must be one of {', '.join(CODECS)}, not {codec!r}")
+    encoder = _ENCODERS[codec]
+    info = open_frames(clip).info
+    if info.width % 2 or info.height % 2:
+        raise InputError(f"--codec {codec}: {clip} needs even sides to be encoded")
+    seconds = frames / info.fps
+    # The bit rate is searched as its base-2 logarithm, so that both controls act alike.
+    control = encoder.start or math.log2(target_bytes * 8 / seconds)
+    trials: dict[float, int] = {}
+    trial = output.with_name(f".{output.stem}.{os.getpid()}.trial{output.suffix}")
+    best: tuple[float, float] | None = None
+    try:
+        for _ in range(MAX_ENCODINGS):
+            control = round(min(max(control, encoder.low), encoder.high), 3)
+            if control in trials:
+                break
+            advance(f"{codec}: encoding {len(trials) + 1}, for {target_bytes:,} bytes")
+            _encode(clip, frames, encoder, control, trial)
+            trials[control] = trial.stat().st_size
+            miss = math.log2(trials[control] / target_bytes)
+            # A file that is too large is only kept while there is no other.
+            cost = abs(miss) if miss <= math.log2(1 + TOLERANCE) else 100 + miss
+            if best is None or cost < best[0]:
+                best = cost, control
+                os.replace(trial, output)
+            if abs(miss) <= math.log2(1 + TOLERANCE):
+                break
+            control = _next(trials, target_bytes, encoder.halving)
+    finally:
+        trial.unlink(missing_ok=True)
+    assert best is not None
+    kept = best[1]
+    shown = f"crf {kept:g}" if encoder.control == "crf" else f"{2**kept / 1e6:.3g} Mbit/s"
+    preset = encoder.options["preset"]
+    return Encoding(f"{encoder.library}, preset {preset}, {shown}, 4:2:0 8 bits", trials[kept])
+
+
+def _next(trials: dict[float, int], target: int, halving: float) -> float:
+    """The control where the line through the two trials nearest the target meets it."""
+    misses = sorted((abs(math.log2(size / target)), control) for control, size in trials.items())
+    nearest = misses[0][1]
+    miss = math.log2(trials[nearest] / target)
+    slope = -1 / halving
+    if len(misses) > 1:
+        other = misses[1][1]
+        rise = math.log2(trials[nearest] / trials[other]) / (nearest - other)
+        if rise * slope > 0:
+            slope = rise
+    return nearest - miss / slope
+
+
+def _encode(clip: Path, frames: int, encoder: _Encoder, control: float, output: Path) -> None:
+    os.environ.setdefault("SVT_LOG", "1")
+    source = open_frames(clip)
+    rate = Fraction(source.info.fps).limit_denominator(1001)
+    options = dict(encoder.options)
+    if encoder.control == "crf":
+        options["crf"] = f"{control:g}"
+    try:
+        with av.open(str(output), "w") as container:
+            stream = container.add_stream(encoder.library, rate=rate, options=options)
+            if not isinstance(stream, av.VideoStream):
+                raise TypeError(f"{encoder.library} encodes no video")
+            stream.width, stream.height = source.info.width, source.info.height
+            stream.pix_fmt = "yuv420p"
+            context = stream.codec_context
+            if encoder.control == "bit_rate":
+                context.bit_rate = int(2**control)
+            context.colorspace = context.color_primaries = context.color_trc = Colorspace.ITU709
+            context.color_range = 1
+            for index, picture in enumerate(source):
+                if index == frames:
+                    break
+                frame = av.VideoFrame.from_ndarray(picture.numpy(), format="rgb24")
+                frame = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    except av.codec.codec.UnknownCodecError as error:
+        raise InputError(f"this PyAV has no {encoder.library}: choose another --codec") from error
+    except (av.FFmpegError, OSError, TypeError) as error:
+        raise InputError(f"{clip} cannot be encoded with {encoder.library}: {error}") from error

@@ -1,0 +1,87 @@
+"""Measuring one subject: along a path, over the sphere, and while the view turns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from model.evaluation.clip import ClipPictures
+from model.evaluation.metrics import MS_SSIM_MIN_SIDE, cut_viewport, ms_ssim, psnr, unit, ws_psnr
+from model.evaluation.results import PathResult, PictureRow, SphereResult
+from model.evaluation.steadiness import steadiness
+from model.evaluation.subjects import Subject
+from model.evaluation.trajectory import Step
+
+Advance = Callable[[], None]
+CELLS = (36, 72)
+
+
+def measure_path(
+    subject: Subject,
+    path: str,
+    steps: list[Step],
+    original: ClipPictures,
+    size: tuple[int, int],
+    advance: Advance,
+) -> PathResult:
+    """PSNR and MS-SSIM of the subject's viewports against those cut from the original.
+
+    Args:
+        steps: level looks that the subject can decode.
+        size: height and width of the viewports.
+        advance: called after each picture.
+    """
+    rows: dict[int, PictureRow] = {}
+    # In the order of the frames, so that a path that jumps about reads each clip once.
+    for index in sorted(range(len(steps)), key=lambda i: steps[i].frame):
+        step = steps[index]
+        shown = subject.view(step.look, step.frame)
+        wanted = cut_viewport(original[step.frame], step.look, *size)
+        yaw_deg, pitch_deg, _, hfov_deg = step.look.degrees()
+        structure = ms_ssim(shown, wanted) if min(size) >= MS_SSIM_MIN_SIDE else None
+        rows[index] = PictureRow(
+            index, step.frame, yaw_deg, pitch_deg, hfov_deg, psnr(shown, wanted), structure
+        )
+        advance()
+    return PathResult(subject.name, path, [rows[index] for index in range(len(steps))])
+
+
+def measure_sphere(
+    subject: Subject,
+    original: ClipPictures,
+    frames: list[int],
+    steady_frames: list[int],
+    hfov: float,
+    advance: Advance,
+) -> SphereResult:
+    """WS-PSNR of whole frames, where on the sphere the error lies, shimmer and seam.
+
+    Args:
+        frames, steady_frames: which pictures, in rising order.
+        hfov: field of view for the steadiness, radians.
+        advance: called after each whole frame.
+    """
+    ratios, error = [], torch.zeros(CELLS, dtype=torch.float64)
+    for frame in frames:
+        shown, wanted = subject.sphere(frame), original[frame]
+        ratios.append(ws_psnr(shown, wanted))
+        error += _cells(shown, wanted) / len(frames)
+        advance()
+    steady = steadiness(subject.view, steady_frames, hfov)
+    return SphereResult(
+        subject.name, frames, ratios, error.tolist(), steady.shimmer_db, steady.seam_db
+    )
+
+
+def spread(count: int, of: int) -> list[int]:
+    """``count`` indices spread evenly over ``of``, in the middle of their shares."""
+    count = min(count, of)
+    return [(2 * k + 1) * of // (2 * count) for k in range(count)]
+
+
+def _cells(shown: Tensor, wanted: Tensor) -> Tensor:
+    square = (unit(shown) - unit(wanted)).square().mean(-1)
+    return F.adaptive_avg_pool2d(square[None, None], CELLS)[0, 0].double()

@@ -1,0 +1,106 @@
+"""Original, decoded and error side by side, as stills of a report or as a film."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib import colormaps
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from model.evaluation.evaluate import Plan, Progress
+from model.evaluation.metrics import cut_viewport, psnr, unit
+from model.evaluation.subjects import Subject
+from model.evaluation.trajectory import Step
+from model.video import VideoWriter
+
+AMPLIFIED = 8
+STRIP = 28
+
+
+def error_map(shown: Tensor, wanted: Tensor) -> Tensor:
+    """The absolute difference, mean over the channels and `AMPLIFIED` times, in colours: uint8."""
+    error = (unit(shown) - unit(wanted)).abs().mean(-1).mul(AMPLIFIED).clamp(0, 1)
+    colours = colormaps["magma"](error.cpu().numpy())[..., :3]
+    return torch.from_numpy((colours * 255).round().astype(np.uint8))
+
+
+def stills(plan: Plan, path: str) -> Iterator[tuple[str, str, bytes]]:
+    """The middle picture of a path: original, then each subject and its error; JPEG.
+
+    Yields:
+        Subject (or "original"), caption, picture.
+    """
+    steps = plan.paths[path]
+    step = steps[len(steps) // 2]
+    wanted = _wanted(plan, step)
+    yaw, pitch, _, _ = step.look.degrees()
+    yield (
+        "original",
+        f"original, frame {step.frame}, yaw {yaw:.0f}°, pitch {pitch:.0f}°",
+        _jpeg(wanted),
+    )
+    for subject in plan.subjects:
+        shown = subject.view(step.look, step.frame)
+        yield subject.name, f"{subject.name}, {psnr(shown, wanted):.2f} dB", _jpeg(shown)
+        caption = f"{subject.name}, error ×{AMPLIFIED}"
+        yield subject.name, caption, _jpeg(error_map(shown, wanted))
+
+
+def write_films(plan: Plan, folder: Path, progress: Progress) -> list[Path]:
+    """One film for each subject and path, original left, decoded in the middle, error right.
+
+    Raises:
+        InputError: a film cannot be written.
+    """
+    folder.mkdir(exist_ok=True)
+    height, width = (side - side % 2 for side in plan.size)
+    films = []
+    for subject in plan.subjects:
+        for name, steps in plan.paths.items():
+            progress.begin(f"film of {subject.name} along {name}", len(steps))
+            film = folder / f"{subject.name}-{name}.mp4"
+            with VideoWriter(film, 3 * width, height + STRIP, plan.scene.fps) as writer:
+                for step in steps:
+                    writer.write(_triptych(plan, subject, step)[: height + STRIP, : 3 * width])
+                    progress.advance()
+            films.append(film)
+    return films
+
+
+def _triptych(plan: Plan, subject: Subject, step: Step) -> Tensor:
+    shown, wanted = subject.view(step.look, step.frame), _wanted(plan, step)
+    height, width = (side - side % 2 for side in plan.size)
+    panes = [_bytes(wanted), _bytes(shown), error_map(shown, wanted)]
+    picture = torch.cat([pane[:height, :width] for pane in panes], 1)
+    captions = (
+        f"original, frame {step.frame}",
+        f"{subject.name}, {psnr(shown, wanted):.2f} dB",
+        f"error ×{AMPLIFIED}",
+    )
+    strip = Image.new("RGB", (3 * width, STRIP), "#111111")
+    draw = ImageDraw.Draw(strip)
+    font = ImageFont.load_default(size=15)
+    for index, caption in enumerate(captions):
+        draw.text((index * width + 8, 5), caption, fill="#eeeeee", font=font)
+    return torch.cat([torch.from_numpy(np.array(strip)), picture], 0)
+
+
+def _wanted(plan: Plan, step: Step) -> Tensor:
+    return cut_viewport(plan.original[step.frame], step.look, *plan.size)
+
+
+def _bytes(picture: Tensor) -> Tensor:
+    return (unit(picture) * 255).round().clamp(0, 255).byte()
+
+
+def _jpeg(picture: Tensor) -> bytes:
+    image = Image.fromarray(_bytes(picture).numpy())
+    image.thumbnail((800, 800))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=88)
+    return buffer.getvalue()

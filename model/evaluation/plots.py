@@ -1,0 +1,124 @@
+"""The figures of a report, each a PNG in memory."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterable
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from model.evaluation.metrics import decibels
+from model.evaluation.results import Evaluation, PathResult, SphereResult
+
+COLOURS = ("#0b6e99", "#d1495b", "#66a182", "#edae49", "#6c4f9e", "#444444")
+DPI = 110
+
+
+def colours(names: Iterable[str]) -> dict[str, str]:
+    """One colour a subject, the same in every figure."""
+    return {name: COLOURS[index % len(COLOURS)] for index, name in enumerate(names)}
+
+
+def over_time(results: list[PathResult], palette: dict[str, str]) -> bytes:
+    """PSNR and, where there is any, MS-SSIM of every subject along one path."""
+    structure = any(result.ms_ssim is not None for result in results)
+    figure = Figure(dpi=DPI, figsize=(9, 4.6 if structure else 2.6), layout="constrained")
+    axes = figure.subplots(2 if structure else 1, 1, sharex=True, squeeze=False)[:, 0]
+    for result in results:
+        colour = palette[result.subject]
+        steps = [row.step for row in result.rows]
+        label = f"{result.subject} ({result.psnr_db:.2f} dB)"
+        axes[0].plot(steps, [_finite(r.psnr_db) for r in result.rows], color=colour, label=label)
+        if structure:
+            values = [math.nan if r.ms_ssim is None else r.ms_ssim for r in result.rows]
+            axes[1].plot(steps, values, color=colour)
+    axes[0].set_ylabel("PSNR, dB")
+    if structure:
+        axes[1].set_ylabel("MS-SSIM")
+    axes[-1].set_xlabel("picture of the path")
+    for axis in axes:
+        _plain(axis)
+    axes[0].legend(frameon=False, fontsize=8, ncols=min(len(results), 4), loc="best")
+    return _png(figure)
+
+
+def over_sphere(spheres: list[SphereResult], paths: dict[str, list[tuple[float, float]]]) -> bytes:
+    """Where on the sphere each subject errs, and where the paths look (yaw and pitch, degrees)."""
+    columns = min(2, len(spheres))
+    rows = math.ceil(len(spheres) / columns)
+    figure = Figure(dpi=DPI, figsize=(4.8 * columns + 0.8, 2.5 * rows + 0.3), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False)
+    maps = [np.array(sphere.error) for sphere in spheres]
+    quality = [-10 * np.log10(np.maximum(cells, 1e-7)) for cells in maps]
+    low, high = (float(f(np.percentile(q, p) for q in quality)) for f, p in ((min, 2), (max, 98)))
+    image = None
+    for axis, sphere, cells in zip(axes.flat, spheres, quality, strict=False):
+        image = axis.imshow(
+            cells, extent=(-180, 180, -90, 90), vmin=low, vmax=high, cmap="viridis", aspect="equal"
+        )
+        for number, looks in enumerate(paths.values()):
+            _draw_path(axis, looks, ("white", "#ffb3c1", "#ffe08a", "#b8f2e6")[number % 4])
+        axis.set_title(f"{sphere.subject}: WS-PSNR {_mean_ws(sphere):.2f} dB", fontsize=9)
+        axis.set_xticks(range(-180, 181, 90))
+        axis.set_yticks((-90, -45, 0, 45, 90))
+        axis.tick_params(labelsize=7)
+    for axis in list(axes.flat)[len(spheres) :]:
+        axis.set_visible(False)
+    if image is not None:
+        figure.colorbar(image, ax=axes, label="PSNR, dB", shrink=0.8)
+    return _png(figure)
+
+
+def speed_and_memory(evaluation: Evaluation, palette: dict[str, str]) -> bytes:
+    """Pictures a second and peak memory, one bar a subject."""
+    speeds = evaluation.speeds
+    figure = Figure(dpi=DPI, figsize=(9, 0.5 + 0.42 * len(speeds)), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True)
+    names = [speed.subject for speed in speeds]
+    bars = [palette[name] for name in names]
+    for axis, values, label, form in (
+        (left, [s.fps for s in speeds], "pictures decoded a second", "{:.1f}"),
+        (right, [s.memory_bytes / 2**20 for s in speeds], "peak memory, MiB", "{:.0f}"),
+    ):
+        container = axis.barh(names, values, color=bars, height=0.62)
+        axis.bar_label(container, [form.format(v) for v in values], padding=3, fontsize=8)
+        axis.set_xlabel(label)
+        axis.set_xlim(0, max([*values, 1e-9]) * 1.18)
+        _plain(axis)
+        axis.grid(visible=False, axis="y")
+    left.invert_yaxis()
+    return _png(figure)
+
+
+def _mean_ws(sphere: SphereResult) -> float:
+    return sum(sphere.ws_psnr_db) / len(sphere.ws_psnr_db)
+
+
+def _draw_path(axis: Axes, looks: list[tuple[float, float]], colour: str) -> None:
+    yaw = (np.array([look[0] for look in looks]) + 180) % 360 - 180
+    pitch = np.array([look[1] for look in looks])
+    jumps = np.flatnonzero(np.abs(np.diff(yaw)) > 180) + 1
+    parts = zip(np.split(yaw, jumps), np.split(pitch, jumps), strict=True)
+    for part_yaw, part_pitch in parts:
+        axis.plot(part_yaw, part_pitch, color=colour, linewidth=1.1)
+    axis.plot(yaw[:1], pitch[:1], "o", color=colour, markersize=3)
+
+
+def _finite(value: float) -> float:
+    return value if math.isfinite(value) else decibels(1e-10)
+
+
+def _plain(axis: Axes) -> None:
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.grid(visible=True, color="#e5e5e5", linewidth=0.7)
+    axis.set_axisbelow(True)
+    axis.tick_params(labelsize=8)
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()

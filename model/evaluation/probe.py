@@ -1,0 +1,142 @@
+"""Speed and memory of one decoder, measured in a process of its own.
+
+``python -m model.evaluation.probe`` prints one line of JSON. A process that did nothing else is
+the only one whose peak memory is the decoder's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import psutil
+import torch
+
+from model.evaluation.results import SpeedResult
+
+PICTURES = 24
+WARM_UP = 3
+
+
+def probe(subject: str, arguments: list[str]) -> SpeedResult:
+    """Run the probe and return what it measured.
+
+    Args:
+        subject: the name that the result gets.
+        arguments: ``--scene FILE --decoder NAME --device D [--size H W]`` or ``--clip FILE``.
+
+    Raises:
+        RuntimeError: the process failed; the message has its last line.
+    """
+    command = [sys.executable, "-m", "model.evaluation.probe", *arguments]
+    folder = Path(__file__).resolve().parents[2]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or ["it printed nothing"]
+        raise RuntimeError(f"measuring the speed of {subject} failed: {lines[-1]}")
+    return SpeedResult(subject, **json.loads(done.stdout.strip().splitlines()[-1]))
+
+
+def main() -> None:
+    """Measure what the command line names."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--scene", type=Path)
+    parser.add_argument("--decoder")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--size", type=int, nargs=2)
+    parser.add_argument("--clip", type=Path)
+    options = parser.parse_args()
+    measured = _clip(options.clip) if options.clip else _decoder(options)
+    print(json.dumps(measured))
+
+
+def _decoder(options: argparse.Namespace) -> dict[str, object]:
+    from model.decoding import open_engine
+    from model.geometry import Look
+    from model.scene import read_scene
+
+    before = _resident()
+    scene = read_scene(options.scene)
+    size = tuple(options.size) if options.size else None
+    engine = open_engine(scene, options.decoder, options.device, size)
+    looks = [Look.from_degrees(k * 5.0, (k % 7) * 5.0 - 15) for k in range(PICTURES + WARM_UP)]
+
+    def decode() -> Iterable[float]:
+        for index, look in enumerate(looks):
+            yield engine.decode(look, index % scene.frames).decode_s
+
+    seconds = list(decode())[WARM_UP:]
+    if engine.device.type == "cuda":
+        memory = torch.cuda.max_memory_allocated(engine.device)
+        kind, device = "torch's peak on the GPU", torch.cuda.get_device_name(engine.device)
+    else:
+        memory, kind = _peak() - before, "the process's peak over the bare program"
+        device = f"{_processor()}, {torch.get_num_threads()} threads"
+    return _measured(seconds, memory, kind, f"{device}, {engine.name} engine")
+
+
+def _clip(file: Path) -> dict[str, object]:
+    from model.video import open_frames
+
+    before = _resident()
+    seconds = []
+    pictures = iter(open_frames(file))
+    clock: Callable[[], float] = time.perf_counter
+    start = clock()
+    for _ in pictures:
+        seconds.append(clock() - start)
+        start = clock()
+    kind = "the process's peak over the bare program"
+    return _measured(seconds, _peak() - before, kind, f"{_processor()}, PyAV")
+
+
+def _measured(seconds: list[float], memory: int, kind: str, machine: str) -> dict[str, object]:
+    return {
+        "decode_ms": statistics.median(seconds) * 1000,
+        "fps": len(seconds) / sum(seconds),
+        "memory_bytes": max(memory, 0),
+        "memory_kind": kind,
+        "machine": machine,
+    }
+
+
+def _resident() -> int:
+    return int(psutil.Process().memory_info().rss)
+
+
+def _peak() -> int:
+    """Peak resident bytes of this process's own memory.
+
+    Not ``ru_maxrss`` where there is something better: on Linux it starts at the parent's.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(ln for ln in status.read_text().splitlines() if ln.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+    info = psutil.Process().memory_info()
+    if hasattr(info, "peak_wset"):
+        return int(info.peak_wset)
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak) * (1 if sys.platform == "darwin" else 1024)
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""The report: one HTML file that needs nothing beside it."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from model.evaluation.evaluate import Plan
+from model.evaluation.pictures import stills
+from model.evaluation.plots import colours, over_sphere, over_time, speed_and_memory
+from model.evaluation.results import Evaluation, write_text
+from model.evaluation.steadiness import STEP_DEG
+from model.evaluation.tables import SUMMARY, along_paths, summary
+
+STILLS_OF = 2
+
+_STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;color:#1c1c1c;max-width:1080px;
+ margin:2.2rem auto;padding:0 1.2rem}
+h1{font-size:1.7rem;margin:0}h2{font-size:1.15rem;margin:2.2rem 0 .5rem}p{max-width:46rem}
+table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.88rem}
+th,td{padding:.28rem .7rem;text-align:right;border-bottom:1px solid #ddd}
+th:first-child,td:first-child{text-align:left}th{border-bottom:2px solid #333}
+.facts td{border:0;text-align:left;padding:.05rem .9rem .05rem 0}.facts td:first-child{color:#666}
+figure{margin:.6rem 0}figcaption{font-size:.8rem;color:#555}img{max-width:100%;height:auto}
+.stills{display:grid;grid-template-columns:repeat(2,1fr);gap:.7rem}.stills figure{margin:0}
+.wide{overflow-x:auto}.small{font-size:.85rem;color:#444}
+"""
+
+
+def write_report(plan: Plan, evaluation: Evaluation, folder: Path) -> Path:
+    """Write ``report.html`` and its figures into ``folder``.
+
+    Raises:
+        InputError: a file cannot be written.
+    """
+    palette = colours(evaluation.subjects)
+    names = list(plan.paths)
+    looks = {
+        name: [step.look.degrees()[:2] for step in steps] for name, steps in plan.paths.items()
+    }
+    figures = {
+        f"over-time-{name}": over_time([p for p in evaluation.paths if p.path == name], palette)
+        for name in names
+    }
+    figures["over-sphere"] = over_sphere(evaluation.spheres, looks)
+    figures["speed-and-memory"] = speed_and_memory(evaluation, palette)
+    plots = folder / "plots"
+    plots.mkdir(exist_ok=True)
+    for name, png in figures.items():
+        (plots / f"{name}.png").write_bytes(png)
+    body = [
+        f"<h1>{html.escape(evaluation.title)}</h1>",
+        _table((), evaluation.facts.items(), "facts"),
+        "<h2>Summary</h2>",
+        _table(SUMMARY, summary(evaluation)),
+        _explanation(evaluation),
+        "<h2>Quality along each path</h2>",
+        "<p>Mean PSNR in dB / MS-SSIM of the viewports.</p>",
+        _table(*along_paths(evaluation)),
+        *(_figure(figures[f"over-time-{name}"], name) for name in names),
+        "<h2>Quality over the sphere</h2>",
+        _figure(
+            figures["over-sphere"], "Equirectangular, yaw across and pitch up; lines: the paths"
+        ),
+        "<h2>Speed and memory</h2>",
+        _figure(figures["speed-and-memory"], ""),
+        _table(
+            ("decoder", "measured on", "memory is"),
+            [(s.subject, s.machine, s.memory_kind) for s in evaluation.speeds],
+        ),
+    ]
+    for name in names[:STILLS_OF]:
+        body.append(f"<h2>Pictures: middle of {html.escape(name)}</h2><div class=stills>")
+        for _, caption, jpeg in stills(plan, name):
+            body.append(_figure(jpeg, caption, "jpeg"))
+        body.append("</div>")
+    target = folder / "report.html"
+    title = html.escape(f"{evaluation.title}: evaluation")
+    write_text(
+        target,
+        f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title>\n'
+        f'<meta name="viewport" content="width=device-width">\n<style>{_STYLE}</style>\n'
+        + "\n".join(body)
+        + "\n</html>\n",
+    )
+    return target
+
+
+def _explanation(evaluation: Evaluation) -> str:
+    items = [f"<li><b>{html.escape(n)}</b>: {html.escape(t)}" for n, t in evaluation.notes.items()]
+    reference = evaluation.original
+    return f"""<ul class=small>{"".join(items)}</ul>
+<p class=small>Bytes: a decoder's weights and embeddings in the scene file; an encoded file
+whole. PSNR and MS-SSIM compare the decoded viewport with the one cut from the original
+(bilinear) at the same look, level; roll and zoom are re-projections that the display makes.
+They are means over the pictures, then over the paths. WS-PSNR is of the whole sphere, over
+{len(reference.frames)} pictures; a viewport decoder's sphere is composed of overlapping
+decoded viewports, blended towards their edges. Speed and memory come from a process of
+their own.</p>
+<p class=small>Shimmer: PSNR between pictures decoded {STEP_DEG}° apart, both turned to the
+look between them; seam: the same across ±180°. Higher is steadier. The original, cut in the
+same way, reaches {reference.shimmer_db:.1f} and {reference.seam_db:.1f} dB, which is what
+interpolation leaves.</p>"""
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], style: str = "") -> str:
+    cells = "".join(f"<th>{html.escape(cell)}" for cell in head)
+    lines = ["<tr>" + "".join(f"<td>{html.escape(cell)}" for cell in row) for row in rows]
+    first = f"<tr>{cells}" if cells else ""
+    return f'<div class=wide><table class="{style}">{first}{"".join(lines)}</table></div>'
+
+
+def _figure(data: bytes, caption: str, kind: str = "png") -> str:
+    text = html.escape(caption)
+    source = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+    label = f"<figcaption>{text}</figcaption>" if text else ""
+    return f'<figure><img alt="{text}" src="{source}">{label}</figure>'

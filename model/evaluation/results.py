@@ -1,0 +1,177 @@
+"""Measured results, and the folder that keeps each so that a stopped evaluation can go on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from model.errors import InputError
+
+FORMAT = 1
+"""Raise it whenever a number would come out differently."""
+
+
+@dataclass(frozen=True)
+class PictureRow:
+    """One viewport of a path; ``ms_ssim`` is None where it is too small for five scales."""
+
+    step: int
+    frame: int
+    yaw_deg: float
+    pitch_deg: float
+    hfov_deg: float
+    psnr_db: float
+    ms_ssim: float | None
+
+
+@dataclass(frozen=True)
+class PathResult:
+    """All viewports of one subject along one path."""
+
+    subject: str
+    path: str
+    rows: list[PictureRow]
+
+    @property
+    def psnr_db(self) -> float:
+        """Mean over the pictures, as JVET has it."""
+        return mean([row.psnr_db for row in self.rows])
+
+    @property
+    def ms_ssim(self) -> float | None:
+        """Mean over the pictures."""
+        values = [row.ms_ssim for row in self.rows if row.ms_ssim is not None]
+        return mean(values) if values else None
+
+
+@dataclass(frozen=True)
+class SphereResult:
+    """The whole sphere of one subject.
+
+    Attributes:
+        frames: the pictures that were measured.
+        ws_psnr_db: one value for each.
+        error: mean squared error, full scale 1, in cells of the ERP frame, row by row.
+        shimmer_db, seam_db: see `model.evaluation.steadiness`.
+    """
+
+    subject: str
+    frames: list[int]
+    ws_psnr_db: list[float]
+    error: list[list[float]]
+    shimmer_db: float
+    seam_db: float
+
+
+@dataclass(frozen=True)
+class SpeedResult:
+    """Decoding in a process of its own.
+
+    Attributes:
+        decode_ms: median milliseconds a picture.
+        fps: pictures a second, from the mean.
+        memory_bytes: peak while opening and decoding, over what the bare program takes.
+        memory_kind: what that peak is of.
+        machine: processor or GPU, threads, engine.
+    """
+
+    subject: str
+    decode_ms: float
+    fps: float
+    memory_bytes: int
+    memory_kind: str
+    machine: str
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything that a report shows."""
+
+    title: str
+    facts: dict[str, str]
+    subjects: dict[str, int]
+    notes: dict[str, str]
+    paths: list[PathResult]
+    spheres: list[SphereResult]
+    speeds: list[SpeedResult]
+    original: SphereResult
+
+
+def mean(values: list[float]) -> float:
+    """The arithmetic mean of at least one value."""
+    return sum(values) / len(values)
+
+
+class ResultStore:
+    """Results by what they depend on, one JSON file each, written whole or not at all.
+
+    Raises:
+        InputError: the folder is a file, holds something else, or cannot be made.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._results = folder / "results"
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"-o {folder} is a file: name a folder")
+        if folder.is_dir() and any(folder.iterdir()) and not self._results.is_dir():
+            raise InputError(f"-o {folder} holds something else: name a new or an earlier report")
+        try:
+            self._results.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"-o {folder} cannot be made: {error.strerror}") from error
+
+    def get(
+        self, name: str, key: Mapping[str, Any], measure: Callable[[], dict[str, Any]]
+    ) -> dict[str, Any]:
+        """The stored result called ``name`` for ``key``, or what ``measure`` gives, then stored.
+
+        A stored file that cannot be read is measured again.
+        """
+        file = self._file(name, key)
+        if file.is_file():
+            try:
+                stored = json.loads(file.read_text())
+            except (ValueError, OSError):
+                stored = None
+            if isinstance(stored, dict) and stored.get("key") == dict(key):
+                return dict(stored["result"])
+        result = measure()
+        write_text(file, json.dumps({"key": dict(key), "result": result}, indent=1))
+        return result
+
+    def forget(self, name: str, key: Mapping[str, Any]) -> None:
+        """Measure this result anew when it is asked for next."""
+        self._file(name, key).unlink(missing_ok=True)
+
+    def _file(self, name: str, key: Mapping[str, Any]) -> Path:
+        text = json.dumps({"format": FORMAT, **key}, sort_keys=True)
+        return self._results / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``path`` whole or not at all."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def path_result(values: dict[str, Any]) -> PathResult:
+    """A `PathResult` from its stored form (`dataclasses.asdict`)."""
+    rows = [PictureRow(**row) for row in values["rows"]]
+    return PathResult(values["subject"], values["path"], rows)
+
+
+def stored(result: PathResult | SphereResult | SpeedResult) -> dict[str, Any]:
+    """The form in which a result is kept."""
+    return asdict(result)

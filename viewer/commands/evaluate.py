@@ -1,0 +1,144 @@
+"""``nerv360 evaluate``: quality, speed and memory of a scene's decoders along gaze paths."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Annotated, Self
+
+import typer
+
+from model.errors import InputError
+from viewer.commands.scene_options import check_range, parse_size
+
+if TYPE_CHECKING:
+    from model.evaluation.results import Evaluation
+
+
+def evaluate(
+    scene: Annotated[Path, typer.Argument(help="Scene file.")],
+    video: Annotated[Path, typer.Option(help="The clip that the scene was trained on.")],
+    trajectory: Annotated[
+        list[str],
+        typer.Option(help="Gaze path: a file, or jvet:balboa-vp0 and others. Repeat for more."),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the report.")] = Path(
+        "report"
+    ),
+    decoder: Annotated[
+        list[str] | None, typer.Option(help="Decoder of the scene; all by default.")
+    ] = None,
+    codec: Annotated[
+        list[str] | None,
+        typer.Option(help="Compare with x265 or av1 at the first decoder's number of bytes."),
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="WxH", help="Viewports; the decoder's own by default.")
+    ] = None,
+    sphere_frames: Annotated[
+        int, typer.Option(help="Pictures that are compared as whole spheres.", min=1)
+    ] = 10,
+    film: Annotated[
+        bool, typer.Option("--film", help="Also films: original, decoded and error map.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+) -> None:
+    """Evaluate a scene along gaze paths and write a report. Stopped, it goes on where it was."""
+    check_range("--sphere-frames", sphere_frames, 1, 100_000)
+    viewport = parse_size(size) if size else None
+    _no_repeats("--decoder", decoder or [])
+    _no_repeats("--codec", codec or [])
+
+    from model.evaluation.codec import CODECS
+    from model.evaluation.evaluate import Request, prepare, run
+    from model.evaluation.pictures import write_films
+    from model.evaluation.readers import read_trajectory
+    from model.evaluation.report import write_report
+    from model.evaluation.tables import write_csv
+
+    for name in codec or []:
+        if name not in CODECS:
+            raise InputError(f"--codec {name}: give {' or '.join(CODECS)}")
+    request = Request(
+        scene=scene,
+        clip=video,
+        trajectories=[read_trajectory(name) for name in trajectory],
+        output=output,
+        decoders=tuple(decoder or ()),
+        codecs=tuple(codec or ()),
+        device=device,
+        size=viewport,
+        sphere_frames=sphere_frames,
+    )
+    with _Bar() as bar:
+        plan = prepare(request, bar)
+        evaluation = run(plan, bar)
+        write_csv(evaluation, output)
+        report = write_report(plan, evaluation, output)
+        films = write_films(plan, output / "films", bar) if film else []
+    _print(evaluation)
+    for path in [report, *films]:
+        print(path)
+
+
+def _no_repeats(option: str, names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"{option} {name} is given twice: give it once")
+
+
+class _Bar:
+    """What goes on, on the terminal; where there is none, a line for each part on stderr."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import TimeRemainingColumn as Remaining
+
+        self._console = Console(stderr=True)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            Remaining(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._progress.add_task("reading", total=None)
+
+    def begin(self, label: str, units: int) -> None:
+        self._progress.reset(self._task, description=label, total=units)
+        if not self._console.is_terminal:
+            self._console.print(label, highlight=False)
+
+    def advance(self) -> None:
+        self._progress.advance(self._task)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+
+def _print(evaluation: Evaluation) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from model.evaluation.tables import SUMMARY, along_paths, summary
+
+    console = Console()
+    head, rows = along_paths(evaluation)
+    for columns, lines in ((SUMMARY, summary(evaluation)), (head, rows)):
+        table = Table()
+        for index, column in enumerate(columns):
+            table.add_column(column, justify="left" if index == 0 else "right", no_wrap=index == 0)
+        for line in lines:
+            table.add_row(*line)
+        console.print(table)
