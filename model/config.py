@@ -237,8 +237,8 @@ _DEMO = ModelConfig(
     frame_height=1024,
     frame_width=2048,
     encoder_strides=(4, 2, 2),
-    encoder_channels=16,
-    embedding_channels=4,
+    encoder_channels=32,
+    embedding_channels=6,
     strides=(4, 2, 2),
     kernels=(1, 3, 3),
     blocks=(2, 1, 0),
@@ -254,6 +254,10 @@ _DEMO = ModelConfig(
 PRESETS: dict[str, ModelConfig] = {
     "paper": ModelConfig(),
     "demo": _DEMO,
+    "demo-hnerv": _DEMO.replace(
+        architecture="hnerv", kernels=(1, 3, 5), blocks=(0, 0, 0), channels=150
+    ),
+    "demo-hnerv-boost": _DEMO.replace(architecture="hnerv-boost", blocks=(1, 1, 0), channels=87),
     "paper-hnerv": ModelConfig(architecture="hnerv", kernels=(1, 3, 5, 5), channels=151),
     "paper-hnerv-boost": ModelConfig(architecture="hnerv-boost", channels=143),
 }

@@ -53,11 +53,19 @@ def periodic_encoding(angle: Tensor, levels: int) -> Tensor:
 class SphereConv(nn.Conv2d):
     """A convolution of stride 1 that keeps the size; ``wrap`` continues ERP features across the
     seam and the poles, otherwise zeros surround them.
+
+    Weights start at ``gain``/√fan-in: with torch's own third of that variance the signal dies out
+    over the stages, sines stay linear, and the first hundreds of steps go into undoing it.
     """
 
-    def __init__(self, channels_in: int, channels_out: int, kernel: int, wrap: bool) -> None:
+    def __init__(
+        self, channels_in: int, channels_out: int, kernel: int, wrap: bool, gain: float = 1.0
+    ) -> None:
         super().__init__(channels_in, channels_out, kernel, padding=0 if wrap else kernel // 2)
         self.wrap = wrap
+        nn.init.normal_(self.weight, std=gain / math.sqrt(channels_in * kernel**2))
+        assert self.bias is not None
+        nn.init.uniform_(self.bias, -0.1, 0.1)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.wrap:
@@ -138,7 +146,7 @@ class ConditionedBlock(nn.Module):
         self.affine1 = Affine(condition, channels)
         self.conv1 = SphereConv(channels, channels, 3, wrap)
         self.affine2 = Affine(condition, channels)
-        self.conv2 = SphereConv(channels, channels, 3, wrap)
+        self.conv2 = SphereConv(channels, channels, 3, wrap, gain=0.1)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         y = F.gelu(self.conv1(self.affine1(x, condition)))
@@ -150,7 +158,7 @@ class ColourHead(nn.Module):
 
     def __init__(self, channels: int, *, wrap: bool) -> None:
         super().__init__()
-        self.conv = SphereConv(channels, 3, 3, wrap)
+        self.conv = SphereConv(channels, 3, 3, wrap, gain=0.3)
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.tanh(self.conv(x)) * 0.5 + 0.5

@@ -6,19 +6,17 @@ import torch
 from pytorch_msssim import MS_SSIM
 from torch import Tensor, nn
 
-SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 WINDOW = 11
+HALVINGS = 4
 
 
 def ms_ssim_module(height: int, width: int) -> MS_SSIM:
-    """MS-SSIM of RGB pictures in [0, 1]; pictures too small for five scales get fewer, with the
-    remaining weights brought to a sum of one.
+    """MS-SSIM of RGB pictures in [0, 1]; pictures of 160 pixels or less, too small for its window
+    at five scales, get a smaller window.
     """
-    scales = len(SCALE_WEIGHTS)
-    while scales > 1 and min(height, width) <= (WINDOW - 1) * 2 ** (scales - 1):
-        scales -= 1
-    kept = SCALE_WEIGHTS[:scales]
-    return MS_SSIM(data_range=1.0, channel=3, weights=[w / sum(kept) for w in kept])
+    fits = (min(height, width) - 1) // 2**HALVINGS + 1
+    window = min(WINDOW, fits - (fits + 1) % 2)
+    return MS_SSIM(data_range=1.0, channel=3, win_size=max(1, window))
 
 
 class DistortionLoss(nn.Module):
