@@ -13,6 +13,7 @@ import typer
 from model.errors import InputError
 from viewer.commands.evaluate import evaluate
 from viewer.commands.info import info
+from viewer.commands.make_clip import make_clip
 from viewer.commands.render import render
 from viewer.commands.train import train
 from viewer.commands.view import view
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (view, train, render, evaluate, info):
+for _command in (view, train, render, evaluate, info, make_clip):
     app.command()(_command)
 
 
