@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from model.decoding.protocol import Engine, Picture
+from model.errors import InputError
 from viewer.aim import View, aim
 from viewer.sphere_fill import SphereFill
 
@@ -262,7 +263,12 @@ class _Session:
         return self._fill.cost if self._fill else 0.0
 
     def _fail(self, what: str, error: Exception) -> None:
-        log.error("%s: %s", what, describe(error), exc_info=not isinstance(error, RuntimeError))
+        log.error(
+            "%s: %s",
+            what,
+            describe(error),
+            exc_info=not isinstance(error, (RuntimeError, IndexError, InputError)),
+        )
         self._report.error = f"{what[0].upper()}{what[1:]}: {describe(error)}"
 
 

@@ -25,6 +25,7 @@ _PASSIVE = _FIXED | imgui.WindowFlags_.no_inputs
 _MARGIN = 14.0
 _BAR_HEIGHT = 46.0
 _MAP_WIDTH = 220.0
+_STATUS_WIDTH = 262.0
 
 
 @dataclass
@@ -58,6 +59,9 @@ def _place(x: float, y: float, pivot_x: float = 0.0, pivot_y: float = 0.0) -> No
 def status(facts: Facts, scale: float) -> None:
     """Rates, view, memory and what decodes, in the upper left."""
     _place(_MARGIN * scale, _MARGIN * scale)
+    imgui.set_next_window_size_constraints(
+        ImVec2(_STATUS_WIDTH * scale, 0), ImVec2(imgui.FLT_MAX, imgui.FLT_MAX)
+    )
     imgui.begin("status", None, _PASSIVE | imgui.WindowFlags_.always_auto_resize)
     imgui.text(facts.title)
     imgui.dummy(ImVec2(0, 1 * scale))
@@ -69,12 +73,10 @@ def status(facts: Facts, scale: float) -> None:
             imgui.table_next_column()
             imgui.text(value)
         imgui.end_table()
-    if len(facts.decode_ms) > 1:
-        values = np.asarray(facts.decode_ms, np.float32)
-        top = float(max(values.max() * 1.15, 1.0))
-        imgui.plot_lines(
-            "##ms", values, scale_min=0.0, scale_max=top, graph_size=ImVec2(232 * scale, 34 * scale)
-        )
+    values = np.asarray(facts.decode_ms or [0.0], np.float32)
+    top = float(max(values.max() * 1.15, 1.0))
+    size = ImVec2(imgui.get_content_region_avail().x, 34 * scale)
+    imgui.plot_lines("##ms", values, scale_min=0.0, scale_max=top, graph_size=size)
     imgui.end()
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
+import torch
+
 from model.decoding import open_engine
+from model.devices import choose_device
 from model.errors import InputError
 from model.scene import Scene, read_scene
 from viewer.content import Content
 from viewer.decode_worker import Source
 
-_FILL_PIXELS = 224
+_FILL_VIEW = (224, 224)
 DEMO = Path(__file__).resolve().parent.parent / "assets" / "demo.safetensors"
 
 
@@ -19,8 +21,9 @@ def scene_content(path: Path, device: str = "auto") -> Content:
     """The scene at ``path``, its decoders opened on ``device`` when they are needed.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: it cannot be read, or there is no such device.
     """
+    chosen = choose_device(device)
     scene = read_scene(path)
     names = sorted(scene.decoders, key=lambda name: (name != "nerv360", name))
     return Content(
@@ -29,23 +32,21 @@ def scene_content(path: Path, device: str = "auto") -> Content:
         fps=scene.fps,
         size=(scene.height, scene.width),
         decoders=tuple(names),
-        source=lambda decoder: scene_source(scene, decoder, device),
+        source=lambda decoder: scene_source(scene, decoder, chosen),
     )
 
 
-def scene_source(scene: Scene, decoder: str, device: str) -> Source:
+def scene_source(scene: Scene, decoder: str, device: torch.device) -> Source:
     """Engines of one decoder of a scene: the best there is, then plainer ones."""
     config = scene.decoders[decoder].config
     engines = [
         lambda kind=kind: open_engine(scene, decoder, device, kind=kind)
         for kind in ("auto", "eager")
     ]
-    if config.architecture != "nerv360":
+    if config.full_frame:
         return Source(engines)
-    unit = math.prod(config.strides)
-    side = unit * max(1, round(_FILL_PIXELS / unit))
     return Source(
-        engines, lambda: open_engine(scene, decoder, device, size=(side, side), kind="eager")
+        engines, lambda: open_engine(scene, decoder, device, size=_FILL_VIEW, kind="eager")
     )
 
 

@@ -7,8 +7,6 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
-
 from model.errors import InputError
 from model.geometry import Look
 from viewer.app import App
@@ -43,7 +41,6 @@ def run_window(options: Options) -> None:
     """
     logging.basicConfig(level=logging.WARNING, format="nerv360: %(message)s")
     logging.getLogger("viewer").setLevel(logging.INFO)
-    _leave_room_for_the_display()
     if options.screenshot is not None:
         _check_writable(options.screenshot)
     content = scene_content(options.scene or DEMO, options.device)
@@ -77,16 +74,6 @@ def run_window(options: Options) -> None:
     if options.size is not None:  # a size for this one time is not a preference
         settings = replace(settings, width=stored.width, height=stored.height)
     save_settings(settings_path(), settings)
-
-
-def _leave_room_for_the_display() -> None:
-    """Keep one core out of torch's reach, unless the user has said how many threads it gets.
-
-    Its threads wait for each other actively: one that shares its core with the frame loop holds up
-    all of them, and two on two busy cores were measured twenty times slower than one.
-    """
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
 
 
 def _check_writable(path: Path) -> None:

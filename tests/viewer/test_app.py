@@ -32,7 +32,7 @@ FRAMES = 10
 
 
 def content(*engines: Callable[[], FakeEngine], title: str = "a sphere") -> Content:
-    makers = engines or (lambda: FakeEngine((360, 640), frames=FRAMES),)
+    makers = engines or (lambda: FakeEngine((270, 480), frames=FRAMES),)
     return Content(
         title=title,
         frames=FRAMES,
@@ -76,7 +76,7 @@ def open_app(window: Window) -> Iterator[Callable[..., App]]:
 
 
 def run_until(app: App, condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline, "what was waited for did not happen"
         app.step(1 / 60)
@@ -204,7 +204,7 @@ def test_a_session_by_hand(
     # The end.
     hand.key("ESCAPE", True)
     hand.key("ESCAPE", False)
-    app.run(exit_after=30)
+    app.run(exit_after=120)
     assert window.should_close
     assert app.worker.stop()
     assert not any(thread.name == "decode" for thread in threading.enumerate())
@@ -214,7 +214,7 @@ def test_the_display_keeps_its_rate_while_the_decoder_is_stuck(
     open_app: Callable[..., App],
 ) -> None:
     gate = threading.Semaphore(1)
-    app = open_app(content(lambda: FakeEngine((360, 640), frames=FRAMES, gate=gate)))
+    app = open_app(content(lambda: FakeEngine((270, 480), frames=FRAMES, gate=gate)))
     settle(app)
     assert app.worker.report.decoded == 1
     shown, steps = app.displayed.total, 60
@@ -294,7 +294,7 @@ def test_a_decoder_that_fails_leaves_the_window_open_with_a_sentence(
     open_app: Callable[..., App],
 ) -> None:
     broken = FakeEngine(failure=lambda _: RuntimeError("CUDA error: device lost"))
-    app = open_app(content(lambda: broken, lambda: FakeEngine((360, 640))))
+    app = open_app(content(lambda: broken, lambda: FakeEngine((270, 480))))
     run_until(app, lambda: app.display.picture is not None)
     assert app.message is not None
     assert "device lost" in app.message

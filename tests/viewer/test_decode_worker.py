@@ -22,7 +22,7 @@ def worker() -> Iterator[DecodeWorker]:
 
 def until(condition: Callable[[], object]) -> None:
     """Wait for ``condition``; a test that waits in vain fails."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline, "what was waited for did not happen"
         time.sleep(0.002)

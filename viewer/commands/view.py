@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from model.errors import InputError
+from viewer.commands.scene_options import check_range, parse_size
 
-_LARGEST_SIDE = 16384
+SMALLEST_WINDOW = (160, 90)
 
 
 def view(
@@ -42,10 +43,13 @@ def view(
     pitch: Annotated[float, typer.Option(help="First view: degrees up, -90 to 90.")] = 0.0,
 ) -> None:
     """Look around in a decoded scene in a window. Press ? in it for the keys."""
-    if exit_after is not None and not exit_after > 0:
-        raise InputError(f"--exit-after {exit_after:g}: give a positive number of seconds")
-    if not -90 <= pitch <= 90:
-        raise InputError(f"--pitch {pitch:g}: give -90 to 90 degrees")
+    if exit_after is not None:
+        check_range("--exit-after", exit_after, 0.1, 1e9)
+    check_range("--yaw", yaw, -360, 360)
+    check_range("--pitch", pitch, -90, 90)
+    # Decoding threads that spin while they wait take the frame loop's core, and it theirs: on two
+    # busy cores that made decoding several times slower. OpenMP reads this when torch is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from viewer.session import Options, run_window
 
     run_window(
@@ -53,7 +57,7 @@ def view(
             scene=scene,
             exit_after=exit_after,
             screenshot=screenshot,
-            size=_parse_size(size) if size else None,
+            size=_parse_window(size) if size else None,
             decoder=decoder,
             device=device,
             interop=interop,
@@ -64,13 +68,8 @@ def view(
     )
 
 
-def _parse_size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d{1,6})[xX×](\d{1,6})", text)
-    if match:
-        width, height = int(match[1]), int(match[2])
-        if 160 <= width <= _LARGEST_SIDE and 90 <= height <= _LARGEST_SIDE:
-            return width, height
-    raise InputError(
-        f"--size {text}: give width x height, such as 1280x720, from 160x90 to "
-        f"{_LARGEST_SIDE}x{_LARGEST_SIDE}"
-    )
+def _parse_window(text: str) -> tuple[int, int]:
+    height, width = parse_size(text)
+    if width < SMALLEST_WINDOW[0] or height < SMALLEST_WINDOW[1]:
+        raise InputError(f"--size {text}: the window is at least 160x90")
+    return width, height
