@@ -21,7 +21,7 @@ SUN_COLOUR = (3.35, 2.45, 1.45)
 SKY_COLOUR = (0.40, 0.52, 0.76)
 BOUNCE_COLOUR = (0.34, 0.26, 0.18)
 HAZE_DISTANCE = 900.0
-_EXTENT, _CENTRE, _SIDE = 70.0, (2.0, 0.0, 12.0), 3072
+_EXTENT, _CENTRE = 70.0, (2.0, 0.0, 12.0)
 
 
 def colour(values: Sequence[float], like: Tensor) -> Tensor:
@@ -37,17 +37,23 @@ def mix(a: Tensor, b: Tensor, amount: Tensor) -> Tensor:
 class ShadowMap:
     """How far sunlight reaches, on a grid across the sun's direction.
 
-    Every soft edge is a few centimetres wide: the mean of nine neighbouring tests.
+    Every edge is a few cells wide: the mean of nine neighbouring tests.
+
+    Args:
+        solids: what throws shadows.
+        device: where it is computed.
+        side: cells along a side of the grid, which covers the town.
     """
 
-    def __init__(self, solids: Sequence[Placed], device: torch.device) -> None:
+    def __init__(self, solids: Sequence[Placed], device: torch.device, side: int) -> None:
+        self._side = side
         self._sun = torch.tensor(SUN, device=device)
         right = torch.linalg.cross(torch.tensor([0.0, 1.0, 0.0], device=device), self._sun)
         self._right = right / right.norm()
         self._up = torch.linalg.cross(self._sun, self._right)
         self._centre = torch.tensor(_CENTRE, device=device)
-        self._depth = torch.full((_SIDE, _SIDE), FAR, device=device)
-        texel = 2 * _EXTENT / _SIDE
+        self._depth = torch.full((side, side), FAR, device=device)
+        texel = 2 * _EXTENT / side
         for placed in solids:
             if not placed.casts:
                 continue
@@ -57,7 +63,7 @@ class ShadowMap:
             left, right_ = (int((v + _EXTENT) / texel) for v in (x - radius, x + radius))
             low, high = (int((v + _EXTENT) / texel) for v in (y - radius, y + radius))
             left, low = max(left - 1, 0), max(low - 1, 0)
-            right_, high = min(right_ + 2, _SIDE), min(high + 2, _SIDE)
+            right_, high = min(right_ + 2, side), min(high + 2, side)
             if left >= right_ or low >= high:
                 continue
             xs = (torch.arange(left, right_, device=device) + 0.5) * texel - _EXTENT
@@ -80,14 +86,14 @@ class ShadowMap:
             axis[0] * q[0] + axis[1] * q[1] + axis[2] * q[2]
             for axis in (self._right, self._up, self._sun)
         )
-        texel = 2 * _EXTENT / _SIDE
+        texel = 2 * _EXTENT / self._side
         column, row = (x + _EXTENT) / texel, (y + _EXTENT) / texel
-        limit = 200.0 - along - 0.08
+        limit = 200.0 - along - max(0.08, texel)
         total = torch.zeros_like(x)
         for dy in (-1.7, 0.0, 1.7):
             for dx in (-1.7, 0.0, 1.7):
-                i = (column + dx).long().clamp(0, _SIDE - 1)
-                j = (row + dy).long().clamp(0, _SIDE - 1)
+                i = (column + dx).long().clamp(0, self._side - 1)
+                j = (row + dy).long().clamp(0, self._side - 1)
                 total += (self._depth[j, i] > limit).float()
         outside = torch.maximum((x).abs(), (y).abs()) > _EXTENT - 1
         return torch.where(outside, 1.0, total / 9.0)

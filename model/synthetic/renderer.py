@@ -32,7 +32,6 @@ class _Patch:
     mover: Mover
     top: int
     left: int
-    rays: Tensor
     still: Tensor
 
 
@@ -59,8 +58,8 @@ class HarbourTown:
         self._fine = (height * SAMPLES, width * SAMPLES)
         self._rows = max(1, band_rays // (width * SAMPLES * SAMPLES))
         self._solids = town()
-        self._shadows = ShadowMap(self._solids, self._device)
-        self._clouds = Clouds(self._device)
+        self._shadows = ShadowMap(self._solids, self._device, _fineness(width, 3072))
+        self._clouds = Clouds(self._device, _fineness(width, 1536))
         self._hills = Hills(width * SAMPLES, self._device)
         self._still = torch.empty(3, height, width, device=self._device)
         self._water = torch.empty(height, width, device=self._device)
@@ -87,15 +86,15 @@ class HarbourTown:
                     band[:, j, i] += paint(d[:, j, i], phase) * part[j, i]
         for patch in self._patches:
             self._composite(picture, patch, phase)
-        return (picture.clamp(0, 1) * 255 + 0.5).to(torch.uint8).permute(1, 2, 0).contiguous()
+        picture.clamp_(0, 1).mul_(255).add_(0.5)
+        return picture.to(torch.uint8).permute(1, 2, 0).contiguous()
 
     def _paint_water(self, d: Tensor, phase: float) -> Tensor:
         return self._sea.seen(d, phase, math.pi / self._height)
 
     def _still_band(self, top: int, bottom: int, reach: Tensor) -> None:
-        fine_top = top * SAMPLES
-        d = erp_rays(fine_top, bottom * SAMPLES, *self._fine, self._device)
-        depth, owner = self._trace(self._solids, d, fine_top, 0)
+        d = self._fine_rays(top, bottom, 0, self._width)
+        depth, owner = self._trace(self._solids, d, top * SAMPLES, 0)
         picture = self._shade(self._solids, d, depth, owner)
         sea_depth = _water_depth(d)
         wet = sea_depth < depth
@@ -178,23 +177,37 @@ class HarbourTown:
     def _patches_of(self, mover: Mover) -> Iterator[_Patch]:
         window = window_of(mover.centre, mover.radius, self._height, self._width)
         for first, last in window.columns:
-            top, left = window.top * SAMPLES, first * SAMPLES
-            rays = erp_rays(
-                top, window.bottom * SAMPLES, *self._fine, self._device, left, last * SAMPLES
-            )
-            still, _ = self._trace(self._solids, rays, top, left)
-            yield _Patch(mover, top, left, rays, torch.minimum(still, _water_depth(rays)))
+            step = max(1, self._rows * self._width // (last - first))
+            for top in range(window.top, window.bottom, step):
+                bottom = min(top + step, window.bottom)
+                rays = self._fine_rays(top, bottom, first, last)
+                still, _ = self._trace(self._solids, rays, top * SAMPLES, first * SAMPLES)
+                yield _Patch(mover, top, first, torch.minimum(still, _water_depth(rays)))
+
+    def _fine_rays(self, top: int, bottom: int, left: int, right: int) -> Tensor:
+        """Directions of the samples of a block of pixels."""
+        top, bottom, left, right = (side * SAMPLES for side in (top, bottom, left, right))
+        return erp_rays(top, bottom, *self._fine, self._device, left, right)
 
     def _composite(self, picture: Tensor, patch: _Patch, phase: float) -> None:
         solids = patch.mover.at(phase)
-        depth, owner = self._trace(solids, patch.rays, patch.top, patch.left)
+        top, left = patch.top, patch.left
+        bottom, right = (
+            begin + fine // SAMPLES
+            for begin, fine in zip((top, left), patch.still.shape, strict=True)
+        )
+        rays = self._fine_rays(top, bottom, left, right)
+        depth, owner = self._trace(solids, rays, top * SAMPLES, left * SAMPLES)
         seen = depth < patch.still
         owner = torch.where(seen, owner.int(), -1)
-        colours = _pool(self._shade(solids, patch.rays, depth, owner))
+        colours = _pool(self._shade(solids, rays, depth, owner))
         cover = _pool(seen.float()[None])
-        top, left = patch.top // SAMPLES, patch.left // SAMPLES
-        area = picture[:, top : top + cover.shape[1], left : left + cover.shape[2]]
-        area.mul_(1 - cover).add_(colours)
+        picture[:, top:bottom, left:right].mul_(1 - cover).add_(colours)
+
+
+def _fineness(width: int, most: int) -> int:
+    """Side of a grid that is as fine as pictures of this width can show."""
+    return min(most, most * max(width, 256) // 2048)
 
 
 def _pool(fine: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 from model.synthetic.light import SUN, colour, display, haze_colour, mix
 from model.synthetic.noise import fbm, smoothstep
 
-_SIDE, _EXTENT = 1536, 7.2
+_EXTENT = 7.2
 _FLATNESS = 0.16
 _DRIFT = (0.05, 0.016)
 
@@ -29,14 +29,14 @@ def sky_light(d: Tensor) -> Tensor:
 
 
 class Clouds:
-    """Opacity and brightness of the cloud layer, painted once, looked up while it drifts."""
+    """Opacity and brightness of the cloud layer, painted once on a square of ``side`` cells."""
 
-    def __init__(self, device: torch.device) -> None:
-        axis = ((torch.arange(_SIDE, device=device) + 0.5) / _SIDE * 2 - 1) * _EXTENT
+    def __init__(self, device: torch.device, side: int) -> None:
+        axis = ((torch.arange(side, device=device) + 0.5) / side * 2 - 1) * _EXTENT
         y, x = torch.meshgrid(axis, axis, indexing="ij")
         cover = self._density(x, y)
         # Light comes in from the sun's side: what is thinner there is brighter.
-        texel = 2 * _EXTENT / _SIDE
+        texel = 2 * _EXTENT / side
         steps = [-round(0.10 * SUN[axis] / texel) for axis in (2, 0)]
         shade = cover.roll(steps, (0, 1))
         bright = (0.62 + (cover - shade) * 1.6 + (1 - cover) * 0.42).clamp(0.3, 1.25)
