@@ -9,6 +9,7 @@ from torch import Tensor
 
 from model.config import ModelConfig
 from model.decoders import build_decoder, frame_times
+from model.decoding.folded import FoldedViewport
 from model.decoding.protocol import Picture
 from model.geometry import Look
 from model.nerv360 import NeRV360
@@ -75,7 +76,7 @@ class EagerEngine:
             torch.inference_mode(),
             torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not torch.float32),
         ):
-            pixels = to_rgba(self._decode(actual, frame))
+            pixels = self._decode(actual, frame)
         if self.device.type == "cuda":
             torch.cuda.current_stream(self.device).synchronize()
         return Picture(pixels, actual, frame, self.full_frame, clock.perf_counter() - start)
@@ -84,14 +85,32 @@ class EagerEngine:
         time = self.times[frame : frame + 1]
         embedding = self.embeddings[frame : frame + 1]
         if not isinstance(self.network, NeRV360):
-            whole: Tensor = self.network(embedding, time)
-            return whole
+            return to_rgba(self.network(embedding, time))
         if self._features is None or self._features[0] != frame:
             self._features = frame, self.network.expand(embedding, time)
         scale = self.config.scale
-        return self.network.decode(
-            self._features[1],
-            time,
-            look_tensor(look, self.device),
-            (self.size[0] // scale, self.size[1] // scale),
-        )
+        size = (self.size[0] // scale, self.size[1] // scale)
+        return self._viewport(self._features[1], time, look_tensor(look, self.device), size)
+
+    def _viewport(
+        self, features: Tensor, time: Tensor, look: Tensor, size: tuple[int, int]
+    ) -> Tensor:
+        assert isinstance(self.network, NeRV360)
+        return to_rgba(self.network.decode(features, time, look, size))
+
+
+class FoldedEngine(EagerEngine):
+    """Eager, with the decoder folded as in `FoldedViewport`; viewports only, float32."""
+
+    name = "folded"
+
+    def __init__(self, decoder: Decoder, device: torch.device, size: tuple[int, int]) -> None:
+        super().__init__(decoder, device, size, torch.float32)
+        assert isinstance(self.network, NeRV360)
+        with torch.inference_mode():
+            self._folded = FoldedViewport(self.network)
+
+    def _viewport(
+        self, features: Tensor, time: Tensor, look: Tensor, size: tuple[int, int]
+    ) -> Tensor:
+        return self._folded(features, time, look, size)

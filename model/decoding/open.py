@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 
 from model.config import ModelConfig
-from model.decoding.eager import EagerEngine
+from model.decoding.eager import EagerEngine, FoldedEngine
 from model.decoding.protocol import Engine
 from model.devices import choose_device
 from model.errors import InputError
 from model.scene import Scene
 
-ENGINES = ("auto", "eager")
+ENGINES = ("auto", "eager", "folded")
 
 
 def open_engine(
@@ -38,7 +38,14 @@ def open_engine(
         raise InputError(f"--engine must be one of {', '.join(ENGINES)}, not {kind!r}")
     chosen = device if isinstance(device, torch.device) else choose_device(device)
     stored = scene.decoders[decoder]
-    return EagerEngine(stored, chosen, picture_size(stored.config, size))
+    pixels = picture_size(stored.config, size)
+    if kind == "folded" and stored.config.full_frame:
+        raise InputError(f"--engine folded: it decodes viewports, and {decoder} whole frames")
+    if kind == "folded" or (
+        kind == "auto" and chosen.type == "cpu" and not stored.config.full_frame
+    ):
+        return FoldedEngine(stored, chosen, pixels)
+    return EagerEngine(stored, chosen, pixels)
 
 
 def picture_size(config: ModelConfig, size: tuple[int, int] | None) -> tuple[int, int]:
