@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,7 @@ class Display:
         upload: the way of pictures into their texture.
         picture: what is shown, its pixels possibly overwritten since; nothing at first.
         shown: how many pictures have come so far.
+        upload_s: seconds that the newest one's upload took.
         fill: the whole-sphere picture's texture.
     """
 
@@ -32,6 +34,7 @@ class Display:
         self.upload: Upload = upload or PixelBufferUpload()
         self.picture: Picture | None = None
         self.shown = 0
+        self.upload_s = 0.0
         self._fill_upload = PixelBufferUpload()
         self._viewport = Texture()
         self._panorama = Texture(wraps=True)
@@ -44,7 +47,9 @@ class Display:
     def show(self, picture: Picture) -> None:
         """Show ``picture`` from the next `draw` on; its pixels are not read after this."""
         target = self._panorama if picture.equirectangular else self._viewport
+        started = time.perf_counter()
         self.upload.upload(target, picture.pixels)
+        self.upload_s = time.perf_counter() - started
         self.picture = picture
         self.shown += 1
 

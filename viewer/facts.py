@@ -41,7 +41,7 @@ def gather(app: App) -> Facts:
             ("Window", f"{width}×{height}"),
             ("Decoder", app.decoder),
             ("Engine", f"{engine.name} on {engine.device}" if engine else "–"),
-            ("Upload", app.display.upload.name),
+            ("Upload", f"{app.display.upload.name}, {app.display.upload_s * 1000:.1f} ms"),
         ],
         decode_ms=times,
         sphere=app.display.sphere.id if app.display.picture else 0,

@@ -7,10 +7,13 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from model.devices import choose_device
 from model.errors import InputError
 from model.geometry import Look
+from model.scene import Scene, read_scene
 from viewer.app import App
-from viewer.scene_content import DEMO, check_decoder, scene_content
+from viewer.cuda_gl import choose_upload, device_of_window
+from viewer.scene_content import DEMO, scene_content
 from viewer.settings import load_settings, save_settings, settings_path
 from viewer.window import Window
 
@@ -43,22 +46,23 @@ def run_window(options: Options) -> None:
     logging.getLogger("viewer").setLevel(logging.INFO)
     if options.screenshot is not None:
         _check_writable(options.screenshot)
-    content = scene_content(options.scene or DEMO, options.device)
-    if options.decoder is not None:
-        check_decoder(content, options.decoder)
-    if options.frame is not None and not 0 <= options.frame < content.frames:
-        raise InputError(f"--frame {options.frame}: the scene has frames 0 to {content.frames - 1}")
+    device = choose_device(options.device)
+    path = options.scene or DEMO
+    scene = read_scene(path)
+    _check_against(options, scene)
     stored = settings = load_settings(settings_path())
     if options.size is not None:
         settings = replace(settings, width=options.size[0], height=options.size[1])
     window = Window("NeRV360", settings.width, settings.height)
     try:
+        device = device_of_window(device)
         app = App(
             window,
-            content,
-            lambda path: scene_content(path, options.device),
+            scene_content(scene, path, device),
+            lambda path: scene_content(read_scene(path), path, device),
             settings=settings,
             decoder=options.decoder,
+            upload=choose_upload(device, options.interop),
         )
         try:
             app.controls.look_at(Look.from_degrees(options.yaw_deg, options.pitch_deg))
@@ -74,6 +78,14 @@ def run_window(options: Options) -> None:
     if options.size is not None:  # a size for this one time is not a preference
         settings = replace(settings, width=stored.width, height=stored.height)
     save_settings(settings_path(), settings)
+
+
+def _check_against(options: Options, scene: Scene) -> None:
+    if options.decoder is not None and options.decoder not in scene.decoders:
+        names = ", ".join(scene.decoders)
+        raise InputError(f"--decoder {options.decoder}: the scene has {names}")
+    if options.frame is not None and not 0 <= options.frame < scene.frames:
+        raise InputError(f"--frame {options.frame}: the scene has frames 0 to {scene.frames - 1}")
 
 
 def _check_writable(path: Path) -> None:
