@@ -7,6 +7,11 @@ import torch
 from model.errors import InputError
 
 
+def float64_device(device: torch.device) -> torch.device:
+    """Where angles and times live that a network on ``device`` takes: Metal has no float64."""
+    return torch.device("cpu") if device.type == "mps" else device
+
+
 def choose_device(name: str) -> torch.device:
     """``auto`` is CUDA where there is one, then MPS, then the CPU.
 

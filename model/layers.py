@@ -100,7 +100,9 @@ class UpsamplingBlock(nn.Module):
 
 
 class ConditionEmbedding(nn.Sequential):
-    """Two-layer MLP from an encoding to one condition embedding: N×e → N×channels."""
+    """Two-layer MLP from an encoding, on any device, to one condition embedding on its own:
+    N×e → N×channels.
+    """
 
     def __init__(self, encoding: int, channels: int) -> None:
         super().__init__(
@@ -108,6 +110,12 @@ class ConditionEmbedding(nn.Sequential):
             nn.GELU(),
             nn.Linear(EMBEDDING_HIDDEN, channels),
         )
+
+    def forward(self, encoding: Tensor) -> Tensor:
+        x = encoding.to(next(self.parameters()).device)
+        for layer in self:
+            x = layer(x)
+        return x
 
 
 class Affine(nn.Module):

@@ -63,7 +63,8 @@ class NeRV360(nn.Module):
     """Decodes the viewport around one look direction of one frame (paper, section 2).
 
     Looks are float64 tensors N×4 of yaw, pitch, roll and horizontal field of view in radians;
-    times are float64 N, frame index over frame count.
+    times are float64 N, frame index over frame count. Both may lie on another device than the
+    network, as on Metal, which has no float64.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -139,7 +140,7 @@ class NeRV360(nn.Module):
             features = features.expand(look.shape[0], *features.shape[1:])
         return F.grid_sample(
             features,
-            grid.to(features.dtype),
+            grid.to(features.device, features.dtype),
             mode="bilinear",
             padding_mode="border",
             align_corners=False,

@@ -11,6 +11,7 @@ from model.config import ModelConfig
 from model.decoders import build_decoder, frame_times
 from model.decoding.folded import FoldedViewport
 from model.decoding.protocol import Picture
+from model.devices import float64_device
 from model.geometry import Look
 from model.nerv360 import NeRV360
 from model.scene import Decoder
@@ -63,7 +64,7 @@ class EagerEngine:
         network.load_state_dict(decoder.weights)
         self.network = network.to(device).eval().requires_grad_(False)
         self.embeddings = decoder.embeddings.to(device)
-        self.times = frame_times(self.embeddings.shape[0]).to(device)
+        self.times = frame_times(self.embeddings.shape[0]).to(float64_device(device))
         self._features: tuple[int, Tensor] | None = None
 
     def decode(self, look: Look, frame: int) -> Picture:
@@ -90,7 +91,7 @@ class EagerEngine:
             self._features = frame, self.network.expand(embedding, time)
         scale = self.config.scale
         size = (self.size[0] // scale, self.size[1] // scale)
-        return self._viewport(self._features[1], time, look_tensor(look, self.device), size)
+        return self._viewport(self._features[1], time, look_tensor(look, self.times.device), size)
 
     def _viewport(
         self, features: Tensor, time: Tensor, look: Tensor, size: tuple[int, int]

@@ -44,8 +44,8 @@ class Autoencoder(nn.Module):
 def cut_viewports(frame: Tensor, looks: Tensor, height: int, width: int) -> Tensor:
     """Viewports N×3×height×width of one ERP frame 1×3×H×W at float64 looks N×4, bilinear."""
     rays = camera_rays(height, width, 1.0, frame.device)
-    rotations = rotation_tensor(looks[:, 0], looks[:, 1], looks[:, 2]).float()
-    tangents = torch.tan(looks[:, 3] / 2).float()
+    rotations = rotation_tensor(looks[:, 0], looks[:, 1], looks[:, 2]).float().to(frame.device)
+    tangents = torch.tan(looks[:, 3] / 2).float().to(frame.device)
     views = []
     for rotation, tangent in zip(rotations, tangents, strict=True):
         scaled = torch.cat([rays[..., :2] * tangent, rays[..., 2:]], -1)

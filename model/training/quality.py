@@ -34,10 +34,10 @@ def held_out_quality(
     Args:
         embeddings: frames×d×h×w to decode from instead of the encoder's, as a scene file does.
     """
-    config, device = network.config, times.device
+    config, device = network.config, next(network.parameters()).device
     height, width = config.viewport_height, config.viewport_width
     indices, looks = held_out_looks(config, len(frames), count)
-    looks = looks.to(device)
+    looks = looks.to(times.device)
     ms_ssim = ms_ssim_module(height, width).to(device) if structure else None
     ratios, similarities = [], []
     for position, index in enumerate(indices):

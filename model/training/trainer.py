@@ -17,6 +17,7 @@ from torch import Tensor
 
 from model.config import ModelConfig
 from model.decoders import frame_times
+from model.devices import float64_device
 from model.errors import InputError
 from model.training.checkpoint import load_checkpoint, save_checkpoint
 from model.training.frames import FrameStore
@@ -62,7 +63,7 @@ class Trainer:
         self.device, self.group = device, group
         torch.manual_seed(settings.seed)
         self.network = Autoencoder(config).to(device)
-        self.times = frame_times(len(frames)).to(device)
+        self.times = frame_times(len(frames)).to(float64_device(device))
         self.loss = DistortionLoss(
             config.frame_height if config.full_frame else config.viewport_height,
             config.frame_width if config.full_frame else config.viewport_width,
@@ -150,7 +151,7 @@ class Trainer:
         index = order[(position * self.group.count + self.group.rank) % len(order)]
         draw = self.step * self.group.count + self.group.rank
         looks = random_looks(self.config, self.settings.viewports, self.settings.seed, draw)
-        looks = looks.to(self.device)
+        looks = looks.to(self.times.device)
         frame = self.frames.frame(index, self.device)
         for group in self.optimiser.param_groups:
             group["lr"] = self._learning_rate()
