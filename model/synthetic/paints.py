@@ -112,7 +112,7 @@ class Planks:
 
 @dataclass(frozen=True)
 class Sign:
-    """A board with one large letter above a line of text, on its face towards −z.
+    """A board with one large letter above a line of text, on both faces across z.
 
     Attributes:
         letter, text: what it says.

@@ -149,11 +149,13 @@ def erp_rays(
     right: int | None = None,
 ) -> Tensor:
     """Unit directions east, up, north of a block of a height×width picture, 3×rows×columns."""
-    column = torch.arange(left, right or width, device=device, dtype=torch.float64)
-    row = torch.arange(top, bottom, device=device, dtype=torch.float64)
+    # MPS has no float64, which 8192 columns of three samples each need.
+    place = torch.device("cpu") if device.type == "mps" else device
+    column = torch.arange(left, right or width, device=place, dtype=torch.float64)
+    row = torch.arange(top, bottom, device=place, dtype=torch.float64)
     longitude = ((column + 0.5) / width - 0.5) * (2 * math.pi)
     latitude = (0.5 - (row + 0.5) / height) * math.pi
     level = latitude.cos()[:, None]
     east, north = level * longitude.sin(), level * longitude.cos()
     up = latitude.sin()[:, None].expand_as(east)
-    return torch.stack([east, up, north]).float()
+    return torch.stack([east, up, north]).float().to(device)
