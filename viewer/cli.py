@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from model.errors import InputError
+from viewer.commands.bench import bench
 from viewer.commands.evaluate import evaluate
 from viewer.commands.info import info
 from viewer.commands.make_clip import make_clip
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (view, train, render, evaluate, info, make_clip):
+for _command in (view, train, render, evaluate, info, make_clip, bench):
     app.command()(_command)
 
 

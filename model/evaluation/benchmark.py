@@ -1,0 +1,181 @@
+"""How fast and how light an engine is, beside what the machine could do."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from model.config import ModelConfig
+from model.decoders import build_decoder, count_flops
+from model.decoding.eager import EagerEngine, FoldedEngine
+from model.decoding.protocol import Engine
+from model.geometry import Look
+from model.scene import Decoder, TrainingSummary
+
+WARM_UP = 5
+PAPER_FPS = {"nerv360": 38.4, "hnerv": 15.0, "hnerv-boost": 5.0}
+PAPER_GIB = {"nerv360": 3.6, "hnerv": 26.2, "hnerv-boost": 30.3}
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Milliseconds a picture: the median, and the 99th percentile (1 % low of the rate)."""
+
+    median_ms: float
+    slowest_percent_ms: float
+
+    @property
+    def fps(self) -> float:
+        """Pictures a second at the median."""
+        return 1000 / self.median_ms
+
+
+@dataclass(frozen=True)
+class EngineResult:
+    """One engine of one decoder.
+
+    Attributes:
+        looking: the look changes and the frame stays, as while one drags a paused scene.
+        playing: both change with every picture.
+        stages_ms: milliseconds of a picture by stage of the network; the eager engine's alone.
+        flops: floating-point operations of a picture.
+    """
+
+    decoder: str
+    engine: str
+    device: str
+    size: tuple[int, int]
+    looking: Timing
+    playing: Timing
+    stages_ms: dict[str, float]
+    flops: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Ceilings:
+    """What the machine reached in the same run: a matrix product, and a copy (read + written)."""
+
+    gflops: float
+    gbytes_per_s: float
+
+
+def measure_ceilings(device: torch.device) -> Ceilings:
+    """Run the two ceilings' programs in the precision that the engines decode in."""
+    cuda = device.type == "cuda"
+    side = 8192 if cuda else 1024
+    a = torch.randn(side, side, device=device, dtype=torch.float16 if cuda else torch.float32)
+    source = torch.empty(2**28 if cuda else 2**26, dtype=torch.uint8, device=device).fill_(7)
+    target = torch.empty_like(source)
+    product = _median(lambda: a @ a, device, 10)
+    copy = _median(lambda: target.copy_(source), device, 10)
+    return Ceilings(2 * side**3 / product / 1e9, 2 * source.numel() / copy / 1e9)
+
+
+def random_decoder(config: ModelConfig, frames: int = 4) -> Decoder:
+    """An untrained decoder: as fast and as heavy as a trained one."""
+    torch.manual_seed(0)
+    weights = build_decoder(config).state_dict()
+    embeddings = torch.randn(frames, config.embedding_channels, *config.embedding_size)
+    return Decoder(config, weights, embeddings, TrainingSummary(0, 0, None, None, 0.0))
+
+
+def engines_for(decoder: Decoder, device: torch.device) -> list[Callable[[], Engine]]:
+    """Openers of every engine that decodes ``decoder`` on ``device`` at its trained size."""
+    config = decoder.config
+    size = (config.viewport_height, config.viewport_width)
+    if config.full_frame:
+        size = (config.frame_height, config.frame_width)
+    openers: list[Callable[[], Engine]] = [lambda: EagerEngine(decoder, device, size)]
+    if not config.full_frame:
+        openers.append(lambda: FoldedEngine(decoder, device, size))
+    return openers
+
+
+def measure_engine(
+    engine: Engine, name: str, config: ModelConfig, frames: int, pictures: int
+) -> EngineResult:
+    """Time ``pictures`` pictures both ways."""
+    looks = [Look.from_degrees(5.0 * k, (k % 9) * 10.0 - 40.0) for k in range(pictures)]
+    stages = _stage_times(engine, frames) if isinstance(engine, EagerEngine) else {}
+    return EngineResult(
+        decoder=name,
+        engine=engine.name,
+        device=str(engine.device),
+        size=engine.size,
+        looking=_timing(lambda k: engine.decode(looks[k % pictures], 0).decode_s, pictures),
+        playing=_timing(
+            lambda k: engine.decode(looks[k % pictures], k % frames).decode_s, pictures
+        ),
+        stages_ms=stages if engine.name == "eager" else {},
+        flops=count_flops(config),
+    )
+
+
+def _timing(decode: Callable[[int], float], pictures: int) -> Timing:
+    for k in range(WARM_UP):
+        decode(k)
+    seconds = sorted(decode(k) for k in range(pictures))
+    slowest = seconds[min(pictures - 1, round(0.99 * pictures))]
+    return Timing(statistics.median(seconds) * 1000, slowest * 1000)
+
+
+def _stage_times(engine: EagerEngine, frames: int) -> dict[str, float]:
+    """Median milliseconds of each top-level part of the network over a few pictures."""
+    spans: dict[str, list[float]] = {}
+    handles = []
+    for name, module in _parts(engine.network):
+        started: list[float] = []
+
+        def before(_: nn.Module, __: Any, started: list[float] = started) -> None:
+            _wait(engine.device)
+            started.append(time.perf_counter())
+
+        def after(
+            _: nn.Module, __: Any, ___: Tensor, name: str = name, started: list[float] = started
+        ) -> None:
+            _wait(engine.device)
+            spans.setdefault(name, []).append(time.perf_counter() - started.pop())
+
+        handles += [
+            module.register_forward_pre_hook(before),
+            module.register_forward_hook(after),
+        ]
+    try:
+        for k in range(2 * WARM_UP):
+            engine.decode(Look.from_degrees(7.0 * k, 0.0), k % frames)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return {name: statistics.median(times) * 1000 for name, times in spans.items()}
+
+
+def _parts(network: nn.Module) -> list[tuple[str, nn.Module]]:
+    wanted = [(n, m) for n, m in network.named_children() if n in ("expansion", "stem", "head")]
+    stages = network.get_submodule("stages")
+    return [*wanted[:-1], *((f"stage {n}", m) for n, m in stages.named_children()), wanted[-1]]
+
+
+def _median(run: Callable[[], object], device: torch.device, times: int) -> float:
+    seconds = []
+    for _ in range(times + 2):
+        _wait(device)
+        start = time.perf_counter()
+        run()
+        _wait(device)
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds[2:])
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
