@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 _MESSAGE_S = 8.0
 _LONGEST_STEP_S = 0.1
 _REFRESH_S = 0.1
+_RESTING_S = 1.0
 
 
 class App:
@@ -40,6 +41,7 @@ class App:
         content, decoder: what is shown, and by which of its decoders.
         displayed: counts the pictures that the window has shown.
         fills: how often the whole-sphere fill has changed.
+        resting: nothing has changed lately, and little is drawn.
         memory: what the process holds.
     """
 
@@ -72,6 +74,7 @@ class App:
         self.worker = DecodeWorker()
         self.displayed = Rate()
         self.fills = 0
+        self.resting = False
         self.memory = Memory()
         self.playback = Playback(
             content.frames, content.fps, speed=settings.speed, loop=settings.loop
@@ -82,7 +85,7 @@ class App:
         self._message = ("", 0.0)
         self._error: str | None = None
         self._drawn: object = None
-        self._drawn_at = 0.0
+        self._drawn_at = self._changed_at = 0.0
         self.input = Input(window, self.overlay, self.controls, commands(self), self.drop)
         window.listen(self.input)
         self.open(content, decoder or content.decoders[0])
@@ -105,7 +108,11 @@ class App:
     def turn(self, seconds: float) -> None:
         """One turn of the loop; draws only where something has changed."""
         self.update(seconds)
-        if self._state() != self._drawn or time.monotonic() - self._drawn_at > _REFRESH_S:
+        now, changed = time.monotonic(), self._state() != self._drawn
+        if changed:
+            self._changed_at = now
+        self.resting = now - self._changed_at > _RESTING_S
+        if changed or now - self._drawn_at > _REFRESH_S:
             self.draw()
             self.window.swap()
         else:
@@ -187,8 +194,13 @@ class App:
         )
 
     def close(self) -> None:
-        """End the threads and give back what is held in the OpenGL context; once."""
-        self.worker.stop()
+        """End the threads and give back what is held in the OpenGL context; once.
+
+        The window goes first: a picture in the making may take a while, and nobody waits for it.
+        """
+        self.window.hide()
+        if not self.worker.stop():
+            log.warning("the decoder did not stop in time")
         self._background.shutdown(cancel_futures=True)
         self.overlay.close()
         self.display.close()

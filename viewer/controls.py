@@ -6,7 +6,6 @@ Points are on the view plane: x to the right and y up, in units of half the wind
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -114,11 +113,6 @@ class Controls:
         """How fast the view turned during the last step, radians a second."""
         return self._speed
 
-    @property
-    def moving(self) -> bool:
-        """The look may change without a further event."""
-        return self.dragging or bool(self._held) or any(d.moving for d in self._dynamics())
-
     def look(self) -> Look:
         """Where the viewer looks now."""
         return Look(self.yaw.offset, self.pitch.offset, self.roll.offset, self.hfov.offset)
@@ -156,9 +150,9 @@ class Controls:
         """A key that turns, rolls or zooms has gone down."""
         self._held.add(action)
 
-    def let_go(self, actions: Action | Iterable[Action]) -> None:
-        """Keys have come up."""
-        self._held -= {actions} if isinstance(actions, Action) else set(actions)
+    def let_go(self, action: Action) -> None:
+        """That key has come up."""
+        self._held.discard(action)
 
     def let_go_all(self) -> None:
         """The window lost the keyboard: whatever was held is not any more."""

@@ -116,7 +116,7 @@ class DecodeWorker:
             waiting = self._newest is not None or self._fill_pixels is not None
             return not waiting and self._view is not None and self._idle_for is self._view
 
-    def stop(self, timeout: float = 10.0) -> bool:
+    def stop(self, timeout: float = 60.0) -> bool:
         """End the thread after the picture it is at; tells whether it ended in time."""
         with self._changed:
             self._stopping = True

@@ -53,11 +53,6 @@ class Dynamic:
         self.velocity = 0.0
         self._move_to(offset)
 
-    @property
-    def moving(self) -> bool:
-        """The next `advance` changes ``offset`` even with nothing driving it."""
-        return self.velocity != 0.0
-
     def _move_to(self, offset: float) -> None:
         if self.periodic and not self.low <= offset < self.high:
             period = self.high - self.low

@@ -31,11 +31,12 @@ def gather(app: App) -> Facts:
         look=view.look,
         aspect=view.aspect,
         rows=[
-            ("Display", f"{app.displayed.per_second():.0f} fps"),
+            ("Display", "at rest" if app.resting else f"{app.displayed.per_second():.0f} fps"),
             ("Decode", f"{decoding}, {times[-1]:.1f} ms" if times else "–"),
             ("Memory", memory),
             ("Looking at", f"yaw {yaw:.1f}°, pitch {pitch:.1f}°"),
             ("View", f"{hfov:.1f}° wide, roll {roll:.1f}°"),
+            ("Clip", f"{app.content.size[1]}×{app.content.size[0]}, {app.playback.fps:g} fps"),
             ("Frame", f"{view.frame} of {app.playback.frames}"),
             ("Picture", f"{engine.size[1]}×{engine.size[0]}" if engine else "–"),
             ("Window", f"{width}×{height}"),

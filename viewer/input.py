@@ -49,7 +49,7 @@ class Input:
     def key(self, name: str, code: int, pressed: bool, repeated: bool) -> None:
         """As `Listener.key`."""
         self.events += 1
-        self._overlay.key(name, code, pressed, repeated)
+        self._overlay.key(code, pressed)
         action = KEY_ACTIONS.get(name)
         if action is None:
             return

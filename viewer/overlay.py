@@ -37,7 +37,7 @@ class Overlay:
         """The cursor is on a panel, or a panel has hold of it."""
         return bool(imgui.get_io().want_capture_mouse)
 
-    def key(self, name: str, code: int, pressed: bool, repeated: bool) -> None:
+    def key(self, code: int, pressed: bool) -> None:
         """A key event, for imgui."""
         action = glfw.PRESS if pressed else glfw.RELEASE
         self._backend.keyboard_callback(self._window.handle, code, 0, action, 0)

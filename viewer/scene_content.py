@@ -37,5 +37,5 @@ def scene_source(scene: Scene, decoder: str, device: torch.device) -> Source:
     engines = [partial(open_engine, scene, decoder, where, kind=kind) for where, kind in ladder]
     if scene.decoders[decoder].config.full_frame:
         return Source(engines)
-    fill = partial(open_engine, scene, decoder, device, size=_FILL_VIEW, kind="eager")
+    fill = partial(open_engine, scene, decoder, device, size=_FILL_VIEW)
     return Source(engines, fill)

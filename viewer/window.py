@@ -94,11 +94,6 @@ class Window:
         return bool(glfw.window_should_close(self.handle))
 
     @property
-    def fullscreen(self) -> bool:
-        """It covers its monitor."""
-        return self._windowed is not None
-
-    @property
     def restored_size(self) -> tuple[int, int]:
         """Width and height as they are, or will be again when it leaves full screen."""
         return self.size if self._windowed is None else self._windowed[2:]
@@ -180,6 +175,10 @@ class Window:
     def request_close(self) -> None:
         """Ask for the end of the loop."""
         glfw.set_window_should_close(self.handle, True)
+
+    def hide(self) -> None:
+        """Take it from the screen; its context stays."""
+        glfw.hide_window(self.handle)
 
     def close(self) -> None:
         """Destroy window and context."""

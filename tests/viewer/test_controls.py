@@ -99,10 +99,10 @@ def test_a_throw_glides_on_and_comes_to_rest() -> None:
         controls.advance(1 / 60)
     controls.release()
     released = controls.look().yaw
-    assert controls.moving
+    assert controls.yaw.velocity > 0
     settle(controls)
     assert wrap_yaw(controls.look().yaw - released) > math.radians(5)
-    assert not controls.moving
+    assert controls.yaw.velocity == controls.pitch.velocity == controls.roll.velocity == 0.0
     assert controls.speed == 0.0
 
 
@@ -161,7 +161,7 @@ def test_a_held_key_moves_its_own_coordinate(
         assert value > math.radians(3) if other == name else value == 0.0
     controls.let_go(action)
     settle(controls)
-    assert not controls.moving
+    assert controls.yaw.velocity == controls.pitch.velocity == controls.roll.velocity == 0.0
 
 
 def test_pitch_stops_at_the_zenith_and_yaw_wraps() -> None:
