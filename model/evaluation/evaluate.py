@@ -129,8 +129,9 @@ def prepare(request: Request, progress: Progress) -> Plan:
         "frames": scene.frames,
         "size": list(size),
         "limits": list(limits),
+        "torch": torch.__version__,
     }
-    target = subjects[0].bytes
+    target = next((s for s in subjects if s.name == "nerv360"), subjects[0]).bytes
     for codec in request.codecs:
         file, encoding = _encoded(request, codec, target, scene.frames, store, key, progress)
         subjects.append(ClipSubject(codec, encoding.bytes, encoding.note, file, size))
@@ -177,7 +178,7 @@ def run(plan: Plan, progress: Progress) -> Evaluation:
         progress.begin(f"{subject.name}, speed and memory", 1)
         values = plan.store.get(
             f"{subject.name}-speed",
-            {**subject_key, "probe": plan.probes[subject.name], "torch": torch.__version__},
+            {**subject_key, "probe": plan.probes[subject.name], "torch": key["torch"]},
             lambda subject=subject: stored(  # type: ignore[misc]
                 probe(subject.name, plan.probes[subject.name])
             ),

@@ -98,13 +98,14 @@ def _mean_ws(sphere: SphereResult) -> float:
 
 
 def _draw_path(axis: Axes, looks: list[tuple[float, float]], colour: str) -> None:
-    yaw = (np.array([look[0] for look in looks]) + 180) % 360 - 180
-    pitch = np.array([look[1] for look in looks])
-    jumps = np.flatnonzero(np.abs(np.diff(yaw)) > 180) + 1
-    parts = zip(np.split(yaw, jumps), np.split(pitch, jumps), strict=True)
-    for part_yaw, part_pitch in parts:
-        axis.plot(part_yaw, part_pitch, color=colour, linewidth=1.1)
-    axis.plot(yaw[:1], pitch[:1], "o", color=colour, markersize=3)
+    """The path as one line, and once more wherever it passes ±180°."""
+    yaw = np.unwrap([look[0] for look in looks], period=360)
+    pitch = [look[1] for look in looks]
+    first, last = math.floor((yaw.min() + 180) / 360), math.floor((yaw.max() + 180) / 360)
+    for turn in range(first, last + 1):
+        axis.plot(yaw - 360 * turn, pitch, color=colour, linewidth=1.1)
+        axis.plot(yaw[:1] - 360 * turn, pitch[:1], "o", color=colour, markersize=3)
+    axis.set_xlim(-180, 180)
 
 
 def _finite(value: float) -> float:

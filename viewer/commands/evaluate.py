@@ -30,7 +30,7 @@ def evaluate(
     ] = None,
     codec: Annotated[
         list[str] | None,
-        typer.Option(help="Compare with x265 or av1 at the first decoder's number of bytes."),
+        typer.Option(help="Compare with x265 or av1 at NeRV360's number of bytes."),
     ] = None,
     size: Annotated[
         str | None, typer.Option(metavar="WxH", help="Viewports; the decoder's own by default.")
@@ -128,6 +128,7 @@ class _Bar:
 
 
 def _print(evaluation: Evaluation) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
@@ -136,9 +137,10 @@ def _print(evaluation: Evaluation) -> None:
     console = Console()
     head, rows = along_paths(evaluation)
     for columns, lines in ((SUMMARY, summary(evaluation)), (head, rows)):
-        table = Table()
+        table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
         for index, column in enumerate(columns):
-            table.add_column(column, justify="left" if index == 0 else "right", no_wrap=index == 0)
+            heading = column.replace(" ", "\n")
+            table.add_column(heading, justify="left" if index == 0 else "right", no_wrap=True)
         for line in lines:
             table.add_row(*line)
         console.print(table)
