@@ -22,7 +22,7 @@ def gather(app: App) -> Facts:
     width, height = app.window.framebuffer_size
     resident, on_gpu = app.memory.read(engine.device if engine else None)
     rate = rate_of(report.finished)
-    decoding = f"{rate:.0f} fps" if rate else "at rest"
+    decoding = f"{rate:.{0 if rate >= 9.95 else 1}f} fps" if rate else "at rest"
     memory = f"{resident / _MIB:.0f} MiB"
     if on_gpu is not None:
         memory += f", GPU {on_gpu / _MIB:.0f} MiB"

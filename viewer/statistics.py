@@ -30,11 +30,16 @@ class Rate:
 
 
 def rate_of(times: Iterable[float]) -> float:
-    """Events a second over the last moment, from their times on the monotonic clock."""
-    recent = [t for t in list(times) if t > time.monotonic() - _WINDOW_S]
-    if len(recent) < 2 or recent[-1] <= recent[0]:
+    """Events a second over the last moment, from their times on the monotonic clock.
+
+    Of what happens seldom the last interval counts, until twice as long has passed without another.
+    """
+    known, now = list(times), time.monotonic()
+    if len(known) < 2 or now - known[-1] > max(2 * (known[-1] - known[-2]), _WINDOW_S):
         return 0.0
-    return (len(recent) - 1) / (recent[-1] - recent[0])
+    recent = [t for t in known if t > now - _WINDOW_S]
+    first, last = (recent if len(recent) > 1 else known[-2:])[0], known[-1]
+    return (max(len(recent), 2) - 1) / (last - first) if last > first else 0.0
 
 
 class Memory:
