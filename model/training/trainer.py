@@ -121,7 +121,8 @@ class Trainer:
         return True
 
     def resume(self, checkpoint: Path) -> None:
-        """Continue where ``checkpoint`` stood.
+        """Continue where ``checkpoint`` stood. The number of epochs alone may be another one: the
+        learning rate then falls towards the new end.
 
         Raises:
             InputError: it is missing, damaged, or of another clip, network or training.
@@ -195,7 +196,7 @@ class Trainer:
 
     def _identity(self) -> dict[str, Any]:
         settings = self.settings.to_dict()
-        del settings["checkpoint_s"]
+        del settings["checkpoint_s"], settings["epochs"]
         return {
             "network": self.config.to_dict(),
             "training": settings,

@@ -37,7 +37,10 @@ def train(
     frames: Annotated[int | None, typer.Option(help="Use only the first frames.", min=1)] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     resume: Annotated[
-        bool, typer.Option("--resume", help="Continue from the last checkpoint.")
+        bool,
+        typer.Option(
+            "--resume", help="Continue from the last checkpoint; --epochs may move the end."
+        ),
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing scene or decoder.")

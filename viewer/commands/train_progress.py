@@ -97,7 +97,7 @@ class TrainingProgress:
             self._task = self._progress.add_task(
                 "training", total=step.steps, completed=step.step - 1, details=""
             )
-            self._pictures = step.pictures - step.pictures // step.step
+            self._pictures = step.pictures
         task = self._progress.tasks[self._task]
         rate = (step.pictures - self._pictures) / task.elapsed if task.elapsed else 0.0
         quality = "" if step.psnr_db is None else f", PSNR {step.psnr_db:.2f} dB"
