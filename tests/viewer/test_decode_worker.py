@@ -185,13 +185,13 @@ def test_the_fill_takes_a_small_share_while_the_clip_plays(worker: DecodeWorker)
     until(lambda: len(small.requests) >= 6)
     before = len(small.requests)
     frame = 0
-    while worker.report.decoded < 120:
+    while worker.report.decoded < 40:
         frame += 1
         worker.request(view(0, frame))
         decoded = worker.report.decoded
         until(lambda decoded=decoded: worker.report.decoded > decoded)
     # Between the requests of this test the worker is idle now and then and may fill a little more.
-    assert 5 < len(small.requests) - before < 120
+    assert 1 <= len(small.requests) - before < 40
 
 
 def test_a_fill_that_fails_costs_no_picture(worker: DecodeWorker) -> None:
