@@ -63,7 +63,7 @@ class SphereConv(nn.Conv2d):
     ) -> None:
         super().__init__(channels_in, channels_out, kernel, padding=0 if wrap else kernel // 2)
         self.wrap = wrap
-        nn.init.normal_(self.weight, std=gain / math.sqrt(channels_in * kernel**2))
+        _normal(self.weight, gain / math.sqrt(channels_in * kernel**2))
         assert self.bias is not None
         nn.init.uniform_(self.bias, -0.1, 0.1)
 
@@ -128,7 +128,7 @@ class Affine(nn.Module):
 
         def head() -> nn.Sequential:
             last = nn.Linear(condition, channels)
-            nn.init.normal_(last.weight, std=0.01)
+            _normal(last.weight, 0.01)
             nn.init.zeros_(last.bias)
             return nn.Sequential(nn.Linear(condition, condition), nn.ReLU(), last)
 
@@ -170,3 +170,10 @@ class ColourHead(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.tanh(self.conv(x)) * 0.5 + 0.5
+
+
+def _normal(weight: Tensor, std: float) -> None:
+    # Without memory there is nothing to fill, and torch would load its whole compiler to do so:
+    # seconds at the start of every program that checks a scene file.
+    if not weight.is_meta:
+        nn.init.normal_(weight, std=std)
