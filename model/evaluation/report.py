@@ -93,7 +93,7 @@ def _explanation(evaluation: Evaluation) -> str:
     items = [f"<li><b>{html.escape(n)}</b>: {html.escape(t)}" for n, t in evaluation.notes.items()]
     reference = evaluation.original
     return f"""<ul class=small>{"".join(items)}</ul>
-<p class=small>Bytes: a decoder's weights and embeddings in the scene file; an encoded file
+<p class=small>MB: a decoder's weights and embeddings in the scene file; an encoded file
 whole. PSNR and MS-SSIM compare the decoded viewport with the one cut from the original
 (bilinear) at the same look, level; roll and zoom are re-projections that the display makes.
 They are means over the pictures, then over the paths. WS-PSNR is of the whole sphere, over

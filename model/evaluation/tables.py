@@ -11,7 +11,7 @@ from model.evaluation.results import Evaluation, mean, write_text
 
 SUMMARY = (
     "decoder",
-    "bytes",
+    "MB",
     "PSNR dB",
     "MS-SSIM",
     "WS-PSNR dB",
@@ -43,7 +43,7 @@ def summary(evaluation: Evaluation) -> list[tuple[str, ...]]:
         rows.append(
             (
                 sphere.subject,
-                f"{evaluation.subjects[sphere.subject]:,}",
+                f"{evaluation.subjects[sphere.subject] / 1e6:.3f}",
                 f"{mean([path.psnr_db for path in paths]):.2f}",
                 f"{mean(structure):.4f}" if structure else "–",
                 f"{mean(sphere.ws_psnr_db):.2f}",
