@@ -236,14 +236,14 @@ def _check(config: ModelConfig) -> None:
 _DEMO = ModelConfig(
     frame_height=1024,
     frame_width=2048,
-    encoder_strides=(4, 2, 2),
-    encoder_channels=32,
-    embedding_channels=6,
-    strides=(4, 2, 2),
+    encoder_strides=(4, 2),
+    encoder_channels=16,
+    embedding_channels=4,
+    strides=(2, 2, 2),
     kernels=(1, 3, 3),
     blocks=(2, 1, 0),
-    channels=64,
-    reduction=2.0,
+    channels=32,
+    reduction=1.4,
     width_multiple=8,
     look_encoding="periodic",
     viewport_height=432,
@@ -255,9 +255,9 @@ PRESETS: dict[str, ModelConfig] = {
     "paper": ModelConfig(),
     "demo": _DEMO,
     "demo-hnerv": _DEMO.replace(
-        architecture="hnerv", kernels=(1, 3, 5), blocks=(0, 0, 0), channels=150
+        architecture="hnerv", kernels=(1, 3, 5), blocks=(0, 0, 0), channels=82
     ),
-    "demo-hnerv-boost": _DEMO.replace(architecture="hnerv-boost", blocks=(1, 1, 0), channels=87),
+    "demo-hnerv-boost": _DEMO.replace(architecture="hnerv-boost", blocks=(1, 1, 0), channels=58),
     "paper-hnerv": ModelConfig(architecture="hnerv", kernels=(1, 3, 5, 5), channels=151),
     "paper-hnerv-boost": ModelConfig(architecture="hnerv-boost", channels=143),
 }
