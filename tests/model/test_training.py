@@ -182,6 +182,7 @@ def test_ctrl_c_leaves_a_scene_that_opens_and_resumes(clip: Path, tmp_path: Path
     assert target.with_name("scene.safetensors.checkpoint").is_file()
 
 
+@pytest.mark.timeout(600)
 def test_two_processes_train_as_one(clip: Path, tmp_path: Path) -> None:
     """Both end with the same weights, and every step has seen two frames."""
     target = tmp_path / "scene.safetensors"
