@@ -26,6 +26,7 @@ th:first-child,td:first-child{text-align:left}th{border-bottom:2px solid #333}
 .facts td{border:0;text-align:left;padding:.05rem .9rem .05rem 0}.facts td:first-child{color:#666}
 figure{margin:.6rem 0}figcaption{font-size:.8rem;color:#555}img{max-width:100%;height:auto}
 .stills{display:grid;grid-template-columns:repeat(2,1fr);gap:.7rem}.stills figure{margin:0}
+.stills figure:first-child{grid-column:1/-1;width:50%}
 .wide{overflow-x:auto}.small{font-size:.85rem;color:#444}
 """
 
