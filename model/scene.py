@@ -184,7 +184,10 @@ def write_scene(
     try:
         header = header_to_json(scene.header)
         tensors = _to_stored(scene, embedding_bits, weight_bits)
+        partial.touch()
+        mode = partial.stat().st_mode
         save_file(tensors, partial, metadata={_KEY: header})
+        partial.chmod(mode)  # safetensors makes files that only their owner may read
         read_scene(partial)
         os.replace(partial, path)
     except InputError as error:

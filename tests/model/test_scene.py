@@ -193,3 +193,10 @@ def test_every_valid_header_round_trips(
         trainings=dict.fromkeys(names, training),
     )
     assert header_from_json(parse_json(header_to_json(header))) == header
+
+
+def test_a_scene_is_as_readable_as_any_new_file(tmp_path: Path) -> None:
+    ordinary = tmp_path / "ordinary"
+    ordinary.touch()
+    write_scene(tmp_path / "s.safetensors", tiny_scene("nerv360"))
+    assert (tmp_path / "s.safetensors").stat().st_mode == ordinary.stat().st_mode
