@@ -10,6 +10,7 @@ from torch import Tensor
 from model.config import ModelConfig
 from model.decoders import build_decoder, frame_times
 from model.decoding.folded import FoldedViewport
+from model.decoding.folded_expansion import FoldedExpansion
 from model.decoding.protocol import Picture
 from model.devices import float64_device
 from model.geometry import Look
@@ -88,10 +89,14 @@ class EagerEngine:
         if not isinstance(self.network, NeRV360):
             return to_rgba(self.network(embedding, time))
         if self._features is None or self._features[0] != frame:
-            self._features = frame, self.network.expand(embedding, time)
+            self._features = frame, self._expand(embedding, time)
         scale = self.config.scale
         size = (self.size[0] // scale, self.size[1] // scale)
         return self._viewport(self._features[1], time, look_tensor(look, self.times.device), size)
+
+    def _expand(self, embedding: Tensor, time: Tensor) -> Tensor:
+        assert isinstance(self.network, NeRV360)
+        return self.network.expand(embedding, time)
 
     def _viewport(
         self, features: Tensor, time: Tensor, look: Tensor, size: tuple[int, int]
@@ -101,7 +106,9 @@ class EagerEngine:
 
 
 class FoldedEngine(EagerEngine):
-    """Eager, with the decoder folded as in `FoldedViewport`; viewports only, float32."""
+    """Eager, with the decoder folded as in `FoldedExpansion` and `FoldedViewport`; viewports only,
+    float32.
+    """
 
     name = "folded"
 
@@ -110,6 +117,11 @@ class FoldedEngine(EagerEngine):
         assert isinstance(self.network, NeRV360)
         with torch.inference_mode():
             self._folded = FoldedViewport(self.network)
+            before = decoder.config.expand_before_projection
+            self._expansion = FoldedExpansion(self.network) if before else self.network.expand
+
+    def _expand(self, embedding: Tensor, time: Tensor) -> Tensor:
+        return self._expansion(embedding, time)
 
     def _viewport(
         self, features: Tensor, time: Tensor, look: Tensor, size: tuple[int, int]

@@ -42,20 +42,18 @@ class FoldedBlock:
     def __call__(
         self, x: Tensor, first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]
     ) -> Tensor:
-        y = F.gelu(_affine_conv(x, self.convolutions[0], *first))
-        return _affine_conv(y, self.convolutions[1], *second).add_(x)
+        y = F.gelu(affine_conv(x, self.convolutions[0], *first))
+        return affine_conv(y, self.convolutions[1], *second).add_(x)
 
 
-def _affine_conv(x: Tensor, conv: nn.Conv2d, scale: Tensor, shift: Tensor) -> Tensor:
+def affine_conv(x: Tensor, conv: nn.Conv2d, scale: Tensor, shift: Tensor) -> Tensor:
     """The 3×3 convolution of x·scale + shift, zeros around it.
 
     The shift turns into a bias. At the border some taps meet zeros instead of shifted features:
     what they would have added is taken off again.
     """
-    taps = torch.einsum("ocij,c->oij", conv.weight, shift)
-    weight = conv.weight * scale[:, None, None]
-    assert conv.bias is not None
-    y = F.conv2d(x, weight, conv.bias + taps.sum((1, 2)), padding=1)
+    weight, bias, taps = fold_affine(conv, scale, shift)
+    y = F.conv2d(x, weight, bias, padding=1)
     y[..., 0, :] -= taps[:, 0].sum(1)[:, None]
     y[..., -1, :] -= taps[:, 2].sum(1)[:, None]
     y[..., 0] -= taps[:, :, 0].sum(1)[:, None]
@@ -64,6 +62,15 @@ def _affine_conv(x: Tensor, conv: nn.Conv2d, scale: Tensor, shift: Tensor) -> Te
         for column in (0, -1):
             y[..., row, column] += taps[:, row, column]
     return y
+
+
+def fold_affine(conv: nn.Conv2d, scale: Tensor, shift: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Weight and bias of a convolution that does x·scale + shift too, and the shift's part in
+    each tap, out×kernel×kernel, of which the bias has the sum.
+    """
+    taps = torch.einsum("ocij,c->oij", conv.weight, shift)
+    assert conv.bias is not None
+    return conv.weight * scale[:, None, None], conv.bias + taps.sum((1, 2)), taps
 
 
 class FoldedStage:
