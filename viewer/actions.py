@@ -27,6 +27,7 @@ def commands(app: App) -> dict[Action, Callable[[], None]]:
         Action.FASTER: lambda: app.playback.change_speed(1),
         Action.LOOP: lambda: _toggle(app.playback, "loop"),
         Action.NEXT_DECODER: lambda: _next_decoder(app),
+        Action.RECORD: lambda: app.gaze.toggle_recording(app.content.title),
         Action.FULLSCREEN: app.window.toggle_fullscreen,
         Action.OVERLAY: lambda: _toggle(app.overlay, "visible"),
         Action.HELP: lambda: _toggle(app.overlay, "keys_visible"),

@@ -9,13 +9,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from model.errors import InputError
+from model.evaluation.trajectory import Trajectory
 from viewer.actions import commands
 from viewer.aim import View
 from viewer.content import Content
 from viewer.controls import Controls
 from viewer.decode_worker import DecodeWorker, describe
 from viewer.display import Display
-from viewer.facts import gather
+from viewer.facts import gather, gaze_facts
+from viewer.gaze import Gaze
 from viewer.input import Input
 from viewer.overlay import Overlay
 from viewer.playback import Playback
@@ -37,7 +39,7 @@ class App:
     """One window on one scene at a time.
 
     Attributes:
-        window, controls, playback, display, overlay, worker, input: the parts.
+        window, controls, playback, display, overlay, worker, input, gaze: the parts.
         content, decoder: what is shown, and by which of its decoders.
         displayed: counts the pictures that the window has shown.
         fills: how often the whole-sphere fill has changed.
@@ -49,7 +51,7 @@ class App:
         self,
         window: Window,
         content: Content,
-        load: Callable[[Path], Content],
+        load: Callable[[Path], Content | Trajectory],
         *,
         settings: Settings | None = None,
         decoder: str | None = None,
@@ -60,7 +62,8 @@ class App:
         Args:
             window: open, its context current; the caller closes it.
             content: what is shown first.
-            load: opens a file that is dropped on the window; `InputError` where it cannot.
+            load: opens a file that is dropped on the window, a scene or a gaze path; `InputError`
+                where it cannot.
             settings: remembered ones.
             decoder: one of the content's, the first by default.
             upload: the way of pictures into textures.
@@ -80,8 +83,9 @@ class App:
             content.frames, content.fps, speed=settings.speed, loop=settings.loop
         )
         self._load = load
+        self.gaze = Gaze(self.controls, self.say)
         self._background = ThreadPoolExecutor(1, "background")
-        self._loading: Future[Content] | None = None
+        self._loading: Future[Content | Trajectory] | None = None
         self._message = ("", 0.0)
         self._error: str | None = None
         self._drawn: object = None
@@ -128,7 +132,7 @@ class App:
         self.window.poll()
         seconds = min(seconds, _LONGEST_STEP_S)
         self.controls.advance(seconds)
-        self.playback.advance(seconds)
+        self.gaze.advance(seconds, self.playback)
         self._finish_loading()
         self._receive()
         self.worker.request(self.view())
@@ -149,6 +153,8 @@ class App:
 
     def open(self, content: Content, decoder: str) -> None:
         """Show ``content`` by ``decoder`` from its beginning; the look stays."""
+        self.gaze.stop_recording()
+        self.gaze.leave()
         old = self.playback
         self.playback = Playback(content.frames, content.fps, speed=old.speed, loop=old.loop)
         self.content = content
@@ -202,6 +208,7 @@ class App:
         if not self.worker.stop():
             log.warning("the decoder did not stop in time")
         self._background.shutdown(cancel_futures=True)
+        self.gaze.recorder.stop()
         self.overlay.close()
         self.display.close()
         log.info("%d pictures shown, %d decoded", self.displayed.total, self.worker.report.decoded)
@@ -212,6 +219,7 @@ class App:
         return (
             (view.look, view.frame, self.window.framebuffer_size),
             (self.display.shown, self.fills, self.input.events, self.message),
+            gaze_facts(self.gaze),
         )
 
     def _receive(self) -> None:
@@ -235,11 +243,13 @@ class App:
             return
         loading, self._loading = self._loading, None
         try:
-            content = loading.result()
+            loaded = loading.result()
+            if isinstance(loaded, Trajectory):
+                self.gaze.follow(loaded, self.playback)
+            else:
+                self.open(loaded, loaded.decoders[0])
         except InputError as error:
             self.say(str(error))
         except Exception as error:
             log.exception("a dropped file cannot be opened")
             self.say(f"The file cannot be opened: {describe(error)}")
-        else:
-            self.open(content, content.decoders[0])

@@ -126,6 +126,12 @@ class Controls:
             dynamic.place(value)
         self._last = self.look()
 
+    def follow(self, look: Look, seconds: float) -> None:
+        """Look there, led from the last look within ``seconds``."""
+        before = self._last
+        self.look_at(look)
+        self._feel_speed(before, seconds)
+
     def reset(self) -> None:
         """Back to the first view."""
         self.look_at(Look())
@@ -178,8 +184,7 @@ class Controls:
             self.yaw.advance(seconds, self._drive(Action.TURN_RIGHT, Action.TURN_LEFT) * turn)
             self.pitch.advance(seconds, self._drive(Action.TURN_UP, Action.TURN_DOWN) * turn)
         self._last = self.look()
-        turned = self._last.rotation()[:, 2] - before.rotation()[:, 2]
-        self._speed = 2 * math.asin(min(float(np.linalg.norm(turned)) / 2, 1.0)) / seconds
+        self._feel_speed(before, seconds)
 
     def _dynamics(self) -> tuple[Dynamic, Dynamic, Dynamic, Dynamic]:
         return self.yaw, self.pitch, self.roll, self.hfov
@@ -192,6 +197,11 @@ class Controls:
             return
         look = look_that_keeps(self._anchor, self._cursor, self.look())
         self.yaw.offset, self.pitch.offset = look.yaw, look.pitch
+
+    def _feel_speed(self, before: Look, seconds: float) -> None:
+        turned = self._last.rotation()[:, 2] - before.rotation()[:, 2]
+        angle = 2 * math.asin(min(float(np.linalg.norm(turned)) / 2, 1.0))
+        self._speed = angle / seconds if seconds > 0 else 0.0
 
     def _feel_velocity(self, before: Look, seconds: float) -> None:
         if not self.inertia:

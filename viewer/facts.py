@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from viewer.panels import Facts
+from viewer.panels import Facts, GazeFacts
 from viewer.statistics import rate_of
 
 if TYPE_CHECKING:
     from viewer.app import App
+    from viewer.gaze import Gaze
 
 _MIB = 2**20
 
@@ -48,4 +49,14 @@ def gather(app: App) -> Facts:
         sphere=app.display.sphere.id if app.display.picture else 0,
         message=app.message,
         opening=f"Opening {app.content.title} …" if app.opening else None,
+        gaze=gaze_facts(app.gaze),
+    )
+
+
+def gaze_facts(gaze: Gaze) -> GazeFacts:
+    """What the overlay shows of the path that is recorded or followed."""
+    recorder, replay = gaze.recorder, gaze.replay
+    return GazeFacts(
+        recorder.elapsed_s if recorder.path else None,
+        (replay.trajectory.name, replay.seconds, replay.duration) if replay else None,
     )

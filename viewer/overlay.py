@@ -6,7 +6,7 @@ import glfw
 from imgui_bundle import imgui
 from imgui_bundle.python_backends.glfw_backend import GlfwRenderer
 
-from viewer import panels, theme
+from viewer import gaze_panel, keys_panel, panels, theme
 from viewer.panels import Facts
 from viewer.playback import Playback
 from viewer.window import Window
@@ -66,10 +66,11 @@ class Overlay:
             panels.minimap(facts, scale)
             if playback is not None:
                 panels.timeline(playback, scale)
+        gaze_panel.gaze(facts.gaze, scale)
         if facts.message:
             panels.message(facts.message, scale)
         if self.keys_visible:
-            panels.keys(scale)
+            keys_panel.keys(scale)
         imgui.render()
         self._backend.render(imgui.get_draw_data())
 

@@ -9,7 +9,6 @@ import numpy as np
 from imgui_bundle import ImVec2, imgui
 
 from model.geometry import Look
-from viewer.keymap import KEYMAP
 from viewer.minimap import outline
 from viewer.playback import Playback
 from viewer.theme import ACCENT, FAINT, QUIET, TEXT, WARNING, colour
@@ -21,11 +20,24 @@ _FIXED = (
     | imgui.WindowFlags_.no_nav
     | imgui.WindowFlags_.no_focus_on_appearing
 )
-_PASSIVE = _FIXED | imgui.WindowFlags_.no_inputs
-_MARGIN = 14.0
+PASSIVE = _FIXED | imgui.WindowFlags_.no_inputs
+MARGIN = 14.0
 _BAR_HEIGHT = 46.0
 _MAP_WIDTH = 220.0
 _STATUS_WIDTH = 262.0
+
+
+@dataclass(frozen=True)
+class GazeFacts:
+    """What the screen says of the path that is recorded or followed.
+
+    Attributes:
+        recorded_s: seconds that have been recorded, where a recording runs.
+        followed: name of the path that is followed, its time and its length in seconds.
+    """
+
+    recorded_s: float | None = None
+    followed: tuple[str, float, float] | None = None
 
 
 @dataclass
@@ -40,6 +52,7 @@ class Facts:
         sphere: OpenGL's name of the texture for the minimap, 0 for none.
         message: one sentence, or nothing.
         opening: what is being opened while there is no picture.
+        gaze: what is recorded and followed.
     """
 
     title: str
@@ -50,19 +63,21 @@ class Facts:
     sphere: int
     message: str | None
     opening: str | None
+    gaze: GazeFacts
 
 
-def _place(x: float, y: float, pivot_x: float = 0.0, pivot_y: float = 0.0) -> None:
+def place(x: float, y: float, pivot_x: float = 0.0, pivot_y: float = 0.0) -> None:
+    """Put the next panel there, in pixels; the pivot is the part of it that lies on the point."""
     imgui.set_next_window_pos(ImVec2(x, y), imgui.Cond_.always, ImVec2(pivot_x, pivot_y))
 
 
 def status(facts: Facts, scale: float) -> None:
     """Rates, view, memory and what decodes, in the upper left."""
-    _place(_MARGIN * scale, _MARGIN * scale)
+    place(MARGIN * scale, MARGIN * scale)
     imgui.set_next_window_size_constraints(
         ImVec2(_STATUS_WIDTH * scale, 0), ImVec2(imgui.FLT_MAX, imgui.FLT_MAX)
     )
-    imgui.begin("status", None, _PASSIVE | imgui.WindowFlags_.always_auto_resize)
+    imgui.begin("status", None, PASSIVE | imgui.WindowFlags_.always_auto_resize)
     imgui.text(facts.title)
     imgui.dummy(ImVec2(0, 1 * scale))
     if imgui.begin_table("rows", 2, imgui.TableFlags_.sizing_fixed_fit):
@@ -84,9 +99,9 @@ def minimap(facts: Facts, scale: float) -> None:
     """The whole sphere with the viewport's outline, in the upper right."""
     display = imgui.get_io().display_size
     size = ImVec2(_MAP_WIDTH * scale, _MAP_WIDTH / 2 * scale)
-    _place(display.x - _MARGIN * scale, _MARGIN * scale, 1.0, 0.0)
+    place(display.x - MARGIN * scale, MARGIN * scale, 1.0, 0.0)
     imgui.push_style_var(imgui.StyleVar_.window_padding, ImVec2(6 * scale, 6 * scale))
-    imgui.begin("minimap", None, _PASSIVE | imgui.WindowFlags_.always_auto_resize)
+    imgui.begin("minimap", None, PASSIVE | imgui.WindowFlags_.always_auto_resize)
     corner = imgui.get_cursor_screen_pos()
     imgui.dummy(size)
     draw = imgui.get_window_draw_list()
@@ -112,15 +127,15 @@ def minimap(facts: Facts, scale: float) -> None:
 def timeline(playback: Playback, scale: float) -> None:
     """Play and pause, scrub, speed and loop, at the bottom."""
     display = imgui.get_io().display_size
-    _place(_MARGIN * scale, display.y - _MARGIN * scale, 0.0, 1.0)
-    imgui.set_next_window_size(ImVec2(display.x - 2 * _MARGIN * scale, _BAR_HEIGHT * scale))
+    place(MARGIN * scale, display.y - MARGIN * scale, 0.0, 1.0)
+    imgui.set_next_window_size(ImVec2(display.x - 2 * MARGIN * scale, _BAR_HEIGHT * scale))
     imgui.begin("timeline", None, _FIXED)
     line = imgui.get_frame_height()
     if _play_button(playback.playing, line):
         playback.toggle()
     imgui.same_line()
     imgui.align_text_to_frame_padding()
-    imgui.text(f"{_clock(playback.seconds)} / {_clock(playback.duration)}")
+    imgui.text(f"{clock(playback.seconds)} / {clock(playback.duration)}")
     imgui.same_line(0, 14 * scale)
     speed = f"{playback.speed:g}×"
     widths = [imgui.calc_text_size(t).x + 14 * scale for t in ("0.25×", "Loop")]
@@ -138,7 +153,8 @@ def timeline(playback: Playback, scale: float) -> None:
     imgui.end()
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Minutes and seconds."""
     return f"{int(seconds // 60)}:{seconds % 60:04.1f}"
 
 
@@ -189,12 +205,12 @@ def _scrub(playback: Playback, width: float, height: float, scale: float) -> Non
 def message(text: str, scale: float) -> None:
     """A sentence that must be read, above the timeline."""
     display = imgui.get_io().display_size
-    _place(display.x / 2, display.y - (_BAR_HEIGHT + 2 * _MARGIN) * scale, 0.5, 1.0)
-    width = min(640 * scale, display.x - 2 * _MARGIN * scale)
+    place(display.x / 2, display.y - (_BAR_HEIGHT + 2 * MARGIN) * scale, 0.5, 1.0)
+    width = min(640 * scale, display.x - 2 * MARGIN * scale)
     padding = imgui.get_style().window_padding.x * 2
     natural = imgui.calc_text_size(text).x + padding + 2 * scale
     imgui.set_next_window_size(ImVec2(min(natural, width), 0))
-    imgui.begin("message", None, _PASSIVE)
+    imgui.begin("message", None, PASSIVE)
     imgui.push_style_color(imgui.Col_.text, WARNING)
     imgui.text_wrapped(text)
     imgui.pop_style_color()
@@ -208,36 +224,3 @@ def opening(text: str, scale: float) -> None:
     draw = imgui.get_background_draw_list()
     place = ImVec2((display.x - size.x) / 2, (display.y - size.y) / 2)
     draw.add_text(place, colour(QUIET), text)
-
-
-def keys(scale: float) -> None:
-    """The keymap, in the middle."""
-    display = imgui.get_io().display_size
-    _place(display.x / 2, display.y / 2, 0.5, 0.5)
-    imgui.set_next_window_bg_alpha(0.9)
-    imgui.begin("keys", None, _PASSIVE | imgui.WindowFlags_.always_auto_resize)
-    half = (len(KEYMAP) + 1) // 2
-    if imgui.begin_table("keymap", 4, imgui.TableFlags_.sizing_fixed_fit):
-        for row in range(half):
-            imgui.table_next_row()
-            for index in (row, row + half):
-                if index >= len(KEYMAP):
-                    continue
-                imgui.table_next_column()
-                imgui.text_colored(ACCENT, "  ".join(key_label(k) for k in KEYMAP[index].keys))
-                imgui.table_next_column()
-                imgui.text(f"{KEYMAP[index].text}{' ' * 6 if index < half else ''}")
-        imgui.end_table()
-    imgui.dummy(ImVec2(0, 2 * scale))
-    imgui.text_colored(QUIET, "Drag to look around, wheel to zoom, drop a scene file to open it.")
-    imgui.end()
-
-
-_LABELS = {"ESCAPE": "Esc", "KP_0": "Pad 0"}
-
-
-def key_label(key: str) -> str:
-    """A key of the keymap as its cap is printed."""
-    if key in _LABELS:
-        return _LABELS[key]
-    return key if len(key) == 1 or key[1:].isdigit() else key.capitalize()

@@ -7,11 +7,16 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+
 from model.devices import choose_device
 from model.errors import InputError
+from model.evaluation.readers import read_trajectory
+from model.evaluation.trajectory import Trajectory
 from model.geometry import Look
 from model.scene import Scene, read_scene
 from viewer.app import App
+from viewer.content import Content
 from viewer.cuda_gl import choose_upload, device_of_window
 from viewer.scene_content import DEMO, scene_content
 from viewer.settings import load_settings, save_settings, settings_path
@@ -34,6 +39,7 @@ class Options:
     frame: int | None = None
     yaw_deg: float = 0.0
     pitch_deg: float = 0.0
+    trajectory: str | None = None
 
 
 def run_window(options: Options) -> None:
@@ -50,6 +56,7 @@ def run_window(options: Options) -> None:
     path = options.scene or DEMO
     scene = read_scene(path)
     _check_against(options, scene)
+    trajectory = _trajectory(options, scene)
     stored = settings = load_settings(settings_path())
     if options.size is not None:
         settings = replace(settings, width=options.size[0], height=options.size[1])
@@ -59,7 +66,7 @@ def run_window(options: Options) -> None:
         app = App(
             window,
             scene_content(scene, path, device),
-            lambda path: scene_content(read_scene(path), path, device),
+            lambda path: _load(path, device),
             settings=settings,
             decoder=options.decoder,
             upload=choose_upload(device, options.interop),
@@ -69,6 +76,8 @@ def run_window(options: Options) -> None:
             if options.frame is not None:
                 app.playback.playing = False
                 app.playback.seek(options.frame)
+            if trajectory is not None:
+                app.gaze.follow(trajectory, app.playback)
             app.run(options.exit_after, options.screenshot)
             settings = app.settings()
         finally:
@@ -78,6 +87,20 @@ def run_window(options: Options) -> None:
     if options.size is not None:  # a size for this one time is not a preference
         settings = replace(settings, width=stored.width, height=stored.height)
     save_settings(settings_path(), settings)
+
+
+def _load(path: Path, device: torch.device) -> Content | Trajectory:
+    if path.suffix == ".safetensors":
+        return scene_content(read_scene(path), path, device)
+    return read_trajectory(str(path))
+
+
+def _trajectory(options: Options, scene: Scene) -> Trajectory | None:
+    if options.trajectory is None:
+        return None
+    trajectory = read_trajectory(options.trajectory)
+    trajectory.check_frames(scene.frames)
+    return trajectory
 
 
 def _check_against(options: Options, scene: Scene) -> None:

@@ -15,6 +15,7 @@ TEXT = ImVec4(0.93, 0.94, 0.95, 1.0)
 QUIET = ImVec4(0.93, 0.94, 0.95, 0.55)
 ACCENT = ImVec4(0.36, 0.72, 1.0, 1.0)
 FAINT = ImVec4(1.0, 1.0, 1.0, 0.14)
+RECORDING = ImVec4(0.95, 0.22, 0.2, 1.0)
 WARNING = ImVec4(1.0, 0.72, 0.35, 1.0)
 
 

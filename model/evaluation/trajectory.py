@@ -107,11 +107,7 @@ class Trajectory:
 
         Yaw stays continuous across ±180°. A path that ends before the clip holds its last look.
         """
-        if self.scaled:
-            last = max(frames - 1, 1)
-            start, length = float(self.time_s[0]), float(self.time_s[-1] - self.time_s[0])
-            return [self.look_at(start + length * (k / last)) for k in range(frames)]
-        return [self.look_at(k / fps) for k in range(frames)]
+        return [self._look_at_frame(k, frames, fps) for k in range(frames)]
 
     def steps(self, frames: int, fps: float) -> list[Step]:
         """What a replay shows, ``fps`` pictures a second.
@@ -124,11 +120,7 @@ class Trajectory:
         """
         if self.frame is None:
             return [Step(k, look) for k, look in enumerate(self.at_frames(frames, fps))]
-        if int(self.frame.max()) >= frames:
-            raise InputError(
-                f"{self.source} shows frame {int(self.frame.max())} but the clip has only "
-                f"{frames} frames: use the clip that it was recorded with"
-            )
+        self.check_frames(frames)
         count = math.floor(self.duration_s * fps + 1e-6) + 1
         if count > MAX_STEPS:
             raise InputError(
@@ -137,6 +129,38 @@ class Trajectory:
             )
         times = (k / fps for k in range(count))
         return [Step(self.frame_at(t) or 0, self.look_at(t)) for t in times]
+
+    def replay_s(self, frames: int, fps: float) -> float:
+        """Seconds that a replay of the path takes on a clip of ``frames`` at ``fps`` a second."""
+        return frames / fps if self.frame is None else self.duration_s
+
+    def step_at(self, time_s: float, frames: int, fps: float) -> Step:
+        """What a replay shows ``time_s`` seconds after its start; at the clip's own pictures that
+        is what `steps` has.
+        """
+        if self.frame is not None:
+            return Step(self.frame_at(time_s) or 0, self.look_at(time_s))
+        position = min(time_s * fps, frames - 1.0)
+        frame = min(math.floor(time_s * fps + 1e-6), frames - 1)
+        return Step(frame, self._look_at_frame(position, frames, fps))
+
+    def check_frames(self, frames: int) -> None:
+        """Make sure that a clip has the frames that the path shows.
+
+        Raises:
+            InputError: the path shows frames that a clip of ``frames`` does not have.
+        """
+        if self.frame is not None and int(self.frame.max()) >= frames:
+            raise InputError(
+                f"{self.source} shows frame {int(self.frame.max())} but the clip has only "
+                f"{frames} frames: use the clip that it was recorded with"
+            )
+
+    def _look_at_frame(self, position: float, frames: int, fps: float) -> Look:
+        if not self.scaled:
+            return self.look_at(position / fps)
+        start, length = float(self.time_s[0]), float(self.time_s[-1] - self.time_s[0])
+        return self.look_at(start + length * (position / max(frames - 1, 1)))
 
     def _sample(self, index: int) -> Look:
         return Look.from_degrees(

@@ -58,6 +58,8 @@ def test_a_window_opens_is_photographed_and_closes(
         (["--device", "abacus"], "abacus"),
         (["--screenshot", "no/such/folder/a.png"], "--screenshot no/such/folder/a.png: give"),
         (["--screenshot", "."], "--screenshot .: give a file name"),
+        (["--trajectory", "jvet:moon"], "moon"),
+        (["--trajectory", "no-such-path.csv"], "--trajectory: no-such-path.csv does not exist"),
     ],
 )
 def test_options_that_cannot_be_are_refused_before_a_window_opens(

@@ -39,6 +39,10 @@ def view(
     frame: Annotated[
         int | None, typer.Option(help="Begin paused at this frame, counted from 0.")
     ] = None,
+    trajectory: Annotated[
+        str | None,
+        typer.Option(help="Follow a gaze path: a file, or one of JVET's such as jvet:balboa-vp0."),
+    ] = None,
     yaw: Annotated[float, typer.Option(help="First view: degrees to the right.")] = 0.0,
     pitch: Annotated[float, typer.Option(help="First view: degrees up, -90 to 90.")] = 0.0,
 ) -> None:
@@ -64,6 +68,7 @@ def view(
             frame=frame,
             yaw_deg=yaw,
             pitch_deg=pitch,
+            trajectory=trajectory,
         )
     )
 

@@ -1,0 +1,74 @@
+"""Writes down where the viewer looks, while it looks."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import platformdirs
+
+from model.evaluation.readers.own_csv import TrajectoryWriter
+from model.geometry import Look
+
+
+def new_recording_path(folder: Path | None = None) -> Path:
+    """A name that is free, by date and time, among the user's documents or in ``folder``."""
+    folder = folder or platformdirs.user_documents_path()
+    stem = time.strftime("nerv360-path-%Y%m%d-%H%M%S")
+    path, number = folder / f"{stem}.csv", 1
+    while path.exists():
+        number += 1
+        path = folder / f"{stem}-{number}.csv"
+    return path
+
+
+class Recorder:
+    """Records one gaze path at a time; each row is in its file as soon as it is given.
+
+    Attributes:
+        path: the file being written, or nothing.
+        elapsed_s: seconds recorded so far, 0 before the first row.
+    """
+
+    def __init__(self) -> None:
+        self._writer: TrajectoryWriter | None = None
+        self.elapsed_s = 0.0
+
+    @property
+    def path(self) -> Path | None:
+        return self._writer.path if self._writer else None
+
+    def start(self, path: Path, scene: str) -> None:
+        """Begin a new file for looks at ``scene``; its time 0 is now.
+
+        Raises:
+            InputError: it exists already, or cannot be made.
+        """
+        self.stop()
+        self.elapsed_s = 0.0
+        self._writer = TrajectoryWriter(path, scene)
+
+    def advance(self, seconds: float, frame: int, look: Look) -> None:
+        """Record where the viewer looks after ``seconds`` more, and which frame is due; nothing
+        while no recording runs.
+
+        Raises:
+            InputError: the row cannot be written; the recording has ended with the rows before.
+        """
+        if self._writer is None:
+            return
+        if self._writer.samples:
+            self.elapsed_s += seconds
+        try:
+            self._writer.append(self.elapsed_s, frame, look)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> Path | None:
+        """End the recording; the file that was written, or nothing."""
+        writer, self._writer = self._writer, None
+        if writer is None:
+            return None
+        writer.close()
+        return writer.path
