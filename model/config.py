@@ -15,6 +15,8 @@ ERP_PADDINGS = ("wrap", "zeros")
 LOOK_ENCODINGS = ("paper", "periodic")
 MAX_SIDE = 16384
 MAX_WIDTH = 4096
+_ADDED_LATER = ("colour_skip",)
+"""Fields that the first scene files do not name; their defaults are what those were made with."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class ModelConfig:
         frame_height, frame_width: pixels of the equirectangular source (1:2, except that the
             full-frame architectures also take plain video).
         encoder_strides, encoder_channels: ConvNeXt stages and their width c1.
+        colour_skip: add the mean colour of each embedding pixel's patch, through a 1×1 convolution,
+            to the embedding: training then starts from a small picture of the frame.
         embedding_channels: d, channels of the per-frame embedding.
         strides, kernels: one upsampling stage each; ``blocks`` counts its residual blocks.
         channels, reduction, min_width, width_multiple: widths are c, then round(c / r) stage by
@@ -47,6 +51,7 @@ class ModelConfig:
     frame_width: int = 6144
     encoder_strides: tuple[int, ...] = (3, 2, 2, 2)
     encoder_channels: int = 64
+    colour_skip: bool = False
     embedding_channels: int = 1
     strides: tuple[int, ...] = (3, 2, 2, 2)
     kernels: tuple[int, ...] = (1, 3, 3, 3)
@@ -123,9 +128,9 @@ class ModelConfig:
         fields = {field.name: field for field in dataclasses.fields(cls)}
         if unknown := sorted(set(values) - set(fields)):
             raise InputError(f"the configuration has the unknown field {unknown[0]!r}")
-        if missing := [name for name in fields if name not in values]:
+        if missing := [name for name in fields if name not in values and name not in _ADDED_LATER]:
             raise InputError(f"the configuration lacks the field {missing[0]!r}")
-        return cls(**{name: _coerce(name, values[name]) for name in fields})
+        return cls(**{name: _coerce(name, value) for name, value in values.items()})
 
     def _aligned(self, width: int) -> int:
         multiple = self.width_multiple
@@ -236,14 +241,16 @@ def _check(config: ModelConfig) -> None:
 _DEMO = ModelConfig(
     frame_height=1024,
     frame_width=2048,
-    encoder_strides=(4, 2),
-    encoder_channels=16,
-    embedding_channels=4,
+    encoder_strides=(8,),
+    encoder_channels=32,
+    colour_skip=True,
+    embedding_channels=3,
     strides=(2, 2, 2),
-    kernels=(1, 3, 3),
-    blocks=(2, 1, 0),
+    kernels=(3, 3, 3),
+    blocks=(1, 1, 0),
     channels=32,
-    reduction=1.4,
+    reduction=1.5,
+    min_width=8,
     width_multiple=8,
     look_encoding="periodic",
     viewport_height=432,
@@ -255,9 +262,9 @@ PRESETS: dict[str, ModelConfig] = {
     "paper": ModelConfig(),
     "demo": _DEMO,
     "demo-hnerv": _DEMO.replace(
-        architecture="hnerv", kernels=(1, 3, 5), blocks=(0, 0, 0), channels=82
+        architecture="hnerv", kernels=(1, 3, 5), blocks=(0, 0, 0), channels=85
     ),
-    "demo-hnerv-boost": _DEMO.replace(architecture="hnerv-boost", blocks=(1, 1, 0), channels=58),
+    "demo-hnerv-boost": _DEMO.replace(architecture="hnerv-boost", blocks=(1, 1, 0), channels=46),
     "paper-hnerv": ModelConfig(architecture="hnerv", kernels=(1, 3, 5, 5), channels=151),
     "paper-hnerv-boost": ModelConfig(architecture="hnerv-boost", channels=143),
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -10,6 +12,9 @@ from model.config import ModelConfig
 from model.geometry import pad_erp
 
 LAYER_SCALE = 0.1
+COLOUR_GAIN = 2.0
+DETAIL_GAIN = 0.05
+OPPONENT = ((1 / 3, 1 / 3, 1 / 3), (0.5, 0.0, -0.5), (-0.25, 0.5, -0.25))
 
 
 class ChannelNorm(nn.LayerNorm):
@@ -41,7 +46,8 @@ class Encoder(nn.Module):
     """N×3×H×W in [0, 1] → N×d×h×w embeddings (paper, section 2.1).
 
     The last stage's block keeps c1 channels and a 1×1 convolution narrows them to d: layer
-    normalisation over the paper's single channel would erase it.
+    normalisation over the paper's single channel would erase it. With ``colour_skip`` the patches'
+    mean colours are added, which the normalisations inside would otherwise leave to be relearnt.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -60,7 +66,31 @@ class Encoder(nn.Module):
             channels = width
         self.stages = nn.Sequential(*stages)
         self.narrow = nn.Conv2d(width, config.embedding_channels, 1)
+        self.factor = math.prod(config.encoder_strides)
+        self.colour: nn.Conv2d | None = None
+        if config.colour_skip:
+            self.colour = _colour_skip(config.embedding_channels)
+            self.narrow.weight.data.mul_(DETAIL_GAIN)
+            nn.init.zeros_(_bias(self.narrow))
 
     def forward(self, frame: Tensor) -> Tensor:
         embedding: Tensor = self.narrow(self.stages(frame))
+        if self.colour is not None:
+            embedding = embedding + self.colour(F.avg_pool2d(frame, self.factor))
         return embedding
+
+
+def _colour_skip(channels: int) -> nn.Conv2d:
+    """Lightness and two colour differences about mid grey, as far as there are channels."""
+    skip = nn.Conv2d(3, channels, 1)
+    rows = COLOUR_GAIN * torch.tensor(OPPONENT)[:channels]
+    with torch.no_grad():
+        skip.weight.zero_()
+        skip.weight[: len(rows), :, 0, 0] = rows
+        _bias(skip).copy_(-0.5 * skip.weight.sum((1, 2, 3)))
+    return skip
+
+
+def _bias(conv: nn.Conv2d) -> Tensor:
+    assert conv.bias is not None
+    return conv.bias

@@ -10,6 +10,7 @@ from model.decoders import build_decoder, to_channels_last
 from model.encoder import Encoder
 from model.geometry import camera_rays, rotation_tensor, sample_erp
 from model.nerv360 import NeRV360
+from model.training.start import carry_colours
 
 
 class Autoencoder(nn.Module):
@@ -21,6 +22,8 @@ class Autoencoder(nn.Module):
         self.encoder = Encoder(config)
         to_channels_last(self.encoder)
         self.decoder = build_decoder(config)
+        if config.colour_skip:
+            carry_colours(self.decoder)
 
     def forward(self, frame: Tensor, time: Tensor, looks: Tensor) -> Tensor:
         """1×3×H×W in [0, 1], float64 times (1) and looks (N×4) → N×3×h×w or 1×3×H×W."""
