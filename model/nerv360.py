@@ -97,20 +97,23 @@ class NeRV360(nn.Module):
 
     def condition(self, time: Tensor, look: Tensor) -> Tensor:
         """What the STAT blocks see: N×3c, or N×c without longitude and latitude."""
-        conditions = [self.time_condition(time)]
+        return torch.cat([self.time_condition(time), *self.look_conditions(look)], -1)
+
+    def look_conditions(self, look: Tensor) -> list[Tensor]:
+        """N×c embeddings of longitude and latitude, none where they are not looked at."""
         config = self.config
-        if config.condition_on_look:
-            yaw, pitch = look[:, 0], look[:, 1]
-            if config.look_encoding == "periodic":
-                codes = [periodic_encoding(angle, config.look_levels) for angle in (yaw, pitch)]
-            else:
-                wrapped = torch.remainder(yaw / (2 * math.pi) + 0.5, 1.0)
-                codes = [
-                    positional_encoding(value, config.encoding_base, config.encoding_levels)
-                    for value in (wrapped, pitch / math.pi + 0.5)
-                ]
-            conditions += [self.yaw_embedding(codes[0]), self.pitch_embedding(codes[1])]
-        return torch.cat(conditions, -1)
+        if not config.condition_on_look:
+            return []
+        yaw, pitch = look[:, 0], look[:, 1]
+        if config.look_encoding == "periodic":
+            codes = [periodic_encoding(angle, config.look_levels) for angle in (yaw, pitch)]
+        else:
+            wrapped = torch.remainder(yaw / (2 * math.pi) + 0.5, 1.0)
+            codes = [
+                positional_encoding(value, config.encoding_base, config.encoding_levels)
+                for value in (wrapped, pitch / math.pi + 0.5)
+            ]
+        return [self.yaw_embedding(codes[0]), self.pitch_embedding(codes[1])]
 
     def expand(self, embedding: Tensor, time: Tensor) -> Tensor:
         """The features that `project` samples; they depend on the frame alone, so that they serve
@@ -121,7 +124,26 @@ class NeRV360(nn.Module):
         return pad_erp(embedding, 1)
 
     def project(self, features: Tensor, look: Tensor, size: tuple[int, int]) -> Tensor:
-        """Perspective projection to N×c×size, bilinear (paper, section 2.2)."""
+        """Perspective projection to N×c×size, bilinear (paper, section 2.2).
+
+        Coordinates are float32 at the least: rounded to half precision they are up to a sixteenth
+        of a pixel off in a frame 256 wide, and half a pixel in bfloat16.
+        """
+        grid = self.sampling_grid(look, size, (features.shape[-2], features.shape[-1]))
+        if features.shape[0] != look.shape[0]:
+            features = features.expand(look.shape[0], *features.shape[1:])
+        return F.grid_sample(
+            features.float(),
+            grid.to(features.device, torch.float32),
+            mode="bilinear",
+            padding_mode="border",
+            align_corners=False,
+        )
+
+    def sampling_grid(self, look: Tensor, size: tuple[int, int], padded: tuple[int, int]) -> Tensor:
+        """Where `project` samples, for `torch.nn.functional.grid_sample` without aligned corners:
+        float64 N×size×2, in features that are ``padded`` pixels high and wide, padding included.
+        """
         height, width = size
         rays = camera_rays(height, width, 1.0, look.device, torch.float64)
         scale = torch.tan(look[:, 3] / 2)[:, None, None]
@@ -135,16 +157,7 @@ class NeRV360(nn.Module):
         rotation = rotation_tensor(look[:, 0], look[:, 1], look[:, 2])
         directions = torch.einsum("nhwj,nij->nhwi", rays, rotation)
         longitude, latitude = directions_to_angles(directions)
-        grid = erp_grid(longitude, latitude, features.shape[-2] - 2, features.shape[-1] - 2)
-        if features.shape[0] != look.shape[0]:
-            features = features.expand(look.shape[0], *features.shape[1:])
-        return F.grid_sample(
-            features,
-            grid.to(features.device, features.dtype),
-            mode="bilinear",
-            padding_mode="border",
-            align_corners=False,
-        )
+        return erp_grid(longitude, latitude, padded[0] - 2, padded[1] - 2)
 
     def decode(
         self,

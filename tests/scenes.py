@@ -41,3 +41,14 @@ def tiny_scene(*names: str, frames: int = 3) -> Scene:
         )
     material = Material("Pier", "Apache-2.0", "A. N. Author", "pier.mp4")
     return Scene(material, 96, 48, 29.97, frames, decoders)
+
+
+def lively_decoder(config: ModelConfig, frames: int = 3) -> Decoder:
+    """A random decoder whose affines are far from the identity, as trained ones are."""
+    torch.manual_seed(0)
+    weights = build_decoder(config).state_dict()
+    for name, weight in weights.items():
+        if "gamma.2" in name or "beta.2" in name:
+            weight.normal_(std=0.2)
+    embeddings = torch.randn(frames, config.embedding_channels, *config.embedding_size)
+    return Decoder(config, weights, embeddings, TrainingSummary(0, 0, None, None, 0.0))

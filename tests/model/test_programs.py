@@ -1,0 +1,119 @@
+"""The programs that graphs compute give the pictures of the networks, on any device."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from model.config import ModelConfig
+from model.decoders import build_decoder
+from model.decoding.aligned import aligned
+from model.decoding.eager import EagerEngine, look_tensor, picture_look
+from model.decoding.programs import Programs, build_programs, sample_bilinear
+from model.geometry import Look
+from model.nerv360 import NeRV360
+from model.scene import Decoder
+from tests.scenes import CONFIGS, TINY, lively_decoder
+
+CPU = torch.device("cpu")
+LARGER = TINY.replace(frame_height=96, frame_width=192, viewport_height=72, viewport_width=96)
+CASES = {
+    **CONFIGS,
+    "larger": LARGER,
+    "expanded after projection": LARGER.replace(expand_before_projection=False),
+    "periodic": TINY.replace(look_encoding="periodic", look_levels=3),
+    "unconditioned": TINY.replace(condition_on_look=False),
+    "zeros": LARGER.replace(erp_padding="zeros", embedding_channels=3),
+    "uneven blocks": TINY.replace(blocks=(2, 0, 1, 0), channels=13, min_width=5),
+    "frames with zeros": CONFIGS["hnerv-boost"].replace(erp_padding="zeros"),
+}
+LOOKS = [Look(3.1, 0.4), Look(-3.1, -1.5, 0.7), Look(1.0, 0.0, 0.0, 2.5)]
+
+
+def size_of(config: ModelConfig) -> tuple[int, int]:
+    """Height and width of a decoder's pictures."""
+    if config.full_frame:
+        return config.frame_height, config.frame_width
+    return config.viewport_height, config.viewport_width
+
+
+def run(programs: Programs, look: Look, frame: int) -> Tensor:
+    """The picture, computed as the engine's graphs are."""
+    index = torch.tensor([frame])
+    with torch.no_grad():
+        if programs.prepare is None:
+            return programs.picture(index)
+        return programs.picture(*programs.prepare(index), look_tensor(look))
+
+
+def psnr(a: Tensor, b: Tensor) -> float:
+    """Of RGBA bytes, alpha not counted; decibels."""
+    error = (a.double() - b.double())[..., :3].square().mean()
+    return float(10 * torch.log10(255**2 / error.clamp(min=1e-9)))
+
+
+def reference(decoder: Decoder, look: Look, frame: int) -> tuple[Look, Tensor]:
+    """The eager engine's float32 picture, and the look it was decoded for."""
+    engine = EagerEngine(decoder, CPU, size_of(decoder.config))
+    picture = engine.decode(look, frame)
+    return picture.look, picture.pixels
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_float32_pictures_are_the_reference(case: str) -> None:
+    decoder = lively_decoder(CASES[case])
+    programs = build_programs(decoder, CPU, size_of(decoder.config), torch.float32)
+    for look in LOOKS[: 1 if decoder.config.full_frame else 3]:
+        actual, expected = reference(decoder, look, 1)
+        pixels = run(programs, actual, 1)
+        assert (pixels.int() - expected.int()).abs().max() <= 1
+        assert pixels.is_contiguous()
+        assert (pixels[..., 3] == 255).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("case", [*CONFIGS, "larger"])
+def test_half_precision_stays_within_45_db(case: str, dtype: torch.dtype) -> None:
+    decoder = lively_decoder(CASES[case])
+    programs = build_programs(decoder, CPU, size_of(decoder.config), dtype)
+    actual, expected = reference(decoder, LOOKS[0], 1)
+    assert psnr(run(programs, actual, 1), expected) >= 45
+
+
+def test_every_convolution_after_the_first_has_channels_in_eights() -> None:
+    decoder = lively_decoder(TINY.replace(channels=13, min_width=5))
+    programs = build_programs(decoder, CPU, size_of(TINY), torch.float16)
+    shapes = [
+        tuple(buffer.shape[:2])
+        for name, buffer in programs.picture.named_buffers()
+        if name.endswith("conv.weight") or "conv1.weight" in name or "conv2.weight" in name
+    ]
+    assert len(shapes) == 13
+    assert all(size % 8 == 0 for shape in shapes for size in shape)
+    assert [aligned(channels) for channels in (1, 8, 65, 112)] == [8, 8, 72, 112]
+
+
+def test_bilinear_samples_are_those_of_torch() -> None:
+    torch.manual_seed(0)
+    features = torch.randn(1, 5, 6, 9).contiguous(memory_format=torch.channels_last)
+    grid = torch.rand(1, 40, 50, 2, dtype=torch.float64) * 2.2 - 1.1
+    expected = F.grid_sample(
+        features, grid.float(), mode="bilinear", padding_mode="border", align_corners=False
+    )
+    torch.testing.assert_close(sample_bilinear(features, grid[0]), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_features_are_sampled_where_full_precision_ones_are(
+    dtype: torch.dtype,
+) -> None:
+    network = build_decoder(TINY)
+    assert isinstance(network, NeRV360)
+    # Stripes that any type holds exactly: a shift by half a pixel would change them by a half.
+    columns = (torch.arange(258) % 2).float().expand(1, 1, 130, 258)
+    look = look_tensor(picture_look(Look(2.0, 0.3), (0.1, 3.0)))
+    exact = network.project(columns, look, (24, 48))
+    sampled = network.project(columns.to(dtype), look, (24, 48))
+    assert (sampled - exact).abs().max() < 1e-4
