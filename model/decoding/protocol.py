@@ -22,7 +22,10 @@ class Picture:
             A full-frame engine's pictures are equirectangular; their look is the default one.
         frame: index of the frame shown.
         equirectangular: the picture is the whole sphere, not a viewport.
-        decode_s: seconds of decoding.
+        decode_s: seconds of decoding; of an earlier picture where this one may not be finished.
+        ready: passes when the pixels are finished, where that may be after `Engine.decode`
+            returned. Work on the stream that was current then comes after it by itself; on
+            other streams, and on the host, one waits for it.
     """
 
     pixels: Tensor
@@ -30,6 +33,7 @@ class Picture:
     frame: int
     equirectangular: bool
     decode_s: float
+    ready: torch.cuda.Event | None = None
 
 
 class Engine(Protocol):

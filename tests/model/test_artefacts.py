@@ -1,0 +1,137 @@
+"""Compiled code is kept between runs, and what is damaged counts as not kept."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+import torch
+
+from model.decoding import open as opening
+from model.decoding.artefacts import Artefacts, artefact_key
+from model.decoding.open import open_compiled, open_engine
+from model.errors import InputError
+from tests.scenes import CONFIGS, lively_decoder, tiny_scene
+
+CPU = torch.device("cpu")
+PAYLOAD = b"what the compiler made" * 40
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Artefacts:
+    """A file with artefacts."""
+    artefacts = Artefacts("key", tmp_path / "cache")
+    with patch("torch.compiler.save_cache_artifacts", return_value=(PAYLOAD, None)):
+        artefacts.save()
+    return artefacts
+
+
+def test_what_was_saved_is_loaded(kept: Artefacts) -> None:
+    with patch("torch.compiler.load_cache_artifacts") as load:
+        assert kept.load()
+    load.assert_called_once_with(PAYLOAD)
+    assert [file.name for file in kept.folder.iterdir()] == ["key.bin"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"",
+        lambda content: b"garbage" * 100,
+        lambda content: content[:-1],
+        lambda content: content[:-1] + b"x",
+        lambda content: content.replace(b"artefacts 1", b"artefacts 0"),
+    ],
+)
+def test_damaged_files_count_as_none(kept: Artefacts, damage: object) -> None:
+    assert callable(damage)
+    kept.file.write_bytes(damage(kept.file.read_bytes()))
+    with patch("torch.compiler.load_cache_artifacts") as load:
+        assert not kept.load()
+    load.assert_not_called()
+
+
+def test_what_torch_no_longer_reads_counts_as_none(kept: Artefacts) -> None:
+    with patch("torch.compiler.load_cache_artifacts", return_value=None):
+        assert not kept.load()
+
+
+def test_nothing_kept_and_nothing_made_are_no_errors(tmp_path: Path) -> None:
+    artefacts = Artefacts("other", tmp_path / "cache")
+    assert not artefacts.load()
+    with patch("torch.compiler.save_cache_artifacts", return_value=None):
+        artefacts.save()
+    assert not artefacts.file.exists()
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    with patch("torch.compiler.save_cache_artifacts", return_value=(PAYLOAD, None)):
+        Artefacts("key", tmp_path / "cache").save()
+
+
+def test_the_oldest_files_go(kept: Artefacts) -> None:
+    with patch("torch.compiler.save_cache_artifacts", return_value=(PAYLOAD, None)):
+        for number in range(20):
+            Artefacts(f"key{number}", kept.folder).save()
+    assert len(list(kept.folder.iterdir())) == 16
+
+
+def test_the_key_changes_with_all_that_matters() -> None:
+    decoder = lively_decoder(CONFIGS["nerv360"])
+    other = lively_decoder(CONFIGS["nerv360"].replace(blocks=(1, 1, 1, 0)))
+    keys = [
+        artefact_key(decoder, CPU, (24, 48), torch.float16),
+        artefact_key(decoder, CPU, (24, 48), torch.float32),
+        artefact_key(decoder, CPU, (48, 48), torch.float16),
+        artefact_key(other, CPU, (24, 48), torch.float16),
+        artefact_key(lively_decoder(CONFIGS["nerv360"], 4), CPU, (24, 48), torch.float16),
+    ]
+    with patch.object(torch, "__version__", "9.9"):
+        keys.append(artefact_key(decoder, CPU, (24, 48), torch.float16))
+    assert len(set(keys)) == len(keys)
+    assert keys[0] == artefact_key(decoder, CPU, (24, 48), torch.float16)
+
+
+def test_compiled_is_refused_without_a_gpu() -> None:
+    with pytest.raises(InputError, match="--engine compiled: it needs a CUDA device, not cpu"):
+        open_engine(tiny_scene(), "nerv360", "cpu", kind="compiled")
+
+
+def test_auto_runs_uncompiled_where_no_compiler_works(caplog: pytest.LogCaptureFixture) -> None:
+    class Eager:
+        def __init__(self, *args: object) -> None:
+            self.name = "eager"
+
+    with (
+        patch.object(opening, "open_compiled", side_effect=RuntimeError("no triton\nat line 1")),
+        patch.object(opening, "EagerEngine", Eager),
+        caplog.at_level(logging.WARNING),
+    ):
+        engine = open_engine(tiny_scene(), "nerv360", torch.device("cuda"))
+    assert engine.name == "eager"
+    assert len(caplog.records) == 1
+    assert caplog.messages[0].endswith("runs uncompiled: no triton")
+
+
+def test_kept_code_that_does_not_run_is_compiled_anew(kept: Artefacts) -> None:
+    attempts: list[bool] = []
+
+    def build(*args: object) -> str:
+        attempts.append(bool(torch.compiler.config.force_disable_caches))
+        if len(attempts) == 1:
+            raise RuntimeError("invalid device image")
+        return "engine"
+
+    with (
+        patch.object(opening, "CudaGpu"),
+        patch.object(opening, "artefact_key"),
+        patch.object(opening, "Artefacts", lambda key: kept),
+        patch.object(opening, "CompiledEngine", build),
+    ):
+        built: object = open_compiled(lively_decoder(CONFIGS["nerv360"]), CPU, (24, 48))
+    assert built == "engine"
+    assert attempts == [False, True]
+    assert not kept.file.exists()
