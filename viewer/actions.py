@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from viewer.decode_worker import describe
+from viewer.decode_session import describe
 from viewer.keymap import Action
 from viewer.screenshot import capture, new_screenshot_path, save_png
 
@@ -26,7 +26,8 @@ def commands(app: App) -> dict[Action, Callable[[], None]]:
         Action.SLOWER: lambda: app.playback.change_speed(-1),
         Action.FASTER: lambda: app.playback.change_speed(1),
         Action.LOOP: lambda: _toggle(app.playback, "loop"),
-        Action.NEXT_DECODER: lambda: _next_decoder(app),
+        Action.NEXT_DECODER: app.comparison.next_decoder,
+        Action.SPLIT: app.comparison.toggle,
         Action.RECORD: lambda: app.gaze.toggle_recording(app.content.title),
         Action.FULLSCREEN: app.window.toggle_fullscreen,
         Action.OVERLAY: lambda: _toggle(app.overlay, "visible"),
@@ -43,14 +44,6 @@ def _toggle(thing: object, name: str) -> None:
 def _toggle_inertia(app: App) -> None:
     _toggle(app.controls, "inertia")
     app.say(f"Inertia is {'on' if app.controls.inertia else 'off'}.")
-
-
-def _next_decoder(app: App) -> None:
-    names = app.content.decoders
-    if len(names) == 1:
-        app.say(f"This scene has one decoder, {names[0]}.")
-    else:
-        app.use_decoder(names[(names.index(app.decoder) + 1) % len(names)])
 
 
 def _save_screenshot(app: App) -> None:

@@ -12,9 +12,11 @@ from model.errors import InputError
 from model.evaluation.trajectory import Trajectory
 from viewer.actions import commands
 from viewer.aim import View
+from viewer.comparison import Comparison
 from viewer.content import Content
 from viewer.controls import Controls
-from viewer.decode_worker import DecodeWorker, describe
+from viewer.decode_session import describe
+from viewer.decode_worker import DecodeWorker
 from viewer.display import Display
 from viewer.facts import gather, gaze_facts
 from viewer.gaze import Gaze
@@ -39,10 +41,8 @@ class App:
     """One window on one scene at a time.
 
     Attributes:
-        window, controls, playback, display, overlay, worker, input, gaze: the parts.
-        content, decoder: what is shown, and by which of its decoders.
+        window, controls, playback, comparison, overlay, worker, input, gaze: the parts.
         displayed: counts the pictures that the window has shown.
-        fills: how often the whole-sphere fill has changed.
         resting: nothing has changed lately, and little is drawn.
         memory: what the process holds.
     """
@@ -55,7 +55,7 @@ class App:
         *,
         settings: Settings | None = None,
         decoder: str | None = None,
-        upload: Upload | None = None,
+        upload: Callable[[], Upload] | None = None,
     ) -> None:
         """Put the parts together and begin to open ``content``.
 
@@ -66,17 +66,16 @@ class App:
                 where it cannot.
             settings: remembered ones.
             decoder: one of the content's, the first by default.
-            upload: the way of pictures into textures.
+            upload: makes the way of pictures into textures, one for each side of a split view.
         """
         settings = settings or Settings()
         self.window = window
         self.controls = Controls(settings.inertia)
-        self.display = Display(upload)
         self.overlay = Overlay(window)
         self.overlay.visible = settings.overlay
         self.worker = DecodeWorker()
+        self.comparison = Comparison(self.worker, self.say, upload)
         self.displayed = Rate()
-        self.fills = 0
         self.resting = False
         self.memory = Memory()
         self.playback = Playback(
@@ -87,7 +86,6 @@ class App:
         self._background = ThreadPoolExecutor(1, "background")
         self._loading: Future[Content | Trajectory] | None = None
         self._message = ("", 0.0)
-        self._error: str | None = None
         self._drawn: object = None
         self._drawn_at = self._changed_at = 0.0
         self.input = Input(window, self.overlay, self.controls, commands(self), self.drop)
@@ -142,8 +140,9 @@ class App:
         width, height = self.window.framebuffer_size
         if width and height:
             self._drawn, self._drawn_at = self._state(), time.monotonic()
-            self.display.draw(self.controls.look(), width, height)
-            self.overlay.draw(gather(self), self.playback)
+            for display, part in zip(self.comparison.displays, self.comparison.parts, strict=True):
+                display.draw(self.controls.look(), width, height, part)
+            self.overlay.draw(gather(self), self.playback, self.comparison.split)
             self.displayed.count()
 
     def view(self) -> View:
@@ -157,15 +156,8 @@ class App:
         self.gaze.leave()
         old = self.playback
         self.playback = Playback(content.frames, content.fps, speed=old.speed, loop=old.loop)
-        self.content = content
         self.window.set_title(f"{content.title} – NeRV360")
-        self.use_decoder(decoder)
-
-    def use_decoder(self, decoder: str) -> None:
-        """Decode the content by another of its decoders."""
-        self.decoder = decoder
-        self._error = None
-        self.worker.open(self.content.source(decoder))
+        self.comparison.open(content, decoder)
 
     def drop(self, path: Path) -> None:
         """Open the file at ``path`` behind the running scene, which stays if that fails."""
@@ -180,12 +172,22 @@ class App:
         """The sentence that is on screen; that nothing can be decoded stays there."""
         if time.monotonic() < self._message[1]:
             return self._message[0]
-        return self._error if self.worker.report.engine is None else None
+        return self.comparison.error
+
+    @property
+    def content(self) -> Content:
+        """What is shown."""
+        return self.comparison.content
+
+    @property
+    def display(self) -> Display:
+        """What shows the whole window, or its left side."""
+        return self.comparison.displays[0]
 
     @property
     def opening(self) -> bool:
         """There is no picture yet, and nothing has gone wrong."""
-        return self.display.picture is None and not self._error
+        return self.display.picture is None and not self.worker.report.error
 
     def settings(self) -> Settings:
         """What is to be remembered."""
@@ -210,7 +212,7 @@ class App:
         self._background.shutdown(cancel_futures=True)
         self.gaze.recorder.stop()
         self.overlay.close()
-        self.display.close()
+        self.comparison.close()
         log.info("%d pictures shown, %d decoded", self.displayed.total, self.worker.report.decoded)
 
     def _state(self) -> object:
@@ -218,25 +220,15 @@ class App:
         view = self.view()
         return (
             (view.look, view.frame, self.window.framebuffer_size),
-            (self.display.shown, self.fills, self.input.events, self.message),
+            (self.comparison.state(), self.input.events, self.message),
             gaze_facts(self.gaze),
         )
 
     def _receive(self) -> None:
-        picture = self.worker.take()
-        if picture is not None:
-            if self.display.picture is None:
-                log.info("first picture %.2f s after the start", seconds_since_start())
-            self.display.show(picture)
-            self.worker.give_back()
-        fill = self.worker.take_fill()
-        if fill is not None:
-            self.fills += 1
-            self.display.show_fill(fill)
-        if self.worker.report.error != self._error:
-            self._error = self.worker.report.error
-            if self._error:
-                self.say(self._error)
+        first = self.display.picture is None
+        self.comparison.receive()
+        if first and self.display.picture is not None:
+            log.info("first picture %.2f s after the start", seconds_since_start())
 
     def _finish_loading(self) -> None:
         if self._loading is None or not self._loading.done():

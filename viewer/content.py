@@ -5,7 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from viewer.decode_worker import Source
+from viewer.decode_session import Source
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one picture takes.
+
+    Attributes:
+        pixels: how many are decoded for it.
+        full_frame: they are the whole sphere, from which a shader cuts what is shown.
+        peak_bytes: memory while it is decoded, weights and embeddings included, as far as it can
+            be told before.
+    """
+
+    pixels: int
+    full_frame: bool
+    peak_bytes: int
 
 
 @dataclass(frozen=True)
@@ -19,6 +35,8 @@ class Content:
         size: height and width of the source clip.
         decoders: names, the preferred one first.
         source: makes the `Source` of a decoder by its name.
+        cost: what one picture of a decoder takes, by its name.
+        free_bytes: how much memory there is for another decoder now.
     """
 
     title: str
@@ -27,3 +45,5 @@ class Content:
     size: tuple[int, int]
     decoders: tuple[str, ...]
     source: Callable[[str], Source]
+    cost: Callable[[str], Cost]
+    free_bytes: Callable[[], int]

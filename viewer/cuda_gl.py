@@ -75,7 +75,7 @@ class TextureCopy(Protocol):
         """``pixels`` are where it copies from."""
         ...
 
-    def copy(self, texture: Texture, pixels: Tensor) -> None:
+    def copy(self, texture: Texture, pixels: Tensor, ready: torch.cuda.Event | None) -> None:
         """As `Upload.upload`; raises `InteropError`."""
         ...
 
@@ -88,7 +88,12 @@ class CudaCopy:
     """Registers a texture once, and maps, copies and unmaps it for each picture."""
 
     def __init__(
-        self, runtime: Any, stream: int, synchronise: Callable[[], None], device: int
+        self,
+        runtime: Any,
+        stream: int,
+        synchronise: Callable[[], None],
+        device: int,
+        wait_for: Callable[[torch.cuda.Event | None], None],
     ) -> None:
         """Copy on one stream.
 
@@ -97,6 +102,7 @@ class CudaCopy:
             stream: handle of the CUDA stream to copy on.
             synchronise: waits for that stream.
             device: CUDA's number of the GPU that the pictures are on.
+            wait_for: lets that stream, not the host, wait for an event as `Upload.upload` has it.
 
         Raises:
             InteropError: the window is not drawn by that GPU.
@@ -104,6 +110,7 @@ class CudaCopy:
         self._runtime = runtime
         self._stream = stream
         self._synchronise = synchronise
+        self._wait_for = wait_for
         self._resources: dict[int, Any] = {}
         if device not in window_devices(runtime):
             raise InteropError(_MEANINGS[_SEVERAL_GPUS])
@@ -112,7 +119,7 @@ class CudaCopy:
         """As `TextureCopy.accepts`."""
         return pixels.is_cuda
 
-    def copy(self, texture: Texture, pixels: Tensor) -> None:
+    def copy(self, texture: Texture, pixels: Tensor, ready: torch.cuda.Event | None) -> None:
         """As `TextureCopy.copy`."""
         height, width, _ = pixels.shape
         if texture.size != (height, width):
@@ -120,6 +127,7 @@ class CudaCopy:
             texture.allocate(height, width)
         resource = self._registered(texture)
         runtime, stream = self._runtime, self._stream
+        self._wait_for(ready)
         _checked(runtime, runtime.cudaGraphicsMapResources(1, resource, stream))
         try:
             (array,) = _checked(
@@ -187,14 +195,16 @@ class InteropUpload:
         self._buffers = PixelBufferUpload()
         self.name = self._buffers.name
 
-    def upload(self, texture: Texture, pixels: Tensor) -> None:
+    def upload(
+        self, texture: Texture, pixels: Tensor, ready: torch.cuda.Event | None = None
+    ) -> None:
         """As `Upload.upload`."""
         if not self._refused:
             try:
                 if self._copy is None:
                     self._copy = self._open_copy(pixels)
                 if self._copy.accepts(pixels):
-                    self._copy.copy(texture, pixels)
+                    self._copy.copy(texture, pixels, ready)
                     self.name = "CUDA to texture"
                     return
             except InteropError as error:
@@ -202,7 +212,7 @@ class InteropUpload:
                 log.warning("pictures go to the screen by way of pixel buffers: %s", error)
                 self._close_copy()
         self.name = self._buffers.name
-        self._buffers.upload(texture, pixels)
+        self._buffers.upload(texture, pixels, ready)
 
     def close(self) -> None:
         """As `Upload.close`."""
@@ -231,9 +241,15 @@ def open_cuda_copy(pixels: Tensor) -> CudaCopy:
     if not pixels.is_cuda:
         raise InteropError(f"they are decoded on {pixels.device}")
     stream = torch.cuda.Stream(pixels.device, priority=-1)  # type: ignore[no-untyped-call]
-    return CudaCopy(
-        cuda_runtime(), stream.cuda_stream, stream.synchronize, pixels.device.index or 0
-    )
+
+    def wait_for(ready: torch.cuda.Event | None) -> None:
+        if ready is None:
+            stream.wait_stream(torch.cuda.current_stream(pixels.device))
+        else:
+            stream.wait_event(ready)
+
+    device = pixels.device.index or 0
+    return CudaCopy(cuda_runtime(), stream.cuda_stream, stream.synchronize, device, wait_for)
 
 
 def _checked(runtime: Any, result: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -26,6 +26,7 @@ class Display:
         upload: the way of pictures into their texture.
         picture: what is shown, its pixels possibly overwritten since; nothing at first.
         shown: how many pictures have come so far.
+        fills_shown: how many fills.
         upload_s: seconds that the newest one's upload took.
         fill: the whole-sphere picture's texture.
     """
@@ -34,6 +35,7 @@ class Display:
         self.upload: Upload = upload or PixelBufferUpload()
         self.picture: Picture | None = None
         self.shown = 0
+        self.fills_shown = 0
         self.upload_s = 0.0
         self._fill_upload = PixelBufferUpload()
         self._viewport = Texture()
@@ -56,6 +58,7 @@ class Display:
     def show_fill(self, pixels: Tensor) -> None:
         """Fill what lies around the picture from ``pixels``, premultiplied equirectangular RGBA."""
         self._fill_upload.upload(self.fill, pixels)
+        self.fills_shown += 1
 
     @property
     def sphere(self) -> Texture:
@@ -63,13 +66,22 @@ class Display:
         whole = self.picture is not None and self.picture.equirectangular
         return self._panorama if whole else self.fill
 
-    def draw(self, look: Look, width: int, height: int) -> None:
+    def draw(
+        self, look: Look, width: int, height: int, part: tuple[float, float] = (0.0, 1.0)
+    ) -> None:
         """Draw the newest picture as ``look`` sees it into a framebuffer of ``width``×``height``
-        pixels; the background where there is none.
+        pixels; the background where there is none. Only what lies between the two shares of the
+        width in ``part`` is touched.
         """
+        left, right = (round(share * width) for share in part)
+        GL.glEnable(GL.GL_SCISSOR_TEST)
+        GL.glScissor(left, 0, right - left, height)
+        self._draw(look, width, height)
+        GL.glDisable(GL.GL_SCISSOR_TEST)
+
+    def _draw(self, look: Look, width: int, height: int) -> None:
         GL.glViewport(0, 0, width, height)
         GL.glDisable(GL.GL_BLEND)
-        GL.glDisable(GL.GL_SCISSOR_TEST)
         GL.glClearColor(*BACKGROUND, 1.0)
         GL.glClear(GL.GL_COLOR_BUFFER_BIT)
         if self.picture is None:

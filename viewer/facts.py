@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from viewer.panels import Facts, GazeFacts
+from viewer.panels import Facts, GazeFacts, SideFacts
 from viewer.statistics import rate_of
 
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from viewer.gaze import Gaze
 
 _MIB = 2**20
+_LATEST = 8
 
 
 def gather(app: App) -> Facts:
@@ -41,7 +42,7 @@ def gather(app: App) -> Facts:
             ("Frame", f"{view.frame} of {app.playback.frames}"),
             ("Picture", f"{engine.size[1]}×{engine.size[0]}" if engine else "–"),
             ("Window", f"{width}×{height}"),
-            ("Decoder", app.decoder),
+            ("Decoder", " | ".join(app.comparison.shown)),
             ("Engine", f"{engine.name} on {engine.device}" if engine else "–"),
             ("Upload", f"{app.display.upload.name}, {app.display.upload_s * 1000:.1f} ms"),
         ],
@@ -50,7 +51,27 @@ def gather(app: App) -> Facts:
         message=app.message,
         opening=f"Opening {app.content.title} …" if app.opening else None,
         gaze=gaze_facts(app.gaze),
+        sides=side_facts(app) if app.comparison.split else (),
     )
+
+
+def side_facts(app: App) -> tuple[SideFacts, ...]:
+    """What decodes each side of a split view, and what that costs."""
+    content, sides = app.content, []
+    for name, report in zip(app.comparison.shown, app.worker.reports, strict=False):
+        cost = content.cost(name)
+        share = cost.pixels / (content.size[0] * content.size[1])
+        rows = [("Decodes", "the whole frame" if cost.full_frame else "the viewport")]
+        rows += [("Pixels", f"{cost.pixels / 1e6:.2f} M, {share:.0%} of the frame")]
+        if report.times:
+            latest = list(report.times)[-_LATEST:]
+            seconds = sum(latest) / len(latest)
+            rows += [("Decode", f"{1 / seconds:.3g} fps, {seconds * 1000:.3g} ms")]
+        rows += [("Memory", f"about {cost.peak_bytes / _MIB:.0f} MiB")]
+        if report.engine:
+            rows += [("Engine", f"{report.engine.name} on {report.engine.device}")]
+        sides.append(SideFacts(name, rows))
+    return tuple(sides)
 
 
 def gaze_facts(gaze: Gaze) -> GazeFacts:

@@ -26,6 +26,7 @@ class Action(Enum):
     FASTER = auto()
     LOOP = auto()
     NEXT_DECODER = auto()
+    SPLIT = auto()
     RECORD = auto()
     FULLSCREEN = auto()
     OVERLAY = auto()
@@ -68,6 +69,7 @@ KEYMAP = (
     Binding(("]",), Action.FASTER, "Play faster"),
     Binding(("L",), Action.LOOP, "Loop on or off"),
     Binding(("TAB",), Action.NEXT_DECODER, "Next decoder of the scene"),
+    Binding(("C",), Action.SPLIT, "Compare two decoders, or stop"),
     Binding(("R",), Action.RECORD, "Record where you look, or stop"),
     Binding(("F", "F11"), Action.FULLSCREEN, "Full screen on or off"),
     Binding(("H",), Action.OVERLAY, "Show or hide the overlay"),

@@ -6,9 +6,10 @@ import glfw
 from imgui_bundle import imgui
 from imgui_bundle.python_backends.glfw_backend import GlfwRenderer
 
-from viewer import gaze_panel, keys_panel, panels, theme
+from viewer import gaze_panel, keys_panel, panels, split_panel, theme
 from viewer.panels import Facts
 from viewer.playback import Playback
+from viewer.split import Split
 from viewer.window import Window
 
 
@@ -51,8 +52,12 @@ class Overlay:
         if index < 5:
             imgui.get_io().add_mouse_button_event(index, pressed)
 
-    def draw(self, facts: Facts, playback: Playback | None) -> None:
-        """Draw over what is in the framebuffer; the timeline writes to ``playback``."""
+    def draw(
+        self, facts: Facts, playback: Playback | None = None, split: Split | None = None
+    ) -> None:
+        """Draw over what is in the framebuffer; the timeline writes to ``playback``, the divider
+        to ``split``.
+        """
         scale = self._window.interface_scale
         if scale != self._scale:
             theme.apply(scale)
@@ -61,6 +66,9 @@ class Overlay:
         imgui.new_frame()
         if facts.opening:
             panels.opening(facts.opening, scale)
+        if split is not None:
+            split_panel.divider(split, scale)
+            split_panel.sides(facts.sides, split.share, scale)
         if self.visible:
             panels.status(facts, scale)
             panels.minimap(facts, scale)

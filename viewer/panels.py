@@ -22,7 +22,7 @@ _FIXED = (
 )
 PASSIVE = _FIXED | imgui.WindowFlags_.no_inputs
 MARGIN = 14.0
-_BAR_HEIGHT = 46.0
+BAR_HEIGHT = 46.0
 _MAP_WIDTH = 220.0
 _STATUS_WIDTH = 262.0
 
@@ -40,6 +40,19 @@ class GazeFacts:
     followed: tuple[str, float, float] | None = None
 
 
+@dataclass(frozen=True)
+class SideFacts:
+    """What is known of one side of a split view.
+
+    Attributes:
+        name: of its decoder.
+        rows: label and value.
+    """
+
+    name: str
+    rows: list[tuple[str, str]]
+
+
 @dataclass
 class Facts:
     """What the panels show of one moment.
@@ -53,6 +66,7 @@ class Facts:
         message: one sentence, or nothing.
         opening: what is being opened while there is no picture.
         gaze: what is recorded and followed.
+        sides: what decodes each side of a split view.
     """
 
     title: str
@@ -64,6 +78,7 @@ class Facts:
     message: str | None
     opening: str | None
     gaze: GazeFacts
+    sides: tuple[SideFacts, ...] = ()
 
 
 def place(x: float, y: float, pivot_x: float = 0.0, pivot_y: float = 0.0) -> None:
@@ -128,7 +143,7 @@ def timeline(playback: Playback, scale: float) -> None:
     """Play and pause, scrub, speed and loop, at the bottom."""
     display = imgui.get_io().display_size
     place(MARGIN * scale, display.y - MARGIN * scale, 0.0, 1.0)
-    imgui.set_next_window_size(ImVec2(display.x - 2 * MARGIN * scale, _BAR_HEIGHT * scale))
+    imgui.set_next_window_size(ImVec2(display.x - 2 * MARGIN * scale, BAR_HEIGHT * scale))
     imgui.begin("timeline", None, _FIXED)
     line = imgui.get_frame_height()
     if _play_button(playback.playing, line):
@@ -205,7 +220,7 @@ def _scrub(playback: Playback, width: float, height: float, scale: float) -> Non
 def message(text: str, scale: float) -> None:
     """A sentence that must be read, above the timeline."""
     display = imgui.get_io().display_size
-    place(display.x / 2, display.y - (_BAR_HEIGHT + 2 * MARGIN) * scale, 0.5, 1.0)
+    place(display.x / 2, display.y - (BAR_HEIGHT + 2 * MARGIN) * scale, 0.5, 1.0)
     width = min(640 * scale, display.x - 2 * MARGIN * scale)
     padding = imgui.get_style().window_padding.x * 2
     natural = imgui.calc_text_size(text).x + padding + 2 * scale

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from functools import partial
 from pathlib import Path
 
+import psutil
 import torch
 
 from model.decoding import open_engine
+from model.decoding.open import picture_size
 from model.scene import Scene
-from viewer.content import Content
-from viewer.decode_worker import Source
+from viewer.content import Content, Cost
+from viewer.decode_session import Source
 
 DEMO = Path(__file__).resolve().parent.parent / "assets" / "demo.safetensors"
 _FILL_VIEW = (224, 224)
@@ -26,16 +29,46 @@ def scene_content(scene: Scene, path: Path, device: torch.device) -> Content:
         size=(scene.height, scene.width),
         decoders=tuple(names),
         source=lambda decoder: scene_source(scene, decoder, device),
+        cost=functools.cache(lambda decoder: decoder_cost(scene, decoder)),
+        free_bytes=lambda: free_memory(device),
     )
 
 
+def decoder_cost(scene: Scene, decoder: str) -> Cost:
+    """What one picture of a decoder takes, told without decoding one."""
+    from model.evaluation.foresight import predicted_bytes
+
+    stored = scene.decoders[decoder]
+    config = stored.config
+    height, width = picture_size(config, None)
+    held = sum(tensor.nbytes for tensor in (*stored.weights.values(), stored.embeddings))
+    peak = held + predicted_bytes("decoding", config)
+    return Cost(height * width, config.full_frame, peak)
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that tensors on ``device`` may still take."""
+    if device.type != "cuda":
+        return int(psutil.virtual_memory().available)
+    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(torch.cuda.mem_get_info(device)[0] + unused)
+
+
 def scene_source(scene: Scene, decoder: str, device: torch.device) -> Source:
-    """Engines of one decoder of a scene: the best there is, then plainer ones."""
-    ladder = [(device, "auto"), (device, "eager")]
-    if device.type != "cpu":
+    """Engines of one decoder of a scene, from the one that is there at once to plainer ones; on
+    CUDA the compiled one follows when it has been built.
+    """
+    ladder = [(device, "eager")]
+    if device.type == "cpu":
+        ladder.insert(0, (device, "auto"))
+    else:
         ladder.append((torch.device("cpu"), "eager"))
     engines = [partial(open_engine, scene, decoder, where, kind=kind) for where, kind in ladder]
+    upgrade = None
+    if device.type == "cuda":
+        upgrade = partial(open_engine, scene, decoder, device, kind="compiled")
     if scene.decoders[decoder].config.full_frame:
-        return Source(engines)
-    fill = partial(open_engine, scene, decoder, device, size=_FILL_VIEW)
-    return Source(engines, fill)
+        return Source(engines, upgrade=upgrade)
+    kind = "auto" if device.type == "cpu" else "eager"
+    fill = partial(open_engine, scene, decoder, device, size=_FILL_VIEW, kind=kind)
+    return Source(engines, fill, upgrade)

@@ -69,7 +69,7 @@ def run_window(options: Options) -> None:
             lambda path: _load(path, device),
             settings=settings,
             decoder=options.decoder,
-            upload=choose_upload(device, options.interop),
+            upload=lambda: choose_upload(device, options.interop),
         )
         try:
             app.controls.look_at(Look.from_degrees(options.yaw_deg, options.pitch_deg))

@@ -21,9 +21,12 @@ class Upload(Protocol):
 
     name: str
 
-    def upload(self, texture: Texture, pixels: Tensor) -> None:
+    def upload(
+        self, texture: Texture, pixels: Tensor, ready: torch.cuda.Event | None = None
+    ) -> None:
         """Put ``pixels`` (height×width×4 uint8, contiguous) into ``texture``, which takes on their
-        size. On return ``pixels`` are no longer read.
+        size. They are read once ``ready`` has passed, or without it once all that the current
+        stream was given so far is done. On return ``pixels`` are no longer read.
         """
         ...
 
@@ -43,10 +46,12 @@ class PixelBufferUpload:
         self._buffer = int(GL.glGenBuffers(1))
         self._pinned: Tensor | None = None
 
-    def upload(self, texture: Texture, pixels: Tensor) -> None:
+    def upload(
+        self, texture: Texture, pixels: Tensor, ready: torch.cuda.Event | None = None
+    ) -> None:
         """As `Upload.upload`."""
         height, width, _ = pixels.shape
-        host = self._on_host(pixels)
+        host = self._on_host(pixels, ready)
         if texture.size != (height, width):
             texture.allocate(height, width)
         size = height * width * 4
@@ -70,13 +75,16 @@ class PixelBufferUpload:
         """Delete the buffer."""
         GL.glDeleteBuffers(1, [self._buffer])
 
-    def _on_host(self, pixels: Tensor) -> Tensor:
+    def _on_host(self, pixels: Tensor, ready: torch.cuda.Event | None) -> Tensor:
         if pixels.device.type == "cpu":
             return pixels.contiguous()
         if pixels.device.type != "cuda":
             return pixels.cpu().contiguous()
         if self._pinned is None or self._pinned.shape != pixels.shape:
             self._pinned = torch.empty(pixels.shape, dtype=torch.uint8, pin_memory=True)
+        stream = torch.cuda.current_stream(pixels.device)
+        if ready is not None:
+            stream.wait_event(ready)
         self._pinned.copy_(pixels, non_blocking=True)
-        torch.cuda.current_stream(pixels.device).synchronize()
+        stream.synchronize()
         return self._pinned

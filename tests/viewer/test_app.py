@@ -21,9 +21,9 @@ from model.geometry import Look
 from tests.viewer.fake_engine import FakeEngine, sphere_viewport
 from tests.viewer.hand import CallbackHand, Hand, XHand
 from viewer.app import App
-from viewer.content import Content
+from viewer.content import Content, Cost
 from viewer.controls import ray_through
-from viewer.decode_worker import Source
+from viewer.decode_session import Source
 from viewer.screenshot import capture
 from viewer.settings import Settings
 from viewer.window import Window
@@ -43,6 +43,8 @@ def content(*engines: Callable[[], FakeEngine], title: str = "a sphere") -> Cont
             [replace_name(maker, decoder) for maker in makers],
             lambda: FakeEngine((192, 192), frames=FRAMES),
         ),
+        cost=lambda decoder: Cost(270 * 480, False, 2**20),
+        free_bytes=lambda: 2**30,
     )
 
 

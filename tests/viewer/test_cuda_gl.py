@@ -79,11 +79,20 @@ class FakeRuntime:
         return call
 
 
-PICTURE = ["MapResources", "SubResourceGetMappedArray", "Memcpy2DToArrayAsync", "UnmapResources"]
+PICTURE = [
+    "wait",
+    "MapResources",
+    "SubResourceGetMappedArray",
+    "Memcpy2DToArrayAsync",
+    "UnmapResources",
+]
 
 
 def opened(runtime: FakeRuntime) -> CudaCopy:
-    copy = CudaCopy(runtime, 9, lambda: runtime.calls.append("synchronise"), 0)
+    calls = runtime.calls
+    copy = CudaCopy(
+        runtime, 9, lambda: calls.append("synchronise"), 0, lambda ready: calls.append("wait")
+    )
     runtime.calls.clear()
     return copy
 
@@ -103,7 +112,7 @@ def test_a_texture_is_registered_once_and_mapped_for_each_picture(texture: Textu
     copy = opened(runtime)
     shown = pixels()
     for _ in range(2):
-        copy.copy(texture, shown)
+        copy.copy(texture, shown, None)
     assert runtime.calls == ["GLRegisterImage", *PICTURE, "synchronise", *PICTURE, "synchronise"]
     assert runtime.arguments["Memcpy2DToArrayAsync"] == (
         555, 0, 0, shown.data_ptr(), 120, 120, 20, 3, 9,
@@ -116,38 +125,38 @@ def test_a_texture_is_registered_once_and_mapped_for_each_picture(texture: Textu
 def test_a_texture_is_unregistered_before_it_changes_its_size(texture: Texture) -> None:
     runtime = FakeRuntime()
     copy = opened(runtime)
-    copy.copy(texture, pixels())
+    copy.copy(texture, pixels(), None)
     runtime.calls.clear()
-    copy.copy(texture, pixels(40, 60))
+    copy.copy(texture, pixels(40, 60), None)
     assert runtime.calls[:2] == ["UnregisterResource", "GLRegisterImage"]
     assert texture.size == (40, 60)
 
 
-@pytest.mark.parametrize("fails", PICTURE[1:3])
+@pytest.mark.parametrize("fails", PICTURE[2:4])
 def test_a_failing_copy_unmaps_and_clears_cudas_error(texture: Texture, fails: str) -> None:
     runtime = FakeRuntime(fails)
     with pytest.raises(InteropError, match=r"CUDA reports UNKNOWN \(error 999\)"):
-        opened(runtime).copy(texture, pixels())
+        opened(runtime).copy(texture, pixels(), None)
     assert runtime.calls[-2:] == ["GetLastError", "UnmapResources"]
 
 
 def test_a_failing_map_is_not_unmapped(texture: Texture) -> None:
     runtime = FakeRuntime("MapResources")
     with pytest.raises(InteropError):
-        opened(runtime).copy(texture, pixels())
+        opened(runtime).copy(texture, pixels(), None)
     assert "UnmapResources" not in runtime.calls
 
 
 def test_a_success_without_a_handle_is_refused(texture: Texture) -> None:
     runtime = FakeRuntime(handle=0)
     with pytest.raises(InteropError, match="this version of cuda-bindings"):
-        opened(runtime).copy(texture, pixels())
+        opened(runtime).copy(texture, pixels(), None)
     assert "MapResources" not in runtime.calls
 
 
 def test_a_window_on_another_gpu_is_refused_with_a_way_out() -> None:
     with pytest.raises(InteropError, match="__NV_PRIME_RENDER_OFFLOAD=1"):
-        CudaCopy(FakeRuntime(), 9, lambda: None, 3)
+        CudaCopy(FakeRuntime(), 9, lambda: None, 3, lambda ready: None)
     assert window_devices(FakeRuntime()) == [0]
     with pytest.raises(InteropError, match="software"):
         window_devices(FakeRuntime("GLGetDevices", Code.OPERATING_SYSTEM))

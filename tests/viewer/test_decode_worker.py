@@ -10,7 +10,8 @@ from model.decoding.protocol import Picture
 from model.geometry import Look
 from tests.viewer.fake_engine import FakeEngine
 from viewer.aim import View
-from viewer.decode_worker import DecodeWorker, Source
+from viewer.decode_session import Source
+from viewer.decode_worker import DecodeWorker
 
 
 @pytest.fixture
@@ -33,8 +34,8 @@ def picture(worker: DecodeWorker) -> Picture:
 
     def arrived() -> bool:
         got = worker.take()
-        if got is not None:
-            taken.append(got)
+        if got:
+            taken.append(got[0])
             worker.give_back()
         return bool(taken)
 
@@ -89,7 +90,7 @@ def test_a_whole_frame_is_decoded_once_per_frame_not_per_look(worker: DecodeWork
     until(lambda: worker.report.decoded == 2)
     time.sleep(0.05)
     assert [frame for _, frame in engine.requests] == [0, 1]
-    assert worker.take_fill() is None
+    assert not worker.take_fills()
 
 
 def test_errors_are_data_and_the_next_view_is_tried(worker: DecodeWorker) -> None:
@@ -132,7 +133,7 @@ def test_a_picture_in_use_is_not_overwritten(worker: DecodeWorker) -> None:
     worker.open(Source([lambda: engine]))
     worker.request(view())
     until(lambda: worker.report.decoded == 1)
-    assert worker.take() is not None
+    assert worker.take()
     for frame in range(1, 20):
         worker.request(view(0, frame))
         time.sleep(0.005)
@@ -165,8 +166,7 @@ def test_the_fill_is_made_after_the_first_picture_and_then_rests(worker: DecodeW
 
     def complete() -> bool:
         nonlocal pixels
-        got = worker.take_fill()
-        pixels = got if got is not None else pixels
+        pixels = worker.take_fills().get(0, pixels)
         return pixels is not None and bool((pixels[..., 3] >= 254).all())
 
     until(complete)
@@ -219,3 +219,107 @@ def test_stopping_does_not_wait_for_work_that_never_came() -> None:
     idle = DecodeWorker()
     idle.open(Source([FakeEngine]))
     assert idle.stop()
+
+
+def test_two_sides_are_decoded_in_turn_and_appear_together(worker: DecodeWorker) -> None:
+    order: list[str] = []
+
+    def make(name: str, full_frame: bool) -> FakeEngine:
+        def note(_: int) -> None:
+            order.append(name)
+
+        return FakeEngine(name=name, full_frame=full_frame, frames=50, failure=note)
+
+    worker.open(Source([lambda: make("left", False)]), Source([lambda: make("right", True)]))
+    for frame in range(12):
+        worker.request(view(3.0 * frame, frame))
+        taken: dict[int, Picture] = {}
+
+        def both(taken: dict[int, Picture] = taken) -> bool:
+            taken.update(worker.take())
+            worker.give_back()
+            return bool(taken)
+
+        until(both)
+        assert {side: picture.frame for side, picture in taken.items()} == {0: frame, 1: frame}
+    assert order == ["left", "right"] * 12
+    assert [report.decoded for report in worker.reports] == [12, 12]
+    worker.request(view(90, 11))
+    until(lambda: worker.reports[0].decoded == 13)
+    assert order[-1] == "left", "the whole frame serves every look at it"
+
+
+def test_a_side_that_fails_leaves_the_other(worker: DecodeWorker) -> None:
+    broken = FakeEngine(failure=lambda _: RuntimeError("out of memory"))
+    worker.open(Source([FakeEngine]), Source([lambda: broken]))
+    worker.request(view())
+    assert picture(worker).frame == 0
+    until(lambda: worker.reports[1].error)
+    assert worker.reports[1].engine is None
+    assert worker.reports[0].error is None
+    worker.request(view(50))
+    assert picture(worker).look.degrees()[0] == pytest.approx(50)
+
+
+def test_a_source_in_use_goes_on_beside_another(worker: DecodeWorker) -> None:
+    made: list[str] = []
+
+    def make(name: str) -> Source:
+        def maker() -> FakeEngine:
+            made.append(name)
+            return FakeEngine(name=name)
+
+        return Source([maker])
+
+    left, right = make("left"), make("right")
+    for sources in ((left,), (left, right), (left,)):
+        worker.open(*sources)
+        worker.request(view())
+        until(lambda: worker.take())
+        worker.give_back()
+    assert made == ["left", "right"]
+
+
+def test_a_faster_engine_takes_over_when_it_is_built(worker: DecodeWorker) -> None:
+    gate = threading.Semaphore(0)
+
+    def slowly() -> FakeEngine:
+        gate.acquire()
+        return FakeEngine(name="compiled")
+
+    worker.open(Source([lambda: FakeEngine(name="eager")], upgrade=slowly))
+    for frame in range(3):
+        worker.request(view(0, frame))
+        assert picture(worker).frame == frame
+    assert worker.report.engine is not None
+    assert worker.report.engine.name == "eager"
+    gate.release()
+    until(lambda: worker.report.engine is not None and worker.report.engine.name == "compiled")
+    assert picture(worker).frame == 2, "what is shown is decoded again"
+
+
+def test_a_faster_engine_that_cannot_be_built_changes_nothing(
+    worker: DecodeWorker, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuses() -> FakeEngine:
+        raise RuntimeError("there is no compiler")
+
+    worker.open(Source([lambda: FakeEngine(name="eager")], upgrade=refuses))
+    worker.request(view())
+    assert picture(worker).frame == 0
+    until(lambda: "there is no compiler" in caplog.text)
+    worker.request(view(20))
+    assert picture(worker).look.degrees()[0] == pytest.approx(20)
+    assert worker.report.error is None
+
+
+def test_a_faster_engine_that_fails_gives_way_to_the_first(worker: DecodeWorker) -> None:
+    broken = FakeEngine(name="compiled", failure=lambda _: RuntimeError("CUDA error"))
+    worker.open(Source([lambda: FakeEngine(name="eager")], upgrade=lambda: broken))
+    worker.request(view())
+    assert picture(worker).frame == 0
+    until(lambda: broken.requests)
+    assert picture(worker).frame == 0
+    assert worker.report.engine is not None
+    assert worker.report.engine.name == "eager"
+    assert worker.report.error == "Frame 0 cannot be decoded: CUDA error"

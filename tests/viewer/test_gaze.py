@@ -17,8 +17,8 @@ from model.geometry import Look
 from tests.viewer.fake_engine import FakeEngine
 from tests.viewer.hand import CallbackHand
 from viewer.app import App
-from viewer.content import Content
-from viewer.decode_worker import Source
+from viewer.content import Content, Cost
+from viewer.decode_session import Source
 from viewer.settings import Settings
 from viewer.window import Window
 
@@ -35,6 +35,8 @@ def sphere() -> Content:
         size=(512, 1024),
         decoders=("one",),
         source=lambda decoder: Source([lambda: FakeEngine((90, 160), frames=FRAMES)]),
+        cost=lambda decoder: Cost(270 * 480, False, 2**20),
+        free_bytes=lambda: 2**30,
     )
 
 

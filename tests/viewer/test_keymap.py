@@ -28,6 +28,7 @@ def test_keys_promised_to_users() -> None:
         "E": Action.ROLL_RIGHT, "HOME": Action.RESET, "0": Action.RESET, "SPACE": Action.PLAY,
         "F": Action.FULLSCREEN, "H": Action.OVERLAY, "F12": Action.SCREENSHOT,
         "ESCAPE": Action.QUIT, "TAB": Action.NEXT_DECODER, "R": Action.RECORD,
+        "C": Action.SPLIT,
     }.items():  # fmt: skip
         assert KEY_ACTIONS[key] is action
     for character, action in {
