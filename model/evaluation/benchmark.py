@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from model.config import ModelConfig
 from model.decoders import build_decoder, count_flops
 from model.decoding.eager import EagerEngine, FoldedEngine
+from model.decoding.open import open_compiled
 from model.decoding.protocol import Engine
+from model.evaluation.timing import picture_seconds
 from model.geometry import Look
 from model.scene import Decoder, TrainingSummary
 
@@ -98,6 +100,8 @@ def engines_for(decoder: Decoder, device: torch.device) -> list[Callable[[], Eng
     openers: list[Callable[[], Engine]] = [lambda: EagerEngine(decoder, device, size)]
     if not config.full_frame:
         openers.append(lambda: FoldedEngine(decoder, device, size))
+    if device.type == "cuda":
+        openers.append(lambda: open_compiled(decoder, device, size))
     return openers
 
 
@@ -112,20 +116,17 @@ def measure_engine(
         engine=engine.name,
         device=str(engine.device),
         size=engine.size,
-        looking=_timing(lambda k: engine.decode(looks[k % pictures], 0).decode_s, pictures),
-        playing=_timing(
-            lambda k: engine.decode(looks[k % pictures], k % frames).decode_s, pictures
-        ),
+        looking=_timing(engine, [(look, 0) for look in looks]),
+        playing=_timing(engine, [(look, k % frames) for k, look in enumerate(looks)]),
         stages_ms=stages if engine.name == "eager" else {},
         flops=count_flops(config),
     )
 
 
-def _timing(decode: Callable[[int], float], pictures: int) -> Timing:
-    for k in range(WARM_UP):
-        decode(k)
-    seconds = sorted(decode(k) for k in range(pictures))
-    slowest = seconds[min(pictures - 1, round(0.99 * pictures))]
+def _timing(engine: Engine, requests: list[tuple[Look, int]]) -> Timing:
+    picture_seconds(engine, requests[:WARM_UP])
+    seconds = sorted(picture_seconds(engine, requests))
+    slowest = seconds[min(len(seconds) - 1, round(0.99 * len(seconds)))]
     return Timing(statistics.median(seconds) * 1000, slowest * 1000)
 
 

@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -59,27 +59,38 @@ def main() -> None:
 
 def _decoder(options: argparse.Namespace) -> dict[str, object]:
     from model.decoding import open_engine
+    from model.devices import choose_device
+    from model.evaluation.timing import picture_seconds
     from model.geometry import Look
     from model.scene import read_scene
 
     before = _resident()
+    free = _free(choose_device(options.device))
     scene = read_scene(options.scene)
     size = tuple(options.size) if options.size else None
     engine = open_engine(scene, options.decoder, options.device, size)
     looks = [Look.from_degrees(k * 5.0, (k % 7) * 5.0 - 15) for k in range(PICTURES + WARM_UP)]
 
-    def decode() -> Iterable[float]:
-        for index, look in enumerate(looks):
-            yield engine.decode(look, index % scene.frames).decode_s
-
-    seconds = list(decode())[WARM_UP:]
+    requests = [(look, index % scene.frames) for index, look in enumerate(looks)]
+    seconds = picture_seconds(engine, requests)[WARM_UP:]
     if engine.device.type == "cuda":
         memory = torch.cuda.max_memory_allocated(engine.device)
-        kind, device = "torch's peak on the GPU", torch.cuda.get_device_name(engine.device)
+        reserved = torch.cuda.max_memory_reserved(engine.device)
+        driver = free - _free(engine.device)
+        kind = (
+            f"torch's peak on the GPU, start-up included; {reserved / 2**20:.0f} MiB reserved with "
+            f"the graphs' pool, {driver / 2**20:.0f} MiB more in use by the driver's count"
+        )
+        device = torch.cuda.get_device_name(engine.device)
     else:
         memory, kind = _peak() - before, "the process's peak over the bare program"
         device = f"{_processor()}, {torch.get_num_threads()} threads"
     return _measured(seconds, memory, kind, f"{device}, {engine.name} engine")
+
+
+def _free(device: torch.device) -> int:
+    """Free bytes of a GPU by the driver's count, its CUDA context made; 0 on other devices."""
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
 
 
 def _clip(file: Path) -> dict[str, object]:

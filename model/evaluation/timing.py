@@ -1,0 +1,33 @@
+"""How long each of a series of pictures takes an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+
+from model.decoding.protocol import Engine
+from model.geometry import Look
+
+
+def picture_seconds(engine: Engine, requests: Sequence[tuple[Look, int]]) -> list[float]:
+    """Seconds of each picture of a look and a frame.
+
+    On CUDA they are those from one finished picture to the next, by events in the stream: the host
+    waits only for the last one, so that an engine that merely enqueues is measured at its own pace.
+    """
+    if engine.device.type != "cuda":
+        return [engine.decode(look, frame).decode_s for look, frame in requests]
+    stream = torch.cuda.current_stream(engine.device)
+    marks = [_mark() for _ in range(len(requests) + 1)]
+    marks[0].record(stream)
+    for mark, (look, frame) in zip(marks[1:], requests, strict=True):
+        engine.decode(look, frame)
+        mark.record(stream)
+    marks[-1].synchronize()
+    return [start.elapsed_time(end) / 1000 for start, end in pairwise(marks)]
+
+
+def _mark() -> torch.cuda.Event:
+    return torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
