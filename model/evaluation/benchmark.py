@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -47,6 +49,8 @@ class EngineResult:
         playing: both change with every picture.
         stages_ms: milliseconds of a picture by stage of the network; the eager engine's alone.
         flops: floating-point operations of a picture.
+        memory_mib: on CUDA, since the engine was opened: torch's peak of allocated and of reserved
+            memory, graphs' pools included, and what is in use on the GPU by the driver's count.
     """
 
     decoder: str
@@ -57,6 +61,7 @@ class EngineResult:
     playing: Timing
     stages_ms: dict[str, float]
     flops: int
+    memory_mib: dict[str, float]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -100,9 +105,29 @@ def engines_for(decoder: Decoder, device: torch.device) -> list[Callable[[], Eng
     openers: list[Callable[[], Engine]] = [lambda: EagerEngine(decoder, device, size)]
     if not config.full_frame:
         openers.append(lambda: FoldedEngine(decoder, device, size))
-    if device.type == "cuda":
-        openers.append(lambda: open_compiled(decoder, device, size))
-    return openers
+    if device.type != "cuda":
+        return openers
+    openers.append(lambda: open_compiled(decoder, device, size))
+    return [partial(_opened_afresh, opener, device) for opener in openers]
+
+
+def _opened_afresh(opener: Callable[[], Engine], device: torch.device) -> Engine:
+    gc.collect()
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats(device)
+    return opener()
+
+
+def _gpu_memory(device: torch.device) -> dict[str, float]:
+    if device.type != "cuda":
+        return {}
+    free, total = torch.cuda.mem_get_info(device)
+    counted = {
+        "allocated": torch.cuda.max_memory_allocated(device),
+        "reserved": torch.cuda.max_memory_reserved(device),
+        "driver": total - free,
+    }
+    return {name: size / 2**20 for name, size in counted.items()}
 
 
 def measure_engine(
@@ -120,6 +145,7 @@ def measure_engine(
         playing=_timing(engine, [(look, k % frames) for k, look in enumerate(looks)]),
         stages_ms=stages if engine.name == "eager" else {},
         flops=count_flops(config),
+        memory_mib=_gpu_memory(engine.device),
     )
 
 
