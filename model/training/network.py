@@ -11,14 +11,19 @@ from model.encoder import Encoder
 from model.geometry import camera_rays, rotation_tensor, sample_erp
 from model.nerv360 import NeRV360
 from model.training.start import carry_colours
+from model.training.windows import Window, window_at
 
 
 class Autoencoder(nn.Module):
     """A frame in; for NeRV360 its viewports at the given looks out, otherwise the whole frame."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, *, windows: bool = False) -> None:
+        """With ``windows`` a full-frame decoder in training mode decodes only the part of the frame
+        around the first look.
+        """
         super().__init__()
         self.config = config
+        self.windows = windows and config.full_frame
         self.encoder = Encoder(config)
         to_channels_last(self.encoder)
         self.decoder = build_decoder(config)
@@ -34,14 +39,21 @@ class Autoencoder(nn.Module):
                 decoder.expand(embedding, time), time.expand(looks.shape[0]), looks
             )
             return decoded
-        whole: Tensor = decoder(embedding, time)
-        return whole
+        window = self._window(looks)
+        if window is None:
+            whole: Tensor = decoder(embedding, time)
+            return whole
+        return window.inner(decoder(window.embedding(embedding), time))
 
     def target(self, frame: Tensor, looks: Tensor) -> Tensor:
         """What `forward` ought to give."""
         if self.config.full_frame:
-            return frame
+            window = self._window(looks)
+            return frame if window is None else window.frame(frame)
         return cut_viewports(frame, looks, self.config.viewport_height, self.config.viewport_width)
+
+    def _window(self, looks: Tensor) -> Window | None:
+        return window_at(self.config, looks[0]) if self.windows and self.training else None
 
 
 def cut_viewports(frame: Tensor, looks: Tensor, height: int, width: int) -> Tensor:

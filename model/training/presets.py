@@ -8,7 +8,7 @@ from model.training.settings import TrainingSettings
 
 TRAINING: dict[str, TrainingSettings] = {
     "paper": TrainingSettings(),
-    "demo": TrainingSettings(epochs=100, learning_rate=5e-3),
+    "demo": TrainingSettings(epochs=100, learning_rate=5e-3, windows=True),
 }
 
 

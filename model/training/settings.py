@@ -22,6 +22,8 @@ class TrainingSettings:
         held_out: looks that the training is judged by, never trained on as such.
         evaluate_every: epochs between two evaluations on them.
         checkpoint_s: seconds between two checkpoints, which are written at the end of an epoch.
+        windows: full-frame decoders are trained on parts of the frame as large as a viewport, one
+            a step, instead of on whole frames.
         seed: of initial weights, order of frames and looks.
     """
 
@@ -34,6 +36,7 @@ class TrainingSettings:
     held_out: int = 24
     evaluate_every: int = 5
     checkpoint_s: float = 120.0
+    windows: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:

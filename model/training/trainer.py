@@ -27,6 +27,7 @@ from model.training.network import Autoencoder
 from model.training.processes import Processes
 from model.training.quality import held_out_quality
 from model.training.settings import TrainingSettings
+from model.training.windows import window_at
 
 Weights = dict[str, Tensor]
 
@@ -62,11 +63,10 @@ class Trainer:
         self.config, self.settings, self.frames = config, settings, frames
         self.device, self.group = device, group
         torch.manual_seed(settings.seed)
-        self.network = Autoencoder(config).to(device)
+        self.network = Autoencoder(config, windows=settings.windows).to(device)
         self.times = frame_times(len(frames)).to(float64_device(device))
         self.loss = DistortionLoss(
-            config.frame_height if config.full_frame else config.viewport_height,
-            config.frame_width if config.full_frame else config.viewport_width,
+            *_trained_size(config, settings),
             settings.loss_balance,
             settings.loss_alpha,
         ).to(device)
@@ -219,3 +219,9 @@ class Trainer:
                 "best_psnr_db": self.best_psnr_db,
             },
         )
+
+
+def _trained_size(config: ModelConfig, settings: TrainingSettings) -> tuple[int, int]:
+    if config.full_frame and (not settings.windows or window_at(config, torch.zeros(4)) is None):
+        return config.frame_height, config.frame_width
+    return config.viewport_height, config.viewport_width

@@ -1,0 +1,86 @@
+"""Windows of the frame, for training full-frame decoders a piece at a time.
+
+A full-frame decoder is convolutions alone: a window of the embedding, with a margin as wide as
+what they see, decodes to just the pixels that the whole embedding would. (Not so the rows that
+see across a pole: there every convolution in the whole frame meets the opposite meridian at its own
+resolution, and in a window what was decoded from the opposite meridian's embedding.) A step then
+costs what a viewport's step costs, whatever the frame's size.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from model.config import ModelConfig
+from model.geometry import pad_erp
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window of the frame, in pixels of the embedding.
+
+    Attributes:
+        top, left: its upper left corner; it may go on beyond the right edge, at the left.
+        height, width: its size.
+        margin: how far the decoder sees.
+        scale: pixels of the frame per pixel of the embedding.
+    """
+
+    top: int
+    left: int
+    height: int
+    width: int
+    margin: int
+    scale: int
+
+    def embedding(self, embedding: Tensor) -> Tensor:
+        """The window and its margin, of N×d×H×W."""
+        margin = self.margin
+        rolled = pad_erp(embedding.roll(margin - self.left, -1), margin)
+        rows = slice(self.top, self.top + self.height + 2 * margin)
+        return rolled[..., rows, margin : margin + self.width + 2 * margin]
+
+    def inner(self, decoded: Tensor) -> Tensor:
+        """What was decoded from `embedding`, without the margin."""
+        start, scale = self.margin * self.scale, self.scale
+        rows = slice(start, start + self.height * scale)
+        return decoded[..., rows, start : start + self.width * scale]
+
+    def frame(self, frame: Tensor) -> Tensor:
+        """The same part of the frame, N×3×H×W."""
+        scale = self.scale
+        rolled = frame.roll(-self.left * scale, -1)
+        rows = slice(self.top * scale, (self.top + self.height) * scale)
+        return rolled[..., rows, : self.width * scale]
+
+
+def window_at(config: ModelConfig, look: Tensor) -> Window | None:
+    """The window of the viewport's size around a look (4 values, radians), moved into the frame
+    in the vertical; nothing where frame or padding leave no room for one.
+    """
+    rows, columns = config.embedding_size
+    height, width = config.viewport_embedding_size
+    margin = reach(config)
+    if config.erp_padding != "wrap" or height > rows or width + 2 * margin > columns:
+        return None
+    yaw, pitch = float(look[0]), float(look[1])
+    top = round((0.5 - pitch / math.pi) * rows - height / 2)
+    left = round((yaw / (2 * math.pi) + 0.5) * columns - width / 2)
+    top = min(max(top, 0), rows - height)
+    return Window(top, left % columns, height, width, margin, config.scale)
+
+
+def reach(config: ModelConfig) -> int:
+    """How many pixels of the embedding, rounded up, lie between a pixel that a full-frame decoder
+    yields and the farthest that it depends on.
+    """
+    scale, pixels = 1, 2.0 if config.architecture == "hnerv-boost" else 0.0
+    for stride, kernel, blocks in zip(config.strides, config.kernels, config.blocks, strict=True):
+        pixels += (kernel // 2) / scale
+        scale *= stride
+        if config.architecture == "hnerv-boost":
+            pixels += 2 * blocks / scale
+    return math.ceil(pixels + 1 / scale)
