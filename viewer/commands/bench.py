@@ -1,4 +1,4 @@
-"""``nerv360 bench``: decoding speed and memory, as one table and one JSON."""
+"""``nerv360 bench``: speed and memory of decoders, and the paper's tables measured again."""
 
 from __future__ import annotations
 
@@ -16,20 +16,81 @@ if TYPE_CHECKING:
 
 
 def bench(
-    scene: Annotated[
-        Path | None, typer.Argument(help="Scene file; the demo scene if none is given.")
+    source: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[SCENE|CLIP]",
+            help="Scene file (the demo scene if none is given); for --table 2, a clip.",
+        ),
+    ] = None,
+    table: Annotated[
+        int | None,
+        typer.Option(help="Measure the paper's table 1 (speed, memory) or 2 (ablations) again."),
+    ] = None,
+    scale: Annotated[
+        str | None,
+        typer.Option(help="Tables: this fraction of the sides, such as 1/8; 1 by default."),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Table 2: passes over the clip, 5 by default.", min=1)
+    ] = None,
+    frames: Annotated[
+        int | None, typer.Option(help="Table 2: use only the first frames.", min=1)
     ] = None,
     preset: Annotated[
-        str | None, typer.Option(help="Measure this preset with random weights instead.")
+        str | None,
+        typer.Option(
+            help="Measure this preset with random weights instead; tables: paper (the default of "
+            "table 1, and of table 2 on a GPU) or demo."
+        ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
-    pictures: Annotated[int, typer.Option(help="Pictures of each measurement.", min=3)] = 50,
+    pictures: Annotated[
+        int, typer.Option(help="Pictures of each measurement; table 1: at most.", min=3)
+    ] = 50,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Also write the results as JSON.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the JSON.")] = False,
 ) -> None:
-    """Measure every engine of a scene's decoders against what the machine could do."""
+    """Measure every engine of a scene's decoders against what the machine could do.
+
+    --table 1 measures encoding, decoding and training of NeRV360, HNeRV and HNeRV-Boost, and
+    --table 2 CLIP trains the paper's ablations, both beside the paper's numbers.
+    """
+    if table not in (None, 1, 2):
+        raise InputError(f"--table must be 1 or 2, not {table}")
+    if table is None and scale is not None:
+        raise InputError("--scale goes with --table 1 or --table 2")
+    if table != 2 and (epochs is not None or frames is not None):
+        raise InputError("--epochs and --frames go with --table 2")
+    if output is not None and output.exists() and not overwrite:
+        raise InputError(f"{output} exists; choose another -o, or add --overwrite")
+    if output is not None and not output.absolute().parent.is_dir():
+        raise InputError(f"{output}: its folder does not exist; create it first")
+    if table is None:
+        report, complete = _engines(source, preset, device, pictures), True
+    elif table == 1:
+        from viewer.commands.bench_table1 import bench_table1
+
+        if source is not None:
+            raise InputError("bench --table 1 needs no file: it measures random weights")
+        report, complete = bench_table1(preset or "paper", scale or "1", device, pictures), True
+    else:
+        from viewer.commands.bench_table2 import bench_table2
+
+        if source is None:
+            raise InputError("bench --table 2 needs a clip to train on: name a video file")
+        report, complete = bench_table2(source, preset, scale or "1", device, epochs, frames)
+    if output is not None:
+        partial = output.with_name(output.name + ".partial")
+        partial.write_text(json.dumps(report, indent=2) + "\n")
+        partial.replace(output)
+    if not complete:
+        raise typer.Exit(130)
+
+
+def _engines(scene: Path | None, preset: str | None, device: str, pictures: int) -> dict[str, Any]:
     import torch
     from rich.console import Console
     from rich.progress import track
@@ -39,10 +100,6 @@ def bench(
 
     if scene is not None and preset is not None:
         raise InputError("bench takes either a scene file or --preset NAME")
-    if output is not None and output.exists() and not overwrite:
-        raise InputError(f"{output} exists; choose another -o, or add --overwrite")
-    if output is not None and not output.absolute().parent.is_dir():
-        raise InputError(f"{output}: its folder does not exist; create it first")
     chosen = choose_device(device)
     decoders = _decoders(scene, preset)
     ceilings = measure_ceilings(chosen)
@@ -65,10 +122,7 @@ def bench(
         "memory": {} if preset else {n: _memory(scene, n, str(chosen)) for n in decoders},
     }
     _print(console, report)
-    if output is not None:
-        partial = output.with_name(output.name + ".partial")
-        partial.write_text(json.dumps(report, indent=2) + "\n")
-        partial.replace(output)
+    return report
 
 
 def _decoders(scene: Path | None, preset: str | None) -> dict[str, Decoder]:

@@ -1,0 +1,145 @@
+"""The paper's table 2: what each choice of NeRV360 is worth, trained briefly on a clip."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from model.config import ModelConfig
+from model.decoders import count_parameters, fit_channels
+from model.errors import InputError
+from model.evaluation.table1 import free_bytes, needed_bytes
+from model.training.frames import FrameStore
+from model.training.processes import Processes
+from model.training.settings import TrainingSettings
+from model.training.trainer import Progress, Trainer
+
+EPOCHS = 5
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A row of table 2 and the paper's PSNR in dB along its two paths on the Balboa sequence, of
+    17.6 M parameters after 300 epochs.
+    """
+
+    name: str
+    config: ModelConfig
+    paper_vp0_db: float
+    paper_vp1_db: float
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """A trained variant: PSNR in dB over the held-out looks after the last epoch, which no choice
+    of a best epoch flatters.
+    """
+
+    name: str
+    embedding: tuple[int, int, int]
+    parameters: int
+    steps: int
+    seconds: float
+    psnr_db: float
+    paper_vp0_db: float
+    paper_vp1_db: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+
+def variants(base: ModelConfig) -> list[Variant]:
+    """``base`` and the paper's six changes to it, each at the parameters of ``base``.
+
+    A lower resolution of the embedding comes from one more stage of the encoder; the viewport is
+    projected from it at its usual size, so that the decoder stays what it is.
+    """
+    budget = count_parameters(base)
+
+    def coarse(factor: int, channels: int) -> ModelConfig:
+        return base.replace(
+            encoder_strides=(*base.encoder_strides, factor),
+            embedding_channels=base.embedding_channels * channels,
+        )
+
+    rows = [
+        ("NeRV360", base, 26.69, 27.00),
+        ("4x channels, 1/2 resolution", coarse(2, 4), 26.34, 26.66),
+        ("16x channels, 1/4 resolution", coarse(4, 16), 24.74, 24.89),
+        ("1x channels, 1/2 resolution", coarse(2, 1), 25.29, 25.40),
+        ("1x channels, 1/4 resolution", coarse(4, 1), 24.02, 23.45),
+        ("expansion after extraction", base.replace(expand_before_projection=False), 25.34, 25.69),
+        ("STAT without yaw and pitch", base.replace(condition_on_look=False), 26.51, 26.85),
+    ]
+    return [
+        Variant(name, config if config is base else fit_channels(config, budget), vp0, vp1)
+        for name, config, vp0, vp1 in rows
+    ]
+
+
+def brief(settings: TrainingSettings, epochs: int) -> TrainingSettings:
+    """``settings`` for ``epochs``, judged after the last one alone."""
+    return dataclasses.replace(
+        settings, epochs=epochs, evaluate_every=epochs, checkpoint_s=86_400.0
+    )
+
+
+def check_memory(config: ModelConfig, frames: int, device: torch.device) -> None:
+    """Make sure that training ``config`` on so many frames fits.
+
+    Raises:
+        InputError: it does not.
+    """
+    clip = frames * config.frame_height * config.frame_width * 3
+    cuda = device.type == "cuda"
+    host = torch.device("cpu")
+    needs = [(needed_bytes("training", config, half=cuda) + (0 if cuda else clip), device)]
+    needs += [(clip, host)] if cuda else []
+    for bytes_, place in needs:
+        free = free_bytes(place)
+        if bytes_ > free:
+            raise InputError(
+                f"bench --table 2: training at {config.frame_width}x{config.frame_height} on "
+                f"{frames} frames would take {bytes_ / 2**30:.1f} GiB and {free / 2**30:.1f} are "
+                f"free on the {place.type}; try a smaller --scale or fewer --frames"
+            )
+
+
+def train_variants(
+    chosen: list[Variant],
+    settings: TrainingSettings,
+    frames: FrameStore,
+    device: torch.device,
+    report: Callable[[Variant, Progress], None],
+    stop: Callable[[], bool],
+) -> Iterator[Ablation]:
+    """Train one after the other from the same seed and yield each when it is finished; ``stop``
+    ends this at the next step, without the variant that it interrupts.
+    """
+    for variant in chosen:
+        trainer = Trainer(variant.config, settings, frames, device, Processes())
+
+        def show(step: Progress, variant: Variant = variant) -> None:
+            report(variant, step)
+
+        with tempfile.TemporaryDirectory() as folder:
+            finished = trainer.run(Path(folder) / "checkpoint", show, stop)
+        if not finished or trainer.psnr_db is None:
+            return
+        yield Ablation(
+            name=variant.name,
+            embedding=(variant.config.embedding_channels, *variant.config.embedding_size),
+            parameters=count_parameters(variant.config),
+            steps=trainer.step,
+            seconds=round(trainer.seconds, 2),
+            psnr_db=round(trainer.psnr_db, 3),
+            paper_vp0_db=variant.paper_vp0_db,
+            paper_vp1_db=variant.paper_vp1_db,
+        )

@@ -1,0 +1,137 @@
+"""``nerv360 bench --table 1``: the paper's table 1 measured on this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from fractions import Fraction
+
+    from rich.console import Console
+
+    from model.evaluation.parts import PartResult
+    from model.evaluation.table1 import Row
+
+TITLES = {"nerv360": "NeRV360", "hnerv": "HNeRV", "hnerv-boost": "HNeRV-Boost"}
+NEEDS = "needs"
+
+
+def bench_table1(preset: str, scale_text: str, device: str, pictures: int) -> dict[str, Any]:
+    """Measure, print, and return what the JSON holds."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from model.devices import choose_device
+    from model.evaluation.machine import machine_facts
+    from model.evaluation.scales import parse_scale
+    from model.evaluation.table1 import jobs, measure_table, plan
+
+    scale, chosen = parse_scale(scale_text), choose_device(device)
+    configs, needs = plan(preset, scale, chosen)
+    console = Console()
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    ) as progress:
+        task = progress.add_task("", total=jobs(configs), completed=-1)
+        rows = measure_table(
+            configs,
+            needs,
+            chosen,
+            pictures,
+            lambda what: progress.update(task, description=what, advance=1),
+        )
+        progress.update(task, advance=1)
+    report = {
+        "table": 1,
+        "preset": preset,
+        "scale": str(scale),
+        **machine_facts(chosen),
+        "frame": [configs["nerv360"].frame_height, configs["nerv360"].frame_width],
+        "rows": [row.to_dict() for row in rows],
+        "ratios": _ratios(rows),
+    }
+    _print(console, report, rows, scale)
+    return report
+
+
+def _ratios(rows: list[Row]) -> dict[str, dict[str, list[float | None]]]:
+    """By quantity: decoders' values over NeRV360's, measured and in the paper."""
+    from model.evaluation.table1 import PAPER, fps_of, gib_of, ratios
+
+    result: dict[str, dict[str, list[float | None]]] = {}
+    for part in ("decoding", "training"):
+        for index, (name, value) in enumerate((("FPS", fps_of), ("memory", gib_of))):
+            result[f"{part} {name}"] = {
+                "measured": ratios([value(row.parts[part]) for row in rows]),
+                "paper": ratios([PAPER[row.decoder][part][index] for row in rows]),
+            }
+    return result
+
+
+def _print(console: Console, report: dict[str, Any], rows: list[Row], scale: Fraction) -> None:
+    from rich.table import Table
+
+    from model.evaluation.machine import facts_line
+    from model.evaluation.parts import PARTS
+    from model.evaluation.table1 import PAPER, fps_of, gib_of
+
+    size = "the paper's size" if scale == 1 else f"{scale} of the sides"
+    title = f"Table 1, preset {report['preset']} at {size} (paper: 1 of the sides, H100)"
+    table = Table(title=title, caption=facts_line(report))
+    table.add_column("")
+    for row in rows:
+        table.add_column(TITLES[row.decoder], justify="right")
+        table.add_column("paper", justify="right", style="dim")
+    parameters = [cell for row in rows for cell in (f"{row.parameters / 1e6:.2f} M", "2.2 M")]
+    table.add_row("parameters", *parameters)
+    for index, (unit, read) in enumerate((("FPS", fps_of), ("GiB", gib_of))):
+        for part in PARTS:
+            cells = []
+            for row in rows:
+                cells += [_cell(row.parts[part], read), f"{PAPER[row.decoder][part][index]}"]
+            table.add_row(f"{part} {unit}", *cells)
+    console.print(table)
+    beside = Table(title="NeRV360 : HNeRV : HNeRV-Boost")
+    for column in ("", "measured", "paper"):
+        beside.add_column(column)
+    for name, both in report["ratios"].items():
+        beside.add_row(name, _proportion(both["measured"]), _proportion(both["paper"]))
+    console.print(beside)
+    for line in _notes(rows):
+        console.print(line)
+
+
+def _cell(result: PartResult | int, read: Callable[[PartResult | int], float | None]) -> str:
+    value = read(result)
+    if value is None:
+        assert isinstance(result, int)
+        return f"{NEEDS} {result / 2**30:.0f}"
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _proportion(values: list[float | None]) -> str:
+    return " : ".join("–" if value is None else f"{value:.2f}" for value in values)
+
+
+def _notes(rows: list[Row]) -> list[str]:
+    parts = rows[0].parts
+    ran = [(part, result) for part, result in parts.items() if not isinstance(result, int)]
+    programs = "; ".join(f"{part}: {result.program}" for part, result in ran)
+    counts = [r.pictures for row in rows for r in row.parts.values() if not isinstance(r, int)]
+    pictures = ", ".join(f"{row.size[1]}x{row.size[0]} of {TITLES[row.decoder]}" for row in rows)
+    lines = [
+        f"Pictures: {pictures} (paper: 1920x1080 viewports, 6144x3072 frames).",
+        f"{programs}. Each part ran in a process of its own, {min(counts)} to {max(counts)} "
+        f"pictures; the encoder is the same for all three.",
+        f"Memory: {ran[0][1].memory_kind}. Training: one viewport or frame a step, all of "
+        f"encoder, decoder, loss, backward pass and optimiser.",
+    ]
+    if len(counts) < len(rows) * len(parts):
+        lines.append(f"Parts that do not fit were left out; '{NEEDS} N' is what they want, in GiB.")
+    return lines
