@@ -142,6 +142,10 @@ class Session:
         self._done = self._key(view, engine)
         try:
             picture = engine.decode(aim(view, engine, self._latency()), view.frame)
+            if picture.ready is not None:
+                # This thread has nothing else to do, and errors of the GPU show up here; going on
+                # would only line up pictures that nobody sees.
+                picture.ready.synchronize()
         except Exception as error:
             self._fail(f"frame {view.frame} cannot be decoded", error)
             if not isinstance(error, IndexError):

@@ -50,7 +50,7 @@ class Display:
         """Show ``picture`` from the next `draw` on; its pixels are not read after this."""
         target = self._panorama if picture.equirectangular else self._viewport
         started = time.perf_counter()
-        self.upload.upload(target, picture.pixels)
+        self.upload.upload(target, picture.pixels, picture.ready)
         self.upload_s = time.perf_counter() - started
         self.picture = picture
         self.shown += 1

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -180,18 +181,21 @@ def test_the_fill_is_made_after_the_first_picture_and_then_rests(worker: DecodeW
 def test_the_fill_takes_a_small_share_while_the_clip_plays(worker: DecodeWorker) -> None:
     main = FakeEngine(frames=10_000, delay=0.004)
     small = FakeEngine((32, 32), frames=10_000, delay=0.004)
+    plain, before = main.decode, 0
+
+    def decode(look: Look, frame: int) -> Picture:
+        nonlocal before
+        if frame == 10:
+            before = len(small.requests)
+        # The next frame is due before this one is finished: the worker is never idle.
+        worker.request(view(0, min(frame + 1, 60)))
+        return plain(look, frame)
+
+    main.decode = decode  # type: ignore[method-assign]
     worker.open(Source([lambda: main], fill=lambda: small))
     worker.request(view())
-    until(lambda: len(small.requests) >= 6)
-    before = len(small.requests)
-    frame = 0
-    while worker.report.decoded < 40:
-        frame += 1
-        worker.request(view(0, frame))
-        decoded = worker.report.decoded
-        until(lambda decoded=decoded: worker.report.decoded > decoded)
-    # Between the requests of this test the worker is idle now and then and may fill a little more.
-    assert 1 <= len(small.requests) - before < 40
+    until(lambda: main.requests and main.requests[-1][1] >= 55)
+    assert 1 <= len(small.requests) - before < 25
 
 
 def test_a_fill_that_fails_costs_no_picture(worker: DecodeWorker) -> None:
@@ -323,3 +327,26 @@ def test_a_faster_engine_that_fails_gives_way_to_the_first(worker: DecodeWorker)
     assert worker.report.engine is not None
     assert worker.report.engine.name == "eager"
     assert worker.report.error == "Frame 0 cannot be decoded: CUDA error"
+
+
+def test_a_picture_is_shown_when_it_is_ready_and_not_before(worker: DecodeWorker) -> None:
+    gate = threading.Semaphore(0)
+
+    class Event:
+        def synchronize(self) -> None:
+            gate.acquire()
+
+    engine = FakeEngine()
+    plain = engine.decode
+
+    def decode(look: Look, frame: int) -> Picture:
+        return replace(plain(look, frame), ready=Event())  # type: ignore[arg-type]
+
+    engine.decode = decode  # type: ignore[method-assign]
+    worker.open(Source([lambda: engine]))
+    worker.request(view())
+    until(lambda: engine.requests)
+    time.sleep(0.02)
+    assert not worker.take()
+    gate.release()
+    assert picture(worker).frame == 0
