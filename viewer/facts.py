@@ -66,7 +66,10 @@ def side_facts(app: App) -> tuple[SideFacts, ...]:
         if report.times:
             latest = list(report.times)[-_LATEST:]
             seconds = sum(latest) / len(latest)
-            rows += [("Decode", f"{1 / seconds:.3g} fps, {seconds * 1000:.3g} ms")]
+            rate, digits = 1 / seconds, 0 if seconds < 0.1 else 1 if seconds < 1 else 2
+            rows += [("Decode", f"{rate:.{digits}f} fps, {seconds * 1000:.0f} ms")]
+        else:
+            rows += [("Decode", "its first picture …")]
         rows += [("Memory", f"about {cost.peak_bytes / _MIB:.0f} MiB")]
         if report.engine:
             rows += [("Engine", f"{report.engine.name} on {report.engine.device}")]

@@ -8,7 +8,7 @@ from viewer.panels import BAR_HEIGHT, MARGIN, PASSIVE, SideFacts, place
 from viewer.split import Split
 from viewer.theme import ACCENT, QUIET, TEXT, colour
 
-_GRIP = 18.0
+_GRIP = 24.0
 
 
 def divider(split: Split, scale: float) -> None:

@@ -14,6 +14,9 @@ from model.evaluation.metrics import cut_viewport
 from model.geometry import Look
 from model.rendering import render_sphere
 
+KEPT_BYTES = 512 * 2**20
+"""Decoded whole frames that are kept: each is decoded once for all paths of a short clip."""
+
 
 class Subject(Protocol):
     """Something that shows views of the clip.
@@ -49,7 +52,7 @@ class EngineSubject:
     frame_size: tuple[int, int]
 
     def __post_init__(self) -> None:
-        self._whole: tuple[int, Tensor] | None = None
+        self._whole: dict[int, Tensor] = {}
 
     def view(self, look: Look, frame: int) -> Tensor:
         """See `Subject.view`; ``look`` must be one that the engine decodes as it is."""
@@ -65,9 +68,12 @@ class EngineSubject:
         return render_sphere(self.engine, frame, *self.frame_size).cpu()
 
     def _decoded(self, frame: int) -> Tensor:
-        if self._whole is None or self._whole[0] != frame:
-            self._whole = frame, self.engine.decode(Look(), frame).pixels[..., :3].clone()
-        return self._whole[1]
+        if frame not in self._whole:
+            pixels = self.engine.decode(Look(), frame).pixels[..., :3].clone()
+            while (len(self._whole) + 1) * pixels.nbytes > KEPT_BYTES and self._whole:
+                del self._whole[next(iter(self._whole))]
+            self._whole[frame] = pixels
+        return self._whole[frame]
 
 
 @dataclass
