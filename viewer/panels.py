@@ -86,6 +86,18 @@ def place(x: float, y: float, pivot_x: float = 0.0, pivot_y: float = 0.0) -> Non
     imgui.set_next_window_pos(ImVec2(x, y), imgui.Cond_.always, ImVec2(pivot_x, pivot_y))
 
 
+def table(rows: list[tuple[str, str]]) -> None:
+    """Labels and values in two columns."""
+    if imgui.begin_table("rows", 2, imgui.TableFlags_.sizing_fixed_fit):
+        for label, value in rows:
+            imgui.table_next_row()
+            imgui.table_next_column()
+            imgui.text_colored(QUIET, label)
+            imgui.table_next_column()
+            imgui.text(value)
+        imgui.end_table()
+
+
 def status(facts: Facts, scale: float) -> None:
     """Rates, view, memory and what decodes, in the upper left."""
     place(MARGIN * scale, MARGIN * scale)
@@ -95,14 +107,7 @@ def status(facts: Facts, scale: float) -> None:
     imgui.begin("status", None, PASSIVE | imgui.WindowFlags_.always_auto_resize)
     imgui.text(facts.title)
     imgui.dummy(ImVec2(0, 1 * scale))
-    if imgui.begin_table("rows", 2, imgui.TableFlags_.sizing_fixed_fit):
-        for label, value in facts.rows:
-            imgui.table_next_row()
-            imgui.table_next_column()
-            imgui.text_colored(QUIET, label)
-            imgui.table_next_column()
-            imgui.text(value)
-        imgui.end_table()
+    table(facts.rows)
     values = np.asarray(facts.decode_ms or [0.0], np.float32)
     top = float(max(values.max() * 1.15, 1.0))
     size = ImVec2(imgui.get_content_region_avail().x, 34 * scale)

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import platformdirs
 
 from model.evaluation.readers.own_csv import TrajectoryWriter
 from model.geometry import Look
+from viewer.free_path import free_path
 
 
-def new_recording_path(folder: Path | None = None) -> Path:
-    """A name that is free, by date and time, among the user's documents or in ``folder``."""
-    folder = folder or platformdirs.user_documents_path()
-    stem = time.strftime("nerv360-path-%Y%m%d-%H%M%S")
-    path, number = folder / f"{stem}.csv", 1
-    while path.exists():
-        number += 1
-        path = folder / f"{stem}-{number}.csv"
-    return path
+def new_recording_path() -> Path:
+    """A name that is free among the user's documents."""
+    return free_path(platformdirs.user_documents_path(), "nerv360-path", ".csv")
 
 
 class Recorder:

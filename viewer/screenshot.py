@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ import platformdirs
 from PIL import Image
 
 from viewer.display import read_framebuffer
+from viewer.free_path import free_path
 from viewer.window import Window
 
 
@@ -21,14 +21,8 @@ def capture(window: Window) -> npt.NDArray[np.uint8]:
 
 
 def new_screenshot_path() -> Path:
-    """A name that is free, by date and time, among the user's pictures."""
-    folder = platformdirs.user_pictures_path()
-    stem = time.strftime("nerv360-%Y%m%d-%H%M%S")
-    path, number = folder / f"{stem}.png", 1
-    while path.exists():
-        number += 1
-        path = folder / f"{stem}-{number}.png"
-    return path
+    """A name that is free among the user's pictures."""
+    return free_path(platformdirs.user_pictures_path(), "nerv360", ".png")
 
 
 def save_png(path: Path, pixels: npt.NDArray[np.uint8]) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from imgui_bundle import ImVec2, imgui
 
-from viewer.panels import BAR_HEIGHT, MARGIN, PASSIVE, SideFacts, place
+from viewer.panels import BAR_HEIGHT, MARGIN, PASSIVE, SideFacts, place, table
 from viewer.split import Split
-from viewer.theme import ACCENT, QUIET, TEXT, colour
+from viewer.theme import ACCENT, TEXT, colour
 
 _GRIP = 24.0
 
@@ -62,12 +62,5 @@ def sides(facts: tuple[SideFacts, ...], share: float, scale: float) -> None:
         place(share * display.x + towards * gap, bottom, 0.0 if index else 1.0, 1.0)
         imgui.begin(f"side {index}", None, PASSIVE | imgui.WindowFlags_.always_auto_resize)
         imgui.text_colored(ACCENT, side.name)
-        if imgui.begin_table(f"rows {index}", 2, imgui.TableFlags_.sizing_fixed_fit):
-            for label, value in side.rows:
-                imgui.table_next_row()
-                imgui.table_next_column()
-                imgui.text_colored(QUIET, label)
-                imgui.table_next_column()
-                imgui.text(value)
-            imgui.end_table()
+        table(side.rows)
         imgui.end()
