@@ -22,6 +22,8 @@ OFFLOAD_HINT = (
 )
 _SEVERAL_GPUS = 101
 _MEANINGS = {
+    35: "the NVIDIA driver is older than the package cuda-bindings; one of the driver's major "
+    "version fits, for instance 'cuda-bindings<13' for CUDA 12",
     _SEVERAL_GPUS: f"the window is on another GPU; {OFFLOAD_HINT}",
     219: "the window's OpenGL is not this GPU's",
     304: f"the window's OpenGL is another GPU's or software; {OFFLOAD_HINT}",
@@ -114,6 +116,8 @@ class CudaCopy:
         self._resources: dict[int, Any] = {}
         if device not in window_devices(runtime):
             raise InteropError(_MEANINGS[_SEVERAL_GPUS])
+        # Textures are registered with this thread's GPU, which is the first one until told.
+        _checked(runtime, runtime.cudaSetDevice(device))
 
     def accepts(self, pixels: Tensor) -> bool:
         """As `TextureCopy.accepts`."""

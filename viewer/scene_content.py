@@ -58,11 +58,10 @@ def scene_source(scene: Scene, decoder: str, device: torch.device) -> Source:
     """Engines of one decoder of a scene, from the one that is there at once to plainer ones; on
     CUDA the compiled one follows when it has been built.
     """
-    ladder = [(device, "eager")]
-    if device.type == "cpu":
-        ladder.insert(0, (device, "auto"))
-    else:
-        ladder.append((torch.device("cpu"), "eager"))
+    cpu = torch.device("cpu")
+    ladder = [(cpu, "auto"), (cpu, "eager")]
+    if device.type != "cpu":
+        ladder.insert(0, (device, "eager"))
     engines = [partial(open_engine, scene, decoder, where, kind=kind) for where, kind in ladder]
     upgrade = None
     if device.type == "cuda":

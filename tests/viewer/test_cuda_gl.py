@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 from types import SimpleNamespace
 from typing import Any
@@ -31,6 +32,7 @@ class Code(IntEnum):
     """Some of CUDA's error codes."""
 
     SUCCESS = 0
+    INSUFFICIENT_DRIVER = 35
     INVALID_CONTEXT = 219
     OPERATING_SYSTEM = 304
     UNKNOWN = 999
@@ -43,6 +45,7 @@ class FakeRuntime:
         calls: names of the functions called.
         fails: name of the function that fails, and how.
         handle: what a registration returns.
+        devices: the GPUs that draw the window.
     """
 
     cudaGLDeviceList = SimpleNamespace(cudaGLDeviceListAll=1)  # noqa: N815
@@ -51,12 +54,19 @@ class FakeRuntime:
     )
     cudaMemcpyKind = SimpleNamespace(cudaMemcpyDeviceToDevice=3)  # noqa: N815
 
-    def __init__(self, fails: str = "", code: Code = Code.UNKNOWN, handle: int = 77) -> None:
+    def __init__(
+        self,
+        fails: str = "",
+        code: Code = Code.UNKNOWN,
+        handle: int = 77,
+        devices: Sequence[int] = (0,),
+    ) -> None:
         self.calls: list[str] = []
         self.arguments: dict[str, tuple[Any, ...]] = {}
         self.fails = fails
         self.code = code
         self.handle = handle
+        self.devices = devices
 
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("cuda"):
@@ -70,7 +80,7 @@ class FakeRuntime:
                 values = {"GLGetDevices": (0, []), "GLRegisterImage": (0,)}
                 return (self.code, *values.get(short, (None,)))
             results = {
-                "GLGetDevices": (1, [0, 0, 0]),
+                "GLGetDevices": (len(self.devices), [*self.devices, 0, 0]),
                 "GLRegisterImage": (self.handle,),
                 "SubResourceGetMappedArray": (555,),
             }
@@ -138,6 +148,19 @@ def test_a_failing_copy_unmaps_and_clears_cudas_error(texture: Texture, fails: s
     with pytest.raises(InteropError, match=r"CUDA reports UNKNOWN \(error 999\)"):
         opened(runtime).copy(texture, pixels(), None)
     assert runtime.calls[-2:] == ["GetLastError", "UnmapResources"]
+
+
+def test_textures_are_registered_with_the_gpu_of_the_pictures(texture: Texture) -> None:
+    runtime = FakeRuntime(devices=[0, 2])
+    copy = CudaCopy(runtime, 9, lambda: None, 2, lambda ready: None)
+    copy.copy(texture, pixels(), None)
+    assert runtime.arguments["SetDevice"] == (2,)
+    assert runtime.calls.index("SetDevice") < runtime.calls.index("GLRegisterImage")
+
+
+def test_a_driver_that_is_too_old_is_named_with_a_way_out() -> None:
+    with pytest.raises(InteropError, match=r"driver is older .*'cuda-bindings<13'.* \(error 35\)"):
+        window_devices(FakeRuntime("GLGetDevices", Code.INSUFFICIENT_DRIVER))
 
 
 def test_a_failing_map_is_not_unmapped(texture: Texture) -> None:
