@@ -41,14 +41,37 @@ def count_parameters(config: ModelConfig) -> int:
 def count_flops(config: ModelConfig) -> int:
     """Floating-point operations (multiply-adds counted twice) of one picture from its embedding."""
     decoder = build_decoder(config, "meta")
+    with FlopCounterMode(display=False) as counter:
+        _decode_on_meta(decoder, config)
+    return int(counter.get_total_flops())
+
+
+def count_traffic(config: ModelConfig, element_bytes: int) -> int:
+    """Bytes that one picture moves through memory from its embedding if every convolution reads
+    its input and writes its output once, and all work between them is fused into them.
+    """
+    decoder = build_decoder(config, "meta")
+    moved = 0
+
+    def count(_: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+        nonlocal moved
+        moved += element_bytes * (inputs[0].numel() + output.numel())
+
+    for module in decoder.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_hook(count)
+    _decode_on_meta(decoder, config)
+    return moved
+
+
+def _decode_on_meta(decoder: Decoder, config: ModelConfig) -> None:
     embedding = torch.empty(1, config.embedding_channels, *config.embedding_size, device="meta")
     time = torch.zeros(1, dtype=torch.float64, device="meta")
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
+    with torch.no_grad():
         if isinstance(decoder, NeRV360):
             decoder(embedding, time, torch.zeros(1, 4, dtype=torch.float64, device="meta"))
         else:
             decoder(embedding, time)
-    return int(counter.get_total_flops())
 
 
 def fit_channels(config: ModelConfig, parameters: int) -> ModelConfig:

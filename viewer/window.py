@@ -33,8 +33,8 @@ class Listener(Protocol):
 class Window:
     """The window and its context, current on the thread that made it."""
 
-    def __init__(self, title: str, width: int, height: int) -> None:
-        """Open it.
+    def __init__(self, title: str, width: int, height: int, *, visible: bool = True) -> None:
+        """Open it; one that is not ``visible`` only has the context.
 
         Raises:
             InputError: there is no display, or no OpenGL 3.3 on it.
@@ -55,6 +55,7 @@ class Window:
             (glfw.OPENGL_FORWARD_COMPAT, True),
             (glfw.SCALE_TO_MONITOR, True),
             (glfw.SRGB_CAPABLE, False),
+            (glfw.VISIBLE, visible),
         ):
             glfw.window_hint(hint, value)
         self.handle: Any = glfw.create_window(width, height, title, None, None)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from model.config import ModelConfig
-from model.decoders import build_decoder, count_flops
+from model.decoders import build_decoder, count_flops, count_traffic
 from model.decoding.eager import EagerEngine, FoldedEngine
 from model.decoding.open import open_compiled
 from model.decoding.protocol import Engine
@@ -49,6 +49,7 @@ class EngineResult:
         playing: both change with every picture.
         stages_ms: milliseconds of a picture by stage of the network; the eager engine's alone.
         flops: floating-point operations of a picture.
+        traffic_bytes: `count_traffic` of a picture in the precision that it is decoded in.
         memory_mib: on CUDA, since the engine was opened: torch's peak of allocated and of reserved
             memory, graphs' pools included, and what is in use on the GPU by the driver's count.
     """
@@ -61,6 +62,7 @@ class EngineResult:
     playing: Timing
     stages_ms: dict[str, float]
     flops: int
+    traffic_bytes: int
     memory_mib: dict[str, float]
 
     def to_dict(self) -> dict[str, Any]:
@@ -80,12 +82,16 @@ def measure_ceilings(device: torch.device) -> Ceilings:
     """Run the two ceilings' programs in the precision that the engines decode in."""
     cuda = device.type == "cuda"
     side = 8192 if cuda else 1024
-    a = torch.randn(side, side, device=device, dtype=torch.float16 if cuda else torch.float32)
+    a = torch.randn(side, side, device=device, dtype=_precision(device))
     source = torch.empty(2**28 if cuda else 2**26, dtype=torch.uint8, device=device).fill_(7)
     target = torch.empty_like(source)
     product = _median(lambda: a @ a, device, 10)
     copy = _median(lambda: target.copy_(source), device, 10)
     return Ceilings(2 * side**3 / product / 1e9, 2 * source.numel() / copy / 1e9)
+
+
+def _precision(device: torch.device) -> torch.dtype:
+    return torch.float16 if device.type == "cuda" else torch.float32
 
 
 def random_decoder(config: ModelConfig, frames: int = 4) -> Decoder:
@@ -145,6 +151,7 @@ def measure_engine(
         playing=_timing(engine, [(look, k % frames) for k, look in enumerate(looks)]),
         stages_ms=stages if engine.name == "eager" else {},
         flops=count_flops(config),
+        traffic_bytes=count_traffic(config, _precision(engine.device).itemsize),
         memory_mib=_gpu_memory(engine.device),
     )
 

@@ -1,25 +1,34 @@
-"""On what and when a table was measured."""
+"""On what, by what and when something was measured."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import platform
+import subprocess
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from model.evaluation import probe
+_CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def machine_facts(device: torch.device) -> dict[str, Any]:
-    """What a table's JSON says about its origin."""
+    """What a benchmark's JSON says about its origin.
+
+    ``commit`` ends in ``-dirty`` where files differ from it, and is None outside a checkout;
+    ``driver`` is the NVIDIA driver's version, None on other devices.
+    """
     cuda = device.type == "cuda"
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": _commit(_CHECKOUT),
         "machine": platform.machine(),
         "device": str(device),
-        "processor": torch.cuda.get_device_name(device) if cuda else probe._processor(),
+        "processor": torch.cuda.get_device_name(device) if cuda else processor_name(),
+        "driver": _driver() if cuda else None,
+        "cuda": torch.version.cuda if cuda else None,
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "python": platform.python_version(),
@@ -33,3 +42,34 @@ def facts_line(facts: dict[str, Any]) -> str:
         f"{facts['processor']}, {facts['device']}, {facts['threads']} threads, "
         f"torch {facts['torch']}, {facts['date'][:10]}"
     )
+
+
+def processor_name() -> str:
+    """The CPU's name as the system gives it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _commit(checkout: Path) -> str | None:
+    if not (checkout / ".git").exists():
+        return None  # installed: git would answer for a repository around it, if there is one
+    return _answer(
+        "git", "-C", str(checkout), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"
+    )
+
+
+def _driver() -> str | None:
+    versions = _answer("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
+    return versions.splitlines()[0] if versions else None
+
+
+def _answer(*command: str) -> str | None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None

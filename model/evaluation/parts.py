@@ -24,8 +24,9 @@ from model.config import ModelConfig
 from model.decoders import to_channels_last
 from model.decoding import open_engine
 from model.encoder import Encoder
-from model.evaluation import probe
 from model.evaluation.benchmark import random_decoder
+from model.evaluation.machine import processor_name
+from model.evaluation.process_memory import peak_bytes, resident_bytes
 from model.evaluation.timing import picture_seconds
 from model.geometry import Look
 from model.scene import Material, Scene
@@ -129,7 +130,7 @@ def measure_apart(
 
 def measure(part: str, config: ModelConfig, device: torch.device, pictures: int) -> PartResult:
     """Time one of `PARTS` here; the memory is this process's or torch's on the GPU."""
-    before = probe._resident()
+    before = resident_bytes()
     run = {"encoding": _encode, "decoding": _decode, "training": _train}[part]
     pace = Pace(pictures)
     program = run(config, device, pace)
@@ -137,8 +138,8 @@ def measure(part: str, config: ModelConfig, device: torch.device, pictures: int)
         memory, kind = torch.cuda.max_memory_allocated(device), "torch's peak on the GPU"
         machine = torch.cuda.get_device_name(device)
     else:
-        memory, kind = probe._peak() - before, "the process's peak over the bare program"
-        machine = probe._processor()
+        memory, kind = peak_bytes() - before, "the process's peak over the bare program"
+        machine = processor_name()
     fps = 1 / statistics.median(pace.seconds)
     return PartResult(fps, max(memory, 0), kind, len(pace.seconds), program, machine)
 

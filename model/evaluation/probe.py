@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import statistics
 import subprocess
 import sys
@@ -16,9 +15,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import torch
 
+from model.evaluation.machine import processor_name
+from model.evaluation.process_memory import peak_bytes, resident_bytes
 from model.evaluation.results import SpeedResult
 
 PICTURES = 24
@@ -64,7 +64,7 @@ def _decoder(options: argparse.Namespace) -> dict[str, object]:
     from model.geometry import Look
     from model.scene import read_scene
 
-    before = _resident()
+    before = resident_bytes()
     free = _free(choose_device(options.device))
     scene = read_scene(options.scene)
     size = tuple(options.size) if options.size else None
@@ -83,8 +83,8 @@ def _decoder(options: argparse.Namespace) -> dict[str, object]:
         )
         device = torch.cuda.get_device_name(engine.device)
     else:
-        memory, kind = _peak() - before, "the process's peak over the bare program"
-        device = f"{_processor()}, {torch.get_num_threads()} threads"
+        memory, kind = peak_bytes() - before, "the process's peak over the bare program"
+        device = f"{processor_name()}, {torch.get_num_threads()} threads"
     return _measured(seconds, memory, kind, f"{device}, {engine.name} engine")
 
 
@@ -96,7 +96,7 @@ def _free(device: torch.device) -> int:
 def _clip(file: Path) -> dict[str, object]:
     from model.video import open_frames
 
-    before = _resident()
+    before = resident_bytes()
     seconds = []
     pictures = iter(open_frames(file))
     clock: Callable[[], float] = time.perf_counter
@@ -105,7 +105,7 @@ def _clip(file: Path) -> dict[str, object]:
         seconds.append(clock() - start)
         start = clock()
     kind = "the process's peak over the bare program"
-    return _measured(seconds, _peak() - before, kind, f"{_processor()}, PyAV")
+    return _measured(seconds, peak_bytes() - before, kind, f"{processor_name()}, PyAV")
 
 
 def _measured(seconds: list[float], memory: int, kind: str, machine: str) -> dict[str, object]:
@@ -116,37 +116,6 @@ def _measured(seconds: list[float], memory: int, kind: str, machine: str) -> dic
         "memory_kind": kind,
         "machine": machine,
     }
-
-
-def _resident() -> int:
-    return int(psutil.Process().memory_info().rss)
-
-
-def _peak() -> int:
-    """Peak resident bytes of this process's own memory.
-
-    Not ``ru_maxrss`` where there is something better: on Linux it starts at the parent's.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(ln for ln in status.read_text().splitlines() if ln.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
-    info = psutil.Process().memory_info()
-    if hasattr(info, "peak_wset"):
-        return int(info.peak_wset)
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(peak) * (1 if sys.platform == "darwin" else 1024)
-
-
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":

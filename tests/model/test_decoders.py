@@ -8,7 +8,14 @@ import pytest
 import torch
 
 from model.config import PRESETS, ModelConfig, preset
-from model.decoders import build_decoder, count_flops, count_parameters, fit_channels, frame_times
+from model.decoders import (
+    build_decoder,
+    count_flops,
+    count_parameters,
+    count_traffic,
+    fit_channels,
+    frame_times,
+)
 from model.encoder import Encoder
 from model.errors import InputError
 from model.geometry import Look, camera_rays, sample_erp
@@ -48,6 +55,19 @@ def test_the_papers_networks_have_the_designs_sizes(
     assert count_flops(config) == pytest.approx(flops, rel=0.03)
     assert config.embedding_size == (128, 256)
     assert config.viewport_embedding_size == (45, 80)
+
+
+def test_the_traffic_is_every_convolutions_input_and_output() -> None:
+    config = preset("paper")
+    widths, moved = config.widths, (1 + 5 * config.widths[0]) * 128 * 256
+    height, width = config.viewport_embedding_size
+    for stride, before, after in zip(config.strides, widths, widths[1:], strict=False):
+        moved += before * height * width
+        height, width = stride * height, stride * width
+        moved += 5 * after * height * width
+    moved += (widths[-1] + 3) * height * width
+    assert (height, width) == (1080, 1920)
+    assert count_traffic(config, 2) == 2 * moved
 
 
 @pytest.mark.parametrize("name", ["paper", "paper-hnerv", "paper-hnerv-boost"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import platform
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +12,8 @@ import typer
 from model.errors import InputError
 
 if TYPE_CHECKING:
+    import torch
+
     from model.scene import Decoder
 
 
@@ -91,12 +93,12 @@ def bench(
 
 
 def _engines(scene: Path | None, preset: str | None, device: str, pictures: int) -> dict[str, Any]:
-    import torch
     from rich.console import Console
     from rich.progress import track
 
     from model.devices import choose_device
     from model.evaluation.benchmark import engines_for, measure_ceilings, measure_engine
+    from model.evaluation.machine import machine_facts
 
     if scene is not None and preset is not None:
         raise InputError("bench takes either a scene file or --preset NAME")
@@ -111,18 +113,30 @@ def _engines(scene: Path | None, preset: str | None, device: str, pictures: int)
     ):
         frames = decoder.embeddings.shape[0]
         results.append(measure_engine(opener(), name, decoder.config, frames, pictures))
+    uploads, refusal = _uploads(sorted({result.size for result in results}), chosen)
     report: dict[str, Any] = {
-        "machine": platform.machine(),
-        "device": str(chosen),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
+        **machine_facts(chosen),
         "ceilings": {"gflops": ceilings.gflops, "gbytes_per_s": ceilings.gbytes_per_s},
         "engines": [result.to_dict() for result in results],
         "memory": {} if preset else {n: _memory(scene, n, str(chosen)) for n in decoders},
+        "uploads": uploads,
     }
     _print(console, report)
+    if refusal:
+        console.print(f"upload: not measured: {refusal}", soft_wrap=True)
     return report
+
+
+def _uploads(
+    sizes: list[tuple[int, int]], device: torch.device
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Upload times by size of picture, or none and why."""
+    from viewer.upload_speed import measure_uploads
+
+    try:
+        return [asdict(speed) for speed in measure_uploads(sizes, device)], None
+    except InputError as error:
+        return [], str(error)
 
 
 def _decoders(scene: Path | None, preset: str | None) -> dict[str, Decoder]:
@@ -151,35 +165,46 @@ def _print(console: Any, report: dict[str, Any]) -> None:
     from rich.table import Table
 
     from model.evaluation.benchmark import PAPER_FPS, PAPER_GIB
+    from model.evaluation.machine import facts_line
 
-    table = Table(title=f"Decoding on {report['device']}, {report['threads']} threads")
+    table = Table(title="Decoding, pictures a second", caption=facts_line(report))
     table.add_column("decoder")
     table.add_column("engine")
-    for title in ("picture", "looking", "1 % low", "playing", "floor", "paper, H100"):
+    for title in ("picture", "looking", "1 % low", "playing", "by FLOP", "by bytes", "paper, H100"):
         table.add_column(title, justify="right")
+    ceilings = report["ceilings"]
     for engine in report["engines"]:
         name = engine["decoder"]
-        floor_ms = engine["flops"] / report["ceilings"]["gflops"] / 1e6
         table.add_row(
             name,
             engine["engine"],
             f"{engine['size'][1]}x{engine['size'][0]}",
-            f"{1000 / engine['looking']['median_ms']:.1f}/s",
-            f"{1000 / engine['looking']['slowest_percent_ms']:.1f}/s",
-            f"{1000 / engine['playing']['median_ms']:.1f}/s",
-            f"{1000 / floor_ms:.1f}/s",
-            f"{PAPER_FPS[name]}/s, {PAPER_GIB[name]} GiB",
+            f"{1000 / engine['looking']['median_ms']:.1f}",
+            f"{1000 / engine['looking']['slowest_percent_ms']:.1f}",
+            f"{1000 / engine['playing']['median_ms']:.1f}",
+            f"{ceilings['gflops'] * 1e9 / engine['flops']:.1f}",
+            f"{ceilings['gbytes_per_s'] * 1e9 / engine['traffic_bytes']:.1f}",
+            f"{PAPER_FPS[name]}, {PAPER_GIB[name]} GiB",
         )
     console.print(table)
-    ceilings = report["ceilings"]
     console.print(
-        f"floor: {ceilings['gflops']:.0f} GFLOP/s of a matrix product in this run; copies moved "
-        f"{ceilings['gbytes_per_s']:.1f} GB/s. The paper's pictures are 1080x1920 viewports and "
-        f"3072x6144 frames."
+        f"by FLOP: at the {ceilings['gflops']:.0f} GFLOP/s of a matrix product in this run. By "
+        f"bytes: every convolution's input read and output written once at the "
+        f"{ceilings['gbytes_per_s']:.1f} GB/s of a copy. The paper's pictures are 1080x1920 "
+        f"viewports and 3072x6144 frames."
     )
     for engine in report["engines"]:
         if engine["stages_ms"]:
             parts = ", ".join(f"{n} {ms:.1f}" for n, ms in engine["stages_ms"].items())
             console.print(f"{engine['decoder']}, eager, ms by stage: {parts}")
+        if engine["memory_mib"]:
+            sizes = ", ".join(f"{mib:.0f} {n}" for n, mib in engine["memory_mib"].items())
+            console.print(f"{engine['decoder']}, {engine['engine']}, peak MiB: {sizes}")
     for name, memory in report["memory"].items():
         console.print(f"{name}: {memory['bytes'] / 2**20:.0f} MiB, {memory['kind']}")
+    for upload in report["uploads"]:
+        height, width = upload["size"]
+        console.print(
+            f"upload of {width}x{height}: {upload['median_ms']:.2f} ms, {upload['path']}, "
+            f"{upload['renderer']}"
+        )

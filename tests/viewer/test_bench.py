@@ -1,0 +1,90 @@
+"""`nerv360 bench` on a scene: what it prints and what it keeps."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from model.decoders import count_flops, count_traffic
+from model.errors import InputError
+from model.evaluation import machine
+from model.scene import write_scene
+from tests.scenes import CONFIGS, tiny_scene
+from viewer import upload_speed
+from viewer.cli import main
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Path:
+    """A file with two decoders."""
+    file = tmp_path / "pier.safetensors"
+    write_scene(file, tiny_scene("nerv360", "hnerv"))
+    return file
+
+
+def bench(scene: Path, *options: str) -> int:
+    return main(["bench", str(scene), "--device", "cpu", "--pictures", "3", *options])
+
+
+@pytest.mark.usefixtures("display")
+def test_it_measures_every_engine_and_the_way_to_the_screen(
+    scene: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "bench.json"
+    assert bench(scene, "-o", str(file)) == 0
+    said = capsys.readouterr().out
+    report = json.loads(file.read_text())
+    rows = [(row["decoder"], row["engine"]) for row in report["engines"]]
+    assert rows == [("nerv360", "eager"), ("nerv360", "folded"), ("hnerv", "eager")]
+    for row in report["engines"]:
+        config = CONFIGS[row["decoder"]]
+        assert row["flops"] == count_flops(config)
+        assert row["traffic_bytes"] == count_traffic(config, 4)
+        for way in ("looking", "playing"):
+            assert 0 < row[way]["median_ms"] <= row[way]["slowest_percent_ms"]
+    assert [tuple(upload["size"]) for upload in report["uploads"]] == [(24, 48), (48, 96)]
+    assert "upload of 48x24" in said
+    assert report["memory"].keys() == {"nerv360", "hnerv"}
+    assert {"date", "commit", "processor", "torch", "driver"} <= report.keys()
+
+
+def test_without_a_display_all_but_the_uploads_is_measured(
+    scene: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise InputError("no display to open a window on was found")
+
+    monkeypatch.setattr(upload_speed, "Window", refuse)
+    assert bench(scene) == 0
+    assert "upload: not measured: no display" in capsys.readouterr().out
+
+
+def test_a_result_that_exists_is_kept(
+    scene: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "bench.json"
+    file.write_text("mine")
+    assert bench(scene, "-o", str(file)) == 2
+    assert "add --overwrite" in capsys.readouterr().err
+    assert file.read_text() == "mine"
+
+
+def test_the_commit_is_the_checkouts_and_says_where_files_differ(tmp_path: Path) -> None:
+    def git(*arguments: str) -> str:
+        identity = ["-c", "user.name=A", "-c", "user.email=a@b.c"]
+        command = ["git", "-C", str(tmp_path), *identity, *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    assert machine._commit(tmp_path) is None, "no checkout"
+    git("init")
+    file = tmp_path / "file"
+    file.write_text("one")
+    git("add", "file")
+    git("commit", "-m", "one")
+    head = git("rev-parse", "HEAD")
+    assert machine._commit(tmp_path) == head
+    file.write_text("two")
+    assert machine._commit(tmp_path) == f"{head}-dirty"
