@@ -12,6 +12,16 @@ def float64_device(device: torch.device) -> torch.device:
     return torch.device("cpu") if device.type == "mps" else device
 
 
+def multiplies_bfloat16() -> bool:
+    """The CPU has instructions for sums of bfloat16 products that torch's convolutions use: AMX or
+    AVX-512. Elsewhere torch emulates them and is slower than in float32.
+    """
+    # Older torch cannot tell; there it stays float32.
+    known = getattr(torch.cpu, "get_capabilities", dict)()
+    named = known.get("amx_bf16", False) or known.get("avx512_bf16", False)
+    return bool(named) and torch.backends.mkldnn.is_available()
+
+
 def choose_device(name: str) -> torch.device:
     """``auto`` is CUDA where there is one, then MPS, then the CPU.
 

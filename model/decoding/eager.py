@@ -106,19 +106,27 @@ class EagerEngine:
 
 
 class FoldedEngine(EagerEngine):
-    """Eager, with the decoder folded as in `FoldedExpansion` and `FoldedViewport`; viewports only,
-    float32.
-    """
+    """Decodes viewports by `FoldedExpansion` and `FoldedViewport`, operator by operator."""
 
     name = "folded"
 
-    def __init__(self, decoder: Decoder, device: torch.device, size: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        decoder: Decoder,
+        device: torch.device,
+        size: tuple[int, int],
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        """Fold the decoder; its convolutions run in ``dtype``, float32 or bfloat16."""
         super().__init__(decoder, device, size, torch.float32)
         assert isinstance(self.network, NeRV360)
+        if dtype is torch.bfloat16:
+            self.name = "folded, bfloat16"
         with torch.inference_mode():
-            self._folded = FoldedViewport(self.network)
+            self._folded = FoldedViewport(self.network, dtype)
             before = decoder.config.expand_before_projection
-            self._expansion = FoldedExpansion(self.network) if before else self.network.expand
+            expansion = FoldedExpansion(self.network, dtype) if before else self.network.expand
+            self._expansion = expansion
 
     def _expand(self, embedding: Tensor, time: Tensor) -> Tensor:
         return self._expansion(embedding, time)

@@ -47,13 +47,13 @@ class FoldedBlock:
 
 
 def affine_conv(x: Tensor, conv: nn.Conv2d, scale: Tensor, shift: Tensor) -> Tensor:
-    """The 3×3 convolution of x·scale + shift, zeros around it.
+    """The 3×3 convolution of x·scale + shift, zeros around it, in the precision of ``x``.
 
     The shift turns into a bias. At the border some taps meet zeros instead of shifted features:
     what they would have added is taken off again.
     """
     weight, bias, taps = fold_affine(conv, scale, shift)
-    y = F.conv2d(x, weight, bias, padding=1)
+    y = F.conv2d(x, weight.to(x.dtype), bias.to(x.dtype), padding=1)
     y[..., 0, :] -= taps[:, 0].sum(1)[:, None]
     y[..., -1, :] -= taps[:, 2].sum(1)[:, None]
     y[..., 0] -= taps[:, :, 0].sum(1)[:, None]
@@ -80,14 +80,14 @@ class FoldedStage:
     shuffled cell.
     """
 
-    def __init__(self, stage: ViewportStage) -> None:
+    def __init__(self, stage: ViewportStage, dtype: torch.dtype) -> None:
         conv, stride = stage.block.conv, stage.block.stride
         assert conv.bias is not None
         channels = conv.out_channels // stride**2
         order = torch.arange(conv.out_channels).view(channels, stride, stride)
         order = order.permute(1, 2, 0).reshape(-1).to(conv.weight.device)
-        self.weight = conv.weight[order].contiguous(memory_format=torch.channels_last)
-        self.bias = conv.bias[order]
+        self.weight = conv.weight[order].to(dtype).contiguous(memory_format=torch.channels_last)
+        self.bias = conv.bias[order].to(dtype)
         self.padding = conv.kernel_size[0] // 2
         self.stride, self.channels = stride, channels
         self.blocks = [FoldedBlock(block) for block in _blocks(stage)]
@@ -109,24 +109,24 @@ def _blocks(stage: ViewportStage) -> list[ConditionedBlock]:
 
 
 class FoldedViewport:
-    """`NeRV360.decode` for one look, ending in RGBA bytes.
+    """`NeRV360.decode` for one look, its convolutions in ``dtype``, ending in RGBA bytes.
 
     tanh(x)·0.5 + 0.5 is the logistic function of 2x: the factor goes into the head's weights, and
     a fourth channel whose bias saturates it becomes alpha.
     """
 
-    def __init__(self, network: NeRV360) -> None:
-        self.network = network
+    def __init__(self, network: NeRV360, dtype: torch.dtype = torch.float32) -> None:
+        self.network, self.dtype = network, dtype
         stages = [stage for stage in network.stages if isinstance(stage, ViewportStage)]
-        self.stages = [FoldedStage(stage) for stage in stages]
+        self.stages = [FoldedStage(stage, dtype) for stage in stages]
         blocks = [block for stage in stages for block in _blocks(stage)]
         affines = [affine for block in blocks for affine in (block.affine1, block.affine2)]
         self.bank = AffineBank(affines) if affines else None
         head = network.head.conv
         assert head.bias is not None
         self.head_weight = F.pad(2 * head.weight, (0, 0, 0, 0, 0, 0, 0, 1))
-        self.head_weight = self.head_weight.contiguous(memory_format=torch.channels_last)
-        self.head_bias = F.pad(2 * head.bias, (0, 1), value=1000.0)
+        self.head_weight = self.head_weight.to(dtype).contiguous(memory_format=torch.channels_last)
+        self.head_bias = F.pad(2 * head.bias, (0, 1), value=1000.0).to(dtype)
 
     def __call__(
         self, features: Tensor, time: Tensor, look: Tensor, size: tuple[int, int]
@@ -135,12 +135,12 @@ class FoldedViewport:
         x = self.network.project(features, look, size)
         if not self.network.config.expand_before_projection:
             x = self.network.expansion(x, self.network.time_condition(time))
-        x = x.contiguous(memory_format=torch.channels_last)
+        x = x.to(self.dtype, memory_format=torch.channels_last)
         affines = iter(self.bank(self.network.condition(time, look)) if self.bank else ())
         for stage in self.stages:
             x = stage.upsample(x)
             for block in stage.blocks:
                 x = block(x, next(affines), next(affines))
         y = F.conv2d(x, self.head_weight, self.head_bias, padding=1)
-        y = y.sigmoid_().mul_(255).add_(0.5)
+        y = y.float().sigmoid_().mul_(255).add_(0.5)
         return y[0].permute(1, 2, 0).to(torch.uint8).contiguous()

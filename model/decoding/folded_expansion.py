@@ -19,10 +19,12 @@ class FoldedExpansion:
     the rim is then copied, where `pad_erp` copies whole maps.
     """
 
-    def __init__(self, network: NeRV360) -> None:
-        self.network = network
+    def __init__(self, network: NeRV360, dtype: torch.dtype = torch.float32) -> None:
+        self.network, self.dtype = network, dtype
         self.wrap = network.expansion.block.conv.wrap
-        residual = network.expansion.residual
+        expand, residual = network.expansion.block.conv, network.expansion.residual
+        assert expand.bias is not None
+        self.weight, self.bias = expand.weight.to(dtype), expand.bias.to(dtype)
         self.convolutions = (residual.conv1, residual.conv2)
         self.bank = AffineBank([residual.affine1, residual.affine2])
         config = network.config
@@ -30,15 +32,15 @@ class FoldedExpansion:
         shape = (1, config.widths[0], height + 2, width + 2)
         device = residual.conv1.weight.device
         self._first, self._second, self._features = (
-            torch.empty(shape, device=device, memory_format=torch.channels_last) for _ in range(3)
+            torch.empty(shape, dtype=dtype, device=device, memory_format=torch.channels_last)
+            for _ in range(3)
         )
 
     def __call__(self, embedding: Tensor, time: Tensor) -> Tensor:
         """1×d×h×w → 1×c2×(h+2)×(w+2), valid until the next call."""
         affines = self.bank(self.network.time_condition(time))
-        embedding = embedding.contiguous(memory_format=torch.channels_last)
-        block = self.network.expansion.block
-        expanded = F.conv2d(embedding, block.conv.weight, block.conv.bias)
+        embedding = embedding.to(self.dtype, memory_format=torch.channels_last)
+        expanded = F.conv2d(embedding, self.weight, self.bias)
         x, y = _inner(self._first), _inner(self._second)
         torch.sin(expanded, out=x)
         hidden = self._convolve(self._first, 0, affines[0])
@@ -53,7 +55,7 @@ class FoldedExpansion:
             return affine_conv(_inner(padded), conv, *affine)
         wrap_rim(padded)
         weight, bias, _ = fold_affine(conv, *affine)
-        return F.conv2d(padded, weight, bias)
+        return F.conv2d(padded, weight.to(self.dtype), bias.to(self.dtype))
 
 
 def wrap_rim(padded: Tensor) -> None:

@@ -12,7 +12,7 @@ from model.decoding.compiled import CompiledEngine
 from model.decoding.eager import EagerEngine, FoldedEngine
 from model.decoding.gpu import CudaGpu
 from model.decoding.protocol import Engine
-from model.devices import choose_device
+from model.devices import choose_device, multiplies_bfloat16
 from model.errors import InputError
 from model.scene import Decoder, Scene
 
@@ -34,7 +34,8 @@ def open_engine(
         size: height and width of a viewport in pixels, brought to the nearest multiple of the
             strides' product; the trained size by default. A full-frame decoder has only its own.
         kind: ``auto`` is compiled on CUDA, or eager where no compiler works, and on the CPU folded
-            for viewports: there compiled code was slower (docs/performance.md).
+            for viewports, in bfloat16 where the processor multiplies it: compiled code was slower
+            (docs/performance.md).
 
     Raises:
         InputError: the scene has no such decoder, or there is no such device or engine.
@@ -61,10 +62,11 @@ def open_engine(
         except (RuntimeError, ImportError, OSError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             log.warning("the decoder cannot be compiled here and runs uncompiled: %s", reason)
-    if kind == "folded" or (
-        kind == "auto" and chosen.type == "cpu" and not stored.config.full_frame
-    ):
+    if kind == "folded":
         return FoldedEngine(stored, chosen, pixels)
+    if kind == "auto" and chosen.type == "cpu" and not stored.config.full_frame:
+        dtype = torch.bfloat16 if multiplies_bfloat16() else torch.float32
+        return FoldedEngine(stored, chosen, pixels, dtype)
     return EagerEngine(stored, chosen, pixels)
 
 

@@ -18,6 +18,7 @@ from model.decoders import build_decoder, count_flops, count_traffic
 from model.decoding.eager import EagerEngine, FoldedEngine
 from model.decoding.open import open_compiled
 from model.decoding.protocol import Engine
+from model.devices import multiplies_bfloat16
 from model.evaluation.timing import picture_seconds
 from model.geometry import Look
 from model.scene import Decoder, TrainingSummary
@@ -111,6 +112,8 @@ def engines_for(decoder: Decoder, device: torch.device) -> list[Callable[[], Eng
     openers: list[Callable[[], Engine]] = [lambda: EagerEngine(decoder, device, size)]
     if not config.full_frame:
         openers.append(lambda: FoldedEngine(decoder, device, size))
+    if not config.full_frame and device.type == "cpu" and multiplies_bfloat16():
+        openers.append(lambda: FoldedEngine(decoder, device, size, torch.bfloat16))
     if device.type != "cuda":
         return openers
     openers.append(lambda: open_compiled(decoder, device, size))

@@ -11,11 +11,12 @@ from model.config import ModelConfig
 from model.decoders import build_decoder
 from model.decoding import open_engine, picture_size
 from model.decoding.eager import look_tensor, to_rgba
+from model.devices import multiplies_bfloat16
 from model.errors import InputError
 from model.geometry import Look
 from model.nerv360 import NeRV360
 from model.scene import Scene
-from tests.scenes import CONFIGS, tiny_scene
+from tests.scenes import CONFIGS, TINY, lively_decoder, tiny_scene
 
 LOOKS = [Look(), Look(3.1, 0.4), Look(-3.1, -1.5), Look(0.5, 1.5, 0.7), Look(1.0, 0.0, 0.0, 2.5)]
 
@@ -32,7 +33,7 @@ def scene() -> Scene:
     return scene
 
 
-@pytest.mark.parametrize("kind", ["eager", "folded", "auto"])
+@pytest.mark.parametrize("kind", ["eager", "folded"])
 @pytest.mark.parametrize("look", LOOKS)
 def test_engines_agree_with_the_network(scene: Scene, kind: str, look: Look) -> None:
     engine = open_engine(scene, "nerv360", "cpu", kind=kind)
@@ -49,6 +50,42 @@ def test_engines_agree_with_the_network(scene: Scene, kind: str, look: Look) -> 
     assert picture.pixels.is_contiguous()
     assert picture.pixels.shape == (*engine.size, 4)
     assert (picture.pixels[..., 3] == 255).all()
+
+
+@pytest.mark.parametrize("expand_first", [True, False])
+def test_where_the_processor_multiplies_bfloat16_the_picture_stays_within_half_precision(
+    expand_first: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = TINY.replace(expand_before_projection=expand_first)
+    scene = tiny_scene()
+    scene.decoders["nerv360"] = lively_decoder(config)
+    reference = open_engine(scene, "nerv360", "cpu", kind="eager")
+    monkeypatch.setattr("model.decoding.open.multiplies_bfloat16", lambda: True)
+    engine = open_engine(scene, "nerv360", "cpu")
+    assert engine.name == "folded, bfloat16"
+    for frame, look in enumerate(LOOKS[:3]):
+        pixels = engine.decode(look, frame).pixels
+        error = pixels.double() - reference.decode(look, frame).pixels.double()
+        assert 0 < error[..., :3].square().mean() < 255**2 / 10**4.5  # 45 dB
+        assert (pixels[..., 3] == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "expected"),
+    [
+        ({"avx2": True}, False),
+        ({"amx_bf16": True}, True),
+        ({"avx512_bf16": True, "amx_bf16": False}, True),
+        ({"bf16": True}, False),
+    ],
+)
+def test_bfloat16_is_used_where_torch_has_instructions_for_it(
+    capabilities: dict[str, bool], expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    assert multiplies_bfloat16() is expected
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert not multiplies_bfloat16()
 
 
 def test_a_picture_says_what_it_was_decoded_for(scene: Scene) -> None:

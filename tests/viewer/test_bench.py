@@ -10,7 +10,7 @@ import pytest
 
 from model.decoders import count_flops, count_traffic
 from model.errors import InputError
-from model.evaluation import machine
+from model.evaluation import benchmark, machine
 from model.scene import write_scene
 from tests.scenes import CONFIGS, tiny_scene
 from viewer import upload_speed
@@ -27,6 +27,12 @@ def scene(tmp_path: Path) -> Path:
 
 def bench(scene: Path, *options: str) -> int:
     return main(["bench", str(scene), "--device", "cpu", "--pictures", "3", *options])
+
+
+@pytest.fixture(autouse=True)
+def _plain_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One without bfloat16, whatever runs the tests."""
+    monkeypatch.setattr(benchmark, "multiplies_bfloat16", lambda: False)
 
 
 @pytest.mark.usefixtures("display")
