@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 
 from model.errors import InputError
@@ -17,9 +19,9 @@ def multiplies_bfloat16() -> bool:
     AVX-512. Elsewhere torch emulates them and is slower than in float32.
     """
     # Older torch cannot tell; there it stays float32.
-    known = getattr(torch.cpu, "get_capabilities", dict)()
-    named = known.get("amx_bf16", False) or known.get("avx512_bf16", False)
-    return bool(named) and torch.backends.mkldnn.is_available()
+    known: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    named = known.get("amx_bf16") or known.get("avx512_bf16")
+    return bool(named) and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 
 
 def choose_device(name: str) -> torch.device:
