@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from model.evaluation.metrics import decibels
 from model.nerv360 import NeRV360
 from model.training.frames import FrameStore
 from model.training.looks import held_out_looks
@@ -16,7 +17,7 @@ def psnr(decoded: Tensor, original: Tensor) -> float:
     """PSNR in dB of two pictures in [0, 1], the decoded one rounded to 8 bits as it is shown."""
     shown = (decoded.float().clamp(0, 1) * 255).round() / 255
     error = (shown - original.float()).double().square().mean().item()
-    return float(-10 * torch.log10(torch.tensor(max(error, 1e-10))))
+    return decibels(max(error, 1e-10))
 
 
 @torch.no_grad()

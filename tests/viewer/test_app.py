@@ -20,6 +20,7 @@ from model.errors import InputError
 from model.geometry import Look
 from tests.viewer.fake_engine import FakeEngine, sphere_viewport
 from tests.viewer.hand import CallbackHand, Hand, XHand
+from tests.viewer.running import run_until, settle
 from viewer.app import App
 from viewer.content import Content, Cost
 from viewer.controls import ray_through
@@ -75,20 +76,6 @@ def open_app(window: Window) -> Iterator[Callable[..., App]]:
     yield make
     for app in opened:
         app.close()
-
-
-def run_until(app: App, condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline, "what was waited for did not happen"
-        app.step(1 / 60)
-        app.window.swap()
-
-
-def settle(app: App) -> None:
-    """Until the picture for what is shown now has come and the fill is complete."""
-    app.step(1 / 60)
-    run_until(app, lambda: app.worker.idle)
 
 
 def image(app: App) -> torch.Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -13,6 +12,7 @@ from model.decoding.protocol import Picture
 from model.geometry import Look
 from tests.viewer.fake_engine import FakeEngine, sphere_viewport
 from tests.viewer.hand import CallbackHand
+from tests.viewer.running import press, run_until, settle
 from viewer.app import App
 from viewer.content import Content, Cost
 from viewer.decode_session import Source
@@ -69,25 +69,6 @@ def open_app(window: Window) -> Iterator[Callable[[Content], App]]:
     yield make
     for app in opened:
         app.close()
-
-
-def run_until(app: App, condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline, "what was waited for did not happen"
-        app.step(1 / 60)
-        app.window.swap()
-
-
-def settle(app: App) -> None:
-    app.step(0.0)
-    run_until(app, lambda: app.worker.idle)
-
-
-def press(app: App, key: str) -> None:
-    hand = CallbackHand(app.window)
-    hand.key(key, True)
-    hand.key(key, False)
 
 
 def difference(shown: torch.Tensor, truth: torch.Tensor) -> float:

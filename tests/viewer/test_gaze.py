@@ -16,6 +16,7 @@ from model.evaluation.trajectory import Trajectory
 from model.geometry import Look
 from tests.viewer.fake_engine import FakeEngine
 from tests.viewer.hand import CallbackHand
+from tests.viewer.running import press
 from viewer.app import App
 from viewer.content import Content, Cost
 from viewer.decode_session import Source
@@ -52,12 +53,6 @@ def app(window: Window, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     monkeypatch.setattr(opened.input, "focus_lost", lambda: None)
     yield opened
     opened.close()
-
-
-def press(app: App, key: str) -> None:
-    hand = CallbackHand(app.window)
-    hand.key(key, True)
-    hand.key(key, False)
 
 
 def record(app: App, tmp_path: Path) -> tuple[Path, list[tuple[int, Look]]]:
