@@ -58,9 +58,11 @@ class Ablation:
 def variants(base: ModelConfig) -> list[Variant]:
     """``base`` and the paper's six changes to it, each at the parameters of ``base``.
 
+    All but the last condition on yaw and pitch, as the paper's network does, whatever ``base`` has.
     A lower resolution of the embedding comes from one more stage of the encoder; the viewport is
     projected from it at its usual size, so that the decoder stays what it is.
     """
+    base = base.replace(condition_on_look=True)
     budget = count_parameters(base)
 
     def coarse(factor: int, channels: int) -> ModelConfig:

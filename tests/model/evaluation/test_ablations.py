@@ -68,6 +68,12 @@ def test_the_papers_embeddings_at_one_budget() -> None:
     assert rows[6].config.channels > base.channels
 
 
+def test_yaw_and_pitch_are_left_out_in_the_last_row_alone() -> None:
+    for name in ("paper", "demo"):
+        rows = variants(preset(name))
+        assert [row.config.condition_on_look for row in rows] == [True] * 6 + [False]
+
+
 def test_what_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ablations, "free_bytes", lambda device: 2**30)
     check_memory(BASE, 3, CPU)
