@@ -124,20 +124,9 @@ class NeRV360(nn.Module):
         return pad_erp(embedding, 1)
 
     def project(self, features: Tensor, look: Tensor, size: tuple[int, int]) -> Tensor:
-        """Perspective projection to N×c×size, bilinear (paper, section 2.2).
-
-        Coordinates are float32 at the least: rounded to half precision they are up to a sixteenth
-        of a pixel off in a frame 256 wide, and half a pixel in bfloat16.
-        """
-        grid = self.sampling_grid(look, size, (features.shape[-2], features.shape[-1]))
-        if features.shape[0] != look.shape[0]:
-            features = features.expand(look.shape[0], *features.shape[1:])
-        return F.grid_sample(
-            features.float(),
-            grid.to(features.device, torch.float32),
-            mode="bilinear",
-            padding_mode="border",
-            align_corners=False,
+        """Perspective projection to N×c×size, bilinear (paper, section 2.2)."""
+        return sample_features(
+            features, self.sampling_grid(look, size, (features.shape[-2], features.shape[-1]))
         )
 
     def sampling_grid(self, look: Tensor, size: tuple[int, int], padded: tuple[int, int]) -> Tensor:
@@ -188,3 +177,20 @@ class NeRV360(nn.Module):
     ) -> Tensor:
         """`expand` and `decode` in one."""
         return self.decode(self.expand(embedding, time), time, look, size)
+
+
+def sample_features(features: Tensor, grid: Tensor) -> Tensor:
+    """Features, which may be one frame's for all looks, where `NeRV360.sampling_grid` says.
+
+    Coordinates are float32 at the least: rounded to half precision they are up to a sixteenth
+    of a pixel off in a frame 256 wide, and half a pixel in bfloat16.
+    """
+    if features.shape[0] != grid.shape[0]:
+        features = features.expand(grid.shape[0], *features.shape[1:])
+    return F.grid_sample(
+        features.float(),
+        grid.to(features.device, torch.float32),
+        mode="bilinear",
+        padding_mode="border",
+        align_corners=False,
+    )

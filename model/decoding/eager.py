@@ -12,6 +12,7 @@ from model.decoders import build_decoder, frame_times
 from model.decoding.folded import FoldedViewport
 from model.decoding.folded_expansion import FoldedExpansion
 from model.decoding.protocol import Picture
+from model.decoding.rows import RowPlan, sampled_rows
 from model.devices import float64_device
 from model.geometry import Look
 from model.nerv360 import NeRV360
@@ -84,25 +85,22 @@ class EagerEngine:
         return Picture(pixels, actual, frame, self.full_frame, clock.perf_counter() - start)
 
     def _decode(self, look: Look, frame: int) -> Tensor:
-        time = self.times[frame : frame + 1]
-        embedding = self.embeddings[frame : frame + 1]
-        if not isinstance(self.network, NeRV360):
-            return to_rgba(self.network(embedding, time))
+        embedding, time = self._code(frame)
+        network = self.network
+        if not isinstance(network, NeRV360):
+            return to_rgba(network(embedding, time))
         if self._features is None or self._features[0] != frame:
-            self._features = frame, self._expand(embedding, time)
+            self._features = frame, network.expand(embedding, time)
+        looks = look_tensor(look, self.times.device)
+        return to_rgba(network.decode(self._features[1], time, looks, self._projected_size))
+
+    def _code(self, frame: int) -> tuple[Tensor, Tensor]:
+        return self.embeddings[frame : frame + 1], self.times[frame : frame + 1]
+
+    @property
+    def _projected_size(self) -> tuple[int, int]:
         scale = self.config.scale
-        size = (self.size[0] // scale, self.size[1] // scale)
-        return self._viewport(self._features[1], time, look_tensor(look, self.times.device), size)
-
-    def _expand(self, embedding: Tensor, time: Tensor) -> Tensor:
-        assert isinstance(self.network, NeRV360)
-        return self.network.expand(embedding, time)
-
-    def _viewport(
-        self, features: Tensor, time: Tensor, look: Tensor, size: tuple[int, int]
-    ) -> Tensor:
-        assert isinstance(self.network, NeRV360)
-        return to_rgba(self.network.decode(features, time, look, size))
+        return self.size[0] // scale, self.size[1] // scale
 
 
 class FoldedEngine(EagerEngine):
@@ -122,16 +120,31 @@ class FoldedEngine(EagerEngine):
         assert isinstance(self.network, NeRV360)
         if dtype is torch.bfloat16:
             self.name = "folded, bfloat16"
+        self._plan = RowPlan(decoder.config.embedding_size[0])
         with torch.inference_mode():
             self._folded = FoldedViewport(self.network, dtype)
             before = decoder.config.expand_before_projection
-            expansion = FoldedExpansion(self.network, dtype) if before else self.network.expand
-            self._expansion = expansion
+            self._expansion = FoldedExpansion(self.network, dtype) if before else None
 
-    def _expand(self, embedding: Tensor, time: Tensor) -> Tensor:
-        return self._expansion(embedding, time)
+    def _decode(self, look: Look, frame: int) -> Tensor:
+        network = self.network
+        assert isinstance(network, NeRV360)
+        height, width = self.config.embedding_size
+        looks = look_tensor(look, self.times.device)
+        grid = network.sampling_grid(looks, self._projected_size, (height + 2, width + 2))
+        embedding, time = self._code(frame)
+        if self._expansion is None:
+            features = network.expand(embedding, time)
+        else:
+            features = self._expand(self._expansion, frame, sampled_rows(grid, height))
+        return self._folded(features, time, looks, grid)
 
-    def _viewport(
-        self, features: Tensor, time: Tensor, look: Tensor, size: tuple[int, int]
-    ) -> Tensor:
-        return self._folded(features, time, look, size)
+    def _expand(self, expansion: FoldedExpansion, frame: int, rows: tuple[int, int]) -> Tensor:
+        missing = self._plan.missing(frame, rows)
+        if missing is not None:
+            try:
+                expansion(*self._code(frame), missing)
+            except BaseException:
+                self._plan.forget()
+                raise
+        return expansion.features

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.layers import Affine, ConditionedBlock
-from model.nerv360 import NeRV360, ViewportStage
+from model.nerv360 import NeRV360, ViewportStage, sample_features
 
 
 class AffineBank:
@@ -128,11 +128,11 @@ class FoldedViewport:
         self.head_weight = self.head_weight.to(dtype).contiguous(memory_format=torch.channels_last)
         self.head_bias = F.pad(2 * head.bias, (0, 1), value=1000.0).to(dtype)
 
-    def __call__(
-        self, features: Tensor, time: Tensor, look: Tensor, size: tuple[int, int]
-    ) -> Tensor:
-        """Contiguous height×width×4 uint8 from the result of `NeRV360.expand`."""
-        x = self.network.project(features, look, size)
+    def __call__(self, features: Tensor, time: Tensor, look: Tensor, grid: Tensor) -> Tensor:
+        """Contiguous height×width×4 uint8 from the result of `NeRV360.expand` and the look's
+        `NeRV360.sampling_grid`.
+        """
+        x = sample_features(features, grid)
         if not self.network.config.expand_before_projection:
             x = self.network.expansion(x, self.network.time_condition(time))
         x = x.to(self.dtype, memory_format=torch.channels_last)

@@ -16,7 +16,11 @@ class FoldedExpansion:
     Where features wrap around the sphere, what surrounds them went through the affine too, so
     that the affine folds into the convolution without a correction at the border. Each map is
     computed straight into the middle of a buffer that is one pixel wider a side, of which only
-    the rim is then copied, where `pad_erp` copies whole maps.
+    the rim is then copied, where `pad_erp` copies whole maps. And a viewport needs but some of
+    the rows.
+
+    Attributes:
+        features: what the latest call returned.
     """
 
     def __init__(self, network: NeRV360, dtype: torch.dtype = torch.float32) -> None:
@@ -31,31 +35,44 @@ class FoldedExpansion:
         height, width = config.embedding_size
         shape = (1, config.widths[0], height + 2, width + 2)
         device = residual.conv1.weight.device
-        self._first, self._second, self._features = (
+        self._first, self._second, self.features = (
             torch.empty(shape, dtype=dtype, device=device, memory_format=torch.channels_last)
             for _ in range(3)
         )
 
-    def __call__(self, embedding: Tensor, time: Tensor) -> Tensor:
-        """1×d×h×w → 1×c2×(h+2)×(w+2), valid until the next call."""
+    def __call__(
+        self, embedding: Tensor, time: Tensor, rows: tuple[int, int] | None = None
+    ) -> Tensor:
+        """1×d×h×w → 1×c2×(h+2)×(w+2), valid until the next call.
+
+        Args:
+            rows: first and end of the rows of h that are wanted, all by default. The others, and
+                what is wrapped from them, are undefined.
+        """
+        height = embedding.shape[-2]
+        first, end = rows if rows and self.wrap else (0, height)
         affines = self.bank(self.network.time_condition(time))
         embedding = embedding.to(self.dtype, memory_format=torch.channels_last)
-        expanded = F.conv2d(embedding, self.weight, self.bias)
-        x, y = _inner(self._first), _inner(self._second)
-        torch.sin(expanded, out=x)
-        hidden = self._convolve(self._first, 0, affines[0])
-        torch.ops.aten.gelu.out(hidden, out=y)
-        torch.add(self._convolve(self._second, 1, affines[1]), x, out=_inner(self._features))
-        wrap_rim(self._features)
-        return self._features
+        below, above = max(first - 2, 0), min(end + 2, height)
+        expanded = F.conv2d(embedding[..., below:above, :], self.weight, self.bias)
+        torch.sin(expanded, out=_inner(self._first)[..., below:above, :])
+        below, above = max(first - 1, 0), min(end + 1, height)
+        hidden = self._convolve(self._first, below, above, 0, affines[0])
+        torch.ops.aten.gelu.out(hidden, out=_inner(self._second)[..., below:above, :])
+        x, y = (_inner(map)[..., first:end, :] for map in (self._first, self.features))
+        torch.add(self._convolve(self._second, first, end, 1, affines[1]), x, out=y)
+        wrap_rim(self.features)
+        return self.features
 
-    def _convolve(self, padded: Tensor, index: int, affine: tuple[Tensor, Tensor]) -> Tensor:
+    def _convolve(
+        self, padded: Tensor, first: int, end: int, index: int, affine: tuple[Tensor, Tensor]
+    ) -> Tensor:
         conv = self.convolutions[index]
         if not self.wrap:
             return affine_conv(_inner(padded), conv, *affine)
         wrap_rim(padded)
         weight, bias, _ = fold_affine(conv, *affine)
-        return F.conv2d(padded, weight.to(self.dtype), bias.to(self.dtype))
+        return F.conv2d(padded[..., first : end + 2, :], weight.to(self.dtype), bias.to(self.dtype))
 
 
 def wrap_rim(padded: Tensor) -> None:

@@ -52,6 +52,19 @@ def test_engines_agree_with_the_network(scene: Scene, kind: str, look: Look) -> 
     assert (picture.pixels[..., 3] == 255).all()
 
 
+def test_the_way_to_a_look_leaves_no_trace_in_the_picture() -> None:
+    scene = tiny_scene()
+    config = TINY.replace(frame_height=192, frame_width=384, encoder_strides=(8,))
+    scene.decoders["nerv360"] = lively_decoder(config)
+    folded = open_engine(scene, "nerv360", "cpu", kind="folded")
+    eager = open_engine(scene, "nerv360", "cpu", kind="eager")
+    up, down = Look(1.0, 1.3), Look(-2.0, -1.3)
+    way = [(up, 0), (down, 1), (up, 1), (up, 2), (down, 2), (down, 0), (Look(), 1), (down, 1)]
+    for look, frame in way:
+        pixels = folded.decode(look, frame).pixels.int()
+        assert (pixels - eager.decode(look, frame).pixels.int()).abs().max() <= 1
+
+
 @pytest.mark.parametrize("expand_first", [True, False])
 def test_where_the_processor_multiplies_bfloat16_the_picture_stays_within_half_precision(
     expand_first: bool, monkeypatch: pytest.MonkeyPatch

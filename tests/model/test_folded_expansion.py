@@ -41,6 +41,24 @@ def test_the_features_are_the_networks(padding: str, channels: int) -> None:
             )
 
 
+@pytest.mark.parametrize("rows", [(0, 3), (0, 12), (1, 5), (4, 6), (8, 12), (11, 12)])
+def test_rows_that_are_wanted_are_the_networks_whatever_the_others_hold(
+    rows: tuple[int, int],
+) -> None:
+    decoder = network(TINY.replace(frame_height=96, frame_width=192, encoder_strides=(8,)))
+    assert decoder.config.embedding_size == (12, 24)
+    embedding, time = torch.randn(1, 1, 12, 24), torch.tensor([0.3], dtype=torch.float64)
+    with torch.inference_mode():
+        folded = FoldedExpansion(decoder)
+        folded(torch.full_like(embedding, torch.nan), time)
+        features = folded(embedding, time, rows)
+        expected = decoder.expand(embedding, time)
+    first, end = rows[0] + (rows[0] > 0), rows[1] + 1 + (rows[1] == 12)
+    torch.testing.assert_close(
+        features[..., first:end, :], expected[..., first:end, :], rtol=1e-5, atol=1e-5
+    )
+
+
 @pytest.mark.parametrize("size", [(4, 8), (3, 7), (1, 2)])
 def test_the_rim_is_what_padding_puts_there(size: tuple[int, int]) -> None:
     inside = torch.randn(1, 2, *size)
