@@ -252,7 +252,7 @@ _DEMO = ModelConfig(
     reduction=1.5,
     min_width=8,
     width_multiple=8,
-    look_encoding="periodic",
+    condition_on_look=False,
     viewport_height=432,
     viewport_width=768,
     hfov_jitter=0.15,
@@ -262,9 +262,9 @@ PRESETS: dict[str, ModelConfig] = {
     "paper": ModelConfig(),
     "demo": _DEMO,
     "demo-hnerv": _DEMO.replace(
-        architecture="hnerv", kernels=(1, 3, 5), blocks=(0, 0, 0), channels=85
+        architecture="hnerv", kernels=(1, 3, 5), blocks=(0, 0, 0), channels=66
     ),
-    "demo-hnerv-boost": _DEMO.replace(architecture="hnerv-boost", blocks=(1, 1, 0), channels=46),
+    "demo-hnerv-boost": _DEMO.replace(architecture="hnerv-boost", blocks=(1, 1, 0), channels=31),
     "paper-hnerv": ModelConfig(architecture="hnerv", kernels=(1, 3, 5, 5), channels=151),
     "paper-hnerv-boost": ModelConfig(architecture="hnerv-boost", channels=143),
 }
