@@ -50,7 +50,7 @@ class EngineResult:
         playing: both change with every picture.
         stages_ms: milliseconds of a picture by stage of the network; the eager engine's alone.
         flops: floating-point operations of a picture.
-        traffic_bytes: `count_traffic` of a picture in the precision that it is decoded in.
+        traffic_bytes: `count_traffic` of a picture, two bytes a number on CUDA and four elsewhere.
         memory_mib: on CUDA, since the engine was opened: torch's peak of allocated and of reserved
             memory, graphs' pools included, and what is in use on the GPU by the driver's count.
     """

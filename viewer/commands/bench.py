@@ -131,11 +131,11 @@ def _uploads(
     sizes: list[tuple[int, int]], device: torch.device
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Upload times by size of picture, or none and why."""
-    from viewer.upload_speed import measure_uploads
-
     try:
+        from viewer.upload_speed import measure_uploads
+
         return [asdict(speed) for speed in measure_uploads(sizes, device)], None
-    except InputError as error:
+    except (InputError, ImportError, OSError) as error:  # a server may lack OpenGL's library
         return [], str(error)
 
 
