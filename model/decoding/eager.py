@@ -133,18 +133,14 @@ class FoldedEngine(EagerEngine):
         looks = look_tensor(look, self.times.device)
         grid = network.sampling_grid(looks, self._projected_size, (height + 2, width + 2))
         embedding, time = self._code(frame)
-        if self._expansion is None:
-            features = network.expand(embedding, time)
-        else:
-            features = self._expand(self._expansion, frame, sampled_rows(grid, height))
-        return self._folded(features, time, looks, grid)
-
-    def _expand(self, expansion: FoldedExpansion, frame: int, rows: tuple[int, int]) -> Tensor:
-        missing = self._plan.missing(frame, rows)
+        expansion = self._expansion
+        if expansion is None:
+            return self._folded(network.expand(embedding, time), time, looks, grid)
+        missing = self._plan.missing(frame, sampled_rows(grid, height))
         if missing is not None:
             try:
-                expansion(*self._code(frame), missing)
+                expansion(embedding, time, missing)
             except BaseException:
                 self._plan.forget()
                 raise
-        return expansion.features
+        return self._folded(expansion.features, time, looks, grid)
