@@ -17,6 +17,11 @@ from hypothesis import settings
 
 torch.set_num_threads(2)
 
+# Where there is no GPU, Triton's kernels run in its interpreter; it asks once, when they are
+# imported.
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"
+
 # Two cores shared with others make single examples slow, and a suite that differs from run to run
 # proves nothing.
 settings.register_profile("nerv360", deadline=None, derandomize=True, max_examples=50)

@@ -56,7 +56,7 @@ def free_memory(device: torch.device) -> int:
 
 def scene_source(scene: Scene, decoder: str, device: torch.device) -> Source:
     """Engines of one decoder of a scene, from the one that is there at once to plainer ones; on
-    CUDA the compiled one follows when it has been built.
+    CUDA the fastest one follows when it has been built.
     """
     cpu = torch.device("cpu")
     ladder = [(cpu, "auto"), (cpu, "eager")]
@@ -65,7 +65,7 @@ def scene_source(scene: Scene, decoder: str, device: torch.device) -> Source:
     engines = [partial(open_engine, scene, decoder, where, kind=kind) for where, kind in ladder]
     upgrade = None
     if device.type == "cuda":
-        upgrade = partial(open_engine, scene, decoder, device, kind="compiled")
+        upgrade = partial(open_engine, scene, decoder, device, kind="fastest")
     if scene.decoders[decoder].config.full_frame:
         return Source(engines, upgrade=upgrade)
     kind = "auto" if device.type == "cpu" else "eager"

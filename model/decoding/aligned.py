@@ -149,11 +149,15 @@ class AffineTable(nn.Module):
         self.register_buffer("second", torch.stack([widen(layer.weight.T) for layer in second]))
         self.register_buffer("second_bias", second_bias[:, None])
 
-    def forward(self, condition: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Pairs of 1×c×1×1 in the order of the affines, for a float32 1×e condition."""
+    def rows(self, condition: Tensor) -> Tensor:
+        """2·affines × 1 × widest, 1 + γ and β in turn, for a float32 1×e condition."""
         hidden = F.linear(condition, self.first, self.first_bias).relu()
         hidden = hidden.view(self.second.shape[0], 1, -1)
-        table = torch.baddbmm(self.second_bias, hidden, self.second).to(self.dtype)
+        return torch.baddbmm(self.second_bias, hidden, self.second)
+
+    def forward(self, condition: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Pairs of 1×c×1×1 in the order of the affines, for a float32 1×e condition."""
+        table = self.rows(condition).to(self.dtype)
         rows = [table[k, 0] for k in range(2 * len(self.widths))]
         return [
             (rows[2 * k][:width].view(1, -1, 1, 1), rows[2 * k + 1][:width].view(1, -1, 1, 1))

@@ -1,4 +1,4 @@
-"""What the compiler made, kept between runs: one file for each decoder, machine and version."""
+"""What was compiled and measured, kept between runs for each decoder, machine and version."""
 
 from __future__ import annotations
 
@@ -17,17 +17,16 @@ from model.scene import Decoder
 log = logging.getLogger(__name__)
 
 _MAGIC = b"nerv360 artefacts 1\n"
-_KEPT = 16
+_KEPT = 32
 _SOURCES = sorted(Path(__file__).resolve().parents[1].glob("*.py")) + sorted(
     Path(__file__).resolve().parent.glob("*.py")
 )
 
 
-class Artefacts:
-    """One file with inductor's and Triton's caches for one decoder.
+class KeptFile:
+    """Some bytes in the user's cache.
 
-    torch writes and reads them as one sequence of bytes. It is stored behind its digest, so that a
-    file cut short or overwritten counts as none; what torch no longer accepts, it compiles anew.
+    They are stored behind their digest, so that a file cut short or overwritten counts as none.
     """
 
     def __init__(self, key: str, folder: Path | None = None) -> None:
@@ -35,24 +34,20 @@ class Artefacts:
         self.folder = folder or platformdirs.user_cache_path("nerv360") / "compiled"
         self.file = self.folder / f"{key}.bin"
 
-    def load(self) -> bool:
-        """Put what the file holds into the compiler's caches; tells whether it held anything."""
+    def read(self) -> bytes | None:
+        """What it holds; nothing where it is missing or damaged."""
         try:
             content = self.file.read_bytes()
         except OSError:
-            return False
+            return None
         head, payload = content[: len(_MAGIC) + 32], content[len(_MAGIC) + 32 :]
         if head != _MAGIC + hashlib.sha256(payload).digest():
-            log.info("%s is damaged; the decoder is compiled anew", self.file)
-            return False
-        return torch.compiler.load_cache_artifacts(payload) is not None
+            log.info("%s is damaged and counts as missing", self.file)
+            return None
+        return payload
 
-    def save(self) -> None:
-        """Write what was compiled in this process, in place of what the file held."""
-        made = torch.compiler.save_cache_artifacts()
-        if made is None:
-            return
-        payload = made[0]
+    def write(self, payload: bytes) -> None:
+        """Put ``payload`` in its place; where that fails, a line in the log says why."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             handle, partial = tempfile.mkstemp(dir=self.folder, suffix=".partial")
@@ -65,7 +60,7 @@ class Artefacts:
                 raise
             self._forget_the_oldest()
         except OSError as error:
-            log.info("the compiled decoder cannot be kept for the next start: %s", error)
+            log.info("what was compiled or measured is not kept for the next start: %s", error)
 
     def discard(self) -> None:
         """Delete the file."""
@@ -77,11 +72,35 @@ class Artefacts:
             file.unlink(missing_ok=True)
 
 
+class Artefacts(KeptFile):
+    """Inductor's and Triton's caches for one decoder, which torch writes and reads as one sequence
+    of bytes. What torch no longer accepts, it compiles anew.
+    """
+
+    def load(self) -> bool:
+        """Put what the file holds into the compiler's caches; tells whether it held anything."""
+        payload = self.read()
+        return payload is not None and torch.compiler.load_cache_artifacts(payload) is not None
+
+    def save(self) -> None:
+        """Write what was compiled in this process, in place of what the file held."""
+        made = torch.compiler.save_cache_artifacts()
+        if made is not None:
+            self.write(made[0])
+
+
 def artefact_key(
-    decoder: Decoder, device: torch.device, size: tuple[int, int], dtype: torch.dtype
+    decoder: Decoder,
+    device: torch.device,
+    size: tuple[int, int],
+    dtype: torch.dtype,
+    purpose: str = "compiled",
 ) -> str:
     """Names all that the compiled code depends on: the decoder's shape, what is compiled, by what
     and for what. Weights and embeddings are inputs of the code and no part of it.
+
+    Args:
+        purpose: of the file, an engine's name for instance.
     """
     machine: list[object] = [str(device.type)]
     if device.type == "cuda":
@@ -101,5 +120,6 @@ def artefact_key(
         decoder.embeddings.shape[0],
         list(size),
         str(dtype),
+        purpose,
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]

@@ -44,7 +44,6 @@ class CompiledEngine:
     returns when the pixels were read, and its worker lets no decode begin that would overtake it.
     """
 
-    name = "compiled"
     ring = RING
 
     def __init__(
@@ -53,12 +52,20 @@ class CompiledEngine:
         gpu: Gpu,
         size: tuple[int, int],
         dtype: torch.dtype = torch.float16,
+        *,
+        fused: bool = False,
     ) -> None:
         """Compile and capture; seconds to minutes, less when the compiler's cache is warm.
 
+        Args:
+            fused: a viewport's stages are the project's own kernels (`FusedTrunk`), and only what
+                comes before them is the compiler's.
+
         Raises:
+            ImportError: ``fused`` without Triton.
             RuntimeError: no compiler works here, or memory runs out.
         """
+        self.name = "fused" if fused else "compiled"
         self.device, self.size = gpu.device, size
         self.hfov_range = hfov_range(decoder.config)
         self.full_frame = decoder.config.full_frame
@@ -69,7 +76,7 @@ class CompiledEngine:
         self._look_cells = self._look[0].unbind()
         self._slots = [_Slot(gpu, size) for _ in range(RING)]
         with torch.no_grad():
-            self._prepare, self._picture, self._output = self._capture(decoder, dtype)
+            self._prepare, self._picture, self._output = self._capture(decoder, dtype, fused)
         self._prepared: int | None = None
         self._count = 0
         self._decode_s = 0.0
@@ -109,15 +116,22 @@ class CompiledEngine:
             self._decode_s = self._gpu.seconds(slot.start, slot.end)
 
     def _capture(
-        self, decoder: Decoder, dtype: torch.dtype
+        self, decoder: Decoder, dtype: torch.dtype, fused: bool
     ) -> tuple[Callable[[], None] | None, Callable[[], None], Tensor]:
-        programs = build_programs(decoder, self.device, self.size, dtype)
-        picture: Callable[..., Tensor] = self._gpu.compile(programs.picture)
+        programs = build_programs(decoder, self.device, self.size, dtype, fused=fused)
         if programs.prepare is None:
-            output, replay = self._gpu.capture(lambda: picture(self._index))
+            whole: Callable[..., Tensor] = self._gpu.compile(programs.picture)
+            output, replay = self._gpu.capture(lambda: whole(self._index))
             return None, replay, output
         prepare: Callable[..., tuple[Tensor, ...]] = self._gpu.compile(programs.prepare)
         # Held for good: in a shared pool the second capture would else reuse the memory of these.
         self._features, replay_prepare = self._gpu.capture(lambda: prepare(self._index))
-        output, replay = self._gpu.capture(lambda: picture(*self._features, self._look))
+        if (trunk := programs.trunk) is not None:
+            front: Callable[..., tuple[Tensor, ...]] = self._gpu.compile(programs.picture)
+            with self._gpu.current():
+                trunk.tune(self._gpu, *front(*self._features, self._look))
+            output, replay = self._gpu.capture(lambda: trunk(*front(*self._features, self._look)))
+        else:
+            picture: Callable[..., Tensor] = self._gpu.compile(programs.picture)
+            output, replay = self._gpu.capture(lambda: picture(*self._features, self._look))
         return replay_prepare, replay, output

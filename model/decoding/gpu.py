@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TypeVar
 
 import torch
@@ -34,6 +34,10 @@ class Gpu(Protocol):
     """
 
     device: torch.device
+
+    def current(self) -> AbstractContextManager[object]:
+        """While it is entered, kernels that this thread launches run there."""
+        ...
 
     def compile(self, program: nn.Module) -> Callable[..., Captured]:
         """``program``, compiled at its first call."""
@@ -73,6 +77,10 @@ class CudaGpu:
         with torch.cuda.device(self.device):
             self._side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
 
+    def current(self) -> AbstractContextManager[object]:
+        """As `Gpu.current`."""
+        return torch.cuda.device(self.device)
+
     def compile(self, program: nn.Module) -> Callable[..., Captured]:
         """As `Gpu.compile`; inductor's own CUDA graphs stay off, as the default mode has it."""
         compiled: Callable[..., Captured] = torch.compile(program, fullgraph=True, dynamic=False)
@@ -80,7 +88,7 @@ class CudaGpu:
 
     def capture(self, run: Callable[[], Captured]) -> tuple[Captured, Callable[[], None]]:
         """As `Gpu.capture`."""
-        with torch.cuda.device(self.device), _fastest_convolutions():
+        with self.current(), _fastest_convolutions():
             # Compilation and cuDNN's choice of algorithms copy and wait, which a capture forbids.
             self._side.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(self._side):

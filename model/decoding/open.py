@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 import torch
 
 from model.config import ModelConfig
-from model.decoding.artefacts import Artefacts, artefact_key
+from model.decoding.artefacts import Artefacts, KeptFile, artefact_key
 from model.decoding.compiled import CompiledEngine
 from model.decoding.eager import EagerEngine, FoldedEngine
+from model.decoding.fastest import open_fastest
 from model.decoding.gpu import CudaGpu
 from model.decoding.protocol import Engine
 from model.devices import choose_device, multiplies_bfloat16
@@ -18,7 +20,9 @@ from model.scene import Decoder, Scene
 
 log = logging.getLogger(__name__)
 
-ENGINES = ("auto", "eager", "folded", "compiled")
+ENGINES = ("auto", "eager", "folded", "compiled", "fused", "fastest")
+_VIEWPORT_ENGINES = ("folded", "fused")
+_CUDA_ENGINES = ("compiled", "fused", "fastest")
 
 
 def open_engine(
@@ -33,13 +37,15 @@ def open_engine(
     Args:
         size: height and width of a viewport in pixels, brought to the nearest multiple of the
             strides' product; the trained size by default. A full-frame decoder has only its own.
-        kind: ``auto`` is compiled on CUDA, or eager where no compiler works, and on the CPU folded
-            for viewports, in bfloat16 where the processor multiplies it: compiled code was slower
-            (docs/performance.md).
+        kind: ``fastest`` is the faster of compiled and fused, measured once on a GPU, and for whole
+            frames compiled. ``auto`` is that on CUDA, or eager where no compiler works, and on the
+            CPU folded for viewports, in bfloat16 where the processor multiplies it: compiled code
+            was slower (docs/performance.md).
 
     Raises:
         InputError: the scene has no such decoder, or there is no such device or engine.
-        RuntimeError: ``compiled`` was asked for and cannot be built.
+        RuntimeError: an engine that needs a compiler was asked for and cannot be built.
+        ImportError: ``fused`` was asked for without Triton.
     """
     if decoder not in scene.decoders:
         raise InputError(
@@ -50,15 +56,17 @@ def open_engine(
     chosen = device if isinstance(device, torch.device) else choose_device(device)
     stored = scene.decoders[decoder]
     pixels = picture_size(stored.config, size)
-    if kind == "folded" and stored.config.full_frame:
-        raise InputError(f"--engine folded: it decodes viewports, and {decoder} whole frames")
-    if kind == "compiled" and chosen.type != "cuda":
-        raise InputError(f"--engine compiled: it needs a CUDA device, not {chosen}")
-    if kind == "compiled":
-        return open_compiled(stored, chosen, pixels)
+    if kind in _VIEWPORT_ENGINES and stored.config.full_frame:
+        raise InputError(f"--engine {kind}: it decodes viewports, and {decoder} whole frames")
+    if kind in _CUDA_ENGINES and chosen.type != "cuda":
+        raise InputError(f"--engine {kind}: it needs a CUDA device, not {chosen}")
+    if kind in ("compiled", "fused"):
+        return open_compiled(stored, chosen, pixels, fused=kind == "fused")
+    if kind == "fastest":
+        return _open_fastest(stored, chosen, pixels)
     if kind == "auto" and chosen.type == "cuda":
         try:
-            return open_compiled(stored, chosen, pixels)
+            return _open_fastest(stored, chosen, pixels)
         except (RuntimeError, ImportError, OSError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             log.warning("the decoder cannot be compiled here and runs uncompiled: %s", reason)
@@ -70,17 +78,33 @@ def open_engine(
     return EagerEngine(stored, chosen, pixels)
 
 
-def open_compiled(decoder: Decoder, device: torch.device, size: tuple[int, int]) -> CompiledEngine:
-    """The compiled engine, from the code that an earlier run compiled where that is still good.
+def _open_fastest(decoder: Decoder, device: torch.device, size: tuple[int, int]) -> Engine:
+    if decoder.config.full_frame:
+        return open_compiled(decoder, device, size)
+    makers = {
+        name: partial(open_compiled, decoder, device, size, fused=name == "fused")
+        for name in ("compiled", "fused")
+    }
+    key = artefact_key(decoder, CudaGpu(device).device, size, torch.float16, "fastest")
+    return open_fastest(makers, KeptFile(key))
+
+
+def open_compiled(
+    decoder: Decoder, device: torch.device, size: tuple[int, int], *, fused: bool = False
+) -> CompiledEngine:
+    """The compiled or the fused engine, from the code that an earlier run compiled where that is
+    still good.
 
     Raises:
+        ImportError: ``fused`` without Triton.
         RuntimeError: no compiler works here, or memory runs out.
     """
     gpu = CudaGpu(device)
-    kept = Artefacts(artefact_key(decoder, gpu.device, size, torch.float16))
+    name = "fused" if fused else "compiled"
+    kept = Artefacts(artefact_key(decoder, gpu.device, size, torch.float16, name))
     kept.load()
     try:
-        engine = CompiledEngine(decoder, gpu, size)
+        engine = CompiledEngine(decoder, gpu, size, fused=fused)
     except torch.OutOfMemoryError:
         raise
     except RuntimeError as error:
@@ -89,7 +113,7 @@ def open_compiled(decoder: Decoder, device: torch.device, size: tuple[int, int])
         kept.discard()
         torch.compiler.reset()
         with torch.compiler.config.patch(force_disable_caches=True):  # type: ignore[attr-defined]
-            return CompiledEngine(decoder, CudaGpu(gpu.device), size)
+            return CompiledEngine(decoder, CudaGpu(gpu.device), size, fused=fused)
     kept.save()
     return engine
 

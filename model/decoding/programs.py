@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +26,9 @@ from model.layers import Affine, ConditionedBlock, UpsamplingBlock, positional_e
 from model.nerv360 import NeRV360, ViewportStage
 from model.scene import Decoder
 
+if TYPE_CHECKING:
+    from model.decoding.fused import FusedTrunk
+
 
 @dataclass(frozen=True)
 class Programs:
@@ -35,17 +39,32 @@ class Programs:
             Nothing in a full-frame decoder, of which everything does.
         picture: from what ``prepare`` returned and a look, float64 1×4 (yaw, pitch, roll and
             horizontal field of view in radians), or from the index where there is no ``prepare``,
-            to contiguous height×width×4 uint8.
+            to contiguous height×width×4 uint8; with a trunk to its two inputs.
+        trunk: kernels that end in the picture, launched after ``picture`` and not compiled.
     """
 
     prepare: nn.Module | None
     picture: nn.Module
+    trunk: FusedTrunk | None = None
 
 
 def build_programs(
-    decoder: Decoder, device: torch.device, size: tuple[int, int], dtype: torch.dtype
+    decoder: Decoder,
+    device: torch.device,
+    size: tuple[int, int],
+    dtype: torch.dtype,
+    *,
+    fused: bool = False,
 ) -> Programs:
-    """The programs of ``decoder`` for pictures of ``size``, its convolutions in ``dtype``."""
+    """The programs of ``decoder`` for pictures of ``size``, its convolutions in ``dtype``.
+
+    Args:
+        fused: a viewport's stages are a `FusedTrunk`.
+
+    Raises:
+        ImportError: ``fused`` without Triton.
+        RuntimeError: ``fused``, and the picture is too large for its kernels.
+    """
     network = build_decoder(decoder.config)
     network.load_state_dict(decoder.weights)
     network.eval().requires_grad_(False)
@@ -55,11 +74,24 @@ def build_programs(
         if isinstance(network, NeRV360):
             scale = decoder.config.scale
             projected = (size[0] // scale, size[1] // scale)
-            prepare = PrepareFrame(network, frames, dtype)
+            prepare = PrepareFrame(network, frames, dtype).to(device)
+            if fused:
+                return _fused_programs(network.to(device), prepare, projected, dtype)
             picture: nn.Module = ViewportPicture(network, projected, dtype)
         else:
             picture = FramePicture(network, frames, dtype)
-    return Programs(prepare.to(device) if prepare else None, picture.to(device))
+    return Programs(prepare, picture.to(device))
+
+
+def _fused_programs(
+    network: NeRV360, prepare: nn.Module, projected: tuple[int, int], dtype: torch.dtype
+) -> Programs:
+    from model.decoding.fused import FusedTrunk
+
+    stages = [(stage.block, _blocks(stage.residuals)) for stage in _viewport_stages(network)]
+    trunk = FusedTrunk(stages, network.head, projected, dtype)
+    front = FusedFront(network, projected, dtype).to(trunk.picture.device)
+    return Programs(prepare, front, trunk)
 
 
 class PrepareFrame(nn.Module):
@@ -82,26 +114,58 @@ class PrepareFrame(nn.Module):
         return features, condition
 
 
+class ViewportFront(nn.Module):
+    """What one look sees of a frame, and what its stages are conditioned on."""
+
+    def __init__(self, network: NeRV360, size: tuple[int, int], dtype: torch.dtype) -> None:
+        super().__init__()
+        self.network, self.size = network, size
+        late = not network.config.expand_before_projection
+        self.expansion = _expansion(network, dtype) if late else None
+
+    def forward(
+        self, features: Tensor, time_condition: Tensor, look: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """1×c2×size, channels-last, and the float32 1×e condition."""
+        padded = (features.shape[-2], features.shape[-1])
+        x = sample_bilinear(features, self.network.sampling_grid(look, self.size, padded)[0])
+        if self.expansion is not None:
+            x = self.expansion(x, time_condition)
+        return x, torch.cat([time_condition, *self.network.look_conditions(look)], -1)
+
+
 class ViewportPicture(nn.Module):
     """`NeRV360.decode` for one look."""
 
     def __init__(self, network: NeRV360, size: tuple[int, int], dtype: torch.dtype) -> None:
         super().__init__()
-        self.network, self.size, self.dtype = network, size, dtype
-        late = not network.config.expand_before_projection
-        self.expansion = _expansion(network, dtype) if late else None
-        stages = [stage for stage in network.stages if isinstance(stage, ViewportStage)]
+        self.front = ViewportFront(network, size, dtype)
+        stages = _viewport_stages(network)
         self.trunk = _Trunk([(stage.block, _blocks(stage.residuals)) for stage in stages], dtype)
         self.head = RgbaHead(network.head, dtype)
 
     def forward(self, features: Tensor, time_condition: Tensor, look: Tensor) -> Tensor:
-        padded = (features.shape[-2], features.shape[-1])
-        x = sample_bilinear(features, self.network.sampling_grid(look, self.size, padded)[0])
-        if self.expansion is not None:
-            x = self.expansion(x, time_condition)
-        condition = torch.cat([time_condition, *self.network.look_conditions(look)], -1)
+        x, condition = self.front(features, time_condition, look)
         rgba: Tensor = self.head(self.trunk(x, condition))
         return rgba
+
+
+class FusedFront(nn.Module):
+    """What `FusedTrunk` takes, for one look; the second is not read where nothing is folded."""
+
+    def __init__(self, network: NeRV360, size: tuple[int, int], dtype: torch.dtype) -> None:
+        super().__init__()
+        self.front = ViewportFront(network, size, dtype)
+        blocks = [b for stage in _viewport_stages(network) for b in _blocks(stage.residuals)]
+        affines = [affine for block in blocks for affine in (block.affine1, block.affine2)]
+        self.table = AffineTable(affines, dtype) if affines else None
+
+    def forward(
+        self, features: Tensor, time_condition: Tensor, look: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        x, condition = self.front(features, time_condition, look)
+        table = self.table.rows(condition) if self.table is not None else condition
+        return x[0].permute(1, 2, 0).contiguous(), table
 
 
 class FramePicture(nn.Module):
@@ -225,6 +289,10 @@ class _Trunk(nn.Module):
 def _expansion(network: NeRV360, dtype: torch.dtype) -> _Trunk:
     expansion = network.expansion
     return _Trunk([(expansion.block, [expansion.residual])], dtype, first=True)
+
+
+def _viewport_stages(network: NeRV360) -> list[ViewportStage]:
+    return [stage for stage in network.stages if isinstance(stage, ViewportStage)]
 
 
 def _blocks(residuals: nn.ModuleList) -> list[ConditionedBlock]:

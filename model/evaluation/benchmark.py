@@ -18,8 +18,8 @@ from model.decoders import build_decoder, count_flops, count_traffic
 from model.decoding.eager import EagerEngine, FoldedEngine
 from model.decoding.open import open_compiled
 from model.decoding.protocol import Engine
+from model.decoding.timing import picture_seconds
 from model.devices import multiplies_bfloat16
-from model.evaluation.timing import picture_seconds
 from model.geometry import Look
 from model.scene import Decoder, TrainingSummary
 
@@ -117,6 +117,8 @@ def engines_for(decoder: Decoder, device: torch.device) -> list[Callable[[], Eng
     if device.type != "cuda":
         return openers
     openers.append(lambda: open_compiled(decoder, device, size))
+    if not config.full_frame:
+        openers.append(lambda: open_compiled(decoder, device, size, fused=True))
     return [partial(_opened_afresh, opener, device) for opener in openers]
 
 

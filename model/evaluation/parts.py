@@ -23,11 +23,11 @@ import torch
 from model.config import ModelConfig
 from model.decoders import to_channels_last
 from model.decoding import open_engine
+from model.decoding.timing import picture_seconds
 from model.encoder import Encoder
 from model.evaluation.benchmark import random_decoder
 from model.evaluation.machine import processor_name
 from model.evaluation.process_memory import peak_bytes, resident_bytes
-from model.evaluation.timing import picture_seconds
 from model.geometry import Look
 from model.scene import Material, Scene
 from model.training.frames import FrameStore

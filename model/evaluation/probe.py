@@ -59,8 +59,8 @@ def main() -> None:
 
 def _decoder(options: argparse.Namespace) -> dict[str, object]:
     from model.decoding import open_engine
+    from model.decoding.timing import picture_seconds
     from model.devices import choose_device
-    from model.evaluation.timing import picture_seconds
     from model.geometry import Look
     from model.scene import read_scene
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -44,6 +45,10 @@ class FakeGpu:
         self.busy = False
         self.replays: list[int] = []
         self.took = 0.25
+
+    def current(self) -> AbstractContextManager[object]:
+        """As `Gpu.current`."""
+        return nullcontext()
 
     def compile(self, program: nn.Module) -> Callable[..., Any]:
         """As `Gpu.compile`."""

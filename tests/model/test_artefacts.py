@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import patch
 
@@ -74,9 +75,9 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
 
 def test_the_oldest_files_go(kept: Artefacts) -> None:
     with patch("torch.compiler.save_cache_artifacts", return_value=(PAYLOAD, None)):
-        for number in range(20):
+        for number in range(40):
             Artefacts(f"key{number}", kept.folder).save()
-    assert len(list(kept.folder.iterdir())) == 16
+    assert len(list(kept.folder.iterdir())) == 32
 
 
 def test_the_key_changes_with_all_that_matters() -> None:
@@ -88,6 +89,7 @@ def test_the_key_changes_with_all_that_matters() -> None:
         artefact_key(decoder, CPU, (48, 48), torch.float16),
         artefact_key(other, CPU, (24, 48), torch.float16),
         artefact_key(lively_decoder(CONFIGS["nerv360"], 4), CPU, (24, 48), torch.float16),
+        artefact_key(decoder, CPU, (24, 48), torch.float16, "fused"),
     ]
     with patch.object(torch, "__version__", "9.9"):
         keys.append(artefact_key(decoder, CPU, (24, 48), torch.float16))
@@ -95,9 +97,34 @@ def test_the_key_changes_with_all_that_matters() -> None:
     assert keys[0] == artefact_key(decoder, CPU, (24, 48), torch.float16)
 
 
-def test_compiled_is_refused_without_a_gpu() -> None:
-    with pytest.raises(InputError, match="--engine compiled: it needs a CUDA device, not cpu"):
-        open_engine(tiny_scene(), "nerv360", "cpu", kind="compiled")
+@pytest.mark.parametrize("kind", ["compiled", "fused", "fastest"])
+def test_engines_for_gpus_are_refused_without_one(kind: str) -> None:
+    with pytest.raises(InputError, match=f"--engine {kind}: it needs a CUDA device, not cpu"):
+        open_engine(tiny_scene(), "nerv360", "cpu", kind=kind)
+
+
+def test_the_fastest_engine_is_compiled_or_fused_and_compiled_for_whole_frames() -> None:
+    made: list[bool] = []
+
+    def build(*args: object, fused: bool = False) -> str:
+        made.append(fused)
+        return "engine"
+
+    def first_and_last(makers: dict[str, Callable[[], str]], kept: object) -> str:
+        assert list(makers) == ["compiled", "fused"]
+        return [make() for make in makers.values()][-1]
+
+    scene = tiny_scene("nerv360", "hnerv")
+    with (
+        patch.object(opening, "CudaGpu"),
+        patch.object(opening, "artefact_key"),
+        patch.object(opening, "open_compiled", build),
+        patch.object(opening, "open_fastest", first_and_last),
+    ):
+        for name in ("nerv360", "hnerv"):
+            opened: object = open_engine(scene, name, torch.device("cuda"), kind="fastest")
+            assert opened == "engine"
+    assert made == [False, True, False]
 
 
 def test_auto_runs_uncompiled_where_no_compiler_works(caplog: pytest.LogCaptureFixture) -> None:
@@ -106,7 +133,7 @@ def test_auto_runs_uncompiled_where_no_compiler_works(caplog: pytest.LogCaptureF
             self.name = "eager"
 
     with (
-        patch.object(opening, "open_compiled", side_effect=RuntimeError("no triton\nat line 1")),
+        patch.object(opening, "_open_fastest", side_effect=RuntimeError("no triton\nat line 1")),
         patch.object(opening, "EagerEngine", Eager),
         caplog.at_level(logging.WARNING),
     ):
@@ -119,7 +146,7 @@ def test_auto_runs_uncompiled_where_no_compiler_works(caplog: pytest.LogCaptureF
 def test_kept_code_that_does_not_run_is_compiled_anew(kept: Artefacts) -> None:
     attempts: list[bool] = []
 
-    def build(*args: object) -> str:
+    def build(*args: object, fused: bool) -> str:
         attempts.append(bool(torch.compiler.config.force_disable_caches))
         if len(attempts) == 1:
             raise RuntimeError("invalid device image")

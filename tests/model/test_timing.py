@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model.evaluation.timing import picture_seconds
+from model.decoding.timing import picture_seconds
 from model.geometry import Look
 from tests.viewer.fake_engine import FakeEngine
 
