@@ -265,6 +265,7 @@ PRESETS: dict[str, ModelConfig] = {
         architecture="hnerv", kernels=(1, 3, 5), blocks=(0, 0, 0), channels=66
     ),
     "demo-hnerv-boost": _DEMO.replace(architecture="hnerv-boost", blocks=(1, 1, 0), channels=31),
+    "paper-aligned": ModelConfig(channels=126, width_multiple=16),
     "paper-hnerv": ModelConfig(architecture="hnerv", kernels=(1, 3, 5, 5), channels=151),
     "paper-hnerv-boost": ModelConfig(architecture="hnerv-boost", channels=143),
 }

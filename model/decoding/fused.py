@@ -1,8 +1,8 @@
 """A viewport's stages as a sequence of fused kernels over four buffers that are allocated once.
 
-A stage of one residual block passes over memory six times and a half: its features are written
-once and read by the block's first convolution, whose result is written and read by the second,
-which reads the features again. Separate operators take thirteen passes (docs/performance.md).
+A stage of one residual block passes over memory six times: its features are written and read by
+the block's first convolution, whose result is written and read by the second, which adds to the
+features where they are. Separate operators take thirteen passes (docs/performance.md).
 
 The last stage, which has most of the memory, runs in bands of rows, as many as its pixel shuffle
 has cells: what one band needs is then no larger than the map that the stage starts from. What lies

@@ -17,7 +17,7 @@ from model.decoding.gpu import Gpu
 
 SINE, GELU, ADD = (kernels.SINE.value, kernels.GELU.value, kernels.ADD.value)
 
-_DEPTH_ALIGNMENT = 64
+_DEPTH_ALIGNMENT = 32
 _REPEATS = 5
 _FOLD_BLOCK, _FOLD_DEPTH = 16, 64
 _COLOUR_BLOCK = 512
@@ -28,7 +28,7 @@ class Tile(NamedTuple):
 
     Attributes:
         rows, columns: of its part of the picture.
-        depth: elements of the sum taken at a time.
+        depth: elements of the sum taken at a time; 32, or what divides it.
         warps: of 32 threads.
         stages: how many of those parts of the sum are in shared memory at a time.
     """

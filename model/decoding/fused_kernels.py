@@ -97,13 +97,13 @@ def convolve(
     a pixel shuffle. With HEAD the result is not stored: its products with the head's taps are.
 
     source: rows from ``source_first`` on of ``height``×WIDTH×CIN.
-    weight: STRIDE²×KERNEL×K×(N0+N1), K being KERNEL·CIN, filled up with zeros to a multiple of 64.
+    weight: STRIDE²×KERNEL×K×(N0+N1), K being KERNEL·CIN, filled up with zeros to a multiple of 32.
     bias: STRIDE²×CASES×(N0+N1) float32; nine cases tell the top row, those between and the bottom
         row, each in its left column, those between and its right column.
     target: rows from ``target_first`` on of STRIDE·height × STRIDE·WIDTH × COUT.
     head, parts: (N0+N1)×PARTS, and rows like target's of PARTS.
     """
-    K: tl.constexpr = (KERNEL * CIN + 63) // 64 * 64
+    K: tl.constexpr = (KERNEL * CIN + 31) // 32 * 32
     N: tl.constexpr = N0 + N1
     SPARE: tl.constexpr = max(N1, 16)
     PAD: tl.constexpr = KERNEL // 2

@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 ENGINES = ("auto", "eager", "folded", "compiled", "fused", "fastest")
 _VIEWPORT_ENGINES = ("folded", "fused")
 _CUDA_ENGINES = ("compiled", "fused", "fastest")
+_FUSED_CAPABILITIES = (8, 9, 12)
+"""Major compute capabilities. Below are no matrix units that Triton uses; for 10.0 Triton 3.7 makes
+code of the kernels that only traps, which would end the process's use of the GPU."""
 
 
 def open_engine(
@@ -97,9 +100,13 @@ def open_compiled(
 
     Raises:
         ImportError: ``fused`` without Triton.
-        RuntimeError: no compiler works here, or memory runs out.
+        RuntimeError: no compiler works here, ``fused`` is not for this GPU, or memory runs out.
     """
     gpu = CudaGpu(device)
+    if fused and torch.cuda.get_device_capability(gpu.device)[0] not in _FUSED_CAPABILITIES:
+        raise RuntimeError(
+            f"the fused engine's kernels were not tried on {torch.cuda.get_device_name(gpu.device)}"
+        )
     name = "fused" if fused else "compiled"
     kept = Artefacts(artefact_key(decoder, gpu.device, size, torch.float16, name))
     kept.load()

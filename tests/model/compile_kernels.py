@@ -68,9 +68,17 @@ def convolution(
     made = compiled(kernels.convolve, {**POINTERS, **NUMBERS}, constants, arch)
     ptx = made.asm["ptx"]
     return {
-        "shared": made.metadata.shared,
+        **facts(made),
         "matrix": ptx.count("wgmma.mma_async") + ptx.count("mma.sync"),
         "copies_of_16_bytes": ptx.count("cp.async.cg.shared.global"),
+    }
+
+
+def facts(made: Any) -> dict[str, Any]:
+    """Bytes of shared memory, whether code gives up at once, and the code."""
+    return {
+        "shared": made.metadata.shared,
+        "traps": "trap;" in made.asm["ptx"],
         "binary": made.asm["cubin"].hex(),
     }
 
@@ -105,8 +113,7 @@ def main() -> None:
         ("colour", kernels.colour, colour_types, {"WIDTH": 1920, "BLOCK": 512}),
         ("fold", kernels.fold, fold_types, fold_constants),
     ):
-        made = compiled(kernel, types, constants, arch)
-        report[name] = {"shared": made.metadata.shared, "binary": made.asm["cubin"].hex()}
+        report[name] = facts(compiled(kernel, types, constants, arch))
     print(json.dumps(report))
 
 

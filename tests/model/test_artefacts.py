@@ -143,6 +143,17 @@ def test_auto_runs_uncompiled_where_no_compiler_works(caplog: pytest.LogCaptureF
     assert caplog.messages[0].endswith("runs uncompiled: no triton")
 
 
+@pytest.mark.parametrize("capability", [(7, 5), (10, 0)])
+def test_the_fused_engine_is_kept_from_gpus_it_was_not_tried_on(capability: object) -> None:
+    with (
+        patch.object(opening, "CudaGpu"),
+        patch("torch.cuda.get_device_capability", return_value=capability),
+        patch("torch.cuda.get_device_name", return_value="B200"),
+        pytest.raises(RuntimeError, match="kernels were not tried on B200"),
+    ):
+        open_compiled(lively_decoder(CONFIGS["nerv360"]), CPU, (24, 48), fused=True)
+
+
 def test_kept_code_that_does_not_run_is_compiled_anew(kept: Artefacts) -> None:
     attempts: list[bool] = []
 

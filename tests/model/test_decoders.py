@@ -76,9 +76,10 @@ def test_the_papers_widths_follow_from_its_parameters(name: str) -> None:
 
 
 def test_aligned_widths_are_a_configuration_of_their_own() -> None:
-    config = preset("paper").replace(width_multiple=16)
-    assert all(width % 16 == 0 for width in config.widths)
-    assert count_parameters(config) == pytest.approx(2.2e6, rel=0.1)
+    paper, aligned = preset("paper"), preset("paper-aligned")
+    assert aligned.widths == (128, 112, 96, 80, 64)
+    assert count_parameters(aligned) == pytest.approx(count_parameters(paper), rel=0.002)
+    assert count_flops(aligned) == pytest.approx(count_flops(paper), rel=0.005)
 
 
 def test_published_hnerv_shapes_load() -> None:

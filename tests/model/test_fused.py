@@ -40,7 +40,7 @@ from tests.model.test_programs import CASES, LOOKS, psnr, reference, size_of
 from tests.scenes import TINY, lively_decoder
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-SMALL = Tile(4, 64, 64, 4, 2)
+SMALL = Tile(4, 64, 32, 4, 2)
 cuda_only = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
 
 
@@ -163,7 +163,7 @@ SHORT = TINY.replace(strides=(2,), kernels=(3,), blocks=(2,), viewport_height=16
 
 def test_bands_change_nothing() -> None:
     pictures = []
-    for bands in (1, 3, 16):
+    for bands in (1, 5):
         trunk = trunk_of(SHORT, bands, DEVICE)
         torch.manual_seed(1)
         inputs = trunk.stages[0].upsampling.inputs
@@ -172,7 +172,6 @@ def test_bands_change_nothing() -> None:
         pictures.append(trunk(features, table).cpu().clone())
         assert trunk.bands == bands
     assert torch.equal(pictures[0], pictures[1])
-    assert torch.equal(pictures[0], pictures[2])
     assert pictures[0][..., :3].double().std() > 10
 
 
@@ -214,9 +213,9 @@ def test_the_fastest_tile_that_fits_is_kept() -> None:
             return {SMALL: 2.0, fast: 1.0}[conv.tile]
 
     fast, slow_to_fit, spilling = (
-        Tile(2, 64, 64, 4, 2),
-        Tile(1, 64, 64, 4, 9),
-        Tile(64, 512, 64, 4, 2),
+        Tile(2, 64, 32, 4, 2),
+        Tile(1, 64, 32, 4, 9),
+        Tile(64, 512, 32, 4, 2),
     )
     conv = FusedConv(convolution(8, 8, 1).to(DEVICE), torch.float16, GELU)
 
@@ -236,11 +235,8 @@ def test_the_fastest_tile_that_fits_is_kept() -> None:
 
 
 def test_the_engine_only_enqueues_and_shows_what_eager_shows() -> None:
-    decoder = lively_decoder(
-        TINY.replace(
-            strides=(2, 2), kernels=(3, 3), blocks=(1, 0), viewport_height=8, viewport_width=16
-        )
-    )
+    config = SHORT.replace(strides=(1,), blocks=(1,), viewport_height=8, viewport_width=16)
+    decoder = lively_decoder(config)
     size = size_of(decoder.config)
     gpu = CudaGpu(DEVICE) if DEVICE.type == "cuda" else FakeGpu()
     engine = CompiledEngine(decoder, gpu, size, fused=True)

@@ -14,8 +14,9 @@ import pytest
 
 triton = pytest.importorskip("triton", reason="Triton is not installed")
 
-SHARED = {80: 163 * 1024, 90: 227 * 1024}
-"""Shared memory that a block may have on an A100 and an H100 (CUDA's programming guide)."""
+SHARED = {80: 163 * 1024, 90: 227 * 1024, 120: 99 * 1024}
+"""Shared memory that a block may have on an A100, an H100 and a GeForce of the 50 series (CUDA's
+programming guide)."""
 
 
 @pytest.mark.parametrize("arch", SHARED)
@@ -34,6 +35,7 @@ def test_kernels_fit_the_gpu_and_spill_nothing(arch: int, tmp_path: Path) -> Non
     assert set(report) == {"upsampling", "first", "second", "colour", "fold"}
     for name, kernel in report.items():
         assert kernel["shared"] <= SHARED[arch], name
+        assert not kernel["traps"], name
         assert stack(bytes.fromhex(kernel["binary"]), tmp_path) == 0, name
     for name in ("upsampling", "first", "second"):
         assert report[name]["matrix"] >= 24, name
