@@ -119,19 +119,22 @@ class CompiledEngine:
         self, decoder: Decoder, dtype: torch.dtype, fused: bool
     ) -> tuple[Callable[[], None] | None, Callable[[], None], Tensor]:
         programs = build_programs(decoder, self.device, self.size, dtype, fused=fused)
-        if programs.prepare is None:
-            whole: Callable[..., Tensor] = self._gpu.compile(programs.picture)
-            output, replay = self._gpu.capture(lambda: whole(self._index))
-            return None, replay, output
-        prepare: Callable[..., tuple[Tensor, ...]] = self._gpu.compile(programs.prepare)
-        # Held for good: in a shared pool the second capture would else reuse the memory of these.
-        self._features, replay_prepare = self._gpu.capture(lambda: prepare(self._index))
-        if (trunk := programs.trunk) is not None:
+        replay_prepare: Callable[[], None] | None = None
+        if programs.prepare is not None:
+            prepare: Callable[..., tuple[Tensor, ...]] = self._gpu.compile(programs.prepare)
+            # Held for good: in a shared pool the next capture would else reuse the memory of these.
+            self._features, replay_prepare = self._gpu.capture(lambda: prepare(self._index))
+        trunk = programs.trunk
+        if trunk is None:
+            picture: Callable[..., Tensor] = self._gpu.compile(programs.picture)
+            output, replay = self._gpu.capture(lambda: picture(*self._inputs()))
+        else:
             front: Callable[..., tuple[Tensor, ...]] = self._gpu.compile(programs.picture)
             with self._gpu.current():
-                trunk.tune(self._gpu, *front(*self._features, self._look))
-            output, replay = self._gpu.capture(lambda: trunk(*front(*self._features, self._look)))
-        else:
-            picture: Callable[..., Tensor] = self._gpu.compile(programs.picture)
-            output, replay = self._gpu.capture(lambda: picture(*self._features, self._look))
+                trunk.ready(self._gpu, *front(*self._inputs()))
+            output, replay = self._gpu.capture(lambda: trunk(*front(*self._inputs())))
         return replay_prepare, replay, output
+
+    def _inputs(self) -> tuple[Tensor, ...]:
+        """Of `Programs.picture`."""
+        return (self._index,) if self.full_frame else (*self._features, self._look)

@@ -102,12 +102,8 @@ class FusedTrunk:
             launch()
         return self.picture
 
-    def tune(self, gpu: Gpu, features: Tensor, table: Tensor) -> None:
-        """Measure which tile suits each convolution on this GPU, and keep it.
-
-        Raises:
-            RuntimeError: none does.
-        """
+    def ready(self, gpu: Gpu, features: Tensor, table: Tensor) -> None:
+        """As `Trunk.ready`: measure which tile suits each convolution, and keep it."""
         self._fold(table)
         tuned: set[Callable[..., None]] = set()
         for launch in self._launches(features):

@@ -5,29 +5,38 @@ They run on any device. `CompiledEngine` compiles and captures them; tests run t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from model.decoders import build_decoder, frame_times
-from model.decoding.aligned import (
-    AffineTable,
-    AlignedConv,
-    AlignedStage,
-    AlignedUpsampling,
-    RgbaHead,
-)
+from model.decoding.aligned import AffineTable, RgbaHead
+from model.decoding.aligned_trunk import AlignedTrunk, Stages
+from model.decoding.bands import BandedTrunk, band_count, plan_bands, rows_beyond
+from model.decoding.gpu import Gpu
 from model.geometry import pad_erp
 from model.hnerv import BoostStage, HNeRV, HNeRVBoost
-from model.layers import Affine, ConditionedBlock, UpsamplingBlock, positional_encoding
+from model.layers import ConditionedBlock, UpsamplingBlock, positional_encoding
 from model.nerv360 import NeRV360, ViewportStage
 from model.scene import Decoder
 
-if TYPE_CHECKING:
-    from model.decoding.fused import FusedTrunk
+
+class Trunk(Protocol):
+    """What ends in the picture, in several launches."""
+
+    def ready(self, gpu: Gpu, *inputs: Any) -> None:
+        """Compile, or measure, what ``inputs`` like these need.
+
+        Raises:
+            RuntimeError: it cannot run here.
+        """
+        ...
+
+    def __call__(self, *inputs: Any) -> Tensor:
+        """Contiguous height×width×4 uint8, in the same memory each time."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -39,13 +48,13 @@ class Programs:
             Nothing in a full-frame decoder, of which everything does.
         picture: from what ``prepare`` returned and a look, float64 1×4 (yaw, pitch, roll and
             horizontal field of view in radians), or from the index where there is no ``prepare``,
-            to contiguous height×width×4 uint8; with a trunk to its two inputs.
-        trunk: kernels that end in the picture, launched after ``picture`` and not compiled.
+            to contiguous height×width×4 uint8; with a trunk to its inputs.
+        trunk: does the rest, where that is more than one program.
     """
 
     prepare: nn.Module | None
     picture: nn.Module
-    trunk: FusedTrunk | None = None
+    trunk: Trunk | None = None
 
 
 def build_programs(
@@ -55,11 +64,13 @@ def build_programs(
     dtype: torch.dtype,
     *,
     fused: bool = False,
+    bands: int | None = None,
 ) -> Programs:
     """The programs of ``decoder`` for pictures of ``size``, its convolutions in ``dtype``.
 
     Args:
         fused: a viewport's stages are a `FusedTrunk`.
+        bands: in which the last stage runs; by its size unless given.
 
     Raises:
         ImportError: ``fused`` without Triton.
@@ -67,31 +78,51 @@ def build_programs(
     """
     network = build_decoder(decoder.config)
     network.load_state_dict(decoder.weights)
-    network.eval().requires_grad_(False)
-    frames = _Frames(decoder.embeddings, dtype)
+    network.to(device).eval().requires_grad_(False)
+    frames = _Frames(decoder.embeddings, dtype).to(device)
     prepare: nn.Module | None = None
     with torch.no_grad():
         if isinstance(network, NeRV360):
             scale = decoder.config.scale
             projected = (size[0] // scale, size[1] // scale)
-            prepare = PrepareFrame(network, frames, dtype).to(device)
+            prepare = PrepareFrame(network, frames, dtype)
+            source: nn.Module = ViewportSource(network, projected, dtype)
+            stages = _viewport_stages(network)
             if fused:
-                return _fused_programs(network.to(device), prepare, projected, dtype)
-            picture: nn.Module = ViewportPicture(network, projected, dtype)
+                return _fused(prepare, source, stages, network, projected, dtype, bands)
         else:
-            picture = FramePicture(network, frames, dtype)
-    return Programs(prepare, picture.to(device))
+            source, stages = FrameSource(network, frames), _frame_stages(network)
+        head = RgbaHead(network.head, dtype)
+        block, residuals = stages[-1]
+        assert isinstance(block, UpsamplingBlock)
+        first = prepare is None
+        count = bands or band_count(block, size, dtype)
+        if count == 1:
+            whole = _Picture(source, AlignedTrunk(stages, dtype, first=first), head)
+            return Programs(prepare, whole.to(device))
+        body = _Front(source, AlignedTrunk(stages[:-1], dtype, first=first)).to(device)
+        last = _Rest(AlignedTrunk(stages[-1:], dtype), head).to(device)
+        plan = plan_bands(
+            size[0] // block.stride, block.stride, rows_beyond(block, len(residuals)), count
+        )
+        return Programs(prepare, body, BandedTrunk(last, plan, size[1]))
 
 
-def _fused_programs(
-    network: NeRV360, prepare: nn.Module, projected: tuple[int, int], dtype: torch.dtype
+def _fused(
+    prepare: nn.Module,
+    source: nn.Module,
+    stages: Stages,
+    network: NeRV360,
+    projected: tuple[int, int],
+    dtype: torch.dtype,
+    bands: int | None,
 ) -> Programs:
     from model.decoding.fused import FusedTrunk
 
-    stages = [(stage.block, _blocks(stage.residuals)) for stage in _viewport_stages(network)]
-    trunk = FusedTrunk(stages, network.head, projected, dtype)
-    front = FusedFront(network, projected, dtype).to(trunk.picture.device)
-    return Programs(prepare, front, trunk)
+    blocks = [(block, rest) for block, rest in stages if isinstance(block, UpsamplingBlock)]
+    trunk = FusedTrunk(blocks, network.head, projected, dtype, bands)
+    front = FusedFront(source, stages, dtype)
+    return Programs(prepare, front.to(trunk.picture.device), trunk)
 
 
 class PrepareFrame(nn.Module):
@@ -114,7 +145,7 @@ class PrepareFrame(nn.Module):
         return features, condition
 
 
-class ViewportFront(nn.Module):
+class ViewportSource(nn.Module):
     """What one look sees of a frame, and what its stages are conditioned on."""
 
     def __init__(self, network: NeRV360, size: tuple[int, int], dtype: torch.dtype) -> None:
@@ -134,66 +165,70 @@ class ViewportFront(nn.Module):
         return x, torch.cat([time_condition, *self.network.look_conditions(look)], -1)
 
 
-class ViewportPicture(nn.Module):
-    """`NeRV360.decode` for one look."""
+class FrameSource(nn.Module):
+    """A frame's embedding, by its index, and what `HNeRVBoost` is conditioned on."""
 
-    def __init__(self, network: NeRV360, size: tuple[int, int], dtype: torch.dtype) -> None:
+    def __init__(self, network: HNeRV | HNeRVBoost, frames: _Frames) -> None:
         super().__init__()
-        self.front = ViewportFront(network, size, dtype)
-        stages = _viewport_stages(network)
-        self.trunk = _Trunk([(stage.block, _blocks(stage.residuals)) for stage in stages], dtype)
-        self.head = RgbaHead(network.head, dtype)
+        self.frames = frames
+        self.time = _Time(network) if isinstance(network, HNeRVBoost) else None
 
-    def forward(self, features: Tensor, time_condition: Tensor, look: Tensor) -> Tensor:
-        x, condition = self.front(features, time_condition, look)
-        rgba: Tensor = self.head(self.trunk(x, condition))
+    def forward(self, index: Tensor) -> tuple[Tensor, ...]:
+        """1×d×h×w, and the float32 1×c embedding of time."""
+        embedding, time = self.frames(index)
+        return (embedding, self.time(time)) if self.time is not None else (embedding,)
+
+
+class _Picture(nn.Module):
+    """A decoder in one program."""
+
+    def __init__(self, source: nn.Module, trunk: AlignedTrunk, head: RgbaHead) -> None:
+        super().__init__()
+        self.source, self.trunk, self.head = source, trunk, head
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        rgba: Tensor = self.head(self.trunk(*self.source(*inputs)))
+        return rgba
+
+
+class _Front(nn.Module):
+    """All stages but the last; it passes on what that is conditioned on."""
+
+    def __init__(self, source: nn.Module, body: AlignedTrunk) -> None:
+        super().__init__()
+        self.source, self.body = source, body
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        x, *condition = self.source(*inputs)
+        return (self.body(x, *condition), *condition)
+
+
+class _Rest(nn.Module):
+    """The last stage and the head."""
+
+    def __init__(self, last: AlignedTrunk, head: RgbaHead) -> None:
+        super().__init__()
+        self.last, self.head = last, head
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        rgba: Tensor = self.head(self.last(*inputs))
         return rgba
 
 
 class FusedFront(nn.Module):
     """What `FusedTrunk` takes, for one look; the second is not read where nothing is folded."""
 
-    def __init__(self, network: NeRV360, size: tuple[int, int], dtype: torch.dtype) -> None:
+    def __init__(self, source: nn.Module, stages: Stages, dtype: torch.dtype) -> None:
         super().__init__()
-        self.front = ViewportFront(network, size, dtype)
-        blocks = [b for stage in _viewport_stages(network) for b in _blocks(stage.residuals)]
+        self.source = source
+        blocks = [block for _, residuals in stages for block in residuals]
         affines = [affine for block in blocks for affine in (block.affine1, block.affine2)]
         self.table = AffineTable(affines, dtype) if affines else None
 
-    def forward(
-        self, features: Tensor, time_condition: Tensor, look: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        x, condition = self.front(features, time_condition, look)
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
+        x, condition = self.source(*inputs)
         table = self.table.rows(condition) if self.table is not None else condition
         return x[0].permute(1, 2, 0).contiguous(), table
-
-
-class FramePicture(nn.Module):
-    """`HNeRV` or `HNeRVBoost`, for a frame's index."""
-
-    def __init__(self, network: HNeRV | HNeRVBoost, frames: _Frames, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.frames = frames
-        stages: list[tuple[UpsamplingBlock | nn.Conv2d, list[ConditionedBlock]]]
-        if isinstance(network, HNeRV):
-            self.time = None
-            blocks = [block for block in network.stages if isinstance(block, UpsamplingBlock)]
-            stages = [(network.stem, []), *((block, []) for block in blocks)]
-        else:
-            self.time = _Time(network)
-            boosts = [stage for stage in network.stages if isinstance(stage, BoostStage)]
-            stages = [
-                (network.stem, [network.residual]),
-                *((stage.block, _blocks(stage.residuals)) for stage in boosts),
-            ]
-        self.trunk = _Trunk(stages, dtype, first=True)
-        self.head = RgbaHead(network.head, dtype)
-
-    def forward(self, index: Tensor) -> Tensor:
-        embedding, time = self.frames(index)
-        condition = self.time(time) if self.time is not None else None
-        rgba: Tensor = self.head(self.trunk(embedding, condition))
-        return rgba
 
 
 def sample_bilinear(features: Tensor, grid: Tensor) -> Tensor:
@@ -254,45 +289,25 @@ class _Time(nn.Module):
         return embedded
 
 
-class _Trunk(nn.Module):
-    """Stages that take their affines from one table."""
-
-    def __init__(
-        self,
-        stages: Sequence[tuple[UpsamplingBlock | nn.Conv2d, list[ConditionedBlock]]],
-        dtype: torch.dtype,
-        *,
-        first: bool = False,
-    ) -> None:
-        super().__init__()
-        built: list[AlignedStage] = []
-        affines: list[Affine] = []
-        for index, (block, residuals) in enumerate(stages):
-            is_first = first and index == 0
-            upsampling = (
-                AlignedUpsampling(block, dtype, first=is_first)
-                if isinstance(block, UpsamplingBlock)
-                else AlignedConv(block, dtype, first=is_first)
-            )
-            built.append(AlignedStage(upsampling, residuals, dtype, len(affines)))
-            affines += [affine for block in residuals for affine in (block.affine1, block.affine2)]
-        self.stages = nn.ModuleList(built)
-        self.table = AffineTable(affines, dtype) if affines else None
-
-    def forward(self, x: Tensor, condition: Tensor | None) -> Tensor:
-        affines = self.table(condition) if self.table is not None else []
-        for stage in self.stages:
-            x = stage(x, affines)
-        return x
-
-
-def _expansion(network: NeRV360, dtype: torch.dtype) -> _Trunk:
+def _expansion(network: NeRV360, dtype: torch.dtype) -> AlignedTrunk:
     expansion = network.expansion
-    return _Trunk([(expansion.block, [expansion.residual])], dtype, first=True)
+    return AlignedTrunk([(expansion.block, [expansion.residual])], dtype, first=True)
 
 
-def _viewport_stages(network: NeRV360) -> list[ViewportStage]:
-    return [stage for stage in network.stages if isinstance(stage, ViewportStage)]
+def _viewport_stages(network: NeRV360) -> Stages:
+    stages = [stage for stage in network.stages if isinstance(stage, ViewportStage)]
+    return [(stage.block, _blocks(stage.residuals)) for stage in stages]
+
+
+def _frame_stages(network: HNeRV | HNeRVBoost) -> Stages:
+    if isinstance(network, HNeRV):
+        blocks = [block for block in network.stages if isinstance(block, UpsamplingBlock)]
+        return [(network.stem, []), *((block, []) for block in blocks)]
+    boosts = [stage for stage in network.stages if isinstance(stage, BoostStage)]
+    return [
+        (network.stem, [network.residual]),
+        *((stage.block, _blocks(stage.residuals)) for stage in boosts),
+    ]
 
 
 def _blocks(residuals: nn.ModuleList) -> list[ConditionedBlock]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 
-from model.config import ModelConfig
+from model.config import PRESETS, ModelConfig
 from model.decoders import build_decoder
 from model.decoding.aligned import aligned
+from model.decoding.bands import BandedTrunk, band_count, plan_bands
 from model.decoding.eager import EagerEngine, look_tensor, picture_look
 from model.decoding.programs import Programs, build_programs, sample_bilinear
 from model.geometry import Look
@@ -43,9 +46,11 @@ def run(programs: Programs, look: Look, frame: int) -> Tensor:
     """The picture, computed as the engine's graphs are."""
     index = torch.tensor([frame])
     with torch.no_grad():
-        if programs.prepare is None:
-            return programs.picture(index)
-        return programs.picture(*programs.prepare(index), look_tensor(look))
+        inputs = (index,)
+        if programs.prepare is not None:
+            inputs = (*programs.prepare(index), look_tensor(look))
+        result = programs.picture(*inputs)
+        return result if programs.trunk is None else programs.trunk(*result)
 
 
 def psnr(a: Tensor, b: Tensor) -> float:
@@ -71,6 +76,60 @@ def test_float32_pictures_are_the_reference(case: str) -> None:
         assert (pixels.int() - expected.int()).abs().max() <= 1
         assert pixels.is_contiguous()
         assert (pixels[..., 3] == 255).all()
+
+
+BANDED = {
+    **CASES,
+    "hnerv, wide kernel": CONFIGS["hnerv"].replace(kernels=(1, 3, 3, 5)),
+    "three blocks": LARGER.replace(blocks=(1, 0, 1, 3)),
+}
+
+
+@pytest.mark.parametrize("case", BANDED)
+def test_bands_change_nothing(case: str) -> None:
+    decoder = lively_decoder(BANDED[case])
+    size = size_of(decoder.config)
+    whole = build_programs(decoder, CPU, size, torch.float32, bands=1)
+    expected = run(whole, LOOKS[0], 1)
+    for bands in (2, 3, 5):
+        programs = build_programs(decoder, CPU, size, torch.float32, bands=bands)
+        assert isinstance(programs.trunk, BandedTrunk)
+        programs.trunk.picture.fill_(77)
+        pixels = run(programs, LOOKS[0], 1)
+        assert (pixels.int() - expected.int()).abs().max() <= 1
+        assert (pixels == expected).float().mean() > 0.99
+
+
+@given(st.integers(1, 60), st.integers(1, 4), st.integers(0, 9), st.integers(1, 8))
+def test_bands_cover_every_row_once_with_what_lies_beyond(
+    height: int, stride: int, beyond: int, count: int
+) -> None:
+    bands = plan_bands(height, stride, beyond, count)
+    rows = [y for band in bands for y in range(*band.place)]
+    assert rows == list(range(stride * height))
+    assert len(bands) <= count
+    assert len({band.source[1] - band.source[0] for band in bands}) == 1
+    for band in bands:
+        assert 0 <= band.source[0] < band.source[1] <= height
+        assert band.kept[0] + stride * band.source[0] == band.place[0]
+        assert band.kept[1] + stride * band.source[0] == band.place[1]
+        above, below = band.kept[0] // stride, band.source[1] - band.place[1] // stride
+        assert above >= beyond or band.source[0] == 0
+        assert below >= beyond or band.source[1] == height
+
+
+def test_large_maps_alone_are_decoded_in_bands() -> None:
+    def count(config: ModelConfig) -> int:
+        stages = build_decoder(config).stages
+        assert isinstance(stages, torch.nn.ModuleList)
+        last = stages[-1]
+        block = getattr(last, "block", last)
+        return band_count(block, size_of(config), torch.float16)
+
+    with torch.device("meta"):
+        counts = {name: count(config) for name, config in PRESETS.items()}
+    assert counts["demo"] == 1
+    assert (counts["paper"], counts["paper-hnerv"], counts["paper-hnerv-boost"]) == (2, 4, 4)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
