@@ -19,19 +19,25 @@ DEMO = Path(__file__).resolve().parent.parent / "assets" / "demo.safetensors"
 _FILL_VIEW = (224, 224)
 
 
-def scene_content(scene: Scene, path: Path, device: torch.device) -> Content:
-    """``scene``, read from ``path``, its decoders opened on ``device`` when they are needed."""
-    names = sorted(scene.decoders, key=lambda name: (name != "nerv360", name))
+def scene_content(scene: Scene, path: Path, device: torch.device, engine: str = "auto") -> Content:
+    """``scene``, read from ``path``, its decoders opened on ``device`` when they are needed, by the
+    kind of engine that `open_engine` knows as ``engine``.
+    """
     return Content(
         title=scene.material.title or path.stem,
         frames=scene.frames,
         fps=scene.fps,
         size=(scene.height, scene.width),
-        decoders=tuple(names),
-        source=lambda decoder: scene_source(scene, decoder, device),
+        decoders=decoder_names(scene),
+        source=lambda decoder: scene_source(scene, decoder, device, engine),
         cost=functools.cache(lambda decoder: decoder_cost(scene, decoder)),
         free_bytes=lambda: free_memory(device),
     )
+
+
+def decoder_names(scene: Scene) -> tuple[str, ...]:
+    """In the order in which they are offered."""
+    return tuple(sorted(scene.decoders, key=lambda name: (name != "nerv360", name)))
 
 
 def decoder_cost(scene: Scene, decoder: str) -> Cost:
@@ -54,18 +60,21 @@ def free_memory(device: torch.device) -> int:
     return int(torch.cuda.mem_get_info(device)[0] + unused)
 
 
-def scene_source(scene: Scene, decoder: str, device: torch.device) -> Source:
-    """Engines of one decoder of a scene, from the one that is there at once to plainer ones; on
-    CUDA the fastest one follows when it has been built.
+def scene_source(scene: Scene, decoder: str, device: torch.device, engine: str = "auto") -> Source:
+    """Engines of one decoder of a scene, from the one that is there at once to plainer ones; one
+    that is compiled, as is the fastest on CUDA, follows when it has been built.
     """
     cpu = torch.device("cpu")
     ladder = [(cpu, "auto"), (cpu, "eager")]
     if device.type != "cpu":
         ladder.insert(0, (device, "eager"))
+    if engine in ("eager", "folded"):
+        ladder.insert(0, (device, engine))
     engines = [partial(open_engine, scene, decoder, where, kind=kind) for where, kind in ladder]
     upgrade = None
-    if device.type == "cuda":
-        upgrade = partial(open_engine, scene, decoder, device, kind="fastest")
+    if device.type == "cuda" and engine not in ("eager", "folded"):
+        kind = "fastest" if engine == "auto" else engine
+        upgrade = partial(open_engine, scene, decoder, device, kind=kind)
     if scene.decoders[decoder].config.full_frame:
         return Source(engines, upgrade=upgrade)
     kind = "auto" if device.type == "cpu" else "eager"

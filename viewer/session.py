@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from model.decoding.open import check_engine
 from model.devices import choose_device
 from model.errors import InputError
 from model.evaluation.readers import read_trajectory
@@ -18,7 +19,7 @@ from model.scene import Scene, read_scene
 from viewer.app import App
 from viewer.content import Content
 from viewer.cuda_gl import choose_upload, device_of_window
-from viewer.scene_content import DEMO, scene_content
+from viewer.scene_content import DEMO, decoder_names, scene_content
 from viewer.settings import load_settings, save_settings, settings_path
 from viewer.window import Window
 
@@ -35,6 +36,7 @@ class Options:
     size: tuple[int, int] | None = None
     decoder: str | None = None
     device: str = "auto"
+    engine: str = "auto"
     interop: bool = True
     frame: int | None = None
     yaw_deg: float = 0.0
@@ -55,7 +57,7 @@ def run_window(options: Options) -> None:
     device = choose_device(options.device)
     path = options.scene or DEMO
     scene = read_scene(path)
-    _check_against(options, scene)
+    _check_against(options, scene, device)
     trajectory = _trajectory(options, scene)
     stored = settings = load_settings(settings_path())
     if options.size is not None:
@@ -65,8 +67,8 @@ def run_window(options: Options) -> None:
         device = device_of_window(device)
         app = App(
             window,
-            scene_content(scene, path, device),
-            lambda path: _load(path, device),
+            scene_content(scene, path, device, options.engine),
+            lambda path: _load(path, device, options.engine),
             settings=settings,
             decoder=options.decoder,
             upload=lambda: choose_upload(device, options.interop),
@@ -89,9 +91,9 @@ def run_window(options: Options) -> None:
     save_settings(settings_path(), settings)
 
 
-def _load(path: Path, device: torch.device) -> Content | Trajectory:
+def _load(path: Path, device: torch.device, engine: str) -> Content | Trajectory:
     if path.suffix == ".safetensors":
-        return scene_content(read_scene(path), path, device)
+        return scene_content(read_scene(path), path, device, engine)
     return read_trajectory(str(path))
 
 
@@ -103,10 +105,11 @@ def _trajectory(options: Options, scene: Scene) -> Trajectory | None:
     return trajectory
 
 
-def _check_against(options: Options, scene: Scene) -> None:
+def _check_against(options: Options, scene: Scene, device: torch.device) -> None:
     if options.decoder is not None and options.decoder not in scene.decoders:
         names = ", ".join(scene.decoders)
         raise InputError(f"--decoder {options.decoder}: the scene has {names}")
+    check_engine(options.engine, scene, options.decoder or decoder_names(scene)[0], device)
     if options.frame is not None and not 0 <= options.frame < scene.frames:
         raise InputError(f"--frame {options.frame}: the scene has frames 0 to {scene.frames - 1}")
 

@@ -53,14 +53,17 @@ def open_fastest(makers: Mapping[str, Callable[[], Engine]], kept: KeptFile) -> 
             log.info("the %s engine cannot be made here: %s", name, error)
     if not engines:
         raise failure
+    if len(engines) == 1:
+        return engines.popitem()[1]
     name = _fastest(engines)
-    winner = engines.pop(name)
-    if engines:
-        kept.write(name.encode())
-        engines.clear()
-        gc.collect()
+    kept.write(name.encode())
+    # Made anew, alone: what is told of its memory should be its own.
+    engines.clear()
+    gc.collect()
+    if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    return winner
+        torch.cuda.reset_peak_memory_stats()
+    return makers[name]()
 
 
 def _fastest(engines: dict[str, Engine]) -> str:

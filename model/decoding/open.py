@@ -54,15 +54,10 @@ def open_engine(
         raise InputError(
             f"--decoder {decoder}: the scene has only {', '.join(sorted(scene.decoders))}"
         )
-    if kind not in ENGINES:
-        raise InputError(f"--engine must be one of {', '.join(ENGINES)}, not {kind!r}")
     chosen = device if isinstance(device, torch.device) else choose_device(device)
+    check_engine(kind, scene, decoder, chosen)
     stored = scene.decoders[decoder]
     pixels = picture_size(stored.config, size)
-    if kind in _VIEWPORT_ENGINES and stored.config.full_frame:
-        raise InputError(f"--engine {kind}: it decodes viewports, and {decoder} whole frames")
-    if kind in _CUDA_ENGINES and chosen.type != "cuda":
-        raise InputError(f"--engine {kind}: it needs a CUDA device, not {chosen}")
     if kind in ("compiled", "fused"):
         return open_compiled(stored, chosen, pixels, fused=kind == "fused")
     if kind == "fastest":
@@ -79,6 +74,20 @@ def open_engine(
         dtype = torch.bfloat16 if multiplies_bfloat16() else torch.float32
         return FoldedEngine(stored, chosen, pixels, dtype)
     return EagerEngine(stored, chosen, pixels)
+
+
+def check_engine(kind: str, scene: Scene, decoder: str, device: torch.device) -> None:
+    """Raise InputError where no engine of this kind decodes ``decoder`` of ``scene`` there.
+
+    Raises:
+        InputError: there is no such kind, or it is for other decoders or devices.
+    """
+    if kind not in ENGINES:
+        raise InputError(f"--engine must be one of {', '.join(ENGINES)}, not {kind!r}")
+    if kind in _VIEWPORT_ENGINES and scene.decoders[decoder].config.full_frame:
+        raise InputError(f"--engine {kind}: it decodes viewports, and {decoder} whole frames")
+    if kind in _CUDA_ENGINES and device.type != "cuda":
+        raise InputError(f"--engine {kind}: it needs a CUDA device, not {device}")
 
 
 def _open_fastest(decoder: Decoder, device: torch.device, size: tuple[int, int]) -> Engine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -39,6 +40,36 @@ def test_a_look_the_decoder_knows_is_its_own_picture(scene: Path, tmp_path: Path
     engine = open_engine(read_scene(scene), "nerv360", "cpu")
     decoded = engine.decode(Look.from_degrees(30, -10), 2).pixels[..., :3]
     assert torch.equal(picture(file), decoded)
+
+
+def test_an_engine_can_be_named(scene: Path, tmp_path: Path) -> None:
+    file = tmp_path / "view.png"
+    assert render(scene, "-o", file, "--engine", "eager") == 0
+    eager = open_engine(read_scene(scene), "nerv360", "cpu", kind="eager")
+    assert torch.equal(picture(file), eager.decode(Look(), 0).pixels[..., :3])
+
+
+@pytest.mark.parametrize(("output", "kind"), [("view.png", "eager"), ("film.mp4", "auto")])
+def test_one_picture_is_not_worth_compiling_for(
+    scene: Path, tmp_path: Path, output: str, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kinds: list[object] = []
+
+    def fail(*arguments: object) -> None:
+        kinds.append(arguments[-1])
+        raise RuntimeError("CUDA error: no kernel image is available\nlong story")
+
+    with (
+        patch("model.devices.choose_device", return_value=torch.device("cuda")),
+        patch("model.decoding.open_engine", fail),
+    ):
+        assert render(scene, "-o", tmp_path / output) == 2
+    assert kinds == [kind]
+    said = capsys.readouterr().err
+    assert said.endswith(
+        f"--engine {kind} cannot be used here: CUDA error: no kernel image is available\n"
+    )
+    assert not (tmp_path / output).exists()
 
 
 @pytest.mark.parametrize(
@@ -104,6 +135,12 @@ def test_a_film_follows_a_gaze_path(scene: Path, tmp_path: Path) -> None:
         (["-o", "film.mp4", "--trajectory", "gone.csv"], "gone.csv does not exist"),
         (["-o", "film.mp4", "--trajectory", "jvet:x"], "not a path of JVET class S2"),
         (["-o", "view.png", "--device", "abacus"], "--device"),
+        (["-o", "view.png", "--engine", "steam"], "--engine must be one of auto, eager, folded"),
+        (["-o", "view.png", "--engine", "fused"], "--engine fused: it needs a CUDA device"),
+        (
+            ["-o", "view.png", "--engine", "folded", "--decoder", "hnerv"],
+            "--engine folded: it decodes viewports, and hnerv whole frames",
+        ),
     ],
 )
 def test_what_cannot_be_is_one_sentence(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import torch
 
 from model.geometry import Look
+from model.scene import Scene
 from tests.scenes import tiny_scene
-from viewer.scene_content import free_memory, scene_content
+from viewer.scene_content import free_memory, scene_content, scene_source
 
 CPU = torch.device("cpu")
 
@@ -45,3 +47,35 @@ def test_every_engine_of_a_source_decodes(name: str) -> None:
         assert tuple(picture.pixels.shape) == (*engine.size, 4)
     assert source.upgrade is None, "on the CPU the first engine is the fastest"
     assert (source.fill is None) == (name == "hnerv")
+
+
+@pytest.mark.parametrize(
+    ("device", "engine", "first", "upgrade"),
+    [
+        ("cuda", "auto", ("cuda", "eager"), "fastest"),
+        ("cuda", "fused", ("cuda", "eager"), "fused"),
+        ("cuda", "eager", ("cuda", "eager"), None),
+        ("cuda", "folded", ("cuda", "folded"), None),
+        ("cpu", "auto", ("cpu", "auto"), None),
+        ("cpu", "eager", ("cpu", "eager"), None),
+    ],
+)
+def test_what_must_be_compiled_follows_what_is_there_at_once(
+    device: str, engine: str, first: tuple[str, str], upgrade: str | None
+) -> None:
+    opened: list[tuple[str, str]] = []
+
+    def note(scene: Scene, decoder: str, device: torch.device, *, kind: str) -> None:
+        opened.append((device.type, kind))
+
+    with patch("viewer.scene_content.open_engine", note):
+        source = scene_source(tiny_scene(), "nerv360", torch.device(device), engine)
+        for make in source.engines:
+            make()
+        if source.upgrade is not None:
+            source.upgrade()
+    assert opened[0] == first
+    assert ("cpu", "auto") in opened
+    assert [kind for where, kind in opened if kind not in ("eager", "auto", "folded")] == (
+        [upgrade] if upgrade else []
+    )

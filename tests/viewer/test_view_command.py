@@ -56,6 +56,8 @@ def test_a_window_opens_is_photographed_and_closes(
         (["--frame", "-1"], "--frame -1: the scene has frames 0 to"),
         (["--frame", "100000"], "--frame 100000: the scene has frames 0 to"),
         (["--device", "abacus"], "abacus"),
+        (["--engine", "steam"], "--engine must be one of auto, eager, folded, compiled"),
+        (["--device", "cpu", "--engine", "fastest"], "--engine fastest: it needs a CUDA device"),
         (["--screenshot", "no/such/folder/a.png"], "--screenshot no/such/folder/a.png: give"),
         (["--screenshot", "."], "--screenshot .: give a file name"),
         (["--trajectory", "jvet:moon"], "moon"),

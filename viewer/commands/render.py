@@ -12,6 +12,7 @@ import typer
 
 from model.errors import InputError
 from viewer.commands.scene_options import (
+    ENGINE_HELP,
     check_decoder,
     check_output,
     check_range,
@@ -68,6 +69,7 @@ def render(
     ] = None,
     decoder: Annotated[str | None, typer.Option(help="Decoder of the scene.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    engine: Annotated[str, typer.Option(help=ENGINE_HELP)] = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output.")] = False,
 ) -> None:
     """Render one picture of a scene, or a film along a sweep or a gaze path."""
@@ -88,7 +90,9 @@ def render(
     wanted = parse_size(size) if size else None
 
     from model.decoding import open_engine
+    from model.devices import choose_device
     from model.scene import read_scene
+    from viewer.decode_session import describe
 
     contents = read_scene(scene)
     name = check_decoder(contents, scene, decoder)
@@ -101,11 +105,17 @@ def render(
     if suffix in _FILMS and (height % 2 or width % 2):
         raise InputError(f"--size {width}x{height}: a film needs even sides")
     decoded = _decoded_size(height, width, config.scale) if wanted else None
-    engine = open_engine(contents, name, device, decoded)
+    chosen = choose_device(device)
+    if engine == "auto" and chosen.type == "cuda" and suffix in _PICTURES:
+        engine = "eager"  # One picture is there before anything is compiled.
+    try:
+        decoding = open_engine(contents, name, chosen, decoded, engine)
+    except (RuntimeError, ImportError) as error:
+        raise InputError(f"--engine {engine} cannot be used here: {describe(error)}") from error
     if suffix in _FILMS:
-        _write_film(engine, steps, output, height, width, contents.fps)
+        _write_film(decoding, steps, output, height, width, contents.fps)
     else:
-        _write_picture(engine, steps[0], output, height, width)
+        _write_picture(decoding, steps[0], output, height, width)
     print(output)
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 SMALLEST_SIDE = 16
 LARGEST_SIDE = 8192
+ENGINE_HELP = "How to decode: auto, eager, folded; on CUDA also compiled, fused, fastest."
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from model.errors import InputError
-from viewer.commands.scene_options import check_range, parse_size
+from viewer.commands.scene_options import ENGINE_HELP, check_range, parse_size
 
 SMALLEST_WINDOW = (160, 90)
 
@@ -32,6 +32,7 @@ def view(
     device: Annotated[
         str, typer.Option(help="Where to decode: auto, cpu, cuda, cuda:N or mps.")
     ] = "auto",
+    engine: Annotated[str, typer.Option(help=ENGINE_HELP)] = "auto",
     interop: Annotated[
         bool,
         typer.Option(help="Pictures decoded on a GPU go to the screen without leaving it."),
@@ -64,6 +65,7 @@ def view(
             size=_parse_window(size) if size else None,
             decoder=decoder,
             device=device,
+            engine=engine,
             interop=interop,
             frame=frame,
             yaw_deg=yaw,
