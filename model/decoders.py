@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from model.config import ModelConfig
 from model.hnerv import HNeRV, HNeRVBoost
@@ -40,6 +39,9 @@ def count_parameters(config: ModelConfig) -> int:
 
 def count_flops(config: ModelConfig) -> int:
     """Floating-point operations (multiply-adds counted twice) of one picture from its embedding."""
+    # It loads Triton where that is installed: 80 MiB of every program that opens a scene.
+    from torch.utils.flop_counter import FlopCounterMode
+
     decoder = build_decoder(config, "meta")
     with FlopCounterMode(display=False) as counter:
         _decode_on_meta(decoder, config)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -144,3 +146,15 @@ def test_what_does_not_exist_is_refused(scene: Scene) -> None:
         open_engine(scene, "hnerv", "cpu", kind="folded")
     with pytest.raises(IndexError):
         open_engine(scene, "nerv360", "cpu").decode(Look(), 3)
+
+
+def test_decoding_on_the_cpu_loads_no_compiler() -> None:
+    program = (
+        "import sys, torch; from model.decoding import open_engine; "
+        "from model.geometry import Look; from tests.scenes import tiny_scene; "
+        "open_engine(tiny_scene(), 'nerv360', 'cpu').decode(Look(), 0); "
+        "print({'triton', 'torch._dynamo', 'torch._inductor'} & set(sys.modules))"
+    )
+    command = [sys.executable, "-c", program]
+    finished = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert finished.stdout == "set()\n"
