@@ -52,20 +52,38 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.live -= self._sizes.pop(key)
 
 
-def predicted_bytes(part: str, config: ModelConfig) -> int:
-    """Peak of all tensors that live at once while ``part`` runs in float32, without allocating
-    them. Convolutions' own workspaces come on top.
+def predicted_bytes(part: str, config: ModelConfig, dtype: torch.dtype = torch.float32) -> int:
+    """Peak of all tensors that live at once while ``part`` runs, without allocating them.
+    Convolutions' own workspaces come on top.
 
     Args:
         part: ``encoding``, ``decoding`` or ``training`` (one picture, batch 1).
+        dtype: what the networks run in: under autocast, where it is not float32.
     """
     prepare = {"encoding": _encoding, "decoding": _decoding, "training": _training}[part]
     network, copies, run = prepare(config)
     network.to("meta")
+    if dtype is not torch.float32:
+        _autocast(network, dtype)
     # Tensors on the meta device have shapes and no memory.
     with torch.device("meta"), LiveBytes() as counter:
         run()
-    return counter.peak + copies * sum(p.numel() * p.element_size() for p in network.parameters())
+    return counter.peak + copies * sum(4 * p.numel() for p in network.parameters())
+
+
+def _autocast(network: nn.Module, dtype: torch.dtype) -> None:
+    """Let layers multiply in ``dtype`` and normalise in float32, as autocast on CUDA does; the meta
+    device has none.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            module.to(dtype).register_forward_pre_hook(_to(dtype))
+        elif isinstance(module, nn.LayerNorm):
+            module.register_forward_pre_hook(_to(torch.float32))
+
+
+def _to(dtype: torch.dtype) -> Callable[[nn.Module, tuple[Tensor, ...]], tuple[Tensor, ...]]:
+    return lambda _, inputs: tuple(x.to(dtype) for x in inputs)
 
 
 Prepared = tuple[nn.Module, int, Callable[[], None]]

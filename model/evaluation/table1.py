@@ -27,8 +27,6 @@ PAPER: dict[str, dict[str, tuple[float, float]]] = {
 for _name, _parts in PAPER.items():
     _parts |= {"encoding": (27.3, 2.8), "decoding": (PAPER_FPS[_name], PAPER_GIB[_name])}
 
-HALF = 0.6
-"""Bytes of a part under autocast over those in float32: half, and what stays in float32."""
 WORKSPACE = 1.25
 SAFE = 0.9
 BARE_BYTES = 700 * 2**20
@@ -142,8 +140,8 @@ def gib_of(result: PartResult | int) -> float | None:
 
 def needed_bytes(part: str, config: ModelConfig, *, half: bool) -> int:
     """What a part takes, convolutions' workspaces and the program itself included."""
-    factor = WORKSPACE * (HALF if half else 1.0)
-    return round(predicted_bytes(part, config) * factor) + BARE_BYTES
+    dtype = torch.float16 if half else torch.float32
+    return round(predicted_bytes(part, config, dtype) * WORKSPACE) + BARE_BYTES
 
 
 def free_bytes(device: torch.device) -> int:

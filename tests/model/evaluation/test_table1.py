@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.config import ModelConfig
+from model.config import ModelConfig, preset
+from model.decoders import build_decoder
+from model.decoding.eager import to_rgba
 from model.errors import InputError
 from model.evaluation import foresight, parts, table1
 from model.evaluation.foresight import LiveBytes, predicted_bytes
@@ -25,6 +27,7 @@ from model.evaluation.table1 import (
     ratios,
     smaller_scale,
 )
+from model.nerv360 import NeRV360
 from model.training.loss import DistortionLoss
 from model.training.network import Autoencoder
 from tests.scenes import CONFIGS
@@ -67,6 +70,26 @@ def test_the_prediction_is_what_a_real_training_step_holds() -> None:
     parameters = sum(p.numel() * 4 for p in network.parameters())
     predicted = predicted_bytes("training", config) - foresight.OPTIMISER_COPIES * parameters
     assert predicted == pytest.approx(counter.peak, rel=0.1)
+
+
+@pytest.mark.parametrize("name", TRIO)
+def test_a_decoder_in_half_precision_is_predicted_so(name: str) -> None:
+    config = TRIO[name].replace(viewport_height=96, viewport_width=144)
+    network = build_decoder(config).requires_grad_(False)
+    time, look = torch.zeros(1, dtype=torch.float64), torch.zeros(1, 4, dtype=torch.float64)
+    look[0, 3] = 1.0
+    inputs = (time, look) if isinstance(network, NeRV360) else (time,)
+    with torch.autocast("cpu", torch.bfloat16), LiveBytes() as counter:
+        to_rgba(network(torch.rand(1, config.embedding_channels, *config.embedding_size), *inputs))
+    parameters = sum(p.numel() * 4 for p in network.parameters())
+    predicted = predicted_bytes("decoding", config, torch.bfloat16) - parameters
+    assert predicted == pytest.approx(counter.peak, rel=0.1)
+
+
+def test_half_precision_lets_whole_frames_of_the_papers_fit_a_card_of_24_gib() -> None:
+    boost = preset("paper-hnerv-boost")
+    whole, half = (predicted_bytes("decoding", boost, t) for t in (torch.float32, torch.float16))
+    assert half < 14 * 2**30 < 24 * 2**30 < whole
 
 
 def test_full_frames_take_more_to_decode_and_training_more_than_decoding() -> None:
