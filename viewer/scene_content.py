@@ -10,6 +10,7 @@ import psutil
 import torch
 
 from model.decoding import open_engine
+from model.decoding.memory import decoding_bytes
 from model.decoding.open import picture_size
 from model.scene import Scene
 from viewer.content import Content, Cost
@@ -30,7 +31,7 @@ def scene_content(scene: Scene, path: Path, device: torch.device, engine: str = 
         size=(scene.height, scene.width),
         decoders=decoder_names(scene),
         source=lambda decoder: scene_source(scene, decoder, device, engine),
-        cost=functools.cache(lambda decoder: decoder_cost(scene, decoder)),
+        cost=functools.cache(lambda decoder: decoder_cost(scene, decoder, device)),
         free_bytes=lambda: free_memory(device),
     )
 
@@ -40,16 +41,15 @@ def decoder_names(scene: Scene) -> tuple[str, ...]:
     return tuple(sorted(scene.decoders, key=lambda name: (name != "nerv360", name)))
 
 
-def decoder_cost(scene: Scene, decoder: str) -> Cost:
-    """What one picture of a decoder takes, told without decoding one."""
-    from model.evaluation.foresight import predicted_bytes
-
+def decoder_cost(scene: Scene, decoder: str, device: torch.device) -> Cost:
+    """What one picture of a decoder takes on ``device``, told without decoding one."""
     stored = scene.decoders[decoder]
     config = stored.config
     height, width = picture_size(config, None)
     held = sum(tensor.nbytes for tensor in (*stored.weights.values(), stored.embeddings))
-    peak = held + predicted_bytes("decoding", config)
-    return Cost(height * width, config.full_frame, peak)
+    network = 4 * sum(tensor.numel() for tensor in stored.weights.values())
+    activations = decoding_bytes(config, 2 if device.type == "cuda" else 4)
+    return Cost(height * width, config.full_frame, held + network + activations)
 
 
 def free_memory(device: torch.device) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from model.decoding.compilers import load_compilers
 from model.decoding.open import check_engine
 from model.devices import choose_device
 from model.errors import InputError
@@ -62,6 +63,8 @@ def run_window(options: Options) -> None:
     stored = settings = load_settings(settings_path())
     if options.size is not None:
         settings = replace(settings, width=options.size[0], height=options.size[1])
+    if device.type == "cuda" and options.engine not in ("eager", "folded"):
+        load_compilers()
     window = Window("NeRV360", settings.width, settings.height)
     try:
         device = device_of_window(device)

@@ -1,0 +1,24 @@
+"""The compilers for GPUs, loaded when it suits."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+
+log = logging.getLogger(__name__)
+
+_COMPILERS = ("torch._dynamo", "torch._inductor.compile_fx", "triton")
+
+
+def load_compilers() -> None:
+    """Load torch's compiler and Triton, before a window is opened in this process.
+
+    Triton brings an LLVM of its own. Loaded into a process in which OpenGL in software has brought
+    one already, it ends the process (seen with Mesa 22.3); the other way round both live.
+    Which of them are missing is found out again, and said, where they are used.
+    """
+    for name in _COMPILERS:
+        try:
+            importlib.import_module(name)
+        except (ImportError, RuntimeError) as error:
+            log.info("%s cannot be loaded: %s", name, error)
