@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import numpy.typing as npt
 from OpenGL import GL
 
-SHADERS = Path(__file__).resolve().parent.parent / "shaders"
+from viewer.data_files import data_file
 
 
 class Texture:
@@ -78,9 +76,9 @@ class Program:
         Raises:
             RuntimeError: the driver refuses them; its log is the message.
         """
-        body = "\n".join((SHADERS / name).read_text(encoding="utf-8") for name in fragment)
+        body = "\n".join(_shader(name) for name in fragment)
         stages = (
-            (GL.GL_VERTEX_SHADER, vertex, (SHADERS / vertex).read_text(encoding="utf-8")),
+            (GL.GL_VERTEX_SHADER, vertex, _shader(vertex)),
             (GL.GL_FRAGMENT_SHADER, fragment[-1], f"#version 330 core\n{body}"),
         )
         self._id = GL.glCreateProgram()
@@ -123,3 +121,7 @@ class Program:
         if name not in self._places:
             self._places[name] = GL.glGetUniformLocation(self._id, name)
         return self._places[name]
+
+
+def _shader(name: str) -> str:
+    return data_file(f"shaders/{name}").read_text(encoding="utf-8")

@@ -14,9 +14,10 @@ from model.decoding.memory import decoding_bytes
 from model.decoding.open import picture_size
 from model.scene import Scene
 from viewer.content import Content, Cost
+from viewer.data_files import data_file
 from viewer.decode_session import Source
 
-DEMO = Path(__file__).resolve().parent.parent / "assets" / "demo.safetensors"
+DEMO = data_file("assets/demo.safetensors")
 _FILL_VIEW = (224, 224)
 
 

@@ -41,11 +41,13 @@ class _Aim:
 
 
 def render(
-    scene: Annotated[Path, typer.Argument(help="Scene file.")],
     output: Annotated[
         Path,
         typer.Option("-o", "--output", help="A picture (.png, .jpg) or film (.mp4, .mkv, .mov)."),
     ],
+    scene: Annotated[
+        Path | None, typer.Argument(help="Scene file; the demo scene if none is given.")
+    ] = None,
     yaw: Annotated[float, typer.Option(help="Degrees to the right.")] = 0.0,
     pitch: Annotated[float, typer.Option(help="Degrees up, -90 to 90.")] = 0.0,
     roll: Annotated[float, typer.Option(help="Degrees the head leans clockwise.")] = 0.0,
@@ -93,7 +95,9 @@ def render(
     from model.devices import choose_device
     from model.scene import read_scene
     from viewer.decode_session import describe
+    from viewer.scene_content import DEMO
 
+    scene = scene or DEMO
     contents = read_scene(scene)
     name = check_decoder(contents, scene, decoder)
     config = contents.decoders[name].config
