@@ -32,7 +32,6 @@ from viewer.window import Window
 log = logging.getLogger(__name__)
 
 _MESSAGE_S = 8.0
-_LONGEST_STEP_S = 0.1
 _REFRESH_S = 0.1
 _RESTING_S = 1.0
 
@@ -128,7 +127,6 @@ class App:
     def update(self, seconds: float) -> None:
         """Let ``seconds`` pass: events, movement, the clip; take and ask for pictures."""
         self.window.poll()
-        seconds = min(seconds, _LONGEST_STEP_S)
         self.controls.advance(seconds)
         self.gaze.advance(seconds, self.playback)
         self._finish_loading()
@@ -210,7 +208,9 @@ class App:
         if not self.worker.stop():
             log.warning("the decoder did not stop in time")
         self._background.shutdown(cancel_futures=True)
-        self.gaze.recorder.stop()
+        recorded = self.gaze.recorder.stop()
+        if recorded is not None:
+            log.info("recording saved: %s", recorded)
         self.overlay.close()
         self.comparison.close()
         log.info("%d pictures shown, %d decoded", self.displayed.total, self.worker.report.decoded)

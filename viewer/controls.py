@@ -26,6 +26,7 @@ _ROLL_SPEED = math.radians(60.0)
 _ZOOM_STEP = 0.08
 _VELOCITY_MEMORY_S = 0.05
 _MAX_GLIDE = math.radians(720.0)
+_LONGEST_STEP_S = 0.1
 
 
 def ray_through(point: Point, hfov: float) -> Vector:
@@ -170,19 +171,22 @@ class Controls:
         self.hfov.nudge(-steps * _ZOOM_STEP * self.hfov.offset)
 
     def advance(self, seconds: float) -> None:
-        """Let ``seconds`` pass."""
+        """Let ``seconds`` pass. Keys and glides move no further than in a tenth of a second, so
+        that the picture does not leap when a turn of the loop has taken long.
+        """
         if seconds <= 0:
             return
         before = self._last
-        self.hfov.advance(seconds)
-        self.roll.advance(seconds, self._drive(Action.ROLL_RIGHT, Action.ROLL_LEFT) * _ROLL_SPEED)
+        step = min(seconds, _LONGEST_STEP_S)
+        self.hfov.advance(step)
+        self.roll.advance(step, self._drive(Action.ROLL_RIGHT, Action.ROLL_LEFT) * _ROLL_SPEED)
         if self._anchor is not None:
             self._follow()
             self._feel_velocity(before, seconds)
         else:
             turn = _TURN_PER_HFOV * self.hfov.offset
-            self.yaw.advance(seconds, self._drive(Action.TURN_RIGHT, Action.TURN_LEFT) * turn)
-            self.pitch.advance(seconds, self._drive(Action.TURN_UP, Action.TURN_DOWN) * turn)
+            self.yaw.advance(step, self._drive(Action.TURN_RIGHT, Action.TURN_LEFT) * turn)
+            self.pitch.advance(step, self._drive(Action.TURN_UP, Action.TURN_DOWN) * turn)
         self._last = self.look()
         self._feel_speed(before, seconds)
 

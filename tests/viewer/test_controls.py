@@ -217,3 +217,23 @@ def test_speed_is_the_angle_turned_a_second() -> None:
     controls.hold(Action.TURN_RIGHT)
     controls.advance(0.1)
     assert controls.speed == pytest.approx(controls.look().yaw / 0.1)
+
+
+def test_a_long_step_moves_keys_by_a_tenth_of_a_second_and_feels_the_hand_truly() -> None:
+    controls = Controls(inertia=False)
+    controls.hold(Action.TURN_RIGHT)
+    controls.advance(0.1)
+    expected = controls.look().yaw
+    controls.reset()
+    controls.advance(3.0)
+    assert controls.look().yaw == pytest.approx(expected), "the picture does not leap"
+    assert controls.speed == pytest.approx(expected / 3.0)
+    controls.let_go(Action.TURN_RIGHT)
+    thrown = []
+    for seconds in (0.1, 1.0):
+        controls = Controls(inertia=True)
+        controls.press((0.0, 0.0))
+        controls.move((-0.3, 0.0))
+        controls.advance(seconds)
+        thrown.append(controls.yaw.velocity * seconds)
+    assert thrown[1] < thrown[0] * 1.2, "the way of a whole second is not that of a tenth"

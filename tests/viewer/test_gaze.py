@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -231,3 +232,37 @@ def test_a_path_with_frames_that_the_clip_lacks_is_refused(app: App, tmp_path: P
         app.update(0.0)
     assert "shows frame 10 but the clip has only 10 frames" in app.message
     assert app.gaze.replay is None
+
+
+def test_the_clip_the_path_and_the_recording_keep_to_the_clock_in_slow_turns(
+    app: App, tmp_path: Path
+) -> None:
+    app.playback.loop = False
+    press(app, "R")
+    app.update(0.0)
+    for _ in range(2):
+        app.update(0.375)
+    assert app.playback.frame == 7, "0.75 s of ten pictures a second"
+    press(app, "R")
+    (file,) = (tmp_path / "Documents").glob("*.csv")
+    assert read_trajectory(str(file)).time_s.tolist() == [0.0, 0.375, 0.75]
+    app.gaze.follow(read_trajectory("jvet:landing-vp1"), app.playback)
+    app.update(0.5)
+    assert app.gaze.replay is not None
+    assert app.gaze.replay.seconds == 0.5
+
+
+def test_the_end_says_where_a_running_recording_is(
+    app: App,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    press(app, "R")
+    app.update(STEP)
+    (file,) = (tmp_path / "Documents").glob("*.csv")
+    with caplog.at_level(logging.INFO, "viewer"):
+        app.close()
+    monkeypatch.setattr(app, "close", lambda: None)  # once is all it may be
+    assert f"recording saved: {file}" in caplog.text
+    assert len(read_trajectory(str(file))) == 1
