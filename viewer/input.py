@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import glfw
+
 from viewer.controls import Controls, Point
 from viewer.keymap import CHARACTER_ACTIONS, HELD, KEY_ACTIONS, REPEATED, Action
 from viewer.overlay import Overlay
 from viewer.window import Window
 
 _LEFT_BUTTON = 0
+_FOREIGN = glfw.MOD_CONTROL | glfw.MOD_ALT | glfw.MOD_SUPER
+"""Keys with these belong to the desktop, and to habits from elsewhere (Ctrl-C, Alt-Tab)."""
 
 
 class Input:
@@ -45,28 +49,34 @@ class Input:
         self._dropped = dropped
         self.position = (0.0, 0.0)
         self.events = 0
+        self._repeated = self._super = False
 
-    def key(self, name: str, code: int, pressed: bool, repeated: bool) -> None:
+    def key(self, name: str, code: int, pressed: bool, repeated: bool, mods: int) -> None:
         """As `Listener.key`."""
         self.events += 1
         self._overlay.key(code, pressed)
+        self._repeated, self._super = repeated, bool(mods & glfw.MOD_SUPER)
         action = KEY_ACTIONS.get(name)
         if action is None:
             return
-        if action in HELD:
-            if not pressed:
-                self._controls.let_go(action)
-            elif not repeated:
-                self._controls.hold(action)
-        elif pressed and (not repeated or action in REPEATED):
-            self._commands[action]()
+        if action in HELD and not pressed:
+            self._controls.let_go(action)
+        elif not pressed or mods & _FOREIGN:
+            return
+        elif action not in HELD:
+            self._do(action)
+        elif not repeated:
+            self._controls.hold(action)
 
     def character(self, text: str) -> None:
-        """As `Listener.character`."""
+        """As `Listener.character`. It follows the event of the key that typed it.
+
+        GLFW leaves out what is typed with Ctrl or Alt, except where the two stand for AltGr.
+        """
         self.events += 1
         action = CHARACTER_ACTIONS.get(text)
-        if action is not None:
-            self._commands[action]()
+        if action is not None and not self._super:
+            self._do(action)
 
     def cursor(self, x: float, y: float) -> None:
         """As `Listener.cursor`."""
@@ -82,7 +92,7 @@ class Input:
         self._overlay.button(index, pressed)
         if index != _LEFT_BUTTON:
             return
-        if pressed and not self._overlay.wants_mouse:
+        if pressed and not self._overlay.takes_mouse_at(*self.position):
             self._controls.press(self._point())
         elif not pressed:
             self._controls.release()
@@ -90,7 +100,7 @@ class Input:
     def scroll(self, x: float, y: float) -> None:
         """As `Listener.scroll`."""
         self.events += 1
-        if not self._overlay.wants_mouse:
+        if not self._overlay.takes_mouse_at(*self.position):
             self._controls.zoom(y)
 
     def dropped(self, paths: list[Path]) -> None:
@@ -102,6 +112,10 @@ class Input:
     def focus_lost(self) -> None:
         """As `Listener.focus_lost`."""
         self._controls.let_go_all()
+
+    def _do(self, action: Action) -> None:
+        if not self._repeated or action in REPEATED:
+            self._commands[action]()
 
     def _point(self) -> Point:
         width, height = self._window.size

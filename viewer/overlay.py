@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glfw
-from imgui_bundle import imgui
+from imgui_bundle import ImVec2, imgui
 from imgui_bundle.python_backends.glfw_backend import GlfwRenderer
 
 from viewer import gaze_panel, keys_panel, panels, split_panel, theme
@@ -37,6 +37,13 @@ class Overlay:
     def wants_mouse(self) -> bool:
         """The cursor is on a panel, or a panel has hold of it."""
         return bool(imgui.get_io().want_capture_mouse)
+
+    def takes_mouse_at(self, x: float, y: float) -> bool:
+        """A panel lies there, or has hold of the mouse: told at once, where `wants_mouse` tells of
+        the cursor as it was when the panels were last drawn.
+        """
+        imgui.internal.update_hovered_window_and_capture_flags(ImVec2(x, y))
+        return self.wants_mouse
 
     def key(self, code: int, pressed: bool) -> None:
         """A key event, for imgui."""

@@ -21,7 +21,7 @@ _KEY_NAMES = {
 class Listener(Protocol):
     """Who hears of events; positions in screen coordinates from the window's upper left."""
 
-    def key(self, name: str, code: int, pressed: bool, repeated: bool) -> None: ...
+    def key(self, name: str, code: int, pressed: bool, repeated: bool, mods: int) -> None: ...
     def character(self, text: str) -> None: ...
     def cursor(self, x: float, y: float) -> None: ...
     def button(self, index: int, pressed: bool) -> None: ...
@@ -109,9 +109,9 @@ class Window:
     def listen(self, listener: Listener) -> None:
         """Tell ``listener`` of every event from now on, during `poll`."""
 
-        def key(_: Any, code: int, _scancode: int, action: int, _mods: int) -> None:
+        def key(_: Any, code: int, _scancode: int, action: int, mods: int) -> None:
             name = _KEY_NAMES.get(code, "UNKNOWN")
-            listener.key(name, code, action != glfw.RELEASE, action == glfw.REPEAT)
+            listener.key(name, code, action != glfw.RELEASE, action == glfw.REPEAT, mods)
 
         def drop(_: Any, paths: Any) -> None:
             listener.dropped([Path(path) for path in paths])

@@ -46,9 +46,10 @@ class CallbackHand:
         for _ in range(abs(steps)):
             self._call(glfw.set_scroll_callback, 0.0, 1.0 if steps > 0 else -1.0)
 
-    def key(self, name: str, pressed: bool) -> None:
-        action = glfw.PRESS if pressed else glfw.RELEASE
-        self._call(glfw.set_key_callback, getattr(glfw, f"KEY_{name}"), 0, action, 0)
+    def key(self, name: str, pressed: bool, *, repeated: bool = False, mods: int = 0) -> None:
+        down = glfw.REPEAT if repeated else glfw.PRESS
+        action = down if pressed else glfw.RELEASE
+        self._call(glfw.set_key_callback, getattr(glfw, f"KEY_{name}"), 0, action, mods)
 
     def character(self, text: str) -> None:
         self._call(glfw.set_char_callback, ord(text))
