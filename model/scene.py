@@ -21,6 +21,7 @@ from torch import Tensor
 from model.config import ModelConfig
 from model.decoders import build_decoder
 from model.errors import InputError
+from model.fingerprint import Fingerprint
 from model.safetensors_file import Contents, parse_json, read_contents, shown
 from model.scene_header import (
     Material,
@@ -75,6 +76,7 @@ class Scene:
         width, height: pixels of the source clip.
         fps: its pictures a second.
         decoders: at least one, by architecture: ``nerv360``, ``hnerv``, ``hnerv-boost``.
+        fingerprint: of the pictures that they learnt, where it is known.
     """
 
     material: Material
@@ -83,6 +85,7 @@ class Scene:
     fps: float
     frames: int
     decoders: dict[str, Decoder]
+    fingerprint: Fingerprint | None = None
 
     @property
     def header(self) -> SceneHeader:
@@ -95,6 +98,7 @@ class Scene:
             frames=self.frames,
             configs={name: decoder.config for name, decoder in self.decoders.items()},
             trainings={name: decoder.training for name, decoder in self.decoders.items()},
+            fingerprint=self.fingerprint,
         )
 
 
@@ -274,7 +278,10 @@ def _from_stored(header: SceneHeader, stored: dict[str, Tensor]) -> Scene:
             embeddings=embeddings,
             training=header.trainings[name],
         )
-    return Scene(header.material, header.width, header.height, header.fps, header.frames, decoders)
+    return Scene(
+        header.material, header.width, header.height, header.fps, header.frames, decoders,
+        header.fingerprint,
+    )  # fmt: skip
 
 
 def _narrowed(tensor: Tensor, dtype: torch.dtype) -> Tensor:

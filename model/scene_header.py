@@ -10,6 +10,7 @@ from typing import Any
 
 from model.config import ARCHITECTURES, ModelConfig
 from model.errors import InputError
+from model.fingerprint import Fingerprint
 from model.safetensors_file import shown
 
 FORMAT_VERSION = 1
@@ -43,6 +44,7 @@ class TrainingSummary:
         psnr_db, ms_ssim: quality on held-out looks; None where it was not measured.
         seconds: time spent training.
         settings: whatever else repeats the training, as plain JSON values.
+        moving_db: PSNR of what moves in those looks; None where nothing does.
     """
 
     epochs: int
@@ -51,6 +53,7 @@ class TrainingSummary:
     ms_ssim: float | None
     seconds: float
     settings: dict[str, Json] = field(default_factory=dict)
+    moving_db: float | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class SceneHeader:
         fps: its pictures a second.
         frames: how many pictures of it were learnt.
         configs, trainings: by decoder name; the same names in both, at least one.
+        fingerprint: of the pictures that were learnt, where it is known.
     """
 
     material: Material
@@ -71,16 +75,20 @@ class SceneHeader:
     frames: int
     configs: dict[str, ModelConfig]
     trainings: dict[str, TrainingSummary]
+    fingerprint: Fingerprint | None = None
 
 
 @dataclass(frozen=True)
 class _Field:
-    """One field: its kind and, for numbers, its range or, for texts, the longest length."""
+    """One field: its kind and, for numbers, its range or, for texts, the longest length; an
+    ``optional`` one may be null, and missing where it was ``added`` later.
+    """
 
     kind: type
     low: float = 0
     high: float = math.inf
     optional: bool = False
+    added: bool = False
 
     def check(self, value: object, where: str) -> Any:
         if value is None and self.optional:
@@ -115,6 +123,7 @@ _SCENE = {
     "fps": _Field(float, 0.001, 1000),
     "frames": _Field(int, 1, MAX_FRAMES),
     "decoders": _MAP,
+    "fingerprint": _Field(dict, optional=True, added=True),
 }
 _MATERIAL = {"title": _TEXT, "licence": _TEXT, "credit": _TEXT, "source": _TEXT}
 _DECODER = {"config": _MAP, "training": _MAP}
@@ -125,6 +134,7 @@ _TRAINING = {
     "ms_ssim": _Field(float, -1, 1, optional=True),
     "seconds": _Field(float, 0, 1e12),
     "settings": _MAP,
+    "moving_db": _Field(float, -100, 200, optional=True, added=True),
 }
 
 
@@ -144,6 +154,7 @@ def header_to_json(header: SceneHeader) -> str:
             name: {"config": config.to_dict(), "training": asdict(header.trainings[name])}
             for name, config in header.configs.items()
         },
+        "fingerprint": header.fingerprint.to_json() if header.fingerprint else None,
     }
     header_from_json({"version": FORMAT_VERSION, "scene": scene})
     return json.dumps({"version": FORMAT_VERSION, "scene": scene}, allow_nan=False)
@@ -173,6 +184,9 @@ def header_from_json(values: object) -> SceneHeader:
         trainings[name] = _training(decoder["training"], f"the training of its decoder {name}")
     if not configs:
         raise InputError("it holds no decoder")
+    fingerprint = None
+    if scene["fingerprint"] is not None:
+        fingerprint = Fingerprint.from_json(scene["fingerprint"], scene["frames"])
     return SceneHeader(
         material=Material(**_checked(scene["material"], _MATERIAL, "its material")),
         width=scene["width"],
@@ -181,17 +195,18 @@ def header_from_json(values: object) -> SceneHeader:
         frames=scene["frames"],
         configs=configs,
         trainings=trainings,
+        fingerprint=fingerprint,
     )
 
 
 def _checked(values: object, table: Mapping[str, _Field], where: str) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise InputError(f"{where} must be a map, not {shown(values)}")
-    if missing := [name for name in table if name not in values]:
+    if missing := [name for name, rule in table.items() if name not in values and not rule.added]:
         raise InputError(f"{where} lacks the field {missing[0]!r}")
     if unknown := [name for name in values if name not in table]:
         raise InputError(f"{where} has the unknown field {shown(unknown[0])}")
-    return {name: rule.check(values[name], f"{where}: {name}") for name, rule in table.items()}
+    return {name: rule.check(values.get(name), f"{where}: {name}") for name, rule in table.items()}
 
 
 def _config(name: str, values: dict[str, Any]) -> ModelConfig:

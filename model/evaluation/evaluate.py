@@ -80,9 +80,11 @@ class Plan:
     Attributes:
         paths: by name, the level looks that every subject is measured at.
         size: height and width of the viewports.
+        sameness: how far the clip is known to be the scene's.
     """
 
     request: Request
+    sameness: str
     scene: Scene
     stored: StoredScene
     subjects: list[Subject]
@@ -103,7 +105,7 @@ def prepare(request: Request, progress: Progress) -> Plan:
     """
     header = read_header(request.scene)
     original = ClipPictures(request.clip)
-    check_clip(original, request.clip, header.header, request.scene)
+    sameness = check_clip(original, request.clip, header.header, request.scene)
     scene = read_scene(request.scene)
     names = request.decoders or tuple(scene.decoders)
     engines: dict[str, Engine] = {}
@@ -138,7 +140,7 @@ def prepare(request: Request, progress: Progress) -> Plan:
         probes[codec] = ["--clip", str(file.resolve())]
     hfov = min(max(_first_hfov(scene, engines), limits[0]), limits[1])
     return Plan(
-        request, scene, header, subjects, probes, paths, original, size, hfov, key, store
+        request, sameness, scene, header, subjects, probes, paths, original, size, hfov, key, store
     )  # fmt: skip
 
 
@@ -279,6 +281,7 @@ def _facts(plan: Plan) -> dict[str, str]:
         "Scene": plan.request.scene.name,
         "Clip": f"{plan.request.clip.name}, {info.width}×{info.height}, {plan.scene.frames} "
         f"pictures, {info.fps:g} a second",
+        "Its pictures": plan.sameness,
         "Material": f"{material.title}; {material.credit}; licence: {material.licence}",
         "Viewports": f"{plan.size[1]}×{plan.size[0]}",
         "Program": f"nerv360 {importlib.metadata.version('nerv360')}, torch {torch.__version__}",

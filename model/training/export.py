@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from model.errors import InputError
+from model.fingerprint import Fingerprint, likeness
 from model.scene import Decoder, Material, Scene, TrainingSummary, quantised
 from model.training.frames import FrameStore
 from model.training.network import Autoencoder
@@ -57,6 +58,7 @@ def export(trainer: Trainer, material: Material) -> Export:
             fps=info.fps,
             frames=len(frames),
             decoders={architecture: decoder},
+            fingerprint=frames.fingerprint,
         )
     )
     stored = scene.decoders[architecture]
@@ -80,7 +82,23 @@ def merged(existing: Scene, addition: Scene) -> Scene:
                 f"--into: the scene's {name} is {ours} and the clip's {theirs}; both decoders "
                 f"must be of the same clip"
             )
-    return replace(existing, decoders={**existing.decoders, **addition.decoders})
+    check_same_clip(existing, addition.fingerprint)
+    return replace(
+        existing,
+        decoders={**existing.decoders, **addition.decoders},
+        fingerprint=existing.fingerprint or addition.fingerprint,
+    )
+
+
+def check_same_clip(existing: Scene, fingerprint: Fingerprint | None) -> None:
+    """Raise InputError where ``existing`` is known to be of another clip."""
+    if existing.fingerprint is None or fingerprint is None:
+        return
+    if not likeness(existing.fingerprint, fingerprint.samples).alike:
+        raise InputError(
+            "--into: the scene was trained on another clip, with other pictures; both decoders "
+            "must be of the same clip"
+        )
 
 
 def _stored_quality(

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from model.config import ModelConfig
 from model.errors import InputError
+from model.fingerprint import FingerprintMaker
 from model.video import VideoInfo, open_frames
 
 ASPECT_TOLERANCE = 0.02
@@ -32,10 +33,13 @@ class FrameStore:
         self.info: VideoInfo = source.info
         count = min(source.info.frames, limit or source.info.frames)
         self.bytes = torch.empty(count, height, width, 3, dtype=torch.uint8)
+        fingerprint = FingerprintMaker(count)
         for index, picture in enumerate(source):
             if index == count:
                 break
+            fingerprint.see(index, picture)
             self.bytes[index] = fitted(picture, height, width)
+        self.fingerprint = fingerprint.fingerprint
 
     def __len__(self) -> int:
         return self.bytes.shape[0]

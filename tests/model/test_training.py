@@ -15,6 +15,7 @@ import torch
 
 from model.config import ModelConfig
 from model.errors import InputError
+from model.fingerprint import Sample
 from model.geometry import erp_angles
 from model.scene import read_scene
 from model.training.frames import FrameStore, fit_config
@@ -25,7 +26,7 @@ from model.training.presets import training_preset
 from model.training.processes import Processes
 from model.training.settings import TrainingSettings
 from model.training.trainer import Trainer
-from model.video import VideoInfo, VideoWriter
+from model.video import VideoInfo, VideoWriter, open_frames
 from viewer.cli import main
 
 TINY = [
@@ -152,6 +153,9 @@ def test_the_command_writes_a_scene_and_nothing_else(
     scene = read_scene(target)
     assert scene.frames == 4
     assert scene.decoders["nerv360"].training.psnr_db is not None
+    assert scene.fingerprint is not None
+    pictures = [Sample.of(picture) for picture in open_frames(clip)]
+    assert scene.fingerprint.samples == tuple(pictures)
     assert [p.name for p in tmp_path.iterdir()] == ["scene.safetensors"]
     assert "cost" in capsys.readouterr().out
     before = target.read_bytes()

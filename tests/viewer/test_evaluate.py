@@ -12,6 +12,7 @@ import torch
 
 from model.decoding import open_engine
 from model.evaluation.metrics import cut_viewport, psnr
+from model.fingerprint import FingerprintMaker
 from model.geometry import Look
 from model.scene import read_scene, write_scene
 from model.video import VideoWriter, open_frames
@@ -30,10 +31,16 @@ GAZE = "time_s,frame,yaw_deg,pitch_deg,roll_deg,hfov_deg\n" + "".join(
 def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a scene, the clip it could have been trained on, and a recorded path."""
     folder = tmp_path_factory.mktemp("material")
-    write_scene(folder / "pier.safetensors", tiny_scene("nerv360", "hnerv", frames=FRAMES))
-    with VideoWriter(folder / "pier.mp4", 96, 48, 29.97, crf=8) as clip:
-        for index in range(FRAMES):
-            clip.write(smooth_sphere(48, 96, phase=index / 3))
+    for name, phase in (("pier.mp4", 0.0), ("other.mp4", 1.5)):
+        with VideoWriter(folder / name, 96, 48, 29.97, crf=8) as clip:
+            for index in range(FRAMES + 1):
+                clip.write(smooth_sphere(48, 96, phase=phase + index / 3))
+    scene = tiny_scene("nerv360", "hnerv", frames=FRAMES)
+    maker = FingerprintMaker(FRAMES)
+    for index, picture in enumerate(open_frames(folder / "pier.mp4")):
+        maker.see(index, picture)
+    scene.fingerprint = maker.fingerprint
+    write_scene(folder / "pier.safetensors", scene)
     (folder / "gaze.csv").write_text(GAZE)
     return folder
 
@@ -138,7 +145,16 @@ def test_the_report_stands_alone(report: Path) -> None:
     assert references
     assert all(reference.startswith("data:image/") for reference in references)
     assert not re.search(r"https?://|@import|<script|url\(", page)
-    for word in ("nerv360", "hnerv", "x265", "landing-vp1", "Pier", "Apache-2.0", "Shimmer"):
+    for word in (
+        "nerv360",
+        "hnerv",
+        "x265",
+        "landing-vp1",
+        "Pier",
+        "Apache-2.0",
+        "Shimmer",
+        "the pictures that the",
+    ):
         assert word in page
 
 
@@ -167,6 +183,7 @@ def test_speed_and_memory_are_measured(report: Path) -> None:
         (["--video", "{material}/gaze.csv"], "gaze.csv"),
         (["--video", "{material}/small.mp4"], "is 48x24 but"),
         (["--video", "{material}/short.mp4"], "has 1 pictures but"),
+        (["--video", "{material}/other.mp4"], "other.mp4 shows other pictures than"),
         (["-o", "{material}"], "holds something else"),
         (["-o", "{material}/gaze.csv"], "is a file: name a folder"),
         (["--size", "big"], "--size big"),

@@ -72,6 +72,7 @@ def evaluate(
     )
     with _Bar() as bar:
         plan = prepare(request, bar)
+        bar.note(f"{video}: {plan.sameness}")
         evaluation = run(plan, bar)
         write_csv(evaluation, output)
         report = write_report(plan, evaluation, output)
@@ -110,6 +111,9 @@ class _Bar:
         self._progress.reset(self._task, description=label, total=units)
         if not self._console.is_terminal:
             self._console.print(label, highlight=False)
+
+    def note(self, line: str) -> None:
+        self._console.print(line, highlight=False, soft_wrap=True)
 
     def advance(self) -> None:
         self._progress.advance(self._task)

@@ -139,12 +139,14 @@ def _train(
 
     from model.scene import write_scene
     from model.training.checkpoint import checkpoint_path
-    from model.training.export import export, merged
+    from model.training.export import check_same_clip, export, merged
     from model.training.frames import FrameStore
     from model.training.trainer import Trainer
     from viewer.commands.train_progress import StopOnInterrupt, TrainingProgress
 
     store = FrameStore(clip, (config.frame_height, config.frame_width), limit)
+    if existing is not None:
+        check_same_clip(existing, store.fingerprint)
     trainer = Trainer(config, settings, store, torch.device(device), group)
     checkpoint = checkpoint_path(target)
     if resume:
