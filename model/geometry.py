@@ -8,6 +8,7 @@ All angles are radians.
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -125,8 +126,25 @@ def viewport_directions(
     return (rays @ rotation.T).float()
 
 
+def without_autocast(device: torch.device) -> AbstractContextManager[object]:
+    """While it is entered, products on ``device`` keep their operands' precision.
+
+    Autocast would multiply float32 rays and rotations in half precision, whose directions are
+    pixels off; float64, as in `viewport_directions`, it leaves alone.
+    """
+    if not torch.amp.is_autocast_available(device.type):
+        return nullcontext()
+    return torch.autocast(device.type, enabled=False)
+
+
 def directions_to_angles(directions: Tensor) -> tuple[Tensor, Tensor]:
-    """Longitude in [−π, π] and latitude in [−π/2, π/2] of world directions …×3 of any length."""
+    """Longitude in [−π, π] and latitude in [−π/2, π/2] of world directions …×3 of any length.
+
+    Raises:
+        TypeError: they are in half precision, which is pixels off.
+    """
+    if directions.dtype.itemsize < 4:
+        raise TypeError(f"directions need float32 or float64, not {directions.dtype}")
     x, y, z = directions.unbind(-1)
     return torch.atan2(-z, x), torch.atan2(y, torch.hypot(x, z))
 
@@ -184,11 +202,14 @@ def sample_erp(frame: Tensor, directions: Tensor) -> Tensor:
 
     Args:
         frame: N×C×H×W, floating point.
-        directions: h×w×3 or N×h×w×3, any length.
+        directions: h×w×3 or N×h×w×3, float32 or float64, any length.
 
     Returns:
-        N×C×h×w.
+        N×C×h×w, of the frame's type, or float32 where that is narrower: so are the coordinates,
+        which must be of the same type as what they sample.
     """
+    if frame.dtype.itemsize < 4:
+        frame = frame.float()
     if directions.dim() == 3:
         directions = directions.expand(frame.shape[0], *directions.shape)
     longitude, latitude = directions_to_angles(directions)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from model.config import ModelConfig
 from model.decoders import build_decoder, to_channels_last
 from model.encoder import Encoder
-from model.geometry import camera_rays, rotation_tensor, sample_erp
+from model.geometry import camera_rays, rotation_tensor, sample_erp, without_autocast
 from model.nerv360 import NeRV360
 from model.training.start import carry_colours
 from model.training.windows import Window, window_at
@@ -57,12 +57,15 @@ class Autoencoder(nn.Module):
 
 
 def cut_viewports(frame: Tensor, looks: Tensor, height: int, width: int) -> Tensor:
-    """Viewports N×3×height×width of one ERP frame 1×3×H×W at float64 looks N×4, bilinear."""
+    """Viewports N×3×height×width of one ERP frame 1×3×H×W at float64 looks N×4, bilinear; float32
+    at the least, under autocast too.
+    """
     rays = camera_rays(height, width, 1.0, frame.device)
     rotations = rotation_tensor(looks[:, 0], looks[:, 1], looks[:, 2]).float().to(frame.device)
     tangents = torch.tan(looks[:, 3] / 2).float().to(frame.device)
     views = []
-    for rotation, tangent in zip(rotations, tangents, strict=True):
-        scaled = torch.cat([rays[..., :2] * tangent, rays[..., 2:]], -1)
-        views.append(sample_erp(frame, scaled @ rotation.T))
+    with without_autocast(frame.device):
+        for rotation, tangent in zip(rotations, tangents, strict=True):
+            scaled = torch.cat([rays[..., :2] * tangent, rays[..., 2:]], -1)
+            views.append(sample_erp(frame, scaled @ rotation.T))
     return torch.cat(views)

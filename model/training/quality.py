@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor
 
@@ -29,11 +32,14 @@ def held_out_quality(
     *,
     embeddings: Tensor | None = None,
     structure: bool = False,
+    precision: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> tuple[float, float | None]:
     """Mean PSNR in dB, and with ``structure`` mean MS-SSIM, over the held-out looks.
 
     Args:
         embeddings: frames×d×h×w to decode from instead of the encoder's, as a scene file does.
+        precision: autocast, for the encoder and the decoder alone: what they are held against is
+            cut and compared in float32.
     """
     config, device = network.config, next(network.parameters()).device
     height, width = config.viewport_height, config.viewport_width
@@ -44,15 +50,16 @@ def held_out_quality(
     for position, index in enumerate(indices):
         frame = frames.frame(index, device)
         look, time = looks[position : position + 1], times[index : index + 1]
-        code = network.encoder(frame) if embeddings is None else embeddings[index : index + 1]
         decoder = network.decoder
-        if isinstance(decoder, NeRV360):
-            view = decoder(code, time, look)
-        else:
-            view = cut_viewports(decoder(code, time).float(), look, height, width)
+        with precision():
+            code = network.encoder(frame) if embeddings is None else embeddings[index : index + 1]
+            cut = isinstance(decoder, NeRV360)
+            decoded = decoder(code, time, look) if cut else decoder(code, time)
+        decoded = decoded.float()
+        view = decoded if cut else cut_viewports(decoded, look, height, width)
         original = cut_viewports(frame, look, height, width)
         ratios.append(psnr(view, original))
         if ms_ssim is not None:
-            similarities.append(float(ms_ssim(view.float(), original)))
+            similarities.append(float(ms_ssim(view, original)))
     mean = sum(ratios) / len(ratios)
     return mean, sum(similarities) / len(similarities) if similarities else None

@@ -183,10 +183,13 @@ class Trainer:
         if not self.group.is_first or not (last or (epoch + 1) % self.settings.evaluate_every == 0):
             return
         self.network.eval()
-        with self._half_precision():
-            self.psnr_db, _ = held_out_quality(
-                self.network, self.frames, self.times, self.settings.held_out
-            )
+        self.psnr_db, _ = held_out_quality(
+            self.network,
+            self.frames,
+            self.times,
+            self.settings.held_out,
+            precision=self._half_precision,
+        )
         if self.best_psnr_db is None or self.psnr_db > self.best_psnr_db:
             self.best_psnr_db = self.psnr_db
             self.best = {k: v.detach().clone() for k, v in self.network.state_dict().items()}

@@ -136,6 +136,18 @@ def test_projection_agrees_with_sampling_the_features() -> None:
     torch.testing.assert_close(projected, expected, atol=1e-4, rtol=1e-4)
 
 
+def test_autocast_leaves_the_projection_alone() -> None:
+    decoder = build_decoder(TINY)
+    assert isinstance(decoder, NeRV360)
+    features = torch.randn(1, 2, *TINY.embedding_size)
+    where = looks((3.0, -0.7), (0.1, 1.2))
+    grid = decoder.sampling_grid(where, (18, 32), TINY.embedding_size)
+    projected = decoder.project(features, where, (18, 32))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(decoder.sampling_grid(where, (18, 32), TINY.embedding_size), grid)
+        assert torch.equal(decoder.project(features, where, (18, 32)), projected)
+
+
 def test_a_turned_scene_decodes_to_the_turned_picture() -> None:
     """Nothing but the condition knows where longitude 180° is."""
     torch.manual_seed(2)

@@ -162,3 +162,16 @@ def test_viewports_agree_with_py360convert(
     # py360convert puts its outermost samples on the edge of the field of view, ours lie half a
     # pixel inside; 0.25 degrees of a smooth sphere are below this bound, a wrong sign is far above.
     assert difference.max() < 0.02
+
+
+def test_half_precision_reaches_frames_and_never_directions() -> None:
+    frame = smooth_sphere(192)
+    directions = viewport_directions(Look(2.9, 0.5), 40, 60)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(viewport_directions(Look(2.9, 0.5), 40, 60), directions)
+    coarse = frame.bfloat16()
+    sampled = sample_erp(coarse, directions)
+    torch.testing.assert_close(sampled, sample_erp(coarse.float(), directions), atol=0, rtol=0)
+    for dtype in (torch.bfloat16, torch.float16):
+        with pytest.raises(TypeError, match="float32 or float64"):
+            sample_erp(frame, directions.to(dtype))

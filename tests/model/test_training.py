@@ -18,9 +18,11 @@ from model.errors import InputError
 from model.fingerprint import Sample
 from model.geometry import erp_angles
 from model.scene import read_scene
+from model.training import quality
 from model.training.frames import FrameStore, fit_config
 from model.training.looks import epoch_order, held_out_looks, random_looks
 from model.training.loss import DistortionLoss, fourier_l1, ms_ssim_module
+from model.training.network import Autoencoder
 from model.training.overrides import apply_overrides
 from model.training.presets import training_preset
 from model.training.processes import Processes
@@ -56,15 +58,17 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def config_for(clip: Path) -> tuple[ModelConfig, TrainingSettings]:
-    config, settings = training_preset("demo", "nerv360")
+def config_for(
+    clip: Path, architecture: str = "nerv360"
+) -> tuple[ModelConfig, TrainingSettings]:
+    config, settings = training_preset("demo", architecture)
     config = fit_config(config, VideoInfo(128, 64, 10.0, 4), str(clip))
     changes = [option.removeprefix("--set=") for option in TINY if option.startswith("--set")]
     return apply_overrides(config, settings, [*changes, "epochs=3"])
 
 
-def trainer_for(clip: Path) -> Trainer:
-    config, settings = config_for(clip)
+def trainer_for(clip: Path, architecture: str = "nerv360") -> Trainer:
+    config, settings = config_for(clip, architecture)
     frames = FrameStore(clip, (config.frame_height, config.frame_width))
     return Trainer(config, settings, frames, torch.device("cpu"), Processes())
 
@@ -143,6 +147,40 @@ def test_the_best_weights_are_kept(clip: Path, tmp_path: Path) -> None:
     trainer._end_epoch(0)
     for name, value in trainer.best_network().state_dict().items():
         assert torch.equal(value, best[name])
+
+
+@pytest.mark.parametrize("architecture", ["nerv360", "hnerv", "hnerv-boost"])
+def test_half_precision_is_judged_on_the_target_that_float32_is(
+    clip: Path, architecture: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[tuple[torch.Tensor, torch.Tensor]] = []
+    psnr = quality.psnr
+
+    def note(decoded: torch.Tensor, original: torch.Tensor) -> float:
+        judged.append((decoded.float(), original))
+        return psnr(decoded, original)
+
+    monkeypatch.setattr(quality, "psnr", note)
+    trainer = trainer_for(clip, architecture)
+    trainer._end_epoch(0)
+    monkeypatch.setattr(trainer, "_half_precision", lambda: torch.autocast("cpu", torch.bfloat16))
+    trainer._end_epoch(0)
+    count = trainer.settings.held_out
+    assert len(judged) == 2 * count
+    for (single, original), (half, target) in zip(judged[:count], judged[count:], strict=True):
+        assert torch.equal(target, original)
+        assert 0 < (half - single).abs().max() < 0.05
+
+
+def test_a_training_step_in_half_precision_has_the_target_of_float32(clip: Path) -> None:
+    config = config_for(clip)[0]
+    network = Autoencoder(config)
+    frame, looks = torch.rand(1, 3, 384, 768), random_looks(config, 3, 0, 0)
+    expected = network.target(frame, looks)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(network.target(frame, looks), expected)
+    assert not torch.equal(network.target(frame.bfloat16(), looks), expected)
+    assert network.target(frame.bfloat16(), looks).dtype == torch.float32
 
 
 def test_the_command_writes_a_scene_and_nothing_else(
