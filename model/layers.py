@@ -96,7 +96,20 @@ class UpsamplingBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv(x)
         x = x.sin() if self.sine else F.gelu(x)
-        return F.pixel_shuffle(x, self.stride) if self.stride > 1 else x
+        return pixel_shuffle(x, self.stride) if self.stride > 1 else x
+
+
+def pixel_shuffle(x: Tensor, stride: int) -> Tensor:
+    """`torch.nn.functional.pixel_shuffle` that keeps N×c·s²×h×w features in channels-last."""
+    # The CPU's own keeps it, and Metal has no other; CUDA's gives N,C,H,W, from which every
+    # convolution after it would convert.
+    if x.device.type in ("cpu", "mps"):
+        return F.pixel_shuffle(x, stride)
+    count, channels, height, width = x.shape
+    channels //= stride**2
+    cells = x.permute(0, 2, 3, 1).reshape(count, height, width, channels, stride, stride)
+    rows = cells.permute(0, 1, 4, 2, 5, 3)
+    return rows.reshape(count, height * stride, width * stride, channels).permute(0, 3, 1, 2)
 
 
 class ConditionEmbedding(nn.Sequential):

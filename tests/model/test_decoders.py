@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from model.config import PRESETS, ModelConfig, preset
 from model.decoders import (
@@ -19,8 +20,15 @@ from model.decoders import (
 from model.encoder import Encoder
 from model.errors import InputError
 from model.geometry import Look, camera_rays, sample_erp
-from model.layers import SphereConv, UpsamplingBlock, periodic_encoding, positional_encoding
+from model.layers import (
+    SphereConv,
+    UpsamplingBlock,
+    periodic_encoding,
+    pixel_shuffle,
+    positional_encoding,
+)
 from model.nerv360 import NeRV360
+from tests.scenes import CONFIGS
 
 TINY = ModelConfig(
     frame_height=96,
@@ -223,6 +231,56 @@ def test_channels_last_survives_the_pixel_shuffle() -> None:
     block = UpsamplingBlock(8, 16, 2, 3, wrap=False)
     x = torch.randn(1, 8, 12, 20).to(memory_format=torch.channels_last)
     assert block(x).is_contiguous(memory_format=torch.channels_last)
+
+
+def _shuffle_of_cuda(x: torch.Tensor, stride: int) -> torch.Tensor:
+    """As ATen has it for devices without a kernel of their own: the result is in N,C,H,W."""
+    n, c, h, w = x.shape
+    cells = x.reshape(n, c // stride**2, stride, stride, h, w).permute(0, 1, 4, 2, 5, 3)
+    return cells.reshape(n, c // stride**2, h * stride, w * stride)
+
+
+@pytest.mark.parametrize("wrap", ["wrap", "zeros"])
+@pytest.mark.parametrize("name", CONFIGS)
+def test_no_convolution_on_a_gpu_gets_features_in_another_layout_than_its_weights(
+    name: str, wrap: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On meta, which has shapes and no kernels, with the layouts that CUDA's kernels choose."""
+    monkeypatch.setattr(F, "pixel_shuffle", _shuffle_of_cuda)
+    config = CONFIGS[name].replace(erp_padding=wrap)
+    decoder = build_decoder(config, "meta")
+    converted: list[str] = []
+    for part, module in decoder.named_modules():
+        if isinstance(module, torch.nn.Conv2d):
+
+            def note(_: object, inputs: tuple[torch.Tensor, ...], part: str = part) -> None:
+                if not inputs[0].is_contiguous(memory_format=torch.channels_last):
+                    converted.append(part)
+
+            module.register_forward_pre_hook(note)
+            # cuDNN's results are in channels-last where the weights are.
+            module.register_forward_hook(
+                lambda _, __, result: result.contiguous(memory_format=torch.channels_last)
+            )
+    embedding = torch.empty(1, config.embedding_channels, *config.embedding_size, device="meta")
+    time = torch.empty(1, dtype=torch.float64, device="meta")
+    look = torch.empty(1, 4, dtype=torch.float64, device="meta")
+    decoder(embedding, time, look) if isinstance(decoder, NeRV360) else decoder(embedding, time)
+    first = {"expansion.block.conv", "stem", "stem.conv"}  # embeddings are as they were stored
+    assert set(converted) <= first
+
+
+@pytest.mark.parametrize("stride", [2, 3])
+def test_the_shuffle_of_gpus_moves_pixels_as_torchs(stride: int) -> None:
+    x = torch.randn(2, 5 * stride**2, 4, 7).to(memory_format=torch.channels_last)
+    expected = F.pixel_shuffle(x, stride)
+
+    class OnGpu(torch.Tensor):
+        device = torch.device("cuda")
+
+    moved = pixel_shuffle(x.as_subclass(OnGpu), stride).as_subclass(torch.Tensor)
+    assert torch.equal(moved, expected)
+    assert moved.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_wrapped_convolution_commutes_with_a_turn_of_the_sphere() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pytorch_msssim import MS_SSIM
 
 from model.config import ModelConfig
 from model.errors import InputError
@@ -58,9 +59,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def config_for(
-    clip: Path, architecture: str = "nerv360"
-) -> tuple[ModelConfig, TrainingSettings]:
+def config_for(clip: Path, architecture: str = "nerv360") -> tuple[ModelConfig, TrainingSettings]:
     config, settings = training_preset("demo", architecture)
     config = fit_config(config, VideoInfo(128, 64, 10.0, 4), str(clip))
     changes = [option.removeprefix("--set=") for option in TINY if option.startswith("--set")]
@@ -89,6 +88,22 @@ def test_the_loss_is_equation_2() -> None:
     expected = fourier_l1(a - b) + 60 * 0.7 * l1 + 60 * 0.3 * (1 - ms_ssim_module(176, 192)(a, b))
     torch.testing.assert_close(DistortionLoss(176, 192)(a, b), expected)
     assert DistortionLoss(176, 192)(a, a).item() == pytest.approx(0.0, abs=1e-4)
+
+
+@pytest.mark.parametrize(("device", "planar"), [("cpu", False), ("meta", True)])
+def test_ms_ssim_gets_pictures_as_the_device_filters_them_best(
+    device: str, planar: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planes: list[bool] = []
+
+    def forward(_: object, *pictures: torch.Tensor) -> torch.Tensor:
+        planes.extend(picture.is_contiguous() for picture in pictures)
+        return pictures[0].mean()
+
+    monkeypatch.setattr(MS_SSIM, "forward", forward)
+    picture = torch.empty(1, 3, 64, 96, device=device).to(memory_format=torch.channels_last)
+    DistortionLoss(64, 96).to(device)(picture, picture)
+    assert planes == [planar, planar]
 
 
 def test_looks_are_uniform_on_the_sphere_and_belong_to_their_step() -> None:
