@@ -16,7 +16,7 @@ from model.evaluation.evaluate import Plan, Progress
 from model.evaluation.metrics import cut_viewport, psnr, unit
 from model.evaluation.subjects import Subject
 from model.evaluation.trajectory import Step
-from model.video import VideoWriter
+from model.video_writers import VideoWriter
 
 AMPLIFIED = 8
 STRIP = 28

@@ -15,7 +15,8 @@ from model.evaluation.clip import UNCHECKED, ClipPictures, check_clip
 from model.fingerprint import Fingerprint, FingerprintMaker, Sample, likeness, sampled_frames
 from model.scene import Scene, read_header, read_scene, write_scene
 from model.training.export import check_same_clip
-from model.video import VideoWriter, open_frames
+from model.video import open_frames
+from model.video_writers import VideoWriter
 from tests.model.evaluation.spheres import smooth_sphere
 from tests.scenes import tiny_scene
 

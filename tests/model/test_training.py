@@ -29,7 +29,8 @@ from model.training.presets import training_preset
 from model.training.processes import Processes
 from model.training.settings import TrainingSettings
 from model.training.trainer import Trainer
-from model.video import VideoInfo, VideoWriter, open_frames
+from model.video import VideoInfo, open_frames
+from model.video_writers import VideoWriter
 from viewer.cli import main
 
 TINY = [

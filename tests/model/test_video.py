@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
+from unittest.mock import patch
 
 import av
 import numpy as np
@@ -13,7 +15,8 @@ from PIL import Image
 from torch import Tensor
 
 from model.errors import InputError
-from model.video import FolderWriter, VideoWriter, open_frames
+from model.video import open_frames
+from model.video_writers import FolderWriter, VideoWriter
 
 
 def picture(index: int, height: int = 48, width: int = 96) -> Tensor:
@@ -101,6 +104,82 @@ def test_a_lying_header_is_not_believed(tmp_path: Path) -> None:
     data[length : length + 4] = (1000).to_bytes(4, "little")
     avi.write_bytes(data)
     assert open_frames(avi).info.frames == 6
+
+
+def timed_clip(path: Path, codec: str, times_ms: list[int]) -> Path:
+    """Pictures like `picture`, shown at these times."""
+    tick = Fraction(1, 1000)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=30, options={"crf": "4"})
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 96, 48, "yuv420p"
+        stream.codec_context.time_base = tick
+        for index, time in enumerate(times_ms):
+            frame = av.VideoFrame.from_ndarray(picture(index).numpy(), format="rgb24")
+            frame.pts, frame.time_base = time, tick
+            container.mux(stream.encode(frame.reformat(format="yuv420p")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def shown_pictures(path: Path) -> list[int]:
+    """Which of `picture` each one is, told by its blue."""
+    return [round((float(frame[..., 2].float().mean()) - 40) / 20) for frame in open_frames(path)]
+
+
+def test_a_rate_that_cannot_be_is_told_from_the_times(tmp_path: Path) -> None:
+    """As some recorders write it: a picture's duration in microseconds where the format has
+    nanoseconds.
+    """
+    path = timed_clip(tmp_path / "lie.webm", "libvpx-vp9", [round(k * 1001 / 30) for k in range(9)])
+    data = bytearray(path.read_bytes())
+    duration = data.index(b"\x23\xe3\x83\x84") + 4
+    assert int.from_bytes(data[duration : duration + 4], "big") == 33333333
+    data[duration : duration + 4] = (33366).to_bytes(4, "big")
+    path.write_bytes(data)
+    with av.open(str(path)) as container:
+        assert container.streams.video[0].average_rate == 29971
+    info = open_frames(path).info
+    assert info.fps == pytest.approx(30000 / 1001)
+    assert "29971" in info.note
+    assert shown_pictures(path) == list(range(9))
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.mp4", "libx264"), ("a.mkv", "libx264"), ("a.webm", "libvpx-vp9")]
+)
+def test_uneven_times_are_kept_by_repeating(tmp_path: Path, name: str, codec: str) -> None:
+    path = timed_clip(tmp_path / name, codec, [0, 33, 67, 100, 133, 333, 367, 400])
+    source = open_frames(path)
+    shown = [0, 1, 2, 3, *[4] * 6, 5, 6, 7]
+    assert (source.info.frames, source.info.fps) == (len(shown), 30)
+    assert "uneven times" in source.info.note
+    assert shown_pictures(path) == shown
+
+
+def test_a_turned_clip_comes_upright(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "turned.mp4", 1)
+    data = bytearray(path.read_bytes())
+    matrix = data.index(b"tkhd") + 44
+    quarter = [0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30]
+    data[matrix : matrix + 36] = b"".join(v.to_bytes(4, "big", signed=True) for v in quarter)
+    path.write_bytes(data)
+    source = open_frames(path)
+    assert (source.info.width, source.info.height) == (48, 96)
+    (frame,) = source
+    clockwise = torch.rot90(picture(0), -1)
+    assert (frame.int() - clockwise.int()).abs().float().mean() < 2
+
+
+def test_pictures_that_do_not_decode_are_missed(tmp_path: Path) -> None:
+    """Nothing may take the place of what the container promises and the codec does not give."""
+    path = write_clip(tmp_path / "clip.mp4", 6)
+    source = open_frames(path)
+    with (
+        patch.object(type(source), "_decoded", lambda self: iter(())),
+        pytest.raises(InputError, match=r"clip\.mp4: only 0 of its 6 pictures"),
+    ):
+        list(source)
 
 
 def no_file(folder: Path) -> Path:

@@ -15,7 +15,8 @@ from model.evaluation.metrics import cut_viewport, psnr
 from model.fingerprint import FingerprintMaker
 from model.geometry import Look
 from model.scene import read_scene, write_scene
-from model.video import VideoWriter, open_frames
+from model.video import open_frames
+from model.video_writers import VideoWriter
 from tests.model.evaluation.spheres import smooth_sphere
 from tests.scenes import tiny_scene
 from viewer.cli import main

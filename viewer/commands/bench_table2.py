@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,8 @@ def bench_table2(
     config, settings = training_preset(name, "nerv360")
     base, settings = scaled(config, scale), brief(settings, epochs or EPOCHS)
     info = open_frames(clip).info
+    if info.note:
+        print(f"{clip}: {info.note}", file=sys.stderr)
     count = min(info.frames, frame_limit or info.frames)
     check_memory(base, count, chosen)
     store = FrameStore(clip, (base.frame_height, base.frame_width), frame_limit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Self
@@ -72,6 +73,8 @@ def evaluate(
     )
     with _Bar() as bar:
         plan = prepare(request, bar)
+        if plan.original.info.note:
+            print(f"{video}: {plan.original.info.note}", file=sys.stderr)
         bar.note(f"{video}: {plan.sameness}")
         evaluation = run(plan, bar)
         write_csv(evaluation, output)

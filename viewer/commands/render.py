@@ -179,7 +179,7 @@ def _write_film(
     from rich.progress import track
 
     from model.rendering import render_view
-    from model.video import VideoWriter
+    from model.video_writers import VideoWriter
 
     console = Console(stderr=True)
     with VideoWriter(output, width, height, fps) as film:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,6 +74,8 @@ def train(
         if chosen.type == "cuda" and group.count > 1:
             chosen = choose_device(f"cuda:{group.local_rank}")
         info = open_frames(clip).info
+        if info.note and group.is_first:
+            print(f"{clip}: {info.note}", file=sys.stderr)
         config, settings = _fit(config, settings, info, str(clip), [*shortcuts, *(changes or [])])
         if group.is_first and (config.frame_width, config.frame_height) != (
             info.width,

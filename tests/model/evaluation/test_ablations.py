@@ -17,7 +17,7 @@ from model.evaluation.ablations import Ablation, brief, check_memory, train_vari
 from model.training import presets
 from model.training.frames import FrameStore
 from model.training.settings import TrainingSettings
-from model.video import VideoWriter
+from model.video_writers import VideoWriter
 from tests.scenes import TINY
 from viewer.cli import main
 

@@ -10,7 +10,8 @@ import torch
 from model.errors import InputError
 from model.evaluation.codec import encode_at
 from model.evaluation.metrics import psnr
-from model.video import VideoWriter, open_frames
+from model.video import open_frames
+from model.video_writers import VideoWriter
 from tests.model.evaluation.spheres import smooth_sphere
 
 FRAMES = 5

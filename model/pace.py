@@ -1,0 +1,96 @@
+"""How many pictures a second a clip has, told from the times at which they are shown."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+
+MIN_FPS, MAX_FPS = Fraction(1, 1000), Fraction(1000)
+_CUSTOMARY = [
+    *(Fraction(rate) for rate in (10, 12, 15, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120, 240)),
+    *(Fraction(rate * 1000, 1001) for rate in (24, 30, 48, 60, 90, 120, 240)),
+]
+_TOLERANCE = Fraction(1, 50)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """A constant rate, and what it makes of pictures that come at other times.
+
+    Attributes:
+        fps: pictures a second.
+        repeats: how many times each picture is shown in a row at that rate, 0 or more; None
+            where it is once each.
+        note: a sentence without a full stop on what had to be assumed, for people; often empty.
+    """
+
+    fps: Fraction
+    repeats: tuple[int, ...] | None = None
+    note: str = ""
+
+
+def find_pace(times: Sequence[Fraction], claimed: Fraction | None, tick: Fraction) -> Pace | None:
+    """The rate of pictures shown at ``times`` seconds, in order, which are rounded to ``tick``.
+
+    The rate that the header has ``claimed`` is kept where the times bear it out. Otherwise it is
+    their mean, or, where pictures would then be shown more than half a picture early or late, that
+    of their usual distance: each is shown where it is due, gaps are filled by repeating.
+
+    Returns:
+        None where fewer than two times tell nothing.
+    """
+    if len(times) < 2 or times[-1] <= times[0]:
+        return None
+    gaps, span = len(times) - 1, times[-1] - times[0]
+    mean = _customary(gaps / span, tick / span)
+    slack = 2 * tick + _TOLERANCE * span
+    if claimed and _is_even(times, claimed) and abs(span - gaps / claimed) <= slack:
+        return Pace(claimed)
+    if _is_even(times, mean):
+        return Pace(mean, note=_corrected(claimed, mean) if claimed is not None else "")
+    usual = statistics.median(end - start for start, end in pairwise(times) if end > start)
+    error = _TOLERANCE + tick / usual
+    rate = _customary(1 / usual, error)
+    if claimed is not None and abs(claimed * usual - 1) <= error:
+        rate = claimed
+    due = _due(times, rate)
+    repeats = (*(after - before for before, after in pairwise(due)), 1)
+    return Pace(rate, repeats, _resampled(rate, repeats))
+
+
+def believable(claimed: Fraction | None) -> bool:
+    """A clip may have the rate ``claimed``."""
+    return claimed is not None and MIN_FPS <= claimed <= MAX_FPS
+
+
+def _corrected(claimed: Fraction, rate: Fraction) -> str:
+    return (
+        f"its header says {float(claimed):g} pictures a second, which is not believed: by its "
+        f"pictures' times it has {float(rate):g}"
+    )
+
+
+def _resampled(rate: Fraction, repeats: Sequence[int]) -> str:
+    return (
+        f"its pictures come at uneven times: it is taken at {float(rate):g} pictures a second, "
+        f"{sum(n > 1 for n in repeats)} of its {len(repeats)} pictures repeated and "
+        f"{sum(n == 0 for n in repeats)} left out"
+    )
+
+
+def _customary(rate: Fraction, error: Fraction) -> Fraction:
+    """The rate in common use that ``rate`` is within a relative ``error``, or itself."""
+    nearest = min(_CUSTOMARY, key=lambda usual: abs(usual - rate))
+    return nearest if abs(nearest / rate - 1) <= error else rate.limit_denominator(10**6)
+
+
+def _is_even(times: Sequence[Fraction], rate: Fraction) -> bool:
+    return _due(times, rate) == list(range(len(times)))
+
+
+def _due(times: Sequence[Fraction], rate: Fraction) -> list[int]:
+    """Which picture of a constant rate each one is, the first being 0."""
+    return [int((time - times[0]) * rate + Fraction(1, 2)) for time in times]
