@@ -80,9 +80,13 @@ class EagerEngine:
             torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not torch.float32),
         ):
             pixels = self._decode(actual, frame)
+        ready = None
         if self.device.type == "cuda":
-            torch.cuda.current_stream(self.device).synchronize()
-        return Picture(pixels, actual, frame, self.full_frame, clock.perf_counter() - start)
+            # Without it a reader in another stream would wait for the next picture, too.
+            ready = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            ready.record(torch.cuda.current_stream(self.device))
+            ready.synchronize()
+        return Picture(pixels, actual, frame, self.full_frame, clock.perf_counter() - start, ready)
 
     def _decode(self, look: Look, frame: int) -> Tensor:
         embedding, time = self._code(frame)

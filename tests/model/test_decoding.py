@@ -18,6 +18,7 @@ from model.errors import InputError
 from model.geometry import Look
 from model.nerv360 import NeRV360
 from model.scene import Scene
+from tests.fake_cuda import FakeCuda, FakeStream
 from tests.scenes import CONFIGS, TINY, lively_decoder, tiny_scene
 
 LOOKS = [Look(), Look(3.1, 0.4), Look(-3.1, -1.5), Look(0.5, 1.5, 0.7), Look(1.0, 0.0, 0.0, 2.5)]
@@ -128,6 +129,27 @@ def test_full_frame_engines_ignore_the_look(scene: Scene, name: str) -> None:
     picture = engine.decode(Look(2.0, 0.5), 0)
     assert picture.equirectangular
     assert torch.equal(picture.pixels, engine.decode(Look(), 0).pixels)
+
+
+@pytest.mark.parametrize("kind", ["eager", "folded"])
+def test_on_a_gpu_a_picture_says_when_it_is_there(
+    scene: Scene, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next picture may be on its way already: a reader must be able to wait for this one."""
+    engine = open_engine(scene, "nerv360", "cpu", kind=kind)
+    cuda = FakeCuda(monkeypatch)
+    earlier: list[str] = []
+    cuda.decoder.add(lambda: earlier.append("done"))
+    engine.device = torch.device("cuda")
+    picture = engine.decode(Look(), 0)
+    assert earlier == ["done"], "its time is not known before it is there"
+    assert picture.ready is not None
+    cuda.decode_for_ever()
+    reader = FakeStream()
+    reader.wait_event(picture.ready)
+    reader.synchronize()
+    with pytest.raises(AssertionError, match="next picture"):
+        cuda.decoder.synchronize()
 
 
 def test_sizes_are_brought_to_what_the_strides_give() -> None:
