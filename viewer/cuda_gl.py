@@ -12,7 +12,7 @@ from OpenGL import GL
 from torch import Tensor
 
 from viewer.gl import Texture
-from viewer.upload import PixelBufferUpload, Upload
+from viewer.upload import CopyStream, PixelBufferUpload, Upload
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +20,7 @@ OFFLOAD_HINT = (
     "on a computer with two GPUs, start with __NV_PRIME_RENDER_OFFLOAD=1 "
     "__GLX_VENDOR_LIBRARY_NAME=nvidia"
 )
+_MOST_FAILURES = 3
 _SEVERAL_GPUS = 101
 _MEANINGS = {
     35: "the NVIDIA driver is older than the package cuda-bindings; one of the driver's major "
@@ -73,12 +74,8 @@ def device_of_window(device: torch.device) -> torch.device:
 class TextureCopy(Protocol):
     """Copies pictures into textures by some API of the GPU."""
 
-    def accepts(self, pixels: Tensor) -> bool:
-        """``pixels`` are where it copies from."""
-        ...
-
     def copy(self, texture: Texture, pixels: Tensor, ready: torch.cuda.Event | None) -> None:
-        """As `Upload.upload`; raises `InteropError`."""
+        """As `Upload.upload`; raises `InteropError`, with ``pixels`` no longer read."""
         ...
 
     def close(self) -> None:
@@ -89,39 +86,24 @@ class TextureCopy(Protocol):
 class CudaCopy:
     """Registers a texture once, and maps, copies and unmaps it for each picture."""
 
-    def __init__(
-        self,
-        runtime: Any,
-        stream: int,
-        synchronise: Callable[[], None],
-        device: int,
-        wait_for: Callable[[torch.cuda.Event | None], None],
-    ) -> None:
+    def __init__(self, runtime: Any, stream: CopyStream) -> None:
         """Copy on one stream.
 
         Args:
             runtime: the module `cuda.bindings.runtime`.
-            stream: handle of the CUDA stream to copy on.
-            synchronise: waits for that stream.
-            device: CUDA's number of the GPU that the pictures are on.
-            wait_for: lets that stream, not the host, wait for an event as `Upload.upload` has it.
+            stream: where to copy, of the GPU that the pictures are on.
 
         Raises:
             InteropError: the window is not drawn by that GPU.
         """
         self._runtime = runtime
         self._stream = stream
-        self._synchronise = synchronise
-        self._wait_for = wait_for
         self._resources: dict[int, Any] = {}
+        device = stream.device.index or 0
         if device not in window_devices(runtime):
             raise InteropError(_MEANINGS[_SEVERAL_GPUS])
         # Textures are registered with this thread's GPU, which is the first one until told.
         _checked(runtime, runtime.cudaSetDevice(device))
-
-    def accepts(self, pixels: Tensor) -> bool:
-        """As `TextureCopy.accepts`."""
-        return pixels.is_cuda
 
     def copy(self, texture: Texture, pixels: Tensor, ready: torch.cuda.Event | None) -> None:
         """As `TextureCopy.copy`."""
@@ -130,8 +112,8 @@ class CudaCopy:
             self._unregister(texture)
             texture.allocate(height, width)
         resource = self._registered(texture)
-        runtime, stream = self._runtime, self._stream
-        self._wait_for(ready)
+        runtime, stream = self._runtime, self._stream.handle
+        self._stream.wait_for(ready)
         _checked(runtime, runtime.cudaGraphicsMapResources(1, resource, stream))
         try:
             (array,) = _checked(
@@ -147,8 +129,9 @@ class CudaCopy:
             )
         finally:
             unmapped = runtime.cudaGraphicsUnmapResources(1, resource, stream)
+            # The decoder may write over these pixels from here on, whatever became of the copy.
+            self._stream.synchronise()
         _checked(runtime, unmapped)
-        self._synchronise()  # the decoder may write over these pixels from here on
 
     def close(self) -> None:
         """As `TextureCopy.close`."""
@@ -157,7 +140,7 @@ class CudaCopy:
             try:
                 _checked(self._runtime, self._runtime.cudaGraphicsUnregisterResource(resource))
             except InteropError as error:
-                log.warning("a texture could not be taken back from CUDA: %s", error)
+                log.info("a texture could not be taken back from CUDA: %s", error)
 
     def _registered(self, texture: Texture) -> Any:
         if texture.id not in self._resources:
@@ -181,10 +164,11 @@ class CudaCopy:
 
 
 class InteropUpload:
-    """Straight into the texture while that works, through pixel buffers from the first refusal on.
+    """Straight into the texture; by way of a pixel buffer each picture that cannot go there, and
+    every one after `_MOST_FAILURES` in a row.
 
     Attributes:
-        name: of the way that is in use.
+        name: of the way that the latest picture took.
     """
 
     def __init__(self, open_copy: Callable[[Tensor], TextureCopy]) -> None:
@@ -195,7 +179,8 @@ class InteropUpload:
         """
         self._open_copy = open_copy
         self._copy: TextureCopy | None = None
-        self._refused = False
+        self._failures = 0
+        self._said = False
         self._buffers = PixelBufferUpload()
         self.name = self._buffers.name
 
@@ -203,17 +188,20 @@ class InteropUpload:
         self, texture: Texture, pixels: Tensor, ready: torch.cuda.Event | None = None
     ) -> None:
         """As `Upload.upload`."""
-        if not self._refused:
+        if pixels.is_cuda and self._failures < _MOST_FAILURES:
             try:
                 if self._copy is None:
                     self._copy = self._open_copy(pixels)
-                if self._copy.accepts(pixels):
-                    self._copy.copy(texture, pixels, ready)
-                    self.name = "CUDA to texture"
-                    return
+                self._copy.copy(texture, pixels, ready)
+                self._failures = 0
+                self.name = "CUDA to texture"
+                return
             except InteropError as error:
-                self._refused = True
-                log.warning("pictures go to the screen by way of pixel buffers: %s", error)
+                self._failures += 1
+                level = logging.INFO if self._said else logging.WARNING
+                self._said = True
+                log.log(level, "pictures go to the screen by way of pixel buffers: %s", error)
+                # What is registered may be what fails: the next picture begins anew.
                 self._close_copy()
         self.name = self._buffers.name
         self._buffers.upload(texture, pixels, ready)
@@ -242,18 +230,7 @@ def open_cuda_copy(pixels: Tensor) -> CudaCopy:
     Raises:
         InteropError: CUDA cannot write into this context's textures.
     """
-    if not pixels.is_cuda:
-        raise InteropError(f"they are decoded on {pixels.device}")
-    stream = torch.cuda.Stream(pixels.device, priority=-1)  # type: ignore[no-untyped-call]
-
-    def wait_for(ready: torch.cuda.Event | None) -> None:
-        if ready is None:
-            stream.wait_stream(torch.cuda.current_stream(pixels.device))
-        else:
-            stream.wait_event(ready)
-
-    device = pixels.device.index or 0
-    return CudaCopy(cuda_runtime(), stream.cuda_stream, stream.synchronize, device, wait_for)
+    return CudaCopy(cuda_runtime(), CopyStream(pixels.device))
 
 
 def _checked(runtime: Any, result: tuple[Any, ...]) -> tuple[Any, ...]:

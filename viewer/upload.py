@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import torch
@@ -35,6 +36,38 @@ class Upload(Protocol):
         ...
 
 
+class CopyStream:
+    """A CUDA stream for copies to the screen alone, which go before a decoder's work.
+
+    In the decoder's own stream a copy would come after the next picture, which is already on its
+    way, and waiting for it would bring the display down to the decoder's rate.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self._stream = torch.cuda.Stream(device, priority=-1)  # type: ignore[no-untyped-call]
+
+    @property
+    def handle(self) -> int:
+        """As CUDA knows it."""
+        return int(self._stream.cuda_stream)
+
+    def wait_for(self, ready: torch.cuda.Event | None) -> None:
+        """Let what comes next, but not the host, wait for an event as `Upload.upload` has it."""
+        if ready is None:
+            self._stream.wait_stream(torch.cuda.current_stream(self.device))
+        else:
+            self._stream.wait_event(ready)
+
+    def current(self) -> AbstractContextManager[object]:
+        """While it is entered, torch copies in this stream."""
+        return torch.cuda.stream(self._stream)
+
+    def synchronise(self) -> None:
+        """Wait on the host until the copies are done."""
+        self._stream.synchronize()
+
+
 class PixelBufferUpload:
     """Through a pixel buffer that is orphaned for each picture, so that the copy into it never
     waits for the draw that still reads the one before. Pictures on a GPU come by pinned memory.
@@ -45,6 +78,7 @@ class PixelBufferUpload:
     def __init__(self) -> None:
         self._buffer = int(GL.glGenBuffers(1))
         self._pinned: Tensor | None = None
+        self._stream: CopyStream | None = None
 
     def upload(
         self, texture: Texture, pixels: Tensor, ready: torch.cuda.Event | None = None
@@ -82,9 +116,10 @@ class PixelBufferUpload:
             return pixels.cpu().contiguous()
         if self._pinned is None or self._pinned.shape != pixels.shape:
             self._pinned = torch.empty(pixels.shape, dtype=torch.uint8, pin_memory=True)
-        stream = torch.cuda.current_stream(pixels.device)
-        if ready is not None:
-            stream.wait_event(ready)
-        self._pinned.copy_(pixels, non_blocking=True)
-        stream.synchronize()
+        if self._stream is None or self._stream.device != pixels.device:
+            self._stream = CopyStream(pixels.device)
+        self._stream.wait_for(ready)
+        with self._stream.current():
+            self._pinned.copy_(pixels, non_blocking=True)
+        self._stream.synchronise()
         return self._pinned
