@@ -10,6 +10,7 @@ from pathlib import Path
 from torch import Tensor
 
 from model.errors import InputError
+from model.evaluation.moving import median_frames, temporal_median
 from model.fingerprint import Sample, likeness, sampled_frames
 from model.scene import SceneHeader
 from model.video import FrameSource, VideoInfo, open_frames
@@ -18,7 +19,8 @@ UNCHECKED = "not checked: the scene has no fingerprint of the clip that it was t
 
 
 class ClipPictures:
-    """Random access to a clip that is cheap in order and never holds more than one picture.
+    """Random access to a clip that is cheap in order; it holds one picture at a time, and the
+    still one.
 
     Raises:
         InputError: the clip cannot be read.
@@ -30,6 +32,7 @@ class ClipPictures:
         self._pictures: Iterator[Tensor] = iter(())
         self._index = -1
         self._picture: Tensor | None = None
+        self._still: tuple[int, Tensor] | None = None
 
     def __getitem__(self, index: int) -> Tensor:
         """Picture ``index``, uint8 height×width×3."""
@@ -41,6 +44,13 @@ class ClipPictures:
             self._picture = next(self._pictures)
             self._index += 1
         return self._picture
+
+    def still(self, frames: int) -> Tensor:
+        """The temporal median of the first ``frames`` pictures; it is kept."""
+        if self._still is None or self._still[0] != frames:
+            wanted = median_frames(frames, 3 * self.info.width * self.info.height)
+            self._still = frames, temporal_median([self[index] for index in wanted])
+        return self._still[1]
 
 
 def check_clip(pictures: ClipPictures, clip: Path, header: SceneHeader, scene: Path) -> str:

@@ -22,6 +22,7 @@ from model.evaluation.results import (
     SpeedResult,
     SphereResult,
     path_result,
+    sphere_result,
     stored,
 )
 from model.evaluation.subjects import (
@@ -159,10 +160,18 @@ def run(plan: Plan, progress: Progress) -> Evaluation:
             f"{subject.name}-sphere",
             {**sphere_key, **subject_key},
             lambda: stored(
-                measure_sphere(subject, plan.original, frames, steady, plan.hfov, progress.advance)
+                measure_sphere(
+                    subject,
+                    plan.original,
+                    plan.original.still(plan.scene.frames),
+                    frames,
+                    steady,
+                    plan.hfov,
+                    progress.advance,
+                )
             ),
         )
-        return SphereResult(**values)
+        return sphere_result(values)
 
     for subject in plan.subjects:
         subject_key = _subject_key(subject, scene_key)
@@ -172,7 +181,15 @@ def run(plan: Plan, progress: Progress) -> Evaluation:
                 f"{subject.name}-{name}",
                 {**key, **subject_key, "path": [_numbers(step) for step in steps]},
                 lambda subject=subject, name=name, steps=steps: stored(  # type: ignore[misc]
-                    measure_path(subject, name, steps, plan.original, plan.size, progress.advance)
+                    measure_path(
+                        subject,
+                        name,
+                        steps,
+                        plan.original,
+                        plan.original.still(plan.scene.frames),
+                        plan.size,
+                        progress.advance,
+                    )
                 ),
             )
             paths.append(path_result(values))
@@ -194,6 +211,11 @@ def run(plan: Plan, progress: Progress) -> Evaluation:
         facts=_facts(plan),
         subjects={subject.name: subject.bytes for subject in plan.subjects},
         notes={subject.name: subject.note for subject in plan.subjects},
+        trainings={
+            subject.name: plan.scene.decoders[subject.name].training
+            for subject in plan.subjects
+            if isinstance(subject, EngineSubject)
+        },
         paths=paths,
         spheres=spheres,
         speeds=speeds,

@@ -9,7 +9,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.evaluation.clip import ClipPictures
-from model.evaluation.metrics import MS_SSIM_MIN_SIDE, cut_viewport, ms_ssim, psnr, unit, ws_psnr
+from model.evaluation.metrics import (
+    MS_SSIM_MIN_SIDE,
+    cut_viewport,
+    ms_ssim,
+    psnr_8bit,
+    unit,
+    ws_psnr,
+)
+from model.evaluation.moving import moving_error
 from model.evaluation.results import PathResult, PictureRow, SphereResult
 from model.evaluation.steadiness import steadiness
 from model.evaluation.subjects import Subject
@@ -24,13 +32,16 @@ def measure_path(
     path: str,
     steps: list[Step],
     original: ClipPictures,
+    still: Tensor,
     size: tuple[int, int],
     advance: Advance,
 ) -> PathResult:
-    """PSNR and MS-SSIM of the subject's viewports against those cut from the original.
+    """PSNR, of what moves too, and MS-SSIM of the subject's viewports against those cut from the
+    original.
 
     Args:
         steps: level looks that the subject can decode.
+        still: the original's temporal median.
         size: height and width of the viewports.
         advance: called after each picture.
     """
@@ -42,8 +53,16 @@ def measure_path(
         wanted = cut_viewport(original[step.frame], step.look, *size)
         yaw_deg, pitch_deg, _, hfov_deg = step.look.degrees()
         structure = ms_ssim(shown, wanted) if min(size) >= MS_SSIM_MIN_SIDE else None
+        moving = moving_error(shown, wanted, cut_viewport(still, step.look, *size))
         rows[index] = PictureRow(
-            index, step.frame, yaw_deg, pitch_deg, hfov_deg, psnr(shown, wanted), structure
+            index,
+            step.frame,
+            yaw_deg,
+            pitch_deg,
+            hfov_deg,
+            psnr_8bit(shown, wanted),
+            structure,
+            moving,
         )
         advance()
     return PathResult(subject.name, path, [rows[index] for index in range(len(steps))])
@@ -52,6 +71,7 @@ def measure_path(
 def measure_sphere(
     subject: Subject,
     original: ClipPictures,
+    still: Tensor,
     frames: list[int],
     steady_frames: list[int],
     hfov: float,
@@ -60,19 +80,21 @@ def measure_sphere(
     """WS-PSNR of whole frames, where on the sphere the error lies, shimmer and seam.
 
     Args:
+        still: the original's temporal median.
         frames, steady_frames: which pictures, in rising order.
         hfov: field of view for the steadiness, radians.
         advance: called after each whole frame.
     """
-    ratios, error = [], torch.zeros(CELLS, dtype=torch.float64)
+    ratios, moving, error = [], [], torch.zeros(CELLS, dtype=torch.float64)
     for frame in frames:
         shown, wanted = subject.sphere(frame), original[frame]
         ratios.append(ws_psnr(shown, wanted))
+        moving.append(moving_error(shown, wanted, still, sphere=True))
         error += _cells(shown, wanted) / len(frames)
         advance()
     steady = steadiness(subject.view, steady_frames, hfov)
     return SphereResult(
-        subject.name, frames, ratios, error.tolist(), steady.shimmer_db, steady.seam_db
+        subject.name, frames, ratios, moving, error.tolist(), steady.shimmer_db, steady.seam_db
     )
 
 

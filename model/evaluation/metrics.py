@@ -14,11 +14,20 @@ from torch import Tensor
 from model.geometry import Look, sample_erp, viewport_directions
 
 MS_SSIM_MIN_SIDE = 161
+PERFECT_DB = 100.0
+"""What a picture without any error counts as, so that means stay finite."""
 
 
 def unit(picture: Tensor) -> Tensor:
     """``picture`` as float32 in [0, 1]."""
     return picture.float() / 255 if picture.dtype == torch.uint8 else picture.float()
+
+
+def as_shown(picture: Tensor) -> Tensor:
+    """``picture`` rounded to 8 bits, as a display shows it."""
+    if picture.dtype == torch.uint8:
+        return picture
+    return (unit(picture) * 255).round().clamp(0, 255).byte()
 
 
 def mean_square(a: Tensor, b: Tensor) -> float:
@@ -28,17 +37,19 @@ def mean_square(a: Tensor, b: Tensor) -> float:
 
 
 def decibels(mean_square_error: float) -> float:
-    """A mean squared error as PSNR in dB; infinite where there is no error."""
-    return -10 * math.log10(mean_square_error) if mean_square_error > 0 else math.inf
+    """A mean squared error as PSNR in dB, at most `PERFECT_DB`."""
+    least = 10 ** (-PERFECT_DB / 10)
+    return -10 * math.log10(max(mean_square_error, least))
 
 
-def psnr(a: Tensor, b: Tensor) -> float:
-    """PSNR in dB over all samples of all channels; infinite for equal pictures.
+def psnr_8bit(shown: Tensor, wanted: Tensor) -> float:
+    """PSNR in dB over all samples of all channels of ``shown``, rounded to 8 bits as a display
+    shows it, against ``wanted`` as it is.
 
     Raises:
         ValueError: the pictures differ in shape.
     """
-    return decibels(mean_square(a, b))
+    return decibels(mean_square(as_shown(shown), wanted))
 
 
 def ms_ssim(a: Tensor, b: Tensor) -> float:
@@ -63,11 +74,15 @@ def ws_psnr(a: Tensor, b: Tensor) -> float:
         ValueError: the frames differ in shape.
     """
     _same_shape(a, b)
-    height = a.shape[0]
-    row = torch.arange(height, dtype=torch.float64, device=a.device)
-    weight = torch.cos((row + 0.5 - height / 2) * (math.pi / height))
+    weight = row_weights(a.shape[0], a.device)
     errors = (unit(a) - unit(b)).square().mean(dim=(1, 2), dtype=torch.float64)
     return decibels(float((errors * weight).sum() / weight.sum()))
+
+
+def row_weights(height: int, device: torch.device) -> Tensor:
+    """The area of a pixel in each row of an ERP frame, of 1 at the equator: float64."""
+    row = torch.arange(height, dtype=torch.float64, device=device)
+    return torch.cos((row + 0.5 - height / 2) * (math.pi / height))
 
 
 def cut_viewport(frame: Tensor, look: Look, height: int, width: int) -> Tensor:

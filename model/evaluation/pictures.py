@@ -13,7 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from model.evaluation.evaluate import Plan, Progress
-from model.evaluation.metrics import cut_viewport, psnr, unit
+from model.evaluation.metrics import as_shown, cut_viewport, psnr_8bit, unit
+from model.evaluation.moving import moving_error
 from model.evaluation.subjects import Subject
 from model.evaluation.trajectory import Step
 from model.video_writers import VideoWriter
@@ -37,7 +38,7 @@ def stills(plan: Plan, path: str) -> Iterator[tuple[str, str, bytes]]:
     """
     steps = plan.paths[path]
     step = steps[len(steps) // 2]
-    wanted = _wanted(plan, step)
+    wanted, still = _wanted(plan, step), plan.original.still(plan.scene.frames)
     yaw, pitch, _, _ = step.look.degrees()
     yield (
         "original",
@@ -46,7 +47,10 @@ def stills(plan: Plan, path: str) -> Iterator[tuple[str, str, bytes]]:
     )
     for subject in plan.subjects:
         shown = subject.view(step.look, step.frame)
-        yield subject.name, f"{subject.name}, {psnr(shown, wanted):.2f} dB", _jpeg(shown)
+        moving = moving_error(shown, wanted, cut_viewport(still, step.look, *plan.size)).db
+        where = "" if moving is None else f", {moving:.2f} where it moves"
+        caption = f"{subject.name}, {psnr_8bit(shown, wanted):.2f} dB{where}"
+        yield subject.name, caption, _jpeg(shown)
         caption = f"{subject.name}, error ×{AMPLIFIED}"
         yield subject.name, caption, _jpeg(error_map(shown, wanted))
 
@@ -75,11 +79,11 @@ def write_films(plan: Plan, folder: Path, progress: Progress) -> list[Path]:
 def _triptych(plan: Plan, subject: Subject, step: Step) -> Tensor:
     shown, wanted = subject.view(step.look, step.frame), _wanted(plan, step)
     height, width = (side - side % 2 for side in plan.size)
-    panes = [_bytes(wanted), _bytes(shown), error_map(shown, wanted)]
+    panes = [as_shown(wanted), as_shown(shown), error_map(shown, wanted)]
     picture = torch.cat([pane[:height, :width] for pane in panes], 1)
     captions = (
         f"original, frame {step.frame}",
-        f"{subject.name}, {psnr(shown, wanted):.2f} dB",
+        f"{subject.name}, {psnr_8bit(shown, wanted):.2f} dB",
         f"error ×{AMPLIFIED}",
     )
     strip = Image.new("RGB", (3 * width, STRIP), "#111111")
@@ -94,12 +98,8 @@ def _wanted(plan: Plan, step: Step) -> Tensor:
     return cut_viewport(plan.original[step.frame], step.look, *plan.size)
 
 
-def _bytes(picture: Tensor) -> Tensor:
-    return (unit(picture) * 255).round().clamp(0, 255).byte()
-
-
 def _jpeg(picture: Tensor) -> bytes:
-    image = Image.fromarray(_bytes(picture).numpy())
+    image = Image.fromarray(as_shown(picture).numpy())
     image.thumbnail((800, 800))
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=88)

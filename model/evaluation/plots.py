@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from model.evaluation.metrics import decibels
-from model.evaluation.results import Evaluation, PathResult, SphereResult
+from model.evaluation.results import Evaluation, PathResult, PictureRow, SphereResult
 
 COLOURS = ("#0b6e99", "#d1495b", "#66a182", "#edae49", "#6c4f9e", "#444444")
 DPI = 110
@@ -23,21 +22,29 @@ def colours(names: Iterable[str]) -> dict[str, str]:
 
 
 def over_time(results: list[PathResult], palette: dict[str, str]) -> bytes:
-    """PSNR and, where there is any, MS-SSIM of every subject along one path."""
-    structure = any(result.ms_ssim is not None for result in results)
-    figure = Figure(dpi=DPI, figsize=(9, 4.6 if structure else 2.6), layout="constrained")
-    axes = figure.subplots(2 if structure else 1, 1, sharex=True, squeeze=False)[:, 0]
-    for result in results:
-        colour = palette[result.subject]
-        steps = [row.step for row in result.rows]
-        label = f"{result.subject} ({result.psnr_db:.2f} dB)"
-        axes[0].plot(steps, [_finite(r.psnr_db) for r in result.rows], color=colour, label=label)
-        if structure:
-            values = [math.nan if r.ms_ssim is None else r.ms_ssim for r in result.rows]
-            axes[1].plot(steps, values, color=colour)
-    axes[0].set_ylabel("PSNR, dB")
-    if structure:
-        axes[1].set_ylabel("MS-SSIM")
+    """PSNR of every subject along one path, and, where there are any, PSNR where it moves and
+    MS-SSIM.
+    """
+    curves: dict[str, Callable[[PictureRow], float | None]] = {
+        "PSNR, dB": lambda row: row.psnr_db,
+        "PSNR where\nit moves, dB": lambda row: row.moving.db,
+        "MS-SSIM": lambda row: row.ms_ssim,
+    }
+    shown = {
+        name: read
+        for name, read in curves.items()
+        if any(read(row) is not None for result in results for row in result.rows)
+    }
+    figure = Figure(dpi=DPI, figsize=(9, 0.6 + 2.0 * len(shown)), layout="constrained")
+    axes = figure.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
+    for axis, (name, read) in zip(axes, shown.items(), strict=True):
+        axis.set_ylabel(name)
+        for result in results:
+            steps = [row.step for row in result.rows]
+            read_all = (read(row) for row in result.rows)
+            values = [math.nan if value is None else value for value in read_all]
+            label = f"{result.subject} ({result.psnr_db:.2f} dB)"
+            axis.plot(steps, values, color=palette[result.subject], label=label)
     axes[-1].set_xlabel("picture of the path")
     for axis in axes:
         _plain(axis)
@@ -106,10 +113,6 @@ def _draw_path(axis: Axes, looks: list[tuple[float, float]], colour: str) -> Non
         axis.plot(yaw - 360 * turn, pitch, color=colour, linewidth=1.1)
         axis.plot(yaw[:1] - 360 * turn, pitch[:1], "o", color=colour, markersize=3)
     axis.set_xlim(-180, 180)
-
-
-def _finite(value: float) -> float:
-    return value if math.isfinite(value) else decibels(1e-10)
 
 
 def _plain(axis: Axes) -> None:

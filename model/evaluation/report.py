@@ -8,11 +8,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from model.evaluation.evaluate import Plan
+from model.evaluation.moving import THRESHOLD
 from model.evaluation.pictures import stills
 from model.evaluation.plots import colours, over_sphere, over_time, speed_and_memory
 from model.evaluation.results import Evaluation, write_text
 from model.evaluation.steadiness import STEP_DEG
-from model.evaluation.tables import SUMMARY, along_paths, summary
+from model.evaluation.tables import SUMMARY, along_paths, summary, unequal_training
 
 STILLS_OF = 2
 
@@ -59,7 +60,7 @@ def write_report(plan: Plan, evaluation: Evaluation, folder: Path) -> Path:
         _table(SUMMARY, summary(evaluation)),
         _explanation(evaluation),
         "<h2>Quality along each path</h2>",
-        "<p>Mean PSNR in dB / MS-SSIM of the viewports.</p>",
+        "<p>Mean PSNR in dB / PSNR in dB where it moves / MS-SSIM of the viewports.</p>",
         _table(*along_paths(evaluation)),
         *(_figure(figures[f"over-time-{name}"], name) for name in names),
         "<h2>Quality over the sphere</h2>",
@@ -93,18 +94,24 @@ def write_report(plan: Plan, evaluation: Evaluation, folder: Path) -> Path:
 def _explanation(evaluation: Evaluation) -> str:
     items = [f"<li><b>{html.escape(n)}</b>: {html.escape(t)}" for n, t in evaluation.notes.items()]
     reference = evaluation.original
-    return f"""<ul class=small>{"".join(items)}</ul>
+    unequal = unequal_training(evaluation.trainings)
+    warning = f"<p><b>{html.escape(unequal)}</b></p>" if unequal else ""
+    return f"""{warning}<ul class=small>{"".join(items)}</ul>
 <p class=small>MB: a decoder's weights and embeddings in the scene file; an encoded file
 whole. PSNR and MS-SSIM compare the decoded viewport with the one cut from the original
 (bilinear) at the same look, level; roll and zoom are re-projections that the display makes.
-They are means over the pictures, then over the paths. WS-PSNR is of the whole sphere, over
-{len(reference.frames)} pictures; a viewport decoder's sphere is composed of overlapping
-decoded viewports, blended towards their edges. Speed and memory come from a process of
+They are means over the pictures, then over the paths. Moving: PSNR of the pixels that
+differ from the clip's temporal median by more than {THRESHOLD} of full scale in one of their
+colours, their squared errors averaged over all pictures of all paths before the logarithm.
+Every picture is rounded to 8 bits first, as a display shows it. WS-PSNR is of the whole
+sphere, over {len(reference.frames)} pictures; a viewport decoder's sphere is composed of
+overlapping decoded viewports, blended towards their edges. Speed and memory come from a process of
 their own.</p>
 <p class=small>Shimmer: PSNR between pictures decoded {STEP_DEG}° apart, both turned to the
 look between them; seam: the same across ±180°. Higher is steadier. The original, cut in the
 same way, reaches {reference.shimmer_db:.1f} and {reference.seam_db:.1f} dB, which is what
-interpolation leaves.</p>"""
+interpolation and its detail leave. A value above the original's is no merit: the picture
+then has less fine detail than there is, for blur hides what interpolation does.</p>"""
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]], style: str = "") -> str:

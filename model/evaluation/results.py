@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import InputError
+from model.evaluation.moving import MovingError, pooled
+from model.scene import TrainingSummary
 
-FORMAT = 1
+FORMAT = 2
 """Raise it whenever a number would come out differently."""
 
 
@@ -27,6 +29,7 @@ class PictureRow:
     hfov_deg: float
     psnr_db: float
     ms_ssim: float | None
+    moving: MovingError
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,11 @@ class PathResult:
         values = [row.ms_ssim for row in self.rows if row.ms_ssim is not None]
         return mean(values) if values else None
 
+    @property
+    def moving(self) -> MovingError:
+        """Of all pictures together."""
+        return pooled(row.moving for row in self.rows)
+
 
 @dataclass(frozen=True)
 class SphereResult:
@@ -55,7 +63,7 @@ class SphereResult:
 
     Attributes:
         frames: the pictures that were measured.
-        ws_psnr_db: one value for each.
+        ws_psnr_db, moving: one value for each.
         error: mean squared error, full scale 1, in cells of the ERP frame, row by row.
         shimmer_db, seam_db: see `model.evaluation.steadiness`.
     """
@@ -63,6 +71,7 @@ class SphereResult:
     subject: str
     frames: list[int]
     ws_psnr_db: list[float]
+    moving: list[MovingError]
     error: list[list[float]]
     shimmer_db: float
     seam_db: float
@@ -90,12 +99,19 @@ class SpeedResult:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything that a report shows."""
+    """Everything that a report shows.
+
+    Attributes:
+        subjects: bytes by name.
+        notes: one line about each subject.
+        trainings: of those subjects that were trained.
+    """
 
     title: str
     facts: dict[str, str]
     subjects: dict[str, int]
     notes: dict[str, str]
+    trainings: dict[str, TrainingSummary]
     paths: list[PathResult]
     spheres: list[SphereResult]
     speeds: list[SpeedResult]
@@ -168,8 +184,13 @@ def write_text(path: Path, text: str) -> None:
 
 def path_result(values: dict[str, Any]) -> PathResult:
     """A `PathResult` from its stored form (`dataclasses.asdict`)."""
-    rows = [PictureRow(**row) for row in values["rows"]]
+    rows = [PictureRow(**{**row, "moving": MovingError(**row["moving"])}) for row in values["rows"]]
     return PathResult(values["subject"], values["path"], rows)
+
+
+def sphere_result(values: dict[str, Any]) -> SphereResult:
+    """A `SphereResult` from its stored form."""
+    return SphereResult(**{**values, "moving": [MovingError(**m) for m in values["moving"]]})
 
 
 def stored(result: PathResult | SphereResult | SpeedResult) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from model.decoding.protocol import Engine
 from model.evaluation.clip import ClipPictures
-from model.evaluation.metrics import cut_viewport
+from model.evaluation.metrics import as_shown, cut_viewport
 from model.geometry import Look
 from model.rendering import render_sphere
 
@@ -32,7 +32,7 @@ class Subject(Protocol):
     note: str
 
     def view(self, look: Look, frame: int) -> Tensor:
-        """A level viewport, height×width×3 on the CPU, uint8 or in [0, 1]."""
+        """A level viewport, height×width×3 uint8 on the CPU."""
         ...
 
     def sphere(self, frame: int) -> Tensor:
@@ -57,7 +57,7 @@ class EngineSubject:
     def view(self, look: Look, frame: int) -> Tensor:
         """See `Subject.view`; ``look`` must be one that the engine decodes as it is."""
         if self.engine.full_frame:
-            return cut_viewport(self._decoded(frame), look, *self.size).cpu()
+            return as_shown(cut_viewport(self._decoded(frame), look, *self.size)).cpu()
         picture = self.engine.decode(look, frame)
         if picture.look != look:
             raise ValueError(f"{self.name} cannot decode {look}, it decoded {picture.look}")
@@ -91,7 +91,7 @@ class ClipSubject:
 
     def view(self, look: Look, frame: int) -> Tensor:
         """See `Subject.view`."""
-        return cut_viewport(self._pictures[frame], look, *self.size)
+        return as_shown(cut_viewport(self._pictures[frame], look, *self.size))
 
     def sphere(self, frame: int) -> Tensor:
         """See `Subject.sphere`."""

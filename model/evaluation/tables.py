@@ -7,20 +7,27 @@ import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from model.evaluation.results import Evaluation, mean, write_text
+from model.evaluation.moving import MovingError, pooled
+from model.evaluation.results import Evaluation, PathResult, mean, write_text
+from model.scene import TrainingSummary
 
 SUMMARY = (
     "decoder",
+    "steps",
+    "training s",
     "MB",
     "PSNR dB",
+    "moving dB",
     "MS-SSIM",
     "WS-PSNR dB",
+    "shimmer dB",
+    "seam dB",
     "FPS",
     "ms",
     "memory MiB",
-    "shimmer dB",
-    "seam dB",
 )
+QUALITY = SUMMARY[:10]
+"""The columns on quality; those on speed and memory are the others, and the decoder's name."""
 PICTURES = (
     "decoder",
     "path",
@@ -31,11 +38,15 @@ PICTURES = (
     "hfov_deg",
     "psnr_db",
     "ms_ssim",
+    "moving_pixels",
+    "moving_db",
 )
 
 
 def summary(evaluation: Evaluation) -> list[tuple[str, ...]]:
-    """One row a subject, in the columns of `SUMMARY`; PSNR and MS-SSIM are means over the paths."""
+    """One row a subject, in the columns of `SUMMARY`; PSNR and MS-SSIM are means over the paths,
+    and the moving pixels are those of all of them.
+    """
     rows: list[tuple[str, ...]] = []
     for sphere, speed in zip(evaluation.spheres, evaluation.speeds, strict=True):
         paths = [path for path in evaluation.paths if path.subject == sphere.subject]
@@ -43,28 +54,59 @@ def summary(evaluation: Evaluation) -> list[tuple[str, ...]]:
         rows.append(
             (
                 sphere.subject,
+                *_training(evaluation.trainings.get(sphere.subject)),
                 f"{evaluation.subjects[sphere.subject] / 1e6:.3f}",
                 f"{mean([path.psnr_db for path in paths]):.2f}",
+                _moving(pooled(path.moving for path in paths)),
                 f"{mean(structure):.4f}" if structure else "–",
                 f"{mean(sphere.ws_psnr_db):.2f}",
+                f"{sphere.shimmer_db:.1f}",
+                f"{sphere.seam_db:.1f}",
                 f"{speed.fps:.1f}",
                 f"{speed.decode_ms:.1f}",
                 f"{speed.memory_bytes / 2**20:.0f}",
-                f"{sphere.shimmer_db:.1f}",
-                f"{sphere.seam_db:.1f}",
             )
         )
     return rows
 
 
+def unequal_training(trainings: dict[str, TrainingSummary]) -> str | None:
+    """A sentence where the trainings saw different numbers of pictures; otherwise None."""
+    seen = {name: _pictures(training) for name, training in trainings.items()}
+    if len(set(seen.values())) < 2:
+        return None
+    counts = ", ".join(f"{name} {count:,}" for name, count in seen.items())
+    return (
+        f"Trained unequally, on pictures (steps by pictures a step): {counts}. Differences in "
+        f"quality are those of the trainings too, not of the networks alone."
+    )
+
+
+def _pictures(training: TrainingSummary) -> int:
+    viewports = training.settings.get("viewports", 1)
+    return training.steps * (viewports if isinstance(viewports, int) else 1)
+
+
+def _training(training: TrainingSummary | None) -> tuple[str, str]:
+    return ("–", "–") if training is None else (f"{training.steps}", f"{training.seconds:.0f}")
+
+
+def _moving(error: MovingError) -> str:
+    return "–" if error.db is None else f"{error.db:.2f}"
+
+
+def _quality(path: PathResult) -> str:
+    structure = f" / {path.ms_ssim:.4f}" if path.ms_ssim is not None else ""
+    return f"{path.psnr_db:.2f} / {_moving(path.moving)}{structure}"
+
+
 def along_paths(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
-    """Head and rows of PSNR / MS-SSIM, one row a path, one column a subject."""
+    """Head and rows of PSNR / PSNR where it moves / MS-SSIM, a row a path, a column a subject."""
     names = list(evaluation.subjects)
     rows: dict[str, list[str]] = {}
     for path in evaluation.paths:
-        structure = f" / {path.ms_ssim:.4f}" if path.ms_ssim is not None else ""
         row = rows.setdefault(path.path, [path.path, str(len(path.rows))])
-        row.append(f"{path.psnr_db:.2f}{structure}")
+        row.append(_quality(path))
     return ["path", "pictures", *names], list(rows.values())
 
 
@@ -84,6 +126,8 @@ def write_csv(evaluation: Evaluation, folder: Path) -> None:
                 row.hfov_deg,
                 row.psnr_db,
                 "" if row.ms_ssim is None else row.ms_ssim,
+                round(row.moving.pixels),
+                "" if row.moving.db is None else row.moving.db,
             ]
             for path in evaluation.paths
             for row in path.rows
@@ -91,11 +135,13 @@ def write_csv(evaluation: Evaluation, folder: Path) -> None:
     )
     _write(
         folder / "spheres.csv",
-        ["decoder", "frame", "ws_psnr_db"],
+        ["decoder", "frame", "ws_psnr_db", "moving_ws_psnr_db"],
         (
-            [sphere.subject, frame, value]
+            [sphere.subject, frame, value, "" if moving.db is None else moving.db]
             for sphere in evaluation.spheres
-            for frame, value in zip(sphere.frames, sphere.ws_psnr_db, strict=True)
+            for frame, value, moving in zip(
+                sphere.frames, sphere.ws_psnr_db, sphere.moving, strict=True
+            )
         ),
     )
     _write(folder / "summary.csv", SUMMARY, summary(evaluation))

@@ -9,20 +9,17 @@ import torch
 from model.errors import InputError
 from model.fingerprint import Fingerprint, likeness
 from model.scene import Decoder, Material, Scene, TrainingSummary, quantised
-from model.training.frames import FrameStore
-from model.training.network import Autoencoder
-from model.training.quality import held_out_quality
+from model.training.quality import Quality, held_out_quality
 from model.training.trainer import Trainer
 
 
 @dataclass(frozen=True)
 class Export:
-    """A scene as it will be stored, and its held-out PSNR in dB before that."""
+    """A scene as it will be stored, and its held-out quality before and after that."""
 
     scene: Scene
-    psnr_before_db: float
-    psnr_stored_db: float
-    ms_ssim: float
+    before: Quality
+    stored: Quality
 
 
 @torch.no_grad()
@@ -34,7 +31,7 @@ def export(trainer: Trainer, material: Material) -> Export:
     network, frames, device = trainer.best_network(), trainer.frames, trainer.device
     count = trainer.settings.held_out
     embeddings = torch.cat([network.encoder(frames.frame(i, device)) for i in range(len(frames))])
-    before, _ = held_out_quality(network, frames, trainer.times, count, embeddings=embeddings)
+    before = held_out_quality(network, frames, trainer.times, count, embeddings=embeddings)
     summary = TrainingSummary(
         epochs=trainer.step // trainer.steps_an_epoch,
         steps=trainer.step,
@@ -63,10 +60,22 @@ def export(trainer: Trainer, material: Material) -> Export:
     )
     stored = scene.decoders[architecture]
     network.decoder.load_state_dict(stored.weights)
-    psnr, similarity = _stored_quality(network, frames, trainer, stored)
-    summary = replace(summary, psnr_db=round(psnr, 3), ms_ssim=round(similarity, 5))
+    quality = held_out_quality(
+        network,
+        frames,
+        trainer.times,
+        count,
+        embeddings=stored.embeddings.to(device),
+        structure=True,
+    )
+    summary = replace(
+        summary,
+        psnr_db=round(quality.psnr_db, 3),
+        moving_db=None if quality.moving_db is None else round(quality.moving_db, 3),
+        ms_ssim=None if quality.ms_ssim is None else round(quality.ms_ssim, 5),
+    )
     scene.decoders[architecture] = replace(stored, training=summary)
-    return Export(scene, before, psnr, similarity)
+    return Export(scene, before, quality)
 
 
 def merged(existing: Scene, addition: Scene) -> Scene:
@@ -99,17 +108,3 @@ def check_same_clip(existing: Scene, fingerprint: Fingerprint | None) -> None:
             "--into: the scene was trained on another clip, with other pictures; both decoders "
             "must be of the same clip"
         )
-
-
-def _stored_quality(
-    network: Autoencoder, frames: FrameStore, trainer: Trainer, stored: Decoder
-) -> tuple[float, float]:
-    psnr, similarity = held_out_quality(
-        network,
-        frames,
-        trainer.times,
-        trainer.settings.held_out,
-        embeddings=stored.embeddings.to(trainer.device),
-        structure=True,
-    )
-    return psnr, similarity if similarity is not None else 0.0

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from model.config import ModelConfig
 from model.errors import InputError
+from model.evaluation.moving import median_frames, temporal_median
 from model.fingerprint import FingerprintMaker
 from model.video import VideoInfo, open_frames
 
@@ -25,6 +26,8 @@ class FrameStore:
     Raises:
         InputError: the clip cannot be read, or is not equirectangular where that is asked for.
     """
+
+    _still: Tensor | None = None
 
     def __init__(self, path: Path, frame_size: tuple[int, int], limit: int | None = None) -> None:
         height, width = frame_size
@@ -46,8 +49,19 @@ class FrameStore:
 
     def frame(self, index: int, device: torch.device) -> Tensor:
         """Frame ``index`` as 1×3×H×W floats in [0, 1], channels-last."""
-        picture = self.bytes[index].to(device, non_blocking=True)
-        return picture.permute(2, 0, 1)[None].float() / 255
+        return _floats(self.bytes[index], device)
+
+    def still(self, device: torch.device) -> Tensor:
+        """The clip's temporal median, as `frame` gives a picture."""
+        if self._still is None:
+            wanted = median_frames(len(self), self.bytes[0].nbytes)
+            self._still = temporal_median([self.bytes[index] for index in wanted])
+        return _floats(self._still, device)
+
+
+def _floats(picture: Tensor, device: torch.device) -> Tensor:
+    picture = picture.to(device, non_blocking=True)
+    return picture.permute(2, 0, 1)[None].float() / 255
 
 
 def fitted(picture: Tensor, height: int, width: int) -> Tensor:

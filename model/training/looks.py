@@ -9,6 +9,8 @@ from torch import Tensor
 
 from model.config import ModelConfig
 
+LOOKS_A_FRAME = 3
+
 
 def random_looks(config: ModelConfig, count: int, seed: int, step: int) -> Tensor:
     """Looks uniform on the sphere for one step, float64 count×4 (yaw, pitch, roll, hfov).
@@ -27,6 +29,9 @@ def random_looks(config: ModelConfig, count: int, seed: int, step: int) -> Tenso
 def held_out_looks(config: ModelConfig, frames: int, count: int) -> tuple[list[int], Tensor]:
     """Frames and looks (count×4, float64) that training is judged by: a Fibonacci sphere, which
     covers it evenly, at frames spread over the clip; field of view as configured.
+
+    `LOOKS_A_FRAME` of them share a frame, one from each part of the sphere from top to bottom: to
+    encode a frame, or decode it whole, costs more than to look at it.
     """
     index = torch.arange(count, dtype=torch.float64)
     golden = (1 + math.sqrt(5)) / 2
@@ -34,7 +39,8 @@ def held_out_looks(config: ModelConfig, frames: int, count: int) -> tuple[list[i
     pitch = torch.asin(1 - 2 * (index + 0.5) / count)
     hfov = torch.full_like(yaw, math.radians(config.hfov_deg))
     looks = torch.stack([yaw, pitch, torch.zeros_like(yaw), hfov], -1)
-    return [(i * 7919) % frames for i in range(count)], looks
+    used = min(frames, math.ceil(count / LOOKS_A_FRAME))
+    return [(2 * (i % used) + 1) * frames // (2 * used) for i in range(count)], looks
 
 
 def epoch_order(frames: int, seed: int, epoch: int) -> list[int]:

@@ -1,14 +1,16 @@
-"""What a training is judged by: PSNR and MS-SSIM on looks it was not trained on."""
+"""The judgement of a training: PSNR, of what moves too, and MS-SSIM on looks it never saw."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from model.evaluation.metrics import decibels
+from model.evaluation.metrics import as_shown, psnr_8bit, unit
+from model.evaluation.moving import moving_error, pooled
 from model.nerv360 import NeRV360
 from model.training.frames import FrameStore
 from model.training.looks import held_out_looks
@@ -16,11 +18,20 @@ from model.training.loss import ms_ssim_module
 from model.training.network import Autoencoder, cut_viewports
 
 
-def psnr(decoded: Tensor, original: Tensor) -> float:
-    """PSNR in dB of two pictures in [0, 1], the decoded one rounded to 8 bits as it is shown."""
-    shown = (decoded.float().clamp(0, 1) * 255).round() / 255
-    error = (shown - original.float()).double().square().mean().item()
-    return decibels(max(error, 1e-10))
+@dataclass(frozen=True)
+class Quality:
+    """Means over the held-out looks.
+
+    Attributes:
+        psnr_db: of the pictures rounded to 8 bits.
+        moving_db: of what moves in all of them together (`model.evaluation.moving`); None where
+            nothing does.
+        ms_ssim: where it was asked for.
+    """
+
+    psnr_db: float
+    moving_db: float | None
+    ms_ssim: float | None
 
 
 @torch.no_grad()
@@ -33,11 +44,13 @@ def held_out_quality(
     embeddings: Tensor | None = None,
     structure: bool = False,
     precision: Callable[[], AbstractContextManager[object]] = nullcontext,
-) -> tuple[float, float | None]:
-    """Mean PSNR in dB, and with ``structure`` mean MS-SSIM, over the held-out looks.
+) -> Quality:
+    """How well the network shows the held-out looks. Each of their frames is encoded, and by
+    whole-frame decoders decoded, once for all of its looks.
 
     Args:
         embeddings: frames×d×h×w to decode from instead of the encoder's, as a scene file does.
+        structure: measure MS-SSIM too.
         precision: autocast, for the encoder and the decoder alone: what they are held against is
             cut and compared in float32.
     """
@@ -45,21 +58,40 @@ def held_out_quality(
     height, width = config.viewport_height, config.viewport_width
     indices, looks = held_out_looks(config, len(frames), count)
     looks = looks.to(times.device)
+    still = frames.still(device)
     ms_ssim = ms_ssim_module(height, width).to(device) if structure else None
-    ratios, similarities = [], []
-    for position, index in enumerate(indices):
-        frame = frames.frame(index, device)
-        look, time = looks[position : position + 1], times[index : index + 1]
-        decoder = network.decoder
+    ratios, similarities, moving = [], [], []
+    for index in sorted(set(indices)):
+        frame, time = frames.frame(index, device), times[index : index + 1]
         with precision():
             code = network.encoder(frame) if embeddings is None else embeddings[index : index + 1]
-            cut = isinstance(decoder, NeRV360)
-            decoded = decoder(code, time, look) if cut else decoder(code, time)
-        decoded = decoded.float()
-        view = decoded if cut else cut_viewports(decoded, look, height, width)
-        original = cut_viewports(frame, look, height, width)
-        ratios.append(psnr(view, original))
-        if ms_ssim is not None:
-            similarities.append(float(ms_ssim(view, original)))
+            view_at = _views(network, code, time)
+        for position in [k for k, other in enumerate(indices) if other == index]:
+            look = looks[position : position + 1]
+            with precision():
+                view = view_at(look)
+            shown = _picture(view)
+            original = cut_viewports(frame, look, height, width)
+            ratios.append(psnr_8bit(shown, _picture(original)))
+            there = _picture(cut_viewports(still, look, height, width))
+            moving.append(moving_error(shown, _picture(original), there))
+            if ms_ssim is not None:
+                planes = unit(as_shown(shown)).permute(2, 0, 1)[None]
+                similarities.append(float(ms_ssim(planes, original)))
     mean = sum(ratios) / len(ratios)
-    return mean, sum(similarities) / len(similarities) if similarities else None
+    structure_mean = sum(similarities) / len(similarities) if similarities else None
+    return Quality(mean, pooled(moving).db, structure_mean)
+
+
+def _views(network: Autoencoder, code: Tensor, time: Tensor) -> Callable[[Tensor], Tensor]:
+    """Decodes any look (1×4) of one frame to 1×3×H×W."""
+    decoder, config = network.decoder, network.config
+    if isinstance(decoder, NeRV360):
+        features = decoder.expand(code, time)
+        return lambda look: decoder.decode(features, time, look)
+    whole = decoder(code, time).float()
+    return lambda look: cut_viewports(whole, look, config.viewport_height, config.viewport_width)
+
+
+def _picture(planes: Tensor) -> Tensor:
+    return planes[0].permute(1, 2, 0).float()

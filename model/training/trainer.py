@@ -34,7 +34,9 @@ Weights = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Progress:
-    """What a step reports: counts from 1, the loss of this step, the latest held-out PSNR in dB."""
+    """What a step reports: counts from 1, the loss of this step, the latest held-out PSNR in dB and
+    that of what moves.
+    """
 
     epoch: int
     step: int
@@ -43,6 +45,7 @@ class Progress:
     loss: float
     psnr_db: float | None
     best_psnr_db: float | None
+    moving_db: float | None = None
 
 
 class Trainer:
@@ -76,6 +79,7 @@ class Trainer:
         self.step = 0
         self.seconds = 0.0
         self.psnr_db: float | None = None
+        self.moving_db: float | None = None
         self.best_psnr_db: float | None = None
         self.best: Weights = {}
 
@@ -113,6 +117,7 @@ class Trainer:
                         loss,
                         self.psnr_db,
                         self.best_psnr_db,
+                        self.moving_db,
                     )
                 )
             if self.group.any(stop(), self.device):
@@ -139,6 +144,7 @@ class Trainer:
         self.best = {name: tensor.to(self.device) for name, tensor in state["best"].items()}
         self.step, self.seconds = state["step"], state["seconds"]
         self.psnr_db, self.best_psnr_db = state["psnr_db"], state["best_psnr_db"]
+        self.moving_db = state.get("moving_db")
 
     def best_network(self) -> Autoencoder:
         """A copy with the weights that did best on the held-out looks, or the present ones."""
@@ -183,13 +189,14 @@ class Trainer:
         if not self.group.is_first or not (last or (epoch + 1) % self.settings.evaluate_every == 0):
             return
         self.network.eval()
-        self.psnr_db, _ = held_out_quality(
+        quality = held_out_quality(
             self.network,
             self.frames,
             self.times,
             self.settings.held_out,
             precision=self._half_precision,
         )
+        self.psnr_db, self.moving_db = quality.psnr_db, quality.moving_db
         if self.best_psnr_db is None or self.psnr_db > self.best_psnr_db:
             self.best_psnr_db = self.psnr_db
             self.best = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
@@ -219,6 +226,7 @@ class Trainer:
                 "step": self.step,
                 "seconds": self.seconds,
                 "psnr_db": self.psnr_db,
+                "moving_db": self.moving_db,
                 "best_psnr_db": self.best_psnr_db,
             },
         )

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from model.evaluation.metrics import cut_viewport, psnr, ws_psnr
+from model.evaluation.metrics import cut_viewport, psnr_8bit, ws_psnr
 from model.geometry import Look, angles_to_directions, erp_angles
 from model.rendering import covering_looks, project, render_sphere, render_view
 from tests.model.evaluation.spheres import SphereEngine, smooth_sphere
@@ -40,7 +40,7 @@ def test_rolled_and_wide_views_show_the_sphere(look: Look, full_frame: bool) -> 
     engine = SphereEngine(FRAMES, size=(144, 256), full_frame=full_frame)
     view = render_view(engine, look, 0, 90, 160)
     assert view.dtype == torch.uint8
-    assert psnr(view, cut_viewport(FRAMES[0], look, 90, 160)) > 46
+    assert psnr_8bit(view, cut_viewport(FRAMES[0], look, 90, 160)) > 46
 
 
 def test_zoom_and_size_take_one_picture() -> None:

@@ -116,7 +116,11 @@ def test_looks_are_uniform_on_the_sphere_and_belong_to_their_step() -> None:
     assert torch.sin(looks[:, 1]).mean().abs() < 0.05
     assert torch.sin(looks[:, 1]).var().item() == pytest.approx(1 / 3, abs=0.02)
     fixed, spread = held_out_looks(config, 30, 24)
-    assert len(set(fixed)) > 15
+    assert [fixed.count(frame) for frame in sorted(set(fixed))] == [3] * 8
+    for frame in set(fixed):
+        pitches = spread[[k for k, other in enumerate(fixed) if other == frame], 1]
+        assert pitches.max() > 0.3
+        assert pitches.min() < -0.3
     assert spread[:, 1].mean().abs() < 1e-6
 
 
@@ -170,13 +174,13 @@ def test_half_precision_is_judged_on_the_target_that_float32_is(
     clip: Path, architecture: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judged: list[tuple[torch.Tensor, torch.Tensor]] = []
-    psnr = quality.psnr
+    psnr = quality.psnr_8bit
 
     def note(decoded: torch.Tensor, original: torch.Tensor) -> float:
         judged.append((decoded.float(), original))
         return psnr(decoded, original)
 
-    monkeypatch.setattr(quality, "psnr", note)
+    monkeypatch.setattr(quality, "psnr_8bit", note)
     trainer = trainer_for(clip, architecture)
     trainer._end_epoch(0)
     monkeypatch.setattr(trainer, "_half_precision", lambda: torch.autocast("cpu", torch.bfloat16))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,23 @@ def test_info_describes_a_scene(tmp_path: Path, capsys: pytest.CaptureFixture[st
     printed = capsys.readouterr().out
     for shown in ("Pier", "A. N. Author", "pier.mp4", "29.97", "31.50 dB", "hnerv-boost"):
         assert shown in printed
+
+
+def test_info_says_where_decoders_were_trained_unequally(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, scene = tmp_path / "pier.safetensors", tiny_scene("nerv360", "hnerv")
+    trained = scene.decoders["hnerv"].training
+    scene.decoders["hnerv"].training = replace(trained, moving_db=21.25)
+    write_scene(path, scene)
+    assert main(["info", str(path)]) == 0
+    printed = capsys.readouterr().out
+    assert "31.50 dB PSNR, 21.25 dB where it moves" in printed
+    assert "Trained unequally" not in printed
+    scene.decoders["hnerv"].training = replace(trained, steps=600)
+    write_scene(path, scene)
+    assert main(["info", str(path)]) == 0
+    assert "Trained unequally, on pictures" in capsys.readouterr().out
 
 
 def test_info_describes_the_paper(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from model.decoding import open_engine
-from model.evaluation.metrics import cut_viewport, psnr
+from model.evaluation.metrics import cut_viewport, psnr_8bit
 from model.fingerprint import FingerprintMaker
 from model.geometry import Look
 from model.scene import read_scene, write_scene
@@ -22,6 +24,7 @@ from tests.scenes import tiny_scene
 from viewer.cli import main
 
 FRAMES = 3
+SUMMARY = "summary.csv"
 GAZE = "time_s,frame,yaw_deg,pitch_deg,roll_deg,hfov_deg\n" + "".join(
     f"{k / 29.97},{frame},{170 + 10 * k},{k},{5 * k},{60 + k}\n"
     for k, frame in enumerate([2, 2, 0, 1, 1])
@@ -41,6 +44,8 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for index, picture in enumerate(open_frames(folder / "pier.mp4")):
         maker.see(index, picture)
     scene.fingerprint = maker.fingerprint
+    longer = replace(scene.decoders["hnerv"].training, steps=6000, seconds=75.0)
+    scene.decoders["hnerv"].training = longer
     write_scene(folder / "pier.safetensors", scene)
     (folder / "gaze.csv").write_text(GAZE)
     return folder
@@ -102,7 +107,7 @@ def test_each_number_is_the_pictures_own(material: Path, report: Path) -> None:
             shown = cut_viewport(whole, look, 24, 48)
         else:
             continue
-        assert float(row["psnr_db"]) == pytest.approx(psnr(shown, wanted), abs=0.02)
+        assert float(row["psnr_db"]) == pytest.approx(psnr_8bit(shown, wanted), abs=0.02)
 
 
 def test_evaluated_twice_the_numbers_are_the_same(
@@ -157,6 +162,29 @@ def test_the_report_stands_alone(report: Path) -> None:
         "the pictures that the",
     ):
         assert word in page
+
+
+def test_how_long_each_was_trained_stands_beside_its_quality(report: Path) -> None:
+    table = {row["decoder"]: (row["steps"], row["training s"]) for row in rows(report / SUMMARY)}
+    assert table == {"nerv360": ("6", "12"), "hnerv": ("6000", "75"), "x265": ("–", "–")}
+    page = (report / "report.html").read_text()
+    assert "<th>steps<th>training s" in page
+    assert "Trained unequally, on pictures (steps by pictures a step): nerv360 6, hnerv 6," in page
+
+
+def test_quality_where_it_moves_stands_in_every_table(report: Path) -> None:
+    for row in rows(report / SUMMARY):
+        along = [r for r in rows(report / "pictures.csv") if r["decoder"] == row["decoder"]]
+        pixels = [int(r["moving_pixels"]) for r in along]
+        assert 0 < sum(pixels) < 24 * 48 * len(along)
+        squares = [
+            n * 10 ** (-float(r["moving_db"]) / 10) for n, r in zip(pixels, along, strict=True) if n
+        ]
+        wanted = -10 * math.log10(sum(squares) / sum(pixels))
+        assert float(row["moving dB"]) == pytest.approx(wanted, abs=0.006)
+    for sphere in rows(report / "spheres.csv"):
+        assert 0 < float(sphere["moving_ws_psnr_db"]) < 100
+    assert "PSNR in dB where it moves" in (report / "report.html").read_text()
 
 
 def test_the_films_show_three_panes(report: Path) -> None:

@@ -13,6 +13,8 @@ from model.errors import InputError
 from viewer.commands.scene_options import check_range, parse_size
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from model.evaluation.results import Evaluation
 
 
@@ -139,11 +141,18 @@ def _print(evaluation: Evaluation) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from model.evaluation.tables import SUMMARY, along_paths, summary
+    from model.evaluation.tables import QUALITY, SUMMARY, along_paths, summary, unequal_training
 
     console = Console()
-    head, rows = along_paths(evaluation)
-    for columns, lines in ((SUMMARY, summary(evaluation)), (head, rows)):
+    rows = summary(evaluation)
+    quality = [row[: len(QUALITY)] for row in rows]
+    speed = [row[:1] + row[len(QUALITY) :] for row in rows]
+    tables: list[tuple[Sequence[str], Sequence[Sequence[str]]]] = [
+        (QUALITY, quality),
+        (SUMMARY[:1] + SUMMARY[len(QUALITY) :], speed),
+        along_paths(evaluation),
+    ]
+    for columns, lines in tables:
         table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
         for index, column in enumerate(columns):
             heading = column.replace(" ", "\n")
@@ -151,3 +160,5 @@ def _print(evaluation: Evaluation) -> None:
         for line in lines:
             table.add_row(*line)
         console.print(table)
+    if sentence := unequal_training(evaluation.trainings):
+        console.print(sentence, highlight=False)

@@ -40,6 +40,7 @@ def info(
 
 
 def _scene_report(path: Path) -> Report:
+    from model.evaluation.tables import unequal_training
     from model.scene import read_header, read_scene
 
     read_scene(path)  # a file is only described once all of it is known to be sound
@@ -57,6 +58,7 @@ def _scene_report(path: Path) -> Report:
             "bytes": stored.file_bytes,
         },
         "decoders": {name: _decoder_report(stored, name) for name in header.configs},
+        "unequal_training": unequal_training(header.trainings),
     }
 
 
@@ -109,6 +111,8 @@ def _print(report: Report) -> None:
     for name, decoder in report["decoders"].items():
         title = f"{name} (preset {report['preset']})" if "preset" in report else name
         console.print(_decoder_table(title, decoder))
+    if report.get("unequal_training"):
+        console.print(report["unequal_training"], highlight=False)
 
 
 def _scene_table(scene: Report) -> Table:
@@ -139,9 +143,9 @@ def _decoder_table(title: str, decoder: Report) -> Table:
         rows |= {
             "bytes": f"{_bytes(decoder['weight_bytes'])} of weights, "
             f"{_bytes(decoder['embedding_bytes'])} of embeddings",
-            "quality": _quality(training["psnr_db"], training["ms_ssim"]),
+            "quality": _quality(training),
             "training": f"{training['epochs']} epochs, {training['steps']:,} steps, "
-            f"{training['seconds'] / 60:.1f} min",
+            f"{training['seconds']:,.0f} s",
         }
         rows |= {f"  {key}": json.dumps(value) for key, value in training["settings"].items()}
     return _table(title, rows)
@@ -160,9 +164,13 @@ def _table(title: str, rows: dict[str, str]) -> Table:
     return table
 
 
-def _quality(psnr_db: float | None, ms_ssim: float | None) -> str:
-    measured = [f"{psnr_db:.2f} dB PSNR"] if psnr_db is not None else []
-    measured += [f"{ms_ssim:.4f} MS-SSIM"] if ms_ssim is not None else []
+def _quality(training: Report) -> str:
+    names = {
+        "psnr_db": "{:.2f} dB PSNR",
+        "moving_db": "{:.2f} dB where it moves",
+        "ms_ssim": "{:.4f} MS-SSIM",
+    }
+    measured = [form.format(training[n]) for n, form in names.items() if training[n] is not None]
     return ", ".join(measured) or "not measured"
 
 

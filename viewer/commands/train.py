@@ -161,10 +161,13 @@ def _train(
     result = export(trainer, material)
     scene = merged(existing, result.scene) if existing is not None else result.scene
     write_scene(target, scene)
+    before, stored = result.before, result.stored
+    moving = "" if stored.moving_db is None else f", {stored.moving_db:.2f} dB where it moves"
+    structure = "" if stored.ms_ssim is None else f", MS-SSIM {stored.ms_ssim:.4f}"
     print(
         f"{target}: {target.stat().st_size / 2**20:.2f} MiB, held-out PSNR "
-        f"{result.psnr_stored_db:.2f} dB, MS-SSIM {result.ms_ssim:.4f}; storing embeddings in 8 "
-        f"bits and weights in 16 cost {result.psnr_before_db - result.psnr_stored_db:.2f} dB"
+        f"{stored.psnr_db:.2f} dB{moving}{structure}; storing embeddings in 8 "
+        f"bits and weights in 16 cost {before.psnr_db - stored.psnr_db:.2f} dB"
     )
     if finished:
         checkpoint.unlink(missing_ok=True)

@@ -101,6 +101,7 @@ class TrainingProgress:
         task = self._progress.tasks[self._task]
         rate = (step.pictures - self._pictures) / task.elapsed if task.elapsed else 0.0
         quality = "" if step.psnr_db is None else f", PSNR {step.psnr_db:.2f} dB"
+        quality += "" if step.moving_db is None else f" ({step.moving_db:.2f} where it moves)"
         details = f"epoch {step.epoch}, loss {self._loss:.3f}{quality}, {rate:.1f} pictures/s"
         self._progress.update(self._task, completed=step.step, details=details)
         plain = self._visible and not self._console.is_terminal

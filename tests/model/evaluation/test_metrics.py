@@ -13,7 +13,14 @@ from scipy.ndimage import correlate1d
 from skimage.metrics import peak_signal_noise_ratio
 from torch import Tensor
 
-from model.evaluation.metrics import cut_viewport, ms_ssim, psnr, ws_psnr
+from model.evaluation.metrics import (
+    cut_viewport,
+    decibels,
+    mean_square,
+    ms_ssim,
+    psnr_8bit,
+    ws_psnr,
+)
 from model.geometry import Look, vertical_fov
 from tests.model.evaluation.spheres import smooth_sphere
 
@@ -37,11 +44,18 @@ def pair(seed: int, height: int, width: int, noise: float) -> tuple[Tensor, Tens
 def test_psnr_is_scikit_images(seed: int, noise: float) -> None:
     a, b = pair(seed, 90, 160, noise)
     wanted = peak_signal_noise_ratio(a.numpy(), b.numpy(), data_range=255)
-    assert psnr(a, b) == pytest.approx(wanted, abs=1e-4)
+    assert psnr_8bit(a, b) == pytest.approx(wanted, abs=1e-4)
     floats = a.float() / 255, b.float() / 255
-    assert psnr(*floats) == pytest.approx(wanted, abs=1e-4)
-    assert psnr(a, floats[1]) == pytest.approx(wanted, abs=1e-4)
-    assert psnr(a, a) == math.inf
+    assert psnr_8bit(*floats) == pytest.approx(wanted, abs=1e-4)
+    assert psnr_8bit(a, floats[1]) == pytest.approx(wanted, abs=1e-4)
+    assert psnr_8bit(a, a) == 100
+
+
+def test_psnr_is_of_the_picture_that_a_display_shows() -> None:
+    wanted = torch.full((8, 8, 3), 100.0) / 255
+    nearly = wanted + 0.4 / 255
+    assert psnr_8bit(nearly, wanted) == 100
+    assert psnr_8bit(wanted, nearly) == pytest.approx(20 * math.log10(255 / 0.4), abs=1e-3)
 
 
 def reference_ms_ssim(a: Array, b: Array) -> float:
@@ -92,7 +106,7 @@ def test_ws_psnr_weights_rows_by_their_area() -> None:
 
 def test_pictures_that_cannot_be_compared_are_refused() -> None:
     a, b = pair(5, 64, 128, 1.0)
-    for metric in (psnr, ms_ssim, ws_psnr):
+    for metric in (psnr_8bit, ms_ssim, ws_psnr):
         with pytest.raises(ValueError, match="of one shape"):
             metric(a, b[:32])
     with pytest.raises(ValueError, match="sides of 161"):
@@ -119,4 +133,4 @@ def test_the_viewport_cut_is_py360converts(yaw: float, pitch: float) -> None:
     )
     assert cut.dtype == torch.float32
     assert np.abs(cut.numpy() - independent).max() < 0.005
-    assert psnr(cut, torch.from_numpy(independent)) > 60
+    assert decibels(mean_square(cut, torch.from_numpy(independent))) > 60

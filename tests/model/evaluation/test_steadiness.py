@@ -10,8 +10,9 @@ from torch import Tensor
 
 from model.evaluation.metrics import cut_viewport
 from model.evaluation.steadiness import disagreement, steadiness
+from model.evaluation.subjects import EngineSubject
 from model.geometry import DEFAULT_HFOV, Look
-from tests.model.evaluation.spheres import smooth_sphere
+from tests.model.evaluation.spheres import SphereEngine, smooth_sphere
 
 SPHERE = smooth_sphere(128, 256).float() / 255
 
@@ -45,6 +46,14 @@ def test_shimmer_is_measured_in_decibels_of_the_difference() -> None:
 
     error = disagreement(shimmering, Look.from_degrees(30, 20), 0)
     assert error == pytest.approx(0.02**2, rel=0.02)
+
+
+@pytest.mark.parametrize("full_frame", [False, True])
+def test_every_subject_is_rounded_to_8_bits_before_it_is_compared(full_frame: bool) -> None:
+    """Unrounded cuts would shimmer less than the rounded pictures that all of them become."""
+    engine = SphereEngine([smooth_sphere(128, 256)], (54, 96), full_frame)
+    subject = EngineSubject("a", 0, "", engine, (54, 96), (128, 256))
+    assert subject.view(Look.from_degrees(33, 20), 0).dtype == torch.uint8
 
 
 def test_the_overlap_alone_counts() -> None:
