@@ -1,4 +1,5 @@
-# make view   look around in the demo scene (make view SCENE=clip.safetensors: in another one)
+# make view   look around in the demo scene (make view SCENE=clip.safetensors: in another one);
+#             without a screen it is shown on a virtual one for ten seconds, and filmed
 # make test   the whole test suite
 # make lint   linter, formatter and type checker
 # make clean  remove what the above made
@@ -12,14 +13,32 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	2>/dev/null && echo "$$python" && break; done)
 
 # What a window needs where there is no screen, and xdotool, a hand to use it with.
-SCREEN := xvfb xdotool libgl1 libegl1 libgl1-mesa-dri libxcursor1 libxi6 libxinerama1 libxrandr2
+SCREEN := xvfb xauth xdotool libgl1 libegl1 libgl1-mesa-dri libxcursor1 libxi6 libxinerama1 libxrandr2
+
+# How long a scene is shown where nobody sees it, in seconds.
+SHOWN_S := 10
 
 .PHONY: view test lint clean screen
 
 view: $(VENV)/installed
-	@$(VENV)/bin/nerv360 view $(SCENE)
+	@if [ "$$(uname)" != Linux ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then \
+		exec $(VENV)/bin/nerv360 view $(SCENE); \
+	fi; \
+	$(MAKE) --no-print-directory screen; \
+	command -v xvfb-run >/dev/null && command -v xauth >/dev/null || { \
+		echo "There is no screen to open a window on: log in to one, install $(SCREEN) (names of" \
+			"Debian and Ubuntu) and make view again for a film of a virtual one, or make pictures" \
+			"without any ($(VENV)/bin/nerv360 render -o view.png)" >&2; exit 1; }; \
+	echo "There is no screen: showing the scene on a virtual one for $(SHOWN_S) seconds"; \
+	LIBGL_ALWAYS_SOFTWARE=1 xvfb-run --auto-servernum --server-args="-screen 0 1280x720x24" \
+		$(VENV)/bin/nerv360 view $(SCENE) --size 1280x720 --wander --exit-after $(SHOWN_S) \
+		--screenshot view.png --film view.mp4 \
+	&& echo "What it showed is in $(CURDIR)/view.png and $(CURDIR)/view.mp4"
 
 test: $(VENV)/installed-test screen
+	@[ "$$(uname)" != Linux ] || [ -n "$$DISPLAY" ] || command -v Xvfb >/dev/null || \
+		echo "There is no screen: the tests that open a window are skipped until you install" \
+			"$(SCREEN) (names of Debian and Ubuntu)" >&2
 	$(IN_VENV) pytest
 
 lint: $(VENV)/installed-test
@@ -28,7 +47,7 @@ lint: $(VENV)/installed-test
 	$(IN_VENV) mypy
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis view.png view.mp4
 	find model viewer tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/installed: requirements.txt pyproject.toml
@@ -50,8 +69,5 @@ screen:
 		|| dpkg-query --show $(SCREEN) >/dev/null 2>&1; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && [ ! -d /run/systemd/system ] && command -v apt-get >/dev/null; then \
 		export DEBIAN_FRONTEND=noninteractive; \
-		apt-get update -qq && apt-get install -qq --no-install-recommends $(SCREEN) </dev/null \
-		&& exit 0; \
-	fi; \
-	command -v Xvfb >/dev/null || echo "There is no screen: the tests that open a window are" \
-		"skipped until you install $(SCREEN) (names of Debian and Ubuntu)" >&2
+		apt-get update -qq && apt-get install -qq --no-install-recommends $(SCREEN) </dev/null; \
+	fi; true

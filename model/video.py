@@ -195,7 +195,7 @@ def _quarters(frame: av.VideoFrame) -> int:
     return round(frame.rotation / 90) % 4
 
 
-def reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """Why a file could not be read or written, for the end of a sentence."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return text.splitlines()[0].rstrip(".").lower()

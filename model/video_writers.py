@@ -22,6 +22,12 @@ from model.video import SCALING, reason
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov")
 
 
+def check_video_name(path: Path) -> None:
+    """Raise InputError where the name's ending is not that of a video that can be written."""
+    if path.suffix.lower() not in VIDEO_SUFFIXES:
+        raise InputError(f"{path} must end in one of {', '.join(VIDEO_SUFFIXES)}")
+
+
 class FrameWriter(Protocol):
     """Takes uint8 height×width×3 pictures; leaving it with an exception leaves nothing behind."""
 
@@ -43,6 +49,7 @@ class VideoWriter:
         width, height: even numbers of pixels.
         fps: pictures a second.
         crf: the codec's quality, lower is better (0 to 51 for libx264).
+        preset: the codec's name for how much time it takes, its own choice where it is None.
         codec: an encoder that PyAV has.
 
     Raises:
@@ -57,11 +64,11 @@ class VideoWriter:
         fps: float,
         *,
         crf: int = 18,
+        preset: str | None = None,
         codec: str = "libx264",
     ) -> None:
         self.path = Path(path)
-        if self.path.suffix.lower() not in VIDEO_SUFFIXES:
-            raise InputError(f"{path} must end in one of {', '.join(VIDEO_SUFFIXES)}")
+        check_video_name(self.path)
         if width < 2 or height < 2 or width % 2 or height % 2:
             raise InputError(f"{path} must have an even width and height, not {width}x{height}")
         if not self.path.parent.is_dir():
@@ -74,7 +81,8 @@ class VideoWriter:
             raise InputError(f"{path} cannot be written: {reason(error)}") from error
         try:
             rate = Fraction(fps).limit_denominator(1001)
-            stream = self._container.add_stream(codec, rate=rate, options={"crf": str(crf)})
+            options = {"crf": str(crf)} | ({"preset": preset} if preset else {})
+            stream = self._container.add_stream(codec, rate=rate, options=options)
             if not isinstance(stream, av.VideoStream):
                 raise TypeError(f"{codec} encodes no video")
         except (av.FFmpegError, TypeError, ValueError) as error:
@@ -93,8 +101,8 @@ class VideoWriter:
     def __enter__(self) -> Self:
         return self
 
-    def write(self, frame: Tensor) -> None:
-        """Append one picture, uint8 height×width×3 RGB on any device."""
+    def write(self, frame: Tensor, times: int = 1) -> None:
+        """Append one picture, uint8 height×width×3 RGB on any device, ``times`` in a row."""
         if frame.dtype != torch.uint8 or tuple(frame.shape) != self._size:
             raise ValueError(f"expected uint8 {self._size}, not {frame.dtype} {tuple(frame.shape)}")
         picture = av.VideoFrame.from_ndarray(frame.cpu().contiguous().numpy(), format="rgb24")
@@ -103,7 +111,9 @@ class VideoWriter:
             dst_colorspace=Colorspace.ITU709,
             interpolation=SCALING,
         )
-        self._container.mux(self._stream.encode(picture))
+        for _ in range(times):
+            picture.pts = None  # the encoder counts
+            self._container.mux(self._stream.encode(picture))
 
     def __exit__(
         self,

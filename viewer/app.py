@@ -19,6 +19,7 @@ from viewer.decode_session import describe
 from viewer.decode_worker import DecodeWorker
 from viewer.display import Display
 from viewer.facts import gather, gaze_facts
+from viewer.film import Film
 from viewer.gaze import Gaze
 from viewer.input import Input
 from viewer.overlay import Overlay
@@ -42,6 +43,7 @@ class App:
     Attributes:
         window, controls, playback, comparison, overlay, worker, input, gaze: the parts.
         displayed: counts the pictures that the window has shown.
+        film: takes what the window shows, if anything does.
         resting: nothing has changed lately, and little is drawn.
         memory: what the process holds.
     """
@@ -75,6 +77,7 @@ class App:
         self.worker = DecodeWorker()
         self.comparison = Comparison(self.worker, self.say, upload)
         self.displayed = Rate()
+        self.film: Film | None = None
         self.resting = False
         self.memory = Memory()
         self.playback = Playback(
@@ -98,6 +101,8 @@ class App:
         began = last = time.perf_counter()
         while not self.window.should_close:
             now = time.perf_counter()
+            if self.film is not None and self.opening:
+                began = now  # a film begins with the first picture
             if exit_after is not None and now - began >= exit_after:
                 break
             self.turn(now - last)
@@ -115,6 +120,8 @@ class App:
         self.resting = now - self._changed_at > _RESTING_S
         if changed or now - self._drawn_at > _REFRESH_S:
             self.draw()
+            if self.film is not None and self.display.picture is not None and self.film.due():
+                self.film.take(capture(self.window))
             self.window.swap()
         else:
             self.window.rest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from dataclasses import dataclass, replace
@@ -17,11 +18,14 @@ from model.evaluation.readers import read_trajectory
 from model.evaluation.trajectory import Trajectory
 from model.geometry import Look
 from model.scene import Scene, read_scene
+from model.video_writers import check_video_name
 from viewer.app import App
 from viewer.content import Content
 from viewer.cuda_gl import choose_upload, device_of_window
+from viewer.film import Film
 from viewer.scene_content import DEMO, decoder_names, scene_content
 from viewer.settings import load_settings, save_settings, settings_path
+from viewer.wander import wander
 from viewer.window import Window
 
 log = logging.getLogger(__name__)
@@ -43,6 +47,8 @@ class Options:
     yaw_deg: float = 0.0
     pitch_deg: float = 0.0
     trajectory: str | None = None
+    wander: bool = False
+    film: Path | None = None
 
 
 def run_window(options: Options) -> None:
@@ -54,7 +60,10 @@ def run_window(options: Options) -> None:
     logging.basicConfig(level=logging.WARNING, format="nerv360: %(message)s")
     logging.getLogger("viewer").setLevel(logging.INFO)
     if options.screenshot is not None:
-        _check_writable(options.screenshot)
+        _check_writable("--screenshot", options.screenshot)
+    if options.film is not None:
+        _check_writable("--film", options.film)
+        check_video_name(options.film)
     device = choose_device(options.device)
     path = options.scene or DEMO
     scene = read_scene(path)
@@ -83,7 +92,11 @@ def run_window(options: Options) -> None:
                 app.playback.seek(options.frame)
             if trajectory is not None:
                 app.gaze.follow(trajectory, app.playback)
-            app.run(options.exit_after, options.screenshot)
+            with contextlib.ExitStack() as stack:
+                if options.film is not None:
+                    film = Film(options.film, *window.framebuffer_size)
+                    app.film = stack.enter_context(film)
+                app.run(options.exit_after, options.screenshot)
             settings = app.settings()
         finally:
             app.close()
@@ -101,6 +114,10 @@ def _load(path: Path, device: torch.device, engine: str) -> Content | Trajectory
 
 
 def _trajectory(options: Options, scene: Scene) -> Trajectory | None:
+    if options.wander:
+        if options.trajectory is not None:
+            raise InputError("--wander: the look follows --trajectory already; give one of them")
+        return wander(scene.frames, scene.fps)
     if options.trajectory is None:
         return None
     trajectory = read_trajectory(options.trajectory)
@@ -117,7 +134,7 @@ def _check_against(options: Options, scene: Scene, device: torch.device) -> None
         raise InputError(f"--frame {options.frame}: the scene has frames 0 to {scene.frames - 1}")
 
 
-def _check_writable(path: Path) -> None:
+def _check_writable(option: str, path: Path) -> None:
     folder = path.absolute().parent
     if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise InputError(f"--screenshot {path}: give a file name in a folder that can be written")
+        raise InputError(f"{option} {path}: give a file name in a folder that can be written")

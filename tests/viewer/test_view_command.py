@@ -10,8 +10,10 @@ import pytest
 from PIL import Image
 
 from model.scene import write_scene
+from model.video import open_frames
 from tests.scenes import tiny_scene
 from viewer.cli import main
+from viewer.film import FPS
 
 
 @pytest.fixture
@@ -44,6 +46,18 @@ def test_a_window_opens_is_photographed_and_closes(
     assert stored["width"] == 1280, "a size for one time is not remembered"
 
 
+@pytest.mark.usefixtures("display")
+def test_a_wandering_look_is_filmed(scene: Path, tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    options = ["--exit-after", "1.5", "--size", "320x180", "--wander", "--film", str(film)]
+    assert main(["view", str(scene), *options]) == 0
+    info = open_frames(film).info
+    assert (info.width, info.height, info.fps) == (320, 180, FPS)
+    assert info.frames == pytest.approx(1.5 * FPS, abs=3)
+    pictures = list(open_frames(film))
+    assert (pictures[-1].float() - pictures[0].float()).abs().mean() > 2, "it moves"
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
@@ -60,6 +74,9 @@ def test_a_window_opens_is_photographed_and_closes(
         (["--device", "cpu", "--engine", "fastest"], "--engine fastest: it needs a CUDA device"),
         (["--screenshot", "no/such/folder/a.png"], "--screenshot no/such/folder/a.png: give"),
         (["--screenshot", "."], "--screenshot .: give a file name"),
+        (["--film", "no/such/folder/a.mp4"], "--film no/such/folder/a.mp4: give"),
+        (["--film", "film.gif"], "film.gif must end in one of .mp4"),
+        (["--wander", "--trajectory", "jvet:balboa-vp0"], "--wander: the look follows"),
         (["--trajectory", "jvet:moon"], "moon"),
         (["--trajectory", "no-such-path.csv"], "--trajectory: no-such-path.csv does not exist"),
     ],

@@ -44,6 +44,13 @@ def view(
         str | None,
         typer.Option(help="Follow a gaze path: a file, or one of JVET's such as jvet:balboa-vp0."),
     ] = None,
+    wander: Annotated[
+        bool, typer.Option("--wander", help="Let the look wander, until a hand takes over.")
+    ] = False,
+    film: Annotated[
+        Path | None,
+        typer.Option(metavar="MP4", help="Record what the window shows, until it closes."),
+    ] = None,
     yaw: Annotated[float, typer.Option(help="First view: degrees to the right.")] = 0.0,
     pitch: Annotated[float, typer.Option(help="First view: degrees up, -90 to 90.")] = 0.0,
 ) -> None:
@@ -71,6 +78,8 @@ def view(
             yaw_deg=yaw,
             pitch_deg=pitch,
             trajectory=trajectory,
+            wander=wander,
+            film=film,
         )
     )
 
