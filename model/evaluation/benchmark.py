@@ -72,6 +72,20 @@ class EngineResult:
 
 
 @dataclass(frozen=True)
+class EngineFailure:
+    """An engine that could not be made or measured, and why."""
+
+    decoder: str
+    engine: str
+    device: str
+    failed: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
 class Ceilings:
     """What the machine reached in the same run: a matrix product, and a copy (read + written)."""
 
@@ -103,23 +117,25 @@ def random_decoder(config: ModelConfig, frames: int = 4) -> Decoder:
     return Decoder(config, weights, embeddings, TrainingSummary(0, 0, None, None, 0.0))
 
 
-def engines_for(decoder: Decoder, device: torch.device) -> list[Callable[[], Engine]]:
-    """Openers of every engine that decodes ``decoder`` on ``device`` at its trained size."""
+def engines_for(decoder: Decoder, device: torch.device) -> dict[str, Callable[[], Engine]]:
+    """Openers, by name, of every engine that decodes ``decoder`` on ``device`` at its trained
+    size.
+    """
     config = decoder.config
     size = (config.viewport_height, config.viewport_width)
     if config.full_frame:
         size = (config.frame_height, config.frame_width)
-    openers: list[Callable[[], Engine]] = [lambda: EagerEngine(decoder, device, size)]
+    openers: dict[str, Callable[[], Engine]] = {"eager": lambda: EagerEngine(decoder, device, size)}
     if not config.full_frame:
-        openers.append(lambda: FoldedEngine(decoder, device, size))
+        openers["folded"] = lambda: FoldedEngine(decoder, device, size)
     if not config.full_frame and device.type == "cpu" and multiplies_bfloat16():
-        openers.append(lambda: FoldedEngine(decoder, device, size, torch.bfloat16))
+        openers["folded, bfloat16"] = lambda: FoldedEngine(decoder, device, size, torch.bfloat16)
     if device.type != "cuda":
         return openers
-    openers.append(lambda: open_compiled(decoder, device, size))
+    openers["compiled"] = lambda: open_compiled(decoder, device, size)
     if not config.full_frame:
-        openers.append(lambda: open_compiled(decoder, device, size, fused=True))
-    return [partial(_opened_afresh, opener, device) for opener in openers]
+        openers["fused"] = lambda: open_compiled(decoder, device, size, fused=True)
+    return {name: partial(_opened_afresh, it, device) for name, it in openers.items()}
 
 
 def _opened_afresh(opener: Callable[[], Engine], device: torch.device) -> Engine:
@@ -139,6 +155,36 @@ def _gpu_memory(device: torch.device) -> dict[str, float]:
         "driver": total - free,
     }
     return {name: size / 2**20 for name, size in counted.items()}
+
+
+def try_engine(
+    opener: Callable[[], Engine],
+    engine: str,
+    name: str,
+    decoder: Decoder,
+    device: torch.device,
+    pictures: int,
+) -> EngineResult | EngineFailure:
+    """`measure_engine` of what ``opener`` opens, or what stands in the way: a compiler that is
+    missing must not cost the others' results.
+
+    Args:
+        engine: its name, where it does not come to tell it.
+        name: the decoder's.
+    """
+    frames = decoder.embeddings.shape[0]
+    try:
+        return measure_engine(opener(), name, decoder.config, frames, pictures)
+    except Exception as error:
+        return EngineFailure(name, engine, str(device), reason_of(error))
+
+
+def reason_of(error: Exception) -> str:
+    """What an error says, in one line: torch's compilers go on for pages."""
+    first, *rest = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
+    if first.endswith(":") and rest:  # "backend='inductor' raised:"
+        first = f"{first} {rest[0]}"
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 
 def measure_engine(

@@ -7,10 +7,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import torch
 
 from model.decoders import count_flops, count_traffic
+from model.decoding.eager import EagerEngine
+from model.decoding.protocol import Picture
 from model.errors import InputError
 from model.evaluation import benchmark, machine
+from model.geometry import Look
 from model.scene import write_scene
 from tests.scenes import CONFIGS, tiny_scene
 from viewer import upload_speed
@@ -66,6 +70,82 @@ def test_without_a_display_all_but_the_uploads_is_measured(
     monkeypatch.setattr(upload_speed, "Window", refuse)
     assert bench(scene) == 0
     assert "upload: not measured: no display" in capsys.readouterr().out
+
+
+def broken(*_: object, **__: object) -> object:
+    raise RuntimeError(
+        "backend='inductor' raised:\nInvalidCxxCompiler: No C++ compiler [clang]\n\n…"
+    )
+
+
+class TooLarge(EagerEngine):
+    """Fails when it decodes."""
+
+    def decode(self, look: Look, frame: int) -> Picture:
+        raise torch.OutOfMemoryError
+
+
+@pytest.mark.usefixtures("display")
+@pytest.mark.parametrize(
+    ("name", "engine", "kept", "reason"),
+    [
+        (
+            "FoldedEngine",
+            broken,
+            [("nerv360", "eager"), ("hnerv", "eager")],
+            "nerv360, folded: not measured: RuntimeError: backend='inductor' raised: "
+            "InvalidCxxCompiler: No C++ compiler [clang]\n",
+        ),
+        (
+            "EagerEngine",
+            TooLarge,
+            [("nerv360", "folded")],
+            "hnerv, eager: not measured: OutOfMemoryError\n",
+        ),
+    ],
+)
+def test_an_engine_that_cannot_be_measured_is_a_row_that_says_why(
+    scene: Path, tmp_path: Path, name: str, engine: object, kept: list[tuple[str, str]],
+    reason: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(benchmark, name, engine)
+    file = tmp_path / "bench.json"
+    assert bench(scene, "-o", str(file)) == 0
+    assert reason in capsys.readouterr().out
+    report = json.loads(file.read_text())
+    rows = report["engines"]
+    assert [(r["decoder"], r["engine"]) for r in rows if "failed" not in r] == kept
+    assert len(rows) == 3
+    assert all(r["failed"] in reason for r in rows if "failed" in r)
+    assert report["memory"]["hnerv"]["bytes"] > 0
+    assert report["uploads"]
+
+
+def test_a_decoder_whose_memory_cannot_be_measured_keeps_its_speed(
+    scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(subject: str, _: object) -> None:
+        raise RuntimeError(f"measuring the speed of {subject} failed: Killed")
+
+    monkeypatch.setattr("model.evaluation.probe.probe", fails)
+    file = tmp_path / "bench.json"
+    assert bench(scene, "-o", str(file)) == 0
+    report = json.loads(file.read_text())
+    assert report["memory"]["hnerv"] == {"failed": "measuring the speed of hnerv failed: Killed"}
+    assert len(report["engines"]) == 3
+
+
+def test_on_a_gpu_every_engine_has_its_row() -> None:
+    decoders = tiny_scene("nerv360", "hnerv").decoders
+    openers = {n: benchmark.engines_for(d, torch.device("cuda")) for n, d in decoders.items()}
+    assert list(openers["nerv360"]) == ["eager", "folded", "compiled", "fused"]
+    assert list(openers["hnerv"]) == ["eager", "compiled"]
+    for engine, opener in openers["nerv360"].items():
+        row = benchmark.try_engine(
+            opener, engine, "nerv360", decoders["nerv360"], torch.device("cuda"), 3
+        )
+        assert torch.cuda.is_available() or isinstance(row, benchmark.EngineFailure)
+        assert row.engine == engine
 
 
 def test_a_result_that_exists_is_kept(

@@ -97,7 +97,7 @@ def _engines(scene: Path | None, preset: str | None, device: str, pictures: int)
     from rich.progress import track
 
     from model.devices import choose_device
-    from model.evaluation.benchmark import engines_for, measure_ceilings, measure_engine
+    from model.evaluation.benchmark import EngineResult, engines_for, measure_ceilings, try_engine
     from model.evaluation.machine import machine_facts
 
     if scene is not None and preset is not None:
@@ -106,14 +106,19 @@ def _engines(scene: Path | None, preset: str | None, device: str, pictures: int)
     decoders = _decoders(scene, preset)
     ceilings = measure_ceilings(chosen)
     console = Console()
-    jobs = [(n, d, o) for n, d in decoders.items() for o in engines_for(d, chosen)]
-    results = []
-    for name, decoder, opener in track(
-        jobs, "measuring", console=console, disable=not console.is_terminal
-    ):
-        frames = decoder.embeddings.shape[0]
-        results.append(measure_engine(opener(), name, decoder.config, frames, pictures))
-    uploads, refusal = _uploads(sorted({result.size for result in results}), chosen)
+    jobs = [
+        (name, decoder, engine, opener)
+        for name, decoder in decoders.items()
+        for engine, opener in engines_for(decoder, chosen).items()
+    ]
+    results = [
+        try_engine(opener, engine, name, decoder, chosen, pictures)
+        for name, decoder, engine, opener in track(
+            jobs, "measuring", console=console, disable=not console.is_terminal
+        )
+    ]
+    sizes = {result.size for result in results if isinstance(result, EngineResult)}
+    uploads, refusal = _uploads(sorted(sizes), chosen)
     report: dict[str, Any] = {
         **machine_facts(chosen),
         "ceilings": {"gflops": ceilings.gflops, "gbytes_per_s": ceilings.gbytes_per_s},
@@ -135,7 +140,8 @@ def _uploads(
         from viewer.upload_speed import measure_uploads
 
         return [asdict(speed) for speed in measure_uploads(sizes, device)], None
-    except (InputError, ImportError, OSError) as error:  # a server may lack OpenGL's library
+    except (InputError, ImportError, OSError, RuntimeError) as error:
+        # A server may lack OpenGL's library, and a GPU the memory.
         return [], str(error)
 
 
@@ -157,7 +163,10 @@ def _memory(scene: Path | None, decoder: str, device: str) -> dict[str, Any]:
 
     path = (scene or DEMO).absolute()
     arguments = ["--scene", str(path), "--decoder", decoder, "--device", device]
-    result = probe(decoder, arguments)
+    try:
+        result = probe(decoder, arguments)
+    except RuntimeError as error:
+        return {"failed": str(error)}
     return {"bytes": result.memory_bytes, "kind": result.memory_kind}
 
 
@@ -173,7 +182,12 @@ def _print(console: Any, report: dict[str, Any]) -> None:
     for title in ("looking", "1 % low", "playing", "by FLOP", "by bytes"):
         table.add_column(title, justify="right")
     ceilings = report["ceilings"]
+    measured = [engine for engine in report["engines"] if "failed" not in engine]
+    failed = [engine for engine in report["engines"] if "failed" in engine]
     for engine in report["engines"]:
+        if "failed" in engine:
+            table.add_row(engine["decoder"], engine["engine"], *5 * ["–"])
+            continue
         table.add_row(
             engine["decoder"],
             engine["engine"],
@@ -184,18 +198,21 @@ def _print(console: Any, report: dict[str, Any]) -> None:
             f"{ceilings['gbytes_per_s'] * 1e9 / engine['traffic_bytes']:.1f}",
         )
     console.print(table)
+    for engine in failed:
+        line = f"{engine['decoder']}, {engine['engine']}: not measured: {engine['failed']}"
+        console.print(line, soft_wrap=True, markup=False)
     console.print(
         f"by FLOP: at the {ceilings['gflops']:.0f} GFLOP/s of a matrix product in this run. By "
         f"bytes: every convolution's input read and output written once at the "
         f"{ceilings['gbytes_per_s']:.1f} GB/s of a copy."
     )
-    for name, (height, width) in {e["decoder"]: e["size"] for e in report["engines"]}.items():
+    for name, (height, width) in {e["decoder"]: e["size"] for e in measured}.items():
         console.print(
             f"{name}: pictures of {width}x{height}; the paper's, a "
             f"{'1920x1080 viewport' if name == 'nerv360' else '6144x3072 frame'}, took an H100 "
             f"{1000 / PAPER_FPS[name]:.0f} ms in {PAPER_GIB[name]} GiB"
         )
-    for engine in report["engines"]:
+    for engine in measured:
         if engine["stages_ms"]:
             parts = ", ".join(f"{n} {ms:.1f}" for n, ms in engine["stages_ms"].items())
             console.print(f"{engine['decoder']}, eager, ms by stage: {parts}")
@@ -203,6 +220,9 @@ def _print(console: Any, report: dict[str, Any]) -> None:
             sizes = ", ".join(f"{mib:.0f} {n}" for n, mib in engine["memory_mib"].items())
             console.print(f"{engine['decoder']}, {engine['engine']}, peak MiB: {sizes}")
     for name, memory in report["memory"].items():
+        if "failed" in memory:
+            console.print(memory["failed"], soft_wrap=True, markup=False)
+            continue
         console.print(f"{name}: {memory['bytes'] / 2**20:.0f} MiB, {memory['kind']}")
     for upload in report["uploads"]:
         height, width = upload["size"]
