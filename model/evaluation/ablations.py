@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import statistics
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import torch
 
 from model.config import ModelConfig
-from model.decoders import count_parameters, fit_channels
+from model.decoders import count_flops, count_parameters
 from model.errors import InputError
 from model.evaluation.table1 import free_bytes, needed_bytes
 from model.training.frames import FrameStore
@@ -21,6 +22,7 @@ from model.training.settings import TrainingSettings
 from model.training.trainer import Progress, Trainer
 
 EPOCHS = 5
+SEEDS = 3
 
 
 @dataclass(frozen=True)
@@ -37,16 +39,25 @@ class Variant:
 
 @dataclass(frozen=True)
 class Ablation:
-    """A trained variant: PSNR in dB over the held-out looks after the last epoch, which no choice
-    of a best epoch flatters.
+    """A variant, trained once from each seed: what is measured over the held-out looks after the
+    last epoch, which no choice of a best epoch flatters.
+
+    Attributes:
+        flops: of a picture.
+        steps, seconds: of one training; the seconds are the mean.
+        seeds, psnr_db, moving_db: one of each for each training; the PSNR where it moves
+            (`model.evaluation.moving`) is None where nothing does.
     """
 
     name: str
     embedding: tuple[int, int, int]
     parameters: int
+    flops: int
     steps: int
     seconds: float
-    psnr_db: float
+    seeds: list[int]
+    psnr_db: list[float]
+    moving_db: list[float | None]
     paper_vp0_db: float
     paper_vp1_db: float
 
@@ -55,15 +66,32 @@ class Ablation:
         return asdict(self)
 
 
+def mean_and_spread(values: Sequence[float | None]) -> tuple[float, float] | None:
+    """Mean and sample standard deviation (0 of a single value); None where a value is missing."""
+    known = [value for value in values if value is not None]
+    if not known or len(known) < len(values):
+        return None
+    return statistics.fmean(known), statistics.stdev(known) if len(known) > 1 else 0.0
+
+
+def differences(values: Sequence[float | None], base: Sequence[float | None]) -> list[float | None]:
+    """``values`` less those of ``base`` from the same seeds."""
+    pairs = zip(values, base, strict=True)
+    return [a - b if a is not None and b is not None else None for a, b in pairs]
+
+
 def variants(base: ModelConfig) -> list[Variant]:
-    """``base`` and the paper's six changes to it, each at the parameters of ``base``.
+    """``base`` and the paper's six changes to it, all with the widths of ``base``.
+
+    Their parameters stay within 1 % too, but for the last: without the layers that take yaw and
+    pitch it has fewer, and to widen it until it had as many made it another network, of 2.3 times
+    the operations with preset ``demo``.
 
     All but the last condition on yaw and pitch, as the paper's network does, whatever ``base`` has.
     A lower resolution of the embedding comes from one more stage of the encoder; the viewport is
     projected from it at its usual size, so that the decoder stays what it is.
     """
     base = base.replace(condition_on_look=True)
-    budget = count_parameters(base)
 
     def coarse(factor: int, channels: int) -> ModelConfig:
         return base.replace(
@@ -80,10 +108,7 @@ def variants(base: ModelConfig) -> list[Variant]:
         ("expansion after extraction", base.replace(expand_before_projection=False), 25.34, 25.69),
         ("STAT without yaw and pitch", base.replace(condition_on_look=False), 26.51, 26.85),
     ]
-    return [
-        Variant(name, config if config is base else fit_channels(config, budget), vp0, vp1)
-        for name, config, vp0, vp1 in rows
-    ]
+    return [Variant(*row) for row in rows]
 
 
 def brief(settings: TrainingSettings, epochs: int) -> TrainingSettings:
@@ -119,29 +144,40 @@ def train_variants(
     settings: TrainingSettings,
     frames: FrameStore,
     device: torch.device,
+    seeds: Sequence[int],
     report: Callable[[Variant, Progress], None],
     stop: Callable[[], bool],
 ) -> Iterator[Ablation]:
-    """Train one after the other from the same seed and yield each when it is finished; ``stop``
-    ends this at the next step, without the variant that it interrupts.
+    """Train one after the other from each of the same seeds and yield each when it is finished;
+    ``stop`` ends this at the next step, without the variant that it interrupts.
     """
     for variant in chosen:
-        trainer = Trainer(variant.config, settings, frames, device, Processes())
+        steps, seconds, psnr, moving = 0, [], [], []
 
         def show(step: Progress, variant: Variant = variant) -> None:
             report(variant, step)
 
-        with tempfile.TemporaryDirectory() as folder:
-            finished = trainer.run(Path(folder) / "checkpoint", show, stop)
-        if not finished or trainer.psnr_db is None:
-            return
+        for seed in seeds:
+            seeded = dataclasses.replace(settings, seed=seed)
+            trainer = Trainer(variant.config, seeded, frames, device, Processes())
+            with tempfile.TemporaryDirectory() as folder:
+                finished = trainer.run(Path(folder) / "checkpoint", show, stop)
+            if not finished or trainer.psnr_db is None:
+                return
+            steps = trainer.step
+            seconds.append(trainer.seconds)
+            psnr.append(round(trainer.psnr_db, 3))
+            moving.append(None if trainer.moving_db is None else round(trainer.moving_db, 3))
         yield Ablation(
             name=variant.name,
             embedding=(variant.config.embedding_channels, *variant.config.embedding_size),
             parameters=count_parameters(variant.config),
-            steps=trainer.step,
-            seconds=round(trainer.seconds, 2),
-            psnr_db=round(trainer.psnr_db, 3),
+            flops=count_flops(variant.config),
+            steps=steps,
+            seconds=round(statistics.fmean(seconds), 2),
+            seeds=list(seeds),
+            psnr_db=psnr,
+            moving_db=moving,
             paper_vp0_db=variant.paper_vp0_db,
             paper_vp1_db=variant.paper_vp1_db,
         )

@@ -39,6 +39,10 @@ def bench(
     frames: Annotated[
         int | None, typer.Option(help="Table 2: use only the first frames.", min=1)
     ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(help="Table 2: trainings of each variant, 3 by default.", min=1, max=100),
+    ] = None,
     preset: Annotated[
         str | None,
         typer.Option(
@@ -64,8 +68,8 @@ def bench(
         raise InputError(f"--table must be 1 or 2, not {table}")
     if table is None and scale is not None:
         raise InputError("--scale goes with --table 1 or --table 2")
-    if table != 2 and (epochs is not None or frames is not None):
-        raise InputError("--epochs and --frames go with --table 2")
+    if table != 2 and any(option is not None for option in (epochs, frames, seeds)):
+        raise InputError("--epochs, --frames and --seeds go with --table 2")
     if output is not None and output.exists() and not overwrite:
         raise InputError(f"{output} exists; choose another -o, or add --overwrite")
     if output is not None and not output.absolute().parent.is_dir():
@@ -83,7 +87,7 @@ def bench(
 
         if source is None:
             raise InputError("bench --table 2 needs a clip to train on: name a video file")
-        report, complete = bench_table2(source, preset, scale or "1", device, epochs, frames)
+        report, complete = bench_table2(source, preset, scale or "1", device, epochs, frames, seeds)
     if output is not None:
         partial = output.with_name(output.name + ".partial")
         partial.write_text(json.dumps(report, indent=2) + "\n")

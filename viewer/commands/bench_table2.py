@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
 
     from model.evaluation.ablations import Ablation, Variant
@@ -20,6 +22,7 @@ def bench_table2(
     device: str,
     epochs: int | None,
     frame_limit: int | None,
+    seed_count: int | None,
 ) -> tuple[dict[str, Any], bool]:
     """Train, print, and return what the JSON holds and whether all rows are in it."""
     from rich.console import Console
@@ -32,7 +35,14 @@ def bench_table2(
     )
 
     from model.devices import choose_device
-    from model.evaluation.ablations import EPOCHS, brief, check_memory, train_variants, variants
+    from model.evaluation.ablations import (
+        EPOCHS,
+        SEEDS,
+        brief,
+        check_memory,
+        train_variants,
+        variants,
+    )
     from model.evaluation.machine import machine_facts
     from model.evaluation.scales import parse_scale, scaled
     from model.training.frames import FrameStore
@@ -51,6 +61,7 @@ def bench_table2(
     check_memory(base, count, chosen)
     store = FrameStore(clip, (base.frame_height, base.frame_width), frame_limit)
     rows = variants(base)
+    seeds = [settings.seed + k for k in range(seed_count or SEEDS)]
     results: list[Ablation] = []
     console = Console()
     with (
@@ -64,15 +75,15 @@ def bench_table2(
             disable=not console.is_terminal,
         ) as progress,
     ):
-        task = progress.add_task("", total=len(rows) * settings.epochs * len(store))
+        task = progress.add_task("", total=len(rows) * len(seeds) * settings.epochs * len(store))
 
         def show(variant: Variant, step: Step) -> None:
             progress.update(task, description=f"{variant.name}, loss {step.loss:.2f}", advance=1)
 
-        for result in train_variants(rows, settings, store, chosen, show, stop):
+        for result in train_variants(rows, settings, store, chosen, seeds, show, stop):
             results.append(result)
             if not console.is_terminal:
-                print(f"{result.name}: {result.psnr_db:.2f} dB", flush=True)
+                print(f"{result.name}: {_with_spread(result.psnr_db)} dB", flush=True)
     report = {
         "table": 2,
         "preset": name,
@@ -83,6 +94,7 @@ def bench_table2(
         "frame": [base.frame_height, base.frame_width],
         "viewport": [base.viewport_height, base.viewport_width],
         "training": settings.to_dict(),
+        "seeds": seeds,
         "complete": len(results) == len(rows),
         "rows": [result.to_dict() for result in results],
     }
@@ -91,33 +103,67 @@ def bench_table2(
 
 
 def _print(console: Console, report: dict[str, Any]) -> None:
-    from rich.table import Table
-
+    from model.evaluation.ablations import differences
     from model.evaluation.machine import facts_line
 
     rows, training = report["rows"], report["training"]
     height, width = report["frame"]
-    title = (
-        f"Table 2, preset {report['preset']} at {report['scale']} of the sides ({width}x{height}), "
-        f"{training['epochs']} epochs of {report['frames']} frames of {report['clip']}"
-    )
-    table = Table(title=title, caption=facts_line(report))
-    for column in ("variant", "embedding"):
-        table.add_column(column)
-    for column in ("parameters", "PSNR dB", "±", "paper VP0", "±", "paper VP1", "±"):
-        table.add_column(column, justify="right")
-    keys = ("psnr_db", "paper_vp0_db", "paper_vp1_db")
-    for row in rows:
-        numbers = []
-        for key in keys:
-            numbers += [f"{row[key]:.2f}", f"{row[key] - rows[0][key]:+.2f}"]
-        numbers[1::2] = numbers[1::2] if row is not rows[0] else [""] * len(keys)
-        embedding = "x".join(str(side) for side in row["embedding"])
-        table.add_row(row["name"], embedding, f"{row['parameters'] / 1e6:.3f} M", *numbers)
-    console.print(table)
     console.print(
-        f"PSNR of {training['held_out']} held-out looks over the whole sphere after the last "
-        f"epoch, seed {training['seed']}; paper: 17.6 M parameters, 300 epochs, Balboa."
+        f"Table 2, preset {report['preset']} at {report['scale']} of the sides ({width}x{height}), "
+        f"{training['epochs']} epochs of {report['frames']} frames of {report['clip']}",
+        facts_line(report),
+        sep="\n",
+        highlight=False,
+    )
+    size: list[list[str]] = []
+    quality: list[list[str]] = []
+    paper: list[list[str]] = []
+    for row in rows:
+        base, name = rows[0], row["name"]
+        embedding = "x".join(str(side) for side in row["embedding"])
+        parameters, flops = f"{row['parameters'] / 1e6:.3f} M", f"{row['flops'] / 1e9:.2f}"
+        cost = [f"{row['steps']:,}", f"{row['seconds']:.0f}"]
+        size.append([name, embedding, parameters, flops, *cost])
+        measured, published = [name], [name]
+        for key in ("psnr_db", "moving_db"):
+            less = _with_spread(differences(row[key], base[key]), "+")
+            measured += [_with_spread(row[key]), less if row is not base else ""]
+        for key in ("paper_vp0_db", "paper_vp1_db"):
+            less = f"{row[key] - base[key]:+.2f}" if row is not base else ""
+            published += [f"{row[key]:.2f}", less]
+        quality.append(measured)
+        paper.append(published)
+    _table(console, ("", "embedding", "parameters", "GFLOP", "steps", "seconds"), size)
+    _table(console, ("", "PSNR dB", "difference", "moving dB", "difference"), quality)
+    _table(console, ("", "paper VP0", "difference", "paper VP1", "difference"), paper)
+    seeds = ", ".join(str(seed) for seed in report["seeds"])
+    console.print(
+        f"Mean ± standard deviation over the trainings from the seeds {seeds}; differences are "
+        f"those of equal seeds. PSNR of {training['held_out']} held-out looks over the whole "
+        f"sphere after the last epoch, and of the pixels that move in them; seconds of one "
+        f"training. Every variant keeps the widths. Paper: 17.6 M parameters, 300 epochs, Balboa."
     )
     if not report["complete"]:
         console.print(f"stopped early: {len(rows)} of 7 variants are finished")
+
+
+def _table(console: Console, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for index, column in enumerate(head):
+        table.add_column(column, justify="right" if index else "left", no_wrap=index > 0)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def _with_spread(values: Sequence[float | None], sign: str = "") -> str:
+    from model.evaluation.ablations import mean_and_spread
+
+    found = mean_and_spread(values)
+    if found is None:
+        return "–"
+    spread = f" ± {found[1]:.2f}" if len(values) > 1 else ""
+    return f"{found[0]:{sign}.2f}{spread}"

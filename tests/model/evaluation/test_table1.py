@@ -226,7 +226,7 @@ def test_the_command_prints_the_table_and_writes_it(
     [
         (["--table", "3"], "--table must be 1 or 2, not 3"),
         (["--scale", "1/8"], "--scale goes with --table"),
-        (["--table", "1", "--epochs", "2"], "--epochs and --frames go with --table 2"),
+        (["--table", "1", "--epochs", "2"], "--epochs, --frames and --seeds go with --table 2"),
         (["--table", "1", "scene.safetensors"], "needs no file"),
         (["--table", "1", "--scale", "1/7"], "--scale 1/7"),
         (["--table", "1", "--preset", "huge"], "--preset"),
