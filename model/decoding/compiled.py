@@ -8,6 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from model.decoding.compiling import building
 from model.decoding.eager import hfov_range, look_tensor, picture_look
 from model.decoding.gpu import Gpu
 from model.decoding.programs import build_programs
@@ -42,6 +43,9 @@ class CompiledEngine:
     A slot is written again after `ring` pictures. Whoever reads it in the current stream comes
     before that by itself. Others hand it back on the host first, as the viewer does: its upload
     returns when the pixels were read, and its worker lets no decode begin that would overtake it.
+
+    The graphs launch what was compiled, and read and write the memory of weights, embeddings and
+    buffers, without keeping any of it: the engine does, and all of it goes with the engine.
     """
 
     ring = RING
@@ -75,7 +79,7 @@ class CompiledEngine:
         self._look = look_tensor(Look(), gpu.device)
         self._look_cells = self._look[0].unbind()
         self._slots = [_Slot(gpu, size) for _ in range(RING)]
-        with torch.no_grad():
+        with building(), torch.no_grad():
             self._prepare, self._picture, self._output = self._capture(decoder, dtype, fused)
         self._prepared: int | None = None
         self._count = 0
@@ -119,17 +123,21 @@ class CompiledEngine:
         self, decoder: Decoder, dtype: torch.dtype, fused: bool
     ) -> tuple[Callable[[], None] | None, Callable[[], None], Tensor]:
         programs = build_programs(decoder, self.device, self.size, dtype, fused=fused)
+        self._kept: list[object] = [programs]
         replay_prepare: Callable[[], None] | None = None
         if programs.prepare is not None:
             prepare: Callable[..., tuple[Tensor, ...]] = self._gpu.compile(programs.prepare)
+            self._kept.append(prepare)
             # Held for good: in a shared pool the next capture would else reuse the memory of these.
             self._features, replay_prepare = self._gpu.capture(lambda: prepare(self._index))
         trunk = programs.trunk
         if trunk is None:
             picture: Callable[..., Tensor] = self._gpu.compile(programs.picture)
+            self._kept.append(picture)
             output, replay = self._gpu.capture(lambda: picture(*self._inputs()))
         else:
             front: Callable[..., tuple[Tensor, ...]] = self._gpu.compile(programs.picture)
+            self._kept.append(front)
             with self._gpu.current():
                 trunk.ready(self._gpu, *front(*self._inputs()))
             output, replay = self._gpu.capture(lambda: trunk(*front(*self._inputs())))

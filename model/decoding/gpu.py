@@ -9,6 +9,8 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
+from model.decoding.compiling import CompiledProgram
+
 Captured = TypeVar("Captured", Tensor, tuple[Tensor, ...])
 
 _WARM_UPS = 3
@@ -40,12 +42,19 @@ class Gpu(Protocol):
         ...
 
     def compile(self, program: nn.Module) -> Callable[..., Captured]:
-        """``program``, compiled at its first call."""
+        """``program``, compiled at its first call; the code lives as long as what is returned."""
         ...
 
     def capture(self, run: Callable[[], Captured]) -> tuple[Captured, Callable[[], None]]:
         """What ``run`` returned, and what computes it anew in the same memory from what its
         inputs hold by then, in the order of the current stream.
+
+        It was not computed yet. A graph holds addresses: all that ``run`` uses, modules, tensors
+        and compiled code, must be kept as long as it is replayed. Nothing else may be captured,
+        or wait for the whole GPU, meanwhile (see `building`).
+
+        Raises:
+            RuntimeError: something in ``run``, or beside it, cannot be captured.
         """
         ...
 
@@ -83,18 +92,19 @@ class CudaGpu:
 
     def compile(self, program: nn.Module) -> Callable[..., Captured]:
         """As `Gpu.compile`; inductor's own CUDA graphs stay off, as the default mode has it."""
-        compiled: Callable[..., Captured] = torch.compile(program, fullgraph=True, dynamic=False)
-        return compiled
+        return CompiledProgram(program)
 
     def capture(self, run: Callable[[], Captured]) -> tuple[Captured, Callable[[], None]]:
         """As `Gpu.capture`."""
-        with self.current(), _fastest_convolutions():
+        # Entered for its end: a capture that breaks would leave its own stream the current one.
+        stream = torch.cuda.current_stream(self.device)
+        with self.current(), torch.cuda.stream(stream):
             # Compilation and cuDNN's choice of algorithms copy and wait, which a capture forbids.
-            self._side.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(self._side):
+            self._side.wait_stream(stream)
+            with torch.cuda.stream(self._side), _fastest_convolutions():
                 for _ in range(_WARM_UPS):
                     run()
-            torch.cuda.current_stream().wait_stream(self._side)
+            stream.wait_stream(self._side)
             graph = torch.cuda.CUDAGraph()
             # While this thread captures, the window's thread may go on calling CUDA.
             with torch.cuda.graph(
@@ -121,7 +131,12 @@ class CudaGpu:
 
 @contextmanager
 def _fastest_convolutions() -> Iterator[None]:
-    """Let cuDNN measure its algorithms: every shape here comes thousands of times."""
+    """Let cuDNN measure its algorithms: every shape here comes thousands of times.
+
+    It remembers for this thread what it found. The setting is the process's: while it holds, other
+    threads measure their new shapes too, for which they wait for the whole GPU. So it ends before
+    a capture begins, and only one thread builds at a time (`building`).
+    """
     before = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = True
     try:

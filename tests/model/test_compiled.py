@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+import threading
+import weakref
+from collections.abc import Callable, Iterator
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import torch
+from torch.utils._python_dispatch import _disable_current_modes
 
 from model.config import ModelConfig
+from model.decoding import programs
 from model.decoding.compiled import RING, CompiledEngine
 from model.decoding.eager import EagerEngine
 from model.decoding.gpu import CudaGpu
 from model.geometry import Look
 from tests.model.counting import count
 from tests.model.fake_gpu import FakeEvent, FakeGpu
+from tests.model.lifetimes import Tracked, track_programs
 from tests.model.test_programs import psnr, size_of
 from tests.scenes import CONFIGS, lively_decoder
 
 CPU = torch.device("cpu")
 STEPS = [(Look(0.1 * k, 0.05 * k, 0.3, 1.0 + 0.1 * k), k // 2 % 3) for k in range(7)]
 WAITS = [(FakeEvent, "synchronize")]
+SHORT = CONFIGS["hnerv"].replace(
+    encoder_strides=(2,),
+    strides=(2,),
+    kernels=(3,),
+    blocks=(0,),
+    frame_height=8,
+    frame_width=16,
+)
 cuda_only = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
 
 
@@ -29,6 +44,13 @@ def opened(config: ModelConfig = CONFIGS["nerv360"], gpu: FakeGpu | None = None)
     return CompiledEngine(
         lively_decoder(config), gpu or FakeGpu(), size_of(config), dtype=torch.float32
     )
+
+
+@pytest.fixture
+def tracked() -> Iterator[Tracked]:
+    """What `build_programs` makes."""
+    with track_programs() as tracked:
+        yield tracked
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -96,19 +118,16 @@ def test_the_loop_neither_allocates_nor_waits_nor_compiles(name: str) -> None:
 
 
 def test_a_compiled_program_is_not_compiled_again_in_the_loop() -> None:
-    short = CONFIGS["hnerv"].replace(
-        encoder_strides=(2,),
-        strides=(2,),
-        kernels=(3,),
-        blocks=(0,),
-        frame_height=8,
-        frame_width=16,
-    )
-    engine = opened(short, FakeGpu("eager"))
+    engine = opened(SHORT, FakeGpu("eager"))
     count(loop(engine), WAITS).check()
-    # The count is worth something: another type of an input, and it is.
-    engine._index = torch.zeros(1, dtype=torch.int32)
-    assert len(count(loop(engine), WAITS).compilations) == 1
+    # The count is worth something: another program, and it is one.
+    program = torch.compile(torch.nn.Tanh(), backend="eager")
+
+    def late(k: int) -> None:
+        with _disable_current_modes():
+            program(torch.zeros(2))
+
+    assert len(count(loop(engine, late), WAITS).compilations) == 1
 
 
 def test_the_count_sees_an_allocation() -> None:
@@ -128,6 +147,92 @@ def test_the_count_sees_a_wait() -> None:
     assert counts.waits == ["synchronize"] * 2
     cell = torch.ones(())
     assert "_local_scalar_dense" in count(loop(engine, lambda k: cell.item()), WAITS).waits
+
+
+LIVES = [
+    *((name, None) for name in CONFIGS),
+    ("in bands", None),
+    ("short", "eager"),
+    ("short", "aot_eager"),
+    ("nerv360", "aot_eager"),
+]
+
+
+@pytest.mark.parametrize(("case", "backend"), LIVES)
+def test_all_that_graphs_use_lives_as_long_as_the_engine(
+    case: str, backend: str | None, tracked: Tracked
+) -> None:
+    config = {**CONFIGS, "short": SHORT, "in bands": CONFIGS["nerv360"]}[case]
+    with patch.object(programs, "band_count", lambda *args: 3 if case == "in bands" else 1):
+        engine = opened(config, FakeGpu(backend))
+    assert None not in [ref() for ref in tracked]
+    assert len(tracked) > 10
+    for look, frame in STEPS:
+        engine.decode(look, frame)
+    del engine
+    if backend is not None:
+        gc.collect()  # compiling leaves circles behind
+    assert tracked.alive() == []
+
+
+def test_compiled_code_lives_as_long_as_the_engine() -> None:
+    """A reset of the compiler drops its own hold on it, and inductor's kernels with it."""
+    code: list[weakref.ref[Any]] = []
+
+    class Code:
+        def __init__(self, graph: Any) -> None:
+            self.graph = graph
+
+        def __call__(self, *inputs: Any) -> Any:
+            return self.graph(*inputs)
+
+    def compiler(graph: Any, inputs: Any) -> Code:
+        made = Code(graph)
+        code.append(weakref.ref(made))
+        return made
+
+    with patch("torch._dynamo.lookup_backend", return_value=compiler):
+        engine = opened(CONFIGS["nerv360"], FakeGpu("tracked"))
+    assert len(code) == 2
+    torch.compiler.reset()
+    gc.collect()
+    assert [ref() for ref in code if ref() is None] == []
+    engine.decode(Look(0.1), 1)
+    del engine
+    gc.collect()
+    assert [ref() for ref in code if ref() is not None] == []
+
+
+def test_two_threads_build_one_after_the_other() -> None:
+    """Beginning a capture waits for the whole GPU, which breaks any other one."""
+    began, errors = threading.Event(), []
+
+    def build(gpu: FakeGpu) -> None:
+        try:
+            opened(SHORT, gpu)
+        except RuntimeError as error:
+            errors.append(error)
+
+    other = threading.Thread(target=build, args=(FakeGpu(),))
+
+    def meanwhile() -> None:
+        if not began.is_set():
+            began.set()
+            other.start()
+            other.join(0.3)  # it has to wait, or to fail
+
+    first = FakeGpu()
+    first.during = meanwhile
+    build(first)
+    other.join()
+    assert began.is_set()
+    assert errors == []
+
+
+def test_many_sizes_are_compiled_in_one_process() -> None:
+    for step in range(12):
+        height = SHORT.frame_height + 2 * step
+        opened(SHORT.replace(frame_height=height, frame_width=2 * height), FakeGpu("eager"))
 
 
 @cuda_only

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from unittest.mock import patch
 
@@ -36,6 +37,7 @@ from model.layers import SphereConv
 from model.nerv360 import NeRV360, ViewportStage
 from tests.model.counting import count
 from tests.model.fake_gpu import FakeEvent, FakeGpu
+from tests.model.lifetimes import track_programs
 from tests.model.test_programs import CASES, LOOKS, psnr, reference, size_of
 from tests.scenes import TINY, lively_decoder
 
@@ -160,6 +162,8 @@ def trunk_of(config: ModelConfig, bands: int | None, device: torch.device) -> Fu
 
 SHORT = TINY.replace(strides=(2,), kernels=(3,), blocks=(2,), viewport_height=16, viewport_width=32)
 
+ONE = SHORT.replace(strides=(1,), blocks=(1,), viewport_height=8, viewport_width=16)
+
 
 def test_bands_change_nothing() -> None:
     pictures = []
@@ -235,8 +239,7 @@ def test_the_fastest_tile_that_fits_is_kept() -> None:
 
 
 def test_the_engine_only_enqueues_and_shows_what_eager_shows() -> None:
-    config = SHORT.replace(strides=(1,), blocks=(1,), viewport_height=8, viewport_width=16)
-    decoder = lively_decoder(config)
+    decoder = lively_decoder(ONE)
     size = size_of(decoder.config)
     gpu = CudaGpu(DEVICE) if DEVICE.type == "cuda" else FakeGpu()
     engine = CompiledEngine(decoder, gpu, size, fused=True)
@@ -252,6 +255,18 @@ def test_the_engine_only_enqueues_and_shows_what_eager_shows() -> None:
             engine.decode(look, frame)
 
     count(loop, [(FakeEvent, "synchronize")]).check()
+
+
+@pytest.mark.skipif(DEVICE.type == "cuda", reason="the stand-in is for machines without a GPU")
+def test_all_that_graphs_use_lives_as_long_as_the_engine() -> None:
+    with track_programs() as tracked:
+        engine = CompiledEngine(lively_decoder(ONE), FakeGpu(), size_of(ONE), fused=True)
+    assert None not in [ref() for ref in tracked]
+    assert len(tracked) > 30
+    engine.decode(Look(0.3), 1)
+    del engine
+    gc.collect()
+    assert tracked.alive() == []
 
 
 @cuda_only
