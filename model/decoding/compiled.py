@@ -70,7 +70,7 @@ class CompiledEngine:
             RuntimeError: no compiler works here, or memory runs out.
         """
         self.name = "fused" if fused else "compiled"
-        self.device, self.size = gpu.device, size
+        self.device, self.size, self.precision = gpu.device, size, dtype
         self.hfov_range = hfov_range(decoder.config)
         self.full_frame = decoder.config.full_frame
         self._gpu = gpu

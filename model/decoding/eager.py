@@ -59,6 +59,7 @@ class EagerEngine:
     ) -> None:
         self.device, self.size = device, size
         self.dtype = dtype or (torch.float16 if device.type == "cuda" else torch.float32)
+        self.precision = self.dtype
         self.config = decoder.config
         self.hfov_range = hfov_range(decoder.config)
         self.full_frame = decoder.config.full_frame
@@ -124,6 +125,7 @@ class FoldedEngine(EagerEngine):
         assert isinstance(self.network, NeRV360)
         if dtype is torch.bfloat16:
             self.name = "folded, bfloat16"
+        self.precision = dtype
         self._plan = RowPlan(decoder.config.embedding_size[0])
         with torch.inference_mode():
             self._folded = FoldedViewport(self.network, dtype)

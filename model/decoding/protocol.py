@@ -47,6 +47,7 @@ class Engine(Protocol):
             for; a request outside is moved to the nearer end.
         full_frame: it yields whole equirectangular frames.
         ring: how many pictures stay valid at a time.
+        precision: type of the numbers that its convolutions multiply.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Engine(Protocol):
     hfov_range: tuple[float, float]
     full_frame: bool
     ring: int
+    precision: torch.dtype
 
     def decode(self, look: Look, frame: int) -> Picture:
         """Decode ``frame`` as seen from ``look``; its roll is left to the display.

@@ -46,11 +46,13 @@ class EngineResult:
     """One engine of one decoder.
 
     Attributes:
-        looking: the look changes and the frame stays, as while one drags a paused scene.
+        precision: type of the numbers that its convolutions multiply, such as ``float32``.
+        looking: the look changes and the frame stays, as while one drags a paused scene; None of
+            whole frames, which the viewer does not decode again for that.
         playing: both change with every picture.
         stages_ms: milliseconds of a picture by stage of the network; the eager engine's alone.
         flops: floating-point operations of a picture.
-        traffic_bytes: `count_traffic` of a picture, two bytes a number on CUDA and four elsewhere.
+        traffic_bytes: `count_traffic` of a picture, in its precision.
         memory_mib: on CUDA, since the engine was opened: torch's peak of allocated and of reserved
             memory, graphs' pools included, and what is in use on the GPU by the driver's count.
     """
@@ -58,8 +60,9 @@ class EngineResult:
     decoder: str
     engine: str
     device: str
+    precision: str
     size: tuple[int, int]
-    looking: Timing
+    looking: Timing | None
     playing: Timing
     stages_ms: dict[str, float]
     flops: int
@@ -87,26 +90,39 @@ class EngineFailure:
 
 @dataclass(frozen=True)
 class Ceilings:
-    """What the machine reached in the same run: a matrix product, and a copy (read + written)."""
+    """What the machine reached in the same run: a matrix product in each precision that engines
+    decode in, by its name, and a copy (read + written).
+    """
 
-    gflops: float
+    gflops: dict[str, float]
     gbytes_per_s: float
 
 
 def measure_ceilings(device: torch.device) -> Ceilings:
-    """Run the two ceilings' programs in the precision that the engines decode in."""
+    """Run the ceilings' programs."""
     cuda = device.type == "cuda"
     side = 8192 if cuda else 1024
-    a = torch.randn(side, side, device=device, dtype=_precision(device))
+    gflops = {}
+    for precision in _precisions(device):
+        a = torch.randn(side, side, device=device).to(precision)
+        product = _median(lambda a=a: a @ a, device, 10)  # type: ignore[misc]
+        gflops[precision_name(precision)] = 2 * side**3 / product / 1e9
     source = torch.empty(2**28 if cuda else 2**26, dtype=torch.uint8, device=device).fill_(7)
     target = torch.empty_like(source)
-    product = _median(lambda: a @ a, device, 10)
     copy = _median(lambda: target.copy_(source), device, 10)
-    return Ceilings(2 * side**3 / product / 1e9, 2 * source.numel() / copy / 1e9)
+    return Ceilings(gflops, 2 * source.numel() / copy / 1e9)
 
 
-def _precision(device: torch.device) -> torch.dtype:
-    return torch.float16 if device.type == "cuda" else torch.float32
+def _precisions(device: torch.device) -> list[torch.dtype]:
+    if device.type == "cuda":
+        return [torch.float16, torch.float32]
+    half = device.type == "cpu" and multiplies_bfloat16()
+    return [torch.float32, torch.bfloat16] if half else [torch.float32]
+
+
+def precision_name(precision: torch.dtype) -> str:
+    """``float32`` and so on."""
+    return str(precision).removeprefix("torch.")
 
 
 def random_decoder(config: ModelConfig, frames: int = 4) -> Decoder:
@@ -190,19 +206,20 @@ def reason_of(error: Exception) -> str:
 def measure_engine(
     engine: Engine, name: str, config: ModelConfig, frames: int, pictures: int
 ) -> EngineResult:
-    """Time ``pictures`` pictures both ways."""
+    """Time ``pictures`` pictures both ways, of whole frames while playing alone."""
     looks = [Look.from_degrees(5.0 * k, (k % 9) * 10.0 - 40.0) for k in range(pictures)]
     stages = _stage_times(engine, frames) if isinstance(engine, EagerEngine) else {}
     return EngineResult(
         decoder=name,
         engine=engine.name,
         device=str(engine.device),
+        precision=precision_name(engine.precision),
         size=engine.size,
-        looking=_timing(engine, [(look, 0) for look in looks]),
+        looking=None if engine.full_frame else _timing(engine, [(look, 0) for look in looks]),
         playing=_timing(engine, [(look, k % frames) for k, look in enumerate(looks)]),
         stages_ms=stages if engine.name == "eager" else {},
         flops=count_flops(config),
-        traffic_bytes=count_traffic(config, _precision(engine.device).itemsize),
+        traffic_bytes=count_traffic(config, engine.precision.itemsize),
         memory_mib=_gpu_memory(engine.device),
     )
 

@@ -25,7 +25,7 @@ from model.decoders import to_channels_last
 from model.decoding import open_engine
 from model.decoding.timing import picture_seconds
 from model.encoder import Encoder
-from model.evaluation.benchmark import random_decoder
+from model.evaluation.benchmark import precision_name, random_decoder
 from model.evaluation.machine import processor_name
 from model.evaluation.process_memory import peak_bytes, resident_bytes
 from model.geometry import Look
@@ -41,9 +41,8 @@ PARTS = ("encoding", "decoding", "training")
 FRAMES = 4
 WARM_UP, WARM_UP_S = 5, 2.0
 ENOUGH_S = 20.0
-FEWEST = 2
-"""Pictures are repeated until there are enough of them or `ENOUGH_S` has passed, whichever comes
-first, but at least this often: a 6K frame takes a CPU minutes.
+FEWEST = 20
+"""Pictures are repeated until there are as many as wanted, or this many and `ENOUGH_S` has passed.
 """
 
 
@@ -57,6 +56,7 @@ class PartResult:
             backward pass, optimiser; one picture a step).
         memory_bytes: peak, ``memory_kind`` says of what.
         pictures: how many were timed.
+        quartiles_ms: milliseconds that a quarter, half and three quarters of them stayed under.
         program: what ran, and in which precision.
         machine: processor or GPU.
     """
@@ -65,6 +65,7 @@ class PartResult:
     memory_bytes: int
     memory_kind: str
     pictures: int
+    quartiles_ms: tuple[float, float, float]
     program: str
     machine: str
 
@@ -125,7 +126,8 @@ def measure_apart(
         if "torch.OutOfMemoryError" in done.stderr:
             raise OutOfMemoryError(f"{part} {config.architecture}: {lines[-1]}")
         raise RuntimeError(f"{part} of {config.architecture} failed: {lines[-1]}")
-    return PartResult(**json.loads(done.stdout.strip().splitlines()[-1]))
+    values = json.loads(done.stdout.strip().splitlines()[-1])
+    return PartResult(**{**values, "quartiles_ms": tuple(values["quartiles_ms"])})
 
 
 def measure(part: str, config: ModelConfig, device: torch.device, pictures: int) -> PartResult:
@@ -140,8 +142,23 @@ def measure(part: str, config: ModelConfig, device: torch.device, pictures: int)
     else:
         memory, kind = peak_bytes() - before, "the process's peak over the bare program"
         machine = processor_name()
-    fps = 1 / statistics.median(pace.seconds)
-    return PartResult(fps, max(memory, 0), kind, len(pace.seconds), program, machine)
+    return PartResult(
+        fps=1 / statistics.median(pace.seconds),
+        memory_bytes=max(memory, 0),
+        memory_kind=kind,
+        pictures=len(pace.seconds),
+        quartiles_ms=quartiles_ms(pace.seconds),
+        program=program,
+        machine=machine,
+    )
+
+
+def quartiles_ms(seconds: list[float]) -> tuple[float, float, float]:
+    """The quartiles of one or more times, in milliseconds."""
+    if len(seconds) == 1:
+        return (seconds[0] * 1000,) * 3
+    first, second, third = statistics.quantiles(seconds, n=4, method="inclusive")
+    return first * 1000, second * 1000, third * 1000
 
 
 def _encode(config: ModelConfig, device: torch.device, pace: Pace) -> str:
@@ -174,7 +191,8 @@ def _decode(config: ModelConfig, device: torch.device, pace: Pace) -> str:
     while not pace.done:
         for seconds in picture_seconds(engine, list(itertools.islice(requests, batch))):
             pace.lap(seconds)
-    return f"{engine.name} engine, {'float16' if device.type == 'cuda' else 'float32'}"
+    precision = precision_name(engine.precision)
+    return f"{engine.name.removesuffix(f', {precision}')} engine, {precision}"
 
 
 def _look(index: int) -> Look:

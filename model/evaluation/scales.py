@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 from model.config import ModelConfig
@@ -9,6 +10,7 @@ from model.errors import InputError
 from model.training.presets import training_preset
 
 DECODERS = ("nerv360", "hnerv", "hnerv-boost")
+WITHIN = 0.01
 STEPS = 16
 """Whole sixteenths keep the frame and the width of the viewport of every preset exact."""
 
@@ -48,13 +50,38 @@ def scaled(config: ModelConfig, scale: Fraction) -> ModelConfig:
     )
 
 
+def with_pixels(config: ModelConfig, pixels: Fraction) -> ModelConfig:
+    """``config`` with a viewport of as many pixels, to 1 % or as near as there is, in whatever
+    shape: the strides divide few sizes, and what a picture costs goes by its pixels. Of several,
+    the shape nearest to that of ``config`` is taken.
+    """
+    cells = float(pixels) / config.scale**2
+    aspect = config.viewport_width / config.viewport_height
+    nearest = [
+        (max(1, round(cells / rows)), rows) for rows in range(1, math.isqrt(round(2 * cells)) + 2)
+    ]
+    nearest.sort(key=lambda size: abs(size[0] * size[1] / cells - 1))
+    close = [(w, h) for w, h in nearest if abs(w * h / cells - 1) <= WITHIN] or nearest[:1]
+    columns, rows = min(close, key=lambda size: abs(math.log(size[0] / size[1] / aspect)))
+    return config.replace(
+        viewport_height=rows * config.scale, viewport_width=columns * config.scale
+    )
+
+
 def comparison(name: str, scale: Fraction) -> dict[str, ModelConfig]:
-    """The three decoders of preset ``name`` at one budget of parameters, scaled.
+    """The three decoders of preset ``name`` at one budget of parameters, scaled; the viewport has
+    ``scale`` squared of the preset's pixels, to 1 %.
 
     Raises:
         InputError: there is no such preset.
     """
-    return {d: scaled(training_preset(name, d)[0], scale) for d in DECODERS}
+    presets = {d: training_preset(name, d)[0] for d in DECODERS}
+    return {
+        d: with_pixels(
+            scaled(whole, scale), whole.viewport_height * whole.viewport_width * scale**2
+        )
+        for d, whole in presets.items()
+    }
 
 
 def picture_size(config: ModelConfig) -> tuple[int, int]:

@@ -80,6 +80,7 @@ class FakeEngine:
         self.hfov_range = tuple(math.radians(v) for v in hfov_range_deg)  # type: ignore[assignment]
         self.full_frame = full_frame
         self.ring = ring
+        self.precision = torch.float32
         self.frames = frames
         self.delay = delay
         self.gate = gate

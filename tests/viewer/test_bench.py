@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -53,12 +54,33 @@ def test_it_measures_every_engine_and_the_way_to_the_screen(
         config = CONFIGS[row["decoder"]]
         assert row["flops"] == count_flops(config)
         assert row["traffic_bytes"] == count_traffic(config, 4)
-        for way in ("looking", "playing"):
+        ways = ("looking", "playing") if row["decoder"] == "nerv360" else ("playing",)
+        for way in ways:
             assert 0 < row[way]["median_ms"] <= row[way]["slowest_percent_ms"]
+    assert report["engines"][2]["looking"] is None, "a whole frame is not decoded for a look"
+    assert re.search(r"hnerv\s+│ eager\s+│\s+– │\s+– │\s+\d", said)
     assert [tuple(upload["size"]) for upload in report["uploads"]] == [(24, 48), (48, 96)]
     assert "upload of 48x24" in said
     assert report["memory"].keys() == {"nerv360", "hnerv"}
     assert {"date", "commit", "processor", "torch", "driver"} <= report.keys()
+
+
+def test_the_floor_is_measured_in_the_precision_of_each_engine(
+    scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "bench.json"
+    monkeypatch.setattr(benchmark, "multiplies_bfloat16", lambda: True)
+    assert bench(scene, "-o", str(file)) == 0
+    said, report = capsys.readouterr().out, json.loads(file.read_text())
+    rates = report["ceilings"]["gflops"]
+    assert rates.keys() == {"float32", "bfloat16"}
+    rows = {(row["decoder"], row["engine"]): row for row in report["engines"]}
+    half = rows["nerv360", "folded, bfloat16"]
+    assert half["precision"] == "bfloat16"
+    assert half["traffic_bytes"] == count_traffic(CONFIGS["nerv360"], 2)
+    assert rows["nerv360", "folded"]["precision"] == "float32"
+    for row in report["engines"]:
+        assert f"{rates[row['precision']] * 1e9 / row['flops']:.1f}" in said
 
 
 def test_without_a_display_all_but_the_uploads_is_measured(

@@ -174,6 +174,12 @@ def _memory(scene: Path | None, decoder: str, device: str) -> dict[str, Any]:
     return {"bytes": result.memory_bytes, "kind": result.memory_kind}
 
 
+def _looking(timing: dict[str, float] | None) -> tuple[str, str]:
+    if timing is None:
+        return "–", "–"
+    return f"{1000 / timing['median_ms']:.1f}", f"{1000 / timing['slowest_percent_ms']:.1f}"
+
+
 def _print(console: Any, report: dict[str, Any]) -> None:
     from rich.table import Table
 
@@ -195,18 +201,19 @@ def _print(console: Any, report: dict[str, Any]) -> None:
         table.add_row(
             engine["decoder"],
             engine["engine"],
-            f"{1000 / engine['looking']['median_ms']:.1f}",
-            f"{1000 / engine['looking']['slowest_percent_ms']:.1f}",
+            *_looking(engine["looking"]),
             f"{1000 / engine['playing']['median_ms']:.1f}",
-            f"{ceilings['gflops'] * 1e9 / engine['flops']:.1f}",
+            f"{ceilings['gflops'][engine['precision']] * 1e9 / engine['flops']:.1f}",
             f"{ceilings['gbytes_per_s'] * 1e9 / engine['traffic_bytes']:.1f}",
         )
     console.print(table)
+    rates = ", ".join(f"{rate:.0f} GFLOP/s in {name}" for name, rate in ceilings["gflops"].items())
     for engine in failed:
         line = f"{engine['decoder']}, {engine['engine']}: not measured: {engine['failed']}"
         console.print(line, soft_wrap=True, markup=False)
     console.print(
-        f"by FLOP: at the {ceilings['gflops']:.0f} GFLOP/s of a matrix product in this run. By "
+        f"by FLOP: at the rate of a matrix product in the engine's precision in this run "
+        f"({rates}). By "
         f"bytes: every convolution's input read and output written once at the "
         f"{ceilings['gbytes_per_s']:.1f} GB/s of a copy."
     )

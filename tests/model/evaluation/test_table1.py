@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 from fractions import Fraction
@@ -17,7 +18,14 @@ from model.decoding.eager import to_rgba
 from model.errors import InputError
 from model.evaluation import foresight, parts, table1
 from model.evaluation.foresight import LiveBytes, predicted_bytes
-from model.evaluation.parts import OutOfMemoryError, Pace, PartResult, measure, measure_apart
+from model.evaluation.parts import (
+    OutOfMemoryError,
+    Pace,
+    PartResult,
+    measure,
+    measure_apart,
+    quartiles_ms,
+)
 from model.evaluation.table1 import (
     PAPER,
     fps_of,
@@ -36,7 +44,7 @@ from viewer.cli import main
 CPU = torch.device("cpu")
 TRIO = {n: c.replace(frame_height=96, frame_width=192) for n, c in CONFIGS.items()}
 TINY = TRIO["nerv360"]
-RESULT = PartResult(10.0, 2**30, "a peak", 3, "a program", "a machine")
+RESULT = PartResult(10.0, 2**30, "a peak", 3, (90.0, 100.0, 110.0), "a program", "a machine")
 
 
 @pytest.fixture
@@ -150,6 +158,16 @@ def test_a_part_that_runs_out_of_memory_says_what_it_wanted(
     assert row.parts["decoding"] == table1.needed_bytes("decoding", TINY, half=False)
 
 
+def test_a_part_names_the_precision_of_its_own_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("model.decoding.open.multiplies_bfloat16", lambda: True)
+    assert measure("decoding", TINY, CPU, 1).program == "folded engine, bfloat16"
+
+
+def test_the_quartiles_are_those_of_the_times() -> None:
+    assert quartiles_ms([0.004, 0.001, 0.003, 0.002, 0.005]) == pytest.approx((2, 3, 4))
+    assert quartiles_ms([0.5]) == (500, 500, 500)
+
+
 def test_ratios_are_over_nerv360() -> None:
     assert ratios([2.0, 1.0, None]) == [1.0, 0.5, None]
     assert ratios([None, 1.0, 2.0]) == [None, None, None]
@@ -165,13 +183,13 @@ def test_the_largest_halving_that_fits_is_advised() -> None:
     assert smaller_scale(Fraction(1), bare + 1600, bare) is None
 
 
-def test_few_slow_pictures_are_enough_and_the_first_is_never_counted() -> None:
+def test_twenty_slow_pictures_are_enough_and_the_first_is_never_counted() -> None:
     slow, fast = Pace(50), Pace(50)
-    for _ in range(3):
+    for _ in range(21):
         assert not slow.done
         slow.lap(30.0)
     assert slow.done
-    assert len(slow.seconds) == 2
+    assert len(slow.seconds) == 20
     while not fast.done:
         fast.lap(0.01)
     assert len(fast.seconds) == 50
@@ -216,7 +234,11 @@ def test_the_command_prints_the_table_and_writes_it(
     assert report["scale"] == "1/8"
     assert {"date", "device", "threads", "torch"} <= set(report)
     for row in report["rows"]:
-        assert all(part["fps"] > 0 for part in row["parts"].values())
+        for part in row["parts"].values():
+            first, median, third = part["quartiles_ms"]
+            assert 0 < first <= median <= third
+            assert part["fps"] == pytest.approx(1000 / median)
+    assert re.search(r"Decoding: NeRV360, \w+ engine, (b?float\d+);\s+HNeRV, \w+ engine,", said)
     fps = [row["parts"]["decoding"]["fps"] for row in report["rows"]]
     assert report["ratios"]["decoding FPS"]["measured"][2] == pytest.approx(fps[2] / fps[0])
 
