@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -111,9 +112,10 @@ class VideoWriter:
             dst_colorspace=Colorspace.ITU709,
             interpolation=SCALING,
         )
-        for _ in range(times):
-            picture.pts = None  # the encoder counts
-            self._container.mux(self._stream.encode(picture))
+        with self._told():
+            for _ in range(times):
+                picture.pts = None  # the encoder counts
+                self._container.mux(self._stream.encode(picture))
 
     def __exit__(
         self,
@@ -125,15 +127,23 @@ class VideoWriter:
             self._discard()
             return
         try:
-            self._container.mux(self._stream.encode(None))
-            self._container.close()
-            os.replace(self._temporary, self.path)
+            with self._told():
+                self._container.mux(self._stream.encode(None))
+                self._container.close()
+                os.replace(self._temporary, self.path)
         except BaseException:
             self._discard()
             raise
 
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except (av.FFmpegError, OSError) as error:
+            raise InputError(f"{self.path} cannot be written: {reason(error)}") from error
+
     def _discard(self) -> None:
-        with contextlib.suppress(av.FFmpegError):
+        with contextlib.suppress(av.FFmpegError, OSError):
             self._container.close()
         self._temporary.unlink(missing_ok=True)
 
@@ -158,7 +168,10 @@ class FolderWriter:
     def write(self, frame: Tensor) -> None:
         """Append one picture, uint8 height×width×3 RGB on any device."""
         image = Image.fromarray(frame.cpu().numpy())
-        image.save(self._temporary / f"{self._written:05d}.png", compress_level=1)
+        try:
+            image.save(self._temporary / f"{self._written:05d}.png", compress_level=1)
+        except OSError as error:
+            raise InputError(f"{self.path} cannot be written: {reason(error)}") from error
         self._written += 1
 
     def __exit__(

@@ -18,7 +18,11 @@ def checkpoint_path(scene: Path) -> Path:
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write tensors and plain values so that a reader sees the old state or the new, never half."""
+    """Write tensors and plain values so that a reader sees the old state or the new, never half.
+
+    Raises:
+        InputError: it cannot be written.
+    """
     partial = path.with_name(path.name + ".partial")
     try:
         with partial.open("wb") as file:
@@ -26,6 +30,9 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
+    except (OSError, RuntimeError) as error:  # torch's own, where the disk is full
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise InputError(f"the checkpoint {path} cannot be written: {reason}") from error
     finally:
         partial.unlink(missing_ok=True)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from model.errors import InputError
 from model.fingerprint import Fingerprint, likeness
-from model.scene import Decoder, Material, Scene, TrainingSummary, quantised
+from model.scene import Decoder, Material, Scene, TrainingSummary, quantised, write_scene
+from model.training.network import Autoencoder
 from model.training.quality import Quality, held_out_quality
 from model.training.trainer import Trainer
 
@@ -32,6 +35,50 @@ def export(trainer: Trainer, material: Material) -> Export:
     count = trainer.settings.held_out
     embeddings = torch.cat([network.encoder(frames.frame(i, device)) for i in range(len(frames))])
     before = held_out_quality(network, frames, trainer.times, count, embeddings=embeddings)
+    scene = quantised(_scene(trainer, network, embeddings, material))
+    stored = scene.decoders[architecture]
+    network.decoder.load_state_dict(stored.weights)
+    quality = held_out_quality(
+        network,
+        frames,
+        trainer.times,
+        count,
+        embeddings=stored.embeddings.to(device),
+        structure=True,
+    )
+    summary = replace(
+        stored.training,
+        psnr_db=round(quality.psnr_db, 3),
+        moving_db=None if quality.moving_db is None else round(quality.moving_db, 3),
+        ms_ssim=None if quality.ms_ssim is None else round(quality.ms_ssim, 5),
+    )
+    scene.decoders[architecture] = replace(stored, training=summary)
+    return Export(scene, before, quality)
+
+
+@torch.no_grad()
+def rehearse(trainer: Trainer, material: Material, existing: Scene | None, target: Path) -> None:
+    """Store what an untrained network would be as a scene beside ``target``, and remove it again,
+    so that nothing that could refuse the scene is found out after training.
+
+    Raises:
+        InputError: the scene cannot be what it would be, or cannot be written there.
+    """
+    network, frames = trainer.network, trainer.frames
+    first = network.encoder(frames.frame(0, trainer.device))
+    embeddings = first.expand(len(frames), *first.shape[1:])
+    scene = _scene(trainer, network, embeddings, material)
+    rehearsal = target.with_name(f".{target.name}.rehearsal")
+    try:
+        write_scene(rehearsal, merged(existing, scene) if existing is not None else scene)
+    except InputError as error:
+        raise InputError(str(error).replace(str(rehearsal), str(target))) from error
+    finally:
+        rehearsal.unlink(missing_ok=True)
+
+
+def _scene(trainer: Trainer, network: Autoencoder, embeddings: Tensor, material: Material) -> Scene:
+    """The clip with one decoder, its quality not yet measured."""
     summary = TrainingSummary(
         epochs=trainer.step // trainer.steps_an_epoch,
         steps=trainer.step,
@@ -46,36 +93,16 @@ def export(trainer: Trainer, material: Material) -> Export:
         embeddings=embeddings.float().cpu(),
         training=summary,
     )
-    info = frames.info
-    scene = quantised(
-        Scene(
-            material=material,
-            width=info.width,
-            height=info.height,
-            fps=info.fps,
-            frames=len(frames),
-            decoders={architecture: decoder},
-            fingerprint=frames.fingerprint,
-        )
+    info, frames = trainer.frames.info, trainer.frames
+    return Scene(
+        material=material,
+        width=info.width,
+        height=info.height,
+        fps=info.fps,
+        frames=len(frames),
+        decoders={trainer.config.architecture: decoder},
+        fingerprint=frames.fingerprint,
     )
-    stored = scene.decoders[architecture]
-    network.decoder.load_state_dict(stored.weights)
-    quality = held_out_quality(
-        network,
-        frames,
-        trainer.times,
-        count,
-        embeddings=stored.embeddings.to(device),
-        structure=True,
-    )
-    summary = replace(
-        summary,
-        psnr_db=round(quality.psnr_db, 3),
-        moving_db=None if quality.moving_db is None else round(quality.moving_db, 3),
-        ms_ssim=None if quality.ms_ssim is None else round(quality.ms_ssim, 5),
-    )
-    scene.decoders[architecture] = replace(stored, training=summary)
-    return Export(scene, before, quality)
 
 
 def merged(existing: Scene, addition: Scene) -> Scene:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import math
 import time as clock
 from collections.abc import Callable
@@ -28,6 +29,8 @@ from model.training.processes import Processes
 from model.training.quality import held_out_quality
 from model.training.settings import TrainingSettings
 from model.training.windows import window_at
+
+log = logging.getLogger(__name__)
 
 Weights = dict[str, Tensor]
 
@@ -91,8 +94,11 @@ class Trainer:
     ) -> bool:
         """Train to the end, or until ``stop`` says so; whether the end was reached.
 
-        A checkpoint is written at the end of an epoch when the settings' time has passed, and at
-        a stop.
+        A checkpoint is written at the end of an epoch when the settings' time has passed, at a stop
+        and at the end; where it cannot be, the training goes on.
+
+        Raises:
+            InputError: the training has diverged.
         """
         saved = started = clock.monotonic()
         before = self.seconds
@@ -100,6 +106,11 @@ class Trainer:
             epoch, position = divmod(self.step, self.steps_an_epoch)
             loss = self._train_step(epoch, position)
             self.step += 1
+            if not math.isfinite(loss):
+                raise InputError(
+                    f"the training has diverged, its loss at step {self.step} is {loss}: give a "
+                    f"lower --set learning_rate"
+                )
             self.seconds = before + clock.monotonic() - started
             if position + 1 == self.steps_an_epoch:
                 self._end_epoch(epoch)
@@ -123,6 +134,7 @@ class Trainer:
             if self.group.any(stop(), self.device):
                 self._save(checkpoint)
                 return False
+        self._save(checkpoint)
         return True
 
     def resume(self, checkpoint: Path) -> None:
@@ -216,20 +228,21 @@ class Trainer:
     def _save(self, path: Path) -> None:
         if not self.group.is_first:
             return
-        save_checkpoint(
-            path,
-            {
-                "identity": self._identity(),
-                "network": self.network.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
-                "best": self.best,
-                "step": self.step,
-                "seconds": self.seconds,
-                "psnr_db": self.psnr_db,
-                "moving_db": self.moving_db,
-                "best_psnr_db": self.best_psnr_db,
-            },
-        )
+        state = {
+            "identity": self._identity(),
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "best": self.best,
+            "step": self.step,
+            "seconds": self.seconds,
+            "psnr_db": self.psnr_db,
+            "moving_db": self.moving_db,
+            "best_psnr_db": self.best_psnr_db,
+        }
+        try:
+            save_checkpoint(path, state)
+        except InputError as error:
+            log.warning("%s; the training goes on", error)
 
 
 def _trained_size(config: ModelConfig, settings: TrainingSettings) -> tuple[int, int]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from unittest.mock import patch
@@ -180,6 +181,27 @@ def test_pictures_that_do_not_decode_are_missed(tmp_path: Path) -> None:
         pytest.raises(InputError, match=r"clip\.mp4: only 0 of its 6 pictures"),
     ):
         list(source)
+
+
+@pytest.fixture
+def small_disk() -> Iterator[None]:
+    """Files beyond 20 kB are refused, as a full disk refuses them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.usefixtures("small_disk")
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv", "pictures"])
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    noise = torch.randint(256, (256, 512, 3), dtype=torch.uint8)
+    writer = VideoWriter(path, 512, 256, 25.0, crf=1) if path.suffix else FolderWriter(path)
+    with pytest.raises(InputError, match=f"{name} cannot be written: file too large"), writer:
+        for _ in range(20):
+            writer.write(noise)
+    assert list(tmp_path.iterdir()) == []
 
 
 def no_file(folder: Path) -> Path:

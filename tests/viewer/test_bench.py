@@ -176,7 +176,7 @@ def test_a_result_that_exists_is_kept(
     file = tmp_path / "bench.json"
     file.write_text("mine")
     assert bench(scene, "-o", str(file)) == 2
-    assert "add --overwrite" in capsys.readouterr().err
+    assert "--overwrite" in capsys.readouterr().err
     assert file.read_text() == "mine"
 
 

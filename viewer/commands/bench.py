@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from model.errors import InputError
+from viewer.commands.scene_options import check_output
 
 if TYPE_CHECKING:
     import torch
@@ -70,10 +71,8 @@ def bench(
         raise InputError("--scale goes with --table 1 or --table 2")
     if table != 2 and any(option is not None for option in (epochs, frames, seeds)):
         raise InputError("--epochs, --frames and --seeds go with --table 2")
-    if output is not None and output.exists() and not overwrite:
-        raise InputError(f"{output} exists; choose another -o, or add --overwrite")
-    if output is not None and not output.absolute().parent.is_dir():
-        raise InputError(f"{output}: its folder does not exist; create it first")
+    if output is not None:
+        check_output(output, overwrite)
     if table is None:
         report, complete = _engines(source, preset, device, pictures), True
     elif table == 1:

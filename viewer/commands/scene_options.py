@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 SMALLEST_SIDE = 16
 LARGEST_SIDE = 8192
+LONGEST_TEXT = 2000
 ENGINE_HELP = "How to decode: auto, eager, folded; on CUDA also compiled, fused, fastest."
 
 
@@ -39,18 +41,39 @@ def check_range(option: str, value: float, low: float, high: float) -> None:
         raise InputError(f"{option} {value:g}: give {low:g} to {high:g}")
 
 
-def check_output(path: Path, overwrite: bool) -> None:
+def check_output(path: Path, overwrite: bool, option: str = "-o") -> None:
     """Raise InputError where ``path`` may not be written.
 
     Raises:
-        InputError: it exists and may not be replaced, or its folder does not exist.
+        InputError: it exists and may not be replaced, or nothing can be written there.
     """
     if path.is_dir():
-        raise InputError(f"-o {path} is a folder: name a file")
+        raise InputError(f"{option} {path} is a folder: name a file")
     if path.exists() and not overwrite:
-        raise InputError(f"-o {path} exists already: give another name or --overwrite")
+        raise InputError(f"{option} {path} exists already: give another name or --overwrite")
     if not path.parent.is_dir():
-        raise InputError(f"-o {path}: the folder {path.parent} does not exist")
+        raise InputError(f"{option} {path}: the folder {path.parent} does not exist")
+    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        beside.touch()
+        beside.unlink()
+    except OSError as error:
+        raise InputError(f"{option} {path} cannot be written: {error.strerror}") from error
+
+
+def check_text(option: str, text: str) -> None:
+    """Raise InputError where a scene cannot hold ``text``."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{option}: give text in the terminal's own encoding") from None
+    if len(text) > LONGEST_TEXT:
+        raise InputError(f"{option}: give at most {LONGEST_TEXT} characters, not {len(text)}")
+
+
+def printable_name(path: Path) -> str:
+    """A file's name as text, also where its bytes are none."""
+    return os.fsencode(path.name).decode(errors="replace")
 
 
 def check_decoder(scene: Scene, file: Path, name: str | None) -> str:

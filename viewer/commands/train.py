@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from model.errors import InputError
+from viewer.commands.scene_options import check_output, check_text, printable_name
 
 if TYPE_CHECKING:
     from model.config import ModelConfig
@@ -62,6 +63,8 @@ def train(
     from model.video import open_frames
 
     target = _target(output, into, resume or overwrite)
+    for option, text in (("--title", title or ""), ("--licence", licence), ("--credit", credit)):
+        check_text(option, text)
     chosen = choose_device(device)
     name = ("demo" if chosen.type == "cpu" else "paper") if preset == "auto" else preset
     config, settings = training_preset(name, model)
@@ -85,7 +88,8 @@ def train(
                 f"{clip}: {info.width}x{info.height} is fitted to "
                 f"{config.frame_width}x{config.frame_height}, which the strides divide"
             )
-        material = Material(title or clip.stem, licence, credit, clip.name)
+        source = printable_name(clip)
+        material = Material(title or Path(source).stem, licence, credit, source)
         _train(
             clip, target, config, settings, str(chosen), group, material,
             existing=existing, resume=resume, limit=frames,
@@ -99,10 +103,7 @@ def _target(output: Path | None, into: Path | None, may_replace: bool) -> Path:
     assert target is not None
     if target.suffix != ".safetensors":
         raise InputError(f"{target}: a scene file's name ends in .safetensors")
-    if not target.absolute().parent.is_dir():
-        raise InputError(f"{target}: its folder does not exist; create it first")
-    if output is not None and target.exists() and not may_replace:
-        raise InputError(f"{target} exists; choose another -o, or add --overwrite")
+    check_output(target, may_replace or output is None, "--into" if output is None else "-o")
     return target
 
 
@@ -142,7 +143,7 @@ def _train(
 
     from model.scene import write_scene
     from model.training.checkpoint import checkpoint_path
-    from model.training.export import check_same_clip, export, merged
+    from model.training.export import check_same_clip, export, merged, rehearse
     from model.training.frames import FrameStore
     from model.training.trainer import Trainer
     from viewer.commands.train_progress import StopOnInterrupt, TrainingProgress
@@ -154,6 +155,8 @@ def _train(
     checkpoint = checkpoint_path(target)
     if resume:
         trainer.resume(checkpoint)
+    if group.is_first:
+        rehearse(trainer, material, existing, target)
     with StopOnInterrupt() as stop, TrainingProgress(group.is_first) as progress:
         finished = trainer.run(checkpoint, progress.report, stop)
     if not group.is_first:
