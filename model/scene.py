@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 from torch import Tensor
 
 from model.config import ModelConfig
@@ -148,18 +148,17 @@ def read_header(path: str | os.PathLike[str]) -> StoredScene:
     )
 
 
-def read_scene(path: str | os.PathLike[str]) -> Scene:
+def read_scene(path: str | os.PathLike[str], only: str | None = None) -> Scene:
     """The scene in the file at ``path``, its tensors float32 on the CPU.
 
+    Args:
+        only: a decoder of it; the others are not loaded.
+
     Raises:
-        InputError: it is not a scene file, it is damaged, or a value in it is not finite.
+        InputError: it is not a scene file, it is damaged, a value in it is not finite, or it has
+            no such decoder.
     """
-    header = read_header(path).header
-    try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
+    header, tensors = _read_stored(path, only)
     for name, tensor in tensors.items():
         if not bool(torch.isfinite(tensor).all()):
             raise InputError(f"{path} is damaged: its tensor {shown(name)} is not finite")
@@ -168,6 +167,16 @@ def read_scene(path: str | os.PathLike[str]) -> Scene:
         if not bool(torch.isfinite(decoder.embeddings).all()):
             raise InputError(f"{path} is damaged: the embeddings of {name} are not finite")
     return scene
+
+
+def bytes_alone(path: str | os.PathLike[str], decoder: str) -> int:
+    """Length of the scene file at ``path`` if it held this decoder alone, header and all.
+
+    Raises:
+        InputError: it is not a scene file, or it has no such decoder.
+    """
+    header, tensors = _read_stored(path, decoder)
+    return len(save(tensors, {_KEY: header_to_json(header)}))
 
 
 def write_scene(
@@ -207,6 +216,25 @@ def write_scene(
 def quantised(scene: Scene, *, embedding_bits: int = 8, weight_bits: int = 16) -> Scene:
     """What `write_scene` and `read_scene` would make of ``scene``."""
     return _from_stored(scene.header, _to_stored(scene, embedding_bits, weight_bits))
+
+
+def _read_stored(
+    path: str | os.PathLike[str], only: str | None
+) -> tuple[SceneHeader, dict[str, Tensor]]:
+    """Header and tensors as they are stored, of one decoder or of all."""
+    header = read_header(path).header
+    others: tuple[str, ...] = ()
+    if only is not None:
+        if only not in header.configs:
+            raise InputError(f"{path} has no decoder {only}, only {', '.join(header.configs)}")
+        others = tuple(f"{name}." for name in header.configs if name != only)
+        header = header.only(only)
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = [name for name in file.keys() if not name.startswith(others)]  # noqa: SIM118
+            return header, {name: file.get_tensor(name) for name in names}
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
 
 
 def _check_tensors(header: SceneHeader, contents: Contents) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from model.config import ARCHITECTURES, ModelConfig
@@ -76,6 +76,14 @@ class SceneHeader:
     configs: dict[str, ModelConfig]
     trainings: dict[str, TrainingSummary]
     fingerprint: Fingerprint | None = None
+
+    def only(self, decoder: str) -> SceneHeader:
+        """The header of a scene with this decoder alone."""
+        return replace(
+            self,
+            configs={decoder: self.configs[decoder]},
+            trainings={decoder: self.trainings[decoder]},
+        )
 
 
 @dataclass(frozen=True)

@@ -135,19 +135,28 @@ class VideoFile:
         self._decodable, self._repeats = len(times), pace.repeats
         self._size = first.width, first.height
         frames = sum(pace.repeats) if pace.repeats is not None else len(times)
+        self.turned = _quarters(first) != 0
         width, height = self._size if _quarters(first) % 2 == 0 else self._size[::-1]
         self.info = VideoInfo(width, height, float(pace.fps), frames, pace.note)
 
     def __iter__(self) -> Iterator[Tensor]:
+        last: av.VideoFrame | None = None
+        for frame in self.source_frames():
+            if frame is not last:  # one that is shown longer comes again
+                last, picture = frame, self._picture(frame)
+            yield picture
+
+    def source_frames(self) -> Iterator[av.VideoFrame]:
+        """The same pictures in the planes, the colour space and the range of the file, and not
+        turned upright.
+        """
         decoded = 0
         for decoded, frame in enumerate(self._decoded(), 1):
             if decoded > self._decodable:
                 return
             repeats = 1 if self._repeats is None else self._repeats[decoded - 1]
-            if repeats:
-                picture = self._picture(frame)
-                for _ in range(repeats):
-                    yield picture
+            for _ in range(repeats):
+                yield frame
         if decoded < self._decodable:
             raise InputError(
                 f"{self.path}: only {decoded} of its {self._decodable} pictures can be decoded; "

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
-from av.video.reformatter import Colorspace
+from av.video.reformatter import ColorRange, Colorspace
 
 from model.errors import InputError
-from model.video import open_frames
+from model.video import SCALING, FrameSource, VideoFile, open_frames
 
 CODECS = ("x265", "av1")
 TOLERANCE = 0.02
 MAX_ENCODINGS = 10
+_FORMAT = "yuv420p"
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,14 @@ def encode_at(
     kept = best[1]
     shown = f"crf {kept:g}" if encoder.control == "crf" else f"{2**kept / 1e6:.3g} Mbit/s"
     preset = encoder.options["preset"]
-    return Encoding(f"{encoder.library}, preset {preset}, {shown}, 4:2:0 8 bits", trials[kept])
+    note = f"{encoder.library}, preset {preset}, {shown}, 4:2:0 8 bits"
+    if kept in (encoder.low, encoder.high):
+        less = "less" if trials[kept] < target_bytes else "more"
+        note += (
+            f"; the search ended at its bound, {less} than the {target_bytes:,} bytes that were "
+            f"asked for"
+        )
+    return Encoding(note, trials[kept])
 
 
 def _next(trials: dict[float, int], target: int, halving: float) -> float:
@@ -137,20 +146,50 @@ def _encode(clip: Path, frames: int, encoder: _Encoder, control: float, output: 
             if not isinstance(stream, av.VideoStream):
                 raise TypeError(f"{encoder.library} encodes no video")
             stream.width, stream.height = source.info.width, source.info.height
-            stream.pix_fmt = "yuv420p"
+            stream.pix_fmt = _FORMAT
             context = stream.codec_context
             if encoder.control == "bit_rate":
                 context.bit_rate = int(2**control)
-            context.colorspace = context.color_primaries = context.color_trc = Colorspace.ITU709
-            context.color_range = 1
-            for index, picture in enumerate(source):
-                if index == frames:
-                    break
-                frame = av.VideoFrame.from_ndarray(picture.numpy(), format="rgb24")
-                frame = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
+            for index, frame in enumerate(itertools.islice(_planes(source), frames)):
+                if index == 0:
+                    context.colorspace, context.color_range = frame.colorspace, frame.color_range
+                    context.color_primaries = frame.color_primaries
+                    context.color_trc = frame.color_trc
+                frame.pts, frame.time_base = index, 1 / rate
                 container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
     except av.codec.codec.UnknownCodecError as error:
         raise InputError(f"this PyAV has no {encoder.library}: choose another --codec") from error
     except (av.FFmpegError, OSError, TypeError) as error:
         raise InputError(f"{clip} cannot be encoded with {encoder.library}: {error}") from error
+
+
+def _planes(source: FrameSource) -> Iterator[av.VideoFrame]:
+    """The pictures as the encoder takes them: a video's own planes, where they are 4:2:0 of 8 bits.
+
+    By way of RGB they would lose more than the codec does at its best. Colour space and range
+    stay, tagged or not, so that the encoded clip is read as the source is.
+    """
+    if isinstance(source, VideoFile) and not source.turned:
+        for frame in source.source_frames():
+            range_ = frame.color_range or None
+            own = frame.reformat(
+                format=_FORMAT,
+                interpolation=SCALING,
+                src_color_range=range_,
+                dst_color_range=range_,
+            )
+            # A frame of its own: the decoder's picture type would bind the encoder.
+            plain = av.VideoFrame.from_ndarray(own.to_ndarray(), format=_FORMAT)
+            plain.colorspace, plain.color_range = frame.colorspace, frame.color_range
+            plain.color_primaries, plain.color_trc = frame.color_primaries, frame.color_trc
+            yield plain
+        return
+    for picture in source:
+        frame = av.VideoFrame.from_ndarray(picture.numpy(), format="rgb24")
+        frame = frame.reformat(
+            format=_FORMAT, dst_colorspace=Colorspace.ITU709, interpolation=SCALING
+        )
+        frame.colorspace = frame.color_primaries = frame.color_trc = Colorspace.ITU709
+        frame.color_range = ColorRange.MPEG
+        yield frame

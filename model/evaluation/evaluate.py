@@ -19,9 +19,9 @@ from model.evaluation.probe import probe
 from model.evaluation.results import (
     Evaluation,
     ResultStore,
-    SpeedResult,
     SphereResult,
     path_result,
+    speed_result,
     sphere_result,
     stored,
 )
@@ -34,7 +34,7 @@ from model.evaluation.subjects import (
 )
 from model.evaluation.trajectory import Step, Trajectory
 from model.geometry import Look
-from model.scene import Scene, StoredScene, read_header, read_scene
+from model.scene import Scene, StoredScene, bytes_alone, read_header, read_scene
 
 ORIGINAL = "original"
 STEADY_FRAMES = 2
@@ -122,7 +122,7 @@ def prepare(request: Request, progress: Progress) -> Plan:
     subjects: list[Subject] = []
     probes: dict[str, list[str]] = {}
     for name, engine in engines.items():
-        size_bytes = header.weight_bytes[name] + header.embedding_bytes[name]
+        size_bytes = bytes_alone(request.scene, name)
         what = "whole frames" if engine.full_frame else "viewports"
         note = f"{what} of {engine.size[1]}×{engine.size[0]}, {engine.name} engine"
         subjects.append(EngineSubject(name, size_bytes, note, engine, size, frame_size))
@@ -203,7 +203,7 @@ def run(plan: Plan, progress: Progress) -> Evaluation:
             ),
         )
         progress.advance()
-        speeds.append(SpeedResult(**values))
+        speeds.append(speed_result(values))
     original = ClipSubject(ORIGINAL, 0, "", plan.request.clip, plan.size)
     reference = sphere(original, {"subject": ORIGINAL})
     return Evaluation(

@@ -23,10 +23,11 @@ from model.evaluation.results import SpeedResult
 
 PICTURES = 24
 WARM_UP = 3
+PROBES = 3
 
 
-def probe(subject: str, arguments: list[str]) -> SpeedResult:
-    """Run the probe and return what it measured.
+def probe(subject: str, arguments: list[str], times: int = PROBES) -> SpeedResult:
+    """Run the probe in ``times`` processes and return the medians of what they measured.
 
     Args:
         subject: the name that the result gets.
@@ -37,11 +38,23 @@ def probe(subject: str, arguments: list[str]) -> SpeedResult:
     """
     command = [sys.executable, "-m", "model.evaluation.probe", *arguments]
     folder = Path(__file__).resolve().parents[2]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or ["it printed nothing"]
-        raise RuntimeError(f"measuring the speed of {subject} failed: {lines[-1]}")
-    return SpeedResult(subject, **json.loads(done.stdout.strip().splitlines()[-1]))
+    results = []
+    for _ in range(times):
+        done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+        if done.returncode:
+            lines = done.stderr.strip().splitlines() or ["it printed nothing"]
+            raise RuntimeError(f"measuring the speed of {subject} failed: {lines[-1]}")
+        results.append(json.loads(done.stdout.strip().splitlines()[-1]))
+    memory = sorted(result["memory_bytes"] for result in results)
+    return SpeedResult(
+        subject,
+        decode_ms=statistics.median(result["decode_ms"] for result in results),
+        fps=statistics.median(result["fps"] for result in results),
+        memory_bytes=round(statistics.median(memory)),
+        memory_range=(memory[0], memory[-1]),
+        memory_kind=results[0]["memory_kind"],
+        machine=results[0]["machine"],
+    )
 
 
 def main() -> None:
@@ -66,7 +79,7 @@ def _decoder(options: argparse.Namespace) -> dict[str, object]:
 
     before = resident_bytes()
     free = _free(choose_device(options.device))
-    scene = read_scene(options.scene)
+    scene = read_scene(options.scene, options.decoder)
     size = tuple(options.size) if options.size else None
     engine = open_engine(scene, options.decoder, options.device, size)
     looks = [Look.from_degrees(k * 5.0, (k % 7) * 5.0 - 15) for k in range(PICTURES + WARM_UP)]

@@ -11,7 +11,8 @@ from model.evaluation.evaluate import Plan
 from model.evaluation.moving import THRESHOLD
 from model.evaluation.pictures import stills
 from model.evaluation.plots import colours, over_sphere, over_time, speed_and_memory
-from model.evaluation.results import Evaluation, write_text
+from model.evaluation.probe import PROBES
+from model.evaluation.results import Evaluation, SpeedResult, write_text
 from model.evaluation.steadiness import STEP_DEG
 from model.evaluation.tables import SUMMARY, along_paths, summary, unequal_training
 
@@ -70,8 +71,8 @@ def write_report(plan: Plan, evaluation: Evaluation, folder: Path) -> Path:
         "<h2>Speed and memory</h2>",
         _figure(figures["speed-and-memory"], ""),
         _table(
-            ("decoder", "measured on", "memory is"),
-            [(s.subject, s.machine, s.memory_kind) for s in evaluation.speeds],
+            ("decoder", "measured on", "memory is", "lowest and highest MiB"),
+            [(s.subject, s.machine, s.memory_kind, _range(s)) for s in evaluation.speeds],
         ),
     ]
     for name in names[:STILLS_OF]:
@@ -97,21 +98,25 @@ def _explanation(evaluation: Evaluation) -> str:
     unequal = unequal_training(evaluation.trainings)
     warning = f"<p><b>{html.escape(unequal)}</b></p>" if unequal else ""
     return f"""{warning}<ul class=small>{"".join(items)}</ul>
-<p class=small>MB: a decoder's weights and embeddings in the scene file; an encoded file
-whole. PSNR and MS-SSIM compare the decoded viewport with the one cut from the original
+<p class=small>MB: a scene file of this decoder alone, header and all; an encoded file,
+container and all. PSNR and MS-SSIM compare the decoded viewport with the one cut from the original
 (bilinear) at the same look, level; roll and zoom are re-projections that the display makes.
 They are means over the pictures, then over the paths. Moving: PSNR of the pixels that
 differ from the clip's temporal median by more than {THRESHOLD} of full scale in one of their
 colours, their squared errors averaged over all pictures of all paths before the logarithm.
 Every picture is rounded to 8 bits first, as a display shows it. WS-PSNR is of the whole
 sphere, over {len(reference.frames)} pictures; a viewport decoder's sphere is composed of
-overlapping decoded viewports, blended towards their edges. Speed and memory come from a process of
-their own.</p>
+overlapping decoded viewports, blended towards their edges. Speed and memory are
+the medians of {PROBES} processes, each of which loads this decoder alone.</p>
 <p class=small>Shimmer: PSNR between pictures decoded {STEP_DEG}° apart, both turned to the
 look between them; seam: the same across ±180°. Higher is steadier. The original, cut in the
 same way, reaches {reference.shimmer_db:.1f} and {reference.seam_db:.1f} dB, which is what
 interpolation and its detail leave. A value above the original's is no merit: the picture
 then has less fine detail than there is, for blur hides what interpolation does.</p>"""
+
+
+def _range(speed: SpeedResult) -> str:
+    return " to ".join(f"{bytes_ / 2**20:.0f}" for bytes_ in speed.memory_range)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]], style: str = "") -> str:

@@ -79,12 +79,13 @@ class SphereResult:
 
 @dataclass(frozen=True)
 class SpeedResult:
-    """Decoding in a process of its own.
+    """Decoding in a process of its own; of several such processes the medians.
 
     Attributes:
         decode_ms: median milliseconds a picture.
         fps: pictures a second, from the mean.
         memory_bytes: peak while opening and decoding, over what the bare program takes.
+        memory_range: the least and the most of the processes.
         memory_kind: what that peak is of.
         machine: processor or GPU, threads, engine.
     """
@@ -93,6 +94,7 @@ class SpeedResult:
     decode_ms: float
     fps: float
     memory_bytes: int
+    memory_range: tuple[int, int]
     memory_kind: str
     machine: str
 
@@ -191,6 +193,11 @@ def path_result(values: dict[str, Any]) -> PathResult:
 def sphere_result(values: dict[str, Any]) -> SphereResult:
     """A `SphereResult` from its stored form."""
     return SphereResult(**{**values, "moving": [MovingError(**m) for m in values["moving"]]})
+
+
+def speed_result(values: dict[str, Any]) -> SpeedResult:
+    """A `SpeedResult` from its stored form."""
+    return SpeedResult(**{**values, "memory_range": tuple(values["memory_range"])})
 
 
 def stored(result: PathResult | SphereResult | SpeedResult) -> dict[str, Any]:

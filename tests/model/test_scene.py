@@ -18,6 +18,7 @@ from model.safetensors_file import parse_json
 from model.scene import (
     Material,
     TrainingSummary,
+    bytes_alone,
     quantised,
     read_header,
     read_scene,
@@ -109,6 +110,21 @@ def test_the_header_counts_every_byte_of_the_tensors(tmp_path: Path) -> None:
     header = int.from_bytes(path.read_bytes()[:8], "little") + 8
     assert stored.file_bytes == path.stat().st_size == header + tensors
     assert stored.embedding_bytes == {"nerv360": 3 * (8 + 8), "hnerv": 3 * (8 + 8)}
+
+
+def test_one_decoder_can_be_read_and_weighed_alone(tmp_path: Path) -> None:
+    path, alone = tmp_path / "s.safetensors", tmp_path / "alone.safetensors"
+    write_scene(path, tiny_scene(*CONFIGS), weight_bits=32)
+    for name in CONFIGS:
+        scene = read_scene(path, name)
+        assert list(scene.decoders) == [name]
+        assert torch.equal(
+            scene.decoders[name].embeddings, read_scene(path).decoders[name].embeddings
+        )
+        write_scene(alone, scene, weight_bits=32)
+        assert bytes_alone(path, name) == alone.stat().st_size
+    with pytest.raises(InputError, match="has no decoder avc, only nerv360, hnerv, hnerv-boost"):
+        read_scene(path, "avc")
 
 
 def test_writing_replaces_whole_or_not_at_all(tmp_path: Path) -> None:

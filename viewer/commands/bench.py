@@ -170,7 +170,11 @@ def _memory(scene: Path | None, decoder: str, device: str) -> dict[str, Any]:
         result = probe(decoder, arguments)
     except RuntimeError as error:
         return {"failed": str(error)}
-    return {"bytes": result.memory_bytes, "kind": result.memory_kind}
+    return {
+        "bytes": result.memory_bytes,
+        "range": list(result.memory_range),
+        "kind": result.memory_kind,
+    }
 
 
 def _looking(timing: dict[str, float] | None) -> tuple[str, str]:
@@ -233,7 +237,11 @@ def _print(console: Any, report: dict[str, Any]) -> None:
         if "failed" in memory:
             console.print(memory["failed"], soft_wrap=True, markup=False)
             continue
-        console.print(f"{name}: {memory['bytes'] / 2**20:.0f} MiB, {memory['kind']}")
+        low, high = (bytes_ / 2**20 for bytes_ in memory["range"])
+        console.print(
+            f"{name}: {memory['bytes'] / 2**20:.0f} MiB, {memory['kind']} (median; {low:.0f} to "
+            f"{high:.0f})"
+        )
     for upload in report["uploads"]:
         height, width = upload["size"]
         console.print(

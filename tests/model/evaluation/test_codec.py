@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import av
 import pytest
 import torch
 
@@ -46,3 +47,44 @@ def test_what_cannot_be_encoded_is_refused(clip: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--codec must be one of x265, av1"):
         encode_at(clip, FRAMES, "mpeg2", 1000, tmp_path / "out.mp4", print)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("full_range", [False, True])
+def test_at_its_best_the_codec_is_not_bound_by_a_conversion_of_colours(
+    tmp_path: Path, full_range: bool
+) -> None:
+    """By way of RGB the source's planes came back at 35 dB at the most, whatever the bytes."""
+    source = tmp_path / "source.mp4"
+    write_yuv(source, full_range)
+    file = tmp_path / "best.mp4"
+    encoding = encode_at(source, FRAMES, "x265", 10**7, file, lambda _: None)
+    assert "crf 0, 4:2:0 8 bits; the search ended at its bound, less than the 10,000,000" in (
+        encoding.note
+    )
+    for original, decoded in zip(open_frames(source), open_frames(file), strict=True):
+        assert psnr_8bit(original, decoded) > 42
+
+
+def test_a_search_that_ends_within_its_bounds_says_nothing_of_them(
+    clip: Path, tmp_path: Path
+) -> None:
+    encoding = encode_at(clip, FRAMES, "x265", 24_000, tmp_path / "out.mp4", lambda _: None)
+    assert "bound" not in encoding.note
+
+
+def write_yuv(path: Path, full_range: bool) -> None:
+    """Coloured detail in lossless planes, of either range."""
+    generator = torch.Generator().manual_seed(0)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"qp": "0"})
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height = 192, 96
+        stream.pix_fmt = "yuvj420p" if full_range else "yuv420p"
+        for _ in range(FRAMES):
+            coarse = torch.randint(100, 156, (2, 12, 24), generator=generator, dtype=torch.uint8)
+            chroma = coarse.repeat_interleave(4, 1).repeat_interleave(4, 2).reshape(48, 192)
+            luma = torch.randint(90, 160, (96, 192), generator=generator, dtype=torch.uint8)
+            picture = torch.cat([luma, chroma])
+            frame = av.VideoFrame.from_ndarray(picture.numpy(), format=stream.pix_fmt)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
