@@ -18,7 +18,6 @@ log = logging.getLogger(__name__)
 AGREEMENT_DB = 45.0
 """PSNR between the pictures of two engines, at least."""
 
-_FAILURES = (RuntimeError, ImportError, OSError)
 _LOOKS = tuple(Look.from_degrees(40.0 * k, 15.0 * k - 60.0) for k in range(9))
 _ROUNDS = 4
 
@@ -34,13 +33,13 @@ def open_fastest(makers: Mapping[str, Callable[[], Engine]], kept: KeptFile) -> 
         kept: where the fastest one's name is kept for the next time.
 
     Raises:
-        RuntimeError, ImportError, OSError: none can be made; what the last one said.
+        Exception: none can be made; what the last one said.
     """
     name = (kept.read() or b"").decode(errors="replace")
     if name in makers:
         try:
             return makers[name]()
-        except _FAILURES as error:
+        except Exception as error:
             log.info("the %s engine, fastest the last time, cannot be made now: %s", name, error)
             kept.discard()
     engines: dict[str, Engine] = {}
@@ -48,7 +47,7 @@ def open_fastest(makers: Mapping[str, Callable[[], Engine]], kept: KeptFile) -> 
     for name, make in makers.items():
         try:
             engines[name] = make()
-        except _FAILURES as error:
+        except Exception as error:
             failure = error
             log.info("the %s engine cannot be made here: %s", name, error)
     if not engines:

@@ -10,6 +10,7 @@ import torch
 from model.config import ModelConfig
 from model.decoding.artefacts import Artefacts, KeptFile, artefact_key
 from model.decoding.compiled import CompiledEngine
+from model.decoding.compiling import building
 from model.decoding.eager import EagerEngine, FoldedEngine
 from model.decoding.fastest import open_fastest
 from model.decoding.gpu import CudaGpu
@@ -47,8 +48,8 @@ def open_engine(
 
     Raises:
         InputError: the scene has no such decoder, or there is no such device or engine.
-        RuntimeError: an engine that needs a compiler was asked for and cannot be built.
         ImportError: ``fused`` was asked for without Triton.
+        Exception: an engine that needs a compiler was asked for and cannot be built.
     """
     if decoder not in scene.decoders:
         raise InputError(
@@ -65,7 +66,9 @@ def open_engine(
     if kind == "auto" and chosen.type == "cuda":
         try:
             return _open_fastest(stored, chosen, pixels)
-        except (RuntimeError, ImportError, OSError) as error:
+        except InputError:
+            raise
+        except Exception as error:  # compilers raise whatever they like
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             log.warning("the decoder cannot be compiled here and runs uncompiled: %s", reason)
     if kind == "folded":
@@ -109,21 +112,28 @@ def open_compiled(
 
     Raises:
         ImportError: ``fused`` without Triton.
-        RuntimeError: no compiler works here, ``fused`` is not for this GPU, or memory runs out.
+        RuntimeError: ``fused`` is not for this GPU, or memory runs out.
+        Exception: no compiler works here; of which kind, that compiler decides.
     """
-    gpu = CudaGpu(device)
+    with building():
+        return _open_compiled(decoder, CudaGpu(device), size, fused=fused)
+
+
+def _open_compiled(
+    decoder: Decoder, gpu: CudaGpu, size: tuple[int, int], *, fused: bool
+) -> CompiledEngine:
     if fused and torch.cuda.get_device_capability(gpu.device)[0] not in _FUSED_CAPABILITIES:
         raise RuntimeError(
             f"the fused engine's kernels were not tried on {torch.cuda.get_device_name(gpu.device)}"
         )
     name = "fused" if fused else "compiled"
     kept = Artefacts(artefact_key(decoder, gpu.device, size, torch.float16, name))
-    kept.load()
     try:
+        kept.load()
         engine = CompiledEngine(decoder, gpu, size, fused=fused)
-    except torch.OutOfMemoryError:
+    except (torch.OutOfMemoryError, ImportError):
         raise
-    except RuntimeError as error:
+    except Exception as error:
         # Kept code that no longer runs must not stand in the way of new code.
         log.info("compiling anew, without what was kept: %s", error)
         kept.discard()

@@ -127,13 +127,16 @@ def test_the_fastest_engine_is_compiled_or_fused_and_compiled_for_whole_frames()
     assert made == [False, True, False]
 
 
-def test_auto_runs_uncompiled_where_no_compiler_works(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("kind", [RuntimeError, OSError, Exception])
+def test_auto_runs_uncompiled_where_no_compiler_works(
+    kind: type[Exception], caplog: pytest.LogCaptureFixture
+) -> None:
     class Eager:
         def __init__(self, *args: object) -> None:
             self.name = "eager"
 
     with (
-        patch.object(opening, "_open_fastest", side_effect=RuntimeError("no triton\nat line 1")),
+        patch.object(opening, "_open_fastest", side_effect=kind("no triton\nat line 1")),
         patch.object(opening, "EagerEngine", Eager),
         caplog.at_level(logging.WARNING),
     ):
@@ -154,13 +157,16 @@ def test_the_fused_engine_is_kept_from_gpus_it_was_not_tried_on(capability: obje
         open_compiled(lively_decoder(CONFIGS["nerv360"]), CPU, (24, 48), fused=True)
 
 
-def test_kept_code_that_does_not_run_is_compiled_anew(kept: Artefacts) -> None:
+@pytest.mark.parametrize("failure", [RuntimeError, Exception])
+def test_kept_code_that_does_not_run_is_compiled_anew(
+    failure: type[Exception], kept: Artefacts
+) -> None:
     attempts: list[bool] = []
 
     def build(*args: object, fused: bool) -> str:
         attempts.append(bool(torch.compiler.config.force_disable_caches))
         if len(attempts) == 1:
-            raise RuntimeError("invalid device image")
+            raise failure("invalid device image")
         return "engine"
 
     with (
