@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from model.errors import InputError
+from viewer import engine_builder
 from viewer.commands.bench import bench
 from viewer.commands.evaluate import evaluate
 from viewer.commands.info import info
@@ -49,8 +51,22 @@ def _options(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (by default the process's own) and return its exit code.
 
-    Bad input and bad usage end in one line on stderr and code 2, Ctrl-C in code 130.
+    Bad input and bad usage end in one line on stderr and code 2, Ctrl-C in code 130. It does not
+    return while an engine is being built on another thread: the process ends here then.
     """
+    try:
+        code = _run(argv)
+    except BaseException:
+        if engine_builder.BUILDER.busy:
+            traceback.print_exc()
+            engine_builder.leave(1)
+        raise
+    if engine_builder.BUILDER.busy:
+        engine_builder.leave(code)
+    return code
+
+
+def _run(argv: Sequence[str] | None) -> int:
     try:
         code = app(args=argv, prog_name="nerv360", standalone_mode=False)
         sys.stdout.flush()

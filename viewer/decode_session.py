@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +15,7 @@ from torch import Tensor
 from model.decoding.protocol import Engine, Picture
 from model.errors import InputError
 from viewer.aim import View, aim
+from viewer.engine_builder import BUILDER, Build
 from viewer.sphere_fill import SphereFill
 
 log = logging.getLogger(__name__)
@@ -86,8 +86,7 @@ class Session:
         self._rungs: Iterator[Callable[[], Engine]] = iter(source.engines)
         self._maker: Callable[[], Engine] | None = None
         self._engine: Engine | None = None
-        self._upgrade: Engine | None = None
-        self._upgrade_begun = source.upgrade is None
+        self._upgrade: Build | None = None
         self._fill: SphereFill | None = None
         self._fill_failed = source.fill is None
         self._fill_credit = 0.0
@@ -130,7 +129,8 @@ class Session:
         engine = self._engine
         if engine is None:
             return False
-        if self._upgrade is None and self._key(view, engine) == self._done:
+        faster = self._upgrade is not None and self._upgrade.ready
+        if not faster and self._key(view, engine) == self._done:
             return False
         return not (self._fill_due(view) and self._fill_credit >= self._fill_cost())
 
@@ -186,23 +186,11 @@ class Session:
         log.info("decoding with the %s engine on %s", engine.name, engine.device)
 
     def _begin_upgrade(self) -> None:
-        if not self._upgrade_begun:
-            self._upgrade_begun = True
-            threading.Thread(target=self._build_upgrade, name="build", daemon=True).start()
-
-    def _build_upgrade(self) -> None:
-        assert self.source.upgrade is not None
-        started = time.perf_counter()
-        try:
-            self._upgrade = self.source.upgrade()
-        except Exception as error:
-            log.warning("the faster engine cannot be built: %s", describe(error))
-        else:
-            log.info("a faster engine was built in %.1f s", time.perf_counter() - started)
-            self._wake()
+        if self._upgrade is None and self.source.upgrade is not None:
+            self._upgrade = BUILDER.build(self.source.upgrade, self._wake, _cannot_be_built)
 
     def _take_upgrade(self) -> None:
-        engine, self._upgrade = self._upgrade, None
+        engine = self._upgrade.take() if self._upgrade is not None else None
         if engine is not None and self._maker is not None:
             self._rungs = itertools.chain([self._maker], self._rungs)
             self.report.times.clear()
@@ -233,6 +221,10 @@ class Session:
             exc_info=not isinstance(error, (RuntimeError, IndexError, InputError)),
         )
         self.report.error = f"{what[0].upper()}{what[1:]}: {describe(error)}"
+
+
+def _cannot_be_built(error: Exception) -> None:
+    log.warning("the faster engine cannot be built: %s", describe(error))
 
 
 def describe(error: BaseException) -> str:
