@@ -79,10 +79,12 @@ def read_contents(path: Path) -> Contents:
             length disagree.
     """
     try:
+        # Before it is opened: opening a pipe waits for whoever writes to it.
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise InputError(f"{path} is not a regular file; a scene is a .safetensors file")
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise InputError(f"{path} is not a regular file; a scene is a .safetensors file")
             header = _read_header(path, file, status.st_size)
             data_bytes = status.st_size - file.tell()
     except FileNotFoundError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from model.errors import InputError
@@ -22,6 +21,7 @@ from viewer.facts import gather, gaze_facts
 from viewer.film import Film
 from viewer.gaze import Gaze
 from viewer.input import Input
+from viewer.loading import Loader, opening_sentence
 from viewer.overlay import Overlay
 from viewer.playback import Playback
 from viewer.screenshot import capture, save_png
@@ -41,7 +41,7 @@ class App:
     """One window on one scene at a time.
 
     Attributes:
-        window, controls, playback, comparison, overlay, worker, input, gaze: the parts.
+        window, controls, playback, comparison, overlay, worker, input, gaze, loader: the parts.
         displayed: counts the pictures that the window has shown.
         film: takes what the window shows, if anything does.
         resting: nothing has changed lately, and little is drawn.
@@ -85,8 +85,7 @@ class App:
         )
         self._load = load
         self.gaze = Gaze(self.controls, self.say)
-        self._background = ThreadPoolExecutor(1, "background")
-        self._loading: Future[Content | Trajectory] | None = None
+        self.loader = Loader(lambda path: self._load(path))
         self._message = ("", 0.0)
         self._drawn: object = None
         self._drawn_at = self._changed_at = 0.0
@@ -164,9 +163,9 @@ class App:
         self.window.set_title(f"{content.title} – NeRV360")
         self.comparison.open(content, decoder)
 
-    def drop(self, path: Path) -> None:
-        """Open the file at ``path`` behind the running scene, which stays if that fails."""
-        self._loading = self._background.submit(self._load, path)
+    def drop(self, paths: list[Path]) -> None:
+        """Open the files at ``paths`` behind the running scene, which stays if that fails."""
+        self.loader.add(paths)
 
     def say(self, sentence: str) -> None:
         """Show ``sentence`` for a while."""
@@ -174,10 +173,12 @@ class App:
 
     @property
     def message(self) -> str | None:
-        """The sentence that is on screen; that nothing can be decoded stays there."""
+        """The sentence that is on screen; what is being opened, and that nothing can be decoded,
+        stay there.
+        """
         if time.monotonic() < self._message[1]:
             return self._message[0]
-        return self.comparison.error
+        return opening_sentence(self.loader.opening) or self.comparison.error
 
     @property
     def content(self) -> Content:
@@ -214,7 +215,7 @@ class App:
         self.window.hide()
         if not self.worker.stop():
             log.warning("the decoder did not stop in time")
-        self._background.shutdown(cancel_futures=True)
+        self.loader.clear()
         recorded = self.gaze.recorder.stop()
         if recorded is not None:
             log.info("recording saved: %s", recorded)
@@ -238,17 +239,17 @@ class App:
             log.info("first picture %.2f s after the start", seconds_since_start())
 
     def _finish_loading(self) -> None:
-        if self._loading is None or not self._loading.done():
-            return
-        loading, self._loading = self._loading, None
-        try:
-            loaded = loading.result()
-            if isinstance(loaded, Trajectory):
-                self.gaze.follow(loaded, self.playback)
-            else:
-                self.open(loaded, loaded.decoders[0])
-        except InputError as error:
-            self.say(str(error))
-        except Exception as error:
-            log.exception("a dropped file cannot be opened")
-            self.say(f"The file cannot be opened: {describe(error)}")
+        for loaded in self.loader.take():
+            try:
+                self._show(loaded.result())
+            except InputError as error:
+                self.say(str(error))
+            except Exception as error:
+                log.exception("a dropped file cannot be opened")
+                self.say(f"{loaded.name} cannot be opened: {describe(error)}")
+
+    def _show(self, loaded: Content | Trajectory) -> None:
+        if isinstance(loaded, Trajectory):
+            self.gaze.follow(loaded, self.playback)
+        else:
+            self.open(loaded, loaded.decoders[0])

@@ -31,7 +31,7 @@ class Input:
         overlay: Overlay,
         controls: Controls,
         commands: Mapping[Action, Callable[[], None]],
-        dropped: Callable[[Path], None],
+        dropped: Callable[[list[Path]], None],
     ) -> None:
         """Route events.
 
@@ -40,7 +40,7 @@ class Input:
             overlay: sees every event.
             controls: moved by the rest.
             commands: what actions that are not held do.
-            dropped: is given the first file dropped on the window.
+            dropped: is given the files that are dropped on the window.
         """
         self._window = window
         self._overlay = overlay
@@ -107,7 +107,7 @@ class Input:
         """As `Listener.dropped`."""
         self.events += 1
         if paths:
-            self._dropped(paths[0])
+            self._dropped(paths)
 
     def focus_lost(self) -> None:
         """As `Listener.focus_lost`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import shutil
 import threading
@@ -17,6 +18,8 @@ import torch
 from PIL import Image
 
 from model.errors import InputError
+from model.evaluation.readers import read_trajectory
+from model.evaluation.trajectory import Trajectory
 from model.geometry import Look
 from tests.viewer.fake_engine import FakeEngine, sphere_viewport
 from tests.viewer.hand import CallbackHand, Hand, XHand
@@ -66,9 +69,13 @@ def refuse(path: Path) -> Content:
 def open_app(window: Window) -> Iterator[Callable[..., App]]:
     opened: list[App] = []
 
-    def make(shown: Content | None = None, **options: object) -> App:
+    def make(
+        shown: Content | None = None,
+        load: Callable[[Path], Content | Trajectory] = refuse,
+        **options: object,
+    ) -> App:
         settings = Settings(inertia=False, overlay=False)
-        app = App(window, shown or content(), refuse, settings=settings, **options)  # type: ignore[arg-type]
+        app = App(window, shown or content(), load, settings=settings, **options)  # type: ignore[arg-type]
         app.playback.playing = False
         opened.append(app)
         return app
@@ -259,7 +266,7 @@ def test_a_dropped_file_that_is_broken_is_a_sentence_and_the_scene_stays(
     settle(app)
     before = image(app)
     app.input.dropped([tmp_path / "holiday.jpg"])
-    run_until(app, lambda: app.message)
+    run_until(app, lambda: not app.loader.opening)
     assert app.message == "holiday.jpg is not a scene; give a .safetensors file"
     assert app.content.title == "a sphere"
     after = image(app)
@@ -279,6 +286,57 @@ def test_a_dropped_scene_is_opened_and_the_look_stays(
     run_until(app, lambda: app.content.title == "another")
     assert (app.playback.frames, app.playback.fps) == (4, 5.0)
     assert app.controls.look() == Look.from_degrees(30, 10)
+
+
+def test_all_files_of_all_drops_are_opened_one_after_the_other(
+    open_app: Callable[..., App],
+) -> None:
+    gate, begun = threading.Event(), threading.Event()
+
+    def load(path: Path) -> Content | Trajectory:
+        begun.set()
+        assert gate.wait(60)
+        if path.suffix == ".csv":
+            return read_trajectory("jvet:balboa-vp0")
+        return content(title=path.stem)
+
+    app = open_app(load=load)
+    settle(app)
+    before = image(app)
+    app.input.dropped([Path("gaze.csv"), Path("first.safetensors")])
+    app.input.dropped([Path("second.safetensors"), Path("gaze.csv")])
+    assert begun.wait(60)
+    app.step(0.0)
+    assert app.message == "Opening first.safetensors and 3 more …"
+    assert (image(app) - before)[200:].abs().max() > 30, "the sentence is on screen"
+    assert app.content.title == "a sphere"
+    titles = []
+    gate.set()
+    run_until(app, lambda: titles.append(app.content.title) or app.message is None)
+    opened = [title for title, _ in itertools.groupby(titles)]
+    assert opened == ["a sphere", "first", "second"]
+    assert app.gaze.replay is not None, "the path is followed in the scene that came with it"
+
+
+def test_a_file_that_never_comes_does_not_keep_the_window(window: Window) -> None:
+    gate = threading.Event()
+
+    def load(path: Path) -> Content:
+        gate.wait(60)
+        raise InputError("too late")
+
+    app = App(window, content(), load, settings=Settings(overlay=False))
+    app.step(0.0)
+    app.input.dropped([Path("on-a-dead-server.safetensors")])
+    app.step(0.0)
+    assert app.message == "Opening on-a-dead-server.safetensors …"
+    timer = threading.Timer(3.0, gate.set)  # so that waiting for it is a failure, not for ever
+    timer.start()
+    app.close()
+    waited = gate.is_set()
+    timer.cancel()
+    gate.set()
+    assert not waited
 
 
 def test_a_decoder_that_fails_leaves_the_window_open_with_a_sentence(

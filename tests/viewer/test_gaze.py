@@ -227,9 +227,10 @@ def test_a_path_with_frames_that_the_clip_lacks_is_refused(app: App, tmp_path: P
     )
     app.input.dropped([path])
     deadline = time.monotonic() + 60
-    while app.message is None:
+    while app.loader.opening:
         assert time.monotonic() < deadline
         app.update(0.0)
+    assert app.message is not None
     assert "shows frame 10 but the clip has only 10 frames" in app.message
     assert app.gaze.replay is None
 

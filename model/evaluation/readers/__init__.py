@@ -60,8 +60,10 @@ def _text(path: Path) -> str:
             f"--trajectory: {path} does not exist: give a file, or one of JVET's paths such as "
             f"jvet:balboa-vp0"
         )
-    if not path.is_file():
+    if path.is_dir():
         raise InputError(f"{path} is a folder: give the file of a gaze path")
+    if not path.is_file():  # opening a pipe would wait for whoever writes to it
+        raise InputError(f"{path} is not a regular file: give the file of a gaze path")
     try:
         if path.stat().st_size > MAX_BYTES:
             raise InputError(f"{path} is larger than {MAX_BYTES >> 20} MiB: give a shorter path")

@@ -1,0 +1,121 @@
+"""Files that are read behind the running scene: in order, and held up by none that never comes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from viewer.loading import Loaded, Loader
+
+
+class Files:
+    """Reads that last until they are let through, and a clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.begun: list[str] = []
+        self._gates: dict[str, threading.Event] = {}
+        self._begun = threading.Condition()
+
+    def load(self, path: Path) -> str:
+        with self._begun:
+            self.begun.append(path.name)
+            self._begun.notify_all()
+        self.gate(path.name).wait()
+        if path.suffix == ".broken":
+            raise ValueError(path.name)
+        return path.name.upper()
+
+    def gate(self, name: str) -> threading.Event:
+        return self._gates.setdefault(name, threading.Event())
+
+    def wait_for_begin(self, count: int) -> None:
+        with self._begun:
+            assert self._begun.wait_for(lambda: len(self.begun) >= count, 30)
+
+    def release(self) -> None:
+        for gate in self._gates.values():
+            gate.set()
+
+
+@pytest.fixture
+def files() -> Iterator[Files]:
+    files = Files()
+    yield files
+    files.release()
+
+
+def names(loader: Loader[str]) -> list[str]:
+    return [path.name for path in loader.opening]
+
+
+def finish(loader: Loader[str], files: Files, name: str) -> list[Loaded[str]]:
+    """Let the read of ``name`` end, and what is taken then."""
+    (loaded,) = [one for one in loader.running if one.path.name == name]
+    files.gate(name).set()
+    assert loaded.done.wait(30)
+    return loader.take()
+
+
+def test_every_file_comes_in_order_and_scenes_come_first(files: Files) -> None:
+    loader = Loader(files.load, lambda: files.now)
+    loader.add([Path("a.csv"), Path("B.SafeTensors"), Path("c.csv")])
+    loader.add([Path("d.safetensors")])
+    order = ["B.SafeTensors", "a.csv", "c.csv", "d.safetensors"]
+    assert names(loader) == order, "a later drop does not overtake, nor discard"
+    assert loader.take() == []
+    for index, name in enumerate(order):
+        files.wait_for_begin(index + 1)
+        assert files.begun == order[: index + 1], "one after the other"
+        assert names(loader) == order[index:]
+        (loaded,) = finish(loader, files, name)
+        assert (loaded.path, loaded.value, loaded.error) == (Path(name), name.upper(), None)
+    assert loader.opening == ()
+    assert loader.take() == []
+
+
+def test_what_cannot_be_read_says_why_and_the_next_follows(files: Files) -> None:
+    loader = Loader(files.load, lambda: files.now)
+    loader.add([Path("a.broken"), Path("b.csv")])
+    files.wait_for_begin(1)
+    (loaded,) = finish(loader, files, "a.broken")
+    assert loaded.value is None
+    assert isinstance(loaded.error, ValueError)
+    files.wait_for_begin(2)
+    (loaded,) = finish(loader, files, "b.csv")
+    assert loaded.value == "B.CSV"
+
+
+def test_a_file_that_never_comes_holds_nothing_up_for_long(files: Files) -> None:
+    loader = Loader(files.load, lambda: files.now)
+    loader.add([Path("stalled.csv"), Path("b.csv")])
+    files.wait_for_begin(1)
+    files.now = 4.0
+    assert loader.take() == []
+    assert files.begun == ["stalled.csv"], "a slow disk is waited for"
+    files.now = 6.0
+    assert loader.take() == []
+    files.wait_for_begin(2)
+    (loaded,) = finish(loader, files, "b.csv")
+    assert loaded.value == "B.CSV"
+    assert names(loader) == ["stalled.csv"], "it is still said to be opening"
+    loader.add([Path("c.csv")])
+    files.now = 12.0
+    loader.take()
+    files.wait_for_begin(3)
+    assert all(t.daemon for t in threading.enumerate() if t.name == "loading")
+    (loaded,) = finish(loader, files, "stalled.csv")
+    assert loaded.value == "STALLED.CSV", "late, it is opened all the same"
+
+
+def test_after_the_end_nothing_more_begins(files: Files) -> None:
+    loader = Loader(files.load, lambda: files.now)
+    loader.add([Path("a.csv"), Path("b.csv")])
+    files.wait_for_begin(1)
+    loader.clear()
+    finish(loader, files, "a.csv")
+    assert files.begun == ["a.csv"]
+    assert loader.opening == ()

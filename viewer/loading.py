@@ -1,0 +1,127 @@
+"""Opens dropped files behind the running scene, in order, on threads that nobody waits for."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, TypeVar
+
+SCENE_SUFFIX = ".safetensors"
+_PATIENCE_S = 5.0
+
+T = TypeVar("T")
+
+
+@dataclass(eq=False)
+class Loaded(Generic[T]):
+    """One file that was asked for.
+
+    Attributes:
+        path: of the file.
+        value: what it holds, once it has been read.
+        error: why it could not be read.
+        done: one of the two is there.
+    """
+
+    path: Path
+    value: T | None = None
+    error: Exception | None = None
+    done: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def name(self) -> str:
+        """The file's name, as it can be shown."""
+        return shown_name(self.path)
+
+    def result(self) -> T:
+        """What the file holds; what kept it from being read is raised."""
+        if self.error is not None:
+            raise self.error
+        assert self.value is not None, "it has not been read yet"
+        return self.value
+
+
+def shown_name(path: Path) -> str:
+    """The name of a file; what is not UTF-8 in it, which nothing can draw, is replaced."""
+    return os.fsencode(path.name).decode(errors="replace")
+
+
+def opening_sentence(paths: tuple[Path, ...]) -> str | None:
+    """The sentence that is on screen while ``paths`` are being opened."""
+    if not paths:
+        return None
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return f"Opening {shown_name(paths[0])}{more} …"
+
+
+def is_scene(path: Path) -> bool:
+    """Its name is that of a scene file."""
+    return path.suffix.lower() == SCENE_SUFFIX
+
+
+class Loader(Generic[T]):
+    """Reads files one after the other; a file that does not come holds up neither the next for
+    more than a few seconds nor the end of the program.
+
+    Attributes:
+        running: what is being read, and what has been read and not been taken.
+    """
+
+    def __init__(
+        self, load: Callable[[Path], T], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Read files by ``load``, on threads of their own.
+
+        Args:
+            load: what a file holds; an exception is handed on.
+            clock: seconds that pass.
+        """
+        self._load = load
+        self._clock = clock
+        self._waiting: deque[Path] = deque()
+        self.running: list[Loaded[T]] = []
+        self._begun = 0.0
+
+    @property
+    def opening(self) -> tuple[Path, ...]:
+        """The files that have not been opened yet, those that are being read first."""
+        return (*(loaded.path for loaded in self.running), *self._waiting)
+
+    def add(self, paths: list[Path]) -> None:
+        """Read ``paths`` after what was asked for before; scenes first, as a path is followed in
+        the scene that is open.
+        """
+        self._waiting.extend(sorted(paths, key=lambda path: not is_scene(path)))
+        self._start()
+
+    def take(self) -> list[Loaded[T]]:
+        """What has been read since the last time, in the order in which it was asked for."""
+        done = [loaded for loaded in self.running if loaded.done.is_set()]
+        self.running = [loaded for loaded in self.running if loaded not in done]
+        self._start()
+        return done
+
+    def clear(self) -> None:
+        """Begin no more files."""
+        self._waiting.clear()
+
+    def _start(self) -> None:
+        late = self._clock() - self._begun > _PATIENCE_S
+        if self._waiting and (not self.running or late):
+            loaded: Loaded[T] = Loaded(self._waiting.popleft())
+            self.running.append(loaded)
+            self._begun = self._clock()
+            # A daemon: a read that a network file system never answers cannot be called off.
+            threading.Thread(target=self._read, args=(loaded,), name="loading", daemon=True).start()
+
+    def _read(self, loaded: Loaded[T]) -> None:
+        try:
+            loaded.value = self._load(loaded.path)
+        except Exception as error:
+            loaded.error = error
+        loaded.done.set()
