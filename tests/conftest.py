@@ -11,6 +11,9 @@ from collections.abc import Iterator
 # this when torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+# The viewer leaves out the question for an error after each call of OpenGL; tests ask it.
+os.environ.setdefault("PYOPENGL_ERROR_CHECKING", "1")
+
 import pytest
 import torch
 from hypothesis import settings

@@ -1,5 +1,5 @@
 """The application: a window that looks around inside a decoded scene, and the command line."""
 
-from viewer.window_system import choose_window_system
+from viewer.window_system import prepare_libraries
 
-choose_window_system()
+prepare_libraries()

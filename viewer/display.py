@@ -45,6 +45,7 @@ class Display:
         self._timewarp = Program("timewarp.vert", "equirectangular.glsl", "timewarp.frag")
         self._cut = Program("timewarp.vert", "equirectangular.glsl", "panorama.frag")
         self._vertices = int(GL.glGenVertexArrays(1))
+        self._set_constants()
 
     def show(self, picture: Picture) -> None:
         """Show ``picture`` from the next `draw` on; its pixels are not read after this."""
@@ -92,7 +93,6 @@ class Display:
         program.use()
         program.set_vector("half_extent", tangent, tangent * height / width)
         program.set_matrix("shown_to_world", shown)
-        program.set_sampler("picture", 0)
         if self.picture.equirectangular:
             self._panorama.bind(0)
         else:
@@ -100,8 +100,15 @@ class Display:
             self._set_timewarp(self.picture.look, shown)
         GL.glBindVertexArray(self._vertices)
         GL.glDrawArrays(GL.GL_TRIANGLES, 0, 3)
-        GL.glBindVertexArray(0)
         GL.glActiveTexture(GL.GL_TEXTURE0)
+
+    def _set_constants(self) -> None:
+        for program in (self._cut, self._timewarp):
+            program.use()
+            program.set_sampler("picture", 0)
+        self._timewarp.set_sampler("fill", 1)
+        self._timewarp.set_vector("feather", _FEATHER, _FEATHER)
+        self._timewarp.set_vector("background", *BACKGROUND)
 
     def _set_timewarp(self, decoded: Look, shown: npt.NDArray[np.float64]) -> None:
         rows, columns = self._viewport.size
@@ -109,9 +116,6 @@ class Display:
         program = self._timewarp
         program.set_matrix("shown_to_picture", decoded.rotation().T @ shown)
         program.set_vector("picture_half_extent", tangent, tangent * rows / columns)
-        program.set_vector("feather", _FEATHER, _FEATHER)
-        program.set_vector("background", *BACKGROUND)
-        program.set_sampler("fill", 1)
         self.fill.bind(1)
 
     def close(self) -> None:

@@ -37,7 +37,7 @@ class Input:
 
         Args:
             window: for the scale of positions.
-            overlay: sees every event.
+            overlay: sees every event of the mouse.
             controls: moved by the rest.
             commands: what actions that are not held do.
             dropped: is given the files that are dropped on the window.
@@ -54,7 +54,6 @@ class Input:
     def key(self, name: str, code: int, pressed: bool, repeated: bool, mods: int) -> None:
         """As `Listener.key`."""
         self.events += 1
-        self._overlay.key(code, pressed)
         self._repeated, self._super = repeated, bool(mods & glfw.MOD_SUPER)
         action = KEY_ACTIONS.get(name)
         if action is None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import glfw
+import time
+
 from imgui_bundle import ImVec2, imgui
-from imgui_bundle.python_backends.glfw_backend import GlfwRenderer
 
 from viewer import gaze_panel, keys_panel, panels, split_panel, theme
 from viewer.panels import Facts
@@ -22,14 +22,21 @@ class Overlay:
     """
 
     def __init__(self, window: Window) -> None:
+        """Make imgui's context.
+
+        Raises:
+            RuntimeError: imgui finds no OpenGL to draw with.
+        """
         imgui.create_context()
         io = imgui.get_io()
         io.set_ini_filename("")
         io.set_log_filename("")
         theme.load_font()
         self._window = window
-        self._backend = GlfwRenderer(window.handle, attach_callbacks=False)
+        if not imgui.backends.opengl3_init("#version 330"):
+            raise RuntimeError("imgui finds no OpenGL to draw with")
         self._scale = 0.0
+        self._drawn_at = time.perf_counter()
         self.visible = True
         self.keys_visible = False
 
@@ -44,11 +51,6 @@ class Overlay:
         """
         imgui.internal.update_hovered_window_and_capture_flags(ImVec2(x, y))
         return self.wants_mouse
-
-    def key(self, code: int, pressed: bool) -> None:
-        """A key event, for imgui."""
-        action = glfw.PRESS if pressed else glfw.RELEASE
-        self._backend.keyboard_callback(self._window.handle, code, 0, action, 0)
 
     def cursor(self, x: float, y: float) -> None:
         """The cursor moved."""
@@ -69,8 +71,7 @@ class Overlay:
         if scale != self._scale:
             theme.apply(scale)
             self._scale = scale
-        self._backend.process_inputs()  # type: ignore[no-untyped-call]
-        imgui.new_frame()
+        self._begin()
         if facts.opening:
             panels.opening(facts.opening, scale)
         if split is not None:
@@ -87,9 +88,19 @@ class Overlay:
         if self.keys_visible:
             keys_panel.keys(scale)
         imgui.render()
-        self._backend.render(imgui.get_draw_data())
+        imgui.backends.opengl3_render_draw_data(imgui.get_draw_data())
 
     def close(self) -> None:
         """Give back what it holds in the OpenGL context."""
-        self._backend.shutdown()
+        imgui.backends.opengl3_shutdown()
         imgui.destroy_context()
+
+    def _begin(self) -> None:
+        io, now = imgui.get_io(), time.perf_counter()
+        (width, height), (columns, rows) = self._window.size, self._window.framebuffer_size
+        io.display_size = ImVec2(width, height)
+        io.display_framebuffer_scale = ImVec2(columns / width, rows / height)
+        io.delta_time = max(now - self._drawn_at, 1e-3)
+        self._drawn_at = now
+        imgui.backends.opengl3_new_frame()
+        imgui.new_frame()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,6 +30,10 @@ from viewer.wander import wander
 from viewer.window import Window
 
 log = logging.getLogger(__name__)
+
+_SWITCH_S = 0.0005
+"""How long a busy thread keeps the interpreter from the one that draws; Python's own 5 ms, several
+times a frame, took the display from 60 to 10 frames a second."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,7 @@ def run_window(options: Options) -> None:
         settings = replace(settings, width=options.size[0], height=options.size[1])
     if device.type == "cuda" and options.engine not in ("eager", "folded"):
         load_compilers()
+    sys.setswitchinterval(_SWITCH_S)
     window = Window("NeRV360", settings.width, settings.height)
     try:
         device = device_of_window(device)

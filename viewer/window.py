@@ -70,24 +70,22 @@ class Window:
         glfw.set_window_size_limits(self.handle, 160, 90, glfw.DONT_CARE, glfw.DONT_CARE)
         self._windowed: tuple[int, int, int, int] | None = None
         self._due = 0.0
+        self._watch_size()
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in screen coordinates, those of the mouse; never 0."""
-        width, height = glfw.get_window_size(self.handle)
-        return max(width, 1), max(height, 1)
+        return max(self._size[0], 1), max(self._size[1], 1)
 
     @property
     def framebuffer_size(self) -> tuple[int, int]:
         """Width and height in pixels; 0 while it is minimised."""
-        width, height = glfw.get_framebuffer_size(self.handle)
-        return width, height
+        return self._framebuffer_size
 
     @property
     def interface_scale(self) -> float:
         """How much larger than at 96 dots an inch text should be, in screen coordinates."""
-        content, _ = glfw.get_window_content_scale(self.handle)
-        return max(content * self.size[0] / max(self.framebuffer_size[0], 1), 0.5)
+        return max(self._content_scale * self.size[0] / max(self.framebuffer_size[0], 1), 0.5)
 
     @property
     def should_close(self) -> bool:
@@ -172,6 +170,26 @@ class Window:
             self.handle, monitor, 0, 0, mode.size.width, mode.size.height, mode.refresh_rate
         )
         glfw.swap_interval(1)
+
+    def _watch_size(self) -> None:
+        # Kept, not asked for: a frame wants them several times, and each question to GLFW gives
+        # the interpreter away.
+        def sized(_: Any, width: int, height: int) -> None:
+            self._size = width, height
+
+        def framebuffer_sized(_: Any, width: int, height: int) -> None:
+            self._framebuffer_size = width, height
+
+        def scaled(_: Any, x: float, _y: float) -> None:
+            self._content_scale = x
+
+        handle = self.handle
+        sized(handle, *glfw.get_window_size(handle))
+        framebuffer_sized(handle, *glfw.get_framebuffer_size(handle))
+        scaled(handle, *glfw.get_window_content_scale(handle))
+        glfw.set_window_size_callback(handle, sized)
+        glfw.set_framebuffer_size_callback(handle, framebuffer_sized)
+        glfw.set_window_content_scale_callback(handle, scaled)
 
     def request_close(self) -> None:
         """Ask for the end of the loop."""

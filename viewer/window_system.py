@@ -1,9 +1,17 @@
-"""Which window system GLFW, PyOpenGL and imgui agree on, decided before any of them is imported."""
+"""What GLFW, PyOpenGL and imgui are told through the environment before any of them is imported."""
 
 from __future__ import annotations
 
 import os
 import sys
+
+
+def prepare_libraries() -> None:
+    """Settle the window system, and leave out what costs a drawing half of its calls."""
+    # PyOpenGL asks for errors after every call. Each call gives the interpreter away, and where a
+    # thread is busy it comes back a switch interval later.
+    os.environ.setdefault("PYOPENGL_ERROR_CHECKING", "0")
+    choose_window_system()
 
 
 def choose_window_system() -> None:

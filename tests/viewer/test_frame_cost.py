@@ -1,0 +1,50 @@
+"""What drawing one frame asks of the interpreter."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+from OpenGL import GL
+
+from tests.viewer.running import settle
+from tests.viewer.test_app import content
+from viewer.app import App
+from viewer.settings import Settings
+from viewer.window import Window
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, module: object, prefix: str) -> Counter[str]:
+    """Calls of the functions of ``module`` whose names begin with ``prefix``, from now on."""
+    calls: Counter[str] = Counter()
+
+    def counting(name: str, function: Callable[..., object]) -> Callable[..., object]:
+        @functools.wraps(function, updated=())
+        def call(*arguments: object) -> object:
+            calls[name] += 1
+            return function(*arguments)
+
+        return call
+
+    for name in dir(module):
+        value = getattr(module, name)
+        if name.startswith(prefix) and callable(value) and not isinstance(value, type):
+            monkeypatch.setattr(module, name, counting(name, value))
+    return calls
+
+
+def test_a_frame_takes_few_calls_of_opengl(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each call through ctypes gives the interpreter away, and where another thread is busy it
+    comes back a switch interval later."""
+    app = App(window, content(), lambda path: content(), settings=Settings())
+    try:
+        app.playback.playing = False
+        settle(app)
+        calls = counted(monkeypatch, GL, "gl")
+        app.draw()
+        assert calls["glDrawArrays"] == 1
+        assert calls.total() <= 20, calls
+    finally:
+        app.close()
