@@ -8,10 +8,11 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from model.decoding.artefacts import KeptFile
 from model.decoding.compiling import building
 from model.decoding.eager import hfov_range, look_tensor, picture_look
 from model.decoding.gpu import Gpu
-from model.decoding.programs import build_programs
+from model.decoding.programs import Programs, build_programs
 from model.decoding.protocol import Picture
 from model.geometry import Look
 from model.scene import Decoder
@@ -58,12 +59,14 @@ class CompiledEngine:
         dtype: torch.dtype = torch.float16,
         *,
         fused: bool = False,
+        tiles: KeptFile | None = None,
     ) -> None:
         """Compile and capture; seconds to minutes, less when the compiler's cache is warm.
 
         Args:
             fused: a viewport's stages are the project's own kernels (`FusedTrunk`), and only what
                 comes before them is the compiler's.
+            tiles: as `FusedTrunk` has it.
 
         Raises:
             ImportError: ``fused`` without Triton.
@@ -80,7 +83,9 @@ class CompiledEngine:
         self._look_cells = self._look[0].unbind()
         self._slots = [_Slot(gpu, size) for _ in range(RING)]
         with building(), torch.no_grad():
-            self._prepare, self._picture, self._output = self._capture(decoder, dtype, fused)
+            self._prepare, self._picture, self._output = self._capture(
+                build_programs(decoder, self.device, size, dtype, fused=fused, tiles=tiles)
+            )
         self._prepared: int | None = None
         self._count = 0
         self._decode_s = 0.0
@@ -120,9 +125,8 @@ class CompiledEngine:
             self._decode_s = self._gpu.seconds(slot.start, slot.end)
 
     def _capture(
-        self, decoder: Decoder, dtype: torch.dtype, fused: bool
+        self, programs: Programs
     ) -> tuple[Callable[[], None] | None, Callable[[], None], Tensor]:
-        programs = build_programs(decoder, self.device, self.size, dtype, fused=fused)
         self._kept: list[object] = [programs]
         replay_prepare: Callable[[], None] | None = None
         if programs.prepare is not None:

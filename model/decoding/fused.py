@@ -11,6 +11,8 @@ beyond a band's edge is computed for either band, so that bands change nothing i
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +20,10 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor
+from triton.errors import TritonError
 
+from model.decoding import fused_conv
+from model.decoding.artefacts import KeptFile
 from model.decoding.fused_conv import (
     ADD,
     GELU,
@@ -28,10 +33,13 @@ from model.decoding.fused_conv import (
     FusedHead,
     Head,
     Rows,
+    Tile,
 )
 from model.decoding.fused_kernels import PARTS
 from model.decoding.gpu import Gpu
 from model.layers import ColourHead, ConditionedBlock, UpsamplingBlock
+
+log = logging.getLogger(__name__)
 
 _MAX_ELEMENTS = 2**31 - 1
 """The kernels count elements in 32 bits."""
@@ -67,16 +75,19 @@ class FusedTrunk:
         projected: tuple[int, int],
         dtype: torch.dtype,
         bands: int | None = None,
+        tiles: KeptFile | None = None,
     ) -> None:
         """Rearrange the layers, on the device where they are.
 
         Args:
             projected: height and width of the features.
             bands: as many as the last stage's pixel shuffle has cells, unless given.
+            tiles: where those that suit this GPU are kept; measured each time unless given.
 
         Raises:
             RuntimeError: a map is too large for the kernels, or memory runs out.
         """
+        self._tiles = tiles
         self.stages = [_stage(block, residuals, dtype) for block, residuals in stages]
         folding = [conv for stage in self.stages for pair in stage.residuals for conv in pair]
         self._folds = AffineFolds(folding) if folding else None
@@ -103,8 +114,18 @@ class FusedTrunk:
         return self.picture
 
     def ready(self, gpu: Gpu, features: Tensor, table: Tensor) -> None:
-        """As `Trunk.ready`: measure which tile suits each convolution, and keep it."""
+        """As `Trunk.ready`: measure which tile suits each convolution, once for a GPU."""
         self._fold(table)
+        convolutions = self._convolutions()
+        kept = kept_tiles(self._tiles, len(convolutions))
+        if kept is not None:
+            for convolution, tile in zip(convolutions, kept, strict=True):
+                convolution.tile = tile
+            try:
+                self(features, table)
+                return
+            except TritonError as error:
+                log.info("the tiles that were kept do not fit, and are measured anew: %s", error)
         tuned: set[Callable[..., None]] = set()
         for launch in self._launches(features):
             if isinstance(launch.func, FusedConv) and launch.func not in tuned:
@@ -112,6 +133,17 @@ class FusedTrunk:
                 launch.func.tune(gpu, launch)
             else:
                 launch()
+        if self._tiles is not None:
+            self._tiles.write(
+                json.dumps([convolution.tile for convolution in convolutions]).encode()
+            )
+
+    def _convolutions(self) -> list[FusedConv]:
+        return [
+            convolution
+            for stage in self.stages
+            for convolution in (stage.upsampling, *(c for pair in stage.residuals for c in pair))
+        ]
 
     def _fold(self, table: Tensor) -> None:
         if self._folds is not None:
@@ -181,6 +213,18 @@ class FusedTrunk:
         self._buffers = [torch.empty(size, dtype=dtype, device=device) for size in sizes]
         self._parts = torch.empty(parts, dtype=dtype, device=device)
         self.picture = torch.empty(*self.size, 4, dtype=torch.uint8, device=device)
+
+
+def kept_tiles(file: KeptFile | None, count: int) -> list[Tile] | None:
+    """As many tiles as are asked for, if ``file`` holds just those and they are among `TILES`."""
+    payload = file.read() if file is not None else None
+    if payload is None:
+        return None
+    try:
+        tiles = [Tile(*fields) for fields in json.loads(payload)]
+    except (ValueError, TypeError):
+        return None
+    return tiles if len(tiles) == count and set(tiles) <= set(fused_conv.TILES) else None
 
 
 def _stage(

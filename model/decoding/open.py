@@ -127,19 +127,21 @@ def _open_compiled(
             f"the fused engine's kernels were not tried on {torch.cuda.get_device_name(gpu.device)}"
         )
     name = "fused" if fused else "compiled"
+    tiles = KeptFile(artefact_key(decoder, gpu.device, size, torch.float16, "tiles"))
     kept = Artefacts(artefact_key(decoder, gpu.device, size, torch.float16, name))
     try:
         kept.load()
-        engine = CompiledEngine(decoder, gpu, size, fused=fused)
+        engine = CompiledEngine(decoder, gpu, size, fused=fused, tiles=tiles)
     except (torch.OutOfMemoryError, ImportError):
         raise
     except Exception as error:
         # Kept code that no longer runs must not stand in the way of new code.
         log.info("compiling anew, without what was kept: %s", error)
         kept.discard()
+        tiles.discard()
         torch.compiler.reset()
         with torch.compiler.config.patch(force_disable_caches=True):  # type: ignore[attr-defined]
-            return CompiledEngine(decoder, CudaGpu(gpu.device), size, fused=fused)
+            return CompiledEngine(decoder, CudaGpu(gpu.device), size, fused=fused, tiles=tiles)
     kept.save()
     return engine
 

@@ -6,7 +6,7 @@ They run on any device. `CompiledEngine` compiles and captures them; tests run t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from model.decoders import build_decoder, frame_times
 from model.decoding.aligned import AffineTable, RgbaHead
 from model.decoding.aligned_trunk import AlignedTrunk, Stages
+from model.decoding.artefacts import KeptFile
 from model.decoding.bands import BandedTrunk, band_count, plan_bands, rows_beyond
 from model.decoding.gpu import Gpu
 from model.geometry import pad_erp
@@ -21,6 +22,9 @@ from model.hnerv import BoostStage, HNeRV, HNeRVBoost
 from model.layers import ConditionedBlock, UpsamplingBlock, positional_encoding
 from model.nerv360 import NeRV360, ViewportStage
 from model.scene import Decoder
+
+if TYPE_CHECKING:
+    from model.decoding.fused import FusedTrunk
 
 
 class Trunk(Protocol):
@@ -65,12 +69,14 @@ def build_programs(
     *,
     fused: bool = False,
     bands: int | None = None,
+    tiles: KeptFile | None = None,
 ) -> Programs:
     """The programs of ``decoder`` for pictures of ``size``, its convolutions in ``dtype``.
 
     Args:
         fused: a viewport's stages are a `FusedTrunk`.
         bands: in which the last stage runs; by its size unless given.
+        tiles: as `FusedTrunk` has it.
 
     Raises:
         ImportError: ``fused`` without Triton.
@@ -89,7 +95,9 @@ def build_programs(
             source: nn.Module = ViewportSource(network, projected, dtype)
             stages = _viewport_stages(network)
             if fused:
-                return _fused(prepare, source, stages, network, projected, dtype, bands)
+                trunk = _fused_trunk(network, stages, projected, dtype, bands, tiles)
+                front = FusedFront(source, stages, dtype)
+                return Programs(prepare, front.to(device), trunk)
         else:
             source, stages = FrameSource(network, frames), _frame_stages(network)
         head = RgbaHead(network.head, dtype)
@@ -108,21 +116,18 @@ def build_programs(
         return Programs(prepare, body, BandedTrunk(last, plan, size[1]))
 
 
-def _fused(
-    prepare: nn.Module,
-    source: nn.Module,
-    stages: Stages,
+def _fused_trunk(
     network: NeRV360,
+    stages: Stages,
     projected: tuple[int, int],
     dtype: torch.dtype,
     bands: int | None,
-) -> Programs:
+    tiles: KeptFile | None,
+) -> FusedTrunk:
     from model.decoding.fused import FusedTrunk
 
     blocks = [(block, rest) for block, rest in stages if isinstance(block, UpsamplingBlock)]
-    trunk = FusedTrunk(blocks, network.head, projected, dtype, bands)
-    front = FusedFront(source, stages, dtype)
-    return Programs(prepare, front.to(trunk.picture.device), trunk)
+    return FusedTrunk(blocks, network.head, projected, dtype, bands, tiles)
 
 
 class PrepareFrame(nn.Module):

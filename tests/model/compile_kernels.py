@@ -17,6 +17,8 @@ from model.decoding import fused_kernels as kernels
 from model.decoding.fused_conv import ADD, GELU, SINE, Tile, chunks
 
 TILE = Tile(2, 128, 32, 8, 3)
+PAIRED = Tile(2, 128, 32, 8, 2, 128)
+"""Two of its programs share a multiprocessor."""
 POINTERS = {
     "source_ptr": "*fp16",
     "weight_ptr": "*fp16",
@@ -28,7 +30,9 @@ POINTERS = {
 NUMBERS = dict.fromkeys(("height", "source_first", "target_first", "first", "end"), "i32")
 
 
-def compiled(kernel: Any, types: dict[str, str], constants: dict[str, Any], arch: int) -> Any:
+def compiled(
+    kernel: Any, types: dict[str, str], constants: dict[str, Any], arch: int, tile: Tile = TILE
+) -> Any:
     """A kernel for CUDA's compute capability ``arch``, its pointers at multiples of 16 bytes."""
     names = kernel.arg_names
     source = ASTSource(
@@ -41,12 +45,12 @@ def compiled(kernel: Any, types: dict[str, str], constants: dict[str, Any], arch
             if kind.startswith("*")
         },
     )
-    options = {"num_warps": TILE.warps, "num_stages": TILE.stages}
+    options = {"num_warps": tile.warps, "num_stages": tile.stages, "maxnreg": tile.registers}
     return compile_kernel(source, target=GPUTarget("cuda", arch, 32), options=options)
 
 
 def convolution(
-    arch: int, width: int, inputs: int, stride: int, epilogue: int, head: bool
+    arch: int, width: int, inputs: int, stride: int, epilogue: int, head: bool, tile: Tile = TILE
 ) -> dict[str, Any]:
     """The paper's last stage has 72 channels once they are in eights."""
     n0, n1 = chunks(72)
@@ -61,11 +65,11 @@ def convolution(
         "HEAD": head,
         "N0": n0,
         "N1": n1,
-        "ROWS": TILE.rows,
-        "COLUMNS": TILE.columns,
-        "DEPTH": TILE.depth,
+        "ROWS": tile.rows,
+        "COLUMNS": tile.columns,
+        "DEPTH": tile.depth,
     }
-    made = compiled(kernels.convolve, {**POINTERS, **NUMBERS}, constants, arch)
+    made = compiled(kernels.convolve, {**POINTERS, **NUMBERS}, constants, arch, tile)
     ptx = made.asm["ptx"]
     return {
         **facts(made),
@@ -109,6 +113,9 @@ def main() -> None:
         "first": convolution(arch, 1920, 72, 1, GELU, False),
         "second": convolution(arch, 1920, 72, 1, ADD, True),
     }
+    if arch == 90:
+        report["paired upsampling"] = convolution(arch, 960, 80, 2, SINE, False, PAIRED)
+        report["paired first"] = convolution(arch, 1920, 72, 1, GELU, False, PAIRED)
     for name, kernel, types, constants in (
         ("colour", kernels.colour, colour_types, {"WIDTH": 1920, "BLOCK": 512}),
         ("fold", kernels.fold, fold_types, fold_constants),

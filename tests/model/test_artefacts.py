@@ -163,7 +163,7 @@ def test_kept_code_that_does_not_run_is_compiled_anew(
 ) -> None:
     attempts: list[bool] = []
 
-    def build(*args: object, fused: bool) -> str:
+    def build(*args: object, **options: object) -> str:
         attempts.append(bool(torch.compiler.config.force_disable_caches))
         if len(attempts) == 1:
             raise failure("invalid device image")
@@ -172,6 +172,7 @@ def test_kept_code_that_does_not_run_is_compiled_anew(
     with (
         patch.object(opening, "CudaGpu"),
         patch.object(opening, "artefact_key"),
+        patch.object(opening, "KeptFile") as tiles,
         patch.object(opening, "Artefacts", lambda key: kept),
         patch.object(opening, "CompiledEngine", build),
     ):
@@ -179,3 +180,4 @@ def test_kept_code_that_does_not_run_is_compiled_anew(
     assert built == "engine"
     assert attempts == [False, True]
     assert not kept.file.exists()
+    tiles.return_value.discard.assert_called_once_with()

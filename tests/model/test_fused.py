@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from unittest.mock import patch
 
 import pytest
@@ -16,10 +18,11 @@ pytest.importorskip("triton", reason="Triton is not installed")
 from model.config import PRESETS, ModelConfig
 from model.decoders import build_decoder
 from model.decoding import fused_conv
+from model.decoding.artefacts import KeptFile
 from model.decoding.compiled import CompiledEngine
 from model.decoding.eager import EagerEngine, look_tensor
 from model.decoding.folded import affine_conv
-from model.decoding.fused import FusedTrunk
+from model.decoding.fused import FusedTrunk, kept_tiles
 from model.decoding.fused_conv import (
     ADD,
     GELU,
@@ -49,7 +52,11 @@ cuda_only = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees
 @pytest.fixture(autouse=True)
 def one_tile() -> Iterator[None]:
     """A small tile, and nothing to measure: interpreted kernels take seconds."""
-    with patch.object(fused_conv, "TILES", (SMALL,)), patch.object(fused_conv, "_REPEATS", 1):
+    with (
+        patch.object(fused_conv, "TILES", (SMALL,)),
+        patch.object(fused_conv, "_LAUNCHES", 1),
+        patch.object(fused_conv, "_REPEATS", 1),
+    ):
         yield
 
 
@@ -148,16 +155,21 @@ def test_pictures_are_within_half_precision(case: str) -> None:
     assert (pixels[..., 3] == 255).all()
 
 
-def trunk_of(config: ModelConfig, bands: int | None, device: torch.device) -> FusedTrunk:
+def trunk_of(
+    config: ModelConfig,
+    bands: int | None,
+    device: torch.device,
+    tiles: KeptFile | None = None,
+) -> FusedTrunk:
     """A trunk with random weights for the configuration's viewport."""
     torch.manual_seed(0)
     with device:
         network = build_decoder(config).requires_grad_(False)
     assert isinstance(network, NeRV360)
     stages = [s for s in network.stages if isinstance(s, ViewportStage)]
-    blocks = [(s.block, list(s.residuals)) for s in stages]
     size = config.viewport_embedding_size
-    return FusedTrunk(blocks, network.head, size, torch.float16, bands)  # type: ignore[arg-type]
+    blocks = [(s.block, list(s.residuals)) for s in stages]
+    return FusedTrunk(blocks, network.head, size, torch.float16, bands, tiles)  # type: ignore[arg-type]
 
 
 SHORT = TINY.replace(strides=(2,), kernels=(3,), blocks=(2,), viewport_height=16, viewport_width=32)
@@ -236,6 +248,55 @@ def test_the_fastest_tile_that_fits_is_kept() -> None:
         pytest.raises(RuntimeError, match="no tile of the fused convolution fits"),
     ):
         conv.tune(Clock(), run)
+
+
+def test_a_kernels_time_is_its_least_in_a_graph_of_several() -> None:
+    class Clock(FakeGpu):
+        times = iter([0.5, 0.3, 0.4])
+
+        def seconds(self, start: object, end: object) -> float:
+            return next(self.times)
+
+    gpu, launched, counter = Clock(), [], torch.zeros(1)
+
+    def run() -> None:
+        launched.append(1)
+        counter.add_(1)
+
+    with patch.object(fused_conv, "_LAUNCHES", 10), patch.object(fused_conv, "_REPEATS", 3):
+        assert fused_conv.seconds(gpu, run) == pytest.approx(0.03)
+    assert gpu.replays == [3]
+    assert len(launched) == 20, "by a run that compiles and by one that is captured"
+    assert counter.item() == 10 + 3 * 10
+
+
+def test_tiles_are_measured_once_for_a_gpu(tmp_path: Path) -> None:
+    file = KeptFile("tiles", tmp_path)
+    other = Tile(2, 64, 32, 4, 2)
+
+    def made_ready() -> tuple[list[Tile], FakeGpu]:
+        trunk, gpu = trunk_of(ONE, 1, DEVICE, file), FakeGpu()
+        inputs = trunk.stages[0].upsampling.inputs
+        shape = (*trunk._sizes[0], inputs)
+        features = torch.zeros(shape, device=DEVICE, dtype=torch.float16)
+        trunk.ready(gpu, features, torch.zeros(4, 1, inputs, device=DEVICE))
+        return [convolution.tile for convolution in trunk._convolutions()], gpu
+
+    tiles, gpu = made_ready()
+    assert tiles == [SMALL] * 3
+    assert gpu.replays == [1] * 3
+    with patch.object(fused_conv, "TILES", (SMALL, other)):
+        file.write(json.dumps([SMALL, other, SMALL]).encode())
+        tiles, gpu = made_ready()
+        assert tiles == [SMALL, other, SMALL]
+        assert gpu.replays == [], "nothing was measured"
+    for foreign in (b"?", b"[1]", b"{}", json.dumps([SMALL] * 2).encode(), file.read()):
+        assert foreign is not None
+        file.write(foreign)
+        tiles, gpu = made_ready()
+        assert tiles == [SMALL] * 3
+        assert gpu.replays == [1] * 3
+        assert kept_tiles(file, 3) == tiles
 
 
 def test_the_engine_only_enqueues_and_shows_what_eager_shows() -> None:

@@ -32,12 +32,15 @@ def test_kernels_fit_the_gpu_and_spill_nothing(arch: int, tmp_path: Path) -> Non
     )
     assert finished.returncode == 0, finished.stderr
     report: dict[str, dict[str, Any]] = json.loads(finished.stdout.splitlines()[-1])
-    assert set(report) == {"upsampling", "first", "second", "colour", "fold"}
+    paired = {"paired upsampling", "paired first"} if arch == 90 else set()
+    assert set(report) == {"upsampling", "first", "second", "colour", "fold"} | paired
+    for name in paired:
+        assert report[name]["shared"] <= (SHARED[arch] - 1024) // 2, "two fit a multiprocessor"
     for name, kernel in report.items():
         assert kernel["shared"] <= SHARED[arch], name
         assert not kernel["traps"], name
         assert stack(bytes.fromhex(kernel["binary"]), tmp_path) == 0, name
-    for name in ("upsampling", "first", "second"):
+    for name in {"upsampling", "first", "second"} | paired:
         assert report[name]["matrix"] >= 24, name
         assert report[name]["copies_of_16_bytes"] >= 20, name
 
