@@ -26,8 +26,8 @@ SUMMARY = (
     "ms",
     "memory MiB",
 )
-QUALITY = SUMMARY[:10]
-"""The columns on quality; those on speed and memory are the others, and the decoder's name."""
+QUALITY = SUMMARY[:8]
+"""The columns on training and quality; a narrow page has the others in a table of their own."""
 PICTURES = (
     "decoder",
     "path",

@@ -187,6 +187,17 @@ def test_quality_where_it_moves_stands_in_every_table(report: Path) -> None:
     assert "PSNR in dB where it moves" in (report / "report.html").read_text()
 
 
+def test_the_tables_fit_a_narrow_terminal(
+    material: Path, report: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--trajectory", "jvet:landing-vp1", "--codec", "x265"]
+    assert evaluate(material, report, *options) == 0
+    said = capsys.readouterr().out
+    assert "…" not in said
+    for word in ("moving", "WS-PSNR", "shimmer", "Trained unequally", "landing-vp1"):
+        assert word in said
+
+
 def test_the_films_show_three_panes(report: Path) -> None:
     films = sorted((report / "films").iterdir())
     assert len(films) == 6

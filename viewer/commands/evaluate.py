@@ -147,10 +147,11 @@ def _print(evaluation: Evaluation) -> None:
     rows = summary(evaluation)
     quality = [row[: len(QUALITY)] for row in rows]
     speed = [row[:1] + row[len(QUALITY) :] for row in rows]
+    head, paths = along_paths(evaluation)
     tables: list[tuple[Sequence[str], Sequence[Sequence[str]]]] = [
         (QUALITY, quality),
         (SUMMARY[:1] + SUMMARY[len(QUALITY) :], speed),
-        along_paths(evaluation),
+        (head, [[cell.replace(" / ", "\n") for cell in row] for row in paths]),
     ]
     for columns, lines in tables:
         table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
@@ -160,5 +161,6 @@ def _print(evaluation: Evaluation) -> None:
         for line in lines:
             table.add_row(*line)
         console.print(table)
+    console.print("Along each path: PSNR in dB, PSNR in dB where it moves, MS-SSIM.")
     if sentence := unequal_training(evaluation.trainings):
         console.print(sentence, highlight=False)
