@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -60,3 +61,11 @@ class CompiledProgram:
     def __call__(self, *inputs: Tensor) -> Any:
         """What the program returns."""
         return self._run(*inputs)
+
+
+def free_frames(error: BaseException) -> None:
+    """Let go of what was half built where ``error`` was raised, which its traceback holds."""
+    current: BaseException | None = error
+    while current is not None:
+        traceback.clear_frames(current.__traceback__)
+        current = current.__cause__ or current.__context__

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 import torch
 
 from model.decoding.artefacts import KeptFile
+from model.decoding.compiling import free_frames
 from model.decoding.protocol import Engine
 from model.decoding.timing import picture_seconds
 from model.geometry import Look
@@ -41,6 +42,7 @@ def open_fastest(makers: Mapping[str, Callable[[], Engine]], kept: KeptFile) -> 
             return makers[name]()
         except Exception as error:
             log.info("the %s engine, fastest the last time, cannot be made now: %s", name, error)
+            free_frames(error)
             kept.discard()
     engines: dict[str, Engine] = {}
     failure: Exception = RuntimeError("there is no engine")
@@ -50,6 +52,7 @@ def open_fastest(makers: Mapping[str, Callable[[], Engine]], kept: KeptFile) -> 
         except Exception as error:
             failure = error
             log.info("the %s engine cannot be made here: %s", name, error)
+            free_frames(error)
     if not engines:
         raise failure
     if len(engines) == 1:

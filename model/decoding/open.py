@@ -10,7 +10,7 @@ import torch
 from model.config import ModelConfig
 from model.decoding.artefacts import Artefacts, KeptFile, artefact_key
 from model.decoding.compiled import CompiledEngine
-from model.decoding.compiling import building
+from model.decoding.compiling import building, free_frames
 from model.decoding.eager import EagerEngine, FoldedEngine
 from model.decoding.fastest import open_fastest
 from model.decoding.gpu import CudaGpu
@@ -71,6 +71,7 @@ def open_engine(
         except Exception as error:  # compilers raise whatever they like
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             log.warning("the decoder cannot be compiled here and runs uncompiled: %s", reason)
+            free_frames(error)
     if kind == "folded":
         return FoldedEngine(stored, chosen, pixels)
     if kind == "auto" and chosen.type == "cpu" and not stored.config.full_frame:
@@ -137,6 +138,7 @@ def _open_compiled(
     except Exception as error:
         # Kept code that no longer runs must not stand in the way of new code.
         log.info("compiling anew, without what was kept: %s", error)
+        free_frames(error)
         kept.discard()
         tiles.discard()
         torch.compiler.reset()

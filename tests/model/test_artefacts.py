@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import patch
@@ -162,8 +163,12 @@ def test_kept_code_that_does_not_run_is_compiled_anew(
     failure: type[Exception], kept: Artefacts
 ) -> None:
     attempts: list[bool] = []
+    halves: list[weakref.ref[torch.Tensor]] = []
 
     def build(*args: object, **options: object) -> str:
+        assert [half for half in halves if half() is not None] == [], "memory for this attempt"
+        half = torch.zeros(3)
+        halves.append(weakref.ref(half))
         attempts.append(bool(torch.compiler.config.force_disable_caches))
         if len(attempts) == 1:
             raise failure("invalid device image")

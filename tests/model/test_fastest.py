@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,6 +78,26 @@ def test_one_that_cannot_be_made_does_not_compete(kept: KeptFile) -> None:
     assert kept.read() is None
     with pytest.raises(CompilerError, match="no compiler works here"):
         open_fastest({"a": failing, "b": failing}, kept)
+
+
+def test_what_failed_leaves_its_memory_to_the_next(kept: KeptFile) -> None:
+    halves: list[weakref.ref[Engine]] = []
+
+    def half_built() -> Engine:
+        half = Engine("half", 1.0)
+        halves.append(weakref.ref(half))
+        try:
+            return failing()
+        except CompilerError as error:
+            raise RuntimeError("out of memory") from error
+
+    def next_one() -> Engine:
+        assert halves[-1]() is None
+        return Engine("b", 1.0)
+
+    assert open_fastest({"a": half_built, "b": next_one}, kept).name == "b"
+    kept.write(b"a")
+    assert open_fastest({"b": next_one, "a": half_built}, kept).name == "b"
 
 
 def test_one_that_was_fastest_and_cannot_be_made_any_more_is_forgotten(kept: KeptFile) -> None:
