@@ -1,6 +1,6 @@
 """From hands to a look: dragging, keys and wheel. Pure: no window, no clock of its own.
 
-Points are on the view plane: x to the right and y up, in units of half the window's width.
+Points are on the view plane, as `viewer.drag` has them.
 """
 
 from __future__ import annotations
@@ -8,17 +8,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 
 from model.geometry import DEFAULT_HFOV, Look, wrap_yaw
+from viewer.drag import Grip, Point
 from viewer.dynamics import Dynamic
 from viewer.keymap import Action
 
 MIN_HFOV = math.radians(30.0)
 MAX_HFOV = math.radians(110.0)
-
-Point = tuple[float, float]
-Vector = npt.NDArray[np.float64]
 
 _FRICTION = 5.0
 _TURN_PER_HFOV = 0.9
@@ -27,49 +24,6 @@ _ZOOM_STEP = 0.08
 _VELOCITY_MEMORY_S = 0.05
 _MAX_GLIDE = math.radians(720.0)
 _LONGEST_STEP_S = 0.1
-
-
-def ray_through(point: Point, hfov: float) -> Vector:
-    """Unit vector in camera axes (right, up, forward) through ``point`` of the view plane."""
-    tangent = math.tan(hfov / 2)
-    ray = np.array([point[0] * tangent, point[1] * tangent, 1.0])
-    return ray / np.linalg.norm(ray)
-
-
-def look_that_keeps(anchor: Vector, point: Point, current: Look) -> Look:
-    """The look with ``current``'s roll and field of view that shows ``anchor`` at ``point``.
-
-    Of the two that may exist (facing the anchor, and over the pole) the one nearer to ``current``.
-    Where a level horizon or the pitch limit forbids both, the anchor keeps its longitude and comes
-    as near to the point as it can.
-
-    Args:
-        anchor: unit world direction.
-        point: on the view plane.
-        current: where the viewer looks now.
-    """
-    ray = ray_through(point, current.hfov)
-    cr, sr = math.cos(current.roll), math.sin(current.roll)
-    right, up = cr * ray[0] + sr * ray[1], cr * ray[1] - sr * ray[0]
-    forward = ray[2]
-    # With β the ray's own elevation in the level camera, its height is m·sin(pitch + β).
-    elevation, reach = math.atan2(up, forward), math.hypot(up, forward)
-    raised = math.asin(min(max(float(anchor[1]) / reach, -1.0), 1.0))
-    longitude = math.atan2(-anchor[2], anchor[0])
-    looks = []
-    for angle in (raised, math.copysign(math.pi, raised) - raised):
-        pitch = min(max(angle - elevation, -math.pi / 2), math.pi / 2)
-        ahead = forward * math.cos(pitch) - up * math.sin(pitch)
-        yaw = longitude - math.atan2(right, ahead)
-        looks.append(Look(wrap_yaw(yaw), pitch, current.roll, current.hfov))
-
-    def badness(look: Look) -> tuple[float, float]:
-        missed = 1.0 - float(look.rotation() @ ray @ anchor)
-        turned = 1.0 - float(look.rotation()[:, 2] @ current.rotation()[:, 2])
-        turned += 1.0 - float(look.rotation()[:, 0] @ current.rotation()[:, 0])
-        return round(missed, 9), turned
-
-    return min(looks, key=badness)
 
 
 class Controls:
@@ -87,7 +41,7 @@ class Controls:
         self.hfov = Dynamic(DEFAULT_HFOV, MIN_HFOV, MAX_HFOV)
         self.inertia = inertia
         self._held: set[Action] = set()
-        self._anchor: Vector | None = None
+        self._grip: Grip | None = None
         self._cursor: Point = (0.0, 0.0)
         self._last = self.look()
         self._speed = 0.0
@@ -107,7 +61,7 @@ class Controls:
     @property
     def dragging(self) -> bool:
         """The hand has hold of a point of the scene."""
-        return self._anchor is not None
+        return self._grip is not None
 
     @property
     def speed(self) -> float:
@@ -139,8 +93,7 @@ class Controls:
 
     def press(self, point: Point) -> None:
         """Take hold of what is seen at ``point``."""
-        look = self.look()
-        self._anchor = look.rotation() @ ray_through(point, look.hfov)
+        self._grip = Grip(point, self.look())
         self._cursor = point
         self.yaw.velocity = self.pitch.velocity = 0.0
 
@@ -151,7 +104,7 @@ class Controls:
 
     def release(self) -> None:
         """Let go; with inertia the view glides on."""
-        self._anchor = None
+        self._grip = None
 
     def hold(self, action: Action) -> None:
         """A key that turns, rolls or zooms has gone down."""
@@ -180,7 +133,7 @@ class Controls:
         step = min(seconds, _LONGEST_STEP_S)
         self.hfov.advance(step)
         self.roll.advance(step, self._drive(Action.ROLL_RIGHT, Action.ROLL_LEFT) * _ROLL_SPEED)
-        if self._anchor is not None:
+        if self._grip is not None:
             self._follow()
             self._feel_velocity(before, seconds)
         else:
@@ -197,9 +150,9 @@ class Controls:
         return (forward in self._held) - (backward in self._held)
 
     def _follow(self) -> None:
-        if self._anchor is None:
+        if self._grip is None:
             return
-        look = look_that_keeps(self._anchor, self._cursor, self.look())
+        look = self._grip.move(self._cursor, self.look())
         self.yaw.offset, self.pitch.offset = look.yaw, look.pitch
 
     def _feel_speed(self, before: Look, seconds: float) -> None:

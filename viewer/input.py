@@ -7,7 +7,8 @@ from pathlib import Path
 
 import glfw
 
-from viewer.controls import Controls, Point
+from viewer.controls import Controls
+from viewer.drag import Point
 from viewer.keymap import CHARACTER_ACTIONS, HELD, KEY_ACTIONS, REPEATED, Action
 from viewer.overlay import Overlay
 from viewer.window import Window

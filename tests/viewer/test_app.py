@@ -26,8 +26,8 @@ from tests.viewer.hand import CallbackHand, Hand, XHand
 from tests.viewer.running import run_until, settle
 from viewer.app import App
 from viewer.content import Content, Cost
-from viewer.controls import ray_through
 from viewer.decode_session import Source
+from viewer.drag import ray_through
 from viewer.screenshot import capture
 from viewer.settings import Settings
 from viewer.window import Window

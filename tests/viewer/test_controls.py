@@ -8,7 +8,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from model.geometry import Look, wrap_yaw
-from viewer.controls import MAX_HFOV, MIN_HFOV, Controls, look_that_keeps, ray_through
+from viewer.controls import MAX_HFOV, MIN_HFOV, Controls
+from viewer.drag import ray_through
 from viewer.keymap import Action
 
 LOOKS = st.builds(
@@ -28,31 +29,6 @@ def settle(controls: Controls, seconds: float = 5.0) -> None:
 
 def angle(a: np.ndarray, b: np.ndarray) -> float:
     return math.atan2(float(np.linalg.norm(np.cross(a, b))), float(a @ b))
-
-
-@given(LOOKS, POINTS, POINTS)
-def test_what_was_under_the_cursor_stays_under_it(look: Look, start: tuple, end: tuple) -> None:
-    anchor = look.rotation() @ ray_through(start, look.hfov)
-    moved = look_that_keeps(anchor, end, look)
-    assert (moved.roll, moved.hfov) == (look.roll, look.hfov)
-    assert abs(moved.pitch) <= math.pi / 2
-    # A level look whose pitch is in its range can always be found unless the ray is too far aside
-    # or the pitch stops at a pole; then nothing can be asked of the drag but to stay in range.
-    cr, sr = math.cos(look.roll), math.sin(look.roll)
-    ray = ray_through(end, look.hfov)
-    right, up = cr * ray[0] + sr * ray[1], cr * ray[1] - sr * ray[0]
-    reach = math.hypot(up, ray[2])
-    assume(abs(anchor[1]) < reach - 1e-6 and math.hypot(right, ray[2]) > 1e-3)
-    assume(abs(moved.pitch) < math.pi / 2 - 1e-9)
-    assert angle(moved.rotation() @ ray, anchor) < 1e-6
-
-
-@given(LOOKS, POINTS)
-def test_a_hand_that_does_not_move_leaves_the_look_alone(look: Look, point: tuple) -> None:
-    anchor = look.rotation() @ ray_through(point, look.hfov)
-    assume(abs(look.pitch) < math.radians(88))
-    moved = look_that_keeps(anchor, point, look)
-    assert angle(moved.rotation()[:, 2], look.rotation()[:, 2]) < 1e-5
 
 
 @given(LOOKS, st.lists(POINTS, min_size=2, max_size=30))
