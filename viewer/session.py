@@ -80,7 +80,7 @@ def run_window(options: Options) -> None:
     if device.type == "cuda" and options.engine not in ("eager", "folded"):
         load_compilers()
     sys.setswitchinterval(_SWITCH_S)
-    window = Window("NeRV360", settings.width, settings.height)
+    window = Window("NeRV360", settings.width, settings.height, fitted=options.size is None)
     try:
         device = device_of_window(device)
         app = App(

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import glfw
 
 from model.errors import InputError
+from viewer.monitors import CurrentMonitor, unscaled, window_area, within_screen
 from viewer.window_system import wayland_only
 
 _glfw: Any = glfw  # for what its type hints have wrong
@@ -33,8 +34,17 @@ class Listener(Protocol):
 class Window:
     """The window and its context, current on the thread that made it."""
 
-    def __init__(self, title: str, width: int, height: int, *, visible: bool = True) -> None:
-        """Open it; one that is not ``visible`` only has the context.
+    def __init__(
+        self, title: str, width: int, height: int, *, visible: bool = True, fitted: bool = False
+    ) -> None:
+        """Open it.
+
+        Args:
+            title: the text of its frame.
+            width, height: at 96 dots an inch; larger by the screen's scale where the window system
+                measures in pixels.
+            visible: it is on the screen; one that is not only has the context.
+            fitted: make it smaller where the screen is.
 
         Raises:
             InputError: there is no display, or no OpenGL 3.3 on it.
@@ -58,6 +68,8 @@ class Window:
             (glfw.VISIBLE, visible),
         ):
             glfw.window_hint(hint, value)
+        if fitted:
+            width, height = within_screen(width, height)
         self.handle: Any = glfw.create_window(width, height, title, None, None)
         if not self.handle:
             glfw.terminate()
@@ -68,8 +80,9 @@ class Window:
         glfw.make_context_current(self.handle)
         glfw.swap_interval(1)
         glfw.set_window_size_limits(self.handle, 160, 90, glfw.DONT_CARE, glfw.DONT_CARE)
-        self._windowed: tuple[int, int, int, int] | None = None
+        self._position: tuple[int, int] | None = None
         self._due = 0.0
+        self._monitor = CurrentMonitor(self.handle)
         self._watch_size()
 
     @property
@@ -93,16 +106,21 @@ class Window:
         return bool(glfw.window_should_close(self.handle))
 
     @property
+    def fullscreen(self) -> bool:
+        """It covers a monitor."""
+        return self._position is not None
+
+    @property
     def restored_size(self) -> tuple[int, int]:
-        """Width and height as they are, or will be again when it leaves full screen."""
-        return self.size if self._windowed is None else self._windowed[2:]
+        """Width and height, as `Window` takes them, that it has or will have again when it is
+        neither minimised nor full screen.
+        """
+        return unscaled(self._restored, self._content_scale)
 
     @property
     def refresh_rate(self) -> float:
-        """Refreshes a second of the monitor, 60 where it does not say."""
-        monitor = glfw.get_primary_monitor()
-        mode = glfw.get_video_mode(monitor) if monitor else None
-        return float(mode.refresh_rate) if mode and mode.refresh_rate > 0 else 60.0
+        """Refreshes a second of the monitor that it is on, 60 where that does not say."""
+        return self._monitor.refresh_rate
 
     def listen(self, listener: Listener) -> None:
         """Tell ``listener`` of every event from now on, during `poll`."""
@@ -153,21 +171,19 @@ class Window:
         glfw.set_window_title(self.handle, title)
 
     def toggle_fullscreen(self) -> None:
-        """Cover the monitor, or return to the size before."""
-        if self._windowed is not None:
-            _glfw.set_window_monitor(self.handle, None, *self._windowed, glfw.DONT_CARE)
-            self._windowed = None
+        """Cover the monitor that shows most of it, or return to the size before."""
+        if self._position is not None:
+            place = (*self._position, *self._restored)
+            self._position = None
+            _glfw.set_window_monitor(self.handle, None, *place, glfw.DONT_CARE)
             return
-        monitor = glfw.get_primary_monitor()
-        if not monitor:
+        self._monitor.forget()
+        monitor, area = self._monitor.read(), window_area(self.handle)
+        if monitor is None:
             return
-        mode = glfw.get_video_mode(monitor)
-        position = (0, 0)
-        if glfw.get_platform() != glfw.PLATFORM_WAYLAND:
-            position = glfw.get_window_pos(self.handle)
-        self._windowed = (*position, *glfw.get_window_size(self.handle))
+        self._position = area[:2] if area else (0, 0)
         glfw.set_window_monitor(
-            self.handle, monitor, 0, 0, mode.size.width, mode.size.height, mode.refresh_rate
+            self.handle, monitor.handle, 0, 0, *monitor.area[2:], round(monitor.refresh_rate)
         )
         glfw.swap_interval(1)
 
@@ -176,6 +192,9 @@ class Window:
         # the interpreter away.
         def sized(_: Any, width: int, height: int) -> None:
             self._size = width, height
+            self._monitor.forget()
+            if width and height and not self.fullscreen:
+                self._restored = width, height
 
         def framebuffer_sized(_: Any, width: int, height: int) -> None:
             self._framebuffer_size = width, height
