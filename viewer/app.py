@@ -163,6 +163,16 @@ class App:
         self.window.set_title(f"{content.title} – NeRV360")
         self.comparison.open(content, decoder)
 
+    def follow(self, trajectory: Trajectory) -> None:
+        """Lead the look and the clip along ``trajectory``, and say what is wrong with it.
+
+        Raises:
+            InputError: it shows frames that the clip does not have.
+        """
+        self.gaze.follow(trajectory, self.playback)
+        if trajectory.remark is not None:
+            self.say(trajectory.remark)
+
     def drop(self, paths: list[Path]) -> None:
         """Open the files at ``paths`` behind the running scene, which stays if that fails."""
         self.loader.add(paths)
@@ -250,6 +260,6 @@ class App:
 
     def _show(self, loaded: Content | Trajectory) -> None:
         if isinstance(loaded, Trajectory):
-            self.gaze.follow(loaded, self.playback)
+            self.follow(loaded)
         else:
             self.open(loaded, loaded.decoders[0])

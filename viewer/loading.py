@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import deque
@@ -10,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
+
+from viewer.commands.scene_options import printable_name
 
 SCENE_SUFFIX = ".safetensors"
 _PATIENCE_S = 5.0
@@ -36,7 +37,7 @@ class Loaded(Generic[T]):
     @property
     def name(self) -> str:
         """The file's name, as it can be shown."""
-        return shown_name(self.path)
+        return printable_name(self.path)
 
     def result(self) -> T:
         """What the file holds; what kept it from being read is raised."""
@@ -46,17 +47,12 @@ class Loaded(Generic[T]):
         return self.value
 
 
-def shown_name(path: Path) -> str:
-    """The name of a file; what is not UTF-8 in it, which nothing can draw, is replaced."""
-    return os.fsencode(path.name).decode(errors="replace")
-
-
 def opening_sentence(paths: tuple[Path, ...]) -> str | None:
     """The sentence that is on screen while ``paths`` are being opened."""
     if not paths:
         return None
     more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-    return f"Opening {shown_name(paths[0])}{more} …"
+    return f"Opening {printable_name(paths[0])}{more} …"
 
 
 def is_scene(path: Path) -> bool:

@@ -15,21 +15,25 @@ from model.decoding.compilers import load_compilers
 from model.decoding.open import check_engine
 from model.devices import choose_device
 from model.errors import InputError
-from model.evaluation.readers import read_trajectory
+from model.evaluation.readers import UnknownFormatError, read_trajectory
 from model.evaluation.trajectory import Trajectory
 from model.geometry import Look
 from model.scene import Scene, read_scene
 from model.video_writers import check_video_name
 from viewer.app import App
+from viewer.commands.scene_options import path_option, printable_name
 from viewer.content import Content
 from viewer.cuda_gl import choose_upload, device_of_window
 from viewer.film import Film
+from viewer.loading import SCENE_SUFFIX, is_scene
 from viewer.scene_content import DEMO, decoder_names, scene_content
 from viewer.settings import load_settings, save_settings, settings_path
 from viewer.wander import wander
 from viewer.window import Window
 
 log = logging.getLogger(__name__)
+
+_CLIPS = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm"})
 
 _SWITCH_S = 0.0005
 """How long a busy thread keeps the interpreter from the one that draws; Python's own 5 ms, several
@@ -86,7 +90,7 @@ def run_window(options: Options) -> None:
         app = App(
             window,
             scene_content(scene, path, device, options.engine),
-            lambda path: _load(path, device, options.engine),
+            lambda path: open_dropped(path, device, options.engine),
             settings=settings,
             decoder=options.decoder,
             upload=lambda: choose_upload(device, options.interop),
@@ -97,7 +101,7 @@ def run_window(options: Options) -> None:
                 app.playback.playing = False
                 app.playback.seek(options.frame)
             if trajectory is not None:
-                app.gaze.follow(trajectory, app.playback)
+                app.follow(trajectory)
             with contextlib.ExitStack() as stack:
                 if options.film is not None:
                     film = Film(options.film, *window.framebuffer_size)
@@ -113,10 +117,21 @@ def run_window(options: Options) -> None:
     save_settings(settings_path(), settings)
 
 
-def _load(path: Path, device: torch.device, engine: str) -> Content | Trajectory:
-    if path.suffix == ".safetensors":
+def open_dropped(path: Path, device: torch.device, engine: str) -> Content | Trajectory:
+    """Read a dropped file.
+
+    Raises:
+        InputError: it can be neither shown nor followed.
+    """
+    if is_scene(path):
         return scene_content(read_scene(path), path, device, engine)
-    return read_trajectory(str(path))
+    try:
+        return read_trajectory(str(path))
+    except UnknownFormatError as error:
+        train = "; `nerv360 train` makes a scene of a clip" if path.suffix.lower() in _CLIPS else ""
+        raise InputError(
+            f"{printable_name(path)} is neither a scene ({SCENE_SUFFIX}) nor a gaze path{train}"
+        ) from error
 
 
 def _trajectory(options: Options, scene: Scene) -> Trajectory | None:
@@ -126,7 +141,7 @@ def _trajectory(options: Options, scene: Scene) -> Trajectory | None:
         return wander(scene.frames, scene.fps)
     if options.trajectory is None:
         return None
-    trajectory = read_trajectory(options.trajectory)
+    trajectory = path_option(options.trajectory)
     trajectory.check_frames(scene.frames)
     return trajectory
 

@@ -16,7 +16,8 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 DEFAULT_HFOV_DEG = 78.1
-MAX_SAMPLES = 2_000_000
+MAX_SAMPLES = 20_000_000
+"""A day and a half at 144 looks a second."""
 MAX_STEPS = 1_000_000
 MAX_TIME_S = 1e8
 MAX_TURN_DEG = 1e7
@@ -57,6 +58,7 @@ class Trajectory:
         frame: n frame indices that were shown, where the path was recorded with a clip.
         between: how to interpolate.
         scaled: the whole path is stretched over the whole clip, whatever their lengths.
+        remark: one sentence on what could not be read of it, for people; nothing by default.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Trajectory:
     frame: Integers | None = None
     between: Between = Between.ANGLES
     scaled: bool = False
+    remark: str | None = None
 
     def __post_init__(self) -> None:
         _check(self)
@@ -183,17 +186,38 @@ def from_rotations(
     name: str, source: str, time_s: Floats, rotations: list[Floats] | Floats
 ) -> Trajectory:
     """A path of head orientations, each a rotation as `Look.rotation` has it, at 78.1°."""
-    looks = [look_from_rotation(rotation) for rotation in rotations]
-    degrees = np.array([look.degrees() for look in looks]).reshape(len(looks), 4)
+    yaw, pitch, roll = np.degrees(_angles(np.asarray(rotations, np.float64).reshape(-1, 3, 3)))
     return Trajectory(
         name=name,
         source=source,
         time_s=time_s,
-        yaw_deg=np.unwrap(degrees[:, 0], period=360),
-        pitch_deg=degrees[:, 1],
-        roll_deg=degrees[:, 2],
-        hfov_deg=np.full(len(looks), DEFAULT_HFOV_DEG),
+        yaw_deg=np.unwrap(yaw, period=360),
+        pitch_deg=pitch,
+        roll_deg=roll,
+        hfov_deg=np.full(len(yaw), DEFAULT_HFOV_DEG),
         between=Between.ROTATION,
+    )
+
+
+def too_long(source: str) -> str:
+    """The sentence where a path has more samples than can be handled."""
+    return f"{source} holds more than {MAX_SAMPLES} looks: give a shorter path"
+
+
+def _angles(rotations: Floats) -> Floats:
+    """Yaw, pitch and roll of n×3×3 rotations, 3×n, as `look_from_rotation` has them for one."""
+    right, up, forward = rotations[..., 0], rotations[..., 1], rotations[..., 2]
+    upright = np.abs(forward[:, 1]) > 1.0 - 1e-12
+    return np.stack(
+        [
+            np.where(
+                upright,
+                np.arctan2(-right[:, 0], -right[:, 2]),
+                np.arctan2(-forward[:, 2], forward[:, 0]),
+            ),
+            np.arcsin(np.clip(forward[:, 1], -1.0, 1.0)),
+            np.where(upright, 0.0, np.arctan2(-right[:, 1], up[:, 1])),
+        ]
     )
 
 
@@ -227,7 +251,8 @@ def _check(path: Trajectory) -> None:
     }
     count = len(path.time_s)
     need(count > 0, "holds no look: give a path with at least one")
-    need(count <= MAX_SAMPLES, f"holds more than {MAX_SAMPLES} looks: give a shorter path")
+    if count > MAX_SAMPLES:
+        raise InputError(too_long(path.source))
     for name, values in columns.items():
         need(values.shape == (count,), f"has {len(values)} values of {name} for {count} times")
         need(bool(np.isfinite(values).all()), f"holds a {name} that is not a finite number")

@@ -217,7 +217,7 @@ def test_speed_and_memory_are_measured(report: Path) -> None:
         (["--decoder", "avc"], "--decoder avc: the scene has only"),
         (["--codec", "mpeg2"], "--codec mpeg2: give x265 or av1"),
         (["--codec", "x265", "--codec", "x265"], "--codec x265 is given twice"),
-        (["--trajectory", "none.csv"], "none.csv does not exist"),
+        (["--trajectory", "none.csv"], "--trajectory: none.csv does not exist"),
         (["--trajectory", "{material}/gaze.csv"], "a path gaze is given already"),
         (["--video", "{material}/none.mp4"], "none.mp4 does not exist"),
         (["--video", "{material}/gaze.csv"], "gaze.csv"),

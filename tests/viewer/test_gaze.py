@@ -220,6 +220,19 @@ def _disk_full(*_: object) -> None:
     raise InputError("the disk is full")
 
 
+def test_a_recording_that_was_cut_off_says_so_when_it_is_followed(app: App, tmp_path: Path) -> None:
+    file, _ = record(app, tmp_path)
+    file.write_text(file.read_text()[:-3])
+    app.input.dropped([file])
+    deadline = time.monotonic() + 60
+    while app.loader.opening:
+        assert time.monotonic() < deadline
+        app.update(0.0)
+    assert app.gaze.replay is not None
+    assert len(app.gaze.replay.trajectory) == 40
+    assert app.message == f"{file}: the last row was cut off and is left out"
+
+
 def test_a_path_with_frames_that_the_clip_lacks_is_refused(app: App, tmp_path: Path) -> None:
     path = tmp_path / "long.csv"
     path.write_text(

@@ -132,7 +132,7 @@ def test_a_film_follows_a_gaze_path(scene: Path, tmp_path: Path) -> None:
         (["-o", "view.png", "--decoder", "avc"], "--decoder avc"),
         (["-o", "view.png", "--trajectory", "jvet:landing-vp0"], "a gaze path makes a film"),
         (["-o", "film.mp4", "--size", "33x57"], "a film needs even sides"),
-        (["-o", "film.mp4", "--trajectory", "gone.csv"], "gone.csv does not exist"),
+        (["-o", "film.mp4", "--trajectory", "gone.csv"], "--trajectory: gone.csv does not exist"),
         (["-o", "film.mp4", "--trajectory", "jvet:x"], "not a path of JVET class S2"),
         (["-o", "view.png", "--device", "abacus"], "--device"),
         (["-o", "view.png", "--engine", "steam"], "--engine must be one of auto, eager, folded"),

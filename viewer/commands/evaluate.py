@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 import typer
 
 from model.errors import InputError
-from viewer.commands.scene_options import check_range, parse_size
+from viewer.commands.scene_options import check_range, parse_size, path_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +55,6 @@ def evaluate(
     from model.evaluation.codec import CODECS
     from model.evaluation.evaluate import Request, prepare, run
     from model.evaluation.pictures import write_films
-    from model.evaluation.readers import read_trajectory
     from model.evaluation.report import write_report
     from model.evaluation.tables import write_csv
 
@@ -65,7 +64,7 @@ def evaluate(
     request = Request(
         scene=scene,
         clip=video,
-        trajectories=[read_trajectory(name) for name in trajectory],
+        trajectories=[path_option(name) for name in trajectory],
         output=output,
         decoders=tuple(decoder or ()),
         codecs=tuple(codec or ()),

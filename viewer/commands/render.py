@@ -17,6 +17,7 @@ from viewer.commands.scene_options import (
     check_output,
     check_range,
     parse_size,
+    path_option,
 )
 
 if TYPE_CHECKING:
@@ -131,13 +132,12 @@ def _decoded_size(height: int, width: int, scale: int) -> tuple[int, int]:
 def _steps(
     scene: Scene, aim: _Aim, hfov_deg: float, trajectory: str | None, *, film: bool
 ) -> list[Step]:
-    from model.evaluation.readers import read_trajectory
     from model.evaluation.trajectory import Step
     from model.geometry import Look
 
     hfov_deg = aim.hfov_deg or hfov_deg
     if trajectory is not None:
-        steps = read_trajectory(trajectory).steps(scene.frames, scene.fps)
+        steps = path_option(trajectory).steps(scene.frames, scene.fps)
         if aim.hfov_deg is not None:
             hfov = math.radians(aim.hfov_deg)
             steps = [Step(s.frame, replace(s.look, hfov=hfov)) for s in steps]

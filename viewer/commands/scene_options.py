@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import os
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model.errors import InputError
 
 if TYPE_CHECKING:
+    from model.evaluation.trajectory import Trajectory
     from model.scene import Scene
 
 SMALLEST_SIDE = 16
@@ -74,6 +76,23 @@ def check_text(option: str, text: str) -> None:
 def printable_name(path: Path) -> str:
     """A file's name as text, also where its bytes are none."""
     return os.fsencode(path.name).decode(errors="replace")
+
+
+def path_option(spec: str) -> Trajectory:
+    """The gaze path of ``--trajectory SPEC``; what could not be read of it is said on stderr.
+
+    Raises:
+        InputError: there is none, or it is broken.
+    """
+    from model.evaluation.readers import read_trajectory
+
+    try:
+        trajectory = read_trajectory(spec)
+    except InputError as error:
+        raise InputError(f"--trajectory: {error}") from error
+    if trajectory.remark is not None:
+        print(f"nerv360: {trajectory.remark}", file=sys.stderr)
+    return trajectory
 
 
 def check_decoder(scene: Scene, file: Path, name: str | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+from array import array
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -11,66 +12,180 @@ from typing import Self
 import numpy as np
 
 from model.errors import InputError
-from model.evaluation.readers.table import numbers, path_name, refuse_part
-from model.evaluation.trajectory import Between, Trajectory
+from model.evaluation.readers.table import (
+    Line,
+    Stream,
+    blocks,
+    numbers,
+    parsed,
+    path_name,
+    refuse_part,
+)
+from model.evaluation.trajectory import MAX_SAMPLES, Between, Floats, Trajectory, too_long
 from model.geometry import Look
 
 MAGIC = "# nerv360 trajectory 1"
 COLUMNS = "time_s,frame,yaw_deg,pitch_deg,roll_deg,hfov_deg"
+HEAD = 4096
+"""Characters within which the format shows itself."""
+
+_RECORDED = "version"
+"""The comment that `TrajectoryWriter` alone writes, and a file from other hands has no use for."""
+_VALUES = (0, 2, 3, 4, 5)
+_MAX_FRAME = 999_999_999
 
 
-def recognises(text: str) -> bool:
-    return text.startswith("# nerv360 trajectory") or any(
-        line.replace(" ", "").lower() == COLUMNS for line in text[:4096].splitlines()
-    )
+def recognises(head: str) -> bool:
+    """A text that begins with ``head`` is in this format."""
+    return head.startswith("# nerv360 trajectory") or any(map(_names_columns, head.split("\n")))
 
 
-def read(text: str, label: str, part: str) -> Trajectory:
+def read(stream: Stream, label: str, part: str) -> Trajectory:
+    """The path in a text that `recognises`; it is never held as a whole."""
     refuse_part(label, part)
-    lines = text.splitlines()
-    if lines[0].startswith("# nerv360 trajectory") and lines[0].strip() != MAGIC:
-        raise InputError(
-            f"{label} begins with {lines[0]!r}, a version that is not known: {MAGIC!r}"
-        )
-    header = _header(lines)
-    start = next(
-        (i for i, line in enumerate(lines) if line.replace(" ", "").lower() == COLUMNS), None
-    )
-    if start is None:
-        raise InputError(f"{label} names no columns: a line {COLUMNS} is expected")
-    frames: list[str] = []
-    table: list[list[float]] = []
-    for number, line in enumerate(lines[start + 1 :], start + 2):
-        if not line.strip() or line.startswith("#"):
-            continue
-        fields = line.split(",")
-        values = numbers(",".join(fields[:1] + fields[2:]), ",") if len(fields) == 6 else None
-        if values is None or not (not fields[1].strip() or fields[1].strip().isdecimal()):
-            if number == len(lines) and not text.endswith("\n"):
-                break  # the recording was cut off while its last row was written
+    reading = _Reading(label)
+    for block in blocks(stream, label):
+        reading.take(block)
+    return reading.trajectory()
+
+
+class _Reading:
+    """A path while it is being read.
+
+    A recording ends every row with a line feed, so that a last line without one was cut off, also
+    where it reads as a row (``…,7`` of ``…,78.1``). Files from other hands often lack the last line
+    feed; there a last line is left out only where it is no row.
+    """
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._comments: dict[str, str] = {}
+        self._begun = False
+        self._number = 1
+        self._columns = [array("d") for _ in range(6)]
+        self._remark: str | None = None
+
+    def take(self, block: str) -> None:
+        lines = block.split("\n")
+        tail = lines.pop()  # what follows the last line feed: nothing, but at the end of the file
+        numbered = list(enumerate(lines, self._number))
+        self._number += len(lines)
+        if not self._begun:
+            numbered = self._begin(numbered)
+        if self._begun:
+            self._add(numbered)
+            if tail.strip():
+                self._add_last(tail)
+        elif tail:
+            self._begin([(self._number, tail)])
+
+    def trajectory(self) -> Trajectory:
+        if not self._begun:
+            raise InputError(f"{self._label} names no columns: a line {COLUMNS} is expected")
+        time_s, frame, yaw_deg, pitch_deg, roll_deg, hfov_deg = map(np.asarray, self._columns)
+        named = frame >= 0
+        if named.any() and not named.all():
             raise InputError(
-                f"{label}, line {number}: six numbers are expected here, the second a frame index"
+                f"{self._label} names a frame in some rows only: name it in all or in none"
             )
-        table.append(values)
-        frames.append(fields[1].strip())
-    if any(frames) and not all(frames):
-        raise InputError(f"{label} names a frame in some rows only: name it in all or in none")
-    if any(len(frame) > 9 for frame in frames):
-        raise InputError(f"{label} names a frame beyond 999999999, which no clip has")
-    time_s, yaw_deg, pitch_deg, roll_deg, hfov_deg = np.array(table).reshape(-1, 5).T.copy()
-    recorded = f" (recorded with {header['scene']})" if header.get("scene") else ""
-    return Trajectory(
-        name=path_name(label),
-        source=f"{label}{recorded}",
-        time_s=time_s,
-        yaw_deg=yaw_deg,
-        pitch_deg=pitch_deg,
-        roll_deg=roll_deg,
-        hfov_deg=hfov_deg,
-        frame=np.array([int(f) for f in frames]) if any(frames) else None,
-        between=_between(header.get("between", Between.ANGLES.value), label),
-        scaled=header.get("scaled") == "yes",
-    )
+        scene = self._comments.get("scene")
+        return Trajectory(
+            name=path_name(self._label),
+            source=f"{self._label} (recorded with {scene})" if scene else self._label,
+            time_s=time_s,
+            yaw_deg=yaw_deg,
+            pitch_deg=pitch_deg,
+            roll_deg=roll_deg,
+            hfov_deg=hfov_deg,
+            frame=frame.astype(np.int64) if named.any() else None,
+            between=_between(self._comments.get("between", Between.ANGLES.value), self._label),
+            scaled=self._comments.get("scaled") == "yes",
+            remark=self._remark,
+        )
+
+    def _begin(self, lines: list[Line]) -> list[Line]:
+        """Read the lines up to that of the columns; those after it."""
+        for index, (number, line) in enumerate(lines):
+            if number == 1 and line.startswith("# nerv360 trajectory") and line.strip() != MAGIC:
+                raise InputError(
+                    f"{self._label} begins with {line!r}, a version that is not known: {MAGIC!r}"
+                )
+            if _names_columns(line):
+                self._begun = True
+                return lines[index + 1 :]
+            self._comment(line)
+        return []
+
+    def _comment(self, line: str) -> None:
+        if line.startswith("#"):
+            key, _, value = line[1:].partition(":")
+            self._comments[key.strip()] = value.strip()
+
+    def _add(self, lines: list[Line]) -> None:
+        try:
+            table = _table([line for _, line in lines])
+        except ValueError:
+            table = self._table_line_by_line(lines)
+        for column, values in zip(self._columns, table.T, strict=True):
+            column.frombytes(values.tobytes())
+        if len(self._columns[0]) > MAX_SAMPLES:
+            raise InputError(too_long(self._label))
+
+    def _add_last(self, line: str) -> None:
+        if _RECORDED not in self._comments:
+            if line.startswith("#"):
+                return
+            try:
+                self._add([(self._number, line)])
+                return
+            except InputError:
+                pass
+        self._remark = f"{self._label}: the last row was cut off and is left out"
+
+    def _table_line_by_line(self, lines: list[Line]) -> Floats:
+        for _, line in lines:
+            self._comment(line)
+        kept = [(n, line) for n, line in lines if line.strip() and not line.startswith("#")]
+        try:
+            return _table([line for _, line in kept])
+        except ValueError:
+            return np.array([self._row(*line) for line in kept]).reshape(-1, 6)
+
+    def _row(self, number: int, line: str) -> list[float]:
+        fields = line.split(",")
+        frame = fields[1].strip() if len(fields) == 6 else "missing"
+        values = numbers(",".join(fields[:1] + fields[2:]), ",")
+        if values is None or (frame and not frame.isdecimal()):
+            raise InputError(
+                f"{self._label}, line {number}: six numbers are expected here, the second a frame "
+                f"index"
+            )
+        if len(frame) > 9:
+            raise InputError(f"{self._label} names a frame beyond {_MAX_FRAME}, which no clip has")
+        return [values[0], float(frame) if frame else -1.0, *values[1:]]
+
+
+def _names_columns(line: str) -> bool:
+    return line.replace(" ", "").lower().strip() == COLUMNS
+
+
+def _table(lines: list[str]) -> Floats:
+    """Rows of six columns, frames that are not named as −1.
+
+    Raises:
+        ValueError: some line is no such row, or has to be looked at by itself.
+    """
+    if not lines or lines[0].split(",", 2)[1:2] != [""]:
+        table = parsed(lines, ",", 6)
+        frame = table[:, 1]
+        if not ((frame >= 0) & (frame <= _MAX_FRAME) & (frame == np.floor(frame))).all():
+            raise ValueError("a frame that is no index")
+        return table
+    if not all(line.count(",") == 5 and line.split(",", 2)[1] == "" for line in lines):
+        raise ValueError("a row of another kind")
+    table = np.full((len(lines), 6), -1.0)
+    table[:, _VALUES] = parsed(lines, ",", 5, _VALUES)
+    return table
 
 
 def write_trajectory(
@@ -175,11 +290,6 @@ class TrajectoryWriter:
 def _head(comments: dict[str, str]) -> str:
     lines = (f"# {key}: {' '.join(value.split())}" for key, value in comments.items())
     return "\n".join([MAGIC, *lines, COLUMNS]) + "\n"
-
-
-def _header(lines: list[str]) -> dict[str, str]:
-    comments = (line[1:].partition(":") for line in lines if line.startswith("#"))
-    return {key.strip(): value.strip() for key, _, value in comments}
 
 
 def _between(value: str, label: str) -> Between:

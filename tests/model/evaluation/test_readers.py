@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from model.errors import InputError
-from model.evaluation.readers import read_trajectory
+from model.evaluation.readers import MAX_OWN_BYTES, own_csv, read_trajectory, table
 from model.evaluation.readers.jvet import NAMES
 from model.evaluation.readers.own_csv import TrajectoryWriter, write_trajectory
-from model.evaluation.trajectory import Between, Trajectory
+from model.evaluation.readers.table import numbers
+from model.evaluation.trajectory import MAX_SAMPLES, Between, Trajectory
 from model.geometry import Look
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
@@ -92,14 +93,112 @@ def test_a_row_that_a_crash_cut_off_is_dropped(tmp_path: Path) -> None:
         for index in range(3):
             writer.append(float(index), index, Look())
     text = file.read_text()
-    file.write_text(text[: text.rindex(",") - 3])
-    assert len(read_trajectory(str(file))) == 2
+    assert read_trajectory(str(file)).remark is None
+    last = text.rstrip().rindex("\n") + 1
+    for end in range(last + 1, len(text)):  # wherever it was cut, also where a row is left
+        file.write_text(text[:end])
+        read = read_trajectory(str(file))
+        assert len(read) == 2, text[last:end]
+        assert read.remark == f"{file}: the last row was cut off and is left out"
+    file.write_bytes(text.encode() + bytes(100))  # what a journal may leave of a row
+    assert len(read_trajectory(str(file))) == 3
     with (
         pytest.raises(ValueError, match="before the last"),
         TrajectoryWriter(tmp_path / "b.csv", "demo") as writer,
     ):
         writer.append(1.0, 0, Look())
         writer.append(0.5, 0, Look())
+
+
+@pytest.mark.parametrize("head", ["", "# nerv360 trajectory 1\n# scene: by hand\n"])
+def test_a_file_from_other_hands_needs_no_last_line_feed(head: str, tmp_path: Path) -> None:
+    file = tmp_path / "by-hand.csv"
+    file.write_text(head + HEADER + "0,0,1,2,3,70\n1,1,4,5,6,78.1")
+    read = read_trajectory(str(file))
+    assert read.hfov_deg.tolist() == [70, 78.1]
+    assert read.remark is None
+    file.write_text(head + HEADER + "0,0,1,2,3,70\n1,1,4,5")
+    read = read_trajectory(str(file))
+    assert len(read) == 1
+    assert read.remark is not None
+    file.write_text(head + HEADER + "0,0,1,2,3,70\n\n  \n")
+    assert read_trajectory(str(file)).remark is None
+
+
+BLANK = "\n# between: rotation\n \n"
+
+
+@pytest.mark.parametrize("frames", [True, False])
+@pytest.mark.parametrize("gap", ["", BLANK])
+@pytest.mark.parametrize("feed", ["\n", "\r\n"])
+def test_long_paths_are_parsed_by_numpy_alone(
+    frames: bool, gap: str, feed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Row by row in Python, a path of a few hours took the window's thread most of its time."""
+    by_hand: list[str] = []
+
+    def counting(line: str, separator: str | None) -> list[float] | None:
+        by_hand.append(line)
+        return numbers(line, separator)
+
+    monkeypatch.setattr(own_csv, "numbers", counting)
+    monkeypatch.setattr(table, "numbers", counting)
+    generator = np.random.default_rng(1)
+    columns = generator.uniform(-90, 90, (5, 4000))
+    columns[0] = np.sort(columns[0]) + 90
+    columns[4] += 90
+    written = zip(range(4000), *columns.tolist(), strict=True)
+    rows = [f"{t!r},{k if frames else ''},{y!r},{p!r},{r!r},{h!r}" for k, t, y, p, r, h in written]
+    file = tmp_path / "long.csv"
+    rows[2000:2000] = [gap] if gap else []
+    file.write_bytes(feed.join([HEADER.strip(), *rows, ""]).encode())
+    read = read_trajectory(str(file))
+    found = [read.time_s, read.yaw_deg, read.pitch_deg, read.roll_deg, read.hfov_deg]
+    np.testing.assert_array_equal(found, columns)
+    assert (read.frame is None) == (not frames)
+    if read.frame is not None:
+        assert read.frame.tolist() == list(range(4000))
+    assert (read.between is Between.ROTATION) == bool(gap)
+    file.write_text("\n".join(f"{k},{k % 7},{k % 5},{k % 3}" for k in range(20_000)))
+    assert len(read_trajectory(str(file))) == 20_000
+    assert len(by_hand) < 10, "to tell the format, and no more"
+
+
+def test_a_wrong_row_far_down_is_named_by_its_line(tmp_path: Path) -> None:
+    rows = [f"{k},{k},1,2,3,70" for k in range(9000)]
+    file = tmp_path / "long.csv"
+    for wrong in (
+        "8000,8000,1,2,3",
+        "8000,8000,1,2,3,70,5",
+        "8000,-1,1,2,3,70",
+        "8000,1.5,1,2,3,7",
+    ):
+        rows[8000] = wrong
+        file.write_text("# a comment\n\n" + HEADER + "\n".join([*rows, ""]))
+        with pytest.raises(InputError, match=r"line 8004: six numbers are expected"):
+            read_trajectory(str(file))
+    rows[8000] = "8000,,1,2,3,70"
+    file.write_text(HEADER + "\n".join([*rows, ""]))
+    with pytest.raises(InputError, match="in all or in none"):
+        read_trajectory(str(file))
+    lines = [f"{k},1,2,3" for k in range(9000)]
+    lines[8500] = "8500,1,2"
+    file.write_text("\n\n" + "\n".join(lines))
+    with pytest.raises(InputError, match="line 8503: 4 finite numbers"):
+        read_trajectory(str(file))
+    file.write_text(HEADER + "1" * 2**21)
+    with pytest.raises(InputError, match="a line of more than 1048576 characters"):
+        read_trajectory(str(file))
+
+
+def test_a_day_of_recording_can_be_read_back(tmp_path: Path) -> None:
+    looks = 24 * 3600 * 144
+    assert looks <= MAX_SAMPLES
+    file = tmp_path / "gaze.csv"
+    with TrajectoryWriter(file, scene="demo") as writer:
+        before = file.stat().st_size
+        writer.append(86399.99305555556, 299, Look.from_degrees(-123.456789, -45.67, -1.2345, 78.1))
+    assert looks * (file.stat().st_size - before) <= MAX_OWN_BYTES
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -219,7 +318,7 @@ HOSTILE = {
     "empty.csv": (b"", "is not a gaze path"),
     "blank.csv": (b"\n \n", "is not a gaze path"),
     "words.txt": (b"once upon a time\n", "is not a gaze path"),
-    "binary.bin": (bytes(range(256)), "is not text"),
+    "binary.bin": (bytes(range(256)), "is not a gaze path: it is not text"),
     "truncated.json": (avtrack(a=[])[:40].encode(), "is not a gaze path"),
     "broken.json": (b'{"data": "pitch_yaw_roll_data_hmd"', "is not an AVTrack360 file"),
     "list.json": (b"[1, 2, 3]", "is not a gaze path"),
@@ -264,7 +363,7 @@ def test_what_is_no_path_is_refused_in_one_sentence(name: str, tmp_path: Path) -
 
 
 def test_missing_files_folders_parts_and_names_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"nothing\.csv does not exist"):
+    with pytest.raises(InputError, match=r"^\S*nothing\.csv does not exist"):
         read_trajectory(str(tmp_path / "nothing.csv"))
     with pytest.raises(InputError, match="is a folder"):
         read_trajectory(str(tmp_path))

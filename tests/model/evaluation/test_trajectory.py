@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from model.errors import InputError
 from model.evaluation.trajectory import Between, Trajectory, from_rotations
-from model.geometry import Look
+from model.geometry import Look, look_from_rotation
 
 
 def path(
@@ -127,3 +127,22 @@ def test_other_paths_follow_the_clip_once() -> None:
 def test_what_is_no_path_is_refused(wrong: dict[str, object], sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         path(**wrong)  # type: ignore[arg-type]
+
+
+@given(st.lists(looks, min_size=1, max_size=8))
+def test_many_rotations_give_the_looks_that_single_ones_give(given_looks: list[Look]) -> None:
+    turned = [*given_looks, Look.from_degrees(30, 90), Look.from_degrees(-40, -90)]
+    rotations = np.array([look.rotation() for look in turned])
+    read = from_rotations("test", "test", np.arange(float(len(turned))), rotations)
+    for index, rotation in enumerate(rotations):
+        yaw, pitch, roll, _ = look_from_rotation(rotation).degrees()
+        assert math.remainder(read.yaw_deg[index] - yaw, 360) == pytest.approx(0, abs=1e-9)
+        assert read.pitch_deg[index] == pytest.approx(pitch, abs=1e-9)
+        assert read.roll_deg[index] == pytest.approx(roll, abs=1e-9)
+
+
+def test_a_path_of_more_than_nine_hours_at_sixty_looks_a_second_is_one() -> None:
+    count = 2_000_001
+    zeros, times = np.zeros(count), np.arange(count) / 60
+    trajectory = Trajectory("test", "test", times, zeros, zeros, zeros, zeros + 78.1)
+    assert trajectory.duration_s > 9 * 3600

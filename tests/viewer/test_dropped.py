@@ -1,0 +1,58 @@
+"""What is said of dropped files: of the file, and of nothing that was not asked for."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from model.errors import InputError
+from model.evaluation.trajectory import Trajectory
+from model.scene import write_scene
+from tests.scenes import tiny_scene
+from viewer.content import Content
+from viewer.session import open_dropped
+
+CPU = torch.device("cpu")
+
+
+def said_of(path: Path) -> str:
+    with pytest.raises(InputError) as caught:
+        open_dropped(path, CPU, "auto")
+    return str(caught.value)
+
+
+def test_scenes_and_paths_are_told_apart_however_their_names_are_written(tmp_path: Path) -> None:
+    scene, path = tmp_path / "HARBOUR.SAFETENSORS", tmp_path / "gaze.CSV"
+    write_scene(tmp_path / "scene.safetensors", tiny_scene())
+    shutil.move(tmp_path / "scene.safetensors", scene)
+    path.write_text("0,1,2,3\n")
+    assert isinstance(open_dropped(scene, CPU, "auto"), Content)
+    assert isinstance(open_dropped(path, CPU, "auto"), Trajectory)
+
+
+def test_a_clip_is_not_said_to_be_no_text(tmp_path: Path) -> None:
+    clip = tmp_path / "holiday.MP4"
+    clip.write_bytes(bytes(range(256)))
+    assert said_of(clip) == (
+        "holiday.MP4 is neither a scene (.safetensors) nor a gaze path; "
+        "`nerv360 train` makes a scene of a clip"
+    )
+    letter = tmp_path / "letter.txt"
+    letter.write_text("Dear all,\n")
+    assert said_of(letter) == "letter.txt is neither a scene (.safetensors) nor a gaze path"
+
+
+@pytest.mark.parametrize("name", ["gone.csv", "gone.safetensors"])
+def test_a_file_that_is_gone_is_named_without_an_option(name: str, tmp_path: Path) -> None:
+    said = said_of(tmp_path / name)
+    assert said.startswith(f"{tmp_path / name} does not exist")
+    assert "--" not in said
+
+
+def test_a_broken_path_is_a_path(tmp_path: Path) -> None:
+    path = tmp_path / "gaze.csv"
+    path.write_text("0,1,2,3\n1,2,3\n")
+    assert said_of(path) == f"{path}, line 2: 4 finite numbers are expected here"
