@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from model.errors import InputError
 from viewer.decode_session import describe
 from viewer.keymap import Action
 from viewer.screenshot import capture, new_screenshot_path, save_png
@@ -48,10 +49,12 @@ def _toggle_inertia(app: App) -> None:
 
 def _save_screenshot(app: App) -> None:
     app.draw()
-    path = new_screenshot_path()
     try:
+        path = new_screenshot_path()
         save_png(path, capture(app.window))
-    except OSError as error:
+    except InputError as error:
+        app.say(f"The screenshot cannot be saved: {error}")
+    except (OSError, RuntimeError) as error:
         app.say(f"The screenshot cannot be saved: {describe(error)}")
     else:
         app.say(f"Saved {path}")

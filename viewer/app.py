@@ -17,7 +17,8 @@ from viewer.controls import Controls
 from viewer.decode_session import describe
 from viewer.decode_worker import DecodeWorker
 from viewer.display import Display
-from viewer.facts import gather, gaze_facts
+from viewer.facts import bare, gather, gaze_facts
+from viewer.failures import Failures
 from viewer.film import Film
 from viewer.gaze import Gaze
 from viewer.input import Input
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 _MESSAGE_S = 8.0
 _REFRESH_S = 0.1
 _RESTING_S = 1.0
+_RESTING_REFRESH_S = 1.0
+_RESTING_TURN_S = 0.05
 
 
 class App:
@@ -46,6 +49,7 @@ class App:
         film: takes what the window shows, if anything does.
         resting: nothing has changed lately, and little is drawn.
         memory: what the process holds.
+        failures: survives what nobody foresaw.
     """
 
     def __init__(
@@ -80,6 +84,7 @@ class App:
         self.film: Film | None = None
         self.resting = False
         self.memory = Memory()
+        self.failures = Failures(self.say)
         self.playback = Playback(
             content.frames, content.fps, speed=settings.speed, loop=settings.loop
         )
@@ -90,7 +95,7 @@ class App:
         self._drawn: object = None
         self._drawn_at = self._changed_at = 0.0
         self.input = Input(window, self.overlay, self.controls, commands(self), self.drop)
-        window.listen(self.input)
+        window.listen(self.input, self.failures.report)
         self.open(content, decoder or content.decoders[0])
 
     def run(self, exit_after: float | None = None, screenshot: Path | None = None) -> None:
@@ -112,18 +117,19 @@ class App:
 
     def turn(self, seconds: float) -> None:
         """One turn of the loop; draws only where something has changed."""
-        self.update(seconds)
+        with self.failures.survived():
+            self.update(seconds)
         now, changed = time.monotonic(), self._state() != self._drawn
         if changed:
             self._changed_at = now
         self.resting = now - self._changed_at > _RESTING_S
-        if changed or now - self._drawn_at > _REFRESH_S:
+        if changed or now - self._drawn_at > (_RESTING_REFRESH_S if self.resting else _REFRESH_S):
             self.draw()
             if self.film is not None and self.display.picture is not None and self.film.due():
                 self.film.take(capture(self.window))
             self.window.swap()
         else:
-            self.window.rest()
+            self.window.rest(_RESTING_TURN_S if self.resting else None)
 
     def step(self, seconds: float) -> None:
         """One turn that always draws, up to the swap."""
@@ -144,9 +150,10 @@ class App:
         width, height = self.window.framebuffer_size
         if width and height:
             self._drawn, self._drawn_at = self._state(), time.monotonic()
-            for display, part in zip(self.comparison.displays, self.comparison.parts, strict=True):
-                display.draw(self.controls.look(), width, height, part)
-            self.overlay.draw(gather(self), self.playback, self.comparison.split)
+            with self.failures.survived():
+                self._draw_pictures(width, height)
+            with self.failures.survived():
+                self._draw_overlay()
             self.displayed.count()
 
     def view(self) -> View:
@@ -242,9 +249,25 @@ class App:
             gaze_facts(self.gaze),
         )
 
+    def _draw_pictures(self, width: int, height: int) -> None:
+        for display, part in zip(self.comparison.displays, self.comparison.parts, strict=True):
+            display.draw(self.controls.look(), width, height, part)
+
+    def _draw_overlay(self) -> None:
+        try:
+            facts = gather(self)
+        except Exception:
+            self.overlay.draw(bare(self), self.playback, self.comparison.split)
+            raise
+        self.overlay.draw(facts, self.playback, self.comparison.split)
+
     def _receive(self) -> None:
         first = self.display.picture is None
         self.comparison.receive()
+        for display in self.comparison.displays:
+            if display.notice is not None:
+                self.say(display.notice)
+                display.notice = None
         if first and self.display.picture is not None:
             log.info("first picture %.2f s after the start", seconds_since_start())
 

@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from OpenGL import GL
 from torch import Tensor
 
@@ -29,6 +30,9 @@ class Display:
         fills_shown: how many fills.
         upload_s: seconds that the newest one's upload took.
         fill: the whole-sphere picture's texture.
+        limit: largest width and height of a texture.
+        notice: one sentence where pictures are shown otherwise than they are; taken by setting it
+            to nothing.
     """
 
     def __init__(self, upload: Upload | None = None) -> None:
@@ -37,6 +41,9 @@ class Display:
         self.shown = 0
         self.fills_shown = 0
         self.upload_s = 0.0
+        self.notice: str | None = None
+        self.limit = int(GL.glGetIntegerv(GL.GL_MAX_TEXTURE_SIZE))
+        self._coarse = False
         self._fill_upload = PixelBufferUpload()
         self._viewport = Texture()
         self._panorama = Texture(wraps=True)
@@ -51,7 +58,7 @@ class Display:
         """Show ``picture`` from the next `draw` on; its pixels are not read after this."""
         target = self._panorama if picture.equirectangular else self._viewport
         started = time.perf_counter()
-        self.upload.upload(target, picture.pixels, picture.ready)
+        self.upload.upload(target, *self._fitting(picture))
         self.upload_s = time.perf_counter() - started
         self.picture = picture
         self.shown += 1
@@ -60,6 +67,24 @@ class Display:
         """Fill what lies around the picture from ``pixels``, premultiplied equirectangular RGBA."""
         self._fill_upload.upload(self.fill, pixels)
         self.fills_shown += 1
+
+    def _fitting(self, picture: Picture) -> tuple[Tensor, torch.cuda.Event | None]:
+        """The picture's pixels, or every second, third … where they are more than a texture takes,
+        and what must have passed before they are read.
+        """
+        height, width, _ = picture.pixels.shape
+        step = math.ceil(max(height, width) / self.limit)
+        if step == 1:
+            return picture.pixels, picture.ready
+        if not self._coarse:
+            self._coarse = True
+            self.notice = (
+                f"A picture of {width}×{height} is larger than the {self.limit}×{self.limit} that "
+                f"OpenGL takes here: one pixel in {step} is shown in each direction."
+            )
+        if picture.ready is not None:
+            picture.ready.synchronize()
+        return picture.pixels[::step, ::step].contiguous(), None
 
     @property
     def sphere(self) -> Texture:

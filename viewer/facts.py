@@ -55,6 +55,12 @@ def gather(app: App) -> Facts:
     )
 
 
+def bare(app: App) -> Facts:
+    """What the overlay shows where the rest cannot be told."""
+    look, (width, height) = app.controls.look(), app.window.size
+    return Facts(app.content.title, look, width / height, [], [], 0, app.message, None, GazeFacts())
+
+
 def side_facts(app: App) -> tuple[SideFacts, ...]:
     """What decodes each side of a split view, and what that costs."""
     content, sides = app.content, []

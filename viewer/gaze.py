@@ -7,9 +7,11 @@ from collections.abc import Callable
 from model.errors import InputError
 from model.evaluation.trajectory import Trajectory
 from viewer.controls import Controls
+from viewer.decode_session import describe
 from viewer.playback import Playback
 from viewer.recorder import Recorder, new_recording_path
 from viewer.replay import Replay
+from viewer.text import printable
 
 
 class Gaze:
@@ -32,12 +34,12 @@ class Gaze:
         if self.recorder.path is not None:
             self.stop_recording()
             return
-        path = new_recording_path()
         try:
+            path = new_recording_path()
             path.parent.mkdir(parents=True, exist_ok=True)
-            self.recorder.start(path, scene)
-        except OSError as error:
-            self._say(f"{path.parent} cannot be made: {error.strerror}")
+            self.recorder.start(path, printable(scene))
+        except (OSError, RuntimeError) as error:
+            self._say(f"The gaze path cannot be recorded: {describe(error)}")
         except InputError as error:
             self._say(str(error))
 

@@ -86,6 +86,11 @@ class Input:
         if self._controls.dragging:
             self._controls.move(self._point())
 
+    def cursor_left(self) -> None:
+        """As `Listener.cursor_left`."""
+        self.events += 1
+        self._overlay.cursor_left()
+
     def button(self, index: int, pressed: bool) -> None:
         """As `Listener.button`."""
         self.events += 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from imgui_bundle import ImVec2, imgui
 
@@ -31,6 +33,7 @@ class Overlay:
         io = imgui.get_io()
         io.set_ini_filename("")
         io.set_log_filename("")
+        io.config_error_recovery_enable_tooltip = False
         theme.load_font()
         self._window = window
         if not imgui.backends.opengl3_init("#version 330"):
@@ -56,6 +59,10 @@ class Overlay:
         """The cursor moved."""
         imgui.get_io().add_mouse_pos_event(x, y)
 
+    def cursor_left(self) -> None:
+        """The cursor is no longer over the window."""
+        imgui.get_io().add_mouse_pos_event(-imgui.FLT_MAX, -imgui.FLT_MAX)
+
     def button(self, index: int, pressed: bool) -> None:
         """A mouse button event."""
         if index < 5:
@@ -66,34 +73,54 @@ class Overlay:
     ) -> None:
         """Draw over what is in the framebuffer; the timeline writes to ``playback``, the divider
         to ``split``.
+
+        Raises:
+            Exception: what one of the panels raised; the others have been drawn.
         """
         scale = self._window.interface_scale
         if scale != self._scale:
             theme.apply(scale)
             self._scale = scale
+        facts = facts.printable()
         self._begin()
-        if facts.opening:
-            panels.opening(facts.opening, scale)
-        if split is not None:
-            split_panel.divider(split, scale)
-            split_panel.sides(facts.sides, split.share, scale)
-        if self.visible:
-            panels.status(facts, scale)
-            panels.minimap(facts, scale)
-            if playback is not None:
-                panels.timeline(playback, scale)
-        gaze_panel.gaze(facts.gaze, scale)
-        if facts.message:
-            panels.message(facts.message, scale)
-        if self.keys_visible:
-            keys_panel.keys(scale)
+        failures: list[Exception] = []
+        for panel in self._panels(facts, playback, split, scale):
+            state = imgui.internal.ErrorRecoveryState()
+            imgui.internal.error_recovery_store_state(state)
+            try:
+                panel()
+            except Exception as error:
+                failures.append(error)
+                _recover(state)
         imgui.render()
         imgui.backends.opengl3_render_draw_data(imgui.get_draw_data())
+        self._window.set_cursor(resizing=imgui.get_mouse_cursor() == imgui.MouseCursor_.resize_ew)
+        if failures:
+            raise failures[0]
 
     def close(self) -> None:
         """Give back what it holds in the OpenGL context."""
         imgui.backends.opengl3_shutdown()
         imgui.destroy_context()
+
+    def _panels(
+        self, facts: Facts, playback: Playback | None, split: Split | None, scale: float
+    ) -> Iterator[Callable[[], None]]:
+        if facts.opening:
+            yield partial(panels.opening, facts.opening, scale)
+        if split is not None:
+            yield partial(split_panel.divider, split, scale)
+            yield partial(split_panel.sides, facts.sides, split.share, scale)
+        if self.visible:
+            yield partial(panels.status, facts, scale)
+            yield partial(panels.minimap, facts, scale)
+            if playback is not None:
+                yield partial(panels.timeline, playback, scale)
+        yield partial(gaze_panel.gaze, facts.gaze, scale)
+        if facts.message:
+            yield partial(panels.message, facts.message, scale)
+        if self.keys_visible:
+            yield partial(keys_panel.keys, scale)
 
     def _begin(self) -> None:
         io, now = imgui.get_io(), time.perf_counter()
@@ -104,3 +131,13 @@ class Overlay:
         self._drawn_at = now
         imgui.backends.opengl3_new_frame()
         imgui.new_frame()
+
+
+def _recover(state: imgui.internal.ErrorRecoveryState) -> None:
+    """Close what a panel that failed has left open."""
+    io = imgui.get_io()
+    io.config_error_recovery_enable_assert = False
+    try:
+        imgui.internal.error_recovery_try_to_recover_state(state)
+    finally:
+        io.config_error_recovery_enable_assert = True

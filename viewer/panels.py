@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from imgui_bundle import ImVec2, imgui
 from model.geometry import Look
 from viewer.minimap import outline
 from viewer.playback import Playback
+from viewer.text import printable
 from viewer.theme import ACCENT, FAINT, QUIET, TEXT, WARNING, colour
 
 _FIXED = (
@@ -79,6 +80,25 @@ class Facts:
     opening: str | None
     gaze: GazeFacts
     sides: tuple[SideFacts, ...] = ()
+
+    def printable(self) -> Facts:
+        """The same with every text as imgui takes it."""
+        followed = self.gaze.followed
+        if followed is not None:
+            followed = (printable(followed[0]), *followed[1:])
+        return replace(
+            self,
+            title=printable(self.title),
+            rows=_printable(self.rows),
+            message=printable(self.message) if self.message else None,
+            opening=printable(self.opening) if self.opening else None,
+            gaze=replace(self.gaze, followed=followed),
+            sides=tuple(SideFacts(printable(s.name), _printable(s.rows)) for s in self.sides),
+        )
+
+
+def _printable(rows: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(label, printable(value)) for label, value in rows]
 
 
 def place(x: float, y: float, pivot_x: float = 0.0, pivot_y: float = 0.0) -> None:

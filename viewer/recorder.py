@@ -12,7 +12,12 @@ from viewer.free_path import free_path
 
 
 def new_recording_path() -> Path:
-    """A name that is free among the user's documents."""
+    """A name that is free among the user's documents.
+
+    Raises:
+        OSError: they cannot be looked into.
+        RuntimeError: the user has no home.
+    """
     return free_path(platformdirs.user_documents_path(), "nerv360-path", ".csv")
 
 

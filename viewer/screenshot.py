@@ -10,18 +10,31 @@ import numpy.typing as npt
 import platformdirs
 from PIL import Image
 
+from model.errors import InputError
 from viewer.display import read_framebuffer
 from viewer.free_path import free_path
 from viewer.window import Window
 
 
 def capture(window: Window) -> npt.NDArray[np.uint8]:
-    """What has been drawn since the last swap, height×width×3 uint8."""
-    return read_framebuffer(*window.framebuffer_size)
+    """What has been drawn since the last swap, height×width×3 uint8.
+
+    Raises:
+        InputError: the window has no size, as one that is minimised.
+    """
+    width, height = window.framebuffer_size
+    if not width or not height:
+        raise InputError("there is no screenshot of a window that is minimised: restore it first")
+    return read_framebuffer(width, height)
 
 
 def new_screenshot_path() -> Path:
-    """A name that is free among the user's pictures."""
+    """A name that is free among the user's pictures.
+
+    Raises:
+        OSError: they cannot be looked into.
+        RuntimeError: the user has no home.
+    """
     return free_path(platformdirs.user_pictures_path(), "nerv360", ".png")
 
 

@@ -27,7 +27,7 @@ from viewer.cuda_gl import choose_upload, device_of_window
 from viewer.film import Film
 from viewer.loading import SCENE_SUFFIX, is_scene
 from viewer.scene_content import DEMO, decoder_names, scene_content
-from viewer.settings import load_settings, save_settings, settings_path
+from viewer.settings import Settings, load_settings, save_settings, settings_path
 from viewer.wander import wander
 from viewer.window import Window
 
@@ -107,11 +107,14 @@ def run_window(options: Options) -> None:
                     film = Film(options.film, *window.framebuffer_size)
                     app.film = stack.enter_context(film)
                 app.run(options.exit_after, options.screenshot)
-            settings = app.settings()
-        finally:
+        finally:  # whatever ends it, Ctrl-C too
+            _remember(app.settings(), stored, options)
             app.close()
     finally:
         window.close()
+
+
+def _remember(settings: Settings, stored: Settings, options: Options) -> None:
     if options.size is not None:  # a size for this one time is not a preference
         settings = replace(settings, width=stored.width, height=stored.height)
     save_settings(settings_path(), settings)

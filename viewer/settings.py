@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import tempfile
 from dataclasses import asdict, dataclass, fields, replace
@@ -24,7 +25,7 @@ class Settings:
         overlay: the overlay is shown.
         loop: the clip begins again after its last frame.
         speed: of playback.
-        width, height: of the window, in screen coordinates.
+        width, height: of the window, in screen coordinates, at 96 dots an inch.
     """
 
     inertia: bool = True
@@ -42,50 +43,70 @@ _LIMITS: dict[str, tuple[float, float]] = {
 }
 
 
-def settings_path() -> Path:
-    """Where the settings of this user are kept."""
-    return platformdirs.user_config_path("nerv360") / "settings.json"
+def settings_path() -> Path | None:
+    """Where the settings of this user are kept; nothing, with a line in the log, for a user who has
+    no home.
+    """
+    try:
+        return platformdirs.user_config_path("nerv360") / "settings.json"
+    except (OSError, RuntimeError) as error:
+        log.warning("no settings are kept: %s", error)
+        return None
 
 
-def load_settings(path: Path) -> Settings:
+def load_settings(path: Path | None) -> Settings:
     """The settings in ``path``; defaults, with a line in the log, where they cannot be used."""
+    if path is None:
+        return Settings()
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        return _checked(stored)
+        if not isinstance(stored, dict):
+            raise ValueError("it does not hold an object")
     except FileNotFoundError:
         return Settings()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         log.warning("%s is not used, the defaults are: %s", path, error)
         return Settings()
+    known, refused = _checked(stored)
+    if refused:
+        log.warning("%s: %s; the defaults are used for these", path, "; ".join(refused))
+    return known
 
 
-def save_settings(path: Path, settings: Settings) -> None:
+def save_settings(path: Path | None, settings: Settings) -> None:
     """Replace ``path`` as a whole; a disk that refuses is a line in the log, not an error."""
+    if path is None:
+        return
+    partial: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(
             "w", encoding="utf-8", dir=path.parent, prefix=path.name, delete=False
         ) as file:
+            partial = Path(file.name)
             json.dump(asdict(settings), file, indent=2)
-        os.replace(file.name, path)
+        os.replace(partial, path)
+        partial = None
     except OSError as error:
         log.warning("the settings were not saved: %s", error)
+    finally:
+        if partial is not None:
+            partial.unlink(missing_ok=True)
 
 
-def _checked(stored: Any) -> Settings:
-    if not isinstance(stored, dict):
-        raise ValueError("it does not hold an object")
+def _checked(stored: dict[str, Any]) -> tuple[Settings, list[str]]:
     known: dict[str, Any] = {}
+    refused: list[str] = []
     for field in fields(Settings):
         if field.name not in stored:
             continue
         value: Any = stored[field.name]
         kinds = {"bool": (bool,), "int": (int,), "float": (int, float)}[str(field.type)]
+        low, high = _LIMITS.get(field.name, (-math.inf, math.inf))
         if not isinstance(value, kinds) or (bool not in kinds and isinstance(value, bool)):
-            raise ValueError(f"{field.name} is {value!r}")
-        if field.name in _LIMITS:
-            low, high = _LIMITS[field.name]
-            if not low <= cast(float, value) <= high:
-                raise ValueError(f"{field.name} is {value!r}, not {low} to {high}")
-        known[field.name] = value
-    return replace(Settings(), **known)
+            refused.append(f"{field.name} is {value!r:.80}")
+        elif not low <= cast(float, value) <= high:
+            refused.append(f"{field.name} is {value!r:.80}, not {low} to {high}")
+        else:
+            known[field.name] = value
+    return replace(Settings(), **known), refused

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +13,7 @@ import glfw
 
 from model.errors import InputError
 from viewer.monitors import CurrentMonitor, unscaled, window_area, within_screen
+from viewer.text import printable
 from viewer.window_system import wayland_only
 
 _glfw: Any = glfw  # for what its type hints have wrong
@@ -25,6 +28,7 @@ class Listener(Protocol):
     def key(self, name: str, code: int, pressed: bool, repeated: bool, mods: int) -> None: ...
     def character(self, text: str) -> None: ...
     def cursor(self, x: float, y: float) -> None: ...
+    def cursor_left(self) -> None: ...
     def button(self, index: int, pressed: bool) -> None: ...
     def scroll(self, x: float, y: float) -> None: ...
     def dropped(self, paths: list[Path]) -> None: ...
@@ -78,10 +82,12 @@ class Window:
                 f"pictures and films without it ({_last_error()})"
             )
         glfw.make_context_current(self.handle)
-        glfw.swap_interval(1)
+        self._set_interval(visible)
         glfw.set_window_size_limits(self.handle, 160, 90, glfw.DONT_CARE, glfw.DONT_CARE)
         self._position: tuple[int, int] | None = None
         self._due = 0.0
+        self._resizing = False
+        self._resize_cursor: Any = None
         self._monitor = CurrentMonitor(self.handle)
         self._watch_size()
 
@@ -122,30 +128,49 @@ class Window:
         """Refreshes a second of the monitor that it is on, 60 where that does not say."""
         return self._monitor.refresh_rate
 
-    def listen(self, listener: Listener) -> None:
-        """Tell ``listener`` of every event from now on, during `poll`."""
+    def listen(self, listener: Listener, failed: Callable[[Exception], None]) -> None:
+        """Tell ``listener`` of every event from now on, during `poll`; what it raises is given to
+        ``failed``, and the events after it still come.
+        """
+
+        def guarded(callback: Callable[..., None]) -> Callable[..., None]:
+            def call(*arguments: Any) -> None:
+                try:
+                    callback(*arguments)
+                except Exception as error:
+                    failed(error)
+
+            return call
 
         def key(_: Any, code: int, _scancode: int, action: int, mods: int) -> None:
             name = _KEY_NAMES.get(code, "UNKNOWN")
             listener.key(name, code, action != glfw.RELEASE, action == glfw.REPEAT, mods)
 
-        def drop(_: Any, paths: Any) -> None:
-            listener.dropped([Path(path) for path in paths])
+        def button(_: Any, index: int, action: int, _mods: int) -> None:
+            listener.button(index, action == glfw.PRESS)
+
+        def drop(_: Any, count: int, names: Any) -> None:
+            listener.dropped([Path(os.fsdecode(names[i])) for i in range(count)])
+
+        def entered(_: Any, inside: int) -> None:
+            if not inside:
+                listener.cursor_left()
 
         def focus(_: Any, focused: int) -> None:
             if not focused:
                 listener.focus_lost()
 
         handle = self.handle
-        glfw.set_key_callback(handle, key)
-        glfw.set_char_callback(handle, lambda _, code: listener.character(chr(code)))
-        glfw.set_cursor_pos_callback(handle, lambda _, x, y: listener.cursor(x, y))
-        glfw.set_mouse_button_callback(
-            handle, lambda _, index, action, _mods: listener.button(index, action == glfw.PRESS)
-        )
-        glfw.set_scroll_callback(handle, lambda _, x, y: listener.scroll(x, y))
-        _glfw.set_drop_callback(handle, drop)
-        glfw.set_window_focus_callback(handle, focus)
+        glfw.set_key_callback(handle, guarded(key))
+        glfw.set_char_callback(handle, guarded(lambda _, code: listener.character(chr(code))))
+        glfw.set_cursor_pos_callback(handle, guarded(lambda _, x, y: listener.cursor(x, y)))
+        glfw.set_cursor_enter_callback(handle, guarded(entered))
+        glfw.set_mouse_button_callback(handle, guarded(button))
+        glfw.set_scroll_callback(handle, guarded(lambda _, x, y: listener.scroll(x, y)))
+        glfw.set_window_focus_callback(handle, guarded(focus))
+        # The wrapper's own way takes every file name for UTF-8, and raises where one is not.
+        self._drop = _glfw._GLFWdropfun(guarded(drop))
+        _glfw._glfw.glfwSetDropCallback(handle, self._drop)
 
     def poll(self) -> None:
         """Deliver the events that have come."""
@@ -162,13 +187,22 @@ class Window:
             now = self._due
         self._due = now + period
 
-    def rest(self) -> None:
-        """Wait for an event, or for as long as one refresh takes."""
-        glfw.wait_events_timeout(1 / self.refresh_rate)
+    def rest(self, seconds: float | None = None) -> None:
+        """Wait for an event, or for ``seconds``, by default for as long as one refresh takes."""
+        glfw.wait_events_timeout(1 / self.refresh_rate if seconds is None else seconds)
 
     def set_title(self, title: str) -> None:
         """The text of its frame."""
-        glfw.set_window_title(self.handle, title)
+        glfw.set_window_title(self.handle, printable(title))
+
+    def set_cursor(self, *, resizing: bool) -> None:
+        """The arrow, or the one of borders that can be moved to the left and right."""
+        if resizing == self._resizing:
+            return
+        self._resizing = resizing
+        if self._resize_cursor is None:
+            self._resize_cursor = glfw.create_standard_cursor(glfw.HRESIZE_CURSOR)
+        _glfw.set_cursor(self.handle, self._resize_cursor if resizing else None)
 
     def toggle_fullscreen(self) -> None:
         """Cover the monitor that shows most of it, or return to the size before."""
@@ -185,7 +219,13 @@ class Window:
         glfw.set_window_monitor(
             self.handle, monitor.handle, 0, 0, *monitor.area[2:], round(monitor.refresh_rate)
         )
-        glfw.swap_interval(1)
+        self._set_interval(True)
+
+    def _set_interval(self, visible: bool) -> None:
+        # Under Wayland a swap that waits does so for ever while nothing of the window can be seen;
+        # `swap` keeps the display's rate by itself, and there a picture is never torn.
+        waits = visible and glfw.get_platform() != glfw.PLATFORM_WAYLAND
+        glfw.swap_interval(1 if waits else 0)
 
     def _watch_size(self) -> None:
         # Kept, not asked for: a frame wants them several times, and each question to GLFW gives
@@ -216,6 +256,7 @@ class Window:
 
     def hide(self) -> None:
         """Take it from the screen; its context stays."""
+        self._set_interval(False)
         glfw.hide_window(self.handle)
 
     def close(self) -> None:

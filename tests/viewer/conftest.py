@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import pytest
 
+from viewer import failures
 from viewer.window import Window
 
 
@@ -15,3 +17,24 @@ def window(display: str) -> Iterator[Window]:
     opened = Window("test", 640, 360)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def survived() -> Iterator[list[logging.LogRecord]]:
+    """The failures that the application has survived and written down."""
+    records: list[logging.LogRecord] = []
+    handler = logging.Handler(logging.ERROR)
+    handler.emit = records.append  # type: ignore[method-assign]
+    failures.log.addHandler(handler)
+    yield records
+    failures.log.removeHandler(handler)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_goes_wrong_unseen(
+    request: pytest.FixtureRequest, survived: list[logging.LogRecord]
+) -> Iterator[None]:
+    """What the application survives still fails a test, unless that asks for ``survived``."""
+    asked = "survived" in request.function.__code__.co_varnames
+    yield
+    assert asked or not survived, survived[0].exc_info

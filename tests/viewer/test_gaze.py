@@ -202,7 +202,8 @@ def test_a_recording_shows_and_what_cannot_be_written_is_said(
     (tmp_path / "Documents").write_text("a file where the folder should be")
     press(app, "R")
     assert app.message is not None
-    assert "cannot be made" in app.message
+    assert app.message.startswith("The gaze path cannot be recorded: ")
+    assert str(tmp_path / "Documents") in app.message
     monkeypatch.setattr(platformdirs, "user_documents_path", lambda: tmp_path)
     press(app, "R")
     app.update(STEP)

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import platformdirs
 import pytest
 
-from viewer.settings import Settings, load_settings, save_settings
+from viewer.settings import Settings, load_settings, save_settings, settings_path
 
 CHOSEN = Settings(inertia=False, overlay=False, loop=False, speed=0.5, width=900, height=600)
 
@@ -38,6 +39,7 @@ def test_the_first_start_has_defaults_and_says_nothing(
         '{"width": -5}',
         '{"height": 1e300}',
         '{"width": 1280.5}',
+        "[" * 100_000,
         "\udcff".encode("utf-8", "surrogateescape").decode("latin-1"),
     ],
 )
@@ -62,4 +64,37 @@ def test_a_place_that_cannot_be_written_is_a_line_in_the_log(
 ) -> None:
     (tmp_path / "file").write_text("not a folder")
     save_settings(tmp_path / "file" / "settings.json", CHOSEN)
+    assert len(caplog.records) == 1
+
+
+def test_what_cannot_be_used_costs_nothing_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text('{"speed": 2, "width": 20480, "loop": 3}')
+    assert load_settings(path) == Settings(speed=2)
+    (record,) = caplog.records
+    assert "width is 20480, not 160 to 16384" in record.getMessage()
+    assert "loop is 3" in record.getMessage()
+
+
+def test_a_user_without_a_home_gets_defaults_and_a_line_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def homeless(name: str) -> Path:
+        raise RuntimeError("could not determine the home directory for '~/.config'")
+
+    monkeypatch.setattr(platformdirs, "user_config_path", homeless)
+    assert load_settings(settings_path()) == Settings()
+    assert len(caplog.records) == 1
+    save_settings(settings_path(), CHOSEN)
+
+
+def test_a_file_that_cannot_be_replaced_leaves_nothing_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "settings.json"
+    path.mkdir()
+    save_settings(path, CHOSEN)
+    assert [it.name for it in tmp_path.iterdir()] == ["settings.json"]
     assert len(caplog.records) == 1

@@ -12,8 +12,10 @@ from PIL import Image
 from model.scene import write_scene
 from model.video import open_frames
 from tests.scenes import tiny_scene
+from viewer.app import App
 from viewer.cli import main
 from viewer.film import FPS
+from viewer.window import Window
 
 
 @pytest.fixture
@@ -100,3 +102,41 @@ def test_without_a_display_it_names_the_way_that_needs_none(
     assert "nerv360 render" in said
     assert said.startswith("nerv360: ")
     assert said.count("\n") == 1
+
+
+@pytest.mark.usefixtures("display")
+@pytest.mark.parametrize(("end", "code"), [(KeyboardInterrupt(), 130), (RuntimeError("oh"), None)])
+def test_choices_are_kept_however_the_program_ends(
+    end: BaseException,
+    code: int | None,
+    scene: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def run(app: App, *_: object) -> None:
+        app.playback.speed = 2.0
+        raise end
+
+    monkeypatch.setattr(App, "run", run)
+    if code is None:
+        with pytest.raises(RuntimeError, match="oh"):
+            main(["view", str(scene)])
+    else:
+        assert main(["view", str(scene)]) == code
+    stored = json.loads((tmp_path / "nerv360" / "settings.json").read_text())
+    assert stored["speed"] == 2.0
+
+
+@pytest.mark.usefixtures("display")
+def test_a_screenshot_of_a_window_without_size_is_one_sentence(
+    scene: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(Window, "framebuffer_size", property(lambda _: (0, 0)))
+    png = tmp_path / "shot.png"
+    assert main(["view", str(scene), "--exit-after", "0.2", "--screenshot", str(png)]) == 2
+    said = [line for line in capsys.readouterr().err.splitlines() if "screenshot" in line]
+    assert len(said) == 1
+    assert not png.exists()

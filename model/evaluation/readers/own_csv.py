@@ -238,7 +238,10 @@ class TrajectoryWriter:
         self.samples = 0
         self._yaw_deg = 0.0
         self._time_s = 0.0
-        version = importlib.metadata.version("nerv360")
+        try:
+            version = importlib.metadata.version("nerv360")
+        except importlib.metadata.PackageNotFoundError:  # run from a folder of its own
+            version = "unknown"
         try:
             self._file = self.path.open("xb", buffering=0)
         except FileExistsError as error:

@@ -1,0 +1,38 @@
+"""Errors that nobody foresaw: they are told and written down, and the window stays open."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import traceback
+from collections.abc import Callable, Iterator
+
+from viewer.decode_session import describe
+
+log = logging.getLogger(__name__)
+
+
+class Failures:
+    """Survives exceptions; each place that fails is logged once, however often it does so."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        """Tell of them by ``say``, in one sentence."""
+        self._say = say
+        self._logged: set[object] = set()
+
+    def report(self, error: Exception) -> None:
+        """Log ``error`` with its traceback, where it is new, and say it."""
+        stack = traceback.extract_tb(error.__traceback__)
+        place = (type(error), stack[-1].filename, stack[-1].lineno) if stack else type(error)
+        if place not in self._logged:
+            self._logged.add(place)
+            log.error("something went wrong, the window stays open", exc_info=error)
+        self._say(f"Something went wrong: {describe(error)}. What was open stays open.")
+
+    @contextlib.contextmanager
+    def survived(self) -> Iterator[None]:
+        """Report what is raised inside, and go on after it."""
+        try:
+            yield
+        except Exception as error:
+            self.report(error)
