@@ -37,15 +37,23 @@ def count_parameters(config: ModelConfig) -> int:
     return sum(p.numel() for p in build_decoder(config, "meta").parameters())
 
 
-def count_flops(config: ModelConfig) -> int:
-    """Floating-point operations (multiply-adds counted twice) of one picture from its embedding."""
+def count_flops(config: ModelConfig, *, look_alone: bool = False) -> int:
+    """Floating-point operations (multiply-adds counted twice) of one picture from its embedding.
+
+    Args:
+        look_alone: without what a viewport decoder computes once a frame, for all its looks.
+    """
     # It loads Triton where that is installed: 80 MiB of every program that opens a scene.
     from torch.utils.flop_counter import FlopCounterMode
 
     decoder = build_decoder(config, "meta")
     with FlopCounterMode(display=False) as counter:
         _decode_on_meta(decoder, config)
-    return int(counter.get_total_flops())
+    total = int(counter.get_total_flops())
+    if look_alone and config.expand_before_projection and not config.full_frame:
+        counts = counter.get_flop_counts()
+        total -= sum(sum(v.values()) for k, v in counts.items() if k.endswith(".expansion"))
+    return total
 
 
 def count_traffic(config: ModelConfig, element_bytes: int) -> int:

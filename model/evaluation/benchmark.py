@@ -24,6 +24,8 @@ from model.geometry import Look
 from model.scene import Decoder, TrainingSummary
 
 WARM_UP = 5
+GPU_SIDE, CPU_SIDE = 8192, 2048
+"""Of the matrices whose product is a ceiling."""
 PAPER_FPS = {"nerv360": 38.4, "hnerv": 15.0, "hnerv-boost": 5.0}
 PAPER_GIB = {"nerv360": 3.6, "hnerv": 26.2, "hnerv-boost": 30.3}
 
@@ -52,6 +54,8 @@ class EngineResult:
         playing: both change with every picture.
         stages_ms: milliseconds of a picture by stage of the network; the eager engine's alone.
         flops: floating-point operations of a picture.
+        look_flops: those that every look takes; a frame's expansion is done once for all of them,
+            and not where none of them sees it.
         traffic_bytes: `count_traffic` of a picture, in its precision.
         memory_mib: on CUDA, since the engine was opened: torch's peak of allocated and of reserved
             memory, graphs' pools included, and what is in use on the GPU by the driver's count.
@@ -66,6 +70,7 @@ class EngineResult:
     playing: Timing
     stages_ms: dict[str, float]
     flops: int
+    look_flops: int
     traffic_bytes: int
     memory_mib: dict[str, float]
 
@@ -101,15 +106,15 @@ class Ceilings:
 def measure_ceilings(device: torch.device) -> Ceilings:
     """Run the ceilings' programs."""
     cuda = device.type == "cuda"
-    side = 8192 if cuda else 1024
+    side = GPU_SIDE if cuda else CPU_SIDE
     gflops = {}
     for precision in _precisions(device):
         a = torch.randn(side, side, device=device).to(precision)
-        product = _median(lambda a=a: a @ a, device, 10)  # type: ignore[misc]
+        product = _fastest(lambda a=a: a @ a, device, 10)  # type: ignore[misc]
         gflops[precision_name(precision)] = 2 * side**3 / product / 1e9
     source = torch.empty(2**28 if cuda else 2**26, dtype=torch.uint8, device=device).fill_(7)
     target = torch.empty_like(source)
-    copy = _median(lambda: target.copy_(source), device, 10)
+    copy = _fastest(lambda: target.copy_(source), device, 10)
     return Ceilings(gflops, 2 * source.numel() / copy / 1e9)
 
 
@@ -219,6 +224,7 @@ def measure_engine(
         playing=_timing(engine, [(look, k % frames) for k, look in enumerate(looks)]),
         stages_ms=stages if engine.name == "eager" else {},
         flops=count_flops(config),
+        look_flops=count_flops(config, look_alone=True),
         traffic_bytes=count_traffic(config, engine.precision.itemsize),
         memory_mib=_gpu_memory(engine.device),
     )
@@ -267,7 +273,8 @@ def _parts(network: nn.Module) -> list[tuple[str, nn.Module]]:
     return [*wanted[:-1], *((f"stage {n}", m) for n, m in stages.named_children()), wanted[-1]]
 
 
-def _median(run: Callable[[], object], device: torch.device, times: int) -> float:
+def _fastest(run: Callable[[], object], device: torch.device, times: int) -> float:
+    """Seconds of the fastest run: a ceiling is what the machine can do when nothing disturbs it."""
     seconds = []
     for _ in range(times + 2):
         _wait(device)
@@ -275,7 +282,7 @@ def _median(run: Callable[[], object], device: torch.device, times: int) -> floa
         run()
         _wait(device)
         seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds[2:])
+    return min(seconds[2:])
 
 
 def _wait(device: torch.device) -> None:

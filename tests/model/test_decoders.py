@@ -332,3 +332,15 @@ def test_configurations_of_the_wrong_type_are_refused(change: dict[str, object])
         ModelConfig.from_dict({**ModelConfig().to_dict(), **change})
     with pytest.raises(InputError, match="lacks"):
         ModelConfig.from_dict({})
+
+
+def test_a_look_alone_costs_all_but_the_expansion() -> None:
+    for name in ("paper", "demo"):
+        config = preset(name)
+        rows, columns = config.embedding_size
+        width = config.widths[0]
+        block = 2 * 2 * 9 * width * width + 2 * config.embedding_channels * width
+        spared = count_flops(config) - count_flops(config, look_alone=True)
+        assert spared == pytest.approx(rows * columns * block, rel=0.01)
+    whole = preset("paper-hnerv")
+    assert count_flops(whole, look_alone=True) == count_flops(whole)

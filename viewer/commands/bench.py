@@ -206,7 +206,7 @@ def _print(console: Any, report: dict[str, Any]) -> None:
             engine["engine"],
             *_looking(engine["looking"]),
             f"{1000 / engine['playing']['median_ms']:.1f}",
-            f"{ceilings['gflops'][engine['precision']] * 1e9 / engine['flops']:.1f}",
+            f"{ceilings['gflops'][engine['precision']] * 1e9 / engine['look_flops']:.1f}",
             f"{ceilings['gbytes_per_s'] * 1e9 / engine['traffic_bytes']:.1f}",
         )
     console.print(table)
@@ -216,7 +216,7 @@ def _print(console: Any, report: dict[str, Any]) -> None:
         console.print(line, soft_wrap=True, markup=False)
     console.print(
         f"by FLOP: at the rate of a matrix product in the engine's precision in this run "
-        f"({rates}). By "
+        f"({rates}), of what every look takes: a frame is expanded once for all. By "
         f"bytes: every convolution's input read and output written once at the "
         f"{ceilings['gbytes_per_s']:.1f} GB/s of a copy."
     )
