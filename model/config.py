@@ -15,8 +15,6 @@ ERP_PADDINGS = ("wrap", "zeros")
 LOOK_ENCODINGS = ("paper", "periodic")
 MAX_SIDE = 16384
 MAX_WIDTH = 4096
-_ADDED_LATER = ("colour_skip",)
-"""Fields that the first scene files do not name; their defaults are what those were made with."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,8 @@ class ModelConfig:
             sin and cos of their first ``look_levels`` multiples, continuous across ±180°.
         condition_on_look: STAT sees longitude and latitude (off: the paper's ablation).
         expand_before_projection: channel expansion on the sphere (off: the paper's ablation).
-        erp_padding: padding of convolutions on ERP-shaped features.
+        erp_padding: padding of convolutions on ERP-shaped features: ``wrap`` continues them across
+            the seam and the poles, ``zeros`` is what HNeRV and HNeRV-Boost were published with.
         viewport_height, viewport_width, hfov_deg: the viewport that is trained and decoded.
         hfov_jitter: training draws the field of view from hfov·[1 − j, 1 + j]; decoding may
             then use that range (0 in the paper).
@@ -128,7 +127,7 @@ class ModelConfig:
         fields = {field.name: field for field in dataclasses.fields(cls)}
         if unknown := sorted(set(values) - set(fields)):
             raise InputError(f"the configuration has the unknown field {unknown[0]!r}")
-        if missing := [name for name in fields if name not in values and name not in _ADDED_LATER]:
+        if missing := [name for name in fields if name not in values]:
             raise InputError(f"the configuration lacks the field {missing[0]!r}")
         return cls(**{name: _coerce(name, value) for name, value in values.items()})
 
@@ -262,12 +261,20 @@ PRESETS: dict[str, ModelConfig] = {
     "paper": ModelConfig(),
     "demo": _DEMO,
     "demo-hnerv": _DEMO.replace(
-        architecture="hnerv", kernels=(1, 3, 5), blocks=(0, 0, 0), channels=66
+        architecture="hnerv",
+        kernels=(1, 3, 5),
+        blocks=(0, 0, 0),
+        channels=66,
+        erp_padding="zeros",
     ),
-    "demo-hnerv-boost": _DEMO.replace(architecture="hnerv-boost", blocks=(1, 1, 0), channels=31),
+    "demo-hnerv-boost": _DEMO.replace(
+        architecture="hnerv-boost", blocks=(1, 1, 0), channels=31, erp_padding="zeros"
+    ),
     "paper-aligned": ModelConfig(channels=126, width_multiple=16),
-    "paper-hnerv": ModelConfig(architecture="hnerv", kernels=(1, 3, 5, 5), channels=151),
-    "paper-hnerv-boost": ModelConfig(architecture="hnerv-boost", channels=143),
+    "paper-hnerv": ModelConfig(
+        architecture="hnerv", kernels=(1, 3, 5, 5), channels=151, erp_padding="zeros"
+    ),
+    "paper-hnerv-boost": ModelConfig(architecture="hnerv-boost", channels=143, erp_padding="zeros"),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.config import ModelConfig
@@ -16,8 +17,8 @@ from model.layers import (
 
 
 class HNeRV(nn.Module):
-    """1×1 convolution d → c, then per stride a convolution, GELU and pixel shuffle; no condition
-    (Chen et al., CVPR 2023). N×d×h×w → N×3×H×W in [0, 1].
+    """1×1 convolution d → c and GELU, then per stride a convolution, GELU and pixel shuffle; no
+    condition (Chen et al., CVPR 2023). N×d×h×w → N×3×H×W in [0, 1].
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -36,7 +37,7 @@ class HNeRV(nn.Module):
 
     def forward(self, embedding: Tensor, time: Tensor) -> Tensor:
         """``time`` is taken so that both full-frame decoders are called alike, and not used."""
-        x = self.stem(embedding).contiguous(memory_format=torch.channels_last)
+        x = F.gelu(self.stem(embedding)).contiguous(memory_format=torch.channels_last)
         for stage in self.stages:
             x = stage(x)
         picture: Tensor = self.head(x)
@@ -82,11 +83,16 @@ class HNeRVBoost(nn.Module):
         )
         self.head = ColourHead(config.widths[-1], wrap=wrap)
 
-    def forward(self, embedding: Tensor, time: Tensor) -> Tensor:
+    def time_condition(self, time: Tensor) -> Tensor:
+        """N×c embedding of normalised times, float64 N in [0, 1)."""
         config = self.config
-        condition = self.time_embedding(
+        embedded: Tensor = self.time_embedding(
             positional_encoding(time, config.encoding_base, config.encoding_levels)
         )
+        return embedded
+
+    def forward(self, embedding: Tensor, time: Tensor) -> Tensor:
+        condition = self.time_condition(time)
         x = self.stem(embedding).contiguous(memory_format=torch.channels_last)
         x = self.residual(x, condition)
         for stage in self.stages:

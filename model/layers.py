@@ -112,16 +112,24 @@ def pixel_shuffle(x: Tensor, stride: int) -> Tensor:
     return rows.reshape(count, height * stride, width * stride, channels).permute(0, 3, 1, 2)
 
 
+class Sine(nn.Module):
+    """The sine as an activation."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.sin()
+
+
 class ConditionEmbedding(nn.Sequential):
-    """Two-layer MLP from an encoding, on any device, to one condition embedding on its own:
-    N×e → N×channels.
+    """Two-layer MLP, a sine after both layers, from an encoding, on any device, to one condition
+    embedding on its own: N×e → N×channels.
     """
 
     def __init__(self, encoding: int, channels: int) -> None:
         super().__init__(
             nn.Linear(encoding, EMBEDDING_HIDDEN),
-            nn.GELU(),
+            Sine(),
             nn.Linear(EMBEDDING_HIDDEN, channels),
+            Sine(),
         )
 
     def forward(self, encoding: Tensor) -> Tensor:

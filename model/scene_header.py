@@ -13,7 +13,10 @@ from model.errors import InputError
 from model.fingerprint import Fingerprint
 from model.safetensors_file import shown
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Raised when a file's weights would decode to other pictures, or its fields mean other things. In
+version 1 HNeRV had no activation after its stem, and the conditions' embeddings had no sines.
+"""
 MAX_FRAMES = 100_000
 MAX_SOURCE_SIDE = 65_536
 
@@ -174,10 +177,14 @@ def header_from_json(values: object) -> SceneHeader:
     Raises:
         InputError: a field is unknown, missing, of the wrong type or out of its range.
     """
-    if isinstance(values, dict) and values.get("version") != FORMAT_VERSION:
+    if isinstance(values, dict) and (version := values.get("version")) != FORMAT_VERSION:
+        advice = ""
+        if type(version) is int:
+            older = version < FORMAT_VERSION
+            advice = "; train it again" if older else "; a newer version of the program wrote it"
         raise InputError(
-            f"its format version is {shown(values.get('version'))}, "
-            f"this program reads version {FORMAT_VERSION}"
+            f"its format version is {shown(version)}, "
+            f"this program reads version {FORMAT_VERSION}{advice}"
         )
     scene = _checked(_checked(values, _FILE, "its header")["scene"], _SCENE, "its scene")
     configs: dict[str, ModelConfig] = {}

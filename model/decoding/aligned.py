@@ -82,6 +82,17 @@ class AlignedUpsampling(nn.Module):
         return shuffled.permute(0, 3, 1, 2)
 
 
+class AlignedStem(nn.Module):
+    """`HNeRV`'s first convolution and its GELU."""
+
+    def __init__(self, conv: nn.Conv2d, dtype: torch.dtype, *, first: bool = False) -> None:
+        super().__init__()
+        self.conv = AlignedConv(conv, dtype, first=first)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.gelu(self.conv(x))
+
+
 class AlignedResidual(nn.Module):
     """`ConditionedBlock` with γ and β given."""
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from model.decoding.aligned import AffineTable, AlignedConv, AlignedStage, AlignedUpsampling
+from model.decoding.aligned import AffineTable, AlignedStage, AlignedStem, AlignedUpsampling
 from model.layers import Affine, ConditionedBlock, UpsamplingBlock
 
 Stages = Sequence[tuple[UpsamplingBlock | nn.Conv2d, Sequence[ConditionedBlock]]]
-"""Upsampling blocks, or a full-frame decoder's first convolution, each with its residual blocks."""
+"""Upsampling blocks, or HNeRV's stem, each with its residual blocks."""
 
 
 class AlignedTrunk(nn.Module):
@@ -32,7 +32,7 @@ class AlignedTrunk(nn.Module):
             upsampling = (
                 AlignedUpsampling(block, dtype, first=is_first)
                 if isinstance(block, UpsamplingBlock)
-                else AlignedConv(block, dtype, first=is_first)
+                else AlignedStem(block, dtype, first=is_first)
             )
             built.append(AlignedStage(upsampling, residuals, dtype, len(affines)))
             affines += [affine for block in residuals for affine in (block.affine1, block.affine2)]

@@ -19,7 +19,7 @@ from model.nerv360 import NeRV360
 
 _CARRIED = 0.5
 """Amplitude of a carried channel: small enough for a sine to hardly bend it."""
-_LIFT = 2.0
+_LIFT = 2.5
 """Where GELU is nearly the identity; its channels are carried about this value."""
 _HEAD_NOISE = 0.05
 
@@ -33,13 +33,16 @@ def carry_colours(decoder: NeRV360 | HNeRV | HNeRVBoost) -> None:
     carried = min(3, entrance.in_channels)
     _pass_through(entrance, carried, 1, _CARRIED)
     lift = 0.0
+    if isinstance(decoder, HNeRV):
+        _bias(entrance)[:carried] = _LIFT
+        lift = _lifted()
     for stage in decoder.stages:
         block = stage if isinstance(stage, UpsamplingBlock) else stage.block
         assert isinstance(block, UpsamplingBlock)
         _pass_through(block.conv, carried, block.stride**2, 1.0)
         if not block.sine:
             _bias(block.conv)[: carried * block.stride**2] = _LIFT - lift
-            lift = float(F.gelu(torch.tensor(_LIFT)))
+            lift = _lifted()
     for module in decoder.modules():
         if isinstance(module, ConditionedBlock):
             module.conv2.weight[:carried] = 0
@@ -50,6 +53,10 @@ def carry_colours(decoder: NeRV360 | HNeRV | HNeRVBoost) -> None:
     head.weight[:, :carried] = 0
     head.weight[:, :carried, 1, 1] = colours
     _bias(head).copy_(-lift * colours.sum(1))
+
+
+def _lifted() -> float:
+    return float(F.gelu(torch.tensor(_LIFT)))
 
 
 def _entrance(decoder: NeRV360 | HNeRV | HNeRVBoost) -> nn.Conv2d:

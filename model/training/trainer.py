@@ -20,6 +20,7 @@ from model.config import ModelConfig
 from model.decoders import frame_times
 from model.devices import float64_device
 from model.errors import InputError
+from model.scene_header import FORMAT_VERSION
 from model.training.checkpoint import load_checkpoint, save_checkpoint
 from model.training.frames import FrameStore
 from model.training.looks import epoch_order, random_looks
@@ -220,6 +221,7 @@ class Trainer:
         settings = self.settings.to_dict()
         del settings["checkpoint_s"], settings["epochs"]
         return {
+            "version of the networks": FORMAT_VERSION,
             "network": self.config.to_dict(),
             "training": settings,
             "clip": [len(self.frames), int(self.frames.bytes[0].sum()), self.group.count],

@@ -1,10 +1,11 @@
 """Windows of the frame, for training full-frame decoders a piece at a time.
 
 A full-frame decoder is convolutions alone: a window of the embedding, with a margin as wide as
-what they see, decodes to just the pixels that the whole embedding would. (Not so the rows that
-see across a pole: there every convolution in the whole frame meets the opposite meridian at its own
-resolution, and in a window what was decoded from the opposite meridian's embedding.) A step then
-costs what a viewport's step costs, whatever the frame's size.
+what they see, decodes to just the pixels that the whole embedding would. Where zeros surround the
+frame the margin ends with it, and the window's convolutions meet the same zeros. Where features
+wrap, the rows that see across a pole differ: there every convolution in the whole frame meets the
+opposite meridian at its own resolution, and in a window what was decoded from the opposite
+meridian's embedding. A step then costs what a viewport's step costs, whatever the frame's size.
 """
 
 from __future__ import annotations
@@ -23,10 +24,12 @@ class Window:
     """A window of the frame, in pixels of the embedding.
 
     Attributes:
-        top, left: its upper left corner; it may go on beyond the right edge, at the left.
+        top, left: its upper left corner; where features wrap it may go on beyond the right edge,
+            at the left.
         height, width: its size.
         margin: how far the decoder sees.
         scale: pixels of the frame per pixel of the embedding.
+        wrap: whether the margin goes on across seam and poles.
     """
 
     top: int
@@ -35,19 +38,28 @@ class Window:
     width: int
     margin: int
     scale: int
+    wrap: bool
 
     def embedding(self, embedding: Tensor) -> Tensor:
         """The window and its margin, of N×d×H×W."""
         margin = self.margin
+        if not self.wrap:
+            rows = slice(max(self.top - margin, 0), self.top + self.height + margin)
+            columns = slice(max(self.left - margin, 0), self.left + self.width + margin)
+            return embedding[..., rows, columns]
         rolled = pad_erp(embedding.roll(margin - self.left, -1), margin)
         rows = slice(self.top, self.top + self.height + 2 * margin)
         return rolled[..., rows, margin : margin + self.width + 2 * margin]
 
     def inner(self, decoded: Tensor) -> Tensor:
         """What was decoded from `embedding`, without the margin."""
-        start, scale = self.margin * self.scale, self.scale
-        rows = slice(start, start + self.height * scale)
-        return decoded[..., rows, start : start + self.width * scale]
+        scale = self.scale
+        above, before = (
+            scale * (self.margin if self.wrap else min(self.margin, corner))
+            for corner in (self.top, self.left)
+        )
+        rows = slice(above, above + self.height * scale)
+        return decoded[..., rows, before : before + self.width * scale]
 
     def frame(self, frame: Tensor) -> Tensor:
         """The same part of the frame, N×3×H×W."""
@@ -59,18 +71,21 @@ class Window:
 
 def window_at(config: ModelConfig, look: Tensor) -> Window | None:
     """The window of the viewport's size around a look (4 values, radians), moved into the frame
-    in the vertical; nothing where frame or padding leave no room for one.
+    in the vertical and, unless features wrap, in the horizontal; nothing where the frame leaves no
+    room for one.
     """
     rows, columns = config.embedding_size
     height, width = config.viewport_embedding_size
     margin = reach(config)
-    if config.erp_padding != "wrap" or height > rows or width + 2 * margin > columns:
+    wrap = config.erp_padding == "wrap"
+    if height > rows or width + (2 * margin if wrap else 0) > columns:
         return None
     yaw, pitch = float(look[0]), float(look[1])
     top = round((0.5 - pitch / math.pi) * rows - height / 2)
     left = round((yaw / (2 * math.pi) + 0.5) * columns - width / 2)
     top = min(max(top, 0), rows - height)
-    return Window(top, left % columns, height, width, margin, config.scale)
+    left = left % columns if wrap else min(max(left, 0), columns - width)
+    return Window(top, left, height, width, margin, config.scale, wrap)
 
 
 def reach(config: ModelConfig) -> int:

@@ -59,7 +59,7 @@ def first_psnr(settings: ModelConfig, colours: Tensor | None = None) -> float:
 
 @pytest.mark.parametrize("architecture", ["nerv360", "hnerv", "hnerv-boost"])
 def test_an_untrained_network_shows_the_frame_blurred(architecture: str) -> None:
-    assert first_psnr(config(architecture)) > 22
+    assert first_psnr(config(architecture)) > 27
     assert first_psnr(config(architecture, colour_skip=False)) < 17
 
 
@@ -70,9 +70,3 @@ def test_channels_beyond_three_keep_their_random_weights() -> None:
 def test_one_channel_carries_lightness_alone() -> None:
     grey = torch.full((3, 3), 1 / 3)
     assert first_psnr(config("nerv360", embedding_channels=1), grey) > 22
-
-
-def test_scene_files_from_before_the_skip_open_without_it() -> None:
-    values = config("nerv360", colour_skip=False).to_dict()
-    del values["colour_skip"]
-    assert ModelConfig.from_dict(values) == config("nerv360", colour_skip=False)

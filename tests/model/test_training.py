@@ -19,7 +19,9 @@ from model.errors import InputError
 from model.fingerprint import Sample
 from model.geometry import erp_angles
 from model.scene import read_scene
+from model.scene_header import FORMAT_VERSION
 from model.training import quality
+from model.training.checkpoint import load_checkpoint, save_checkpoint
 from model.training.frames import FrameStore, fit_config
 from model.training.looks import epoch_order, held_out_looks, random_looks
 from model.training.loss import DistortionLoss, fourier_l1, ms_ssim_module
@@ -157,6 +159,21 @@ def test_a_checkpoint_of_another_training_is_refused(clip: Path, tmp_path: Path)
     (tmp_path / "c").write_bytes((tmp_path / "c").read_bytes()[:300])
     with pytest.raises(InputError, match="damaged"):
         trainer_for(clip).resume(tmp_path / "c")
+
+
+def test_a_checkpoint_of_earlier_networks_is_refused(clip: Path, tmp_path: Path) -> None:
+    """Its weights fit, and would go on as those of another network."""
+    path = tmp_path / "c"
+    trainer_for(clip).run(path, lambda step: None, lambda: True)
+    state = load_checkpoint(path)
+    state["identity"]["version of the networks"] = FORMAT_VERSION - 1
+    save_checkpoint(path, state)
+    with pytest.raises(InputError, match=r"made with another version of the networks"):
+        trainer_for(clip).resume(path)
+    del state["identity"]["version of the networks"]
+    save_checkpoint(path, state)
+    with pytest.raises(InputError, match=r"made with another version of the networks"):
+        trainer_for(clip).resume(path)
 
 
 def test_the_best_weights_are_kept(clip: Path, tmp_path: Path) -> None:

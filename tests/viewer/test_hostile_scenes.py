@@ -114,7 +114,14 @@ def drop_the_scene(parts: Parts) -> None:
 
 
 MUTATIONS: dict[str, tuple[Mutation, str]] = {
-    "unknown version": (at("version", value=99), "version is 99"),
+    "unknown version": (
+        at("version", value=99),
+        "version 2; a newer version of the program wrote it",
+    ),
+    "earlier networks": (
+        at("version", value=1),
+        "format version is 1, this program reads version 2; train it again\n",
+    ),
     "no version": (without("version"), "version is None"),
     "plain safetensors": (drop_the_scene, "not a scene"),
     "metadata of numbers": (
