@@ -1,17 +1,22 @@
-"""The NeRV360 decoder rearranged for inference: fewer passes over memory, the same picture."""
+"""The decoders' stages rearranged for inference: fewer passes over memory, the same picture."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.layers import Affine, ConditionedBlock
+from model.geometry import pad_erp
+from model.layers import Affine, ColourHead, ConditionedBlock, SphereConv, UpsamplingBlock
 from model.nerv360 import NeRV360, ViewportStage, sample_features
+
+Affines = Iterator[tuple[Tensor, Tensor]]
 
 
 class AffineBank:
-    """γ and β of every STAT affine from one condition: one product for all first layers."""
+    """γ and β of every affine from one condition: one product for all first layers."""
 
     def __init__(self, affines: list[Affine]) -> None:
         heads = [head for affine in affines for head in (affine.gamma, affine.beta)]
@@ -34,7 +39,7 @@ def _linear(layer: nn.Module) -> nn.Linear:
 
 
 class FoldedBlock:
-    """A STAT residual block whose affines are folded into its convolutions' weights."""
+    """A residual block whose affines are folded into its convolutions' weights."""
 
     def __init__(self, block: ConditionedBlock) -> None:
         self.convolutions = (block.conv1, block.conv2)
@@ -42,17 +47,19 @@ class FoldedBlock:
     def __call__(
         self, x: Tensor, first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]
     ) -> Tensor:
-        y = F.gelu(affine_conv(x, self.convolutions[0], *first))
+        y = gelu_(affine_conv(x, self.convolutions[0], *first))
         return affine_conv(y, self.convolutions[1], *second).add_(x)
 
 
-def affine_conv(x: Tensor, conv: nn.Conv2d, scale: Tensor, shift: Tensor) -> Tensor:
-    """The 3×3 convolution of x·scale + shift, zeros around it, in the precision of ``x``.
+def affine_conv(x: Tensor, conv: SphereConv, scale: Tensor, shift: Tensor) -> Tensor:
+    """The 3×3 convolution of x·scale + shift in the precision of ``x``.
 
-    The shift turns into a bias. At the border some taps meet zeros instead of shifted features:
-    what they would have added is taken off again.
+    The shift turns into a bias. Where zeros surround the features some taps meet those instead of
+    shifted features: what they would have added is taken off again.
     """
     weight, bias, taps = fold_affine(conv, scale, shift)
+    if conv.wrap:
+        return F.conv2d(pad_erp(x, 1), weight.to(x.dtype), bias.to(x.dtype))
     y = F.conv2d(x, weight.to(x.dtype), bias.to(x.dtype), padding=1)
     y[..., 0, :] -= taps[:, 0].sum(1)[:, None]
     y[..., -1, :] -= taps[:, 2].sum(1)[:, None]
@@ -74,59 +81,108 @@ def fold_affine(conv: nn.Conv2d, scale: Tensor, shift: Tensor) -> tuple[Tensor, 
 
 
 class FoldedStage:
-    """An SNeRV block whose pixel shuffle moves whole runs of channels, and its STAT blocks.
+    """An upsampling block whose pixel shuffle moves whole runs of channels, and its residual
+    blocks.
 
     The convolution's output channels are put into the order (row, column, channel) within a
     shuffled cell.
     """
 
-    def __init__(self, stage: ViewportStage, dtype: torch.dtype) -> None:
-        conv, stride = stage.block.conv, stage.block.stride
+    def __init__(
+        self, block: UpsamplingBlock, residuals: Sequence[ConditionedBlock], dtype: torch.dtype
+    ) -> None:
+        conv, stride = block.conv, block.stride
         assert conv.bias is not None
         channels = conv.out_channels // stride**2
         order = torch.arange(conv.out_channels).view(channels, stride, stride)
         order = order.permute(1, 2, 0).reshape(-1).to(conv.weight.device)
         self.weight = conv.weight[order].to(dtype).contiguous(memory_format=torch.channels_last)
         self.bias = conv.bias[order].to(dtype)
-        self.padding = conv.kernel_size[0] // 2
-        self.stride, self.channels = stride, channels
-        self.blocks = [FoldedBlock(block) for block in _blocks(stage)]
+        self.padding, self.wrap = conv.kernel_size[0] // 2, conv.wrap
+        self.stride, self.channels, self.sine = stride, channels, block.sine
+        self.blocks = [FoldedBlock(block) for block in residuals]
+
+    def __call__(self, x: Tensor, affines: Affines) -> Tensor:
+        """As `upsample`, and through the residual blocks, which take theirs of ``affines``."""
+        x = self.upsample(x)
+        for block in self.blocks:
+            x = block(x, next(affines), next(affines))
+        return x
 
     def upsample(self, x: Tensor) -> Tensor:
         """1×c×h×w channels-last → 1×c'×sh×sw channels-last."""
         s, c = self.stride, self.channels
-        y = F.conv2d(x, self.weight, self.bias, padding=self.padding).sin_()
+        y = sphere_conv(x, self.weight, self.bias, self.padding, wrap=self.wrap)
+        y = y.sin_() if self.sine else gelu_(y)
+        if s == 1:
+            return y
         height, width = y.shape[-2:]
         cells = y.permute(0, 2, 3, 1).reshape(height, width, s, s * c)
         shuffled = cells.transpose(1, 2).contiguous()
         return shuffled.view(1, height * s, width * s, c).permute(0, 3, 1, 2)
 
 
-def _blocks(stage: ViewportStage) -> list[ConditionedBlock]:
-    blocks = list(stage.residuals)
-    assert all(isinstance(block, ConditionedBlock) for block in blocks)
-    return [block for block in blocks if isinstance(block, ConditionedBlock)]
+def sphere_conv(x: Tensor, weight: Tensor, bias: Tensor, padding: int, *, wrap: bool) -> Tensor:
+    """The convolution that a `SphereConv` of such a ``padding`` does."""
+    if wrap and padding:
+        return F.conv2d(pad_erp(x, padding), weight, bias)
+    return F.conv2d(x, weight, bias, padding=padding)
 
 
-class FoldedViewport:
-    """`NeRV360.decode` for one look, its convolutions in ``dtype``, ending in RGBA bytes.
+def gelu_(x: Tensor) -> Tensor:
+    """GELU in place."""
+    activated: Tensor = torch.ops.aten.gelu_(x)
+    return activated
+
+
+class FoldedHead:
+    """The colour head, ending in RGBA bytes.
 
     tanh(x)·0.5 + 0.5 is the logistic function of 2x: the factor goes into the head's weights, and
     a fourth channel whose bias saturates it becomes alpha.
     """
 
+    def __init__(self, head: ColourHead, dtype: torch.dtype) -> None:
+        conv = head.conv
+        assert conv.bias is not None
+        weight = F.pad(2 * conv.weight, (0, 0, 0, 0, 0, 0, 0, 1))
+        self.weight = weight.to(dtype).contiguous(memory_format=torch.channels_last)
+        self.bias = F.pad(2 * conv.bias, (0, 1), value=1000.0).to(dtype)
+        self.wrap = conv.wrap
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """1×c×h×w → contiguous h×w×4 uint8."""
+        y = sphere_conv(x, self.weight, self.bias, 1, wrap=self.wrap)
+        y = y.float().sigmoid_().mul_(255).add_(0.5)
+        return y[0].permute(1, 2, 0).to(torch.uint8).contiguous()
+
+
+def residual_blocks(residuals: nn.ModuleList) -> list[ConditionedBlock]:
+    """A stage's residual blocks."""
+    blocks = [block for block in residuals if isinstance(block, ConditionedBlock)]
+    assert len(blocks) == len(residuals)
+    return blocks
+
+
+def affine_bank(blocks: Sequence[ConditionedBlock]) -> AffineBank | None:
+    """The bank of all their affines, in order, where there are any."""
+    affines = [affine for block in blocks for affine in (block.affine1, block.affine2)]
+    return AffineBank(affines) if affines else None
+
+
+class FoldedViewport:
+    """`NeRV360.decode` for one look, its convolutions in ``dtype``, ending in RGBA bytes."""
+
     def __init__(self, network: NeRV360, dtype: torch.dtype = torch.float32) -> None:
         self.network, self.dtype = network, dtype
         stages = [stage for stage in network.stages if isinstance(stage, ViewportStage)]
-        self.stages = [FoldedStage(stage, dtype) for stage in stages]
-        blocks = [block for stage in stages for block in _blocks(stage)]
-        affines = [affine for block in blocks for affine in (block.affine1, block.affine2)]
-        self.bank = AffineBank(affines) if affines else None
-        head = network.head.conv
-        assert head.bias is not None
-        self.head_weight = F.pad(2 * head.weight, (0, 0, 0, 0, 0, 0, 0, 1))
-        self.head_weight = self.head_weight.to(dtype).contiguous(memory_format=torch.channels_last)
-        self.head_bias = F.pad(2 * head.bias, (0, 1), value=1000.0).to(dtype)
+        residuals = [residual_blocks(stage.residuals) for stage in stages]
+        self.stages = [
+            FoldedStage(stage.block, blocks, dtype)
+            for stage, blocks in zip(stages, residuals, strict=True)
+        ]
+        self.bank = affine_bank([block for blocks in residuals for block in blocks])
+        self.head = FoldedHead(network.head, dtype)
 
     def __call__(self, features: Tensor, time: Tensor, look: Tensor, grid: Tensor) -> Tensor:
         """Contiguous height×width×4 uint8 from the result of `NeRV360.expand` and the look's
@@ -138,9 +194,5 @@ class FoldedViewport:
         x = x.to(self.dtype, memory_format=torch.channels_last)
         affines = iter(self.bank(self.network.condition(time, look)) if self.bank else ())
         for stage in self.stages:
-            x = stage.upsample(x)
-            for block in stage.blocks:
-                x = block(x, next(affines), next(affines))
-        y = F.conv2d(x, self.head_weight, self.head_bias, padding=1)
-        y = y.float().sigmoid_().mul_(255).add_(0.5)
-        return y[0].permute(1, 2, 0).to(torch.uint8).contiguous()
+            x = stage(x, affines)
+        return self.head(x)

@@ -13,6 +13,7 @@ from model.decoding.compiled import CompiledEngine
 from model.decoding.compiling import building, free_frames
 from model.decoding.eager import EagerEngine, FoldedEngine
 from model.decoding.fastest import open_fastest
+from model.decoding.folded_frame import FoldedFrameEngine
 from model.decoding.gpu import CudaGpu
 from model.decoding.protocol import Engine
 from model.devices import choose_device, multiplies_bfloat16
@@ -22,7 +23,7 @@ from model.scene import Decoder, Scene
 log = logging.getLogger(__name__)
 
 ENGINES = ("auto", "eager", "folded", "compiled", "fused", "fastest")
-_VIEWPORT_ENGINES = ("folded", "fused")
+_VIEWPORT_ENGINES = ("fused",)
 _CUDA_ENGINES = ("compiled", "fused", "fastest")
 _FUSED_CAPABILITIES = (8, 9, 12)
 """Major compute capabilities. Below are no matrix units that Triton uses; for 10.0 Triton 3.7 makes
@@ -43,8 +44,8 @@ def open_engine(
             strides' product; the trained size by default. A full-frame decoder has only its own.
         kind: ``fastest`` is the faster of compiled and fused, measured once on a GPU, and for whole
             frames compiled. ``auto`` is that on CUDA, or eager where no compiler works, and on the
-            CPU folded for viewports, in bfloat16 where the processor multiplies it: compiled code
-            was slower (docs/performance.md).
+            CPU folded, in bfloat16 where the processor multiplies it: compiled code was slower
+            (docs/performance.md).
 
     Raises:
         InputError: the scene has no such decoder, or there is no such device or engine.
@@ -72,11 +73,10 @@ def open_engine(
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             log.warning("the decoder cannot be compiled here and runs uncompiled: %s", reason)
             free_frames(error)
-    if kind == "folded":
-        return FoldedEngine(stored, chosen, pixels)
-    if kind == "auto" and chosen.type == "cpu" and not stored.config.full_frame:
-        dtype = torch.bfloat16 if multiplies_bfloat16() else torch.float32
-        return FoldedEngine(stored, chosen, pixels, dtype)
+    if kind == "folded" or (kind == "auto" and chosen.type == "cpu"):
+        half = kind == "auto" and multiplies_bfloat16()
+        folded = FoldedFrameEngine if stored.config.full_frame else FoldedEngine
+        return folded(stored, chosen, pixels, torch.bfloat16 if half else torch.float32)
     return EagerEngine(stored, chosen, pixels)
 
 

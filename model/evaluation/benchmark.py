@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from model.config import ModelConfig
 from model.decoders import build_decoder, count_flops, count_traffic
 from model.decoding.eager import EagerEngine, FoldedEngine
+from model.decoding.folded_frame import FoldedFrameEngine
 from model.decoding.open import open_compiled
 from model.decoding.protocol import Engine
 from model.decoding.timing import picture_seconds
@@ -147,10 +148,11 @@ def engines_for(decoder: Decoder, device: torch.device) -> dict[str, Callable[[]
     if config.full_frame:
         size = (config.frame_height, config.frame_width)
     openers: dict[str, Callable[[], Engine]] = {"eager": lambda: EagerEngine(decoder, device, size)}
-    if not config.full_frame:
-        openers["folded"] = lambda: FoldedEngine(decoder, device, size)
-    if not config.full_frame and device.type == "cpu" and multiplies_bfloat16():
-        openers["folded, bfloat16"] = lambda: FoldedEngine(decoder, device, size, torch.bfloat16)
+    folded = FoldedFrameEngine if config.full_frame else FoldedEngine
+    if device.type == "cpu" or not config.full_frame:
+        openers["folded"] = lambda: folded(decoder, device, size)
+    if device.type == "cpu" and multiplies_bfloat16():
+        openers["folded, bfloat16"] = lambda: folded(decoder, device, size, torch.bfloat16)
     if device.type != "cuda":
         return openers
     openers["compiled"] = lambda: open_compiled(decoder, device, size)

@@ -86,6 +86,31 @@ def test_where_the_processor_multiplies_bfloat16_the_picture_stays_within_half_p
         assert (pixels[..., 3] == 255).all()
 
 
+@pytest.mark.parametrize("padding", ["zeros", "wrap"])
+@pytest.mark.parametrize("name", ["hnerv", "hnerv-boost"])
+def test_whole_frames_are_folded_on_the_cpu_as_viewports_are(
+    name: str, padding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = CONFIGS[name].replace(erp_padding=padding, kernels=(1, 3, 5, 5))
+    scene = tiny_scene(name)
+    scene.decoders[name] = lively_decoder(config)
+    reference = open_engine(scene, name, "cpu", kind="eager")
+    monkeypatch.setattr("model.decoding.open.multiplies_bfloat16", lambda: False)
+    whole = open_engine(scene, name, "cpu")
+    monkeypatch.setattr("model.decoding.open.multiplies_bfloat16", lambda: True)
+    half = open_engine(scene, name, "cpu")
+    assert (whole.name, half.name) == ("folded", "folded, bfloat16")
+    for frame in range(3):
+        expected = reference.decode(Look(), frame)
+        picture = whole.decode(Look(1.0), frame)
+        assert picture.equirectangular
+        assert picture.pixels.is_contiguous()
+        assert (picture.pixels.int() - expected.pixels.int()).abs().max() <= 1
+        error = half.decode(Look(), frame).pixels.double() - expected.pixels.double()
+        assert 0 < error[..., :3].square().mean() < 255**2 / 10**4.5  # 45 dB
+        assert (error[..., 3] == 0).all()
+
+
 @pytest.mark.parametrize(
     ("capabilities", "expected"),
     [
@@ -165,7 +190,7 @@ def test_what_does_not_exist_is_refused(scene: Scene) -> None:
     with pytest.raises(InputError, match="--engine"):
         open_engine(scene, "nerv360", "cpu", kind="warp")
     with pytest.raises(InputError, match="whole frames"):
-        open_engine(scene, "hnerv", "cpu", kind="folded")
+        open_engine(scene, "hnerv", "cpu", kind="fused")
     with pytest.raises(IndexError):
         open_engine(scene, "nerv360", "cpu").decode(Look(), 3)
 

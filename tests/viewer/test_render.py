@@ -138,8 +138,8 @@ def test_a_film_follows_a_gaze_path(scene: Path, tmp_path: Path) -> None:
         (["-o", "view.png", "--engine", "steam"], "--engine must be one of auto, eager, folded"),
         (["-o", "view.png", "--engine", "fused"], "--engine fused: it needs a CUDA device"),
         (
-            ["-o", "view.png", "--engine", "folded", "--decoder", "hnerv"],
-            "--engine folded: it decodes viewports, and hnerv whole frames",
+            ["-o", "view.png", "--engine", "fused", "--decoder", "hnerv"],
+            "--engine fused: it decodes viewports, and hnerv whole frames",
         ),
     ],
 )

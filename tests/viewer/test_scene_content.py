@@ -41,7 +41,7 @@ def test_every_engine_of_a_source_decodes(name: str) -> None:
     content = scene_content(tiny_scene("nerv360", "hnerv"), Path("pier.safetensors"), CPU)
     source = content.source(name)
     engines = [make() for make in source.engines]
-    assert len({engine.name for engine in engines}) == (2 if name == "nerv360" else 1)
+    assert len({engine.name for engine in engines}) == 2
     for engine in engines:
         picture = engine.decode(Look(), 1)
         assert tuple(picture.pixels.shape) == (*engine.size, 4)
