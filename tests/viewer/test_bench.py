@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from model.decoding.eager import EagerEngine
 from model.decoding.protocol import Picture
 from model.errors import InputError
 from model.evaluation import benchmark, machine
+from model.evaluation.probe import probe
 from model.geometry import Look
 from model.scene import write_scene
 from tests.scenes import CONFIGS, tiny_scene
@@ -36,7 +38,10 @@ def bench(scene: Path, *options: str) -> int:
 
 @pytest.fixture(autouse=True)
 def _plain_processor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One without bfloat16, whatever runs the tests, and small matrices, which take no time."""
+    """One without bfloat16, whatever runs the tests, and small matrices, which take no time;
+    one process for each memory is enough here.
+    """
+    monkeypatch.setattr("model.evaluation.probe.probe", partial(probe, times=1))
     monkeypatch.setattr(benchmark, "CPU_SIDE", 64)
     monkeypatch.setattr(benchmark, "multiplies_bfloat16", lambda: False)
 
