@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from model.errors import InputError
-from viewer import engine_builder
+from viewer import engine_builder, loading
 from viewer.commands.bench import bench
 from viewer.commands.evaluate import evaluate
 from viewer.commands.info import info
@@ -57,13 +57,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code = _run(argv)
     except BaseException:
-        if engine_builder.BUILDER.busy:
+        if _busy():
             traceback.print_exc()
             engine_builder.leave(1)
         raise
-    if engine_builder.BUILDER.busy:
+    if _busy():
         engine_builder.leave(code)
     return code
+
+
+def _busy() -> bool:
+    """A thread is inside C++, or in a read that never ends, where Python's own end may abort."""
+    return engine_builder.BUILDER.busy or loading.still_reading()
 
 
 def _run(argv: Sequence[str] | None) -> int:

@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 from viewer.commands.scene_options import printable_name
 
 SCENE_SUFFIX = ".safetensors"
+_THREAD = "loading"
 _PATIENCE_S = 5.0
 
 T = TypeVar("T")
@@ -58,6 +59,11 @@ def opening_sentence(paths: tuple[Path, ...]) -> str | None:
 def is_scene(path: Path) -> bool:
     """Its name is that of a scene file."""
     return path.suffix.lower() == SCENE_SUFFIX
+
+
+def still_reading() -> bool:
+    """A file is being read somewhere in the process."""
+    return any(thread.name == _THREAD for thread in threading.enumerate())
 
 
 class Loader(Generic[T]):
@@ -113,7 +119,7 @@ class Loader(Generic[T]):
             self.running.append(loaded)
             self._begun = self._clock()
             # A daemon: a read that a network file system never answers cannot be called off.
-            threading.Thread(target=self._read, args=(loaded,), name="loading", daemon=True).start()
+            threading.Thread(target=self._read, args=(loaded,), name=_THREAD, daemon=True).start()
 
     def _read(self, loaded: Loaded[T]) -> None:
         try:

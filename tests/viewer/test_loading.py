@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,8 @@ import pytest
 
 from viewer.loading import Loaded, Loader
 
+ROOT = Path(__file__).parents[2]
+
 
 class Files:
     """Reads that last until they are let through, and a clock that is set by hand."""
@@ -17,6 +21,7 @@ class Files:
     def __init__(self) -> None:
         self.now = 0.0
         self.begun: list[str] = []
+        self._open = False
         self._gates: dict[str, threading.Event] = {}
         self._begun = threading.Condition()
 
@@ -30,15 +35,25 @@ class Files:
         return path.name.upper()
 
     def gate(self, name: str) -> threading.Event:
-        return self._gates.setdefault(name, threading.Event())
+        with self._begun:
+            gate = self._gates.setdefault(name, threading.Event())
+            if self._open:
+                gate.set()
+            return gate
 
     def wait_for_begin(self, count: int) -> None:
         with self._begun:
             assert self._begun.wait_for(lambda: len(self.begun) >= count, 30)
 
     def release(self) -> None:
-        for gate in self._gates.values():
-            gate.set()
+        """Let every read end, and wait for that."""
+        with self._begun:
+            self._open = True
+            for gate in self._gates.values():
+                gate.set()
+        for thread in threading.enumerate():
+            if thread.name == "loading":
+                thread.join(30)
 
 
 @pytest.fixture
@@ -119,3 +134,36 @@ def test_after_the_end_nothing_more_begins(files: Files) -> None:
     finish(loader, files, "a.csv")
     assert files.begun == ["a.csv"]
     assert loader.opening == ()
+
+
+NEVER_READ = """
+import atexit, sys, threading
+from pathlib import Path
+from viewer import cli
+from viewer.loading import Loader
+
+def command(argv):
+    begun = threading.Event()
+    loader = Loader(lambda path: begun.set() or threading.Event().wait())
+    loader.add([Path("stalled.csv")])
+    begun.wait()
+    sys.stdout.write("saved")  # without a line's end, which would flush it
+    return 0
+
+atexit.register(print, "finalised")
+cli._run = command
+sys.exit(cli.main([]))
+"""
+
+
+def test_the_process_ends_at_once_while_something_is_read() -> None:
+    """Python's own end stops threads where they are, and one inside numpy then aborts it."""
+    finished = subprocess.run(
+        [sys.executable, "-c", NEVER_READ],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=120,
+        check=False,
+    )
+    assert (finished.returncode, finished.stdout) == (0, "saved"), finished.stderr
