@@ -34,6 +34,7 @@ from viewer.window import Window
 log = logging.getLogger(__name__)
 
 _MESSAGE_S = 8.0
+_MOST_REFUSALS = 6
 _REFRESH_S = 0.1
 _RESTING_S = 1.0
 _RESTING_REFRESH_S = 1.0
@@ -92,6 +93,7 @@ class App:
         self.gaze = Gaze(self.controls, self.say)
         self.loader = Loader(lambda path: self._load(path))
         self._message = ("", 0.0)
+        self._refusals: list[str] = []
         self._drawn: object = None
         self._drawn_at = self._changed_at = 0.0
         self.input = Input(window, self.overlay, self.controls, commands(self), self.drop)
@@ -276,10 +278,17 @@ class App:
             try:
                 self._show(loaded.result())
             except InputError as error:
-                self.say(str(error))
+                self._refuse(str(error))
             except Exception as error:
                 log.exception("a dropped file cannot be opened")
-                self.say(f"{loaded.name} cannot be opened: {describe(error)}")
+                self._refuse(f"{loaded.name} cannot be opened: {describe(error)}")
+
+    def _refuse(self, sentence: str) -> None:
+        """Say ``sentence`` below those of other files that are still on screen."""
+        if self.message != "\n".join(self._refusals):
+            self._refusals = []
+        self._refusals = [*self._refusals[1 - _MOST_REFUSALS :], sentence]
+        self.say("\n".join(self._refusals))
 
     def _show(self, loaded: Content | Trajectory) -> None:
         if isinstance(loaded, Trajectory):

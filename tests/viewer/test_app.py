@@ -318,6 +318,18 @@ def test_all_files_of_all_drops_are_opened_one_after_the_other(
     assert app.gaze.replay is not None, "the path is followed in the scene that came with it"
 
 
+def test_every_file_that_cannot_be_opened_is_named(open_app: Callable[..., App]) -> None:
+    app = open_app()
+    app.input.dropped([Path(f"{name}.jpg") for name in "abc"])
+    run_until(app, lambda: not app.loader.opening)
+    assert app.message is not None
+    assert [line[:5] for line in app.message.split("\n")] == ["a.jpg", "b.jpg", "c.jpg"]
+    app.say("something else")
+    app.input.dropped([Path("d.jpg")])
+    run_until(app, lambda: not app.loader.opening)
+    assert app.message == "d.jpg is not a scene; give a .safetensors file"
+
+
 def test_a_file_that_never_comes_does_not_keep_the_window(window: Window) -> None:
     gate = threading.Event()
 
