@@ -18,6 +18,8 @@ import pytest
 import torch
 from hypothesis import settings
 
+from model.decoding.compilers import load_compilers
+
 torch.set_num_threads(2)
 
 # Where there is no GPU, Triton's kernels run in its interpreter; it asks once, when they are
@@ -41,6 +43,8 @@ def pytest_configure() -> None:
 @pytest.fixture(scope="session")
 def _screen() -> Iterator[str | None]:
     """The name of an X display: the user's own, or an Xvfb that ends with the session."""
+    # Tests of compilers, of commands and of windows share this process; a program does not.
+    load_compilers()
     if os.environ.get("DISPLAY"):
         yield os.environ["DISPLAY"]
         return

@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
+from model.decoding.protocol import Picture
 from viewer.content import Content
-from viewer.decode_session import Source
+from viewer.decode_session import Report, Source
 from viewer.decode_worker import DecodeWorker
 from viewer.display import Display
 from viewer.split import Split, other_decoder
 from viewer.upload import Upload
 
 _GIB = 2**30
+
+
+@dataclass
+class _Side:
+    """One side of the window, and the decoder whose picture it shows."""
+
+    display: Display
+    pictured: str = ""
+
+    def show(self, picture: Picture, decoder: str) -> None:
+        if decoder != self.pictured:
+            self.display.clear_fill()
+        self.display.show(picture)
+        self.pictured = decoder
+
+    def clear(self) -> None:
+        self.display.clear()
+        self.pictured = ""
 
 
 class Comparison:
@@ -21,7 +41,6 @@ class Comparison:
         content: what is shown.
         decoder: the name of the one that is shown, or is on the left.
         split: the right side, or nothing.
-        displays: one for each side.
         error: one sentence where the decoder that is wanted cannot decode.
     """
 
@@ -36,11 +55,11 @@ class Comparison:
         self._upload = upload
         self._sources: dict[str, Source] = {}
         self._working = ""
-        self._errors: tuple[str | None, ...] = ()
+        self._told: tuple[tuple[str | None, bool], ...] = ()
         self.content: Content
         self.decoder = ""
         self.split: Split | None = None
-        self.displays = [self._display()]
+        self._sides = [self._side()]
         self.error: str | None = None
 
     @property
@@ -49,15 +68,33 @@ class Comparison:
         return (self.decoder, self.split.decoder) if self.split else (self.decoder,)
 
     @property
+    def displays(self) -> list[Display]:
+        """One for each side."""
+        return [side.display for side in self._sides]
+
+    @property
+    def opening(self) -> str | None:
+        """What there is no picture of yet: the scene, or a decoder of it beside whose name the
+        last one's picture stays; nothing where something has gone wrong.
+        """
+        if any(report.error for report in self._worker.reports):
+            return None
+        if not self._sides[0].pictured:
+            return self.content.title
+        waiting = (n for n, side in zip(self.shown, self._sides, strict=True) if side.pictured != n)
+        return next(waiting, None)
+
+    @property
     def parts(self) -> tuple[tuple[float, float], ...]:
         """Where each side begins and ends, as shares of the window's width."""
         return self.split.parts() if self.split else ((0.0, 1.0),)
 
     def open(self, content: Content, decoder: str) -> None:
-        """Show ``content`` by ``decoder`` alone."""
+        """Show ``content`` by ``decoder`` alone; nothing of another content stays."""
         self.content, self.decoder = content, decoder
         self._sources, self._working = {}, ""
         self._close_split()
+        self._sides[0].clear()
         self._decode()
 
     def next_decoder(self) -> None:
@@ -84,30 +121,31 @@ class Comparison:
         if name is None:
             self._say("There is nothing to compare with: this scene has one decoder.")
         elif self._fits(name):
+            self._sides.append(self._side())
             self.split = Split(name)
-            self.displays.append(self._display())
             self._decode()
 
     def receive(self) -> None:
         """Show what the worker has finished, and draw the consequences of what it could not do."""
-        pictures = self._worker.take()
-        for side, picture in pictures.items():
-            self.displays[side].show(picture)
-        if pictures:
-            self._worker.give_back()
+        with self._worker.results() as results:
+            for side, picture in results.pictures.items():
+                self._sides[side].show(picture, self.shown[side])
+            for side, pixels in results.fills.items():
+                self._sides[side].display.show_fill(pixels)
+        if 0 in results.pictures:
             self._working = self.decoder
-        for side, pixels in self._worker.take_fills().items():
-            self.displays[side].show_fill(pixels)
-        errors = tuple(report.error for report in self._worker.reports)
-        if errors != self._errors:
-            self._errors = errors
-            for error in filter(None, errors):
-                self._say(error)
-            self._step_back()
+        told = tuple((report.error, report.ended) for report in results.reports)
+        if told != self._told:
+            before, self._told = dict(enumerate(self._told)), told
+            for side, (error, _) in enumerate(told):
+                if error and error != before.get(side, (None, False))[0]:
+                    self._say(error)
+            self._step_back(results.reports)
 
     def state(self) -> object:
         """Whatever makes a new drawing differ from the last one."""
-        return self.shown, self.parts, [(d.shown, d.fills_shown) for d in self.displays]
+        shown = [(display.shown, display.fills_shown) for display in self.displays]
+        return self.shown, self.parts, self.opening, shown
 
     def close(self) -> None:
         """Give back what is held in the OpenGL context."""
@@ -115,28 +153,24 @@ class Comparison:
             display.close()
 
     def _decode(self) -> None:
-        self.error, self._errors = None, ()
+        self.error, self._told = None, ()
         for name in self.shown:
             if name not in self._sources:
                 self._sources[name] = self.content.source(name)
         self._worker.open(*(self._sources[name] for name in self.shown))
 
-    def _step_back(self) -> None:
+    def _step_back(self, reports: tuple[Report, ...]) -> None:
         """Leave a decoder that no engine can decode for the one that did."""
-        reports = self._worker.reports
-        if self.split and reports[-1].error and reports[-1].engine is None:
-            self._forget(self.split.decoder)
+        if self.split and reports[-1].ended:
             self._close_split()
             self._decode()
-        elif reports[0].error and reports[0].engine is None:
+        elif reports[0].ended:
             self.error = reports[0].error
             if self._working not in ("", self.decoder):
-                self._forget(self.decoder)
                 self.decoder = self._working
+                if self.split and self.split.decoder == self.decoder:
+                    self._close_split()
                 self._decode()
-
-    def _forget(self, name: str) -> None:
-        self._sources.pop(name, None)  # its engines are used up; another try begins anew
 
     def _fits(self, name: str) -> bool:
         wanted, free = self.content.cost(name).peak_bytes, self.content.free_bytes()
@@ -148,10 +182,10 @@ class Comparison:
         )
         return False
 
-    def _display(self) -> Display:
-        return Display(self._upload() if self._upload else None)
+    def _side(self) -> _Side:
+        return _Side(Display(self._upload() if self._upload else None))
 
     def _close_split(self) -> None:
         self.split = None
-        while len(self.displays) > 1:
-            self.displays.pop().close()
+        while len(self._sides) > 1:
+            self._sides.pop().display.close()

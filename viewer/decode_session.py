@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -44,23 +44,25 @@ class Source:
     latency: float = 1 / 60
 
 
-@dataclass
+@dataclass(frozen=True)
 class Report:
-    """What the worker has done so far; read by the overlay.
+    """What has been done with one source up to one moment; never changes once it is read.
 
     Attributes:
         decoded: pictures since the source was opened.
         times: seconds of the latest pictures, oldest first.
         finished: when they were finished, on the monotonic clock.
-        engine: the engine in use.
-        error: one sentence if the last attempt failed.
+        engine: the engine in use; none while the next is built.
+        error: one sentence if an attempt failed in this generation.
+        ended: no engine is left that could be tried.
     """
 
     decoded: int = 0
-    times: deque[float] = field(default_factory=lambda: deque(maxlen=_HISTORY))
-    finished: deque[float] = field(default_factory=lambda: deque(maxlen=_HISTORY))
+    times: tuple[float, ...] = ()
+    finished: tuple[float, ...] = ()
     engine: Engine | None = None
     error: str | None = None
+    ended: bool = False
 
 
 class Session:
@@ -68,21 +70,22 @@ class Session:
 
     Attributes:
         source, report: what it decodes from and what it has done.
-        decoded: pictures so far.
+        crowded: something failed while other sources were in use, and might not fail alone.
     """
 
-    def __init__(self, source: Source, report: Report, wake: Callable[[], None]) -> None:
+    def __init__(self, source: Source, wake: Callable[[], None]) -> None:
         """Nothing is built yet.
 
         Args:
             source: of pictures.
-            report: filled as it goes.
             wake: called from another thread when there is work without a new request.
         """
         self.source = source
-        self.report = report
-        self.decoded = 0
+        self.report = Report()
+        self.crowded = False
         self._wake = wake
+        self._publish: Callable[[Report], None] = lambda report: None
+        self._alone = True
         self._rungs: Iterator[Callable[[], Engine]] = iter(source.engines)
         self._maker: Callable[[], Engine] | None = None
         self._engine: Engine | None = None
@@ -93,32 +96,26 @@ class Session:
         self._fill_lost = False
         self._done: tuple[object, int] | None = None
 
-    def begin(self, report: Report) -> None:
-        """Report to ``report`` from now on; the first engine is made where there is none yet."""
-        old, self.report = self.report, report
-        report.engine, report.error = old.engine, old.error
+    def attach(self, publish: Callable[[Report], None], alone: bool) -> None:
+        """Give each new report to ``publish`` from now on; ``alone``: no other source is in use."""
+        self._publish, self._alone = publish, alone
         self._done, self._fill_lost = None, self._fill is not None
+        self._update(error=None)
+
+    def begin(self) -> None:
+        """Make the first engine where there is none yet."""
         if self._engine is None:
-            self.next_engine()
+            self._next_engine()
 
     @property
     def ring(self) -> int:
         """How many pictures stay valid."""
         return self._engine.ring if self._engine else 1
 
-    def next_engine(self) -> bool:
-        """Step down to the next engine that can be made; its reason stays in the report."""
-        self._engine = self.report.engine = None
-        for maker in self._rungs:
-            try:
-                self._engine = maker()
-            except Exception as error:
-                self._fail("the decoder cannot be opened", error)
-                continue
-            self._maker = maker
-            self._use(self._engine)
-            return True
-        return False
+    def give_up(self, error: Exception) -> None:
+        """Something failed that nobody foresaw: go on with the next engine."""
+        self._fail("pictures cannot be decoded", error)
+        self._step_down()
 
     def has_work(self, view: View) -> bool:
         """A picture or a part of the fill is due."""
@@ -140,25 +137,26 @@ class Session:
         engine = self._engine
         assert engine is not None
         self._done = self._key(view, engine)
+        what, picture = f"frame {view.frame} cannot be decoded", None
         try:
-            picture = engine.decode(aim(view, engine, self._latency()), view.frame)
-            if picture.ready is not None:
-                # This thread has nothing else to do, and errors of the GPU show up here; going on
-                # would only line up pictures that nobody sees.
-                picture.ready.synchronize()
-        except Exception as error:
-            self._fail(f"frame {view.frame} cannot be decoded", error)
-            if not isinstance(error, IndexError):
-                self._fill, self._done = None, None
-                self.next_engine()
+            picture = self._picture(engine, view)
+        except IndexError as error:
+            self._fail(what, error)
             return None
-        if engine.ring < 2:
-            picture = Picture(**{**picture.__dict__, "pixels": picture.pixels.clone()})
-        self.decoded += 1
+        except Exception as error:
+            self._fail(what, error)
+        if picture is None:
+            # Not above: while an exception is handled its frames hold the engine that failed, and
+            # its memory, which the next one may need.
+            del engine
+            self._step_down()
+            return None
         self._fill_credit = min(self._fill_credit + FILL_SHARE * picture.decode_s, 1.0)
-        self.report.times.append(picture.decode_s)
-        self.report.finished.append(time.monotonic())
-        self.report.decoded = self.decoded
+        self._update(
+            decoded=self.report.decoded + 1,
+            times=(*self.report.times[1 - _HISTORY :], picture.decode_s),
+            finished=(*self.report.finished[1 - _HISTORY :], time.monotonic()),
+        )
         self._begin_upgrade()
         return picture
 
@@ -166,23 +164,58 @@ class Session:
         """Bring one more part of the whole sphere up to date, if one is due."""
         if not self._fill_due(view):
             return None
-        if self._fill_lost and self._fill is not None:
-            self._fill_lost = False
-            return self._fill.pixels()
-        self._fill_credit = max(self._fill_credit - self._fill_cost(), 0.0)
         try:
+            if self._fill_lost and self._fill is not None:
+                self._fill_lost = False
+                return self._fill.pixels()
+            self._fill_credit = max(self._fill_credit - self._fill_cost(), 0.0)
             if self._fill is None:
                 assert self.source.fill is not None
                 self._fill = SphereFill(self.source.fill())
             self._fill.step(view.frame, view.look)
             return self._fill.pixels()
         except Exception as error:
-            self._fill_failed = True
+            self._fill, self._fill_failed = None, True
+            self._crowd()
             log.warning("what lies around the picture stays empty: %s", describe(error))
             return None
 
+    def _picture(self, engine: Engine, view: View) -> Picture:
+        picture = engine.decode(aim(view, engine, self._latency()), view.frame)
+        if picture.ready is not None:
+            # This thread has nothing else to do, and errors of the GPU show up here; going on
+            # would only line up pictures that nobody sees.
+            picture.ready.synchronize()
+        if engine.ring < 2:
+            picture = replace(picture, pixels=picture.pixels.clone())
+        return picture
+
+    def _step_down(self) -> None:
+        self._engine = self._fill = self._done = None
+        self._crowd()
+        self._next_engine()
+
+    def _crowd(self) -> None:
+        self.crowded = self.crowded or not self._alone
+
+    def _next_engine(self) -> None:
+        self._engine = None
+        self._update(engine=None)
+        for maker in self._rungs:
+            try:
+                engine = maker()
+            except Exception as error:
+                self._fail("the decoder cannot be opened", error)
+                self._crowd()
+                continue
+            self._maker = maker
+            self._use(engine)
+            return
+        self._update(ended=True)
+
     def _use(self, engine: Engine) -> None:
-        self._engine = self.report.engine = engine
+        self._engine = engine
+        self._update(engine=engine)
         log.info("decoding with the %s engine on %s", engine.name, engine.device)
 
     def _begin_upgrade(self) -> None:
@@ -193,18 +226,18 @@ class Session:
         engine = self._upgrade.take() if self._upgrade is not None else None
         if engine is not None and self._maker is not None:
             self._rungs = itertools.chain([self._maker], self._rungs)
-            self.report.times.clear()
+            self._update(times=())
             self._use(engine)
 
     def _key(self, view: View, engine: Engine) -> tuple[object, int]:
         return aim(view, engine, self._latency()), view.frame
 
     def _latency(self) -> float:
-        times = self.report.times
-        return self.source.latency + (sum(list(times)[-8:]) / min(len(times), 8) if times else 0)
+        times = self.report.times[-8:]
+        return self.source.latency + (sum(times) / len(times) if times else 0)
 
     def _fill_due(self, view: View) -> bool:
-        if self._fill_failed or not self.decoded or self._engine is None:
+        if self._fill_failed or not self.report.decoded or self._engine is None:
             return False
         if self._engine.full_frame:
             return False
@@ -220,7 +253,11 @@ class Session:
             describe(error),
             exc_info=not isinstance(error, (RuntimeError, IndexError, InputError)),
         )
-        self.report.error = f"{what[0].upper()}{what[1:]}: {describe(error)}"
+        self._update(error=f"{what[0].upper()}{what[1:]}: {describe(error)}")
+
+    def _update(self, **changes: Any) -> None:
+        self.report = replace(self.report, **changes)
+        self._publish(self.report)
 
 
 def _cannot_be_built(error: Exception) -> None:

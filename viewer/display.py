@@ -68,6 +68,15 @@ class Display:
         self._fill_upload.upload(self.fill, pixels)
         self.fills_shown += 1
 
+    def clear_fill(self) -> None:
+        """Forget what lies around the picture."""
+        self.fill.clear()
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self.picture = None
+        self.clear_fill()
+
     def _fitting(self, picture: Picture) -> tuple[Tensor, torch.cuda.Event | None]:
         """The picture's pixels, or every second, third … where they are more than a texture takes,
         and what must have passed before they are read.

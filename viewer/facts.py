@@ -19,7 +19,7 @@ def gather(app: App) -> Facts:
     """What the overlay shows now."""
     view = app.view()
     report = app.worker.report
-    engine, times = report.engine, [t * 1000 for t in list(report.times)]
+    engine, times = report.engine, [t * 1000 for t in report.times]
     yaw, pitch, roll, hfov = view.look.degrees()
     width, height = app.window.framebuffer_size
     resident, on_gpu = app.memory.read(engine.device if engine else None)
@@ -49,7 +49,7 @@ def gather(app: App) -> Facts:
         decode_ms=times,
         sphere=app.display.sphere.id if app.display.picture else 0,
         message=app.message,
-        opening=f"Opening {app.content.title} …" if app.opening else None,
+        opening=f"Opening {app.comparison.opening} …" if app.comparison.opening else None,
         gaze=gaze_facts(app.gaze),
         sides=side_facts(app) if app.comparison.split else (),
     )
@@ -70,7 +70,7 @@ def side_facts(app: App) -> tuple[SideFacts, ...]:
         rows = [("Decodes", "the whole frame" if cost.full_frame else "the viewport")]
         rows += [("Pixels", f"{cost.pixels / 1e6:.2f} M, {share:.0%} of the frame")]
         if report.times:
-            latest = list(report.times)[-_LATEST:]
+            latest = report.times[-_LATEST:]
             seconds = sum(latest) / len(latest)
             rate, digits = 1 / seconds, 0 if seconds < 0.1 else 1 if seconds < 1 else 2
             rows += [("Decode", f"{rate:.{digits}f} fps, {seconds * 1000:.0f} ms")]

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
+import torch
 
 from model.decoding.protocol import Picture
 from model.geometry import Look
@@ -31,17 +34,20 @@ def until(condition: Callable[[], object]) -> None:
 
 
 def picture(worker: DecodeWorker) -> Picture:
-    taken: list[Picture] = []
+    return pictures(worker)[0]
+
+
+def pictures(worker: DecodeWorker) -> dict[int, Picture]:
+    """The next pictures, one for each side that has one."""
+    taken: dict[int, Picture] = {}
 
     def arrived() -> bool:
-        got = worker.take()
-        if got:
-            taken.append(got[0])
-            worker.give_back()
+        with worker.results() as results:
+            taken.update(results.pictures)
         return bool(taken)
 
     until(arrived)
-    return taken[0]
+    return taken
 
 
 def view(yaw_deg: float = 0.0, frame: int = 0) -> View:
@@ -91,7 +97,8 @@ def test_a_whole_frame_is_decoded_once_per_frame_not_per_look(worker: DecodeWork
     until(lambda: worker.report.decoded == 2)
     time.sleep(0.05)
     assert [frame for _, frame in engine.requests] == [0, 1]
-    assert not worker.take_fills()
+    with worker.results() as results:
+        assert not results.fills
 
 
 def test_errors_are_data_and_the_next_view_is_tried(worker: DecodeWorker) -> None:
@@ -125,6 +132,7 @@ def test_when_no_engine_is_left_the_worker_waits_for_another_source(worker: Deco
     until(lambda: worker.report.error)
     assert worker.report.error == "The decoder cannot be opened: no memory"
     worker.open(Source([FakeEngine]))
+    worker.request(view())
     assert picture(worker).frame == 0
     assert worker.report.error is None
 
@@ -134,12 +142,12 @@ def test_a_picture_in_use_is_not_overwritten(worker: DecodeWorker) -> None:
     worker.open(Source([lambda: engine]))
     worker.request(view())
     until(lambda: worker.report.decoded == 1)
-    assert worker.take()
-    for frame in range(1, 20):
-        worker.request(view(0, frame))
-        time.sleep(0.005)
-    assert worker.report.decoded == 2
-    worker.give_back()
+    with worker.results() as results:
+        assert results.pictures
+        for frame in range(1, 20):
+            worker.request(view(0, frame))
+            time.sleep(0.005)
+        assert worker.report.decoded == 2
     until(lambda: engine.requests[-1][1] == 19)
 
 
@@ -167,7 +175,8 @@ def test_the_fill_is_made_after_the_first_picture_and_then_rests(worker: DecodeW
 
     def complete() -> bool:
         nonlocal pixels
-        pixels = worker.take_fills().get(0, pixels)
+        with worker.results() as results:
+            pixels = results.fills.get(0, pixels)
         return pixels is not None and bool((pixels[..., 3] >= 254).all())
 
     until(complete)
@@ -213,6 +222,7 @@ def test_another_source_replaces_the_first(worker: DecodeWorker) -> None:
     worker.request(view())
     assert picture(worker).pixels.shape[:2] == (40, 60)
     worker.open(Source([lambda: FakeEngine((50, 70))]))
+    worker.request(view())
     assert picture(worker).pixels.shape[:2] == (50, 70)
 
 
@@ -236,15 +246,8 @@ def test_two_sides_are_decoded_in_turn_and_appear_together(worker: DecodeWorker)
     worker.open(Source([lambda: make("left", False)]), Source([lambda: make("right", True)]))
     for frame in range(12):
         worker.request(view(3.0 * frame, frame))
-        taken: dict[int, Picture] = {}
-
-        def both(taken: dict[int, Picture] = taken) -> bool:
-            taken.update(worker.take())
-            worker.give_back()
-            return bool(taken)
-
-        until(both)
-        assert {side: picture.frame for side, picture in taken.items()} == {0: frame, 1: frame}
+        frames = {side: picture.frame for side, picture in pictures(worker).items()}
+        assert frames == {0: frame, 1: frame}
     assert order == ["left", "right"] * 12
     assert [report.decoded for report in worker.reports] == [12, 12]
     worker.request(view(90, 11))
@@ -278,8 +281,7 @@ def test_a_source_in_use_goes_on_beside_another(worker: DecodeWorker) -> None:
     for sources in ((left,), (left, right), (left,)):
         worker.open(*sources)
         worker.request(view())
-        until(lambda: worker.take())
-        worker.give_back()
+        assert pictures(worker)
     assert made == ["left", "right"]
 
 
@@ -318,9 +320,16 @@ def test_a_faster_engine_that_cannot_be_built_changes_nothing(
 
 def test_a_faster_engine_that_fails_gives_way_to_the_first(worker: DecodeWorker) -> None:
     broken = FakeEngine(name="compiled", failure=lambda _: RuntimeError("CUDA error"))
-    worker.open(Source([lambda: FakeEngine(name="eager")], upgrade=lambda: broken))
+    gate = threading.Semaphore(0)
+
+    def slowly() -> FakeEngine:
+        gate.acquire()
+        return broken
+
+    worker.open(Source([lambda: FakeEngine(name="eager")], upgrade=slowly))
     worker.request(view())
     assert picture(worker).frame == 0
+    gate.release()
     until(lambda: broken.requests)
     assert picture(worker).frame == 0
     assert worker.report.engine is not None
@@ -346,6 +355,174 @@ def test_a_picture_is_shown_when_it_is_ready_and_not_before(worker: DecodeWorker
     worker.request(view())
     until(lambda: engine.requests)
     time.sleep(0.02)
-    assert not worker.take()
+    with worker.results() as results:
+        assert not results.pictures
     gate.release()
     assert picture(worker).frame == 0
+
+
+def test_a_decoder_that_came_down_beside_another_begins_anew_alone(worker: DecodeWorker) -> None:
+    beside = threading.Event()
+
+    def fast() -> FakeEngine:
+        def failure(_: int) -> Exception | None:
+            return torch.OutOfMemoryError("20 GiB") if beside.is_set() else None
+
+        return FakeEngine(name="fast", failure=failure)
+
+    left = Source([fast, lambda: FakeEngine(name="slow")])
+    worker.open(left)
+    worker.request(view())
+    assert picture(worker).frame == 0
+    beside.set()
+    worker.open(left, Source([FakeEngine]))
+    worker.request(view(20))
+    until(lambda: worker.report.engine and worker.report.engine.name == "slow")
+    beside.clear()
+    worker.open(left)
+    worker.request(view(40))
+    assert picture(worker).look.degrees()[0] == pytest.approx(40)
+    assert worker.report.engine is not None
+    assert worker.report.engine.name == "fast"
+    assert worker.report.error is None, "what failed before is not of what is open now"
+
+
+def test_a_fill_that_failed_beside_another_is_tried_again_alone(worker: DecodeWorker) -> None:
+    beside = threading.Event()
+    beside.set()
+
+    def fill() -> FakeEngine:
+        if beside.is_set():
+            raise torch.OutOfMemoryError("20 GiB")
+        return FakeEngine((32, 32))
+
+    left = Source([FakeEngine], fill=fill)
+    worker.open(left, Source([FakeEngine]))
+    worker.request(view())
+    assert pictures(worker)
+    until(lambda: worker.idle)
+    beside.clear()
+    worker.open(left)
+    worker.request(view())
+
+    def filled() -> bool:
+        with worker.results() as results:
+            return bool(results.fills)
+
+    until(filled)
+
+
+def test_an_error_that_nobody_foresaw_is_reported_and_decoding_goes_on(
+    worker: DecodeWorker,
+) -> None:
+    class Odd(FakeEngine):
+        """Its range of fields of view, which is asked for outside of decoding, is no range."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.hfov_range = ()  # type: ignore[assignment]
+
+    worker.open(Source([Odd, lambda: FakeEngine(name="plain")]))
+    worker.request(view())
+    assert picture(worker).frame == 0
+    assert worker.report.engine is not None
+    assert worker.report.engine.name == "plain"
+    assert worker.report.error is not None
+    assert worker.report.error.startswith("Pictures cannot be decoded: not enough values")
+    worker.open(Source([Odd]))
+    worker.request(view(10))
+    until(lambda: worker.report.ended)
+    worker.open(Source([FakeEngine]))
+    worker.request(view(20))
+    assert picture(worker).look.degrees()[0] == pytest.approx(20)
+
+
+def test_a_picture_that_cannot_be_kept_costs_an_engine_and_not_the_thread(
+    worker: DecodeWorker,
+) -> None:
+    class Pixels:
+        def clone(self) -> None:
+            raise torch.OutOfMemoryError("8 MiB")
+
+    engine = FakeEngine(ring=1)
+    plain = engine.decode
+    engine.decode = lambda look, frame: replace(plain(look, frame), pixels=Pixels())  # type: ignore[assignment, arg-type, method-assign]
+    worker.open(Source([lambda: engine, FakeEngine]))
+    worker.request(view())
+    assert picture(worker).frame == 0
+    assert worker.report.error == (
+        "Frame 0 cannot be decoded: there is not enough memory on the device"
+    )
+
+
+def test_a_report_does_not_change_once_it_is_read(worker: DecodeWorker) -> None:
+    gate = threading.Semaphore(0)
+
+    def slowly() -> FakeEngine:
+        gate.acquire()
+        return FakeEngine(name="compiled", delay=0.001)
+
+    worker.open(Source([lambda: FakeEngine(name="eager")], upgrade=slowly))
+    worker.request(view())
+    assert picture(worker).frame == 0
+    report = worker.report
+    times = list(report.times)
+    assert times
+    gate.release()
+    until(lambda: worker.report.engine is not None and worker.report.engine.name == "compiled")
+    assert list(report.times) == times, "as the overlay read it"
+    assert report.engine is not None
+    assert report.engine.name == "eager"
+
+
+def test_an_engine_that_failed_is_gone_before_the_next_is_made(worker: DecodeWorker) -> None:
+    made: list[weakref.ref[FakeEngine]] = []
+    alive: list[bool] = []
+
+    def broken() -> FakeEngine:
+        engine = FakeEngine(failure=lambda _: torch.OutOfMemoryError("20 GiB"))
+        made.append(weakref.ref(engine))
+        return engine
+
+    def spare() -> FakeEngine:
+        gc.collect()
+        alive.append(made[0]() is not None)
+        return FakeEngine()
+
+    worker.open(Source([broken, spare]))
+    worker.request(view())
+    assert picture(worker).frame == 0
+    assert alive == [False], "its memory may be what the next one needs"
+
+
+def test_an_engine_of_a_side_that_is_gone_is_gone_before_the_next_is_made(
+    worker: DecodeWorker,
+) -> None:
+    made: list[weakref.ref[FakeEngine]] = []
+    alive: list[bool] = []
+
+    def right() -> FakeEngine:
+        gc.collect()
+        alive.append(any(engine() is not None for engine in made))
+        engine = FakeEngine()
+        made.append(weakref.ref(engine))
+        return engine
+
+    left = Source([FakeEngine])
+    for _ in range(3):
+        worker.open(left, Source([right]))
+        worker.request(view())
+        assert len(pictures(worker)) == 2
+    assert alive == [False] * 3
+
+
+def test_what_is_asked_of_one_scene_is_not_asked_of_the_next(worker: DecodeWorker) -> None:
+    worker.open(Source([lambda: FakeEngine(frames=9)]))
+    worker.request(view(0, 8))
+    assert picture(worker).frame == 8
+    short = FakeEngine(frames=2)
+    worker.open(Source([lambda: short]))
+    until(lambda: worker.report.engine)
+    worker.request(view(0, 1))
+    assert picture(worker).frame == 1
+    assert [frame for _, frame in short.requests] == [1]
