@@ -44,7 +44,7 @@ def open_engine(
             strides' product; the trained size by default. A full-frame decoder has only its own.
         kind: ``fastest`` is the faster of compiled and fused, measured once on a GPU, and for whole
             frames compiled. ``auto`` is that on CUDA, or eager where no compiler works, and on the
-            CPU folded, in bfloat16 where the processor multiplies it: compiled code was slower
+            CPU folded, in bfloat16 where it suits decoder and processor: compiled code was slower
             (docs/performance.md).
 
     Raises:
@@ -74,7 +74,7 @@ def open_engine(
             log.warning("the decoder cannot be compiled here and runs uncompiled: %s", reason)
             free_frames(error)
     if kind == "folded" or (kind == "auto" and chosen.type == "cpu"):
-        half = kind == "auto" and multiplies_bfloat16()
+        half = kind == "auto" and stored.config.suits_bfloat16 and multiplies_bfloat16()
         folded = FoldedFrameEngine if stored.config.full_frame else FoldedEngine
         return folded(stored, chosen, pixels, torch.bfloat16 if half else torch.float32)
     return EagerEngine(stored, chosen, pixels)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -17,10 +18,11 @@ from model.devices import multiplies_bfloat16
 from model.errors import InputError
 from model.geometry import Look
 from model.nerv360 import NeRV360
-from model.scene import Scene
+from model.scene import Scene, read_scene
 from tests.fake_cuda import FakeCuda, FakeStream
 from tests.scenes import CONFIGS, TINY, lively_decoder, tiny_scene
 
+DEMO = Path(__file__).parents[2] / "assets" / "demo.safetensors"
 LOOKS = [Look(), Look(3.1, 0.4), Look(-3.1, -1.5), Look(0.5, 1.5, 0.7), Look(1.0, 0.0, 0.0, 2.5)]
 
 
@@ -99,7 +101,12 @@ def test_whole_frames_are_folded_on_the_cpu_as_viewports_are(
     whole = open_engine(scene, name, "cpu")
     monkeypatch.setattr("model.decoding.open.multiplies_bfloat16", lambda: True)
     half = open_engine(scene, name, "cpu")
-    assert (whole.name, half.name) == ("folded", "folded, bfloat16")
+    suits = config.suits_bfloat16
+    assert (whole.name, half.name) == ("folded", "folded, bfloat16" if suits else "folded")
+    assert (whole.precision, half.precision) == (
+        torch.float32,
+        torch.bfloat16 if suits else torch.float32,
+    )
     for frame in range(3):
         expected = reference.decode(Look(), frame)
         picture = whole.decode(Look(1.0), frame)
@@ -107,8 +114,20 @@ def test_whole_frames_are_folded_on_the_cpu_as_viewports_are(
         assert picture.pixels.is_contiguous()
         assert (picture.pixels.int() - expected.pixels.int()).abs().max() <= 1
         error = half.decode(Look(), frame).pixels.double() - expected.pixels.double()
-        assert 0 < error[..., :3].square().mean() < 255**2 / 10**4.5  # 45 dB
+        assert error[..., :3].square().mean() < 255**2 / 10**4.5  # 45 dB
+        assert bool(error.any()) or not suits
         assert (error[..., 3] == 0).all()
+
+
+@pytest.mark.parametrize("name", ["nerv360", "hnerv", "hnerv-boost"])
+def test_the_demo_looks_as_it_was_trained_to(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = read_scene(DEMO, name)
+    reference = open_engine(scene, name, "cpu", kind="eager")
+    expected = reference.decode(Look.from_degrees(30.0, 5.0), 10).pixels
+    monkeypatch.setattr("model.decoding.open.multiplies_bfloat16", lambda: True)
+    engine = open_engine(scene, name, "cpu")
+    error = engine.decode(Look.from_degrees(30.0, 5.0), 10).pixels.double() - expected.double()
+    assert error.square().mean() < 255**2 / 10**4.5  # 45 dB
 
 
 @pytest.mark.parametrize(
