@@ -61,7 +61,7 @@ class FrameStore:
 
 def _floats(picture: Tensor, device: torch.device) -> Tensor:
     picture = picture.to(device, non_blocking=True)
-    return picture.permute(2, 0, 1)[None].float() / 255
+    return picture.permute(2, 0, 1)[None].float().div_(255)
 
 
 def fitted(picture: Tensor, height: int, width: int) -> Tensor:

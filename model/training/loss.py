@@ -6,6 +6,8 @@ import torch
 from pytorch_msssim import MS_SSIM
 from torch import Tensor, nn
 
+from model.training.ms_ssim import TrainingMSSSIM
+
 WINDOW = 11
 HALVINGS = 4
 
@@ -28,9 +30,15 @@ def ms_ssim_module(height: int, width: int) -> MS_SSIM:
     """MS-SSIM of RGB pictures in [0, 1]; pictures of 160 pixels or less, too small for its window
     at five scales, get a smaller window.
     """
+    return _PlanarMsSsim(data_range=1.0, channel=3, win_size=ms_ssim_window(height, width))
+
+
+def ms_ssim_window(height: int, width: int) -> int:
+    """Side in pixels of the window that fits pictures of this size at the coarsest scale, 11 at
+    most.
+    """
     fits = (min(height, width) - 1) // 2**HALVINGS + 1
-    window = min(WINDOW, fits - (fits + 1) % 2)
-    return _PlanarMsSsim(data_range=1.0, channel=3, win_size=max(1, window))
+    return max(1, min(WINDOW, fits - (fits + 1) % 2))
 
 
 class DistortionLoss(nn.Module):
@@ -42,13 +50,16 @@ class DistortionLoss(nn.Module):
     def __init__(self, height: int, width: int, balance: float = 60.0, alpha: float = 0.7) -> None:
         super().__init__()
         self.ms_ssim = ms_ssim_module(height, width)
+        self.ms_ssim_on_cpu = TrainingMSSSIM(ms_ssim_window(height, width))
         self.balance = balance
         self.alpha = alpha
 
     def forward(self, decoded: Tensor, original: Tensor) -> Tensor:
         decoded, original = decoded.float(), original.float()
         error = decoded - original
-        structure: Tensor = 1 - self.ms_ssim(decoded, original)
+        on_cpu = decoded.device.type == "cpu"
+        ms_ssim = self.ms_ssim_on_cpu if on_cpu else self.ms_ssim
+        structure: Tensor = 1 - ms_ssim(decoded, original)
         pixels = self.alpha * error.abs().mean() + (1 - self.alpha) * structure
         return fourier_l1(error) + self.balance * pixels
 

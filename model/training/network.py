@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import torch
 from torch import Tensor, nn
 
@@ -32,7 +34,7 @@ class Autoencoder(nn.Module):
 
     def forward(self, frame: Tensor, time: Tensor, looks: Tensor) -> Tensor:
         """1×3×H×W in [0, 1], float64 times (1) and looks (N×4) → N×3×h×w or 1×3×H×W."""
-        embedding = self.encoder(frame)
+        embedding = self.encode(frame)
         decoder = self.decoder
         if isinstance(decoder, NeRV360):
             decoded: Tensor = decoder.decode(
@@ -44,6 +46,15 @@ class Autoencoder(nn.Module):
             whole: Tensor = decoder(embedding, time)
             return whole
         return window.inner(decoder(window.embedding(embedding), time))
+
+    def encode(self, frame: Tensor) -> Tensor:
+        """The encoder's embedding 1×d×h×w of a frame 1×3×H×W. Autocast does not reach it on the
+        CPU, where its depthwise convolutions are slower in half precision.
+        """
+        on_cpu = frame.device.type == "cpu"
+        with without_autocast(frame.device) if on_cpu else nullcontext():
+            embedding: Tensor = self.encoder(frame)
+        return embedding
 
     def target(self, frame: Tensor, looks: Tensor) -> Tensor:
         """What `forward` ought to give."""

@@ -64,7 +64,7 @@ def held_out_quality(
     for index in sorted(set(indices)):
         frame, time = frames.frame(index, device), times[index : index + 1]
         with precision():
-            code = network.encoder(frame) if embeddings is None else embeddings[index : index + 1]
+            code = network.encode(frame) if embeddings is None else embeddings[index : index + 1]
             view_at = _views(network, code, time)
         for position in [k for k, other in enumerate(indices) if other == index]:
             look = looks[position : position + 1]

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,8 @@ from model.training import quality
 from model.training.checkpoint import load_checkpoint, save_checkpoint
 from model.training.frames import FrameStore, fit_config
 from model.training.looks import epoch_order, held_out_looks, random_looks
-from model.training.loss import DistortionLoss, fourier_l1, ms_ssim_module
+from model.training.loss import DistortionLoss, fourier_l1, ms_ssim_module, ms_ssim_window
+from model.training.ms_ssim import TrainingMSSSIM
 from model.training.network import Autoencoder
 from model.training.overrides import apply_overrides
 from model.training.presets import training_preset
@@ -105,8 +107,37 @@ def test_ms_ssim_gets_pictures_as_the_device_filters_them_best(
 
     monkeypatch.setattr(MS_SSIM, "forward", forward)
     picture = torch.empty(1, 3, 64, 96, device=device).to(memory_format=torch.channels_last)
-    DistortionLoss(64, 96).to(device)(picture, picture)
+    ms_ssim_module(64, 96).to(device)(picture, picture)
     assert planes == [planar, planar]
+
+
+@pytest.mark.parametrize("size", [(176, 192), (181, 333), (40, 64)])
+def test_the_trainings_ms_ssim_is_the_published_one(size: tuple[int, int]) -> None:
+    generator = torch.Generator().manual_seed(1)
+    original = torch.rand(2, 3, *size, generator=generator)
+    picture = (original + 0.2 * torch.randn(2, 3, *size, generator=generator)).clamp(0, 1)
+    values, gradients = [], []
+    for module in (ms_ssim_module(*size), TrainingMSSSIM(ms_ssim_window(*size))):
+        leaf = picture.clone().requires_grad_()
+        value = module(leaf, original)
+        values.append(value.item())
+        gradients.append(torch.autograd.grad(value, leaf)[0])
+    assert values[1] == pytest.approx(values[0], abs=2e-5)
+    published, ours = gradients
+    assert (ours - published).norm() < 1e-3 * published.norm()
+
+
+def test_half_precision_on_a_cpu_reaches_the_decoder_alone(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model.training.trainer.multiplies_bfloat16", lambda: True)
+    trainer = trainer_for(clip)
+    types: dict[str, torch.dtype] = {}
+    network = trainer.network
+    network.encoder.register_forward_hook(lambda *it: types.update(encoder=it[2].dtype))
+    network.decoder.head.conv.register_forward_hook(lambda *it: types.update(head=it[2].dtype))
+    trainer._train_step(0, 0)
+    assert types == {"encoder": torch.float32, "head": torch.bfloat16}
 
 
 def test_looks_are_uniform_on_the_sphere_and_belong_to_their_step() -> None:
@@ -199,6 +230,7 @@ def test_half_precision_is_judged_on_the_target_that_float32_is(
 
     monkeypatch.setattr(quality, "psnr_8bit", note)
     trainer = trainer_for(clip, architecture)
+    monkeypatch.setattr(trainer, "_half_precision", nullcontext)
     trainer._end_epoch(0)
     monkeypatch.setattr(trainer, "_half_precision", lambda: torch.autocast("cpu", torch.bfloat16))
     trainer._end_epoch(0)
@@ -206,7 +238,7 @@ def test_half_precision_is_judged_on_the_target_that_float32_is(
     assert len(judged) == 2 * count
     for (single, original), (half, target) in zip(judged[:count], judged[count:], strict=True):
         assert torch.equal(target, original)
-        assert 0 < (half - single).abs().max() < 0.05
+        assert 0 < (half - single).abs().max() < 0.1
 
 
 def test_a_training_step_in_half_precision_has_the_target_of_float32(clip: Path) -> None:
