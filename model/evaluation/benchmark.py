@@ -151,7 +151,7 @@ def engines_for(decoder: Decoder, device: torch.device) -> dict[str, Callable[[]
     folded = FoldedFrameEngine if config.full_frame else FoldedEngine
     if device.type == "cpu" or not config.full_frame:
         openers["folded"] = lambda: folded(decoder, device, size)
-    if device.type == "cpu" and multiplies_bfloat16():
+    if device.type == "cpu" and config.suits_bfloat16 and multiplies_bfloat16():
         openers["folded, bfloat16"] = lambda: folded(decoder, device, size, torch.bfloat16)
     if device.type != "cuda":
         return openers

@@ -90,7 +90,8 @@ def measure_table(
     pictures: int,
     advance: Callable[[str], None],
 ) -> list[Row]:
-    """One row a decoder; the encoder, the same for all three, is measured once.
+    """One row a decoder; the encoder, the same for all three but for its padding, is measured
+    once, with NeRV360's.
 
     Args:
         needs: parts that are left out, with the bytes that they would take.

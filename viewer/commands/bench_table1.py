@@ -128,7 +128,7 @@ def _notes(rows: list[Row]) -> list[str]:
         f"many pixels as the scale says, to 1 %, where the strides divide another shape alone.",
         *_programs(rows),
         f"Each part ran in a process of its own, {min(counts)} to {max(counts)} "
-        f"pictures; the encoder is the same for all three.",
+        f"pictures; the encoder, measured with NeRV360's padding, is the same for all three.",
         f"Memory: {ran[0].memory_kind}. Training: one viewport or frame a step, all of "
         f"encoder, decoder, loss, backward pass and optimiser.",
     ]
