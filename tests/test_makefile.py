@@ -36,7 +36,7 @@ def checkout(tmp_path: Path) -> Path:
 
 def make_view(folder: Path, **changes: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "XDG_CONFIG_HOME": str(folder / "settings"), **changes}
-    for name in ("DISPLAY", "WAYLAND_DISPLAY", "MAKEFLAGS"):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "MAKEFLAGS", "MAKELEVEL"):
         environment.pop(name, None)
     return subprocess.run(
         ["make", "view", "SCENE=pier.safetensors", "SHOWN_S=1.5"],

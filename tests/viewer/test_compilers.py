@@ -16,7 +16,7 @@ _CUDA_SESSION = """
 import importlib.util, sys, torch
 import viewer.session as session
 
-def window(*_: object) -> None:
+def window(*_: object, **__: object) -> None:
     found = [name for name in ("torch._dynamo", "triton") if name in sys.modules]
     print(*found)
     raise SystemExit
