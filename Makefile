@@ -1,6 +1,7 @@
 # make view   look around in the demo scene (make view SCENE=clip.safetensors: in another one);
 #             without a screen it is shown on a virtual one for ten seconds, and filmed
 # make test   the whole test suite
+# make soak   a restless hand on the window for SECONDS=300; fails where it ends or memory grows
 # make lint   linter, formatter and type checker
 # make clean  remove what the above made
 
@@ -18,7 +19,11 @@ SCREEN := xvfb xauth xdotool libgl1 libegl1 libgl1-mesa-dri libxcursor1 libxi6 l
 # How long a scene is shown where nobody sees it, in seconds.
 SHOWN_S := 10
 
-.PHONY: view test lint clean screen
+# How long `make soak` lasts; SEED chooses what the hand does.
+SECONDS := 300
+SEED := 0
+
+.PHONY: view test soak lint clean screen
 
 view: $(VENV)/installed
 	@if [ "$$(uname)" != Linux ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then \
@@ -40,6 +45,10 @@ test: $(VENV)/installed-test screen
 		echo "There is no screen: the tests that open a window are skipped until you install" \
 			"$(SCREEN) (names of Debian and Ubuntu)" >&2
 	$(IN_VENV) pytest
+
+soak: $(VENV)/installed-test screen
+	NERV360_SOAK_SECONDS=$(SECONDS) NERV360_SOAK_SEED=$(SEED) $(IN_VENV) pytest -s \
+		tests/viewer/test_process.py
 
 lint: $(VENV)/installed-test
 	$(IN_VENV) ruff check .

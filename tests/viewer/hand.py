@@ -10,8 +10,14 @@ import glfw
 
 from viewer.window import Window
 
-_NAMES = {"ESCAPE": "Escape", "HOME": "Home", "SPACE": "space", "LEFT": "Left"}
-_CHARACTERS = {".": "period", ",": "comma", "+": "plus", "?": "question"}
+_NAMES = {
+    "ESCAPE": "Escape", "HOME": "Home", "SPACE": "space", "TAB": "Tab", "LEFT": "Left",
+    "RIGHT": "Right", "UP": "Up", "DOWN": "Down",
+}  # fmt: skip
+_CHARACTERS = {
+    ".": "period", ",": "comma", "+": "plus", "?": "question", "=": "equal", "-": "minus",
+    "_": "underscore", "[": "bracketleft", "]": "bracketright",
+}  # fmt: skip
 
 
 class Hand(Protocol):
@@ -58,8 +64,9 @@ class CallbackHand:
 class XHand:
     """Sends events through the X server (xdotool)."""
 
-    def __init__(self, window: Window) -> None:
-        self._origin = glfw.get_window_pos(window.handle)
+    def __init__(self, window: Window | None = None) -> None:
+        """Positions are from the upper left of ``window``, or of the screen."""
+        self._origin = glfw.get_window_pos(window.handle) if window else (0, 0)
 
     def _send(self, *arguments: str) -> None:
         subprocess.run(["xdotool", *arguments], check=True, timeout=20)
