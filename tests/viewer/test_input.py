@@ -29,8 +29,12 @@ class Wired:
         self.dropped: list[Path] = []
         commands = {action: lambda action=action: self.done.append(action) for action in Action}
         self.input = Input(window, self.overlay, self.controls, commands, self.dropped.extend)
-        window.listen(self.input)
+        window.listen(self.input, self._failed)
         self.hand = CallbackHand(window)
+
+    @staticmethod
+    def _failed(error: Exception) -> None:
+        raise error
 
     def draw(self) -> None:
         """The panels, as a frame of the application draws them."""
