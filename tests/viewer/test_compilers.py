@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 _CUDA_SESSION = """
-import importlib.util, sys, torch
+import sys, torch
 import viewer.session as session
 
 def window(*_: object, **__: object) -> None:
