@@ -9,6 +9,7 @@ from viewer.statistics import rate_of
 
 if TYPE_CHECKING:
     from viewer.app import App
+    from viewer.comparison import Comparison
     from viewer.gaze import Gaze
 
 _MIB = 2**20
@@ -49,7 +50,7 @@ def gather(app: App) -> Facts:
         decode_ms=times,
         sphere=app.display.sphere.id if app.display.picture else 0,
         message=app.message,
-        opening=f"Opening {app.comparison.opening} …" if app.comparison.opening else None,
+        opening=_opening(app.comparison),
         gaze=gaze_facts(app.gaze),
         sides=side_facts(app) if app.comparison.split else (),
     )
@@ -59,6 +60,12 @@ def bare(app: App) -> Facts:
     """What the overlay shows where the rest cannot be told."""
     look, (width, height) = app.controls.look(), app.window.size
     return Facts(app.content.title, look, width / height, [], [], 0, app.message, None, GazeFacts())
+
+
+def _opening(comparison: Comparison) -> str | None:
+    if comparison.opening is None or (comparison.split and comparison.displays[0].picture):
+        return None  # in a split view each side's own panel says it
+    return f"Opening {comparison.opening} …"
 
 
 def side_facts(app: App) -> tuple[SideFacts, ...]:

@@ -258,9 +258,15 @@ def message(text: str, scale: float) -> None:
 
 
 def opening(text: str, scale: float) -> None:
-    """What the empty window is waiting for."""
+    """What the window is waiting for, alone on it or over the picture of another decoder."""
     display = imgui.get_io().display_size
     size = imgui.calc_text_size(text)
     draw = imgui.get_background_draw_list()
-    place = ImVec2((display.x - size.x) / 2, (display.y - size.y) / 2)
-    draw.add_text(place, colour(QUIET), text)
+    x, y, room = (display.x - size.x) / 2, (display.y - size.y) / 2, MARGIN * scale
+    draw.add_rect_filled(
+        ImVec2(x - room, y - room),
+        ImVec2(x + size.x + room, y + size.y + room),
+        imgui.get_color_u32(imgui.Col_.window_bg),
+        imgui.get_style().window_rounding,
+    )
+    draw.add_text(ImVec2(x, y), colour(QUIET), text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ from tests.viewer.running import press, run_until, settle
 from viewer.app import App
 from viewer.content import Content, Cost
 from viewer.decode_session import Source
+from viewer.facts import gather
 from viewer.screenshot import capture
 from viewer.settings import Settings
 from viewer.split import Split, other_decoder
@@ -141,6 +143,30 @@ def test_tab_changes_the_right_side(open_app: Callable[[Content], App]) -> None:
         run_until(app, lambda: all(report.engine for report in app.worker.reports))
         assert app.comparison.shown == ("nerv360", right)
         press(app, "TAB")
+
+
+def test_until_another_decoder_has_a_picture_the_last_one_stays_and_says_so(
+    open_app: Callable[[Content], App],
+) -> None:
+    gate = threading.Event()
+
+    def make(decoder: str) -> FakeEngine:
+        if decoder != "nerv360":
+            assert gate.wait(60)
+        return engine(decoder)
+
+    app = open_app(content(make))
+    settle(app)
+    last = app.display.picture
+    press(app, "TAB")
+    app.step(0.0)
+    assert app.comparison.opening == "hnerv"
+    assert gather(app).opening == "Opening hnerv …"
+    assert app.display.picture is last
+    gate.set()
+    settle(app)
+    assert app.comparison.opening is None
+    assert app.display.picture is not last
 
 
 def test_a_decoder_that_does_not_fit_is_not_opened(open_app: Callable[[Content], App]) -> None:
