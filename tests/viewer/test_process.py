@@ -18,6 +18,7 @@ _GROWTH = 64 * _MIB
 _LONG_S = 120.0
 
 
+@pytest.mark.timeout(_SECONDS + 300)
 @pytest.mark.usefixtures("display")
 def test_the_program_bears_every_key_and_whatever_a_hand_does(tmp_path: Path) -> None:
     if shutil.which("xdotool") is None:
