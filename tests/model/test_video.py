@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from unittest.mock import patch
@@ -183,22 +184,28 @@ def test_pictures_that_do_not_decode_are_missed(tmp_path: Path) -> None:
         list(source)
 
 
-@pytest.fixture
+@contextmanager
 def small_disk() -> Iterator[None]:
-    """Files beyond 20 kB are refused, as a full disk refuses them."""
+    """Refusal of files beyond 20 kB, as a full disk refuses them.
+
+    It holds for every file of the process, pytest's own report among them where it goes to a
+    file: so it lasts no longer than the writing that is tested, and never while pytest prints.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-@pytest.mark.usefixtures("small_disk")
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv", "pictures"])
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     noise = torch.randint(256, (256, 512, 3), dtype=torch.uint8)
     writer = VideoWriter(path, 512, 256, 25.0, crf=1) if path.suffix else FolderWriter(path)
-    with pytest.raises(InputError, match=f"{name} cannot be written: file too large"), writer:
+    refusal = pytest.raises(InputError, match=f"{name} cannot be written: file too large")
+    with small_disk(), refusal, writer:
         for _ in range(20):
             writer.write(noise)
     assert list(tmp_path.iterdir()) == []
