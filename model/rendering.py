@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.decoding.protocol import Engine, Picture
+from model.decoding.engine import Engine, Picture
 from model.geometry import (
     Look,
     angles_to_directions,

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.scene import write_scene
-from model.video import open_frames
-from tests.scenes import tiny_scene
+from model.scene.scene_file import write_scene
+from model.video.reading import open_frames
+from tests.support.scenes import tiny_scene
 
 ROOT = Path(__file__).parents[1]
 TOOLS = ("sh", "make", "uname", "id", "true")

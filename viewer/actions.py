@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from model.errors import InputError
-from viewer.decode_session import describe
-from viewer.keymap import Action
-from viewer.screenshot import capture, new_screenshot_path, save_png
+from viewer.decode.session import describe
+from viewer.input.keymap import Action
+from viewer.picture.screenshot import capture, new_screenshot_path, save_png
 
 if TYPE_CHECKING:
     from viewer.app import App

@@ -8,28 +8,28 @@ from collections.abc import Callable
 from pathlib import Path
 
 from model.errors import InputError
-from model.evaluation.trajectory import Trajectory
+from model.trajectories.trajectory import Trajectory
 from viewer.actions import commands
-from viewer.aim import View
-from viewer.comparison import Comparison
-from viewer.content import Content
-from viewer.controls import Controls
-from viewer.decode_session import describe
-from viewer.decode_worker import DecodeWorker
-from viewer.display import Display
-from viewer.facts import bare, gather, gaze_facts
+from viewer.decode.open_scene import Content
+from viewer.decode.predicted_look import View
+from viewer.decode.session import describe
+from viewer.decode.worker import DecodeWorker
 from viewer.failures import Failures
-from viewer.film import Film
-from viewer.gaze import Gaze
-from viewer.input import Input
+from viewer.input.camera import Controls
+from viewer.input.events import Input
+from viewer.input.gaze import Gaze
+from viewer.input.playback import Playback
 from viewer.loading import Loader, opening_sentence
-from viewer.overlay import Overlay
-from viewer.playback import Playback
-from viewer.screenshot import capture, save_png
+from viewer.panels.overlay import Overlay
+from viewer.panels.state import bare, gather, gaze_facts
+from viewer.panels.statistics import Memory, Rate, seconds_since_start
+from viewer.picture.film import Film
+from viewer.picture.panes import Comparison
+from viewer.picture.renderer import Display
+from viewer.picture.screenshot import capture, save_png
+from viewer.picture.upload import Upload
+from viewer.picture.window import Window
 from viewer.settings import Settings
-from viewer.statistics import Memory, Rate, seconds_since_start
-from viewer.upload import Upload
-from viewer.window import Window
 
 log = logging.getLogger(__name__)
 

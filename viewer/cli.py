@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from model.errors import InputError
-from viewer import engine_builder, loading
+from viewer import loading
 from viewer.commands.bench import bench
 from viewer.commands.evaluate import evaluate
 from viewer.commands.info import info
@@ -20,6 +20,7 @@ from viewer.commands.make_clip import make_clip
 from viewer.commands.render import render
 from viewer.commands.train import train
 from viewer.commands.view import view
+from viewer.decode import engine_builder
 
 INTERRUPTED = 130
 BROKEN_PIPE = 1

@@ -7,7 +7,7 @@ import logging
 import traceback
 from collections.abc import Callable, Iterator
 
-from viewer.decode_session import describe
+from viewer.decode.session import describe
 
 log = logging.getLogger(__name__)
 

@@ -1,6 +1,6 @@
 """A look in, an RGBA picture out: the protocol and its engines."""
 
-from model.decoding.open import open_engine, picture_size
-from model.decoding.protocol import Engine, Picture
+from model.decoding.engine import Engine, Picture
+from model.decoding.engines import open_engine, picture_size
 
 __all__ = ["Engine", "Picture", "open_engine", "picture_size"]

@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 
 from model.config import ModelConfig
-from model.decoders import build_decoder, frame_times
-from model.decoding.folded import FoldedViewport
-from model.decoding.folded_expansion import FoldedExpansion
-from model.decoding.protocol import Picture
-from model.decoding.rows import RowPlan, sampled_rows
+from model.decoding.engine import Picture
+from model.decoding.folded.expansion import FoldedExpansion
+from model.decoding.folded.feature_rows import RowPlan, sampled_rows
+from model.decoding.folded.stages import FoldedViewport
 from model.devices import float64_device
 from model.geometry import Look
-from model.nerv360 import NeRV360
-from model.scene import Decoder
+from model.networks.nerv360 import NeRV360
+from model.networks.registry import build_decoder, frame_times
+from model.scene.scene_file import Decoder
 
 
 def hfov_range(config: ModelConfig) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import torch
 
-from model.decoding.protocol import Engine
+from model.decoding.engine import Engine
 from model.geometry import Look
 
 

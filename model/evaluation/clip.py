@@ -10,10 +10,10 @@ from pathlib import Path
 from torch import Tensor
 
 from model.errors import InputError
-from model.evaluation.moving import median_frames, temporal_median
-from model.fingerprint import Sample, likeness, sampled_frames
-from model.scene import SceneHeader
-from model.video import FrameSource, VideoInfo, open_frames
+from model.metrics.moving import median_frames, temporal_median
+from model.scene.fingerprint import Sample, likeness, sampled_frames
+from model.scene.scene_file import SceneHeader
+from model.video.reading import FrameSource, VideoInfo, open_frames
 
 UNCHECKED = "not checked: the scene has no fingerprint of the clip that it was trained on"
 

@@ -9,7 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.evaluation.clip import ClipPictures
-from model.evaluation.metrics import (
+from model.evaluation.methods import Subject
+from model.evaluation.results import PathResult, PictureRow, SphereResult
+from model.evaluation.view_consistency import steadiness
+from model.metrics.moving import moving_error
+from model.metrics.similarity import (
     MS_SSIM_MIN_SIDE,
     cut_viewport,
     ms_ssim,
@@ -17,11 +21,7 @@ from model.evaluation.metrics import (
     unit,
     ws_psnr,
 )
-from model.evaluation.moving import moving_error
-from model.evaluation.results import PathResult, PictureRow, SphereResult
-from model.evaluation.steadiness import steadiness
-from model.evaluation.subjects import Subject
-from model.evaluation.trajectory import Step
+from model.trajectories.trajectory import Step
 
 Advance = Callable[[], None]
 CELLS = (36, 72)

@@ -12,12 +12,12 @@ from matplotlib import colormaps
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from model.evaluation.evaluate import Plan, Progress
-from model.evaluation.metrics import as_shown, cut_viewport, psnr_8bit, unit
-from model.evaluation.moving import moving_error
-from model.evaluation.subjects import Subject
-from model.evaluation.trajectory import Step
-from model.video_writers import VideoWriter
+from model.evaluation.methods import Subject
+from model.evaluation.run import Plan, Progress
+from model.metrics.moving import moving_error
+from model.metrics.similarity import as_shown, cut_viewport, psnr_8bit, unit
+from model.trajectories.trajectory import Step
+from model.video.writing import VideoWriter
 
 AMPLIFIED = 8
 STRIP = 28

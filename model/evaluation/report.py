@@ -7,14 +7,14 @@ import html
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from model.evaluation.evaluate import Plan
-from model.evaluation.moving import THRESHOLD
+from model.benchmarks.decode_worker import PROBES
 from model.evaluation.pictures import stills
 from model.evaluation.plots import colours, over_sphere, over_time, speed_and_memory
-from model.evaluation.probe import PROBES
 from model.evaluation.results import Evaluation, SpeedResult, write_text
-from model.evaluation.steadiness import STEP_DEG
+from model.evaluation.run import Plan
 from model.evaluation.tables import SUMMARY, along_paths, summary, unequal_training
+from model.evaluation.view_consistency import STEP_DEG
+from model.metrics.moving import THRESHOLD
 
 STILLS_OF = 2
 

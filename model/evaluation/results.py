@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import InputError
-from model.evaluation.moving import MovingError, pooled
-from model.scene import TrainingSummary
+from model.metrics.moving import MovingError, pooled
+from model.scene.scene_file import TrainingSummary
 
 FORMAT = 2
 """Raise it whenever a number would come out differently."""
@@ -65,7 +65,7 @@ class SphereResult:
         frames: the pictures that were measured.
         ws_psnr_db, moving: one value for each.
         error: mean squared error, full scale 1, in cells of the ERP frame, row by row.
-        shimmer_db, seam_db: see `model.evaluation.steadiness`.
+        shimmer_db, seam_db: see `model.evaluation.view_consistency`.
     """
 
     subject: str

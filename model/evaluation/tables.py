@@ -7,9 +7,9 @@ import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from model.evaluation.moving import MovingError, pooled
 from model.evaluation.results import Evaluation, PathResult, mean, write_text
-from model.scene import TrainingSummary
+from model.metrics.moving import MovingError, pooled
+from model.scene.scene_file import TrainingSummary
 
 SUMMARY = (
     "decoder",

@@ -11,14 +11,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.synthetic import water as sea
+from model.synthetic.drawing.light import ShadowMap, display, illuminate, through_air
+from model.synthetic.drawing.solids import FAR
+from model.synthetic.drawing.stage import EYE, Placed, erp_rays, window_of
 from model.synthetic.hills import Hills
-from model.synthetic.light import ShadowMap, display, illuminate, through_air
-from model.synthetic.mover import Mover
-from model.synthetic.movers import movers
+from model.synthetic.movers.mover import Mover
+from model.synthetic.movers.movers import movers
 from model.synthetic.sky import Clouds
-from model.synthetic.solids import FAR
-from model.synthetic.stage import EYE, Placed, erp_rays, window_of
-from model.synthetic.town import town
+from model.synthetic.town.town import town
 
 SAMPLES = 3
 BAND_RAYS = 1_500_000

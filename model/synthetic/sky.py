@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.synthetic.light import SUN, colour, display, haze_colour, mix
-from model.synthetic.noise import fbm, smoothstep
+from model.synthetic.drawing.light import SUN, colour, display, haze_colour, mix
+from model.synthetic.drawing.noise import fbm, smoothstep
 
 _EXTENT = 7.2
 _FLATNESS = 0.16

@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.geometry import erp_grid, pad_erp
-from model.synthetic.light import SUN, colour, display, haze_colour, mix
-from model.synthetic.noise import fbm, smoothstep
-from model.synthetic.solids import length
-from model.synthetic.stage import EYE
+from model.synthetic.drawing.light import SUN, colour, display, haze_colour, mix
+from model.synthetic.drawing.noise import fbm, smoothstep
+from model.synthetic.drawing.solids import length
+from model.synthetic.drawing.stage import EYE
 
 LEVEL = -1.2
 # Bearing in degrees, wavelength in metres, steepness, whole cycles in one loop.

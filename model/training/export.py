@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from model.errors import InputError
-from model.fingerprint import Fingerprint, likeness
-from model.scene import Decoder, Material, Scene, TrainingSummary, quantised, write_scene
-from model.training.network import Autoencoder
+from model.scene.fingerprint import Fingerprint, likeness
+from model.scene.scene_file import Decoder, Material, Scene, TrainingSummary, quantised, write_scene
+from model.training.autoencoder import Autoencoder
 from model.training.quality import Quality, held_out_quality
 from model.training.trainer import Trainer
 

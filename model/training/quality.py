@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from model.evaluation.metrics import as_shown, psnr_8bit, unit
-from model.evaluation.moving import moving_error, pooled
-from model.nerv360 import NeRV360
-from model.training.frames import FrameStore
-from model.training.looks import held_out_looks
+from model.metrics.moving import moving_error, pooled
+from model.metrics.similarity import as_shown, psnr_8bit, unit
+from model.networks.nerv360 import NeRV360
+from model.training.autoencoder import Autoencoder, cut_viewports
+from model.training.dataset import FrameStore
 from model.training.loss import ms_ssim_module
-from model.training.network import Autoencoder, cut_viewports
+from model.training.sampling import held_out_looks
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Quality:
 
     Attributes:
         psnr_db: of the pictures rounded to 8 bits.
-        moving_db: of what moves in all of them together (`model.evaluation.moving`); None where
+        moving_db: of what moves in all of them together (`model.metrics.moving`); None where
             nothing does.
         ms_ssim: where it was asked for.
     """

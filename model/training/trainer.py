@@ -17,19 +17,19 @@ from pytorch_optimizer import Adan
 from torch import Tensor
 
 from model.config import ModelConfig
-from model.decoders import frame_times
 from model.devices import float64_device, multiplies_bfloat16
 from model.errors import InputError
-from model.scene_header import FORMAT_VERSION
+from model.networks.registry import frame_times
+from model.scene.header import FORMAT_VERSION
+from model.training.autoencoder import Autoencoder
 from model.training.checkpoint import load_checkpoint, save_checkpoint
-from model.training.frames import FrameStore
-from model.training.looks import epoch_order, random_looks
+from model.training.crops import window_at
+from model.training.dataset import FrameStore
 from model.training.loss import DistortionLoss
-from model.training.network import Autoencoder
 from model.training.processes import Processes
 from model.training.quality import held_out_quality
+from model.training.sampling import epoch_order, random_looks
 from model.training.settings import TrainingSettings
-from model.training.windows import window_at
 
 log = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ import math
 import pytest
 import torch
 
-from model.evaluation.metrics import cut_viewport, psnr_8bit, ws_psnr
 from model.geometry import Look, angles_to_directions, erp_angles
+from model.metrics.similarity import cut_viewport, psnr_8bit, ws_psnr
 from model.rendering import covering_looks, project, render_sphere, render_view
-from tests.model.evaluation.spheres import SphereEngine, smooth_sphere
+from tests.support.spheres import SphereEngine, smooth_sphere
 
 FRAMES = [smooth_sphere(256, 512), smooth_sphere(256, 512, phase=1.0)]
 

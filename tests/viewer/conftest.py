@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from viewer import failures
-from viewer.window import Window
+from viewer.picture.window import Window
 
 
 @pytest.fixture

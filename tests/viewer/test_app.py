@@ -18,19 +18,19 @@ import torch
 from PIL import Image
 
 from model.errors import InputError
-from model.evaluation.readers import read_trajectory
-from model.evaluation.trajectory import Trajectory
 from model.geometry import Look
-from tests.viewer.fake_engine import FakeEngine, sphere_viewport
-from tests.viewer.hand import CallbackHand, Hand, XHand
-from tests.viewer.running import run_until, settle
+from model.trajectories.reading import read_trajectory
+from model.trajectories.trajectory import Trajectory
+from tests.support.fake_engine import FakeEngine, sphere_viewport
+from tests.support.hand import CallbackHand, Hand, XHand
+from tests.support.running import run_until, settle
 from viewer.app import App
-from viewer.content import Content, Cost
-from viewer.decode_session import Source
-from viewer.drag import ray_through
-from viewer.screenshot import capture
+from viewer.decode.open_scene import Content, Cost
+from viewer.decode.session import Source
+from viewer.input.drag import ray_through
+from viewer.picture.screenshot import capture
+from viewer.picture.window import Window
 from viewer.settings import Settings
-from viewer.window import Window
 
 FRAMES = 10
 

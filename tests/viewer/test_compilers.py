@@ -14,7 +14,7 @@ import pytest
 
 _CUDA_SESSION = """
 import sys, torch
-import viewer.session as session
+import viewer.run as session
 
 def window(*_: object, **__: object) -> None:
     found = [name for name in ("torch._dynamo", "triton") if name in sys.modules]
@@ -39,7 +39,7 @@ def _run(arguments: list[str], folder: Path) -> str:
 
 @pytest.mark.usefixtures("display")
 def test_no_engine_of_the_cpu_and_no_key_loads_a_compiler(tmp_path: Path) -> None:
-    assert _run(["-m", "tests.viewer.every_key"], tmp_path) == ""
+    assert _run(["-m", "tests.support.every_key"], tmp_path) == ""
 
 
 def test_for_a_gpu_the_compilers_are_loaded_before_the_window(tmp_path: Path) -> None:

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from model.errors import InputError
-from model.evaluation.trajectory import Trajectory
-from model.scene import write_scene
-from tests.scenes import tiny_scene
-from viewer.content import Content
-from viewer.session import open_dropped
+from model.scene.scene_file import write_scene
+from model.trajectories.trajectory import Trajectory
+from tests.support.scenes import tiny_scene
+from viewer.decode.open_scene import Content
+from viewer.run import open_dropped
 
 CPU = torch.device("cpu")
 

@@ -9,11 +9,11 @@ from collections.abc import Callable
 import pytest
 from OpenGL import GL
 
-from tests.viewer.running import settle
+from tests.support.running import settle
 from tests.viewer.test_app import content
 from viewer.app import App
+from viewer.picture.window import Window
 from viewer.settings import Settings
-from viewer.window import Window
 
 
 def counted(monkeypatch: pytest.MonkeyPatch, module: object, prefix: str) -> Counter[str]:

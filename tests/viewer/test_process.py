@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.viewer.soak import KEYS, grown_bytes, soak
+from tests.support.soak import KEYS, grown_bytes, soak
 
 _SECONDS = float(os.environ.get("NERV360_SOAK_SECONDS", "20"))
 _SEED = int(os.environ.get("NERV360_SOAK_SEED", "0"))

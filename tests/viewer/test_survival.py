@@ -16,16 +16,16 @@ import pytest
 import torch
 from OpenGL import GL
 
-from model.decoding.protocol import Picture
+from model.decoding.engine import Picture
 from model.geometry import Look
-from tests.viewer.hand import CallbackHand
-from tests.viewer.running import press, run_until, settle
+from tests.support.hand import CallbackHand
+from tests.support.running import press, run_until, settle
 from tests.viewer.test_app import content, image
-from viewer import panels
 from viewer.app import App
-from viewer.comparison import Comparison
+from viewer.panels import panels
+from viewer.picture.panes import Comparison
+from viewer.picture.window import Window
 from viewer.settings import Settings
-from viewer.window import Window
 
 Records = list[logging.LogRecord]
 
@@ -71,11 +71,11 @@ def test_a_command_that_fails_is_a_sentence_and_the_keys_after_it_work(
 @pytest.mark.parametrize(
     ("owner", "name"),
     [
-        ("viewer.panels", "status"),
+        ("viewer.panels.panels", "status"),
         ("viewer.app", "gather"),
-        ("viewer.display.Display", "draw"),
-        ("viewer.gaze.Gaze", "advance"),
-        ("viewer.overlay.gaze_panel", "gaze"),
+        ("viewer.picture.renderer.Display", "draw"),
+        ("viewer.input.gaze.Gaze", "advance"),
+        ("viewer.panels.overlay.gaze_panel", "gaze"),
     ],
 )
 def test_what_fails_at_every_frame_is_said_on_the_screen_and_logged_once(
@@ -108,7 +108,7 @@ def test_what_fails_at_every_frame_is_said_on_the_screen_and_logged_once(
 
 
 def image_as_drawn(app: App) -> torch.Tensor:
-    from viewer.screenshot import capture
+    from viewer.picture.screenshot import capture
 
     return torch.as_tensor(capture(app.window)).float()
 

@@ -15,7 +15,7 @@ from viewer.commands.scene_options import check_output
 if TYPE_CHECKING:
     import torch
 
-    from model.scene import Decoder
+    from model.scene.scene_file import Decoder
 
 
 def bench(
@@ -99,9 +99,14 @@ def _engines(scene: Path | None, preset: str | None, device: str, pictures: int)
     from rich.console import Console
     from rich.progress import track
 
+    from model.benchmarks.engine_speed import (
+        EngineResult,
+        engines_for,
+        measure_ceilings,
+        try_engine,
+    )
+    from model.benchmarks.machine import machine_facts
     from model.devices import choose_device
-    from model.evaluation.benchmark import EngineResult, engines_for, measure_ceilings, try_engine
-    from model.evaluation.machine import machine_facts
 
     if scene is not None and preset is not None:
         raise InputError("bench takes either a scene file or --preset NAME")
@@ -140,7 +145,7 @@ def _uploads(
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Upload times by size of picture, or none and why."""
     try:
-        from viewer.upload_speed import measure_uploads
+        from viewer.picture.upload_speed import measure_uploads
 
         return [asdict(speed) for speed in measure_uploads(sizes, device)], None
     except (InputError, ImportError, OSError, RuntimeError) as error:
@@ -149,10 +154,10 @@ def _uploads(
 
 
 def _decoders(scene: Path | None, preset: str | None) -> dict[str, Decoder]:
+    from model.benchmarks.engine_speed import random_decoder
     from model.config import preset as named_preset
-    from model.evaluation.benchmark import random_decoder
-    from model.scene import read_scene
-    from viewer.scene_content import DEMO
+    from model.scene.scene_file import read_scene
+    from viewer.decode.scene_source import DEMO
 
     if preset is not None:
         config = named_preset(preset)
@@ -161,8 +166,8 @@ def _decoders(scene: Path | None, preset: str | None) -> dict[str, Decoder]:
 
 
 def _memory(scene: Path | None, decoder: str, device: str) -> dict[str, Any]:
-    from model.evaluation.probe import probe
-    from viewer.scene_content import DEMO
+    from model.benchmarks.decode_worker import probe
+    from viewer.decode.scene_source import DEMO
 
     path = (scene or DEMO).absolute()
     arguments = ["--scene", str(path), "--decoder", decoder, "--device", device]
@@ -186,8 +191,8 @@ def _looking(timing: dict[str, float] | None) -> tuple[str, str]:
 def _print(console: Any, report: dict[str, Any]) -> None:
     from rich.table import Table
 
-    from model.evaluation.benchmark import PAPER_FPS, PAPER_GIB
-    from model.evaluation.machine import facts_line
+    from model.benchmarks.engine_speed import PAPER_FPS, PAPER_GIB
+    from model.benchmarks.machine import facts_line
 
     table = Table(title="Decoding, pictures a second", caption=facts_line(report))
     table.add_column("decoder")

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from model.evaluation.parts import PartResult
-    from model.evaluation.table1 import Row
+    from model.benchmarks.table1 import Row
+    from model.benchmarks.table1_worker import PartResult
 
 TITLES = {"nerv360": "NeRV360", "hnerv": "HNeRV", "hnerv-boost": "HNeRV-Boost"}
 NEEDS = "needs"
@@ -22,10 +22,10 @@ def bench_table1(preset: str, scale_text: str, device: str, pictures: int) -> di
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from model.benchmarks.machine import machine_facts
+    from model.benchmarks.resolution import parse_scale
+    from model.benchmarks.table1 import jobs, measure_table, plan
     from model.devices import choose_device
-    from model.evaluation.machine import machine_facts
-    from model.evaluation.scales import parse_scale
-    from model.evaluation.table1 import jobs, measure_table, plan
 
     scale, chosen = parse_scale(scale_text), choose_device(device)
     configs, needs = plan(preset, scale, chosen)
@@ -62,7 +62,7 @@ def bench_table1(preset: str, scale_text: str, device: str, pictures: int) -> di
 
 def _ratios(rows: list[Row]) -> dict[str, dict[str, list[float | None]]]:
     """By quantity: decoders' values over NeRV360's, measured and in the paper."""
-    from model.evaluation.table1 import PAPER, fps_of, gib_of, ratios
+    from model.benchmarks.table1 import PAPER, fps_of, gib_of, ratios
 
     result: dict[str, dict[str, list[float | None]]] = {}
     for part in ("decoding", "training"):
@@ -77,9 +77,9 @@ def _ratios(rows: list[Row]) -> dict[str, dict[str, list[float | None]]]:
 def _print(console: Console, report: dict[str, Any], rows: list[Row], scale: Fraction) -> None:
     from rich.table import Table
 
-    from model.evaluation.machine import facts_line
-    from model.evaluation.parts import PARTS
-    from model.evaluation.table1 import PAPER, fps_of, gib_of
+    from model.benchmarks.machine import facts_line
+    from model.benchmarks.table1 import PAPER, fps_of, gib_of
+    from model.benchmarks.table1_worker import PARTS
 
     size = "the paper's size" if scale == 1 else f"{scale} of the sides"
     title = f"Table 1, preset {report['preset']} at {size} (paper: 1 of the sides, H100)"

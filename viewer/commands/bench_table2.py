@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from model.evaluation.ablations import Ablation, Variant
+    from model.benchmarks.table2 import Ablation, Variant
     from model.training.trainer import Progress as Step
 
 
@@ -34,8 +34,9 @@ def bench_table2(
         TimeRemainingColumn,
     )
 
-    from model.devices import choose_device
-    from model.evaluation.ablations import (
+    from model.benchmarks.machine import machine_facts
+    from model.benchmarks.resolution import parse_scale, scaled
+    from model.benchmarks.table2 import (
         EPOCHS,
         SEEDS,
         brief,
@@ -43,11 +44,10 @@ def bench_table2(
         train_variants,
         variants,
     )
-    from model.evaluation.machine import machine_facts
-    from model.evaluation.scales import parse_scale, scaled
-    from model.training.frames import FrameStore
+    from model.devices import choose_device
+    from model.training.dataset import FrameStore
     from model.training.presets import training_preset
-    from model.video import open_frames
+    from model.video.reading import open_frames
     from viewer.commands.train_progress import StopOnInterrupt
 
     scale, chosen = parse_scale(scale_text), choose_device(device)
@@ -103,8 +103,8 @@ def bench_table2(
 
 
 def _print(console: Console, report: dict[str, Any]) -> None:
-    from model.evaluation.ablations import differences
-    from model.evaluation.machine import facts_line
+    from model.benchmarks.machine import facts_line
+    from model.benchmarks.table2 import differences
 
     rows, training = report["rows"], report["training"]
     height, width = report["frame"]
@@ -160,7 +160,7 @@ def _table(console: Console, head: Sequence[str], rows: Sequence[Sequence[str]])
 
 
 def _with_spread(values: Sequence[float | None], sign: str = "") -> str:
-    from model.evaluation.ablations import mean_and_spread
+    from model.benchmarks.table2 import mean_and_spread
 
     found = mean_and_spread(values)
     if found is None:

@@ -53,9 +53,9 @@ def evaluate(
     _no_repeats("--codec", codec or [])
 
     from model.evaluation.codec import CODECS
-    from model.evaluation.evaluate import Request, prepare, run
     from model.evaluation.pictures import write_films
     from model.evaluation.report import write_report
+    from model.evaluation.run import Request, prepare, run
     from model.evaluation.tables import write_csv
 
     for name in codec or []:

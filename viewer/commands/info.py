@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from model.config import ModelConfig
-    from model.scene import StoredScene
+    from model.scene.scene_file import StoredScene
 
 Report = dict[str, Any]
 
@@ -41,7 +41,7 @@ def info(
 
 def _scene_report(path: Path) -> Report:
     from model.evaluation.tables import unequal_training
-    from model.scene import read_header, read_scene
+    from model.scene.scene_file import read_header, read_scene
 
     read_scene(path)  # a file is only described once all of it is known to be sound
     stored = read_header(path)
@@ -85,7 +85,7 @@ def _preset_report(name: str) -> Report:
 
 
 def _config_report(config: ModelConfig) -> Report:
-    from model.decoders import count_flops, count_parameters
+    from model.networks.registry import count_flops, count_parameters
 
     size = (config.frame_height, config.frame_width)
     if not config.full_frame:

@@ -35,7 +35,7 @@ def make_clip(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     from model.synthetic.renderer import HarbourTown
-    from model.video_writers import FolderWriter, VideoWriter
+    from model.video.writing import FolderWriter, VideoWriter
 
     with (
         FolderWriter(output)

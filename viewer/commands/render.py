@@ -22,8 +22,8 @@ from viewer.commands.scene_options import (
 
 if TYPE_CHECKING:
     from model.decoding import Engine
-    from model.evaluation.trajectory import Step
-    from model.scene import Scene
+    from model.scene.scene_file import Scene
+    from model.trajectories.trajectory import Step
 
 _PICTURES = (".png", ".jpg", ".jpeg")
 _FILMS = (".mp4", ".mkv", ".mov")
@@ -94,9 +94,9 @@ def render(
 
     from model.decoding import open_engine
     from model.devices import choose_device
-    from model.scene import read_scene
-    from viewer.decode_session import describe
-    from viewer.scene_content import DEMO
+    from model.scene.scene_file import read_scene
+    from viewer.decode.scene_source import DEMO
+    from viewer.decode.session import describe
 
     scene = scene or DEMO
     contents = read_scene(scene)
@@ -132,8 +132,8 @@ def _decoded_size(height: int, width: int, scale: int) -> tuple[int, int]:
 def _steps(
     scene: Scene, aim: _Aim, hfov_deg: float, trajectory: str | None, *, film: bool
 ) -> list[Step]:
-    from model.evaluation.trajectory import Step
     from model.geometry import Look
+    from model.trajectories.trajectory import Step
 
     hfov_deg = aim.hfov_deg or hfov_deg
     if trajectory is not None:
@@ -179,7 +179,7 @@ def _write_film(
     from rich.progress import track
 
     from model.rendering import render_view
-    from model.video_writers import VideoWriter
+    from model.video.writing import VideoWriter
 
     console = Console(stderr=True)
     with VideoWriter(output, width, height, fps) as film:

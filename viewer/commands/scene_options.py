@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from model.errors import InputError
 
 if TYPE_CHECKING:
-    from model.evaluation.trajectory import Trajectory
-    from model.scene import Scene
+    from model.scene.scene_file import Scene
+    from model.trajectories.trajectory import Trajectory
 
 SMALLEST_SIDE = 16
 LARGEST_SIDE = 8192
@@ -84,7 +84,7 @@ def path_option(spec: str) -> Trajectory:
     Raises:
         InputError: there is none, or it is broken.
     """
-    from model.evaluation.readers import read_trajectory
+    from model.trajectories.reading import read_trajectory
 
     try:
         trajectory = read_trajectory(spec)

@@ -13,7 +13,7 @@ from viewer.commands.scene_options import check_output, check_text, printable_na
 
 if TYPE_CHECKING:
     from model.config import ModelConfig
-    from model.scene import Material, Scene
+    from model.scene.scene_file import Material, Scene
     from model.training.processes import Processes
     from model.training.settings import TrainingSettings
 
@@ -57,10 +57,10 @@ def train(
     --resume. Several processes train together under torchrun.
     """
     from model.devices import choose_device
-    from model.scene import Material, read_scene
+    from model.scene.scene_file import Material, read_scene
     from model.training.presets import training_preset
     from model.training.processes import processes
-    from model.video import open_frames
+    from model.video.reading import open_frames
 
     target = _target(output, into, resume or overwrite)
     for option, text in (("--title", title or ""), ("--licence", licence), ("--credit", credit)):
@@ -114,9 +114,9 @@ def _fit(
     name: str,
     changes: list[str],
 ) -> tuple[ModelConfig, TrainingSettings]:
-    from model.training.frames import fit_config
+    from model.training.dataset import fit_config
     from model.training.overrides import apply_overrides
-    from model.video import VideoInfo
+    from model.video.reading import VideoInfo
 
     assert isinstance(info, VideoInfo)
     frame_fields = {"frame_height", "frame_width", "viewport_height", "viewport_width"}
@@ -141,10 +141,10 @@ def _train(
 ) -> None:
     import torch
 
-    from model.scene import write_scene
+    from model.scene.scene_file import write_scene
     from model.training.checkpoint import checkpoint_path
+    from model.training.dataset import FrameStore
     from model.training.export import check_same_clip, export, merged, rehearse
-    from model.training.frames import FrameStore
     from model.training.trainer import Trainer
     from viewer.commands.train_progress import StopOnInterrupt, TrainingProgress
 

@@ -62,7 +62,7 @@ def view(
     # Decoding threads that spin while they wait take the frame loop's core, and it theirs: on two
     # busy cores that made decoding several times slower. OpenMP reads this when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    from viewer.session import Options, run_window
+    from viewer.run import Options, run_window
 
     run_window(
         Options(

@@ -10,10 +10,10 @@ import torch
 
 from model.errors import InputError
 from model.evaluation.codec import encode_at
-from model.evaluation.metrics import psnr_8bit
-from model.video import open_frames
-from model.video_writers import VideoWriter
-from tests.model.evaluation.spheres import smooth_sphere
+from model.metrics.similarity import psnr_8bit
+from model.video.reading import open_frames
+from model.video.writing import VideoWriter
+from tests.support.spheres import smooth_sphere
 
 FRAMES = 5
 

@@ -1,0 +1,292 @@
+"""How fast and how light an engine is, beside what the machine could do."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from model.config import ModelConfig
+from model.decoding.eager import EagerEngine, FoldedEngine
+from model.decoding.engine import Engine
+from model.decoding.engines import open_compiled
+from model.decoding.folded.frame import FoldedFrameEngine
+from model.decoding.timing import picture_seconds
+from model.devices import multiplies_bfloat16
+from model.geometry import Look
+from model.networks.registry import build_decoder, count_flops, count_traffic
+from model.scene.scene_file import Decoder, TrainingSummary
+
+WARM_UP = 5
+GPU_SIDE, CPU_SIDE = 8192, 2048
+"""Of the matrices whose product is a ceiling."""
+PAPER_FPS = {"nerv360": 38.4, "hnerv": 15.0, "hnerv-boost": 5.0}
+PAPER_GIB = {"nerv360": 3.6, "hnerv": 26.2, "hnerv-boost": 30.3}
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Milliseconds a picture: the median, and the 99th percentile (1 % low of the rate)."""
+
+    median_ms: float
+    slowest_percent_ms: float
+
+    @property
+    def fps(self) -> float:
+        """Pictures a second at the median."""
+        return 1000 / self.median_ms
+
+
+@dataclass(frozen=True)
+class EngineResult:
+    """One engine of one decoder.
+
+    Attributes:
+        precision: type of the numbers that its convolutions multiply, such as ``float32``.
+        looking: the look changes and the frame stays, as while one drags a paused scene; None of
+            whole frames, which the viewer does not decode again for that.
+        playing: both change with every picture.
+        stages_ms: milliseconds of a picture by stage of the network; the eager engine's alone.
+        flops: floating-point operations of a picture.
+        look_flops: those that every look takes; a frame's expansion is done once for all of them,
+            and not where none of them sees it.
+        traffic_bytes: `count_traffic` of a picture, in its precision.
+        memory_mib: on CUDA, since the engine was opened: torch's peak of allocated and of reserved
+            memory, graphs' pools included, and what is in use on the GPU by the driver's count.
+    """
+
+    decoder: str
+    engine: str
+    device: str
+    precision: str
+    size: tuple[int, int]
+    looking: Timing | None
+    playing: Timing
+    stages_ms: dict[str, float]
+    flops: int
+    look_flops: int
+    traffic_bytes: int
+    memory_mib: dict[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class EngineFailure:
+    """An engine that could not be made or measured, and why."""
+
+    decoder: str
+    engine: str
+    device: str
+    failed: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Ceilings:
+    """What the machine reached in the same run: a matrix product in each precision that engines
+    decode in, by its name, and a copy (read + written).
+    """
+
+    gflops: dict[str, float]
+    gbytes_per_s: float
+
+
+def measure_ceilings(device: torch.device) -> Ceilings:
+    """Run the ceilings' programs."""
+    cuda = device.type == "cuda"
+    side = GPU_SIDE if cuda else CPU_SIDE
+    gflops = {}
+    for precision in _precisions(device):
+        a = torch.randn(side, side, device=device).to(precision)
+        product = _fastest(lambda a=a: a @ a, device, 10)  # type: ignore[misc]
+        gflops[precision_name(precision)] = 2 * side**3 / product / 1e9
+    source = torch.empty(2**28 if cuda else 2**26, dtype=torch.uint8, device=device).fill_(7)
+    target = torch.empty_like(source)
+    copy = _fastest(lambda: target.copy_(source), device, 10)
+    return Ceilings(gflops, 2 * source.numel() / copy / 1e9)
+
+
+def _precisions(device: torch.device) -> list[torch.dtype]:
+    if device.type == "cuda":
+        return [torch.float16, torch.float32]
+    half = device.type == "cpu" and multiplies_bfloat16()
+    return [torch.float32, torch.bfloat16] if half else [torch.float32]
+
+
+def precision_name(precision: torch.dtype) -> str:
+    """``float32`` and so on."""
+    return str(precision).removeprefix("torch.")
+
+
+def random_decoder(config: ModelConfig, frames: int = 4) -> Decoder:
+    """An untrained decoder: as fast and as heavy as a trained one."""
+    torch.manual_seed(0)
+    weights = build_decoder(config).state_dict()
+    embeddings = torch.randn(frames, config.embedding_channels, *config.embedding_size)
+    return Decoder(config, weights, embeddings, TrainingSummary(0, 0, None, None, 0.0))
+
+
+def engines_for(decoder: Decoder, device: torch.device) -> dict[str, Callable[[], Engine]]:
+    """Openers, by name, of every engine that decodes ``decoder`` on ``device`` at its trained
+    size.
+    """
+    config = decoder.config
+    size = (config.viewport_height, config.viewport_width)
+    if config.full_frame:
+        size = (config.frame_height, config.frame_width)
+    openers: dict[str, Callable[[], Engine]] = {"eager": lambda: EagerEngine(decoder, device, size)}
+    folded = FoldedFrameEngine if config.full_frame else FoldedEngine
+    if device.type == "cpu" or not config.full_frame:
+        openers["folded"] = lambda: folded(decoder, device, size)
+    if device.type == "cpu" and config.suits_bfloat16 and multiplies_bfloat16():
+        openers["folded, bfloat16"] = lambda: folded(decoder, device, size, torch.bfloat16)
+    if device.type != "cuda":
+        return openers
+    openers["compiled"] = lambda: open_compiled(decoder, device, size)
+    if not config.full_frame:
+        openers["fused"] = lambda: open_compiled(decoder, device, size, fused=True)
+    return {name: partial(_opened_afresh, it, device) for name, it in openers.items()}
+
+
+def _opened_afresh(opener: Callable[[], Engine], device: torch.device) -> Engine:
+    gc.collect()
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats(device)
+    return opener()
+
+
+def _gpu_memory(device: torch.device) -> dict[str, float]:
+    if device.type != "cuda":
+        return {}
+    free, total = torch.cuda.mem_get_info(device)
+    counted = {
+        "allocated": torch.cuda.max_memory_allocated(device),
+        "reserved": torch.cuda.max_memory_reserved(device),
+        "driver": total - free,
+    }
+    return {name: size / 2**20 for name, size in counted.items()}
+
+
+def try_engine(
+    opener: Callable[[], Engine],
+    engine: str,
+    name: str,
+    decoder: Decoder,
+    device: torch.device,
+    pictures: int,
+) -> EngineResult | EngineFailure:
+    """`measure_engine` of what ``opener`` opens, or what stands in the way: a compiler that is
+    missing must not cost the others' results.
+
+    Args:
+        engine: its name, where it does not come to tell it.
+        name: the decoder's.
+    """
+    frames = decoder.embeddings.shape[0]
+    try:
+        return measure_engine(opener(), name, decoder.config, frames, pictures)
+    except Exception as error:
+        return EngineFailure(name, engine, str(device), reason_of(error))
+
+
+def reason_of(error: Exception) -> str:
+    """What an error says, in one line: torch's compilers go on for pages."""
+    first, *rest = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
+    if first.endswith(":") and rest:  # "backend='inductor' raised:"
+        first = f"{first} {rest[0]}"
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+
+
+def measure_engine(
+    engine: Engine, name: str, config: ModelConfig, frames: int, pictures: int
+) -> EngineResult:
+    """Time ``pictures`` pictures both ways, of whole frames while playing alone."""
+    looks = [Look.from_degrees(5.0 * k, (k % 9) * 10.0 - 40.0) for k in range(pictures)]
+    stages = _stage_times(engine, frames) if isinstance(engine, EagerEngine) else {}
+    return EngineResult(
+        decoder=name,
+        engine=engine.name,
+        device=str(engine.device),
+        precision=precision_name(engine.precision),
+        size=engine.size,
+        looking=None if engine.full_frame else _timing(engine, [(look, 0) for look in looks]),
+        playing=_timing(engine, [(look, k % frames) for k, look in enumerate(looks)]),
+        stages_ms=stages if engine.name == "eager" else {},
+        flops=count_flops(config),
+        look_flops=count_flops(config, look_alone=True),
+        traffic_bytes=count_traffic(config, engine.precision.itemsize),
+        memory_mib=_gpu_memory(engine.device),
+    )
+
+
+def _timing(engine: Engine, requests: list[tuple[Look, int]]) -> Timing:
+    picture_seconds(engine, requests[:WARM_UP])
+    seconds = sorted(picture_seconds(engine, requests))
+    slowest = seconds[min(len(seconds) - 1, round(0.99 * len(seconds)))]
+    return Timing(statistics.median(seconds) * 1000, slowest * 1000)
+
+
+def _stage_times(engine: EagerEngine, frames: int) -> dict[str, float]:
+    """Median milliseconds of each top-level part of the network over a few pictures."""
+    spans: dict[str, list[float]] = {}
+    handles = []
+    for name, module in _parts(engine.network):
+        started: list[float] = []
+
+        def before(_: nn.Module, __: Any, started: list[float] = started) -> None:
+            _wait(engine.device)
+            started.append(time.perf_counter())
+
+        def after(
+            _: nn.Module, __: Any, ___: Tensor, name: str = name, started: list[float] = started
+        ) -> None:
+            _wait(engine.device)
+            spans.setdefault(name, []).append(time.perf_counter() - started.pop())
+
+        handles += [
+            module.register_forward_pre_hook(before),
+            module.register_forward_hook(after),
+        ]
+    try:
+        for k in range(2 * WARM_UP):
+            engine.decode(Look.from_degrees(7.0 * k, 0.0), k % frames)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return {name: statistics.median(times) * 1000 for name, times in spans.items()}
+
+
+def _parts(network: nn.Module) -> list[tuple[str, nn.Module]]:
+    wanted = [(n, m) for n, m in network.named_children() if n in ("expansion", "stem", "head")]
+    stages = network.get_submodule("stages")
+    return [*wanted[:-1], *((f"stage {n}", m) for n, m in stages.named_children()), wanted[-1]]
+
+
+def _fastest(run: Callable[[], object], device: torch.device, times: int) -> float:
+    """Seconds of the fastest run: a ceiling is what the machine can do when nothing disturbs it."""
+    seconds = []
+    for _ in range(times + 2):
+        _wait(device)
+        start = time.perf_counter()
+        run()
+        _wait(device)
+        seconds.append(time.perf_counter() - start)
+    return min(seconds[2:])
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

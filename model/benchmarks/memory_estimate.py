@@ -1,0 +1,133 @@
+"""How much memory a part of the comparison will take, told before anything is allocated."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from model.benchmarks.resolution import picture_size
+from model.config import ModelConfig
+from model.decoding.eager import to_rgba
+from model.networks.encoder import Encoder
+from model.networks.nerv360 import NeRV360
+from model.networks.registry import build_decoder
+from model.training.autoencoder import Autoencoder
+from model.training.loss import DistortionLoss
+
+OPTIMISER_COPIES = 8
+"""The parameters themselves, Adan's four states and what its step allocates."""
+
+
+class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the bytes of every tensor while it lives, the backward pass's included."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.live = 0
+        self.peak = 0
+        self._sizes: dict[int, int] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, Tensor):
+                self._count(tensor.untyped_storage())
+        self.peak = max(self.peak, self.live)
+        return result
+
+    def _count(self, storage: torch.UntypedStorage) -> None:
+        key = storage._cdata
+        if key not in self._sizes:
+            self._sizes[key] = storage.nbytes()
+            self.live += storage.nbytes()
+            weakref.finalize(storage, self._free, key)
+
+    def _free(self, key: int) -> None:
+        self.live -= self._sizes.pop(key)
+
+
+def predicted_bytes(part: str, config: ModelConfig, dtype: torch.dtype = torch.float32) -> int:
+    """Peak of all tensors that live at once while ``part`` runs, without allocating them.
+    Convolutions' own workspaces come on top.
+
+    Args:
+        part: ``encoding``, ``decoding`` or ``training`` (one picture, batch 1).
+        dtype: what the networks run in: under autocast, where it is not float32.
+    """
+    prepare = {"encoding": _encoding, "decoding": _decoding, "training": _training}[part]
+    network, copies, run = prepare(config)
+    network.to("meta")
+    if dtype is not torch.float32:
+        _autocast(network, dtype)
+    # Tensors on the meta device have shapes and no memory.
+    with torch.device("meta"), LiveBytes() as counter:
+        run()
+    return counter.peak + copies * sum(4 * p.numel() for p in network.parameters())
+
+
+def _autocast(network: nn.Module, dtype: torch.dtype) -> None:
+    """Let layers multiply in ``dtype`` and normalise in float32, as autocast on CUDA does; the meta
+    device has none.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            module.to(dtype).register_forward_pre_hook(_to(dtype))
+        elif isinstance(module, nn.LayerNorm):
+            module.register_forward_pre_hook(_to(torch.float32))
+
+
+def _to(dtype: torch.dtype) -> Callable[[nn.Module, tuple[Tensor, ...]], tuple[Tensor, ...]]:
+    return lambda _, inputs: tuple(x.to(dtype) for x in inputs)
+
+
+Prepared = tuple[nn.Module, int, Callable[[], None]]
+"""A network, how many copies of its parameters there are, and what is to be run."""
+
+
+def _encoding(config: ModelConfig) -> Prepared:
+    encoder = Encoder(config)
+
+    @torch.no_grad()
+    def run() -> None:
+        encoder(_frame(config))
+
+    return encoder, 1, run
+
+
+def _decoding(config: ModelConfig) -> Prepared:
+    network = build_decoder(config, "meta")
+
+    @torch.no_grad()
+    def run() -> None:
+        embedding = torch.empty(1, config.embedding_channels, *config.embedding_size)
+        time, look = _time_and_look()
+        if isinstance(network, NeRV360):
+            to_rgba(network(embedding, time, look))
+        else:
+            to_rgba(network(embedding, time))
+
+    return network, 1, run
+
+
+def _training(config: ModelConfig) -> Prepared:
+    network, loss = Autoencoder(config), DistortionLoss(*picture_size(config)).to("meta")
+
+    def run() -> None:
+        frame, (time, look) = _frame(config), _time_and_look()
+        loss(network(frame, time, look), network.target(frame, look)).backward()
+
+    return network, OPTIMISER_COPIES, run
+
+
+def _frame(config: ModelConfig) -> Tensor:
+    return torch.empty(1, 3, config.frame_height, config.frame_width)
+
+
+def _time_and_look() -> tuple[Tensor, Tensor]:
+    return torch.empty(1, dtype=torch.float64), torch.empty(1, 4, dtype=torch.float64)

@@ -1,0 +1,172 @@
+"""The paper's table 1: encoding, decoding and training of the three decoders side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from typing import Any
+
+import psutil
+import torch
+
+from model.benchmarks.engine_speed import PAPER_FPS, PAPER_GIB
+from model.benchmarks.memory_estimate import predicted_bytes
+from model.benchmarks.resolution import DECODERS, comparison, picture_size
+from model.benchmarks.table1_worker import PARTS, OutOfMemoryError, PartResult, measure_apart
+from model.config import ModelConfig
+from model.errors import InputError
+from model.networks.registry import count_flops, count_parameters
+
+PAPER: dict[str, dict[str, tuple[float, float]]] = {
+    "nerv360": {"training": (3.4, 21.2)},
+    "hnerv": {"training": (2.7, 51.3)},
+    "hnerv-boost": {"training": (0.8, 73.2)},
+}
+"""Frames a second and GiB on an H100, by decoder and part; their encoder is one and the same."""
+for _name, _parts in PAPER.items():
+    _parts |= {"encoding": (27.3, 2.8), "decoding": (PAPER_FPS[_name], PAPER_GIB[_name])}
+
+WORKSPACE = 1.25
+SAFE = 0.9
+BARE_BYTES = 700 * 2**20
+SMALLER = (Fraction(1, 2), Fraction(1, 4), Fraction(1, 8), Fraction(1, 16))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One decoder: each part's result, or the bytes that it would need and does not get."""
+
+    decoder: str
+    parameters: int
+    flops: int
+    size: tuple[int, int]
+    parts: dict[str, PartResult | int]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; a part that did not fit is ``{"needs_bytes": n}``."""
+        values = asdict(self)
+        for part, result in self.parts.items():
+            if isinstance(result, int):
+                values["parts"][part] = {"needs_bytes": result}
+        values["paper"] = {
+            part: {"fps": fps, "gib": gib} for part, (fps, gib) in PAPER[self.decoder].items()
+        }
+        return values
+
+
+Needs = dict[tuple[str, str], int]
+
+
+def plan(
+    preset: str, scale: Fraction, device: torch.device
+) -> tuple[dict[str, ModelConfig], Needs]:
+    """The configurations, and which parts of the full-frame decoders are left out, in bytes.
+
+    On a GPU that holds NeRV360 alone the others' parts are left out. On the CPU everything must
+    fit: where a prediction were too low, the system would end programs, and not only this one.
+
+    Raises:
+        InputError: it does not fit; the sentence names a scale at which it does.
+    """
+    configs = comparison(preset, scale)
+    cuda = device.type == "cuda"
+    free = round(free_bytes(device) * SAFE)
+    training = {n: needed_bytes("training", c, half=cuda) for n, c in configs.items()}
+    if (training["nerv360"] if cuda else max(training.values())) > free:
+        raise InputError(_refusal(scale, training, free))
+    needs = {(n, "training"): bytes_ for n, bytes_ in training.items() if bytes_ > free}
+    for name, _ in list(needs):
+        bytes_ = needed_bytes("decoding", configs[name], half=cuda)
+        if bytes_ > free:
+            needs[name, "decoding"] = bytes_
+    return configs, needs
+
+
+def measure_table(
+    configs: dict[str, ModelConfig],
+    needs: Needs,
+    device: torch.device,
+    pictures: int,
+    advance: Callable[[str], None],
+) -> list[Row]:
+    """One row a decoder; the encoder, the same for all three but for its padding, is measured
+    once, with NeRV360's.
+
+    Args:
+        needs: parts that are left out, with the bytes that they would take.
+        pictures: at most so many of each part.
+        advance: called with what comes next, before each part.
+    """
+    results: dict[str, dict[str, PartResult | int]] = {name: {} for name in configs}
+    for name, config in configs.items():
+        for part in PARTS:
+            if part == "encoding" and name != DECODERS[0]:
+                results[name][part] = results[DECODERS[0]][part]
+                continue
+            advance(f"{part}, {name}")
+            if (name, part) in needs:
+                results[name][part] = needs[name, part]
+                continue
+            try:
+                results[name][part] = measure_apart(part, config, device, pictures)
+            except OutOfMemoryError:
+                results[name][part] = needed_bytes(part, config, half=device.type == "cuda")
+    return [
+        Row(name, count_parameters(c), count_flops(c), picture_size(c), results[name])
+        for name, c in configs.items()
+    ]
+
+
+def jobs(configs: dict[str, ModelConfig]) -> int:
+    """How often `measure_table` advances."""
+    return 1 + 2 * len(configs)
+
+
+def ratios(values: list[float | None]) -> list[float | None]:
+    """Each value over the first, NeRV360's; None where one of the two is missing."""
+    first = values[0]
+    return [v / first if first and v is not None else None for v in values]
+
+
+def fps_of(result: PartResult | int) -> float | None:
+    """Pictures a second, where the part was measured."""
+    return None if isinstance(result, int) else result.fps
+
+
+def gib_of(result: PartResult | int) -> float | None:
+    """Peak memory in GiB, where the part was measured."""
+    return None if isinstance(result, int) else result.memory_bytes / 2**30
+
+
+def needed_bytes(part: str, config: ModelConfig, *, half: bool) -> int:
+    """What a part takes, convolutions' workspaces and the program itself included."""
+    dtype = torch.float16 if half else torch.float32
+    return round(predicted_bytes(part, config, dtype) * WORKSPACE) + BARE_BYTES
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory that a new process can get on ``device``."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(psutil.virtual_memory().available)
+
+
+def smaller_scale(scale: Fraction, bytes_: int, free: int) -> Fraction | None:
+    """The largest halving below ``scale`` at which what takes ``bytes_`` at ``scale`` fits."""
+    pixels = bytes_ - BARE_BYTES
+    for smaller in SMALLER:
+        if smaller < scale and pixels * (smaller / scale) ** 2 + BARE_BYTES <= free:
+            return smaller
+    return None
+
+
+def _refusal(scale: Fraction, training: dict[str, int], free: int) -> str:
+    largest = max(training, key=lambda name: training[name])
+    smaller = smaller_scale(scale, training[largest], free)
+    advice = f"; try --scale {smaller}" if smaller else ""
+    return (
+        f"bench --scale {scale}: training nerv360 would take {training['nerv360'] / 2**30:.1f} GiB "
+        f"and {largest} {training[largest] / 2**30:.1f}, and {free / 2**30:.1f} GiB can be used"
+        f"{advice}"
+    )

@@ -1,0 +1,232 @@
+"""One part of the paper's table 1, measured in a process of its own.
+
+``python -m model.benchmarks.table1_worker`` prints one line of JSON. Encoding, decoding and
+training of one decoder each get a fresh process: what one of them leaves allocated is no part of
+another's peak.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time as clock
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from model.benchmarks.engine_speed import precision_name, random_decoder
+from model.benchmarks.machine import processor_name
+from model.benchmarks.process_memory import peak_bytes, resident_bytes
+from model.config import ModelConfig
+from model.decoding import open_engine
+from model.decoding.timing import picture_seconds
+from model.geometry import Look
+from model.networks.encoder import Encoder
+from model.networks.registry import to_channels_last
+from model.scene.scene_file import Material, Scene
+from model.training.dataset import FrameStore
+from model.training.processes import Processes
+from model.training.settings import TrainingSettings
+from model.training.trainer import Progress, Trainer
+
+CUDA_BATCH = 10
+"""Pictures that are enqueued before the host waits, as `picture_seconds` does."""
+PARTS = ("encoding", "decoding", "training")
+FRAMES = 4
+WARM_UP, WARM_UP_S = 5, 2.0
+ENOUGH_S = 20.0
+FEWEST = 20
+"""Pictures are repeated until there are as many as wanted, or this many and `ENOUGH_S` has passed.
+"""
+
+
+@dataclass(frozen=True)
+class PartResult:
+    """What one part of one decoder reached.
+
+    Attributes:
+        fps: pictures a second, from the median: frames encoded; viewports of NeRV360 or frames of
+            the others decoded, each of a new frame, or trained on (encoder, decoder, loss,
+            backward pass, optimiser; one picture a step).
+        memory_bytes: peak, ``memory_kind`` says of what.
+        pictures: how many were timed.
+        quartiles_ms: milliseconds that a quarter, half and three quarters of them stayed under.
+        program: what ran, and in which precision.
+        machine: processor or GPU.
+    """
+
+    fps: float
+    memory_bytes: int
+    memory_kind: str
+    pictures: int
+    quartiles_ms: tuple[float, float, float]
+    program: str
+    machine: str
+
+
+class OutOfMemoryError(Exception):
+    """The device or the system ran out of memory in the middle of a part."""
+
+
+class Pace:
+    """Collects the seconds of each picture after a warm-up, and says when they are enough."""
+
+    def __init__(self, pictures: int) -> None:
+        self.seconds: list[float] = []
+        self._wanted = pictures
+        self._warm_ups = 0
+        self._warm_up_s = 0.0
+
+    def lap(self, seconds: float) -> None:
+        """One more picture took so long."""
+        if self._warm_ups == 0 or (self._warm_ups < WARM_UP and self._warm_up_s < WARM_UP_S):
+            self._warm_ups += 1
+            self._warm_up_s += seconds
+        else:
+            self.seconds.append(seconds)
+
+    @property
+    def done(self) -> bool:
+        """Whether no further picture is needed."""
+        timed = len(self.seconds)
+        return timed >= self._wanted or (timed >= FEWEST and sum(self.seconds) >= ENOUGH_S)
+
+
+class NoiseFrames(FrameStore):
+    """Frames of noise in place of a clip's: as slow and as heavy to train on."""
+
+    def __init__(self, count: int, size: tuple[int, int]) -> None:
+        generator = torch.Generator().manual_seed(0)
+        self.bytes = torch.randint(256, (count, *size, 3), dtype=torch.uint8, generator=generator)
+
+
+def measure_apart(
+    part: str, config: ModelConfig, device: torch.device, pictures: int
+) -> PartResult:
+    """`measure` in a process of its own.
+
+    Raises:
+        OutOfMemoryError: the part did not fit.
+        RuntimeError: the process failed otherwise; the message has its last line.
+    """
+    task = {"part": part, "config": config.to_dict(), "device": str(device), "pictures": pictures}
+    command = [sys.executable, "-m", "model.benchmarks.table1_worker", json.dumps(task)]
+    folder = Path(__file__).resolve().parents[2]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+    if done.returncode == -signal.SIGKILL:
+        raise OutOfMemoryError(f"{part} {config.architecture}: the system ended the process")
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or ["it printed nothing"]
+        if "torch.OutOfMemoryError" in done.stderr:
+            raise OutOfMemoryError(f"{part} {config.architecture}: {lines[-1]}")
+        raise RuntimeError(f"{part} of {config.architecture} failed: {lines[-1]}")
+    values = json.loads(done.stdout.strip().splitlines()[-1])
+    return PartResult(**{**values, "quartiles_ms": tuple(values["quartiles_ms"])})
+
+
+def measure(part: str, config: ModelConfig, device: torch.device, pictures: int) -> PartResult:
+    """Time one of `PARTS` here; the memory is this process's or torch's on the GPU."""
+    before = resident_bytes()
+    run = {"encoding": _encode, "decoding": _decode, "training": _train}[part]
+    pace = Pace(pictures)
+    program = run(config, device, pace)
+    if device.type == "cuda":
+        memory, kind = torch.cuda.max_memory_allocated(device), "torch's peak on the GPU"
+        machine = torch.cuda.get_device_name(device)
+    else:
+        memory, kind = peak_bytes() - before, "the process's peak over the bare program"
+        machine = processor_name()
+    return PartResult(
+        fps=1 / statistics.median(pace.seconds),
+        memory_bytes=max(memory, 0),
+        memory_kind=kind,
+        pictures=len(pace.seconds),
+        quartiles_ms=quartiles_ms(pace.seconds),
+        program=program,
+        machine=machine,
+    )
+
+
+def quartiles_ms(seconds: list[float]) -> tuple[float, float, float]:
+    """The quartiles of one or more times, in milliseconds."""
+    if len(seconds) == 1:
+        return (seconds[0] * 1000,) * 3
+    first, second, third = statistics.quantiles(seconds, n=4, method="inclusive")
+    return first * 1000, second * 1000, third * 1000
+
+
+def _encode(config: ModelConfig, device: torch.device, pace: Pace) -> str:
+    encoder = Encoder(config)
+    to_channels_last(encoder)
+    encoder.to(device).eval()
+    cuda = device.type == "cuda"
+    size = (config.frame_height, config.frame_width)
+    frame = NoiseFrames(1, size).frame(0, device)
+    while not pace.done:
+        start = clock.perf_counter()
+        # The precision that the trainer encodes in.
+        with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16, enabled=cuda):
+            encoder(frame)
+        if cuda:
+            torch.cuda.synchronize(device)
+        pace.lap(clock.perf_counter() - start)
+    return f"encoder, {_precision(device)}"
+
+
+def _decode(config: ModelConfig, device: torch.device, pace: Pace) -> str:
+    name = config.architecture
+    material = Material("noise", "none", "nobody", "none")
+    decoder = random_decoder(config, FRAMES)
+    size = config.frame_width, config.frame_height
+    scene = Scene(material, *size, 30.0, FRAMES, {name: decoder})
+    engine = open_engine(scene, name, device)
+    batch = CUDA_BATCH if device.type == "cuda" else 1
+    requests = ((_look(index), index % FRAMES) for index in itertools.count())
+    while not pace.done:
+        for seconds in picture_seconds(engine, list(itertools.islice(requests, batch))):
+            pace.lap(seconds)
+    precision = precision_name(engine.precision)
+    return f"{engine.name.removesuffix(f', {precision}')} engine, {precision}"
+
+
+def _look(index: int) -> Look:
+    return Look.from_degrees(5.0 * index, index % 9 * 10.0 - 40.0)
+
+
+def _train(config: ModelConfig, device: torch.device, pace: Pace) -> str:
+    settings = TrainingSettings(epochs=100_000, evaluate_every=100_000, checkpoint_s=86_400.0)
+    frames = NoiseFrames(FRAMES, (config.frame_height, config.frame_width))
+    trainer = Trainer(config, settings, frames, device, Processes())
+    last = clock.perf_counter()
+
+    def report(_: Progress) -> None:
+        nonlocal last
+        now = clock.perf_counter()
+        pace.lap(now - last)
+        last = now
+
+    with tempfile.TemporaryDirectory() as folder:
+        trainer.run(Path(folder) / "checkpoint", report, lambda: pace.done)
+    return f"training step, {_precision(device)}"
+
+
+def _precision(device: torch.device) -> str:
+    return "bfloat16 autocast" if device.type == "cuda" else "float32"
+
+
+def main() -> None:
+    """Measure what the command line, a JSON object, describes."""
+    task = json.loads(sys.argv[1])
+    config = ModelConfig.from_dict(task["config"])
+    device = torch.device(task["device"])
+    print(json.dumps(asdict(measure(task["part"], config, device, task["pictures"]))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""The engine for GPUs: all work of a picture in one graph, launched and not waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from model.decoding.compiled.cache import KeptFile
+from model.decoding.compiled.compiler import building
+from model.decoding.compiled.gpu import Gpu
+from model.decoding.compiled.programs import Programs, build_programs
+from model.decoding.eager import hfov_range, look_tensor, picture_look
+from model.decoding.engine import Picture
+from model.geometry import Look
+from model.scene.scene_file import Decoder
+
+RING = 3
+"""One picture on its way to the screen, one waiting for it, and one being decoded."""
+
+
+class _Slot:
+    """Where a picture is left, and when it was begun and finished."""
+
+    def __init__(self, gpu: Gpu, size: tuple[int, int]) -> None:
+        self.pixels = torch.empty(*size, 4, dtype=torch.uint8, device=gpu.device)
+        self.start, self.end = gpu.event(), gpu.event()
+        self.used = False
+
+
+class CompiledEngine:
+    """Decodes by replaying graphs; `decode` only enqueues, on the current stream.
+
+    Nothing is allocated, compiled or waited for once the engine is built. Inputs are set by fills,
+    whose values travel as arguments of the launch: a pinned buffer could be written again only
+    after its copy has run, which the host would have to wait for. What depends on the frame alone
+    has a graph of its own that is replayed when the frame changes.
+
+    The picture's graph has one output, from which a copy fills the ring. A graph for each slot
+    would save that copy, a few microseconds for a viewport, but take as many captures at start-up.
+
+    A slot is written again after `ring` pictures. Whoever reads it in the current stream comes
+    before that by itself. Others hand it back on the host first, as the viewer does: its upload
+    returns when the pixels were read, and its worker lets no decode begin that would overtake it.
+
+    The graphs launch what was compiled, and read and write the memory of weights, embeddings and
+    buffers, without keeping any of it: the engine does, and all of it goes with the engine.
+    """
+
+    ring = RING
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        gpu: Gpu,
+        size: tuple[int, int],
+        dtype: torch.dtype = torch.float16,
+        *,
+        fused: bool = False,
+        tiles: KeptFile | None = None,
+    ) -> None:
+        """Compile and capture; seconds to minutes, less when the compiler's cache is warm.
+
+        Args:
+            fused: a viewport's stages are the project's own kernels (`FusedTrunk`), and only what
+                comes before them is the compiler's.
+            tiles: as `FusedTrunk` has it.
+
+        Raises:
+            ImportError: ``fused`` without Triton.
+            RuntimeError: no compiler works here, or memory runs out.
+        """
+        self.name = "fused" if fused else "compiled"
+        self.device, self.size, self.precision = gpu.device, size, dtype
+        self.hfov_range = hfov_range(decoder.config)
+        self.full_frame = decoder.config.full_frame
+        self._gpu = gpu
+        self._frames = decoder.embeddings.shape[0]
+        self._index = torch.zeros(1, dtype=torch.int64, device=gpu.device)
+        self._look = look_tensor(Look(), gpu.device)
+        self._look_cells = self._look[0].unbind()
+        self._slots = [_Slot(gpu, size) for _ in range(RING)]
+        with building(), torch.no_grad():
+            self._prepare, self._picture, self._output = self._capture(
+                build_programs(decoder, self.device, size, dtype, fused=fused, tiles=tiles)
+            )
+        self._prepared: int | None = None
+        self._count = 0
+        self._decode_s = 0.0
+        self.decode(Look(), 0)
+        self._slots[0].end.synchronize()
+        self._note_time(self._slots[0])
+
+    def decode(self, look: Look, frame: int) -> Picture:
+        """See `Engine.decode`; the picture's `ready` event passes when its pixels are there."""
+        if not 0 <= frame < self._frames:
+            raise IndexError(f"there is no frame {frame}, only {self._frames}")
+        actual = Look() if self.full_frame else picture_look(look, self.hfov_range)
+        slot = self._slots[self._count % RING]
+        self._count += 1
+        self._note_time(slot)
+        self._gpu.record(slot.start)
+        with torch.no_grad():
+            if frame != self._prepared:
+                self._index.fill_(frame)
+                if self._prepare is not None:
+                    self._prepare()
+                self._prepared = frame
+            if not self.full_frame:
+                values = (actual.yaw, actual.pitch, actual.roll, actual.hfov)
+                for cell, value in zip(self._look_cells, values, strict=True):
+                    cell.fill_(value)
+            self._picture()
+            slot.pixels.copy_(self._output)
+        self._gpu.record(slot.end)
+        slot.used = True
+        ready = cast(torch.cuda.Event, slot.end)
+        return Picture(slot.pixels, actual, frame, self.full_frame, self._decode_s, ready)
+
+    def _note_time(self, slot: _Slot) -> None:
+        """Take the time of the picture that is overwritten now, if it is finished."""
+        if slot.used and slot.end.query():
+            self._decode_s = self._gpu.seconds(slot.start, slot.end)
+
+    def _capture(
+        self, programs: Programs
+    ) -> tuple[Callable[[], None] | None, Callable[[], None], Tensor]:
+        self._kept: list[object] = [programs]
+        replay_prepare: Callable[[], None] | None = None
+        if programs.prepare is not None:
+            prepare: Callable[..., tuple[Tensor, ...]] = self._gpu.compile(programs.prepare)
+            self._kept.append(prepare)
+            # Held for good: in a shared pool the next capture would else reuse the memory of these.
+            self._features, replay_prepare = self._gpu.capture(lambda: prepare(self._index))
+        trunk = programs.trunk
+        if trunk is None:
+            picture: Callable[..., Tensor] = self._gpu.compile(programs.picture)
+            self._kept.append(picture)
+            output, replay = self._gpu.capture(lambda: picture(*self._inputs()))
+        else:
+            front: Callable[..., tuple[Tensor, ...]] = self._gpu.compile(programs.picture)
+            self._kept.append(front)
+            with self._gpu.current():
+                trunk.ready(self._gpu, *front(*self._inputs()))
+            output, replay = self._gpu.capture(lambda: trunk(*front(*self._inputs())))
+        return replay_prepare, replay, output
+
+    def _inputs(self) -> tuple[Tensor, ...]:
+        """Of `Programs.picture`."""
+        return (self._index,) if self.full_frame else (*self._features, self._look)

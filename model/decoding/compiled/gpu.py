@@ -1,0 +1,145 @@
+"""What the compiled engine asks of a GPU, and CUDA's answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from model.decoding.compiled.compiler import CompiledProgram
+
+Captured = TypeVar("Captured", Tensor, tuple[Tensor, ...])
+
+_WARM_UPS = 3
+
+
+class Event(Protocol):
+    """As `torch.cuda.Event`."""
+
+    def query(self) -> bool:
+        """Whether it has passed."""
+        ...
+
+    def synchronize(self) -> None:
+        """Wait for it on the host."""
+        ...
+
+
+class Gpu(Protocol):
+    """The few things beyond tensors that the engine needs.
+
+    Attributes:
+        device: where its tensors are.
+    """
+
+    device: torch.device
+
+    def current(self) -> AbstractContextManager[object]:
+        """While it is entered, kernels that this thread launches run there."""
+        ...
+
+    def compile(self, program: nn.Module) -> Callable[..., Captured]:
+        """``program``, compiled at its first call; the code lives as long as what is returned."""
+        ...
+
+    def capture(self, run: Callable[[], Captured]) -> tuple[Captured, Callable[[], None]]:
+        """What ``run`` returned, and what computes it anew in the same memory from what its
+        inputs hold by then, in the order of the current stream.
+
+        It was not computed yet. A graph holds addresses: all that ``run`` uses, modules, tensors
+        and compiled code, must be kept as long as it is replayed. Nothing else may be captured,
+        or wait for the whole GPU, meanwhile (see `building`).
+
+        Raises:
+            RuntimeError: something in ``run``, or beside it, cannot be captured.
+        """
+        ...
+
+    def event(self) -> Event:
+        """A new event that keeps the time."""
+        ...
+
+    def record(self, event: Event) -> None:
+        """Let ``event`` pass when all work so far in the current stream is done."""
+        ...
+
+    def seconds(self, start: Event, end: Event) -> float:
+        """Between two events that have passed."""
+        ...
+
+
+class CudaGpu:
+    """CUDA graphs over code that inductor wrote.
+
+    All captures share one pool of memory. They replay one after the other in a stream, and what
+    an earlier one returned is held on to, so that a later one takes none of its memory.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        """On ``device``, a CUDA device."""
+        index = torch.cuda.current_device() if device.index is None else device.index
+        self.device = torch.device("cuda", index)
+        self._pool = torch.cuda.graph_pool_handle()
+        with torch.cuda.device(self.device):
+            self._side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+
+    def current(self) -> AbstractContextManager[object]:
+        """As `Gpu.current`."""
+        return torch.cuda.device(self.device)
+
+    def compile(self, program: nn.Module) -> Callable[..., Captured]:
+        """As `Gpu.compile`; inductor's own CUDA graphs stay off, as the default mode has it."""
+        return CompiledProgram(program)
+
+    def capture(self, run: Callable[[], Captured]) -> tuple[Captured, Callable[[], None]]:
+        """As `Gpu.capture`."""
+        # Entered for its end: a capture that breaks would leave its own stream the current one.
+        stream = torch.cuda.current_stream(self.device)
+        with self.current(), torch.cuda.stream(stream):
+            # Compilation and cuDNN's choice of algorithms copy and wait, which a capture forbids.
+            self._side.wait_stream(stream)
+            with torch.cuda.stream(self._side), _fastest_convolutions():
+                for _ in range(_WARM_UPS):
+                    run()
+            stream.wait_stream(self._side)
+            graph = torch.cuda.CUDAGraph()
+            # While this thread captures, the window's thread may go on calling CUDA.
+            with torch.cuda.graph(
+                graph, pool=self._pool, stream=self._side, capture_error_mode="thread_local"
+            ):
+                captured = run()
+        return captured, graph.replay
+
+    def event(self) -> torch.cuda.Event:
+        """As `Gpu.event`."""
+        return torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+
+    def record(self, event: Event) -> None:
+        """As `Gpu.record`."""
+        assert isinstance(event, torch.cuda.Event)
+        event.record(torch.cuda.current_stream(self.device))
+
+    def seconds(self, start: Event, end: Event) -> float:
+        """As `Gpu.seconds`."""
+        assert isinstance(start, torch.cuda.Event)
+        assert isinstance(end, torch.cuda.Event)
+        return float(start.elapsed_time(end)) / 1000
+
+
+@contextmanager
+def _fastest_convolutions() -> Iterator[None]:
+    """Let cuDNN measure its algorithms: every shape here comes thousands of times.
+
+    It remembers for this thread what it found. The setting is the process's: while it holds, other
+    threads measure their new shapes too, for which they wait for the whole GPU. So it ends before
+    a capture begins, and only one thread builds at a time (`building`).
+    """
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before

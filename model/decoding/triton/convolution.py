@@ -1,0 +1,284 @@
+"""Convolutions as the Triton kernels take them, and how they are launched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from triton.errors import TritonError
+
+from model.decoding.compiled.aligned import AlignedConv
+from model.decoding.compiled.gpu import Gpu
+from model.decoding.triton import kernels
+
+SINE, GELU, ADD = (kernels.SINE.value, kernels.GELU.value, kernels.ADD.value)
+
+_DEPTH_ALIGNMENT = 32
+_LAUNCHES, _REPEATS = 10, 5
+_FOLD_BLOCK, _FOLD_DEPTH = 16, 64
+_COLOUR_BLOCK = 512
+
+
+class Tile(NamedTuple):
+    """What one program computes, and with how much of the GPU.
+
+    Attributes:
+        rows, columns: of its part of the picture.
+        depth: elements of the sum taken at a time; 32, or what divides it.
+        warps: of 32 threads.
+        stages: how many of those parts of the sum are in shared memory at a time.
+        registers: of a thread at most, where fewer let a second program run beside this one.
+    """
+
+    rows: int
+    columns: int
+    depth: int
+    warps: int
+    stages: int
+    registers: int | None = None
+
+
+TILES = (
+    Tile(4, 128, 32, 8, 3),
+    Tile(2, 128, 32, 8, 3),
+    Tile(2, 128, 32, 8, 2),
+    Tile(2, 128, 32, 8, 2, 128),
+    Tile(4, 64, 32, 4, 2),
+    Tile(2, 64, 32, 4, 2),
+)
+"""From the one that fetches least to the one that asks least of a GPU."""
+
+_REGISTERS, _SUMS = 255, 0.78
+"""Of a thread, and which share of them sums may be; with more of those they spill."""
+
+
+class Rows(NamedTuple):
+    """Some rows of a map that is ``height`` high, as they lie in memory.
+
+    Attributes:
+        map: rows × width × channels, contiguous.
+        first: which row of the whole map the first one is.
+        height: of the whole map.
+    """
+
+    map: Tensor
+    first: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Head:
+    """Where `FusedConv` leaves the products with the head's taps instead of its result.
+
+    Attributes:
+        weight: (N0 + N1) × `kernels.PARTS`.
+        parts: rows × width × `kernels.PARTS`, lying as the target does.
+    """
+
+    weight: Tensor
+    parts: Tensor
+
+
+def chunks(channels: int) -> tuple[int, int]:
+    """The powers of two from 16 on, or one and zero, that hold ``channels`` with least to spare."""
+    sizes = [0, *(2**k for k in range(4, 13))]
+    pairs = [(a, b) for a in sizes[1:] for b in sizes if b <= a and a + b >= channels]
+    return min(pairs, key=lambda pair: (sum(pair), pair[1]))
+
+
+class FusedConv:
+    """One convolution with zeros around it and what is done to its result.
+
+    With ``stride`` above 1 it has as many outputs for each of its stride² cells, which a pixel
+    shuffle brings into place. With ``folds`` an affine is still to be folded in: `AffineFolds`
+    sets weight and bias then.
+    """
+
+    def __init__(
+        self,
+        conv: nn.Conv2d,
+        dtype: torch.dtype,
+        epilogue: int,
+        *,
+        stride: int = 1,
+        folds: bool = False,
+    ) -> None:
+        """Rearrange ``conv``, on the device where it is."""
+        cells = stride**2
+        plain = AlignedConv(conv, torch.float32, cells=cells)
+        self.epilogue, self.stride = epilogue, stride
+        self.kernel, self.inputs, self.outputs = (
+            conv.kernel_size[0],
+            plain.weight.shape[1],
+            plain.channels,
+        )
+        self.chunks = chunks(self.outputs)
+        self.cases = 9 if folds else 1
+        spare = sum(self.chunks) - self.outputs
+        run = self.kernel * self.inputs
+        weight = plain.weight.reshape(cells, self.outputs, self.inputs, self.kernel, self.kernel)
+        weight = weight.permute(0, 3, 4, 2, 1).reshape(cells, self.kernel, run, self.outputs)
+        self.master = F.pad(weight, (0, spare, 0, -run % _DEPTH_ALIGNMENT)).contiguous()
+        self.plain = F.pad(plain.bias.view(cells, 1, -1), (0, spare))
+        self.weight = self.master.to(dtype)
+        self.bias = self.plain.expand(cells, self.cases, -1).contiguous()
+        self.tile = TILES[0]
+
+    def __call__(
+        self, source: Rows, target: Rows, rows: tuple[int, int], head: Head | None = None
+    ) -> None:
+        """Compute ``rows``, first and end of them before the pixel shuffle, from ``source``.
+
+        Both maps must hold them, the source also those that the kernel reaches beyond.
+        """
+        if rows[0] >= rows[1]:
+            return
+        tile, width = self.tile, source.map.shape[1]
+        across, down = -(-width // tile.columns), -(-(rows[1] - rows[0]) // tile.rows)
+        kernels.convolve[(across * down * self.stride**2,)](
+            source.map,
+            self.weight,
+            self.bias,
+            target.map,
+            head.weight if head else self.weight,
+            head.parts if head else target.map,
+            source.height,
+            source.first,
+            target.first,
+            *rows,
+            WIDTH=width,
+            CIN=self.inputs,
+            COUT=self.outputs,
+            KERNEL=self.kernel,
+            STRIDE=self.stride,
+            CASES=self.cases,
+            EPILOGUE=self.epilogue,
+            HEAD=head is not None,
+            N0=self.chunks[0],
+            N1=self.chunks[1],
+            ROWS=tile.rows,
+            COLUMNS=tile.columns,
+            DEPTH=tile.depth,
+            num_warps=tile.warps,
+            num_stages=tile.stages,
+            maxnreg=tile.registers,
+        )
+
+    def tune(self, gpu: Gpu, run: Callable[[], None]) -> None:
+        """Keep the tile with which ``run``, which calls this convolution, is fastest.
+
+        Raises:
+            RuntimeError: none fits this GPU.
+        """
+        times: dict[Tile, float] = {}
+        failure: object = f"{self.outputs} outputs take too many registers"
+        for tile in TILES:
+            sums = tile.rows * tile.columns * sum(self.chunks) / (32 * tile.warps)
+            if sums > _SUMS * (tile.registers or _REGISTERS):
+                continue
+            self.tile = tile
+            try:
+                times[tile] = seconds(gpu, run)
+            except TritonError as error:
+                failure = error
+        if not times:
+            raise RuntimeError(f"no tile of the fused convolution fits this GPU: {failure}")
+        self.tile = min(times, key=lambda tile: times[tile])
+
+
+def seconds(gpu: Gpu, run: Callable[[], object]) -> float:
+    """What ``run`` takes on the GPU at its best: of small kernels some are done before Python has
+    launched the next, so that a graph launches them, and other work may delay any of its replays.
+    """
+
+    def launches() -> tuple[Tensor, ...]:
+        for _ in range(_LAUNCHES):
+            run()
+        return ()
+
+    _, replay = gpu.capture(launches)
+    start, end = gpu.event(), gpu.event()
+    times = []
+    for _ in range(_REPEATS):
+        gpu.record(start)
+        replay()
+        gpu.record(end)
+        end.synchronize()
+        times.append(gpu.seconds(start, end) / _LAUNCHES)
+    return min(times)
+
+
+class AffineFolds:
+    """Folds a picture's affines into the 3×3 convolutions that follow them, all in one launch.
+
+    An affine's scale goes into the weights, its shift into a bias, of which the zeros around the
+    picture take some away again: nine cases, as `kernels.convolve` has them.
+    """
+
+    def __init__(self, convolutions: Sequence[FusedConv]) -> None:
+        """For convolutions whose affines come in this order."""
+        self._count = len(convolutions)
+        self._widest = max(sum(conv.chunks) for conv in convolutions)
+        device = convolutions[0].weight.device
+        self._master = torch.cat([conv.master.flatten() for conv in convolutions])
+        self._plain = torch.cat([conv.plain.flatten() for conv in convolutions])
+        self._weight = self._master.to(convolutions[0].weight.dtype)
+        self._bias = torch.zeros(9 * self._plain.numel(), device=device)
+        layout, begin, outputs = [], 0, 0
+        for conv in convolutions:
+            n = sum(conv.chunks)
+            layout.append([conv.inputs, conv.master.shape[2], n, begin, outputs, 9 * outputs])
+            size = conv.master.numel()
+            conv.weight = self._weight[begin : begin + size].view(conv.master.shape)
+            conv.master = self._master[begin : begin + size].view(conv.master.shape)
+            conv.bias = self._bias[9 * outputs : 9 * (outputs + n)].view(1, 9, n)
+            begin, outputs = begin + size, outputs + n
+        self._layout = torch.tensor(layout, dtype=torch.int32, device=device)
+
+    def __call__(self, table: Tensor) -> None:
+        """Fold 2·convolutions × 1 × width float32, scales and shifts in turn."""
+        kernels.fold[(self._count, -(-self._widest // _FOLD_BLOCK))](
+            table,
+            self._layout,
+            self._master,
+            self._plain,
+            self._weight,
+            self._bias,
+            TABLE_WIDTH=table.shape[-1],
+            FIELDS=self._layout.shape[1],
+            BLOCK=_FOLD_BLOCK,
+            DEPTH=_FOLD_DEPTH,
+        )
+
+
+class FusedHead:
+    """The 3×3 convolution to colours in two steps: the convolution before it multiplies its result
+    by every tap, and `assemble` sums what belongs to a pixel.
+    """
+
+    def __init__(self, conv: nn.Conv2d, width: int, dtype: torch.dtype) -> None:
+        """For features of ``width`` channels, filled up; tanh's factor 2 goes into the weights."""
+        colours, channels = conv.out_channels, conv.in_channels
+        taps = 2 * conv.weight.detach().permute(1, 2, 3, 0).reshape(channels, 9 * colours)
+        spare = kernels.PARTS.value - taps.shape[1]
+        self.weight = F.pad(taps, (0, spare, 0, width - channels)).to(dtype).contiguous()
+        assert conv.bias is not None
+        self.bias = 2 * conv.bias.detach()
+
+    def assemble(self, parts: Rows, picture: Tensor, rows: tuple[int, int]) -> None:
+        """Write ``rows``, first and end, of a height×width×4 uint8 picture."""
+        width = picture.shape[1]
+        kernels.colour[(-(-(rows[1] - rows[0]) * width // _COLOUR_BLOCK),)](
+            parts.map,
+            self.bias,
+            picture.view(torch.int32),
+            parts.height,
+            parts.first,
+            *rows,
+            WIDTH=width,
+            BLOCK=_COLOUR_BLOCK,
+        )

@@ -1,0 +1,114 @@
+"""What is being evaluated: the decoders of a scene, and the clip in a conventional codec."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from torch import Tensor
+
+from model.decoding.engine import Engine
+from model.evaluation.clip import ClipPictures
+from model.geometry import Look
+from model.metrics.similarity import as_shown, cut_viewport
+from model.rendering import render_sphere
+
+KEPT_BYTES = 512 * 2**20
+"""Decoded whole frames that are kept: each is decoded once for all paths of a short clip."""
+
+
+class Subject(Protocol):
+    """Something that shows views of the clip.
+
+    Attributes:
+        name: for tables and file names.
+        bytes: what it takes to store it.
+        note: one line about what it is.
+    """
+
+    name: str
+    bytes: int
+    note: str
+
+    def view(self, look: Look, frame: int) -> Tensor:
+        """A level viewport, height×width×3 uint8 on the CPU."""
+        ...
+
+    def sphere(self, frame: int) -> Tensor:
+        """The whole sphere at the clip's size, height×width×3 uint8 on the CPU."""
+        ...
+
+
+@dataclass
+class EngineSubject:
+    """A decoder of the scene; a full-frame one decodes once a frame and is cut as a clip is."""
+
+    name: str
+    bytes: int
+    note: str
+    engine: Engine
+    size: tuple[int, int]
+    frame_size: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        self._whole: dict[int, Tensor] = {}
+
+    def view(self, look: Look, frame: int) -> Tensor:
+        """See `Subject.view`; ``look`` must be one that the engine decodes as it is."""
+        if self.engine.full_frame:
+            return as_shown(cut_viewport(self._decoded(frame), look, *self.size)).cpu()
+        picture = self.engine.decode(look, frame)
+        if picture.look != look:
+            raise ValueError(f"{self.name} cannot decode {look}, it decoded {picture.look}")
+        return picture.pixels[..., :3].cpu()
+
+    def sphere(self, frame: int) -> Tensor:
+        """See `Subject.sphere`."""
+        return render_sphere(self.engine, frame, *self.frame_size).cpu()
+
+    def _decoded(self, frame: int) -> Tensor:
+        if frame not in self._whole:
+            pixels = self.engine.decode(Look(), frame).pixels[..., :3].clone()
+            while (len(self._whole) + 1) * pixels.nbytes > KEPT_BYTES and self._whole:
+                del self._whole[next(iter(self._whole))]
+            self._whole[frame] = pixels
+        return self._whole[frame]
+
+
+@dataclass
+class ClipSubject:
+    """The whole frames of a video file, cut like the original: a codec, or the original itself."""
+
+    name: str
+    bytes: int
+    note: str
+    file: Path
+    size: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        self._pictures = ClipPictures(self.file)
+
+    def view(self, look: Look, frame: int) -> Tensor:
+        """See `Subject.view`."""
+        return as_shown(cut_viewport(self._pictures[frame], look, *self.size))
+
+    def sphere(self, frame: int) -> Tensor:
+        """See `Subject.sphere`."""
+        return self._pictures[frame]
+
+
+def level_look(look: Look, limits: tuple[float, float]) -> Look:
+    """The look that is decoded and compared: without roll, its field of view within ``limits``.
+
+    Roll and zoom are re-projections that the display makes of the decoded picture.
+    """
+    return Look(look.yaw, look.pitch, 0.0, min(max(look.hfov, limits[0]), limits[1]))
+
+
+def common_limits(engines: list[Engine]) -> tuple[float, float]:
+    """The fields of view, radians, that all viewport engines decode without re-projection."""
+    ranges = [engine.hfov_range for engine in engines if not engine.full_frame]
+    low = max((low for low, _ in ranges), default=0.05)
+    high = min((high for _, high in ranges), default=2.8)
+    return min(low, high), high

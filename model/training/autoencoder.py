@@ -1,0 +1,82 @@
+"""Encoder and decoder as they are trained together."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import torch
+from torch import Tensor, nn
+
+from model.config import ModelConfig
+from model.geometry import camera_rays, rotation_tensor, sample_erp, without_autocast
+from model.networks.encoder import Encoder
+from model.networks.nerv360 import NeRV360
+from model.networks.registry import build_decoder, to_channels_last
+from model.training.crops import Window, window_at
+from model.training.initialisation import carry_colours
+
+
+class Autoencoder(nn.Module):
+    """A frame in; for NeRV360 its viewports at the given looks out, otherwise the whole frame."""
+
+    def __init__(self, config: ModelConfig, *, windows: bool = False) -> None:
+        """With ``windows`` a full-frame decoder in training mode decodes only the part of the frame
+        around the first look.
+        """
+        super().__init__()
+        self.config = config
+        self.windows = windows and config.full_frame
+        self.encoder = Encoder(config)
+        to_channels_last(self.encoder)
+        self.decoder = build_decoder(config)
+        if config.colour_skip:
+            carry_colours(self.decoder)
+
+    def forward(self, frame: Tensor, time: Tensor, looks: Tensor) -> Tensor:
+        """1×3×H×W in [0, 1], float64 times (1) and looks (N×4) → N×3×h×w or 1×3×H×W."""
+        embedding = self.encode(frame)
+        decoder = self.decoder
+        if isinstance(decoder, NeRV360):
+            decoded: Tensor = decoder.decode(
+                decoder.expand(embedding, time), time.expand(looks.shape[0]), looks
+            )
+            return decoded
+        window = self._window(looks)
+        if window is None:
+            whole: Tensor = decoder(embedding, time)
+            return whole
+        return window.inner(decoder(window.embedding(embedding), time))
+
+    def encode(self, frame: Tensor) -> Tensor:
+        """The encoder's embedding 1×d×h×w of a frame 1×3×H×W. Autocast does not reach it on the
+        CPU, where its depthwise convolutions are slower in half precision.
+        """
+        on_cpu = frame.device.type == "cpu"
+        with without_autocast(frame.device) if on_cpu else nullcontext():
+            embedding: Tensor = self.encoder(frame)
+        return embedding
+
+    def target(self, frame: Tensor, looks: Tensor) -> Tensor:
+        """What `forward` ought to give."""
+        if self.config.full_frame:
+            window = self._window(looks)
+            return frame if window is None else window.frame(frame)
+        return cut_viewports(frame, looks, self.config.viewport_height, self.config.viewport_width)
+
+    def _window(self, looks: Tensor) -> Window | None:
+        return window_at(self.config, looks[0]) if self.windows and self.training else None
+
+
+def cut_viewports(frame: Tensor, looks: Tensor, height: int, width: int) -> Tensor:
+    """Viewports N×3×height×width of one ERP frame 1×3×H×W at float64 looks N×4, bilinear; float32
+    at the least, under autocast too.
+    """
+    rays = camera_rays(height, width, 1.0, frame.device)
+    rotations = rotation_tensor(looks[:, 0], looks[:, 1], looks[:, 2]).float().to(frame.device)
+    tangents = torch.tan(looks[:, 3] / 2).float().to(frame.device)
+    views = []
+    with without_autocast(frame.device):
+        for rotation, tangent in zip(rotations, tangents, strict=True):
+            scaled = torch.cat([rays[..., :2] * tangent, rays[..., 2:]], -1)
+            views.append(sample_erp(frame, scaled @ rotation.T))
+    return torch.cat(views)

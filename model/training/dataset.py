@@ -1,0 +1,110 @@
+"""The clip in memory, and the frame size that a configuration can take from it."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from model.config import ModelConfig
+from model.errors import InputError
+from model.metrics.moving import median_frames, temporal_median
+from model.scene.fingerprint import FingerprintMaker
+from model.video.reading import VideoInfo, open_frames
+
+ASPECT_TOLERANCE = 0.02
+
+
+class FrameStore:
+    """All frames of a clip as bytes: frames×H×W×3 uint8, 1 byte a sample.
+
+    300 frames of 3072×6144 take 15.8 GiB; nothing but the frame in use is ever held as floats.
+
+    Raises:
+        InputError: the clip cannot be read, or is not equirectangular where that is asked for.
+    """
+
+    _still: Tensor | None = None
+
+    def __init__(self, path: Path, frame_size: tuple[int, int], limit: int | None = None) -> None:
+        height, width = frame_size
+        source = open_frames(path)
+        self.path = path
+        self.info: VideoInfo = source.info
+        count = min(source.info.frames, limit or source.info.frames)
+        self.bytes = torch.empty(count, height, width, 3, dtype=torch.uint8)
+        fingerprint = FingerprintMaker(count)
+        for index, picture in enumerate(source):
+            if index == count:
+                break
+            fingerprint.see(index, picture)
+            self.bytes[index] = fitted(picture, height, width)
+        self.fingerprint = fingerprint.fingerprint
+
+    def __len__(self) -> int:
+        return self.bytes.shape[0]
+
+    def frame(self, index: int, device: torch.device) -> Tensor:
+        """Frame ``index`` as 1×3×H×W floats in [0, 1], channels-last."""
+        return _floats(self.bytes[index], device)
+
+    def still(self, device: torch.device) -> Tensor:
+        """The clip's temporal median, as `frame` gives a picture."""
+        if self._still is None:
+            wanted = median_frames(len(self), self.bytes[0].nbytes)
+            self._still = temporal_median([self.bytes[index] for index in wanted])
+        return _floats(self._still, device)
+
+
+def _floats(picture: Tensor, device: torch.device) -> Tensor:
+    picture = picture.to(device, non_blocking=True)
+    return picture.permute(2, 0, 1)[None].float().div_(255)
+
+
+def fitted(picture: Tensor, height: int, width: int) -> Tensor:
+    """An H×W×3 uint8 picture resized (bicubic, antialiased) to ``height``×``width``."""
+    if picture.shape[:2] == (height, width):
+        return picture
+    floats = picture.permute(2, 0, 1)[None].float()
+    resized = F.interpolate(floats, (height, width), mode="bicubic", antialias=True)
+    return resized[0].round_().clamp_(0, 255).byte().permute(1, 2, 0)
+
+
+def fit_config(preset: ModelConfig, info: VideoInfo, name: str) -> ModelConfig:
+    """``preset`` for a clip of this size: the frame at the nearest size that the strides divide,
+    the viewport at the preset's ratio of viewport to frame.
+
+    Raises:
+        InputError: an equirectangular configuration and a clip more than 2 % off 2:1, or a clip
+            too small for the strides.
+    """
+    full_frame_video = (
+        preset.full_frame and abs(info.width / info.height / 2 - 1) > ASPECT_TOLERANCE
+    )
+    if not full_frame_video and abs(info.width / info.height / 2 - 1) > ASPECT_TOLERANCE:
+        raise InputError(
+            f"{name}: {info.width}x{info.height} is not equirectangular; "
+            f"a 360 clip is twice as wide as high"
+        )
+    factor = math.prod(preset.encoder_strides)
+    height = max(1, round(info.height / factor)) * factor
+    width = max(1, round(info.width / factor)) * factor if full_frame_video else 2 * height
+    if info.height < factor or info.width < factor:
+        raise InputError(
+            f"{name}: {info.width}x{info.height} is too small for strides with the product "
+            f"{factor}; it needs at least that many pixels a side"
+        )
+    ratio = width / preset.frame_width
+    scale = preset.scale
+    viewport_width = max(2, round(preset.viewport_width * ratio / scale)) * scale
+    aspect = preset.viewport_height / preset.viewport_width
+    viewport_height = max(2, round(viewport_width * aspect / scale)) * scale
+    return preset.replace(
+        frame_height=height,
+        frame_width=width,
+        viewport_height=viewport_height,
+        viewport_width=viewport_width,
+    )

@@ -1,0 +1,79 @@
+"""Weights to start from that already show a blurred picture of every frame.
+
+From random weights the first hundreds of steps go into finding which way a frame's colours take
+through the embedding and the decoder. Here that way is laid: the encoder puts the mean colour of
+each patch into the embedding (`Encoder` with ``colour_skip``), and the first channels of every
+stage hand it on to the head. All other channels keep their random weights.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from model.networks.encoder import COLOUR_GAIN, OPPONENT
+from model.networks.hnerv import HNeRV, HNeRVBoost
+from model.networks.layers import ConditionedBlock, UpsamplingBlock
+from model.networks.nerv360 import NeRV360
+
+_CARRIED = 0.5
+"""Amplitude of a carried channel: small enough for a sine to hardly bend it."""
+_LIFT = 2.5
+"""Where GELU is nearly the identity; its channels are carried about this value."""
+_HEAD_NOISE = 0.05
+
+
+@torch.no_grad()
+def carry_colours(decoder: NeRV360 | HNeRV | HNeRVBoost) -> None:
+    """Let ``decoder``, in place, hand on the colours of ``colour_skip``'s embeddings: one channel
+    of embedding carries lightness alone, three and more carry all colours.
+    """
+    entrance = _entrance(decoder)
+    carried = min(3, entrance.in_channels)
+    _pass_through(entrance, carried, 1, _CARRIED)
+    lift = 0.0
+    if isinstance(decoder, HNeRV):
+        _bias(entrance)[:carried] = _LIFT
+        lift = _lifted()
+    for stage in decoder.stages:
+        block = stage if isinstance(stage, UpsamplingBlock) else stage.block
+        assert isinstance(block, UpsamplingBlock)
+        _pass_through(block.conv, carried, block.stride**2, 1.0)
+        if not block.sine:
+            _bias(block.conv)[: carried * block.stride**2] = _LIFT - lift
+            lift = _lifted()
+    for module in decoder.modules():
+        if isinstance(module, ConditionedBlock):
+            module.conv2.weight[:carried] = 0
+            _bias(module.conv2)[:carried] = 0
+    head = decoder.head.conv
+    colours = torch.linalg.pinv(torch.tensor(OPPONENT)[:carried]) * 2 / (COLOUR_GAIN * _CARRIED)
+    head.weight.mul_(_HEAD_NOISE)
+    head.weight[:, :carried] = 0
+    head.weight[:, :carried, 1, 1] = colours
+    _bias(head).copy_(-lift * colours.sum(1))
+
+
+def _lifted() -> float:
+    return float(F.gelu(torch.tensor(_LIFT)))
+
+
+def _entrance(decoder: NeRV360 | HNeRV | HNeRVBoost) -> nn.Conv2d:
+    if isinstance(decoder, NeRV360):
+        return decoder.expansion.block.conv
+    return decoder.stem if isinstance(decoder, HNeRV) else decoder.stem.conv
+
+
+def _pass_through(conv: nn.Conv2d, carried: int, copies: int, gain: float) -> None:
+    centre = conv.kernel_size[0] // 2
+    conv.weight[: carried * copies] = 0
+    _bias(conv)[: carried * copies] = 0
+    for channel in range(carried):
+        rows = slice(channel * copies, (channel + 1) * copies)
+        conv.weight[rows, channel, centre, centre] = gain
+
+
+def _bias(conv: nn.Conv2d) -> Tensor:
+    assert conv.bias is not None
+    return conv.bias

@@ -1,0 +1,61 @@
+"""AVTrack360 (Fremerey et al., MMSys 2018): JSON, one viewer and several videos a file.
+
+Whole degrees from the HTC Vive's pose: yaw right, pitch **down**, roll clockwise, all relative to
+the first yaw; its own clock in seconds of playback.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+
+from model.errors import InputError
+from model.trajectories.table import choose, path_name
+from model.trajectories.trajectory import DEFAULT_HFOV_DEG, Between, Trajectory
+
+_SAMPLES = "pitch_yaw_roll_data_hmd"
+
+
+def recognises(text: str) -> bool:
+    return text.lstrip().startswith("{") and f'"{_SAMPLES}"' in text
+
+
+def read(text: str, label: str, part: str) -> Trajectory:
+    try:
+        videos = json.loads(text)["data"]
+        names = [str(video["filename"]) for video in videos]
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise InputError(
+            f"{label} is not an AVTrack360 file: 'data' must list videos, each with a 'filename' "
+            f"and '{_SAMPLES}'"
+        ) from error
+    index = choose(names, part, label)
+    try:
+        samples = [
+            tuple(_number(sample[key]) for key in ("sec", "yaw", "pitch", "roll"))
+            for sample in videos[index][_SAMPLES]
+        ]
+    except (LookupError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{label}#{names[index]}: each sample needs the finite numbers sec, yaw, pitch and roll"
+        ) from error
+    time_s, yaw_deg, pitch_deg, roll_deg = np.array(samples).reshape(-1, 4).T.copy()
+    return Trajectory(
+        name=f"{path_name(label)}-{path_name(names[index])}",
+        source=f"{label}#{names[index]}",
+        time_s=time_s,
+        yaw_deg=np.unwrap(yaw_deg, period=360),
+        pitch_deg=-pitch_deg,
+        roll_deg=roll_deg,
+        hfov_deg=np.full(len(samples), DEFAULT_HFOV_DEG),
+        between=Between.ROTATION,
+    )
+
+
+def _number(value: Any) -> float:
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise ValueError(value)
+    return float(value)

@@ -1,0 +1,190 @@
+"""Pictures out: video files through PyAV, and folders of numbered pictures."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+import av
+import torch
+from av.video.reformatter import Colorspace
+from PIL import Image
+from torch import Tensor
+
+from model.errors import InputError
+from model.video.reading import SCALING, reason
+
+VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov")
+
+
+def check_video_name(path: Path) -> None:
+    """Raise InputError where the name's ending is not that of a video that can be written."""
+    if path.suffix.lower() not in VIDEO_SUFFIXES:
+        raise InputError(f"{path} must end in one of {', '.join(VIDEO_SUFFIXES)}")
+
+
+class FrameWriter(Protocol):
+    """Takes uint8 height×width×3 pictures; leaving it with an exception leaves nothing behind."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+    def write(self, frame: Tensor) -> None: ...
+
+
+class VideoWriter:
+    """Writes a BT.709, yuv420p video; the file appears whole when the context is left.
+
+    Args:
+        path: .mp4, .mkv or .mov.
+        width, height: even numbers of pixels.
+        fps: pictures a second.
+        crf: the codec's quality, lower is better (0 to 51 for libx264).
+        preset: the codec's name for how much time it takes, its own choice where it is None.
+        codec: an encoder that PyAV has.
+
+    Raises:
+        InputError: a size, the name's ending, the codec or the place cannot be used.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        width: int,
+        height: int,
+        fps: float,
+        *,
+        crf: int = 18,
+        preset: str | None = None,
+        codec: str = "libx264",
+    ) -> None:
+        self.path = Path(path)
+        check_video_name(self.path)
+        if width < 2 or height < 2 or width % 2 or height % 2:
+            raise InputError(f"{path} must have an even width and height, not {width}x{height}")
+        if not self.path.parent.is_dir():
+            raise InputError(f"{self.path.parent} is not a folder: {path} cannot be written there")
+        self._size = (height, width, 3)
+        self._temporary = _beside(self.path)
+        try:
+            self._container = av.open(str(self._temporary), mode="w")
+        except (av.FFmpegError, OSError) as error:
+            raise InputError(f"{path} cannot be written: {reason(error)}") from error
+        try:
+            rate = Fraction(fps).limit_denominator(1001)
+            options = {"crf": str(crf)} | ({"preset": preset} if preset else {})
+            stream = self._container.add_stream(codec, rate=rate, options=options)
+            if not isinstance(stream, av.VideoStream):
+                raise TypeError(f"{codec} encodes no video")
+        except (av.FFmpegError, TypeError, ValueError) as error:
+            self._discard()
+            raise InputError(f"{path} cannot be written with the codec {codec}") from error
+        self._stream: av.VideoStream = stream
+        self._stream.width, self._stream.height, self._stream.pix_fmt = (
+            width,
+            height,
+            "yuv420p",
+        )
+        context = self._stream.codec_context
+        context.colorspace = context.color_primaries = context.color_trc = Colorspace.ITU709
+        context.color_range = 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def write(self, frame: Tensor, times: int = 1) -> None:
+        """Append one picture, uint8 height×width×3 RGB on any device, ``times`` in a row."""
+        if frame.dtype != torch.uint8 or tuple(frame.shape) != self._size:
+            raise ValueError(f"expected uint8 {self._size}, not {frame.dtype} {tuple(frame.shape)}")
+        picture = av.VideoFrame.from_ndarray(frame.cpu().contiguous().numpy(), format="rgb24")
+        picture = picture.reformat(
+            format="yuv420p",
+            dst_colorspace=Colorspace.ITU709,
+            interpolation=SCALING,
+        )
+        with self._told():
+            for _ in range(times):
+                picture.pts = None  # the encoder counts
+                self._container.mux(self._stream.encode(picture))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self._discard()
+            return
+        try:
+            with self._told():
+                self._container.mux(self._stream.encode(None))
+                self._container.close()
+                os.replace(self._temporary, self.path)
+        except BaseException:
+            self._discard()
+            raise
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except (av.FFmpegError, OSError) as error:
+            raise InputError(f"{self.path} cannot be written: {reason(error)}") from error
+
+    def _discard(self) -> None:
+        with contextlib.suppress(av.FFmpegError, OSError):
+            self._container.close()
+        self._temporary.unlink(missing_ok=True)
+
+
+class FolderWriter:
+    """Writes numbered PNG pictures into a folder that appears whole when the context is left."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise InputError(f"{path} exists and is not empty: name a new folder")
+        self._temporary = _beside(self.path)
+        try:
+            self._temporary.mkdir()
+        except OSError as error:
+            raise InputError(f"{path} cannot be written: {reason(error)}") from error
+        self._written = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def write(self, frame: Tensor) -> None:
+        """Append one picture, uint8 height×width×3 RGB on any device."""
+        image = Image.fromarray(frame.cpu().numpy())
+        try:
+            image.save(self._temporary / f"{self._written:05d}.png", compress_level=1)
+        except OSError as error:
+            raise InputError(f"{self.path} cannot be written: {reason(error)}") from error
+        self._written += 1
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+        else:
+            os.replace(self._temporary, self.path)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")

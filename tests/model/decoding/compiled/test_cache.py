@@ -1,0 +1,188 @@
+"""Compiled code is kept between runs, and what is damaged counts as not kept."""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+import torch
+
+from model.decoding import engines as opening
+from model.decoding.compiled.cache import Artefacts, artefact_key
+from model.decoding.engines import open_compiled, open_engine
+from model.errors import InputError
+from tests.support.scenes import CONFIGS, lively_decoder, tiny_scene
+
+CPU = torch.device("cpu")
+PAYLOAD = b"what the compiler made" * 40
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Artefacts:
+    """A file with artefacts."""
+    artefacts = Artefacts("key", tmp_path / "cache")
+    with patch("torch.compiler.save_cache_artifacts", return_value=(PAYLOAD, None)):
+        artefacts.save()
+    return artefacts
+
+
+def test_what_was_saved_is_loaded(kept: Artefacts) -> None:
+    with patch("torch.compiler.load_cache_artifacts") as load:
+        assert kept.load()
+    load.assert_called_once_with(PAYLOAD)
+    assert [file.name for file in kept.folder.iterdir()] == ["key.bin"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"",
+        lambda content: b"garbage" * 100,
+        lambda content: content[:-1],
+        lambda content: content[:-1] + b"x",
+        lambda content: content.replace(b"artefacts 1", b"artefacts 0"),
+    ],
+)
+def test_damaged_files_count_as_none(kept: Artefacts, damage: object) -> None:
+    assert callable(damage)
+    kept.file.write_bytes(damage(kept.file.read_bytes()))
+    with patch("torch.compiler.load_cache_artifacts") as load:
+        assert not kept.load()
+    load.assert_not_called()
+
+
+def test_what_torch_no_longer_reads_counts_as_none(kept: Artefacts) -> None:
+    with patch("torch.compiler.load_cache_artifacts", return_value=None):
+        assert not kept.load()
+
+
+def test_nothing_kept_and_nothing_made_are_no_errors(tmp_path: Path) -> None:
+    artefacts = Artefacts("other", tmp_path / "cache")
+    assert not artefacts.load()
+    with patch("torch.compiler.save_cache_artifacts", return_value=None):
+        artefacts.save()
+    assert not artefacts.file.exists()
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    with patch("torch.compiler.save_cache_artifacts", return_value=(PAYLOAD, None)):
+        Artefacts("key", tmp_path / "cache").save()
+
+
+def test_the_oldest_files_go(kept: Artefacts) -> None:
+    with patch("torch.compiler.save_cache_artifacts", return_value=(PAYLOAD, None)):
+        for number in range(40):
+            Artefacts(f"key{number}", kept.folder).save()
+    assert len(list(kept.folder.iterdir())) == 32
+
+
+def test_the_key_changes_with_all_that_matters() -> None:
+    decoder = lively_decoder(CONFIGS["nerv360"])
+    other = lively_decoder(CONFIGS["nerv360"].replace(blocks=(1, 1, 1, 0)))
+    keys = [
+        artefact_key(decoder, CPU, (24, 48), torch.float16),
+        artefact_key(decoder, CPU, (24, 48), torch.float32),
+        artefact_key(decoder, CPU, (48, 48), torch.float16),
+        artefact_key(other, CPU, (24, 48), torch.float16),
+        artefact_key(lively_decoder(CONFIGS["nerv360"], 4), CPU, (24, 48), torch.float16),
+        artefact_key(decoder, CPU, (24, 48), torch.float16, "fused"),
+    ]
+    with patch.object(torch, "__version__", "9.9"):
+        keys.append(artefact_key(decoder, CPU, (24, 48), torch.float16))
+    assert len(set(keys)) == len(keys)
+    assert keys[0] == artefact_key(decoder, CPU, (24, 48), torch.float16)
+
+
+@pytest.mark.parametrize("kind", ["compiled", "fused", "fastest"])
+def test_engines_for_gpus_are_refused_without_one(kind: str) -> None:
+    with pytest.raises(InputError, match=f"--engine {kind}: it needs a CUDA device, not cpu"):
+        open_engine(tiny_scene(), "nerv360", "cpu", kind=kind)
+
+
+def test_the_fastest_engine_is_compiled_or_fused_and_compiled_for_whole_frames() -> None:
+    made: list[bool] = []
+
+    def build(*args: object, fused: bool = False) -> str:
+        made.append(fused)
+        return "engine"
+
+    def first_and_last(makers: dict[str, Callable[[], str]], kept: object) -> str:
+        assert list(makers) == ["compiled", "fused"]
+        return [make() for make in makers.values()][-1]
+
+    scene = tiny_scene("nerv360", "hnerv")
+    with (
+        patch.object(opening, "CudaGpu"),
+        patch.object(opening, "artefact_key"),
+        patch.object(opening, "open_compiled", build),
+        patch.object(opening, "open_fastest", first_and_last),
+    ):
+        for name in ("nerv360", "hnerv"):
+            opened: object = open_engine(scene, name, torch.device("cuda"), kind="fastest")
+            assert opened == "engine"
+    assert made == [False, True, False]
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, OSError, Exception])
+def test_auto_runs_uncompiled_where_no_compiler_works(
+    kind: type[Exception], caplog: pytest.LogCaptureFixture
+) -> None:
+    class Eager:
+        def __init__(self, *args: object) -> None:
+            self.name = "eager"
+
+    with (
+        patch.object(opening, "_open_fastest", side_effect=kind("no triton\nat line 1")),
+        patch.object(opening, "EagerEngine", Eager),
+        caplog.at_level(logging.WARNING),
+    ):
+        engine = open_engine(tiny_scene(), "nerv360", torch.device("cuda"))
+    assert engine.name == "eager"
+    assert len(caplog.records) == 1
+    assert caplog.messages[0].endswith("runs uncompiled: no triton")
+
+
+@pytest.mark.parametrize("capability", [(7, 5), (10, 0)])
+def test_the_fused_engine_is_kept_from_gpus_it_was_not_tried_on(capability: object) -> None:
+    with (
+        patch.object(opening, "CudaGpu"),
+        patch("torch.cuda.get_device_capability", return_value=capability),
+        patch("torch.cuda.get_device_name", return_value="B200"),
+        pytest.raises(RuntimeError, match="kernels were not tried on B200"),
+    ):
+        open_compiled(lively_decoder(CONFIGS["nerv360"]), CPU, (24, 48), fused=True)
+
+
+@pytest.mark.parametrize("failure", [RuntimeError, Exception])
+def test_kept_code_that_does_not_run_is_compiled_anew(
+    failure: type[Exception], kept: Artefacts
+) -> None:
+    attempts: list[bool] = []
+    halves: list[weakref.ref[torch.Tensor]] = []
+
+    def build(*args: object, **options: object) -> str:
+        assert [half for half in halves if half() is not None] == [], "memory for this attempt"
+        half = torch.zeros(3)
+        halves.append(weakref.ref(half))
+        attempts.append(bool(torch.compiler.config.force_disable_caches))
+        if len(attempts) == 1:
+            raise failure("invalid device image")
+        return "engine"
+
+    with (
+        patch.object(opening, "CudaGpu"),
+        patch.object(opening, "artefact_key"),
+        patch.object(opening, "KeptFile") as tiles,
+        patch.object(opening, "Artefacts", lambda key: kept),
+        patch.object(opening, "CompiledEngine", build),
+    ):
+        built: object = open_compiled(lively_decoder(CONFIGS["nerv360"]), CPU, (24, 48))
+    assert built == "engine"
+    assert attempts == [False, True]
+    assert not kept.file.exists()
+    tiles.return_value.discard.assert_called_once_with()

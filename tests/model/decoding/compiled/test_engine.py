@@ -1,0 +1,267 @@
+"""The compiled engine: its pictures, its ring, and a loop that does nothing but enqueue."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+import torch
+from torch.utils._python_dispatch import _disable_current_modes
+
+from model.config import ModelConfig
+from model.decoding.compiled import programs
+from model.decoding.compiled.engine import RING, CompiledEngine
+from model.decoding.compiled.gpu import CudaGpu
+from model.decoding.eager import EagerEngine
+from model.geometry import Look
+from tests.model.decoding.compiled.test_programs import psnr, size_of
+from tests.support.counting import count
+from tests.support.fake_gpu import FakeEvent, FakeGpu
+from tests.support.lifetimes import Tracked, track_programs
+from tests.support.scenes import CONFIGS, lively_decoder
+
+CPU = torch.device("cpu")
+STEPS = [(Look(0.1 * k, 0.05 * k, 0.3, 1.0 + 0.1 * k), k // 2 % 3) for k in range(7)]
+WAITS = [(FakeEvent, "synchronize")]
+SHORT = CONFIGS["hnerv"].replace(
+    encoder_strides=(2,),
+    strides=(2,),
+    kernels=(3,),
+    blocks=(0,),
+    frame_height=8,
+    frame_width=16,
+)
+cuda_only = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
+
+
+def opened(config: ModelConfig = CONFIGS["nerv360"], gpu: FakeGpu | None = None) -> CompiledEngine:
+    """An engine in float32 on a fake GPU."""
+    return CompiledEngine(
+        lively_decoder(config), gpu or FakeGpu(), size_of(config), dtype=torch.float32
+    )
+
+
+@pytest.fixture
+def tracked() -> Iterator[Tracked]:
+    """What `build_programs` makes."""
+    with track_programs() as tracked:
+        yield tracked
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_pictures_are_the_eager_engines(name: str) -> None:
+    engine = opened(CONFIGS[name])
+    eager = EagerEngine(lively_decoder(CONFIGS[name]), CPU, engine.size)
+    for look, frame in STEPS:
+        picture, expected = engine.decode(look, frame), eager.decode(look, frame)
+        assert (picture.pixels.int() - expected.pixels.int()).abs().max() <= 1
+        assert picture.look == expected.look
+        assert (picture.frame, picture.equirectangular) == (frame, expected.equirectangular)
+        assert picture.ready is not None
+
+
+def test_a_picture_stays_for_as_many_as_the_ring_holds() -> None:
+    engine = opened()
+    pictures = [engine.decode(look, 0) for look, _ in STEPS[:RING]]
+    copies = [picture.pixels.clone() for picture in pictures]
+    assert not torch.equal(copies[0], copies[1])
+    assert all(torch.equal(p.pixels, c) for p, c in zip(pictures, copies, strict=True))
+    reused = engine.decode(STEPS[RING][0], 0)
+    assert reused.pixels.data_ptr() == pictures[0].pixels.data_ptr()
+    assert torch.equal(pictures[1].pixels, copies[1])
+
+
+def test_what_depends_on_the_frame_is_computed_when_it_changes() -> None:
+    gpu = FakeGpu()
+    engine = opened(gpu=gpu)
+    gpu.replays[:] = [0, 0]
+    for frame in (0, 0, 1, 1, 1, 0):
+        engine.decode(Look(0.2), frame)
+    assert gpu.replays == [2, 6]
+
+
+def test_times_are_those_of_finished_pictures() -> None:
+    gpu = FakeGpu()
+    engine = opened(gpu=gpu)
+    assert engine.decode(Look(), 0).decode_s == 0.25
+    gpu.took = 0.5
+    gpu.busy = True
+    assert {engine.decode(Look(), 0).decode_s for _ in range(5)} == {0.25}
+    gpu.busy = False
+    assert engine.decode(Look(), 0).decode_s == 0.5
+
+
+def test_missing_frames_are_refused() -> None:
+    with pytest.raises(IndexError, match="no frame 3"):
+        opened().decode(Look(), 3)
+
+
+def loop(engine: CompiledEngine, extra: Callable[[int], Any] = lambda k: None) -> Callable[[], Any]:
+    """Decodes as one does who looks around while the scene plays; ``extra`` at every picture."""
+
+    def run() -> None:
+        for k, (look, frame) in enumerate(STEPS):
+            engine.decode(look, frame)
+            extra(k)
+
+    return run
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_loop_neither_allocates_nor_waits_nor_compiles(name: str) -> None:
+    count(loop(opened(CONFIGS[name])), WAITS).check()
+
+
+def test_a_compiled_program_is_not_compiled_again_in_the_loop() -> None:
+    engine = opened(SHORT, FakeGpu("eager"))
+    count(loop(engine), WAITS).check()
+    # The count is worth something: another program, and it is one.
+    program = torch.compile(torch.nn.Tanh(), backend="eager")
+
+    def late(k: int) -> None:
+        with _disable_current_modes():
+            program(torch.zeros(2))
+
+    assert len(count(loop(engine, late), WAITS).compilations) == 1
+
+
+def test_the_count_sees_an_allocation() -> None:
+    engine = opened()
+    counts = count(loop(engine, lambda k: torch.empty(4) if k == 3 else None), WAITS)
+    assert counts.allocations == ["empty"]
+    assert not counts.waits
+    copied = count(loop(engine, lambda k: engine._look.clone()), WAITS)
+    assert copied.allocations == ["clone"] * len(STEPS)
+
+
+def test_the_count_sees_a_wait() -> None:
+    engine = opened()
+    ready = engine.decode(Look(), 0).ready
+    assert ready is not None
+    counts = count(loop(engine, lambda k: ready.synchronize() if k == 5 else None), WAITS)
+    assert counts.waits == ["synchronize"] * 2
+    cell = torch.ones(())
+    assert "_local_scalar_dense" in count(loop(engine, lambda k: cell.item()), WAITS).waits
+
+
+LIVES = [
+    *((name, None) for name in CONFIGS),
+    ("in bands", None),
+    ("short", "eager"),
+    ("short", "aot_eager"),
+    ("nerv360", "aot_eager"),
+]
+
+
+@pytest.mark.parametrize(("case", "backend"), LIVES)
+def test_all_that_graphs_use_lives_as_long_as_the_engine(
+    case: str, backend: str | None, tracked: Tracked
+) -> None:
+    config = {**CONFIGS, "short": SHORT, "in bands": CONFIGS["nerv360"]}[case]
+    with patch.object(programs, "band_count", lambda *args: 3 if case == "in bands" else 1):
+        engine = opened(config, FakeGpu(backend))
+    assert None not in [ref() for ref in tracked]
+    assert len(tracked) > 10
+    for look, frame in STEPS:
+        engine.decode(look, frame)
+    del engine
+    if backend is not None:
+        gc.collect()  # compiling leaves circles behind
+    assert tracked.alive() == []
+
+
+def test_compiled_code_lives_as_long_as_the_engine() -> None:
+    """A reset of the compiler drops its own hold on it, and inductor's kernels with it."""
+    code: list[weakref.ref[Any]] = []
+
+    class Code:
+        def __init__(self, graph: Any) -> None:
+            self.graph = graph
+
+        def __call__(self, *inputs: Any) -> Any:
+            return self.graph(*inputs)
+
+    def compiler(graph: Any, inputs: Any) -> Code:
+        made = Code(graph)
+        code.append(weakref.ref(made))
+        return made
+
+    with patch("torch._dynamo.lookup_backend", return_value=compiler):
+        engine = opened(CONFIGS["nerv360"], FakeGpu("tracked"))
+    assert len(code) == 2
+    torch.compiler.reset()
+    gc.collect()
+    assert [ref() for ref in code if ref() is None] == []
+    engine.decode(Look(0.1), 1)
+    del engine
+    gc.collect()
+    assert [ref() for ref in code if ref() is not None] == []
+
+
+def test_two_threads_build_one_after_the_other() -> None:
+    """Beginning a capture waits for the whole GPU, which breaks any other one."""
+    began, errors = threading.Event(), []
+
+    def build(gpu: FakeGpu) -> None:
+        try:
+            opened(SHORT, gpu)
+        except RuntimeError as error:
+            errors.append(error)
+
+    other = threading.Thread(target=build, args=(FakeGpu(),))
+
+    def meanwhile() -> None:
+        if not began.is_set():
+            began.set()
+            other.start()
+            other.join(0.3)  # it has to wait, or to fail
+
+    first = FakeGpu()
+    first.during = meanwhile
+    build(first)
+    other.join()
+    assert began.is_set()
+    assert errors == []
+
+
+def test_many_sizes_are_compiled_in_one_process() -> None:
+    for step in range(12):
+        height = SHORT.frame_height + 2 * step
+        opened(SHORT.replace(frame_height=height, frame_width=2 * height), FakeGpu("eager"))
+
+
+@cuda_only
+@pytest.mark.parametrize("name", CONFIGS)
+def test_on_a_gpu_pictures_are_within_half_precision(name: str) -> None:
+    decoder = lively_decoder(CONFIGS[name])
+    engine = CompiledEngine(decoder, CudaGpu(torch.device("cuda")), size_of(decoder.config))
+    eager = EagerEngine(decoder, CPU, engine.size)
+    for look, frame in STEPS:
+        expected = eager.decode(look, frame).pixels
+        assert psnr(engine.decode(look, frame).pixels.cpu(), expected) >= 45
+
+
+@cuda_only
+@pytest.mark.parametrize("name", CONFIGS)
+def test_on_a_gpu_the_loop_only_enqueues(name: str) -> None:
+    decoder = lively_decoder(CONFIGS[name])
+    engine = CompiledEngine(decoder, CudaGpu(torch.device("cuda")), size_of(decoder.config))
+    run = loop(engine)
+    run()
+    count(run).check()
+    wasteful = count(loop(engine, lambda k: torch.empty(4, device="cuda")))
+    assert wasteful.allocations
+
+
+@cuda_only
+def test_on_a_gpu_the_count_sees_a_wait() -> None:
+    decoder = lively_decoder(CONFIGS["nerv360"])
+    engine = CompiledEngine(decoder, CudaGpu(torch.device("cuda")), size_of(decoder.config))
+    value = torch.ones((), device="cuda")
+    with pytest.raises(RuntimeError, match="synchroniz"):
+        count(loop(engine, lambda k: value.item()))

@@ -1,0 +1,68 @@
+"""The folded channel expansion gives the features of the network it was folded from."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from model.config import ModelConfig
+from model.decoding.folded.expansion import FoldedExpansion, wrap_rim
+from model.geometry import pad_erp
+from model.networks.nerv360 import NeRV360
+from model.networks.registry import build_decoder
+from tests.support.scenes import TINY
+
+
+def network(config: ModelConfig) -> NeRV360:
+    """A random decoder whose affines are far from the identity."""
+    torch.manual_seed(0)
+    built = build_decoder(config).eval().requires_grad_(False)
+    assert isinstance(built, NeRV360)
+    for name, weight in built.named_parameters():
+        if "gamma.2" in name or "beta.2" in name:
+            weight.normal_(std=0.3)
+    return built
+
+
+@pytest.mark.parametrize("padding", ["wrap", "zeros"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_features_are_the_networks(padding: str, channels: int) -> None:
+    config = TINY.replace(
+        erp_padding=padding, embedding_channels=channels, frame_height=96, frame_width=192
+    )
+    decoder = network(config)
+    with torch.inference_mode():
+        folded = FoldedExpansion(decoder)
+        for index in range(2):
+            embedding = torch.randn(1, channels, *config.embedding_size)
+            time = torch.tensor([0.3 * index], dtype=torch.float64)
+            torch.testing.assert_close(
+                folded(embedding, time), decoder.expand(embedding, time), rtol=1e-5, atol=1e-5
+            )
+
+
+@pytest.mark.parametrize("rows", [(0, 3), (0, 12), (1, 5), (4, 6), (8, 12), (11, 12)])
+def test_rows_that_are_wanted_are_the_networks_whatever_the_others_hold(
+    rows: tuple[int, int],
+) -> None:
+    decoder = network(TINY.replace(frame_height=96, frame_width=192, encoder_strides=(8,)))
+    assert decoder.config.embedding_size == (12, 24)
+    embedding, time = torch.randn(1, 1, 12, 24), torch.tensor([0.3], dtype=torch.float64)
+    with torch.inference_mode():
+        folded = FoldedExpansion(decoder)
+        folded(torch.full_like(embedding, torch.nan), time)
+        features = folded(embedding, time, rows)
+        expected = decoder.expand(embedding, time)
+    first, end = rows[0] + (rows[0] > 0), rows[1] + 1 + (rows[1] == 12)
+    torch.testing.assert_close(
+        features[..., first:end, :], expected[..., first:end, :], rtol=1e-5, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("size", [(4, 8), (3, 7), (1, 2)])
+def test_the_rim_is_what_padding_puts_there(size: tuple[int, int]) -> None:
+    inside = torch.randn(1, 2, *size)
+    padded = torch.full((1, 2, size[0] + 2, size[1] + 2), torch.nan)
+    padded[..., 1:-1, 1:-1] = inside
+    wrap_rim(padded)
+    assert torch.equal(padded, pad_erp(inside, 1))

@@ -1,0 +1,51 @@
+"""The memory of decoding, told from the configuration, against what torch counts."""
+
+from __future__ import annotations
+
+import pytest
+
+from model.benchmarks.memory_estimate import predicted_bytes
+from model.config import ModelConfig
+from model.decoding.memory_estimate import decoding_bytes
+from model.networks.registry import count_parameters
+from tests.support.scenes import CONFIGS
+
+_CONDITIONS = 3 * 2**14
+"""Bytes of what does not grow with the picture: conditions and sampling grids of tiny networks."""
+
+_CHANGES: dict[str, dict[str, object]] = {
+    "as it is": {},
+    "larger": {
+        "frame_height": 192,
+        "frame_width": 384,
+        "viewport_height": 96,
+        "viewport_width": 144,
+    },
+    "a small view of a large frame": {"frame_height": 480, "frame_width": 960},
+    "zeros around it": {"erp_padding": "zeros"},
+    "other blocks": {"blocks": (2, 0, 1, 3)},
+    "wide kernels": {"kernels": (3, 5, 3, 5)},
+    "wide at the end": {"reduction": 1.0, "channels": 24},
+}
+
+
+@pytest.mark.parametrize("changes", _CHANGES.values(), ids=_CHANGES)
+@pytest.mark.parametrize("name", CONFIGS)
+def test_it_is_what_the_network_holds(name: str, changes: dict[str, object]) -> None:
+    config = CONFIGS[name].replace(**changes)
+    counted = predicted_bytes("decoding", config) - 4 * count_parameters(config)
+    assert decoding_bytes(config) == pytest.approx(counted, rel=0.02, abs=_CONDITIONS)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_at_the_papers_size_it_is_exact_to_a_hundredth(name: str) -> None:
+    config = ModelConfig(architecture=name)
+    counted = predicted_bytes("decoding", config) - 4 * count_parameters(config)
+    assert decoding_bytes(config) == pytest.approx(counted, rel=0.01)
+    assert decoding_bytes(config, 2) == decoding_bytes(config) / 2
+
+
+def test_a_viewport_of_unexpanded_features() -> None:
+    config = CONFIGS["nerv360"].replace(expand_before_projection=False, viewport_width=480)
+    counted = predicted_bytes("decoding", config) - 4 * count_parameters(config)
+    assert decoding_bytes(config) == pytest.approx(counted, rel=0.02, abs=_CONDITIONS)

@@ -1,0 +1,339 @@
+"""The fused kernels and engine, in Triton's interpreter where there is no GPU."""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+pytest.importorskip("triton", reason="Triton is not installed")
+
+from model.config import PRESETS, ModelConfig
+from model.decoding.compiled.cache import KeptFile
+from model.decoding.compiled.engine import CompiledEngine
+from model.decoding.compiled.gpu import CudaGpu
+from model.decoding.compiled.programs import Programs, build_programs
+from model.decoding.eager import EagerEngine, look_tensor
+from model.decoding.folded.stages import affine_conv
+from model.decoding.triton import convolution as fused_conv
+from model.decoding.triton.convolution import (
+    ADD,
+    GELU,
+    SINE,
+    AffineFolds,
+    FusedConv,
+    Rows,
+    Tile,
+    chunks,
+)
+from model.decoding.triton.trunk import FusedTrunk, kept_tiles
+from model.geometry import Look
+from model.networks.layers import SphereConv
+from model.networks.nerv360 import NeRV360, ViewportStage
+from model.networks.registry import build_decoder
+from tests.model.decoding.compiled.test_programs import CASES, LOOKS, psnr, reference, size_of
+from tests.support.counting import count
+from tests.support.fake_gpu import FakeEvent, FakeGpu
+from tests.support.lifetimes import track_programs
+from tests.support.scenes import TINY, lively_decoder
+
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+SMALL = Tile(4, 64, 32, 4, 2)
+cuda_only = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
+
+
+@pytest.fixture(autouse=True)
+def one_tile() -> Iterator[None]:
+    """A small tile, and nothing to measure: interpreted kernels take seconds."""
+    with (
+        patch.object(fused_conv, "TILES", (SMALL,)),
+        patch.object(fused_conv, "_LAUNCHES", 1),
+        patch.object(fused_conv, "_REPEATS", 1),
+    ):
+        yield
+
+
+def rows_of(x: Tensor, channels: int) -> Tensor:
+    """1×c×h×w as h×w×channels in float16."""
+    x = F.pad(x[0].permute(1, 2, 0), (0, channels - x.shape[1]))
+    return x.to(DEVICE, torch.float16).contiguous()
+
+
+def convolution(inputs: int, outputs: int, kernel: int) -> nn.Conv2d:
+    """With random weights that float16 holds exactly, and so large that sines turn over."""
+    torch.manual_seed(inputs + outputs)
+    conv = SphereConv(inputs, outputs, kernel, wrap=False, gain=3.0)
+    conv.weight.data = conv.weight.data.half().float()
+    return conv.requires_grad_(False)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "stride", "kernel"),
+    [(16, 24, 2, 3), (13, 5, 3, 1), (24, 72, 1, 3), (8, 8, 1, 5), (3, 40, 2, 3)],
+)
+@pytest.mark.parametrize("epilogue", [SINE, GELU])
+def test_a_convolution_is_that_of_torch(
+    inputs: int, outputs: int, stride: int, kernel: int, epilogue: int
+) -> None:
+    conv = convolution(inputs, outputs * stride**2, kernel)
+    fused = FusedConv(conv.to(DEVICE), torch.float16, epilogue, stride=stride)
+    fused.tile = Tile(2, 32, 32, 4, 2)
+    height, width = 5, 37
+    x = torch.randn(1, inputs, height, width).half().float()
+    out = torch.full((height * stride, width * stride, fused.outputs), torch.nan)
+    out = out.to(DEVICE, torch.float16)
+    fused(Rows(rows_of(x, fused.inputs), 0, height), Rows(out, 0, len(out)), (0, height))
+    y = conv.cpu()(x)
+    expected = F.pixel_shuffle(y.sin() if epilogue == SINE else F.gelu(y), stride)
+    assert (out[..., :outputs].cpu().permute(2, 0, 1) - expected[0]).abs().max() < 6e-3
+    assert (out[..., outputs:] == 0).all()
+
+
+def test_a_sum_is_added_where_it_lies_and_other_rows_stay() -> None:
+    conv = convolution(16, 16, 3)
+    fused = FusedConv(conv.to(DEVICE), torch.float16, ADD)
+    x, before = torch.randn(2, 1, 16, 9, 20).half().float()
+    # Maps that hold rows 1 to 8 and 2 to 7 of 9; rows 3 to 6 are computed.
+    source = rows_of(x, 16)[1:8].contiguous()
+    target = rows_of(before, 16)[2:7].contiguous()
+    fused(Rows(source, 1, 9), Rows(target, 2, 9), (3, 6))
+    after = target.cpu().permute(2, 0, 1).float()
+    expected = before + conv.cpu()(x)
+    assert (after[:, 1:4] - expected[0, :, 3:6]).abs().max() < 1e-2
+    assert torch.equal(after[:, [0, 4]], before[0][:, [2, 6]])
+    untouched = target.clone()
+    fused(Rows(source, 1, 9), Rows(target, 2, 9), (4, 4))
+    assert torch.equal(target, untouched)
+
+
+def test_affines_are_folded_with_zeros_around_the_shifted_features() -> None:
+    convs = [convolution(16, 16, 3), convolution(5, 5, 3), convolution(72, 72, 3)]
+    fused = [FusedConv(conv.to(DEVICE), torch.float16, GELU, folds=True) for conv in convs]
+    fold = AffineFolds(fused)
+    table = torch.randn(6, 1, 80)
+    for k, conv in enumerate(convs):
+        table[2 * k : 2 * k + 2, :, conv.in_channels :] = 0
+    fold(table.to(DEVICE))
+    for k, (conv, each) in enumerate(zip(convs, fused, strict=True)):
+        x = torch.randn(1, conv.in_channels, 4, 6).half().float()
+        out = torch.empty(4, 6, each.outputs, dtype=torch.float16, device=DEVICE)
+        each(Rows(rows_of(x, each.inputs), 0, 4), Rows(out, 0, 4), (0, 4))
+        scale, shift = table[2 * k : 2 * k + 2, 0, : conv.in_channels]
+        expected = F.gelu(affine_conv(x, conv.cpu(), scale, shift))[0]
+        actual = out[..., : conv.out_channels].cpu().permute(2, 0, 1)
+        assert (actual - expected).abs().max() < 4e-3 * expected.abs().max()
+
+
+def picture(programs: Programs, look: Look, frame: int = 1) -> Tensor:
+    """As the engine's graphs compute it."""
+    assert programs.prepare is not None
+    assert programs.trunk is not None
+    with torch.no_grad():
+        features = programs.prepare(torch.tensor([frame], device=DEVICE))
+        front = programs.picture(*features, look_tensor(look, DEVICE))
+        return programs.trunk(*front).cpu().clone()
+
+
+@pytest.mark.parametrize(
+    "case", ["nerv360", "expanded after projection", "uneven blocks", "unconditioned"]
+)
+def test_pictures_are_within_half_precision(case: str) -> None:
+    config = CASES[case].replace(viewport_height=24, viewport_width=48)
+    decoder = lively_decoder(config)
+    actual, expected = reference(decoder, LOOKS[0], 1)
+    pixels = picture(
+        build_programs(decoder, DEVICE, size_of(config), torch.float16, fused=True), actual
+    )
+    assert psnr(pixels, expected) >= 60
+    assert (pixels[..., 3] == 255).all()
+
+
+def trunk_of(
+    config: ModelConfig,
+    bands: int | None,
+    device: torch.device,
+    tiles: KeptFile | None = None,
+) -> FusedTrunk:
+    """A trunk with random weights for the configuration's viewport."""
+    torch.manual_seed(0)
+    with device:
+        network = build_decoder(config).requires_grad_(False)
+    assert isinstance(network, NeRV360)
+    stages = [s for s in network.stages if isinstance(s, ViewportStage)]
+    size = config.viewport_embedding_size
+    blocks = [(s.block, list(s.residuals)) for s in stages]
+    return FusedTrunk(blocks, network.head, size, torch.float16, bands, tiles)  # type: ignore[arg-type]
+
+
+SHORT = TINY.replace(strides=(2,), kernels=(3,), blocks=(2,), viewport_height=16, viewport_width=32)
+
+ONE = SHORT.replace(strides=(1,), blocks=(1,), viewport_height=8, viewport_width=16)
+
+
+def test_bands_change_nothing() -> None:
+    pictures = []
+    for bands in (1, 5):
+        trunk = trunk_of(SHORT, bands, DEVICE)
+        torch.manual_seed(1)
+        inputs = trunk.stages[0].upsampling.inputs
+        features = torch.randn(8, 16, inputs, device=DEVICE).half()
+        table = 1 + 0.3 * torch.randn(8, 1, inputs, device=DEVICE)
+        pictures.append(trunk(features, table).cpu().clone())
+        assert trunk.bands == bands
+    assert torch.equal(pictures[0], pictures[1])
+    assert pictures[0][..., :3].double().std() > 10
+
+
+def test_the_papers_viewport_needs_less_than_300_mib() -> None:
+    """By what is allocated for it, which does not depend on the device."""
+    trunk = trunk_of(PRESETS["paper"], None, torch.device("meta"))
+    tensors = [*trunk._buffers, trunk._parts, trunk.picture]
+    for stage in trunk.stages:
+        for conv in (stage.upsampling, *(c for pair in stage.residuals for c in pair)):
+            tensors += [conv.weight, conv.master]
+    assert 250 < sum(tensor.nbytes for tensor in tensors) / 2**20 < 300
+    assert trunk.size == (1080, 1920)
+
+
+def test_a_picture_too_large_for_the_kernels_is_refused() -> None:
+    config = PRESETS["paper"].replace(viewport_height=16368, viewport_width=16368)
+    with pytest.raises(RuntimeError, match="16368x16368 is too large for the fused engine"):
+        trunk_of(config, 1, torch.device("meta"))
+
+
+def test_channels_are_held_by_powers_of_two() -> None:
+    held = {c: chunks(c) for c in (8, 16, 40, 72, 80, 96, 112, 136, 200)}
+    assert held == {
+        8: (16, 0),
+        16: (16, 0),
+        40: (32, 16),
+        72: (64, 16),
+        80: (64, 16),
+        96: (64, 32),
+        112: (128, 0),
+        136: (128, 16),
+        200: (256, 0),
+    }
+
+
+def test_the_fastest_tile_that_fits_is_kept() -> None:
+    class Clock(FakeGpu):
+        def seconds(self, start: object, end: object) -> float:
+            return {SMALL: 2.0, fast: 1.0}[conv.tile]
+
+    fast, slow_to_fit, spilling = (
+        Tile(2, 64, 32, 4, 2),
+        Tile(1, 64, 32, 4, 9),
+        Tile(64, 512, 32, 4, 2),
+    )
+    conv = FusedConv(convolution(8, 8, 1).to(DEVICE), torch.float16, GELU)
+
+    def run() -> None:
+        assert conv.tile != spilling
+        if conv.tile == slow_to_fit:
+            raise fused_conv.TritonError("out of resource: shared memory")
+
+    with patch.object(fused_conv, "TILES", (SMALL, spilling, fast, slow_to_fit)):
+        conv.tune(Clock(), run)
+    assert conv.tile == fast
+    with (
+        patch.object(fused_conv, "TILES", (slow_to_fit,)),
+        pytest.raises(RuntimeError, match="no tile of the fused convolution fits"),
+    ):
+        conv.tune(Clock(), run)
+
+
+def test_a_kernels_time_is_its_least_in_a_graph_of_several() -> None:
+    class Clock(FakeGpu):
+        times = iter([0.5, 0.3, 0.4])
+
+        def seconds(self, start: object, end: object) -> float:
+            return next(self.times)
+
+    gpu, launched, counter = Clock(), [], torch.zeros(1)
+
+    def run() -> None:
+        launched.append(1)
+        counter.add_(1)
+
+    with patch.object(fused_conv, "_LAUNCHES", 10), patch.object(fused_conv, "_REPEATS", 3):
+        assert fused_conv.seconds(gpu, run) == pytest.approx(0.03)
+    assert gpu.replays == [3]
+    assert len(launched) == 20, "by a run that compiles and by one that is captured"
+    assert counter.item() == 10 + 3 * 10
+
+
+def test_tiles_are_measured_once_for_a_gpu(tmp_path: Path) -> None:
+    file = KeptFile("tiles", tmp_path)
+    other = Tile(2, 64, 32, 4, 2)
+
+    def made_ready() -> tuple[list[Tile], FakeGpu]:
+        trunk, gpu = trunk_of(ONE, 1, DEVICE, file), FakeGpu()
+        inputs = trunk.stages[0].upsampling.inputs
+        shape = (*trunk._sizes[0], inputs)
+        features = torch.zeros(shape, device=DEVICE, dtype=torch.float16)
+        trunk.ready(gpu, features, torch.zeros(4, 1, inputs, device=DEVICE))
+        return [convolution.tile for convolution in trunk._convolutions()], gpu
+
+    tiles, gpu = made_ready()
+    assert tiles == [SMALL] * 3
+    assert gpu.replays == [1] * 3
+    with patch.object(fused_conv, "TILES", (SMALL, other)):
+        file.write(json.dumps([SMALL, other, SMALL]).encode())
+        tiles, gpu = made_ready()
+        assert tiles == [SMALL, other, SMALL]
+        assert gpu.replays == [], "nothing was measured"
+    for foreign in (b"?", b"[1]", b"{}", json.dumps([SMALL] * 2).encode(), file.read()):
+        assert foreign is not None
+        file.write(foreign)
+        tiles, gpu = made_ready()
+        assert tiles == [SMALL] * 3
+        assert gpu.replays == [1] * 3
+        assert kept_tiles(file, 3) == tiles
+
+
+def test_the_engine_only_enqueues_and_shows_what_eager_shows() -> None:
+    decoder = lively_decoder(ONE)
+    size = size_of(decoder.config)
+    gpu = CudaGpu(DEVICE) if DEVICE.type == "cuda" else FakeGpu()
+    engine = CompiledEngine(decoder, gpu, size, fused=True)
+    assert engine.name == "fused"
+    eager = EagerEngine(decoder, torch.device("cpu"), size)
+    steps = [(Look(0.3 * k, 0.1 * k), k // 2) for k in range(3)]
+    for look, frame in steps:
+        shown = engine.decode(look, frame).pixels.cpu()
+        assert psnr(shown, eager.decode(look, frame).pixels) >= 60
+
+    def loop() -> None:
+        for look, frame in steps:
+            engine.decode(look, frame)
+
+    count(loop, [(FakeEvent, "synchronize")]).check()
+
+
+@pytest.mark.skipif(DEVICE.type == "cuda", reason="the stand-in is for machines without a GPU")
+def test_all_that_graphs_use_lives_as_long_as_the_engine() -> None:
+    with track_programs() as tracked:
+        engine = CompiledEngine(lively_decoder(ONE), FakeGpu(), size_of(ONE), fused=True)
+    assert None not in [ref() for ref in tracked]
+    assert len(tracked) > 30
+    engine.decode(Look(0.3), 1)
+    del engine
+    gc.collect()
+    assert tracked.alive() == []
+
+
+@cuda_only
+@pytest.mark.parametrize("preset", ["paper", "demo"])
+def test_on_a_gpu_full_size_pictures_are_within_half_precision(preset: str) -> None:
+    decoder = lively_decoder(PRESETS[preset])
+    engine = CompiledEngine(decoder, CudaGpu(DEVICE), size_of(decoder.config), fused=True)
+    expected = EagerEngine(decoder, DEVICE, engine.size, torch.float32).decode(LOOKS[0], 1).pixels
+    assert psnr(engine.decode(LOOKS[0], 1).pixels.cpu(), expected.cpu()) >= 45

@@ -1,0 +1,93 @@
+"""The judgement of a training: what it costs, and that the looks of one frame share their work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from model.geometry import Look
+from model.metrics.similarity import cut_viewport, psnr_8bit
+from model.networks.registry import frame_times
+from model.training.autoencoder import Autoencoder
+from model.training.dataset import FrameStore
+from model.training.quality import held_out_quality
+from model.training.sampling import held_out_looks
+from tests.support.scenes import CONFIGS
+from tests.support.spheres import smooth_sphere
+
+LOOKS = 12
+TRIO = {n: c.replace(frame_height=96, frame_width=192) for n, c in CONFIGS.items()}
+
+
+class Frames(FrameStore):
+    """A sphere with a square that moves."""
+
+    def __init__(self, count: int) -> None:
+        self.path = Path("none")
+        pictures = [smooth_sphere(96, 192) for _ in range(count)]
+        for index, picture in enumerate(pictures):
+            picture[20:60, 16 * index : 16 * index + 16] = 255
+        self.bytes = torch.stack(pictures)
+
+
+@dataclass
+class Calls:
+    """How often a part of the network ran."""
+
+    encoder: int = 0
+    expansion: int = 0
+    decoder: int = 0
+
+
+def counted(network: Autoencoder) -> Calls:
+    calls = Calls()
+
+    def count(name: str) -> None:
+        setattr(calls, name, getattr(calls, name) + 1)
+
+    network.encoder.register_forward_hook(lambda *_: count("encoder"))
+    network.decoder.register_forward_hook(lambda *_: count("decoder"))
+    if hasattr(network.decoder, "expansion"):
+        network.decoder.expansion.register_forward_hook(lambda *_: count("expansion"))
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"), [("nerv360", Calls(4, 4, 0)), ("hnerv", Calls(4, 0, 4))]
+)
+def test_the_looks_of_a_frame_share_its_work(name: str, wanted: Calls) -> None:
+    torch.manual_seed(0)
+    network, frames = Autoencoder(TRIO[name]).eval(), Frames(10)
+    calls = counted(network)
+    held_out_quality(network, frames, frame_times(10), LOOKS)
+    assert calls == wanted
+
+
+@pytest.mark.parametrize("name", ["nerv360", "hnerv"])
+def test_the_numbers_are_those_of_each_look_by_itself(name: str) -> None:
+    torch.manual_seed(0)
+    config = TRIO[name]
+    network, frames, times = Autoencoder(config).eval(), Frames(10), frame_times(10)
+    quality = held_out_quality(network, frames, times, LOOKS)
+    indices, looks = held_out_looks(config, 10, LOOKS)
+    still, ratios = frames.bytes.median(0).values, []
+    square, pixels = 0.0, 0
+    for index, look in zip(indices, looks, strict=True):
+        frame = frames.frame(index, torch.device("cpu"))
+        with torch.no_grad():
+            decoded = network(frame, times[index : index + 1], look[None])[0].permute(1, 2, 0)
+        at = Look(*look.tolist())
+        shown: Tensor = decoded if name == "nerv360" else cut_viewport(decoded, at, 24, 48)
+        wanted, there = (cut_viewport(p, at, 24, 48) for p in (frames.bytes[index], still))
+        ratios.append(psnr_8bit(shown, wanted))
+        moves = (wanted - there).abs().amax(-1) > 0.06
+        square += float(((shown * 255).round() / 255 - wanted).square().mean(-1)[moves].sum())
+        pixels += int(moves.sum())
+    assert quality.psnr_db == pytest.approx(sum(ratios) / LOOKS, abs=1e-3)
+    assert quality.moving_db is not None
+    assert 10 ** (-quality.moving_db / 10) == pytest.approx(square / pixels, rel=1e-3)
+    assert quality.ms_ssim is None

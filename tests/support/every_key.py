@@ -1,0 +1,54 @@
+"""Opens the demo by every engine of the CPU, presses every key in a window, and prints which
+compilers that has loaded. A program: what is loaded is a matter of the whole process.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import torch
+
+from model.decoding import open_engine
+from model.geometry import Look
+from model.scene.scene_file import read_scene
+from tests.support.hand import CallbackHand
+from tests.support.running import settle
+from viewer.app import App
+from viewer.decode.scene_source import DEMO, scene_content
+from viewer.input.keymap import CHARACTER_ACTIONS, KEY_ACTIONS, Action
+from viewer.picture.window import Window
+
+COMPILERS = ("triton", "torch._dynamo", "torch._inductor")
+
+
+def main() -> None:
+    cpu = torch.device("cpu")
+    scene = read_scene(DEMO)
+    for kind in ("auto", "folded", "eager"):
+        open_engine(scene, "nerv360", cpu, kind=kind).decode(Look(), 0)
+    window = Window("every key", 320, 180)
+    app = App(window, scene_content(scene, DEMO, cpu), lambda path: scene_content(scene, path, cpu))
+    app.playback.playing = False
+    settle(app)
+    hand = CallbackHand(window)
+    for name in sorted(KEY_ACTIONS, key="ESCAPE".__eq__):
+        hand.key(name, True)
+        app.step(1 / 60)
+        hand.key(name, False)
+        app.playback.playing = False
+        if KEY_ACTIONS[name] in (Action.NEXT_DECODER, Action.SPLIT):
+            settle(app)
+    for character in CHARACTER_ACTIONS:
+        hand.character(character)
+        app.step(1 / 60)
+    assert window.should_close, "Esc is a key too"
+    app.close()
+    window.close()
+    print(*[name for name in COMPILERS if name in sys.modules])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,323 @@
+"""A GPU's graphs, events and stream on the CPU, as unforgiving as a real one.
+
+A capture notes operators, and launches of Triton's interpreter, by the addresses of their tensors;
+it computes nothing and keeps nothing alive. A replay runs just these, and fails where memory that
+was there before the capture has gone. What was allocated during a capture lies in the GPU's pool,
+which all its captures share: whatever nobody holds when a later capture begins may be given to
+that one, so that each replay spoils what its like may spoil there. Spoilt memory, and what a
+capture has not computed yet, is 0xFF everywhere: NaN, 255 or −1.
+
+Of real failures it cannot show:
+
+- a compiler's own kernels: inductor's code calls no operators that could be noted, so that programs
+  run as they are, or by dynamo's and AOT autograd's backends, and Triton's kernels in its
+  interpreter, one program after the other and without races, spills or limits of shared memory;
+- compiled code that is unloaded while a graph launches it (tests track the code itself);
+- freed memory that still holds what it held: it fails here at once, on a GPU now and then;
+- reads across streams that nothing orders: there is one stream, whose work is done when it is
+  queued, and `busy` only keeps events from passing;
+- copies from memory of the host, whose values a capture freezes: all memory here is the host's;
+- what cuDNN, cuBLAS and the allocator do: workspaces, plans of each thread, memory that runs out.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
+from unittest.mock import patch
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
+from torch.utils._pytree import tree_leaves, tree_map_only
+
+from model.decoding.compiled.compiler import CompiledProgram
+from model.decoding.compiled.gpu import Captured, Event
+
+ILLEGAL_ACCESS = "CUDA error: an illegal memory access was encountered"
+BROKEN = "CUDA error: operation failed due to a previous error during capture"
+FORBIDDEN = "CUDA error: operation not permitted when stream is capturing"
+
+_WAITING = ("_local_scalar_dense", "item", "nonzero", "is_nonzero", "equal")
+
+
+class FakeEvent:
+    """Passes once it was recorded, unless its GPU is busy."""
+
+    def __init__(self, gpu: FakeGpu) -> None:
+        self.gpu = gpu
+        self.recorded = 0
+
+    @property
+    def passed(self) -> bool:
+        """Whether all before its last record is done."""
+        assert self.recorded, "an event that was never recorded tells nothing"
+        return not self.gpu.busy
+
+    def query(self) -> bool:
+        """As `Event.query`."""
+        self.gpu.forbid_to_the_capturing_thread("querying an event")
+        return self.passed
+
+    def synchronize(self) -> None:
+        """As `Event.synchronize`."""
+        self.gpu.forbid_to_the_capturing_thread("waiting for an event")
+        assert self.passed, "the host would wait for ever"
+
+
+class FakeGpu:
+    """Stands for a GPU; what it computes while it replays is none of the host's doing.
+
+    Attributes:
+        busy: no event passes.
+        replays: how often each capture was replayed, in the order of capturing.
+        took: seconds between any two events.
+        during: called in the midst of each capture.
+    """
+
+    device = torch.device("cpu")
+    _underway: ClassVar[_Capture | None] = None
+
+    def __init__(self, backend: str | None = None) -> None:
+        """``backend`` compiles the programs; without one they run as they are."""
+        self.backend = backend
+        self.busy = False
+        self.replays: list[int] = []
+        self.took = 0.25
+        self.during: Callable[[], object] = lambda: None
+        self._graphs: list[weakref.ref[_Graph]] = []
+
+    def current(self) -> AbstractContextManager[object]:
+        """As `Gpu.current`."""
+        return nullcontext()
+
+    def compile(self, program: nn.Module) -> Callable[..., Any]:
+        """As `Gpu.compile`."""
+        return program if self.backend is None else CompiledProgram(program, self.backend)
+
+    def synchronize(self) -> None:
+        """Wait for all work, which no capture of any thread survives."""
+        if FakeGpu._underway is not None:
+            FakeGpu._underway.broken = True
+            raise RuntimeError(FORBIDDEN)
+
+    def forbid_to_the_capturing_thread(self, what: str) -> None:
+        """Break its capture if this thread has one underway, as others need not."""
+        capture = FakeGpu._underway
+        if capture is not None and capture.thread == threading.get_ident():
+            capture.broken = True
+            raise RuntimeError(f"{FORBIDDEN}: {what}")
+
+    def capture(self, run: Callable[[], Captured]) -> tuple[Captured, Callable[[], None]]:
+        """As `Gpu.capture`, with one run before it."""
+        run()
+        self.synchronize()
+        graphs = self._living_graphs()
+        capture = _Capture()
+        FakeGpu._underway = capture
+        try:
+            with capture.notes_launches(), capture:
+                captured = run()
+                self.during()
+        finally:
+            FakeGpu._underway = None
+            capture.undo()
+        if capture.broken:
+            raise RuntimeError(BROKEN)
+        graph = _Graph(capture.calls, list(capture.pool.values()))
+        for storage in graph.pool:
+            _spoil(storage)
+        self._graphs = [*map(weakref.ref, graphs), weakref.ref(graph)]
+        self.replays.append(0)
+        return captured, partial(self._replay, graph, len(self.replays) - 1)
+
+    def _replay(self, graph: _Graph, number: int) -> None:
+        self.forbid_to_the_capturing_thread("launching a graph")
+        self.replays[number] += 1
+        graphs = self._living_graphs()
+        later = graphs.index(graph)
+        with torch.no_grad(), _disable_current_modes():
+            for index, other in enumerate(graphs):
+                for storage in other.pool:
+                    if index > later or not _held(storage):
+                        _spoil(storage)
+            for call in graph.calls:
+                call()
+
+    def event(self) -> FakeEvent:
+        """As `Gpu.event`."""
+        return FakeEvent(self)
+
+    def record(self, event: Event) -> None:
+        """As `Gpu.record`."""
+        assert isinstance(event, FakeEvent)
+        self.forbid_to_the_capturing_thread("recording an event")
+        event.recorded += 1
+
+    def seconds(self, start: Event, end: Event) -> float:
+        """As `Gpu.seconds`."""
+        assert isinstance(start, FakeEvent)
+        assert isinstance(end, FakeEvent)
+        assert start.passed
+        assert end.passed
+        return self.took
+
+    def _living_graphs(self) -> list[_Graph]:
+        return [graph for ref in self._graphs if (graph := ref()) is not None]
+
+
+@dataclass(frozen=True)
+class Address:
+    """Of a tensor, whose memory it does not keep."""
+
+    storage: weakref.ref[torch.UntypedStorage]
+    dtype: torch.dtype
+    offset: int
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> Address:
+        """The address of ``tensor``."""
+        storage = weakref.ref(tensor.untyped_storage())
+        return cls(storage, tensor.dtype, tensor.storage_offset(), tensor.shape, tensor.stride())
+
+    def tensor(self) -> Tensor:
+        """What lies there now; an illegal access where that was freed."""
+        storage = self.storage()
+        if storage is None:
+            raise RuntimeError(f"{ILLEGAL_ACCESS}: a graph uses memory that was freed")
+        empty = torch.empty(0, dtype=self.dtype)
+        return empty.set_(storage, self.offset, self.shape, self.stride)  # type: ignore[call-overload]
+
+
+@dataclass(frozen=True)
+class _Call:
+    """An operator or a kernel, what it takes, and where its result lies."""
+
+    func: Callable[..., Any]
+    args: Any
+    result: Any
+
+    def __call__(self) -> None:
+        args, kwargs = tree_map_only(Address, Address.tensor, self.args)
+        results = _leaves(self.func(*args, **kwargs), Tensor)
+        for address, new in zip(_leaves(self.result, Address), results, strict=True):
+            old = address.tensor()
+            if old.untyped_storage().data_ptr() != new.untyped_storage().data_ptr():
+                old.copy_(new)
+
+
+@dataclass(eq=False)
+class _Graph:
+    """What was captured, with the memory that was allocated meanwhile."""
+
+    calls: list[_Call]
+    pool: list[torch.UntypedStorage]
+
+
+@dataclass(eq=False)
+class _Outside:
+    """Memory that was there before, and what it held."""
+
+    storage: weakref.ref[torch.UntypedStorage]
+    content: Tensor
+
+
+class _Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes what this thread does; an operator's new results are the pool's."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.thread = threading.get_ident()
+        self.broken = False
+        self.calls: list[_Call] = []
+        self.pool: dict[int, torch.UntypedStorage] = {}
+        self._outside: dict[int, _Outside] = {}
+
+    @classmethod
+    def ignore_compile_internals(cls) -> bool:
+        """Lets dynamo run what it has compiled."""
+        return True
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func.overloadpacket.__name__ in _WAITING:
+            self.broken = True
+            raise RuntimeError(f"{FORBIDDEN}: {func} reads a value")
+        return self.note(func, args, kwargs or {})
+
+    def note(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Do ``func`` once, to learn what it returns."""
+        for tensor in _leaves((args, kwargs), Tensor):
+            self._see(tensor.untyped_storage())
+        addresses = tree_map_only(Tensor, Address.of, (args, kwargs))
+        result = func(*args, **kwargs)
+        for tensor in _leaves(result, Tensor):
+            storage = tensor.untyped_storage()
+            if self._known(storage) is None:
+                self.pool[_key(storage)] = storage
+        self.calls.append(_Call(func, addresses, tree_map_only(Tensor, Address.of, result)))
+        return result
+
+    @contextmanager
+    def notes_launches(self) -> Iterator[None]:
+        """Note the launches of Triton's interpreter too, which are no operators."""
+        interpreter = sys.modules.get("triton.runtime.interpreter")
+        if interpreter is None:
+            yield
+            return
+        launch = interpreter.GridExecutor.__call__
+
+        def noted(executor: Any, *args: Any, **kwargs: Any) -> Any:
+            if threading.get_ident() != self.thread:
+                return launch(executor, *args, **kwargs)
+            with _disable_current_modes():
+                return self.note(partial(launch, executor), args, kwargs)
+
+        with patch.object(interpreter.GridExecutor, "__call__", noted):
+            yield
+
+    def undo(self) -> None:
+        """Bring back what was there before: a capture computes nothing."""
+        for outside in self._outside.values():
+            storage = outside.storage()
+            if storage is not None:
+                _bytes(storage).copy_(outside.content)
+
+    def _see(self, storage: torch.UntypedStorage) -> None:
+        if self._known(storage) is None:
+            with _disable_current_modes():
+                content = _bytes(storage).clone()
+            self._outside[_key(storage)] = _Outside(weakref.ref(storage), content)
+
+    def _known(self, storage: torch.UntypedStorage) -> torch.UntypedStorage | None:
+        outside = self._outside.get(_key(storage))
+        return self.pool.get(_key(storage)) or (outside.storage() if outside else None)
+
+
+def _key(storage: torch.UntypedStorage) -> int:
+    return int(storage._cdata)
+
+
+def _held(storage: torch.UntypedStorage) -> bool:
+    """Whether any tensor uses it: a graph's own hold on its pool is one, and not a tensor's."""
+    return bool(torch._C._storage_Use_Count(storage._cdata) > 1)  # type: ignore[attr-defined]
+
+
+def _bytes(storage: torch.UntypedStorage) -> Tensor:
+    return torch.empty(0, dtype=torch.uint8).set_(storage)  # type: ignore[call-overload]
+
+
+def _spoil(storage: torch.UntypedStorage) -> None:
+    with _disable_current_modes():
+        _bytes(storage).fill_(0xFF)
+
+
+def _leaves(tree: Any, kind: type) -> list[Any]:
+    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, kind)]

@@ -1,0 +1,299 @@
+"""A decoder whose every step waits at a gate that the test opens, under the real application.
+
+What is on the screen tells where it came from: each scene, decoder and frame has a colour of its
+own, and what surrounds a picture has that of its decoder's fill.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import types
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+
+from model.decoding.engine import Picture
+from model.geometry import Look
+from viewer.app import App
+from viewer.decode import session as decode_session
+from viewer.decode import worker as decode_worker
+from viewer.decode.background import SphereFill
+from viewer.decode.open_scene import Content, Cost
+from viewer.decode.session import Source
+from viewer.picture.renderer import BACKGROUND
+from viewer.picture.screenshot import capture
+from viewer.picture.window import Window
+from viewer.settings import Settings
+
+DECODERS = ("nerv360", "hnerv", "hnerv-boost")
+FRAMES = {"A": 6, "B": 3}
+_POISON = (255, 0, 255)
+_LIMIT_S = 60.0
+
+Colour = tuple[int, int, int]
+_NOTHING: Colour = tuple(round(255 * share) for share in BACKGROUND)  # type: ignore[assignment]
+
+
+def colour(scene: str, decoder: str, frame: int) -> Colour:
+    """That of a picture."""
+    return 60 + 120 * list(FRAMES).index(scene), 50 + 70 * DECODERS.index(decoder), 40 + 30 * frame
+
+
+class StepFailedError(RuntimeError):
+    """What a step ends with when the test lets it fail."""
+
+
+class Gate:
+    """Holds every step of the decoding thread until the test lets it pass or fail.
+
+    Attributes:
+        waiting: names of the steps that are held, oldest first.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._held: list[tuple[str, list[bool]]] = []
+        self._parked = False
+        self._open = False
+
+    @property
+    def waiting(self) -> list[str]:
+        with self._changed:
+            return [name for name, _ in self._held]
+
+    def step(self, name: str) -> None:
+        """Called by what is held."""
+        with self._changed:
+            if self._open:
+                return
+            answer: list[bool] = []
+            self._held.append((name, answer))
+            self._changed.notify_all()
+            assert self._changed.wait_for(lambda: answer or self._open, _LIMIT_S), name
+            if answer == [False]:
+                raise StepFailedError(f"{name} failed")
+
+    def answer(self, passes: bool) -> None:
+        """Let the oldest step pass or fail, if one is held, and wait until nothing moves."""
+        with self._changed:
+            if self._held:
+                self._held.pop(0)[1].append(passes)
+                self._changed.notify_all()
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until the decoding thread is held or has nothing to do."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self._held or self._parked, _LIMIT_S)
+
+    def open(self) -> None:
+        """Hold nothing any more."""
+        with self._changed:
+            self._open = True
+            self._held.clear()
+            self._changed.notify_all()
+
+    def park(self, parked: bool) -> None:
+        with self._changed:
+            self._parked = parked
+            self._changed.notify_all()
+
+
+def watched_condition(gate: Gate) -> type[threading.Condition]:
+    """Conditions that tell ``gate`` when the one thread that waits for them does."""
+
+    class Watched(threading.Condition):
+        def wait(self, timeout: float | None = None) -> bool:
+            gate.park(True)
+            return super().wait(timeout)
+
+        def notify_all(self) -> None:
+            gate.park(False)
+            super().notify_all()
+
+    return Watched
+
+
+class GatedEngine:
+    """Pictures of one colour in two buffers that are poisoned before they are written again."""
+
+    device = torch.device("cpu")
+    ring = 2
+
+    def __init__(self, gate: Gate, scene: str, decoder: str, use: str, hfov_deg: float) -> None:
+        gate.step(f"opening {use} of {scene} {decoder}")
+        self.name = f"{scene} {decoder}"
+        self.full_frame = decoder != "nerv360"
+        self.size = (16, 32) if self.full_frame else (18, 32)
+        self.hfov_range = (math.radians(30.0), math.radians(hfov_deg))
+        self._gate, self._scene, self._decoder, self._use = gate, scene, decoder, use
+        self._buffers = [torch.zeros(*self.size, 4, dtype=torch.uint8) for _ in range(self.ring)]
+        self._decoded = 0
+
+    def decode(self, look: Look, frame: int) -> Picture:
+        if not 0 <= frame < FRAMES[self._scene]:
+            raise IndexError(f"{self.name} has no frame {frame}")
+        pixels = self._buffers[self._decoded % self.ring]
+        self._decoded += 1
+        pixels[:] = torch.tensor([*_POISON, 255])
+        self._gate.step(f"{self._use} {frame} of {self.name}")
+        pixels[:] = torch.tensor([*colour(self._scene, self._decoder, frame), 255])
+        if self.full_frame:
+            look = Look()
+        else:
+            hfov = min(max(look.hfov, self.hfov_range[0]), self.hfov_range[1])
+            look = Look(look.yaw, look.pitch, 0.0, hfov)
+        return Picture(pixels, look, frame, self.full_frame, 0.01)
+
+
+def gated_content(gate: Gate, scene: str) -> Content:
+    """Three decoders, each with an engine to fall back to; the first decodes narrow viewports
+    with a fill around them.
+    """
+
+    def source(decoder: str) -> Source:
+        def make(use: str, hfov_deg: float) -> Callable[[], GatedEngine]:
+            return lambda: GatedEngine(gate, scene, decoder, use, hfov_deg)
+
+        fill = make("fill", 100.0) if decoder == "nerv360" else None
+        return Source([make("picture", 40.0), make("spare picture", 40.0)], fill)
+
+    return Content(
+        title=scene,
+        frames=FRAMES[scene],
+        fps=10.0,
+        size=(16, 32),
+        decoders=DECODERS,
+        source=source,
+        cost=lambda decoder: Cost(16 * 32, decoder != "nerv360", 1),
+        free_bytes=lambda: 2,
+    )
+
+
+class GatedApp:
+    """The application on gated scenes, each of its events one letter:
+
+    A, B: open that scene; C: the key C; T: Tab; N: the next frame; R: a turn of the loop, which
+    receives and requests; D: let the oldest step of the decoder pass; F: let it fail.
+    """
+
+    letters = "ABCTNRDF"
+
+    def __init__(self, window: Window, patch: pytest.MonkeyPatch) -> None:
+        self.gate = Gate()
+        threads = types.SimpleNamespace(
+            Condition=watched_condition(self.gate), Thread=threading.Thread
+        )
+        with patch.context() as inner:
+            inner.setattr(decode_worker, "threading", threads)
+            self.app = App(
+                window,
+                gated_content(self.gate, "A"),
+                lambda path: gated_content(self.gate, "A"),
+                settings=Settings(inertia=False, overlay=False),
+            )
+        # At its own size most of the test would be spent in it.
+        patch.setattr(decode_session, "SphereFill", partial(SphereFill, size=(24, 48)))
+        patch.setattr(self.app.overlay, "draw", lambda *_: None)  # panels would hide the colours
+        patch.setattr(self.app.comparison, "_say", self._said)
+        self._failed = False
+
+    def play(self, letters: str) -> None:
+        """Begin with scene A, shown; do what ``letters`` say; in the end let everything pass."""
+        self._do("A")
+        self._drain()
+        self._failed = False
+        for letter in letters:
+            self._do(letter)
+        self._drain()
+        self._check_end()
+
+    def close(self) -> None:
+        self.gate.open()
+        self.app.close()
+
+    def _do(self, letter: str) -> None:
+        app = self.app
+        if letter in FRAMES:
+            app.open(gated_content(self.gate, letter), DECODERS[0])
+            app.playback.playing = False
+        elif letter == "C":
+            app.comparison.toggle()
+        elif letter == "T":
+            app.comparison.next_decoder()
+        elif letter == "N":
+            app.playback.step(1)
+        elif letter == "R":
+            app.update(0.0)
+        elif letter in "DF":
+            self._failed |= letter == "F"
+            self.gate.answer(letter == "D")
+        self.gate.settle()
+        self._check()
+
+    def _drain(self) -> None:
+        for _ in range(500):
+            self.app.update(0.0)
+            self.gate.settle()
+            if not self.gate.waiting and self.app.worker.idle:
+                return
+            self.gate.answer(True)
+        raise AssertionError(f"no end of work: {self.gate.waiting}")
+
+    def _said(self, sentence: str) -> None:
+        """An error is of what is open."""
+        if "failed" in sentence or "frame" in sentence:
+            assert any(f"{self.app.content.title} {name}" in sentence for name in self._shown), (
+                sentence
+            )
+            assert self._failed, sentence
+
+    @property
+    def _shown(self) -> tuple[str, ...]:
+        return self.app.comparison.shown
+
+    def _check(self) -> None:
+        """What is on the screen is of what is open."""
+        scene, opening = self.app.content.title, self.app.comparison.opening
+        for decoder, inside, around in self._seen():
+            named = DECODERS if opening or self._failed else (decoder,)
+            of_scene = {colour(scene, n, f) for n in named for f in range(FRAMES[scene])}
+            assert near(inside, {_NOTHING} | of_scene), (scene, decoder, inside)
+            if around != inside:
+                of_fill = {colour(scene, "nerv360", f) for f in range(FRAMES[scene])}
+                # A fill in the making mixes the background and the frames that it has parts of.
+                assert near(around, {_NOTHING}) or within(around, {_NOTHING} | of_fill), around
+
+    def _check_end(self) -> None:
+        """The newest request is on the screen, or it says why not."""
+        scene, frame = self.app.content.title, self.app.playback.frame
+        for decoder, inside, around in self._seen():
+            wanted = colour(scene, decoder, frame)
+            if not (self._failed and self.app.comparison.error):
+                assert near(inside, {wanted}), (scene, decoder, frame, inside)
+            if not self._failed:
+                assert near(around, {wanted}), (scene, decoder, frame, around)
+
+    def _seen(self) -> list[tuple[str, Colour, Colour]]:
+        """For each side its decoder, and the colours inside and around a narrow picture."""
+        self.app.draw()
+        pixels: Any = capture(self.app.window)
+        height, width, _ = pixels.shape
+        row, places = height // 2, ((0.35, 0.03), (0.65, 0.97))
+        return [
+            (name, *(tuple(map(int, pixels[row, round(x * width)])) for x in place))  # type: ignore[misc]
+            for name, place in zip(self._shown, places, strict=False)
+        ]
+
+
+def near(seen: Colour, colours: set[Colour]) -> bool:
+    return any(max(abs(a - b) for a, b in zip(seen, c, strict=True)) <= 4 for c in colours)
+
+
+def within(seen: Colour, colours: set[Colour]) -> bool:
+    channels = zip(seen, zip(*colours, strict=True), strict=True)
+    return all(min(known) - 4 <= value <= max(known) + 4 for value, known in channels)

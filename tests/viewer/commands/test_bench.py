@@ -1,0 +1,206 @@
+"""`nerv360 bench` on a scene: what it prints and what it keeps."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+
+from model.benchmarks import engine_speed as benchmark
+from model.benchmarks import machine
+from model.benchmarks.decode_worker import probe
+from model.decoding.eager import EagerEngine
+from model.decoding.engine import Picture
+from model.errors import InputError
+from model.geometry import Look
+from model.networks.registry import count_flops, count_traffic
+from model.scene.scene_file import write_scene
+from tests.support.scenes import CONFIGS, tiny_scene
+from viewer.cli import main
+from viewer.picture import upload_speed
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Path:
+    """A file with two decoders."""
+    file = tmp_path / "pier.safetensors"
+    write_scene(file, tiny_scene("nerv360", "hnerv"))
+    return file
+
+
+def bench(scene: Path, *options: str) -> int:
+    return main(["bench", str(scene), "--device", "cpu", "--pictures", "3", *options])
+
+
+@pytest.fixture(autouse=True)
+def _plain_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One without bfloat16, whatever runs the tests, and small matrices, which take no time;
+    one process for each memory is enough here.
+    """
+    monkeypatch.setattr("model.benchmarks.decode_worker.probe", partial(probe, times=1))
+    monkeypatch.setattr(benchmark, "CPU_SIDE", 64)
+    monkeypatch.setattr(benchmark, "multiplies_bfloat16", lambda: False)
+
+
+@pytest.mark.usefixtures("display")
+def test_it_measures_every_engine_and_the_way_to_the_screen(
+    scene: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "bench.json"
+    assert bench(scene, "-o", str(file)) == 0
+    said = capsys.readouterr().out
+    report = json.loads(file.read_text())
+    rows = [(row["decoder"], row["engine"]) for row in report["engines"]]
+    assert rows == [(n, engine) for n in ("nerv360", "hnerv") for engine in ("eager", "folded")]
+    for row in report["engines"]:
+        config = CONFIGS[row["decoder"]]
+        assert row["flops"] == count_flops(config)
+        assert row["look_flops"] == count_flops(config, look_alone=True)
+        assert row["traffic_bytes"] == count_traffic(config, 4)
+        ways = ("looking", "playing") if row["decoder"] == "nerv360" else ("playing",)
+        for way in ways:
+            assert 0 < row[way]["median_ms"] <= row[way]["slowest_percent_ms"]
+    assert report["engines"][2]["looking"] is None, "a whole frame is not decoded for a look"
+    assert re.search(r"hnerv\s+│ eager\s+│\s+– │\s+– │\s+\d", said)
+    assert [tuple(upload["size"]) for upload in report["uploads"]] == [(24, 48), (48, 96)]
+    assert "upload of 48x24" in said
+    assert report["memory"].keys() == {"nerv360", "hnerv"}
+    assert {"date", "commit", "processor", "torch", "driver"} <= report.keys()
+
+
+def test_the_floor_is_measured_in_the_precision_of_each_engine(
+    scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "bench.json"
+    monkeypatch.setattr(benchmark, "multiplies_bfloat16", lambda: True)
+    assert bench(scene, "-o", str(file)) == 0
+    said, report = capsys.readouterr().out, json.loads(file.read_text())
+    rates = report["ceilings"]["gflops"]
+    assert rates.keys() == {"float32", "bfloat16"}
+    rows = {(row["decoder"], row["engine"]): row for row in report["engines"]}
+    half = rows["nerv360", "folded, bfloat16"]
+    assert half["precision"] == "bfloat16"
+    assert half["traffic_bytes"] == count_traffic(CONFIGS["nerv360"], 2)
+    assert rows["nerv360", "folded"]["precision"] == "float32"
+    for row in report["engines"]:
+        assert f"{rates[row['precision']] * 1e9 / row['look_flops']:.1f}" in said
+
+
+def test_without_a_display_all_but_the_uploads_is_measured(
+    scene: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise InputError("no display to open a window on was found")
+
+    monkeypatch.setattr(upload_speed, "Window", refuse)
+    assert bench(scene) == 0
+    assert "upload: not measured: no display" in capsys.readouterr().out
+
+
+def broken(*_: object, **__: object) -> object:
+    raise RuntimeError(
+        "backend='inductor' raised:\nInvalidCxxCompiler: No C++ compiler [clang]\n\n…"
+    )
+
+
+class TooLarge(EagerEngine):
+    """Fails when it decodes."""
+
+    def decode(self, look: Look, frame: int) -> Picture:
+        raise torch.OutOfMemoryError
+
+
+@pytest.mark.usefixtures("display")
+@pytest.mark.parametrize(
+    ("name", "engine", "kept", "reason"),
+    [
+        (
+            "FoldedEngine",
+            broken,
+            [("nerv360", "eager"), ("hnerv", "eager"), ("hnerv", "folded")],
+            "nerv360, folded: not measured: RuntimeError: backend='inductor' raised: "
+            "InvalidCxxCompiler: No C++ compiler [clang]\n",
+        ),
+        (
+            "EagerEngine",
+            TooLarge,
+            [("nerv360", "folded"), ("hnerv", "folded")],
+            "hnerv, eager: not measured: OutOfMemoryError\n",
+        ),
+    ],
+)
+def test_an_engine_that_cannot_be_measured_is_a_row_that_says_why(
+    scene: Path, tmp_path: Path, name: str, engine: object, kept: list[tuple[str, str]],
+    reason: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(benchmark, name, engine)
+    file = tmp_path / "bench.json"
+    assert bench(scene, "-o", str(file)) == 0
+    assert reason in capsys.readouterr().out
+    report = json.loads(file.read_text())
+    rows = report["engines"]
+    assert [(r["decoder"], r["engine"]) for r in rows if "failed" not in r] == kept
+    assert len(rows) == 4
+    assert all(r["failed"] in reason for r in rows if "failed" in r)
+    assert report["memory"]["hnerv"]["bytes"] > 0
+    assert report["uploads"]
+
+
+def test_a_decoder_whose_memory_cannot_be_measured_keeps_its_speed(
+    scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(subject: str, _: object) -> None:
+        raise RuntimeError(f"measuring the speed of {subject} failed: Killed")
+
+    monkeypatch.setattr("model.benchmarks.decode_worker.probe", fails)
+    file = tmp_path / "bench.json"
+    assert bench(scene, "-o", str(file)) == 0
+    report = json.loads(file.read_text())
+    assert report["memory"]["hnerv"] == {"failed": "measuring the speed of hnerv failed: Killed"}
+    assert len(report["engines"]) == 4
+
+
+def test_on_a_gpu_every_engine_has_its_row() -> None:
+    decoders = tiny_scene("nerv360", "hnerv").decoders
+    openers = {n: benchmark.engines_for(d, torch.device("cuda")) for n, d in decoders.items()}
+    assert list(openers["nerv360"]) == ["eager", "folded", "compiled", "fused"]
+    assert list(openers["hnerv"]) == ["eager", "compiled"]
+    for engine, opener in openers["nerv360"].items():
+        row = benchmark.try_engine(
+            opener, engine, "nerv360", decoders["nerv360"], torch.device("cuda"), 3
+        )
+        assert torch.cuda.is_available() or isinstance(row, benchmark.EngineFailure)
+        assert row.engine == engine
+
+
+def test_a_result_that_exists_is_kept(
+    scene: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "bench.json"
+    file.write_text("mine")
+    assert bench(scene, "-o", str(file)) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert file.read_text() == "mine"
+
+
+def test_the_commit_is_the_checkouts_and_says_where_files_differ(tmp_path: Path) -> None:
+    def git(*arguments: str) -> str:
+        identity = ["-c", "user.name=A", "-c", "user.email=a@b.c"]
+        command = ["git", "-C", str(tmp_path), *identity, *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    assert machine._commit(tmp_path) is None, "no checkout"
+    git("init")
+    file = tmp_path / "file"
+    file.write_text("one")
+    git("add", "file")
+    git("commit", "-m", "one")
+    head = git("rev-parse", "HEAD")
+    assert machine._commit(tmp_path) == head
+    file.write_text("two")
+    assert machine._commit(tmp_path) == f"{head}-dirty"

@@ -1,0 +1,72 @@
+"""`nerv360 make-clip` writes what was asked for and refuses what cannot be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model.errors import InputError
+from model.video.reading import open_frames
+from viewer.commands.make_clip import check_options, make_clip, pick_device
+
+
+def test_a_clip_and_a_folder(tmp_path: Path) -> None:
+    for name in ("clip.mp4", "pictures"):
+        make_clip(tmp_path / name, "64x32", 2, 25.0, "cpu", 12, False)
+        info = open_frames(tmp_path / name).info
+        assert (info.width, info.height, info.frames) == (64, 32, 2)
+    assert open_frames(tmp_path / "clip.mp4").info.fps == 25.0
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"size": "wide"}, "--size"),
+        ({"size": "2048"}, "--size"),
+        ({"size": "-64x-32"}, "--size"),
+        ({"size": "640x322"}, "--size"),
+        ({"size": "66x33"}, "--size"),
+        ({"size": "32x16"}, "--size"),
+        ({"size": "16384x8192"}, "--size"),
+        ({"frames": 0}, "--frames"),
+        ({"fps": 0.0}, "--fps"),
+        ({"fps": float("nan")}, "--fps"),
+        ({"quality": 52}, "--quality"),
+    ],
+)
+def test_options_are_refused_by_name(tmp_path: Path, change: dict[str, Any], named: str) -> None:
+    options = {
+        "output": tmp_path / "clip.mp4",
+        "size": "64x32",
+        "frames": 2,
+        "fps": 30.0,
+        "quality": 12,
+        "overwrite": False,
+    }
+    with pytest.raises(InputError, match=named):
+        check_options(**{**options, **change})
+
+
+def test_an_existing_file_is_kept_unless_told_otherwise(tmp_path: Path) -> None:
+    kept = tmp_path / "clip.mp4"
+    kept.write_text("precious")
+    with pytest.raises(InputError, match="--overwrite"):
+        make_clip(kept, "64x32", 1, 30.0, "cpu", 12, False)
+    assert kept.read_text() == "precious"
+    make_clip(kept, "64x32", 1, 30.0, "cpu", 12, True)
+    assert open_frames(kept).info.frames == 1
+
+
+def test_an_unknown_ending_is_refused_before_rendering(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"clip\.gif"):
+        make_clip(tmp_path / "clip.gif", "64x32", 1, 30.0, "cpu", 12, False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_devices() -> None:
+    assert pick_device("cpu") == "cpu"
+    assert pick_device("auto") in ("cpu", "cuda")
+    with pytest.raises(InputError, match="--device"):
+        pick_device("abacus")

@@ -1,0 +1,49 @@
+"""Every order of requests, results, openings and closings: nothing old is ever shown."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.support.gated import GatedApp
+from viewer.picture.window import Window
+
+
+@pytest.fixture
+def gated(display: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[GatedApp]:
+    window = Window("gated", 160, 90, visible=False)
+    running = GatedApp(window, monkeypatch)
+    yield running
+    running.close()
+    window.close()
+
+
+@pytest.mark.parametrize(
+    "letters",
+    [
+        pytest.param("CRDDDRNRDDCR", id="a picture of a side that is gone"),
+        pytest.param("TRDDRTRDDRCRDDDRDDCR", id="a fill beside a side that is gone"),
+        pytest.param("NRBRDDDD", id="a picture of the scene before"),
+        pytest.param("NNNNNRBRD", id="a frame that the next scene does not have"),
+        pytest.param("TRFFR", id="a decoder that fails falls back to the one before"),
+        pytest.param("TRFFCR", id="an error of a decoder that is gone"),
+    ],
+)
+def test_what_is_late_is_not_shown(gated: GatedApp, letters: str) -> None:
+    gated.play(letters)
+
+
+@pytest.mark.parametrize("before", ["NR", "CRDDDRNRDD", "BR"])
+def test_every_order_of_three_events(gated: GatedApp, before: str) -> None:
+    for letters in itertools.product(gated.letters, repeat=3):
+        gated.play(before + "".join(letters))
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(GatedApp.letters, min_size=4, max_size=24))
+def test_long_stories(gated: GatedApp, letters: str) -> None:
+    gated.play(letters)

@@ -1,0 +1,81 @@
+"""What the viewer is told of a scene file's decoders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+import torch
+
+from model.geometry import Look
+from model.scene.scene_file import Scene
+from tests.support.scenes import tiny_scene
+from viewer.decode.scene_source import free_memory, scene_content, scene_source
+
+CPU = torch.device("cpu")
+
+
+def test_the_viewport_decoder_comes_first() -> None:
+    scene = tiny_scene("hnerv-boost", "hnerv", "nerv360")
+    content = scene_content(scene, Path("pier.safetensors"), CPU)
+    assert content.decoders == ("nerv360", "hnerv", "hnerv-boost")
+
+
+def test_a_cost_is_what_a_picture_takes() -> None:
+    scene = tiny_scene("nerv360", "hnerv")
+    content = scene_content(scene, Path("pier.safetensors"), CPU)
+    viewport, frame = content.cost("nerv360"), content.cost("hnerv")
+    assert (viewport.pixels, viewport.full_frame) == (24 * 48, False)
+    assert (frame.pixels, frame.full_frame) == (48 * 96, True)
+    for name, cost in (("nerv360", viewport), ("hnerv", frame)):
+        held = sum(tensor.nbytes for tensor in scene.decoders[name].weights.values())
+        widest = 4 * cost.pixels * scene.decoders[name].config.widths[-1]
+        assert held + widest < cost.peak_bytes < held + 20 * widest
+    assert frame.peak_bytes > viewport.peak_bytes
+    assert frame.peak_bytes < free_memory(CPU)
+
+
+@pytest.mark.parametrize("name", ["nerv360", "hnerv"])
+def test_every_engine_of_a_source_decodes(name: str) -> None:
+    content = scene_content(tiny_scene("nerv360", "hnerv"), Path("pier.safetensors"), CPU)
+    source = content.source(name)
+    engines = [make() for make in source.engines]
+    assert len({engine.name for engine in engines}) == 2
+    for engine in engines:
+        picture = engine.decode(Look(), 1)
+        assert tuple(picture.pixels.shape) == (*engine.size, 4)
+    assert source.upgrade is None, "on the CPU the first engine is the fastest"
+    assert (source.fill is None) == (name == "hnerv")
+
+
+@pytest.mark.parametrize(
+    ("device", "engine", "first", "upgrade"),
+    [
+        ("cuda", "auto", ("cuda", "eager"), "fastest"),
+        ("cuda", "fused", ("cuda", "eager"), "fused"),
+        ("cuda", "eager", ("cuda", "eager"), None),
+        ("cuda", "folded", ("cuda", "folded"), None),
+        ("cpu", "auto", ("cpu", "auto"), None),
+        ("cpu", "eager", ("cpu", "eager"), None),
+    ],
+)
+def test_what_must_be_compiled_follows_what_is_there_at_once(
+    device: str, engine: str, first: tuple[str, str], upgrade: str | None
+) -> None:
+    opened: list[tuple[str, str]] = []
+
+    def note(scene: Scene, decoder: str, device: torch.device, *, kind: str) -> None:
+        opened.append((device.type, kind))
+
+    with patch("viewer.decode.scene_source.open_engine", note):
+        source = scene_source(tiny_scene(), "nerv360", torch.device(device), engine)
+        for make in source.engines:
+            make()
+        if source.upgrade is not None:
+            source.upgrade()
+    assert opened[0] == first
+    assert ("cpu", "auto") in opened
+    assert [kind for where, kind in opened if kind not in ("eager", "auto", "folded")] == (
+        [upgrade] if upgrade else []
+    )

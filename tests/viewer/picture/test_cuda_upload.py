@@ -1,0 +1,446 @@
+"""Pictures of a GPU on their way to the screen: by interop, by pixel buffers, and from one to the
+other, against a stand-in for CUDA."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from OpenGL import GL
+from torch import Tensor
+
+from model.decoding.engine import Picture
+from model.geometry import Look
+from tests.support.fake_cuda import FakeCuda
+from tests.support.fake_engine import rgba, sphere_viewport
+from viewer.picture import cuda_upload as cuda_gl
+from viewer.picture.cuda_upload import (
+    CudaCopy,
+    InteropError,
+    InteropUpload,
+    choose_upload,
+    device_of_window,
+    open_cuda_copy,
+    window_devices,
+)
+from viewer.picture.gl import Texture
+from viewer.picture.renderer import Display, read_framebuffer
+from viewer.picture.upload import CopyStream, PixelBufferUpload, Upload
+from viewer.picture.window import Window
+
+
+class Code(IntEnum):
+    """Some of CUDA's error codes."""
+
+    SUCCESS = 0
+    INVALID_VALUE = 1
+    INSUFFICIENT_DRIVER = 35
+    ALREADY_MAPPED = 208
+    NOT_MAPPED = 211
+    INVALID_CONTEXT = 219
+    OPERATING_SYSTEM = 304
+    INVALID_HANDLE = 400
+    UNKNOWN = 999
+
+
+class FakeRuntime:
+    """Answers as `cuda.bindings.runtime` does, and keeps the calls.
+
+    Copies go through the streams of a `FakeCuda`, and reach the texture when it is unmapped there.
+
+    Attributes:
+        calls: names of the functions called.
+        fails: name of the function that fails, and how.
+        failures: how often it still does.
+        handle: what the first registration returns.
+        devices: the GPUs that draw the window.
+        error: what the next call that launches something would find.
+    """
+
+    cudaGLDeviceList = SimpleNamespace(cudaGLDeviceListAll=1)  # noqa: N815
+    cudaGraphicsRegisterFlags = SimpleNamespace(  # noqa: N815
+        cudaGraphicsRegisterFlagsWriteDiscard=2
+    )
+    cudaMemcpyKind = SimpleNamespace(cudaMemcpyDeviceToDevice=3)  # noqa: N815
+
+    def __init__(
+        self,
+        cuda: FakeCuda,
+        fails: str = "",
+        code: Code = Code.UNKNOWN,
+        handle: int = 77,
+        devices: Sequence[int] = (0,),
+        failures: int = 1_000_000,
+    ) -> None:
+        self.cuda = cuda
+        self.calls: list[str] = []
+        self.arguments: dict[str, tuple[Any, ...]] = {}
+        self.fails, self.code, self.failures = fails, code, failures
+        self.handle = handle
+        self.devices = devices
+        self.error = Code.SUCCESS
+        self._registered: dict[int, int] = {}
+        self._sizes: dict[int, tuple[int, int]] = {}
+        self._arrays: dict[int, Tensor] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("cuda"):
+            raise AttributeError(name)
+
+        def call(*arguments: Any) -> tuple[Any, ...]:
+            short = name.removeprefix("cuda").removeprefix("Graphics")
+            self.calls.append(short)
+            self.arguments[short] = arguments
+            if short == self.fails and self.failures:
+                self.failures -= 1
+                self.error = self.code
+                values = {"GLGetDevices": (0, []), "GLRegisterImage": (0,)}
+                return (self.code, *values.get(short, (None,)))
+            code, *results = getattr(self, f"_{short}")(*arguments)
+            if short != "GetLastError" and code:
+                self.error = code
+            return (code, *results)
+
+        return call
+
+    def _GetLastError(self) -> tuple[Code]:  # noqa: N802
+        self.error = Code.SUCCESS
+        return (Code.SUCCESS,)
+
+    def _GLGetDevices(self, most: int, which: int) -> tuple[Any, ...]:  # noqa: N802
+        padding = [0] * (most - len(self.devices))
+        return Code.SUCCESS, len(self.devices), [*self.devices, *padding]
+
+    def _SetDevice(self, device: int) -> tuple[Code]:  # noqa: N802
+        return (Code.SUCCESS,)
+
+    def _GLRegisterImage(self, texture: int, target: int, flags: int) -> tuple[Any, ...]:  # noqa: N802
+        size = _size(texture)
+        if texture in self._registered.values() or 0 in size:
+            return Code.INVALID_VALUE, 0
+        if not self.handle:
+            return Code.SUCCESS, 0
+        resource = self.handle + len(self._sizes)
+        self._registered[resource], self._sizes[resource] = texture, size
+        return Code.SUCCESS, resource
+
+    def _UnregisterResource(self, resource: int) -> tuple[Code]:  # noqa: N802
+        if resource in self._arrays:
+            return (Code.ALREADY_MAPPED,)
+        known = self._registered.pop(resource, None) is not None
+        return (Code.SUCCESS if known else Code.INVALID_HANDLE,)
+
+    def _MapResources(self, count: int, resource: int, stream: int) -> tuple[Code]:  # noqa: N802
+        if resource not in self._registered:
+            return (Code.INVALID_HANDLE,)
+        if resource in self._arrays:
+            return (Code.ALREADY_MAPPED,)
+        size = self._sizes[resource]
+        assert size == _size(self._registered[resource]), "a registered texture changed its size"
+        self._arrays[resource] = torch.full((*size, 4), 0xDD, dtype=torch.uint8)
+        return (Code.SUCCESS,)
+
+    def _SubResourceGetMappedArray(  # noqa: N802
+        self, resource: int, index: int, level: int
+    ) -> tuple[Any, ...]:
+        mapped = resource in self._arrays
+        return (Code.SUCCESS, 1000 + resource) if mapped else (Code.NOT_MAPPED, None)
+
+    def _Memcpy2DToArrayAsync(  # noqa: N802
+        self, array: int, x: int, y: int, address: int,
+        pitch: int, width: int, height: int, kind: int, stream: int,
+    ) -> tuple[Code]:  # fmt: skip
+        assert self.error == Code.SUCCESS, "an error of another call is found here"
+        target = self._arrays[array - 1000]
+        assert (height, width, pitch) == (target.shape[0], target.shape[1] * 4, width)
+        self.cuda.read_at(address, self.cuda.stream_of(stream), target.copy_)
+        return (Code.SUCCESS,)
+
+    def _UnmapResources(self, count: int, resource: int, stream: int) -> tuple[Code]:  # noqa: N802
+        if resource not in self._arrays:
+            return (Code.NOT_MAPPED,)
+        texture, content = self._registered[resource], self._arrays.pop(resource)
+
+        def show() -> None:
+            GL.glBindTexture(GL.GL_TEXTURE_2D, texture)
+            GL.glTexSubImage2D(
+                GL.GL_TEXTURE_2D, 0, 0, 0, content.shape[1], content.shape[0],
+                GL.GL_RGBA, GL.GL_UNSIGNED_BYTE, content.numpy(),
+            )  # fmt: skip
+
+        self.cuda.stream_of(stream).add(show)
+        return (Code.SUCCESS,)
+
+
+def _size(texture: int) -> tuple[int, int]:
+    GL.glBindTexture(GL.GL_TEXTURE_2D, texture)
+    height, width = (
+        int(GL.glGetTexLevelParameteriv(GL.GL_TEXTURE_2D, 0, side))
+        for side in (GL.GL_TEXTURE_HEIGHT, GL.GL_TEXTURE_WIDTH)
+    )
+    return height, width
+
+
+def content_of(texture: Texture) -> Tensor:
+    """What is in a texture, height×width×4."""
+    GL.glBindTexture(GL.GL_TEXTURE_2D, texture.id)
+    data = GL.glGetTexImage(GL.GL_TEXTURE_2D, 0, GL.GL_RGBA, GL.GL_UNSIGNED_BYTE)
+    return torch.frombuffer(bytearray(data), dtype=torch.uint8).view(*texture.size, 4)
+
+
+PICTURE = [
+    "MapResources",
+    "SubResourceGetMappedArray",
+    "Memcpy2DToArrayAsync",
+    "UnmapResources",
+]
+
+
+@pytest.fixture
+def cuda(monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
+    """A GPU in place of torch's."""
+    return FakeCuda(monkeypatch)
+
+
+def opened(runtime: FakeRuntime) -> CudaCopy:
+    copy = CudaCopy(runtime, CopyStream(torch.device("cuda", 0)))
+    runtime.calls.clear()
+    return copy
+
+
+def interop(runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch) -> InteropUpload:
+    """The program's own, on ``runtime``."""
+    monkeypatch.setattr(cuda_gl, "cuda_runtime", lambda: runtime)
+    return InteropUpload(open_cuda_copy)
+
+
+def picture(number: int, height: int = 20, width: int = 30) -> Tensor:
+    """Another content for each number."""
+    generator = torch.Generator().manual_seed(number)
+    return torch.randint(256, (height, width, 4), dtype=torch.uint8, generator=generator)
+
+
+def shows(cuda: FakeCuda, upload: Upload, texture: Texture, number: int = 0) -> bool:
+    """Decode a picture, while the next one is on its way, into memory that is then used again; it
+    reaches the texture.
+    """
+    pixels, content = cuda.pixels(20, 30), picture(number)
+    ready: Any = cuda.decode(pixels, content)
+    cuda.decode_for_ever()
+    upload.upload(texture, pixels, ready)
+    cuda.decode(pixels, picture(number + 1))
+    return torch.equal(content_of(texture), content)
+
+
+@pytest.fixture
+def texture(window: Window) -> Texture:
+    """A texture of the window's context."""
+    return Texture()
+
+
+def test_a_texture_is_registered_once_and_mapped_for_each_picture(
+    texture: Texture, cuda: FakeCuda
+) -> None:
+    runtime = FakeRuntime(cuda)
+    copy = opened(runtime)
+    shown = cuda.pixels(20, 30)
+    for number in range(2):
+        copy.copy(texture, shown, cuda.decode(shown, picture(number)))
+        assert torch.equal(content_of(texture), picture(number))
+    assert runtime.calls == ["GLRegisterImage", *PICTURE, *PICTURE]
+    *memcpy, stream = runtime.arguments["Memcpy2DToArrayAsync"]
+    assert memcpy == [1077, 0, 0, shown.data_ptr(), 120, 120, 20, 3]
+    assert cuda.stream_of(stream).priority == -1
+    assert cuda.stream_of(stream).calls == ["wait", "synchronise"] * 2
+    assert runtime.arguments["MapResources"] == (1, 77, stream)
+    copy.close()
+    assert runtime.calls[-1] == "UnregisterResource"
+
+
+def test_a_texture_is_unregistered_before_it_changes_its_size(
+    texture: Texture, cuda: FakeCuda
+) -> None:
+    runtime = FakeRuntime(cuda)
+    copy = opened(runtime)
+    for height, width in ((20, 30), (40, 60)):
+        shown = cuda.pixels(height, width)
+        cuda.decode(shown, picture(0, height, width))
+        runtime.calls.clear()
+        copy.copy(texture, shown, None)
+    assert runtime.calls[:2] == ["UnregisterResource", "GLRegisterImage"]
+    assert texture.size == (40, 60)
+    assert torch.equal(content_of(texture), picture(0, 40, 60))
+
+
+@pytest.mark.parametrize("fails", PICTURE[1:3])
+def test_a_failing_copy_unmaps_and_clears_cudas_error(
+    texture: Texture, cuda: FakeCuda, fails: str
+) -> None:
+    runtime = FakeRuntime(cuda, fails)
+    with pytest.raises(InteropError, match=r"CUDA reports UNKNOWN \(error 999\)"):
+        opened(runtime).copy(texture, cuda.pixels(20, 30), None)
+    assert runtime.calls[-2:] == ["GetLastError", "UnmapResources"]
+
+
+def test_textures_are_registered_with_the_gpu_of_the_pictures(
+    texture: Texture, cuda: FakeCuda
+) -> None:
+    runtime = FakeRuntime(cuda, devices=[0, 2])
+    copy = CudaCopy(runtime, CopyStream(torch.device("cuda", 2)))
+    shown = cuda.pixels(20, 30)
+    copy.copy(texture, shown, cuda.decode(shown, picture(0)))
+    assert runtime.arguments["SetDevice"] == (2,)
+    assert runtime.calls.index("SetDevice") < runtime.calls.index("GLRegisterImage")
+
+
+def test_a_driver_that_is_too_old_is_named_with_a_way_out(cuda: FakeCuda) -> None:
+    with pytest.raises(InteropError, match=r"driver is older .*'cuda-bindings<13'.* \(error 35\)"):
+        window_devices(FakeRuntime(cuda, "GLGetDevices", Code.INSUFFICIENT_DRIVER))
+
+
+def test_a_failing_map_is_not_unmapped(texture: Texture, cuda: FakeCuda) -> None:
+    runtime = FakeRuntime(cuda, "MapResources")
+    with pytest.raises(InteropError):
+        opened(runtime).copy(texture, cuda.pixels(20, 30), None)
+    assert "UnmapResources" not in runtime.calls
+
+
+def test_a_success_without_a_handle_is_refused(texture: Texture, cuda: FakeCuda) -> None:
+    runtime = FakeRuntime(cuda, handle=0)
+    with pytest.raises(InteropError, match="this version of cuda-bindings"):
+        opened(runtime).copy(texture, cuda.pixels(20, 30), None)
+    assert "MapResources" not in runtime.calls
+
+
+def test_a_window_on_another_gpu_is_refused_with_a_way_out(cuda: FakeCuda) -> None:
+    with pytest.raises(InteropError, match="__NV_PRIME_RENDER_OFFLOAD=1"):
+        CudaCopy(FakeRuntime(cuda), CopyStream(torch.device("cuda", 3)))
+    assert window_devices(FakeRuntime(cuda)) == [0]
+    with pytest.raises(InteropError, match="software"):
+        window_devices(FakeRuntime(cuda, "GLGetDevices", Code.OPERATING_SYSTEM))
+
+
+def test_pixel_buffers_do_not_wait_for_the_next_picture(texture: Texture, cuda: FakeCuda) -> None:
+    upload = PixelBufferUpload()
+    assert shows(cuda, upload, texture)
+    assert cuda.decoder.calls == []
+
+
+def test_interop_does_not_wait_for_the_next_picture(
+    texture: Texture, cuda: FakeCuda, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = interop(FakeRuntime(cuda), monkeypatch)
+    assert shows(cuda, upload, texture)
+    assert upload.name == "CUDA to texture"
+    assert cuda.decoder.calls == []
+
+
+def test_a_picture_without_an_event_is_read_after_all_that_came_before(
+    texture: Texture, cuda: FakeCuda, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for upload in (PixelBufferUpload(), interop(FakeRuntime(cuda), monkeypatch)):
+        pixels = cuda.pixels(20, 30)
+        cuda.decode(pixels, picture(3))
+        upload.upload(texture, pixels)
+        assert torch.equal(content_of(texture), picture(3))
+
+
+STEPS = ["GLGetDevices", "SetDevice", "GLRegisterImage", *PICTURE]
+
+
+@pytest.mark.parametrize("fails", STEPS)
+def test_a_failure_that_passes_costs_one_picture_its_short_way(
+    texture: Texture, cuda: FakeCuda, fails: str,
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    runtime = FakeRuntime(cuda, fails, failures=1)
+    upload = interop(runtime, monkeypatch)
+    ways = []
+    for number in range(4):
+        cuda.decoder = cuda.current = type(cuda.decoder)()  # the one before never ends
+        assert shows(cuda, upload, texture, number)
+        ways.append(upload.name)
+    # A texture that could not be unmapped stays CUDA's, and cannot be registered again.
+    lasting = fails == "UnmapResources"
+    rest = "pixel buffer" if lasting else "CUDA to texture"
+    assert ways == ["pixel buffer", rest, rest, rest]
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_failures_that_come_and_go_end_nothing(
+    texture: Texture, cuda: FakeCuda, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = FakeRuntime(cuda, "MapResources", failures=0)
+    upload = interop(runtime, monkeypatch)
+    ways = []
+    for number in range(9):
+        runtime.failures = 0 if number % 3 == 2 else 1
+        cuda.decoder = cuda.current = type(cuda.decoder)()
+        assert shows(cuda, upload, texture, number)
+        ways.append(upload.name)
+    assert ways == ["pixel buffer", "pixel buffer", "CUDA to texture"] * 3
+
+
+@pytest.mark.parametrize("fails", STEPS)
+def test_after_several_refusals_every_picture_takes_the_pixel_buffer(
+    window: Window, cuda: FakeCuda, caplog: pytest.LogCaptureFixture, fails: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    runtime = FakeRuntime(cuda, fails, Code.INVALID_CONTEXT)
+    display = Display(interop(runtime, monkeypatch))
+    look, inner = Look.from_degrees(10, 5, 0, 80), Look.from_degrees(12, 5, 0, 70)
+    shown = cuda.pixels(180, 320)
+    asked = []
+    for _ in range(5):
+        ready: Any = cuda.decode(shown, rgba(sphere_viewport(look, 180, 320)))
+        display.show(Picture(shown, look, 0, False, 0.0, ready))
+        asked.append(len(runtime.calls))
+    assert asked[2] == asked[3] == asked[4], "given up after the third in a row"
+    assert asked[1] < asked[2]
+    assert len(caplog.records) == 1
+    assert "the window's OpenGL is not this GPU's" in caplog.text
+    assert display.upload.name == "pixel buffer"
+    display.draw(inner, 320, 180)
+    drawn = torch.as_tensor(read_framebuffer(320, 180).copy()).float()
+    assert (drawn - sphere_viewport(inner, 180, 320)).abs().mean() < 2
+    display.close()
+
+
+def test_pictures_of_the_cpu_go_through_the_buffer_and_cost_interop_nothing(
+    texture: Texture, cuda: FakeCuda, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = FakeRuntime(cuda)
+    upload = interop(runtime, monkeypatch)
+    for _ in range(5):
+        upload.upload(texture, picture(1))
+    assert runtime.calls == []
+    assert upload.name == "pixel buffer"
+    assert shows(cuda, upload, texture)
+    assert upload.name == "CUDA to texture"
+    upload.close()
+
+
+def test_no_interop_and_no_gpu_mean_pixel_buffers(window: Window) -> None:
+    assert isinstance(choose_upload(torch.device("cpu"), interop=True), PixelBufferUpload)
+    assert isinstance(choose_upload(torch.device("cuda"), interop=False), PixelBufferUpload)
+    assert isinstance(choose_upload(torch.device("cuda"), interop=True), InteropUpload)
+    for name in ("cpu", "cuda:1"):
+        assert device_of_window(torch.device(name)) == torch.device(name)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
+def test_a_picture_on_a_real_gpu_reaches_the_screen(window: Window) -> None:
+    upload = InteropUpload(open_cuda_copy)
+    display = Display(upload)
+    look, inner = Look.from_degrees(10, 5, 0, 80), Look.from_degrees(12, 5, 0, 70)
+    on_gpu = rgba(sphere_viewport(look, 180, 320)).cuda()
+    display.show(Picture(on_gpu, look, 0, False, 0.0))
+    display.draw(inner, 320, 180)
+    shown = torch.as_tensor(read_framebuffer(320, 180).copy()).float()
+    assert (shown - sphere_viewport(inner, 180, 320)).abs().mean() < 2
+    assert upload.name in ("CUDA to texture", "pixel buffer")
+    display.close()

@@ -1,0 +1,224 @@
+"""Decoders side by side in a real window."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+import torch
+
+from model.decoding.engine import Picture
+from model.geometry import Look
+from tests.support.fake_engine import FakeEngine, sphere_viewport
+from tests.support.hand import CallbackHand
+from tests.support.running import press, run_until, settle
+from viewer.app import App
+from viewer.decode.open_scene import Content, Cost
+from viewer.decode.session import Source
+from viewer.panels.state import gather
+from viewer.picture.screenshot import capture
+from viewer.picture.split import Split, other_decoder
+from viewer.picture.window import Window
+from viewer.settings import Settings
+
+FRAMES = 4
+DECODERS = ("nerv360", "hnerv", "hnerv-boost")
+
+
+class Negative(FakeEngine):
+    """Whole frames in inverted colours, so that one sees which side is whose."""
+
+    def decode(self, look: Look, frame: int) -> Picture:
+        picture = super().decode(look, frame)
+        pixels = picture.pixels.clone()
+        pixels[..., :3] = 255 - pixels[..., :3]
+        return replace(picture, pixels=pixels)
+
+
+def engine(decoder: str) -> FakeEngine:
+    if decoder == "nerv360":
+        return FakeEngine((270, 480), name=decoder, frames=FRAMES)
+    return Negative((256, 512), name=decoder, frames=FRAMES, full_frame=True)
+
+
+def content(make: Callable[[str], FakeEngine] = engine, **changes: object) -> Content:
+    shown = Content(
+        title="a sphere",
+        frames=FRAMES,
+        fps=10.0,
+        size=(512, 1024),
+        decoders=DECODERS,
+        source=lambda decoder: Source([lambda: make(decoder)]),
+        cost=lambda decoder: Cost(512 * 1024, decoder != "nerv360", 3 * 2**30),
+        free_bytes=lambda: 4 * 2**30,
+    )
+    return replace(shown, **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def open_app(window: Window) -> Iterator[Callable[[Content], App]]:
+    opened: list[App] = []
+
+    def make(shown: Content) -> App:
+        app = App(window, shown, lambda path: shown, settings=Settings(inertia=False))
+        app.overlay.visible = False
+        app.playback.playing = False
+        opened.append(app)
+        return app
+
+    yield make
+    for app in opened:
+        app.close()
+
+
+def difference(shown: torch.Tensor, truth: torch.Tensor) -> float:
+    return float((shown - truth).abs().mean())
+
+
+def test_both_sides_show_the_same_look_and_frame(
+    open_app: Callable[[Content], App],
+) -> None:
+    app = open_app(content())
+    settle(app)
+    app.controls.look_at(Look.from_degrees(50, 20, 10, 70))
+    app.playback.seek(2)
+    press(app, "C")
+    run_until(app, lambda: len(app.worker.reports) == 2)
+    settle(app)
+    width, height = app.window.size
+    app.step(0.0)
+    shown = torch.as_tensor(capture(app.window)).float()
+    truth = sphere_viewport(app.controls.look(), height, width, frame=2)
+    middle, clear = width // 2, 40  # panels lie along the divider and at its foot
+    above = slice(0, height // 3)
+    left, right = slice(0, middle - clear), slice(middle + clear, width)
+    assert difference(shown[above, left], truth[above, left]) < 3
+    assert difference(shown[above, right], 255 - truth[above, right]) < 3
+    assert difference(shown[above, right], truth[above, right]) > 20
+    assert shown[-150:].std() > 0
+    assert [report.engine.name for report in app.worker.reports if report.engine] == [
+        "nerv360",
+        "hnerv",
+    ]
+
+    press(app, "C")
+    settle(app)
+    app.step(0.0)
+    whole = torch.as_tensor(capture(app.window)).float()
+    assert difference(whole, truth) < 3, "one decoder alone again"
+    assert len(app.comparison.displays) == 1
+
+
+def test_the_divider_is_dragged_and_the_look_stays(open_app: Callable[[Content], App]) -> None:
+    app = open_app(content())
+    press(app, "C")
+    settle(app)
+    hand, (width, height) = CallbackHand(app.window), app.window.size
+
+    def hovering() -> bool:
+        hand.move(width // 2, height // 3)
+        return app.overlay.wants_mouse
+
+    run_until(app, hovering)
+    hand.button(True)
+    app.step(1 / 60)
+    hand.move(width // 4, height // 3)
+    run_until(app, lambda: app.comparison.split and app.comparison.split.share < 0.3)
+    hand.button(False)
+    settle(app)
+    assert app.controls.look() == Look()
+    app.step(0.0)
+    shown = torch.as_tensor(capture(app.window)).float()
+    truth = sphere_viewport(Look(), height, width)
+    right = slice(width // 4 + 40, width)
+    assert difference(shown[: height // 3, right], 255 - truth[: height // 3, right]) < 3
+
+
+def test_tab_changes_the_right_side(open_app: Callable[[Content], App]) -> None:
+    app = open_app(content())
+    press(app, "C")
+    for right in ("hnerv", "hnerv-boost", "hnerv"):
+        run_until(app, lambda: all(report.engine for report in app.worker.reports))
+        assert app.comparison.shown == ("nerv360", right)
+        press(app, "TAB")
+
+
+def test_until_another_decoder_has_a_picture_the_last_one_stays_and_says_so(
+    open_app: Callable[[Content], App],
+) -> None:
+    gate = threading.Event()
+
+    def make(decoder: str) -> FakeEngine:
+        if decoder != "nerv360":
+            assert gate.wait(60)
+        return engine(decoder)
+
+    app = open_app(content(make))
+    settle(app)
+    last = app.display.picture
+    press(app, "TAB")
+    app.step(0.0)
+    assert app.comparison.opening == "hnerv"
+    assert gather(app).opening == "Opening hnerv …"
+    assert app.display.picture is last
+    gate.set()
+    settle(app)
+    assert app.comparison.opening is None
+    assert app.display.picture is not last
+
+
+def test_a_decoder_that_does_not_fit_is_not_opened(open_app: Callable[[Content], App]) -> None:
+    app = open_app(content(free_bytes=lambda: 2**30))
+    settle(app)
+    for key in ("TAB", "C"):
+        press(app, key)
+        assert app.message == (
+            "hnerv wants about 3.0 GiB to decode a picture, and 1.0 GiB are free: nerv360 stays."
+        )
+        assert app.comparison.shown == ("nerv360",)
+
+
+@pytest.mark.parametrize("key", ["TAB", "C"])
+def test_from_a_decoder_that_fails_the_view_goes_back(
+    key: str, open_app: Callable[[Content], App]
+) -> None:
+    def make(decoder: str) -> FakeEngine:
+        if decoder == "nerv360":
+            return engine(decoder)
+        return FakeEngine(failure=lambda _: torch.OutOfMemoryError("20 GiB"), frames=FRAMES)
+
+    app = open_app(content(make))
+    settle(app)
+    press(app, key)
+    run_until(app, lambda: app.message)
+    assert app.message == "Frame 0 cannot be decoded: there is not enough memory on the device"
+    run_until(app, lambda: app.comparison.shown == ("nerv360",))
+    app.playback.seek(3)
+    settle(app)
+    assert app.display.picture is not None
+    assert app.display.picture.frame == 3
+
+
+def test_one_decoder_has_nothing_beside_it(open_app: Callable[[Content], App]) -> None:
+    app = open_app(content(decoders=("nerv360",)))
+    press(app, "C")
+    assert app.message == "There is nothing to compare with: this scene has one decoder."
+    press(app, "TAB")
+    assert app.message == "This scene has one decoder, nerv360."
+
+
+def test_the_next_decoder_is_one_that_is_not_shown() -> None:
+    assert other_decoder(DECODERS, ("nerv360",), "nerv360") == "hnerv"
+    assert other_decoder(DECODERS, ("hnerv-boost",), "hnerv-boost") == "nerv360"
+    assert other_decoder(DECODERS, ("nerv360", "hnerv"), "hnerv") == "hnerv-boost"
+    assert other_decoder(DECODERS[:2], ("nerv360", "hnerv"), "hnerv") is None
+
+
+def test_the_divider_stays_in_the_window() -> None:
+    split = Split("hnerv")
+    split.share = -3.0
+    assert split.parts() == ((0.0, 0.05), (0.05, 1.0))
+    split.share = 7.0
+    assert split.parts() == ((0.0, 0.95), (0.95, 1.0))

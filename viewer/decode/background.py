@@ -1,0 +1,190 @@
+"""A small picture of the whole sphere, put together from square looks one at a time."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+import time
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from model.decoding.engine import Engine
+from model.geometry import Look, angles_to_directions, erp_angles
+
+FILL_SIZE = (384, 768)
+MAX_LOOKS = 48
+_FEATHER = 0.12
+_FIT = 0.97
+_LEAST_WEIGHT = (1 - _FIT) / _FEATHER  # what every direction gets from one look at least
+_WIDEST = math.radians(100.0)
+
+
+def sphere_directions(height: int, width: int) -> Tensor:
+    """Unit world directions of an equirectangular picture's pixel centres, (height·width)×3."""
+    longitude, latitude = erp_angles(height, width)
+    grid_latitude, grid_longitude = torch.meshgrid(latitude, longitude, indexing="ij")
+    return angles_to_directions(grid_longitude, grid_latitude).reshape(-1, 3)
+
+
+def project(look: Look, aspect: float, directions: Tensor) -> tuple[Tensor, Tensor]:
+    """Where a picture of ``look`` shows world directions.
+
+    Args:
+        look: with its horizontal field of view.
+        aspect: the picture's width over its height.
+        directions: n×3.
+
+    Returns:
+        n×2 coordinates for `grid_sample` (±1 are the borders), and n booleans: it does.
+    """
+    camera = directions @ torch.as_tensor(look.rotation(), dtype=directions.dtype)
+    tangent = math.tan(look.hfov / 2)
+    depth = camera[:, 2].clamp_min(1e-6)
+    plane = torch.stack(
+        [camera[:, 0] / depth / tangent, -camera[:, 1] / depth / tangent * aspect], -1
+    )
+    return plane, (camera[:, 2] > 0) & (plane.abs().amax(-1) <= 1)
+
+
+@functools.lru_cache(maxsize=16)
+def covering_looks(hfov: float, aspect: float) -> tuple[Look, ...]:
+    """The fewest looks of one field of view that show the whole sphere between them: both poles
+    and rings of them in between; the faces of a cube where 90° and a little are to be had.
+
+    Raises:
+        ValueError: the field of view is so narrow that it would take more than `MAX_LOOKS`.
+    """
+    vfov = 2 * math.atan(math.tan(hfov / 2) / aspect)
+    solid_angle = 4 * math.asin(math.sin(hfov / 2) * math.sin(vfov / 2))
+    fewest = 4 * math.pi / solid_angle
+    poles = [Look(0.0, p * math.pi / 2, 0.0, hfov) for p in (1, -1)]
+    plans = []
+    for rings, around in itertools.product(range(1, 8), range(3, 24)):
+        looks = list(poles)
+        for ring in range(rings):
+            pitch = ((ring + 1) / (rings + 1) - 0.5) * math.pi
+            count = max(3, math.ceil(around * math.cos(pitch)))
+            looks += [Look(2 * math.pi * i / count, pitch, 0.0, hfov) for i in range(count)]
+        if fewest <= len(looks) <= MAX_LOOKS:
+            plans.append(looks)
+    fitted = 2 * math.atan(_FIT * math.tan(hfov / 2))
+    for looks in sorted(plans, key=len):
+        if all(_covered(looks, fitted, aspect, height) for height in (24, 96)):
+            return tuple(looks)
+    raise ValueError(
+        f"it takes more than {MAX_LOOKS} views of {math.degrees(hfov):.0f}° to see a whole sphere"
+    )
+
+
+def _covered(looks: list[Look], hfov: float, aspect: float, height: int) -> bool:
+    directions = sphere_directions(height, 2 * height)
+    for look in looks:
+        narrower = Look(look.yaw, look.pitch, 0.0, hfov)
+        directions = directions[~project(narrower, aspect, directions)[1]]
+    return len(directions) == 0
+
+
+@dataclass
+class _Part:
+    """One look's share of the canvas."""
+
+    look: Look
+    pixels: Tensor  # indices into the canvas, n
+    grid: Tensor  # where the look's picture shows them, 1×1×n×2
+    weight: Tensor  # n×1, falling towards the picture's border
+    put: Tensor  # n×4, what it has added to the canvas
+    frame: int | None = None
+
+
+class SphereFill:
+    """An equirectangular canvas that a small engine brings up to date part by part.
+
+    Attributes:
+        cost: seconds that the latest step took.
+    """
+
+    def __init__(self, engine: Engine, size: tuple[int, int] = FILL_SIZE) -> None:
+        """Plan the looks; nothing is decoded yet.
+
+        Args:
+            engine: decodes them; small, and nothing else uses it.
+            size: height and width of the canvas.
+
+        Raises:
+            ValueError: the engine's field of view is too narrow.
+        """
+        self._engine = engine
+        self._size = size
+        self._directions = sphere_directions(*size)
+        self._aspect = engine.size[1] / engine.size[0]
+        low, high = engine.hfov_range
+        hfov = max(min(high, _WIDEST), low)
+        self._looks = list(covering_looks(hfov, self._aspect))
+        self._parts: list[_Part] = []
+        # Sums of weighted colours, and of weights: parts can come and change in any order.
+        self._canvas = torch.zeros(len(self._directions), 4, device=engine.device)
+        self.cost = 0.0
+
+    @property
+    def parts(self) -> int:
+        """How many looks it takes."""
+        return len(self._looks) + len(self._parts)
+
+    def stale(self, frame: int) -> bool:
+        """Some part of the canvas shows another frame than ``frame``, or none."""
+        return bool(self._looks) or any(part.frame != frame for part in self._parts)
+
+    def step(self, frame: int, look: Look) -> None:
+        """Decode one more part: one that shows nothing yet, the nearest to where ``look`` looks,
+        else the one that is furthest behind.
+
+        Raises:
+            IndexError, RuntimeError: as `Engine.decode`.
+        """
+        started = time.perf_counter()
+        if self._looks:
+            forward = look.rotation()[:, 2]
+            part = self._plan(max(self._looks, key=lambda it: it.rotation()[:, 2] @ forward))
+        else:
+            behind = [part for part in self._parts if part.frame != frame]
+            part = max(behind, key=lambda it: abs((it.frame or 0) - frame))
+        picture = self._engine.decode(part.look, frame)
+        colours = F.grid_sample(
+            picture.pixels.permute(2, 0, 1)[None].float(),
+            part.grid,
+            padding_mode="border",
+            align_corners=False,
+        )[0, :, 0].T
+        put = torch.cat([colours[:, :3] * part.weight, part.weight], -1)
+        self._canvas.index_add_(0, part.pixels, put - part.put)
+        part.put, part.frame = put, frame
+        if part.look in self._looks:
+            self._looks.remove(part.look)
+            self._parts.append(part)
+        self.cost = time.perf_counter() - started
+
+    def pixels(self) -> Tensor:
+        """The canvas, height×width×4 uint8 on the CPU, premultiplied RGBA: alpha is 0 where nothing
+        has been decoded yet."""
+        weight = self._canvas[:, 3:]
+        alpha = (weight / _LEAST_WEIGHT).clamp(max=1.0)
+        colours = self._canvas[:, :3] * (alpha / weight.clamp_min(1e-6))
+        pixels = torch.cat([colours, 255 * alpha], -1).round_().clamp_(0, 255)
+        return pixels.to(torch.uint8).view(*self._size, 4).cpu()
+
+    def _plan(self, look: Look) -> _Part:
+        plane, inside = project(look, self._aspect, self._directions)
+        pixels = inside.nonzero()[:, 0]
+        depth = (1 - plane[pixels].abs().amax(-1)) / _FEATHER
+        device = self._engine.device
+        return _Part(
+            look,
+            pixels.to(device),
+            plane[pixels][None, None].to(device),
+            depth.clamp(1e-3, 1.0)[:, None].to(device),
+            torch.zeros(len(pixels), 4, device=device),
+        )

@@ -1,0 +1,63 @@
+"""Which look to decode so that what is shown, now and when the picture arrives, lies inside it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from model.decoding.engine import Engine
+from model.geometry import Look
+
+_SPARE = 1.05
+_MAX_OVERSCAN = math.radians(12.0)
+
+
+@dataclass(frozen=True)
+class View:
+    """What the display shows.
+
+    Attributes:
+        look: where the viewer looks.
+        aspect: width over height of the window.
+        frame: index of the frame that is due.
+        speed: how fast the view turns, radians a second.
+    """
+
+    look: Look
+    aspect: float
+    frame: int
+    speed: float = 0.0
+
+
+def covering_hfov(look: Look, shown_aspect: float, picture_aspect: float) -> float:
+    """Narrowest horizontal field of view of an unrolled picture that contains what is shown.
+
+    Args:
+        look: what is shown, with its roll and field of view.
+        shown_aspect: width over height of the window.
+        picture_aspect: width over height of the picture.
+    """
+    x, y = math.tan(look.hfov / 2), math.tan(look.hfov / 2) / shown_aspect
+    cosine, sine = abs(math.cos(look.roll)), abs(math.sin(look.roll))
+    half_width, half_height = x * cosine + y * sine, y * cosine + x * sine
+    return 2 * math.atan(max(half_width, half_height * picture_aspect))
+
+
+def aim(view: View, engine: Engine, latency: float) -> Look:
+    """The look to ask ``engine`` for: level, and as much wider than shown as the view will have
+    turned by the time the picture is on screen.
+
+    Args:
+        view: what is shown.
+        engine: its size and range of fields of view bound the answer.
+        latency: seconds from asking for a picture to seeing it.
+    """
+    if engine.full_frame:
+        return Look()
+    height, width = engine.size
+    covering = covering_hfov(view.look, view.aspect, width / height)
+    spare = 2 * math.atan(_SPARE * math.tan(covering / 2))
+    overscan = min(view.speed * latency, _MAX_OVERSCAN)
+    low, high = engine.hfov_range
+    hfov = min(max(spare + 2 * overscan, low), high)
+    return Look(view.look.yaw, view.look.pitch, 0.0, hfov)

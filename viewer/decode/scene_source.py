@@ -1,0 +1,83 @@
+"""A scene as the application's content."""
+
+from __future__ import annotations
+
+import functools
+from functools import partial
+from pathlib import Path
+
+import psutil
+import torch
+
+from model.decoding import open_engine
+from model.decoding.engines import picture_size
+from model.decoding.memory_estimate import decoding_bytes
+from model.scene.scene_file import Scene
+from viewer.data_files import data_file
+from viewer.decode.open_scene import Content, Cost
+from viewer.decode.session import Source
+
+DEMO = data_file("assets/demo.safetensors")
+_FILL_VIEW = (224, 224)
+
+
+def scene_content(scene: Scene, path: Path, device: torch.device, engine: str = "auto") -> Content:
+    """``scene``, read from ``path``, its decoders opened on ``device`` when they are needed, by the
+    kind of engine that `open_engine` knows as ``engine``.
+    """
+    return Content(
+        title=scene.material.title or path.stem,
+        frames=scene.frames,
+        fps=scene.fps,
+        size=(scene.height, scene.width),
+        decoders=decoder_names(scene),
+        source=lambda decoder: scene_source(scene, decoder, device, engine),
+        cost=functools.cache(lambda decoder: decoder_cost(scene, decoder, device)),
+        free_bytes=lambda: free_memory(device),
+    )
+
+
+def decoder_names(scene: Scene) -> tuple[str, ...]:
+    """In the order in which they are offered."""
+    return tuple(sorted(scene.decoders, key=lambda name: (name != "nerv360", name)))
+
+
+def decoder_cost(scene: Scene, decoder: str, device: torch.device) -> Cost:
+    """What one picture of a decoder takes on ``device``, told without decoding one."""
+    stored = scene.decoders[decoder]
+    config = stored.config
+    height, width = picture_size(config, None)
+    held = sum(tensor.nbytes for tensor in (*stored.weights.values(), stored.embeddings))
+    network = 4 * sum(tensor.numel() for tensor in stored.weights.values())
+    activations = decoding_bytes(config, 2 if device.type == "cuda" else 4)
+    return Cost(height * width, config.full_frame, held + network + activations)
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that tensors on ``device`` may still take."""
+    if device.type != "cuda":
+        return int(psutil.virtual_memory().available)
+    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(torch.cuda.mem_get_info(device)[0] + unused)
+
+
+def scene_source(scene: Scene, decoder: str, device: torch.device, engine: str = "auto") -> Source:
+    """Engines of one decoder of a scene, from the one that is there at once to plainer ones; one
+    that is compiled, as is the fastest on CUDA, follows when it has been built.
+    """
+    cpu = torch.device("cpu")
+    ladder = [(cpu, "auto"), (cpu, "eager")]
+    if device.type != "cpu":
+        ladder.insert(0, (device, "eager"))
+    if engine in ("eager", "folded"):
+        ladder.insert(0, (device, engine))
+    engines = [partial(open_engine, scene, decoder, where, kind=kind) for where, kind in ladder]
+    upgrade = None
+    if device.type == "cuda" and engine not in ("eager", "folded"):
+        kind = "fastest" if engine == "auto" else engine
+        upgrade = partial(open_engine, scene, decoder, device, kind=kind)
+    if scene.decoders[decoder].config.full_frame:
+        return Source(engines, upgrade=upgrade)
+    kind = "auto" if device.type == "cpu" else "eager"
+    fill = partial(open_engine, scene, decoder, device, size=_FILL_VIEW, kind=kind)
+    return Source(engines, fill, upgrade)

@@ -1,0 +1,272 @@
+"""One source of pictures in use: which engine decodes it, and what to do where one fails."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from model.decoding.engine import Engine, Picture
+from model.errors import InputError
+from viewer.decode.background import SphereFill
+from viewer.decode.engine_builder import BUILDER, Build
+from viewer.decode.predicted_look import View, aim
+
+log = logging.getLogger(__name__)
+
+FILL_SHARE = 0.18
+"""How much of the time for pictures the fill around them may take."""
+
+_HISTORY = 120
+
+
+@dataclass(frozen=True)
+class Source:
+    """How to get at the pictures of one decoder of one scene.
+
+    Attributes:
+        engines: makers of engines, the first to begin with; the next is tried where one fails.
+        upgrade: makes a faster engine, which may take long: it is built on a thread of its own
+            while the first one decodes, and takes over between two pictures.
+        fill: makes the small engine that decodes what lies around the picture, or nothing does.
+        latency: seconds added to decoding until a picture is seen.
+    """
+
+    engines: Sequence[Callable[[], Engine]]
+    fill: Callable[[], Engine] | None = None
+    upgrade: Callable[[], Engine] | None = None
+    latency: float = 1 / 60
+
+
+@dataclass(frozen=True)
+class Report:
+    """What has been done with one source up to one moment; never changes once it is read.
+
+    Attributes:
+        decoded: pictures since the source was opened.
+        times: seconds of the latest pictures, oldest first.
+        finished: when they were finished, on the monotonic clock.
+        engine: the engine in use; none while the next is built.
+        error: one sentence if an attempt failed in this generation.
+        ended: no engine is left that could be tried.
+    """
+
+    decoded: int = 0
+    times: tuple[float, ...] = ()
+    finished: tuple[float, ...] = ()
+    engine: Engine | None = None
+    error: str | None = None
+    ended: bool = False
+
+
+class Session:
+    """One source in use, on the worker's thread alone.
+
+    Attributes:
+        source, report: what it decodes from and what it has done.
+        crowded: something failed while other sources were in use, and might not fail alone.
+    """
+
+    def __init__(self, source: Source, wake: Callable[[], None]) -> None:
+        """Nothing is built yet.
+
+        Args:
+            source: of pictures.
+            wake: called from another thread when there is work without a new request.
+        """
+        self.source = source
+        self.report = Report()
+        self.crowded = False
+        self._wake = wake
+        self._publish: Callable[[Report], None] = lambda report: None
+        self._alone = True
+        self._rungs: Iterator[Callable[[], Engine]] = iter(source.engines)
+        self._maker: Callable[[], Engine] | None = None
+        self._engine: Engine | None = None
+        self._upgrade: Build | None = None
+        self._fill: SphereFill | None = None
+        self._fill_failed = source.fill is None
+        self._fill_credit = 0.0
+        self._fill_lost = False
+        self._done: tuple[object, int] | None = None
+
+    def attach(self, publish: Callable[[Report], None], alone: bool) -> None:
+        """Give each new report to ``publish`` from now on; ``alone``: no other source is in use."""
+        self._publish, self._alone = publish, alone
+        self._done, self._fill_lost = None, self._fill is not None
+        self._update(error=None)
+
+    def begin(self) -> None:
+        """Make the first engine where there is none yet."""
+        if self._engine is None:
+            self._next_engine()
+
+    @property
+    def ring(self) -> int:
+        """How many pictures stay valid."""
+        return self._engine.ring if self._engine else 1
+
+    def give_up(self, error: Exception) -> None:
+        """Something failed that nobody foresaw: go on with the next engine."""
+        self._fail("pictures cannot be decoded", error)
+        self._step_down()
+
+    def has_work(self, view: View) -> bool:
+        """A picture or a part of the fill is due."""
+        return self.wants_picture(view) or self._fill_due(view)
+
+    def wants_picture(self, view: View) -> bool:
+        """The picture for ``view`` has not been decoded, and it is not the fill's turn."""
+        engine = self._engine
+        if engine is None:
+            return False
+        faster = self._upgrade is not None and self._upgrade.ready
+        if not faster and self._key(view, engine) == self._done:
+            return False
+        return not (self._fill_due(view) and self._fill_credit >= self._fill_cost())
+
+    def decode(self, view: View) -> Picture | None:
+        """The picture for ``view``; after a failure nothing, and the next engine is in place."""
+        self._take_upgrade()
+        engine = self._engine
+        assert engine is not None
+        self._done = self._key(view, engine)
+        what, picture = f"frame {view.frame} cannot be decoded", None
+        try:
+            picture = self._picture(engine, view)
+        except IndexError as error:
+            self._fail(what, error)
+            return None
+        except Exception as error:
+            self._fail(what, error)
+        if picture is None:
+            # Not above: while an exception is handled its frames hold the engine that failed, and
+            # its memory, which the next one may need.
+            del engine
+            self._step_down()
+            return None
+        self._fill_credit = min(self._fill_credit + FILL_SHARE * picture.decode_s, 1.0)
+        self._update(
+            decoded=self.report.decoded + 1,
+            times=(*self.report.times[1 - _HISTORY :], picture.decode_s),
+            finished=(*self.report.finished[1 - _HISTORY :], time.monotonic()),
+        )
+        self._begin_upgrade()
+        return picture
+
+    def fill_step(self, view: View) -> Tensor | None:
+        """Bring one more part of the whole sphere up to date, if one is due."""
+        if not self._fill_due(view):
+            return None
+        try:
+            if self._fill_lost and self._fill is not None:
+                self._fill_lost = False
+                return self._fill.pixels()
+            self._fill_credit = max(self._fill_credit - self._fill_cost(), 0.0)
+            if self._fill is None:
+                assert self.source.fill is not None
+                self._fill = SphereFill(self.source.fill())
+            self._fill.step(view.frame, view.look)
+            return self._fill.pixels()
+        except Exception as error:
+            self._fill, self._fill_failed = None, True
+            self._crowd()
+            log.warning("what lies around the picture stays empty: %s", describe(error))
+            return None
+
+    def _picture(self, engine: Engine, view: View) -> Picture:
+        picture = engine.decode(aim(view, engine, self._latency()), view.frame)
+        if picture.ready is not None:
+            # This thread has nothing else to do, and errors of the GPU show up here; going on
+            # would only line up pictures that nobody sees.
+            picture.ready.synchronize()
+        if engine.ring < 2:
+            picture = replace(picture, pixels=picture.pixels.clone())
+        return picture
+
+    def _step_down(self) -> None:
+        self._engine = self._fill = self._done = None
+        self._crowd()
+        self._next_engine()
+
+    def _crowd(self) -> None:
+        self.crowded = self.crowded or not self._alone
+
+    def _next_engine(self) -> None:
+        self._engine = None
+        self._update(engine=None)
+        for maker in self._rungs:
+            try:
+                engine = maker()
+            except Exception as error:
+                self._fail("the decoder cannot be opened", error)
+                self._crowd()
+                continue
+            self._maker = maker
+            self._use(engine)
+            return
+        self._update(ended=True)
+
+    def _use(self, engine: Engine) -> None:
+        self._engine = engine
+        self._update(engine=engine)
+        log.info("decoding with the %s engine on %s", engine.name, engine.device)
+
+    def _begin_upgrade(self) -> None:
+        if self._upgrade is None and self.source.upgrade is not None:
+            self._upgrade = BUILDER.build(self.source.upgrade, self._wake, _cannot_be_built)
+
+    def _take_upgrade(self) -> None:
+        engine = self._upgrade.take() if self._upgrade is not None else None
+        if engine is not None and self._maker is not None:
+            self._rungs = itertools.chain([self._maker], self._rungs)
+            self._update(times=())
+            self._use(engine)
+
+    def _key(self, view: View, engine: Engine) -> tuple[object, int]:
+        return aim(view, engine, self._latency()), view.frame
+
+    def _latency(self) -> float:
+        times = self.report.times[-8:]
+        return self.source.latency + (sum(times) / len(times) if times else 0)
+
+    def _fill_due(self, view: View) -> bool:
+        if self._fill_failed or not self.report.decoded or self._engine is None:
+            return False
+        if self._engine.full_frame:
+            return False
+        return self._fill is None or self._fill_lost or self._fill.stale(view.frame)
+
+    def _fill_cost(self) -> float:
+        return self._fill.cost if self._fill else 0.0
+
+    def _fail(self, what: str, error: Exception) -> None:
+        log.error(
+            "%s: %s",
+            what,
+            describe(error),
+            exc_info=not isinstance(error, (RuntimeError, IndexError, InputError)),
+        )
+        self._update(error=f"{what[0].upper()}{what[1:]}: {describe(error)}")
+
+    def _update(self, **changes: Any) -> None:
+        self.report = replace(self.report, **changes)
+        self._publish(self.report)
+
+
+def _cannot_be_built(error: Exception) -> None:
+    log.warning("the faster engine cannot be built: %s", describe(error))
+
+
+def describe(error: BaseException) -> str:
+    """An exception as a short sentence for the screen."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return "there is not enough memory on the device"
+    text = str(error).strip().splitlines()
+    return text[0][:200] if text else type(error).__name__

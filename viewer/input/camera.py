@@ -1,0 +1,173 @@
+"""From hands to a look: dragging, keys and wheel. Pure: no window, no clock of its own.
+
+Points are on the view plane, as `viewer.input.drag` has them.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from model.geometry import DEFAULT_HFOV, Look, wrap_yaw
+from viewer.input.drag import Grip, Point
+from viewer.input.dynamic import Dynamic
+from viewer.input.keymap import Action
+
+MIN_HFOV = math.radians(30.0)
+MAX_HFOV = math.radians(110.0)
+
+_FRICTION = 5.0
+_TURN_PER_HFOV = 0.9
+_ROLL_SPEED = math.radians(60.0)
+_ZOOM_STEP = 0.08
+_VELOCITY_MEMORY_S = 0.05
+_MAX_GLIDE = math.radians(720.0)
+_LONGEST_STEP_S = 0.1
+
+
+class Controls:
+    """The look and everything that moves it.
+
+    Attributes:
+        yaw, pitch, roll, hfov: the look's coordinates, radians.
+    """
+
+    def __init__(self, inertia: bool = True) -> None:
+        pi = math.pi
+        self.yaw = Dynamic(0.0, -pi, pi, periodic=True)
+        self.pitch = Dynamic(0.0, -pi / 2, pi / 2)
+        self.roll = Dynamic(0.0, -pi, pi, periodic=True)
+        self.hfov = Dynamic(DEFAULT_HFOV, MIN_HFOV, MAX_HFOV)
+        self.inertia = inertia
+        self._held: set[Action] = set()
+        self._grip: Grip | None = None
+        self._cursor: Point = (0.0, 0.0)
+        self._last = self.look()
+        self._speed = 0.0
+
+    @property
+    def inertia(self) -> bool:
+        """Whether the view glides on after the hand has let go."""
+        return self._inertia
+
+    @inertia.setter
+    def inertia(self, on: bool) -> None:
+        self._inertia = on
+        for dynamic in self._dynamics():
+            dynamic.friction = _FRICTION if on else math.inf
+            dynamic.velocity = 0.0
+
+    @property
+    def dragging(self) -> bool:
+        """The hand has hold of a point of the scene."""
+        return self._grip is not None
+
+    @property
+    def speed(self) -> float:
+        """How fast the view turned during the last step, radians a second."""
+        return self._speed
+
+    def look(self) -> Look:
+        """Where the viewer looks now."""
+        return Look(self.yaw.offset, self.pitch.offset, self.roll.offset, self.hfov.offset)
+
+    def look_at(self, look: Look) -> None:
+        """Look there at once, and let go of everything."""
+        self.release()
+        for dynamic, value in zip(
+            self._dynamics(), (look.yaw, look.pitch, look.roll, look.hfov), strict=True
+        ):
+            dynamic.place(value)
+        self._last = self.look()
+
+    def follow(self, look: Look, seconds: float) -> None:
+        """Look there, led from the last look within ``seconds``."""
+        before = self._last
+        self.look_at(look)
+        self._feel_speed(before, seconds)
+
+    def reset(self) -> None:
+        """Back to the first view."""
+        self.look_at(Look())
+
+    def press(self, point: Point) -> None:
+        """Take hold of what is seen at ``point``."""
+        self._grip = Grip(point, self.look())
+        self._cursor = point
+        self.yaw.velocity = self.pitch.velocity = 0.0
+
+    def move(self, point: Point) -> None:
+        """The hand is at ``point``; what it holds follows."""
+        self._cursor = point
+        self._follow()
+
+    def release(self) -> None:
+        """Let go; with inertia the view glides on."""
+        self._grip = None
+
+    def hold(self, action: Action) -> None:
+        """A key that turns, rolls or zooms has gone down."""
+        self._held.add(action)
+
+    def let_go(self, action: Action) -> None:
+        """That key has come up."""
+        self._held.discard(action)
+
+    def let_go_all(self) -> None:
+        """The window lost the keyboard: whatever was held is not any more."""
+        self._held.clear()
+        self.release()
+
+    def zoom(self, steps: float) -> None:
+        """Zoom in by wheel steps; negative zooms out."""
+        self.hfov.nudge(-steps * _ZOOM_STEP * self.hfov.offset)
+
+    def advance(self, seconds: float) -> None:
+        """Let ``seconds`` pass. Keys and glides move no further than in a tenth of a second, so
+        that the picture does not leap when a turn of the loop has taken long.
+        """
+        if seconds <= 0:
+            return
+        before = self._last
+        step = min(seconds, _LONGEST_STEP_S)
+        self.hfov.advance(step)
+        self.roll.advance(step, self._drive(Action.ROLL_RIGHT, Action.ROLL_LEFT) * _ROLL_SPEED)
+        if self._grip is not None:
+            self._follow()
+            self._feel_velocity(before, seconds)
+        else:
+            turn = _TURN_PER_HFOV * self.hfov.offset
+            self.yaw.advance(step, self._drive(Action.TURN_RIGHT, Action.TURN_LEFT) * turn)
+            self.pitch.advance(step, self._drive(Action.TURN_UP, Action.TURN_DOWN) * turn)
+        self._last = self.look()
+        self._feel_speed(before, seconds)
+
+    def _dynamics(self) -> tuple[Dynamic, Dynamic, Dynamic, Dynamic]:
+        return self.yaw, self.pitch, self.roll, self.hfov
+
+    def _drive(self, forward: Action, backward: Action) -> int:
+        return (forward in self._held) - (backward in self._held)
+
+    def _follow(self) -> None:
+        if self._grip is None:
+            return
+        look = self._grip.move(self._cursor, self.look())
+        self.yaw.offset, self.pitch.offset = look.yaw, look.pitch
+
+    def _feel_speed(self, before: Look, seconds: float) -> None:
+        turned = self._last.rotation()[:, 2] - before.rotation()[:, 2]
+        angle = 2 * math.asin(min(float(np.linalg.norm(turned)) / 2, 1.0))
+        self._speed = angle / seconds if seconds > 0 else 0.0
+
+    def _feel_velocity(self, before: Look, seconds: float) -> None:
+        if not self.inertia:
+            return
+        share = 1 - math.exp(-seconds / _VELOCITY_MEMORY_S)
+        now = self.look()
+        for dynamic, travelled in (
+            (self.yaw, wrap_yaw(now.yaw - before.yaw)),
+            (self.pitch, now.pitch - before.pitch),
+        ):
+            velocity = dynamic.velocity + share * (travelled / seconds - dynamic.velocity)
+            dynamic.velocity = min(max(velocity, -_MAX_GLIDE), _MAX_GLIDE)

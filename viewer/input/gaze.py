@@ -1,0 +1,101 @@
+"""The gaze path that is being recorded, and the one that is being followed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from model.errors import InputError
+from model.trajectories.trajectory import Trajectory
+from viewer.decode.session import describe
+from viewer.input.camera import Controls
+from viewer.input.playback import Playback
+from viewer.input.recorder import Recorder, new_recording_path
+from viewer.input.replay import Replay
+from viewer.text import printable
+
+
+class Gaze:
+    """Records where the viewer looks, and leads the look along a path until a hand takes over.
+
+    Attributes:
+        recorder: writes the path that is being made.
+        replay: the path that is followed, or nothing.
+    """
+
+    def __init__(self, controls: Controls, say: Callable[[str], None]) -> None:
+        self.recorder = Recorder()
+        self.replay: Replay | None = None
+        self._controls = controls
+        self._say = say
+        self._placed: object = None
+
+    def toggle_recording(self, scene: str) -> None:
+        """Start recording looks at ``scene`` to a new file among the documents, or stop."""
+        if self.recorder.path is not None:
+            self.stop_recording()
+            return
+        try:
+            path = new_recording_path()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.recorder.start(path, printable(scene))
+        except (OSError, RuntimeError) as error:
+            self._say(f"The gaze path cannot be recorded: {describe(error)}")
+        except InputError as error:
+            self._say(str(error))
+
+    def stop_recording(self) -> None:
+        """End the recording, if one runs, and say where it is."""
+        path = self.recorder.stop()
+        if path is not None:
+            self._say(f"Saved {path}")
+
+    def follow(self, trajectory: Trajectory, playback: Playback) -> None:
+        """Lead the look and the clip along ``trajectory``, from its beginning.
+
+        Raises:
+            InputError: it shows frames that the clip does not have.
+        """
+        self.replay = Replay(trajectory, playback.frames, playback.fps)
+        playback.playing = True
+        self._place(playback, 0.0)
+
+    def leave(self) -> None:
+        """Follow nothing any more."""
+        self.replay = None
+
+    def advance(self, seconds: float, playback: Playback) -> None:
+        """Let ``seconds`` pass: the clip moves on, by itself or as the path has it, and the look
+        that results is recorded.
+        """
+        if self.replay is not None and self._taken_over(playback):
+            self.replay = None
+            self._say("You have taken over: the path is no longer followed.")
+        if self.replay is None:
+            playback.advance(seconds)
+        elif playback.playing:
+            self._lead(self.replay, seconds, playback)
+        try:
+            self.recorder.advance(seconds, playback.frame, self._controls.look())
+        except InputError as error:
+            self._say(str(error))
+
+    def _lead(self, replay: Replay, seconds: float, playback: Playback) -> None:
+        if replay.ended and playback.loop:
+            replay.restart()
+        else:
+            replay.advance(seconds * playback.speed)
+        self._place(playback, seconds)
+        if replay.ended and not playback.loop:
+            self.replay = None
+            playback.playing = False
+            self._say(f"{replay.trajectory.name} has ended.")
+
+    def _place(self, playback: Playback, seconds: float) -> None:
+        assert self.replay is not None
+        step = self.replay.step()
+        self._controls.follow(step.look, seconds)
+        playback.seek(step.frame)
+        self._placed = self._controls.look(), playback.frame
+
+    def _taken_over(self, playback: Playback) -> bool:
+        return (self._controls.look(), playback.frame) != self._placed

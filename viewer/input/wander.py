@@ -1,0 +1,33 @@
+"""A gaze path for nobody in particular: all around the sphere, up and down, nearer and farther."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from model.trajectories.trajectory import DEFAULT_HFOV_DEG, Trajectory
+
+DURATION_S = 24.0
+_SAMPLES_A_SECOND = 30  # at least
+_SWAY_DEG, _NOD_DEG, _ZOOM_DEG = 12.0, 14.0, 12.0
+
+
+def wander(frames: int, fps: float) -> Trajectory:
+    """A path that ends where it begins, with the clip of ``frames`` running again and again at
+    ``fps`` pictures a second. It starts at the middle of the picture.
+    """
+    samples = math.ceil(_SAMPLES_A_SECOND / fps)  # of each frame
+    count = round(DURATION_S * fps) * samples
+    index = np.arange(count + 1)
+    turn = 2 * math.pi * index / count
+    return Trajectory(
+        name="wander",
+        source="the wandering look",
+        time_s=index / (fps * samples),
+        yaw_deg=np.degrees(turn) + _SWAY_DEG * np.sin(3 * turn),
+        pitch_deg=_NOD_DEG * np.sin(2 * turn),
+        roll_deg=np.zeros(count + 1),
+        hfov_deg=DEFAULT_HFOV_DEG - _ZOOM_DEG * (1 - np.cos(2 * turn)) / 2,
+        frame=index // samples % frames,
+    )

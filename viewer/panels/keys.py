@@ -1,0 +1,44 @@
+"""The keymap on the screen."""
+
+from __future__ import annotations
+
+from imgui_bundle import ImVec2, imgui
+
+from viewer.input.keymap import KEYMAP
+from viewer.panels.panels import PASSIVE, place
+from viewer.panels.theme import ACCENT, QUIET
+
+
+def keys(scale: float) -> None:
+    """The keymap, in the middle."""
+    display = imgui.get_io().display_size
+    place(display.x / 2, display.y / 2, 0.5, 0.5)
+    imgui.set_next_window_bg_alpha(0.9)
+    imgui.begin("keys", None, PASSIVE | imgui.WindowFlags_.always_auto_resize)
+    half = (len(KEYMAP) + 1) // 2
+    if imgui.begin_table("keymap", 4, imgui.TableFlags_.sizing_fixed_fit):
+        for row in range(half):
+            imgui.table_next_row()
+            for index in (row, row + half):
+                if index >= len(KEYMAP):
+                    continue
+                imgui.table_next_column()
+                imgui.text_colored(ACCENT, "  ".join(key_label(k) for k in KEYMAP[index].keys))
+                imgui.table_next_column()
+                imgui.text(f"{KEYMAP[index].text}{' ' * 6 if index < half else ''}")
+        imgui.end_table()
+    imgui.dummy(ImVec2(0, 2 * scale))
+    imgui.text_colored(
+        QUIET, "Drag to look around, wheel to zoom, drop a scene or a gaze path to open it."
+    )
+    imgui.end()
+
+
+_LABELS = {"ESCAPE": "Esc", "KP_0": "Pad 0"}
+
+
+def key_label(key: str) -> str:
+    """A key of the keymap as its cap is printed."""
+    if key in _LABELS:
+        return _LABELS[key]
+    return key if len(key) == 1 or key[1:].isdigit() else key.capitalize()

@@ -1,0 +1,146 @@
+"""imgui over the picture: its context, its events, and which panels are drawn."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from imgui_bundle import ImVec2, imgui
+
+from viewer.input.playback import Playback
+from viewer.panels import gaze as gaze_panel
+from viewer.panels import keys as keys_panel
+from viewer.panels import panels, theme
+from viewer.panels import split as split_panel
+from viewer.panels.panels import Facts
+from viewer.picture.split import Split
+from viewer.picture.window import Window
+
+
+class Overlay:
+    """The overlay of one window.
+
+    Attributes:
+        visible: its panels are drawn; messages always are.
+        keys_visible: the keymap is drawn.
+    """
+
+    def __init__(self, window: Window) -> None:
+        """Make imgui's context.
+
+        Raises:
+            RuntimeError: imgui finds no OpenGL to draw with.
+        """
+        imgui.create_context()
+        io = imgui.get_io()
+        io.set_ini_filename("")
+        io.set_log_filename("")
+        io.config_error_recovery_enable_tooltip = False
+        theme.load_font()
+        self._window = window
+        if not imgui.backends.opengl3_init("#version 330"):
+            raise RuntimeError("imgui finds no OpenGL to draw with")
+        self._scale = 0.0
+        self._drawn_at = time.perf_counter()
+        self.visible = True
+        self.keys_visible = False
+
+    @property
+    def wants_mouse(self) -> bool:
+        """The cursor is on a panel, or a panel has hold of it."""
+        return bool(imgui.get_io().want_capture_mouse)
+
+    def takes_mouse_at(self, x: float, y: float) -> bool:
+        """A panel lies there, or has hold of the mouse: told at once, where `wants_mouse` tells of
+        the cursor as it was when the panels were last drawn.
+        """
+        imgui.internal.update_hovered_window_and_capture_flags(ImVec2(x, y))
+        return self.wants_mouse
+
+    def cursor(self, x: float, y: float) -> None:
+        """The cursor moved."""
+        imgui.get_io().add_mouse_pos_event(x, y)
+
+    def cursor_left(self) -> None:
+        """The cursor is no longer over the window."""
+        imgui.get_io().add_mouse_pos_event(-imgui.FLT_MAX, -imgui.FLT_MAX)
+
+    def button(self, index: int, pressed: bool) -> None:
+        """A mouse button event."""
+        if index < 5:
+            imgui.get_io().add_mouse_button_event(index, pressed)
+
+    def draw(
+        self, facts: Facts, playback: Playback | None = None, split: Split | None = None
+    ) -> None:
+        """Draw over what is in the framebuffer; the timeline writes to ``playback``, the divider
+        to ``split``.
+
+        Raises:
+            Exception: what one of the panels raised; the others have been drawn.
+        """
+        scale = self._window.interface_scale
+        if scale != self._scale:
+            theme.apply(scale)
+            self._scale = scale
+        facts = facts.printable()
+        self._begin()
+        failures: list[Exception] = []
+        for panel in self._panels(facts, playback, split, scale):
+            state = imgui.internal.ErrorRecoveryState()
+            imgui.internal.error_recovery_store_state(state)
+            try:
+                panel()
+            except Exception as error:
+                failures.append(error)
+                _recover(state)
+        imgui.render()
+        imgui.backends.opengl3_render_draw_data(imgui.get_draw_data())
+        self._window.set_cursor(resizing=imgui.get_mouse_cursor() == imgui.MouseCursor_.resize_ew)
+        if failures:
+            raise failures[0]
+
+    def close(self) -> None:
+        """Give back what it holds in the OpenGL context."""
+        imgui.backends.opengl3_shutdown()
+        imgui.destroy_context()
+
+    def _panels(
+        self, facts: Facts, playback: Playback | None, split: Split | None, scale: float
+    ) -> Iterator[Callable[[], None]]:
+        if facts.opening:
+            yield partial(panels.opening, facts.opening, scale)
+        if split is not None:
+            yield partial(split_panel.divider, split, scale)
+            yield partial(split_panel.sides, facts.sides, split.share, scale)
+        if self.visible:
+            yield partial(panels.status, facts, scale)
+            yield partial(panels.minimap, facts, scale)
+            if playback is not None:
+                yield partial(panels.timeline, playback, scale)
+        yield partial(gaze_panel.gaze, facts.gaze, scale)
+        if facts.message:
+            yield partial(panels.message, facts.message, scale)
+        if self.keys_visible:
+            yield partial(keys_panel.keys, scale)
+
+    def _begin(self) -> None:
+        io, now = imgui.get_io(), time.perf_counter()
+        (width, height), (columns, rows) = self._window.size, self._window.framebuffer_size
+        io.display_size = ImVec2(width, height)
+        io.display_framebuffer_scale = ImVec2(columns / width, rows / height)
+        io.delta_time = max(now - self._drawn_at, 1e-3)
+        self._drawn_at = now
+        imgui.backends.opengl3_new_frame()
+        imgui.new_frame()
+
+
+def _recover(state: imgui.internal.ErrorRecoveryState) -> None:
+    """Close what a panel that failed has left open."""
+    io = imgui.get_io()
+    io.config_error_recovery_enable_assert = False
+    try:
+        imgui.internal.error_recovery_try_to_recover_state(state)
+    finally:
+        io.config_error_recovery_enable_assert = True

@@ -1,0 +1,108 @@
+"""What the window shows, as a video of a constant rate."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from model.errors import InputError
+from model.video.reading import reason
+from model.video.writing import VideoWriter
+
+FPS = 20
+_PRESET = "ultrafast"  # decoding wants the processor too
+_WAITING = 8
+"""Pictures that may wait to be encoded, each 2.6 MiB at 1280×720; more than that are left out."""
+
+
+class Film:
+    """Pictures of the window, encoded behind its back; each stays until the next one is taken.
+
+    The file appears whole when the context is left, and not at all after an exception.
+    """
+
+    def __init__(self, path: Path, width: int, height: int, fps: int = FPS) -> None:
+        """An empty film; a side of odd length loses its last pixel.
+
+        Raises:
+            InputError: ``path`` cannot be written, or its ending means no video.
+        """
+        self._size = height // 2 * 2, width // 2 * 2
+        self._writer = VideoWriter(path, self._size[1], self._size[0], fps, crf=20, preset=_PRESET)
+        self._fps = fps
+        self._encoder = ThreadPoolExecutor(1, "film")
+        self._waiting: deque[Future[None]] = deque()
+        self._error: BaseException | None = None
+        self._last: torch.Tensor | None = None
+        self._began = 0.0
+        self._given = 0
+
+    def due(self) -> bool:
+        """It is time for another picture, and the encoder keeps up."""
+        while self._waiting and self._waiting[0].done():
+            self._error = self._error or self._waiting.popleft().exception()
+        if self._error is not None:
+            return False  # the window goes on; leaving the context tells
+        behind = len(self._waiting) >= _WAITING
+        return self._last is None or (not behind and self._places() > self._given)
+
+    def take(self, pixels: npt.NDArray[np.uint8]) -> None:
+        """Show ``pixels`` (height×width×3) from now on; what a resized window shows beyond the
+        film's size is cut off, what it lacks is black.
+        """
+        if self._last is None:
+            self._began = time.monotonic()
+        self._hold()
+        rows, columns = self._size
+        if pixels.shape[:2] != self._size:
+            fitted = np.zeros((rows, columns, 3), np.uint8)
+            part = pixels[:rows, :columns]
+            fitted[: part.shape[0], : part.shape[1]] = part
+            pixels = fitted
+        self._last = torch.from_numpy(pixels)
+
+    def __enter__(self) -> Film:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._writer:
+            try:
+                if error is not None:
+                    raise error
+                self._finish()
+            finally:
+                self._encoder.shutdown(cancel_futures=True)
+
+    def _finish(self) -> None:
+        if self._last is None:
+            raise InputError(f"{self._writer.path} was not made: there was nothing to be seen")
+        self._hold(least=0 if self._given else 1)
+        while self._waiting and self._error is None:
+            self._error = self._waiting.popleft().exception()
+        if self._error is not None:
+            why = f"{self._writer.path} cannot be written: {reason(self._error)}"
+            raise InputError(why) from self._error
+
+    def _places(self) -> int:
+        """How many pictures there have been time for."""
+        return math.floor((time.monotonic() - self._began) * self._fps)
+
+    def _hold(self, least: int = 0) -> None:
+        """Give the encoder the last picture for all the time since it came."""
+        times = max(self._places() - self._given, least)
+        if self._last is not None and times > 0:
+            self._waiting.append(self._encoder.submit(self._writer.write, self._last, times))
+            self._given += times

@@ -1,0 +1,191 @@
+"""Which decoders are shown: one, or two side by side. Main thread only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from model.decoding.engine import Picture
+from viewer.decode.open_scene import Content
+from viewer.decode.session import Report, Source
+from viewer.decode.worker import DecodeWorker
+from viewer.picture.renderer import Display
+from viewer.picture.split import Split, other_decoder
+from viewer.picture.upload import Upload
+
+_GIB = 2**30
+
+
+@dataclass
+class _Side:
+    """One side of the window, and the decoder whose picture it shows."""
+
+    display: Display
+    pictured: str = ""
+
+    def show(self, picture: Picture, decoder: str) -> None:
+        if decoder != self.pictured:
+            self.display.clear_fill()
+        self.display.show(picture)
+        self.pictured = decoder
+
+    def clear(self) -> None:
+        self.display.clear()
+        self.pictured = ""
+
+
+class Comparison:
+    """Opens decoders of the content and has a `Display` for each that is shown.
+
+    Attributes:
+        content: what is shown.
+        decoder: the name of the one that is shown, or is on the left.
+        split: the right side, or nothing.
+        error: one sentence where the decoder that is wanted cannot decode.
+    """
+
+    def __init__(
+        self,
+        worker: DecodeWorker,
+        say: Callable[[str], None],
+        upload: Callable[[], Upload] | None,
+    ) -> None:
+        self._worker = worker
+        self._say = say
+        self._upload = upload
+        self._sources: dict[str, Source] = {}
+        self._working = ""
+        self._told: tuple[tuple[str | None, bool], ...] = ()
+        self.content: Content
+        self.decoder = ""
+        self.split: Split | None = None
+        self._sides = [self._side()]
+        self.error: str | None = None
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The decoders on screen, from left to right."""
+        return (self.decoder, self.split.decoder) if self.split else (self.decoder,)
+
+    @property
+    def displays(self) -> list[Display]:
+        """One for each side."""
+        return [side.display for side in self._sides]
+
+    @property
+    def opening(self) -> str | None:
+        """What there is no picture of yet: the scene, or a decoder of it beside whose name the
+        last one's picture stays; nothing where something has gone wrong.
+        """
+        if any(report.error for report in self._worker.reports):
+            return None
+        if not self._sides[0].pictured:
+            return self.content.title
+        waiting = (n for n, side in zip(self.shown, self._sides, strict=True) if side.pictured != n)
+        return next(waiting, None)
+
+    @property
+    def parts(self) -> tuple[tuple[float, float], ...]:
+        """Where each side begins and ends, as shares of the window's width."""
+        return self.split.parts() if self.split else ((0.0, 1.0),)
+
+    def open(self, content: Content, decoder: str) -> None:
+        """Show ``content`` by ``decoder`` alone; nothing of another content stays."""
+        self.content, self.decoder = content, decoder
+        self._sources, self._working = {}, ""
+        self._close_split()
+        self._sides[0].clear()
+        self._decode()
+
+    def next_decoder(self) -> None:
+        """Another decoder of the scene; in a split view on its right side."""
+        old = self.split.decoder if self.split else self.decoder
+        name = other_decoder(self.content.decoders, self.shown, old)
+        if name is None:
+            count, names = len(self.content.decoders), " and ".join(self.content.decoders)
+            self._say(f"This scene has {'one decoder' if count == 1 else 'two decoders'}, {names}.")
+        elif self._fits(name):
+            if self.split:
+                self.split.decoder = name
+            else:
+                self.decoder = name
+            self._decode()
+
+    def toggle(self) -> None:
+        """Show the next decoder on the right of the one that is shown, or that one alone again."""
+        if self.split:
+            self._close_split()
+            self._decode()
+            return
+        name = other_decoder(self.content.decoders, self.shown, self.decoder)
+        if name is None:
+            self._say("There is nothing to compare with: this scene has one decoder.")
+        elif self._fits(name):
+            self._sides.append(self._side())
+            self.split = Split(name)
+            self._decode()
+
+    def receive(self) -> None:
+        """Show what the worker has finished, and draw the consequences of what it could not do."""
+        with self._worker.results() as results:
+            for side, picture in results.pictures.items():
+                self._sides[side].show(picture, self.shown[side])
+            for side, pixels in results.fills.items():
+                self._sides[side].display.show_fill(pixels)
+        if 0 in results.pictures:
+            self._working = self.decoder
+        told = tuple((report.error, report.ended) for report in results.reports)
+        if told != self._told:
+            before, self._told = dict(enumerate(self._told)), told
+            for side, (error, _) in enumerate(told):
+                if error and error != before.get(side, (None, False))[0]:
+                    self._say(error)
+            self._step_back(results.reports)
+
+    def state(self) -> object:
+        """Whatever makes a new drawing differ from the last one."""
+        shown = [(display.shown, display.fills_shown) for display in self.displays]
+        return self.shown, self.parts, self.opening, shown
+
+    def close(self) -> None:
+        """Give back what is held in the OpenGL context."""
+        for display in self.displays:
+            display.close()
+
+    def _decode(self) -> None:
+        self.error, self._told = None, ()
+        for name in self.shown:
+            if name not in self._sources:
+                self._sources[name] = self.content.source(name)
+        self._worker.open(*(self._sources[name] for name in self.shown))
+
+    def _step_back(self, reports: tuple[Report, ...]) -> None:
+        """Leave a decoder that no engine can decode for the one that did."""
+        if self.split and reports[-1].ended:
+            self._close_split()
+            self._decode()
+        elif reports[0].ended:
+            self.error = reports[0].error
+            if self._working not in ("", self.decoder):
+                self.decoder = self._working
+                if self.split and self.split.decoder == self.decoder:
+                    self._close_split()
+                self._decode()
+
+    def _fits(self, name: str) -> bool:
+        wanted, free = self.content.cost(name).peak_bytes, self.content.free_bytes()
+        if wanted <= free:
+            return True
+        self._say(
+            f"{name} wants about {wanted / _GIB:.1f} GiB to decode a picture, and "
+            f"{free / _GIB:.1f} GiB are free: {self.decoder} stays."
+        )
+        return False
+
+    def _side(self) -> _Side:
+        return _Side(Display(self._upload() if self._upload else None))
+
+    def _close_split(self) -> None:
+        self.split = None
+        while len(self._sides) > 1:
+            self._sides.pop().display.close()

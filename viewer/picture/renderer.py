@@ -1,0 +1,171 @@
+"""Shows the newest picture from the newest look, however long ago it was decoded."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from OpenGL import GL
+from torch import Tensor
+
+from model.decoding.engine import Picture
+from model.geometry import Look
+from viewer.picture.gl import Program, Texture
+from viewer.picture.upload import PixelBufferUpload, Upload
+
+BACKGROUND = (0.055, 0.06, 0.07)
+_FEATHER = 0.02
+
+
+class Display:
+    """Textures and shaders of one OpenGL context.
+
+    Attributes:
+        upload: the way of pictures into their texture.
+        picture: what is shown, its pixels possibly overwritten since; nothing at first.
+        shown: how many pictures have come so far.
+        fills_shown: how many fills.
+        upload_s: seconds that the newest one's upload took.
+        fill: the whole-sphere picture's texture.
+        limit: largest width and height of a texture.
+        notice: one sentence where pictures are shown otherwise than they are; taken by setting it
+            to nothing.
+    """
+
+    def __init__(self, upload: Upload | None = None) -> None:
+        self.upload: Upload = upload or PixelBufferUpload()
+        self.picture: Picture | None = None
+        self.shown = 0
+        self.fills_shown = 0
+        self.upload_s = 0.0
+        self.notice: str | None = None
+        self.limit = int(GL.glGetIntegerv(GL.GL_MAX_TEXTURE_SIZE))
+        self._coarse = False
+        self._fill_upload = PixelBufferUpload()
+        self._viewport = Texture()
+        self._panorama = Texture(wraps=True)
+        self.fill = Texture(wraps=True)
+        self.fill.clear()
+        self._timewarp = Program("timewarp.vert", "equirectangular.glsl", "timewarp.frag")
+        self._cut = Program("timewarp.vert", "equirectangular.glsl", "panorama.frag")
+        self._vertices = int(GL.glGenVertexArrays(1))
+        self._set_constants()
+
+    def show(self, picture: Picture) -> None:
+        """Show ``picture`` from the next `draw` on; its pixels are not read after this."""
+        target = self._panorama if picture.equirectangular else self._viewport
+        started = time.perf_counter()
+        self.upload.upload(target, *self._fitting(picture))
+        self.upload_s = time.perf_counter() - started
+        self.picture = picture
+        self.shown += 1
+
+    def show_fill(self, pixels: Tensor) -> None:
+        """Fill what lies around the picture from ``pixels``, premultiplied equirectangular RGBA."""
+        self._fill_upload.upload(self.fill, pixels)
+        self.fills_shown += 1
+
+    def clear_fill(self) -> None:
+        """Forget what lies around the picture."""
+        self.fill.clear()
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self.picture = None
+        self.clear_fill()
+
+    def _fitting(self, picture: Picture) -> tuple[Tensor, torch.cuda.Event | None]:
+        """The picture's pixels, or every second, third … where they are more than a texture takes,
+        and what must have passed before they are read.
+        """
+        height, width, _ = picture.pixels.shape
+        step = math.ceil(max(height, width) / self.limit)
+        if step == 1:
+            return picture.pixels, picture.ready
+        if not self._coarse:
+            self._coarse = True
+            self.notice = (
+                f"A picture of {width}×{height} is larger than the {self.limit}×{self.limit} that "
+                f"OpenGL takes here: one pixel in {step} is shown in each direction."
+            )
+        if picture.ready is not None:
+            picture.ready.synchronize()
+        return picture.pixels[::step, ::step].contiguous(), None
+
+    @property
+    def sphere(self) -> Texture:
+        """The texture that holds most of the whole sphere: the picture itself, or the fill."""
+        whole = self.picture is not None and self.picture.equirectangular
+        return self._panorama if whole else self.fill
+
+    def draw(
+        self, look: Look, width: int, height: int, part: tuple[float, float] = (0.0, 1.0)
+    ) -> None:
+        """Draw the newest picture as ``look`` sees it into a framebuffer of ``width``×``height``
+        pixels; the background where there is none. Only what lies between the two shares of the
+        width in ``part`` is touched.
+        """
+        left, right = (round(share * width) for share in part)
+        GL.glEnable(GL.GL_SCISSOR_TEST)
+        GL.glScissor(left, 0, right - left, height)
+        self._draw(look, width, height)
+        GL.glDisable(GL.GL_SCISSOR_TEST)
+
+    def _draw(self, look: Look, width: int, height: int) -> None:
+        GL.glViewport(0, 0, width, height)
+        GL.glDisable(GL.GL_BLEND)
+        GL.glClearColor(*BACKGROUND, 1.0)
+        GL.glClear(GL.GL_COLOR_BUFFER_BIT)
+        if self.picture is None:
+            return
+        shown = look.rotation()
+        tangent = math.tan(look.hfov / 2)
+        program = self._cut if self.picture.equirectangular else self._timewarp
+        program.use()
+        program.set_vector("half_extent", tangent, tangent * height / width)
+        program.set_matrix("shown_to_world", shown)
+        if self.picture.equirectangular:
+            self._panorama.bind(0)
+        else:
+            self._viewport.bind(0)
+            self._set_timewarp(self.picture.look, shown)
+        GL.glBindVertexArray(self._vertices)
+        GL.glDrawArrays(GL.GL_TRIANGLES, 0, 3)
+        GL.glActiveTexture(GL.GL_TEXTURE0)
+
+    def _set_constants(self) -> None:
+        for program in (self._cut, self._timewarp):
+            program.use()
+            program.set_sampler("picture", 0)
+        self._timewarp.set_sampler("fill", 1)
+        self._timewarp.set_vector("feather", _FEATHER, _FEATHER)
+        self._timewarp.set_vector("background", *BACKGROUND)
+
+    def _set_timewarp(self, decoded: Look, shown: npt.NDArray[np.float64]) -> None:
+        rows, columns = self._viewport.size
+        tangent = math.tan(decoded.hfov / 2)
+        program = self._timewarp
+        program.set_matrix("shown_to_picture", decoded.rotation().T @ shown)
+        program.set_vector("picture_half_extent", tangent, tangent * rows / columns)
+        self.fill.bind(1)
+
+    def close(self) -> None:
+        """Delete everything; the context must still be current."""
+        self.upload.close()
+        self._fill_upload.close()
+        for texture in (self._viewport, self._panorama, self.fill):
+            texture.close()
+        for program in (self._timewarp, self._cut):
+            program.close()
+        GL.glDeleteVertexArrays(1, [self._vertices])
+
+
+def read_framebuffer(width: int, height: int) -> npt.NDArray[np.uint8]:
+    """What has been drawn, height×width×3 uint8, row 0 on top."""
+    GL.glPixelStorei(GL.GL_PACK_ALIGNMENT, 1)
+    data = GL.glReadPixels(0, 0, width, height, GL.GL_RGB, GL.GL_UNSIGNED_BYTE)
+    pixels = np.frombuffer(data, np.uint8).reshape(height, width, 3)
+    return np.ascontiguousarray(pixels[::-1])

@@ -1,0 +1,53 @@
+"""What is on screen, as a PNG."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import platformdirs
+from PIL import Image
+
+from model.errors import InputError
+from viewer.free_path import free_path
+from viewer.picture.renderer import read_framebuffer
+from viewer.picture.window import Window
+
+
+def capture(window: Window) -> npt.NDArray[np.uint8]:
+    """What has been drawn since the last swap, height×width×3 uint8.
+
+    Raises:
+        InputError: the window has no size, as one that is minimised.
+    """
+    width, height = window.framebuffer_size
+    if not width or not height:
+        raise InputError("there is no screenshot of a window that is minimised: restore it first")
+    return read_framebuffer(width, height)
+
+
+def new_screenshot_path() -> Path:
+    """A name that is free among the user's pictures.
+
+    Raises:
+        OSError: they cannot be looked into.
+        RuntimeError: the user has no home.
+    """
+    return free_path(platformdirs.user_pictures_path(), "nerv360", ".png")
+
+
+def save_png(path: Path, pixels: npt.NDArray[np.uint8]) -> None:
+    """Write ``pixels`` (height×width×3 uint8) to ``path`` as a whole.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        Image.fromarray(pixels).save(beside, "PNG")
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)

@@ -1,0 +1,125 @@
+"""Ways of a picture from the decoder's memory into a texture. Main thread only."""
+
+from __future__ import annotations
+
+import ctypes
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+import torch
+from OpenGL import GL
+from torch import Tensor
+
+from viewer.picture.gl import Texture
+
+
+class Upload(Protocol):
+    """One way into textures.
+
+    Attributes:
+        name: what the overlay shows.
+    """
+
+    name: str
+
+    def upload(
+        self, texture: Texture, pixels: Tensor, ready: torch.cuda.Event | None = None
+    ) -> None:
+        """Put ``pixels`` (height×width×4 uint8, contiguous) into ``texture``, which takes on their
+        size. They are read once ``ready`` has passed, or without it once all that the current
+        stream was given so far is done. On return ``pixels`` are no longer read.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back what it holds; the textures stay."""
+        ...
+
+
+class CopyStream:
+    """A CUDA stream for copies to the screen alone, which go before a decoder's work.
+
+    In the decoder's own stream a copy would come after the next picture, which is already on its
+    way, and waiting for it would bring the display down to the decoder's rate.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self._stream = torch.cuda.Stream(device, priority=-1)  # type: ignore[no-untyped-call]
+
+    @property
+    def handle(self) -> int:
+        """As CUDA knows it."""
+        return int(self._stream.cuda_stream)
+
+    def wait_for(self, ready: torch.cuda.Event | None) -> None:
+        """Let what comes next, but not the host, wait for an event as `Upload.upload` has it."""
+        if ready is None:
+            self._stream.wait_stream(torch.cuda.current_stream(self.device))
+        else:
+            self._stream.wait_event(ready)
+
+    def current(self) -> AbstractContextManager[object]:
+        """While it is entered, torch copies in this stream."""
+        return torch.cuda.stream(self._stream)
+
+    def synchronise(self) -> None:
+        """Wait on the host until the copies are done."""
+        self._stream.synchronize()
+
+
+class PixelBufferUpload:
+    """Through a pixel buffer that is orphaned for each picture, so that the copy into it never
+    waits for the draw that still reads the one before. Pictures on a GPU come by pinned memory.
+    """
+
+    name = "pixel buffer"
+
+    def __init__(self) -> None:
+        self._buffer = int(GL.glGenBuffers(1))
+        self._pinned: Tensor | None = None
+        self._stream: CopyStream | None = None
+
+    def upload(
+        self, texture: Texture, pixels: Tensor, ready: torch.cuda.Event | None = None
+    ) -> None:
+        """As `Upload.upload`."""
+        height, width, _ = pixels.shape
+        host = self._on_host(pixels, ready)
+        if texture.size != (height, width):
+            texture.allocate(height, width)
+        size = height * width * 4
+        GL.glBindBuffer(GL.GL_PIXEL_UNPACK_BUFFER, self._buffer)
+        try:
+            GL.glBufferData(GL.GL_PIXEL_UNPACK_BUFFER, size, None, GL.GL_STREAM_DRAW)
+            access = GL.GL_MAP_WRITE_BIT | GL.GL_MAP_INVALIDATE_BUFFER_BIT
+            address = GL.glMapBufferRange(GL.GL_PIXEL_UNPACK_BUFFER, 0, size, access)
+            ctypes.memmove(address, host.data_ptr(), size)
+            if not GL.glUnmapBuffer(GL.GL_PIXEL_UNPACK_BUFFER):
+                return  # the driver lost the buffer; the next picture is on its way
+            GL.glBindTexture(GL.GL_TEXTURE_2D, texture.id)
+            GL.glTexSubImage2D(
+                GL.GL_TEXTURE_2D, 0, 0, 0, width, height,
+                GL.GL_RGBA, GL.GL_UNSIGNED_BYTE, ctypes.c_void_p(0),
+            )  # fmt: skip
+        finally:
+            GL.glBindBuffer(GL.GL_PIXEL_UNPACK_BUFFER, 0)
+
+    def close(self) -> None:
+        """Delete the buffer."""
+        GL.glDeleteBuffers(1, [self._buffer])
+
+    def _on_host(self, pixels: Tensor, ready: torch.cuda.Event | None) -> Tensor:
+        if pixels.device.type == "cpu":
+            return pixels.contiguous()
+        if pixels.device.type != "cuda":
+            return pixels.cpu().contiguous()
+        if self._pinned is None or self._pinned.shape != pixels.shape:
+            self._pinned = torch.empty(pixels.shape, dtype=torch.uint8, pin_memory=True)
+        if self._stream is None or self._stream.device != pixels.device:
+            self._stream = CopyStream(pixels.device)
+        self._stream.wait_for(ready)
+        with self._stream.current():
+            self._pinned.copy_(pixels, non_blocking=True)
+        self._stream.synchronise()
+        return self._pinned

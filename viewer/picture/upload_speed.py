@@ -1,0 +1,66 @@
+"""How long pictures take from a decoder's memory into a texture, without showing any."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from OpenGL import GL
+
+from viewer.picture.cuda_upload import choose_upload
+from viewer.picture.gl import Texture
+from viewer.picture.window import Window
+
+_TIMES = 20
+_WARM_UP = 3
+
+
+@dataclass(frozen=True)
+class UploadSpeed:
+    """Uploads of one size of picture.
+
+    Attributes:
+        size: height and width.
+        path: the way they took, as the overlay names it.
+        renderer: what draws OpenGL, by its own name.
+        median_ms: until OpenGL had finished with it.
+    """
+
+    size: tuple[int, int]
+    path: str
+    renderer: str
+    median_ms: float
+
+
+def measure_uploads(sizes: Sequence[tuple[int, int]], device: torch.device) -> list[UploadSpeed]:
+    """Time uploads of pictures of ``sizes`` from ``device`` in a window that is not shown.
+
+    Raises:
+        InputError: there is no display, or no OpenGL 3.3 on it.
+    """
+    window = Window("NeRV360", 640, 360, visible=False)
+    try:
+        return [_measure(size, device) for size in sizes]
+    finally:
+        window.close()
+
+
+def _measure(size: tuple[int, int], device: torch.device) -> UploadSpeed:
+    pixels = torch.zeros(*size, 4, dtype=torch.uint8, device=device)
+    upload, texture = choose_upload(pixels.device, interop=True), Texture()
+    seconds = []
+    try:
+        for _ in range(_WARM_UP + _TIMES):
+            started = time.perf_counter()
+            upload.upload(texture, pixels)
+            GL.glFinish()
+            seconds.append(time.perf_counter() - started)
+        renderer = GL.glGetString(GL.GL_RENDERER).decode()
+        median = statistics.median(seconds[_WARM_UP:])
+        return UploadSpeed(size, upload.name, renderer, median * 1000)
+    finally:
+        upload.close()
+        texture.close()

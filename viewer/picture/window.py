@@ -1,0 +1,277 @@
+"""A GLFW window with an OpenGL 3.3 core context: opens, reports events, swaps at display rate."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import glfw
+
+from model.errors import InputError
+from viewer.picture.monitors import CurrentMonitor, unscaled, window_area, within_screen
+from viewer.text import printable
+from viewer.window_system import wayland_only
+
+_glfw: Any = glfw  # for what its type hints have wrong
+_KEY_NAMES = {
+    getattr(glfw, name): name.removeprefix("KEY_") for name in dir(glfw) if name.startswith("KEY_")
+}
+
+
+class Listener(Protocol):
+    """Who hears of events; positions in screen coordinates from the window's upper left."""
+
+    def key(self, name: str, code: int, pressed: bool, repeated: bool, mods: int) -> None: ...
+    def character(self, text: str) -> None: ...
+    def cursor(self, x: float, y: float) -> None: ...
+    def cursor_left(self) -> None: ...
+    def button(self, index: int, pressed: bool) -> None: ...
+    def scroll(self, x: float, y: float) -> None: ...
+    def dropped(self, paths: list[Path]) -> None: ...
+    def focus_lost(self) -> None: ...
+
+
+class Window:
+    """The window and its context, current on the thread that made it."""
+
+    def __init__(
+        self, title: str, width: int, height: int, *, visible: bool = True, fitted: bool = False
+    ) -> None:
+        """Open it.
+
+        Args:
+            title: the text of its frame.
+            width, height: at 96 dots an inch; larger by the screen's scale where the window system
+                measures in pixels.
+            visible: it is on the screen; one that is not only has the context.
+            fitted: make it smaller where the screen is.
+
+        Raises:
+            InputError: there is no display, or no OpenGL 3.3 on it.
+        """
+        glfw.set_error_callback(_remember_error)
+        if sys.platform.startswith("linux"):
+            wanted = glfw.PLATFORM_WAYLAND if wayland_only() else glfw.PLATFORM_X11
+            glfw.init_hint(glfw.PLATFORM, wanted)
+        if not glfw.init():
+            raise InputError(
+                "no display to open a window on was found; `nerv360 render` makes pictures and "
+                f"films without one ({_last_error()})"
+            )
+        for hint, value in (
+            (glfw.CONTEXT_VERSION_MAJOR, 3),
+            (glfw.CONTEXT_VERSION_MINOR, 3),
+            (glfw.OPENGL_PROFILE, glfw.OPENGL_CORE_PROFILE),
+            (glfw.OPENGL_FORWARD_COMPAT, True),
+            (glfw.SCALE_TO_MONITOR, True),
+            (glfw.SRGB_CAPABLE, False),
+            (glfw.VISIBLE, visible),
+        ):
+            glfw.window_hint(hint, value)
+        if fitted:
+            width, height = within_screen(width, height)
+        self.handle: Any = glfw.create_window(width, height, title, None, None)
+        if not self.handle:
+            glfw.terminate()
+            raise InputError(
+                "the display offers no OpenGL 3.3, which the window needs; `nerv360 render` makes "
+                f"pictures and films without it ({_last_error()})"
+            )
+        glfw.make_context_current(self.handle)
+        self._set_interval(visible)
+        glfw.set_window_size_limits(self.handle, 160, 90, glfw.DONT_CARE, glfw.DONT_CARE)
+        self._position: tuple[int, int] | None = None
+        self._due = 0.0
+        self._resizing = False
+        self._resize_cursor: Any = None
+        self._monitor = CurrentMonitor(self.handle)
+        self._watch_size()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in screen coordinates, those of the mouse; never 0."""
+        return max(self._size[0], 1), max(self._size[1], 1)
+
+    @property
+    def framebuffer_size(self) -> tuple[int, int]:
+        """Width and height in pixels; 0 while it is minimised."""
+        return self._framebuffer_size
+
+    @property
+    def interface_scale(self) -> float:
+        """How much larger than at 96 dots an inch text should be, in screen coordinates."""
+        return max(self._content_scale * self.size[0] / max(self.framebuffer_size[0], 1), 0.5)
+
+    @property
+    def should_close(self) -> bool:
+        """The user, or `close`, has asked for the end."""
+        return bool(glfw.window_should_close(self.handle))
+
+    @property
+    def fullscreen(self) -> bool:
+        """It covers a monitor."""
+        return self._position is not None
+
+    @property
+    def restored_size(self) -> tuple[int, int]:
+        """Width and height, as `Window` takes them, that it has or will have again when it is
+        neither minimised nor full screen.
+        """
+        return unscaled(self._restored, self._content_scale)
+
+    @property
+    def refresh_rate(self) -> float:
+        """Refreshes a second of the monitor that it is on, 60 where that does not say."""
+        return self._monitor.refresh_rate
+
+    def listen(self, listener: Listener, failed: Callable[[Exception], None]) -> None:
+        """Tell ``listener`` of every event from now on, during `poll`; what it raises is given to
+        ``failed``, and the events after it still come.
+        """
+
+        def guarded(callback: Callable[..., None]) -> Callable[..., None]:
+            def call(*arguments: Any) -> None:
+                try:
+                    callback(*arguments)
+                except Exception as error:
+                    failed(error)
+
+            return call
+
+        def key(_: Any, code: int, _scancode: int, action: int, mods: int) -> None:
+            name = _KEY_NAMES.get(code, "UNKNOWN")
+            listener.key(name, code, action != glfw.RELEASE, action == glfw.REPEAT, mods)
+
+        def button(_: Any, index: int, action: int, _mods: int) -> None:
+            listener.button(index, action == glfw.PRESS)
+
+        def drop(_: Any, count: int, names: Any) -> None:
+            listener.dropped([Path(os.fsdecode(names[i])) for i in range(count)])
+
+        def entered(_: Any, inside: int) -> None:
+            if not inside:
+                listener.cursor_left()
+
+        def focus(_: Any, focused: int) -> None:
+            if not focused:
+                listener.focus_lost()
+
+        handle = self.handle
+        glfw.set_key_callback(handle, guarded(key))
+        glfw.set_char_callback(handle, guarded(lambda _, code: listener.character(chr(code))))
+        glfw.set_cursor_pos_callback(handle, guarded(lambda _, x, y: listener.cursor(x, y)))
+        glfw.set_cursor_enter_callback(handle, guarded(entered))
+        glfw.set_mouse_button_callback(handle, guarded(button))
+        glfw.set_scroll_callback(handle, guarded(lambda _, x, y: listener.scroll(x, y)))
+        glfw.set_window_focus_callback(handle, guarded(focus))
+        # The wrapper's own way takes every file name for UTF-8, and raises where one is not.
+        self._drop = _glfw._GLFWdropfun(guarded(drop))
+        _glfw._glfw.glfwSetDropCallback(handle, self._drop)
+
+    def poll(self) -> None:
+        """Deliver the events that have come."""
+        glfw.poll_events()
+
+    def swap(self) -> None:
+        """Show what was drawn; returns at display rate even where nothing waits for a monitor."""
+        glfw.swap_buffers(self.handle)
+        period = 1 / self.refresh_rate
+        now = time.perf_counter()
+        # A swap that did wait comes back at the due time, give or take; then there is no sleep.
+        if now < self._due - 0.1 * period:
+            time.sleep(self._due - now)
+            now = self._due
+        self._due = now + period
+
+    def rest(self, seconds: float | None = None) -> None:
+        """Wait for an event, or for ``seconds``, by default for as long as one refresh takes."""
+        glfw.wait_events_timeout(1 / self.refresh_rate if seconds is None else seconds)
+
+    def set_title(self, title: str) -> None:
+        """The text of its frame."""
+        glfw.set_window_title(self.handle, printable(title))
+
+    def set_cursor(self, *, resizing: bool) -> None:
+        """The arrow, or the one of borders that can be moved to the left and right."""
+        if resizing == self._resizing:
+            return
+        self._resizing = resizing
+        if self._resize_cursor is None:
+            self._resize_cursor = glfw.create_standard_cursor(glfw.HRESIZE_CURSOR)
+        _glfw.set_cursor(self.handle, self._resize_cursor if resizing else None)
+
+    def toggle_fullscreen(self) -> None:
+        """Cover the monitor that shows most of it, or return to the size before."""
+        if self._position is not None:
+            place = (*self._position, *self._restored)
+            self._position = None
+            _glfw.set_window_monitor(self.handle, None, *place, glfw.DONT_CARE)
+            return
+        self._monitor.forget()
+        monitor, area = self._monitor.read(), window_area(self.handle)
+        if monitor is None:
+            return
+        self._position = area[:2] if area else (0, 0)
+        glfw.set_window_monitor(
+            self.handle, monitor.handle, 0, 0, *monitor.area[2:], round(monitor.refresh_rate)
+        )
+        self._set_interval(True)
+
+    def _set_interval(self, visible: bool) -> None:
+        # Under Wayland a swap that waits does so for ever while nothing of the window can be seen;
+        # `swap` keeps the display's rate by itself, and there a picture is never torn.
+        waits = visible and glfw.get_platform() != glfw.PLATFORM_WAYLAND
+        glfw.swap_interval(1 if waits else 0)
+
+    def _watch_size(self) -> None:
+        # Kept, not asked for: a frame wants them several times, and each question to GLFW gives
+        # the interpreter away.
+        def sized(_: Any, width: int, height: int) -> None:
+            self._size = width, height
+            self._monitor.forget()
+            if width and height and not self.fullscreen:
+                self._restored = width, height
+
+        def framebuffer_sized(_: Any, width: int, height: int) -> None:
+            self._framebuffer_size = width, height
+
+        def scaled(_: Any, x: float, _y: float) -> None:
+            self._content_scale = x
+
+        handle = self.handle
+        sized(handle, *glfw.get_window_size(handle))
+        framebuffer_sized(handle, *glfw.get_framebuffer_size(handle))
+        scaled(handle, *glfw.get_window_content_scale(handle))
+        glfw.set_window_size_callback(handle, sized)
+        glfw.set_framebuffer_size_callback(handle, framebuffer_sized)
+        glfw.set_window_content_scale_callback(handle, scaled)
+
+    def request_close(self) -> None:
+        """Ask for the end of the loop."""
+        glfw.set_window_should_close(self.handle, True)
+
+    def hide(self) -> None:
+        """Take it from the screen; its context stays."""
+        self._set_interval(False)
+        glfw.hide_window(self.handle)
+
+    def close(self) -> None:
+        """Destroy window and context."""
+        glfw.destroy_window(self.handle)
+        glfw.terminate()
+
+
+_errors: list[str] = []
+
+
+def _remember_error(_code: int, text: bytes | str) -> None:
+    _errors.append(text.decode(errors="replace") if isinstance(text, bytes) else text)
+    del _errors[:-8]
+
+
+def _last_error() -> str:
+    return _errors[-1] if _errors else "GLFW gives no reason"
