@@ -24,7 +24,7 @@ from viewer.panels.overlay import Overlay
 from viewer.panels.state import bare, gather, gaze_facts
 from viewer.panels.statistics import Memory, Rate, seconds_since_start
 from viewer.picture.film import Film
-from viewer.picture.panes import Comparison
+from viewer.picture.panes import Panes
 from viewer.picture.renderer import Display
 from viewer.picture.screenshot import capture, save_png
 from viewer.picture.upload import Upload
@@ -45,7 +45,7 @@ class App:
     """One window on one scene at a time.
 
     Attributes:
-        window, controls, playback, comparison, overlay, worker, input, gaze, loader: the parts.
+        window, controls, playback, panes, overlay, worker, input, gaze, loader: the parts.
         displayed: counts the pictures that the window has shown.
         film: takes what the window shows, if anything does.
         resting: nothing has changed lately, and little is drawn.
@@ -80,7 +80,7 @@ class App:
         self.overlay = Overlay(window)
         self.overlay.visible = settings.overlay
         self.worker = DecodeWorker()
-        self.comparison = Comparison(self.worker, self.say, upload)
+        self.panes = Panes(self.worker, self.say, upload)
         self.displayed = Rate()
         self.film: Film | None = None
         self.resting = False
@@ -170,7 +170,7 @@ class App:
         old = self.playback
         self.playback = Playback(content.frames, content.fps, speed=old.speed, loop=old.loop)
         self.window.set_title(f"{content.title} – NeRV360")
-        self.comparison.open(content, decoder)
+        self.panes.open(content, decoder)
 
     def follow(self, trajectory: Trajectory) -> None:
         """Lead the look and the clip along ``trajectory``, and say what is wrong with it.
@@ -197,17 +197,17 @@ class App:
         """
         if time.monotonic() < self._message[1]:
             return self._message[0]
-        return opening_sentence(self.loader.opening) or self.comparison.error
+        return opening_sentence(self.loader.opening) or self.panes.error
 
     @property
     def content(self) -> Content:
         """What is shown."""
-        return self.comparison.content
+        return self.panes.content
 
     @property
     def display(self) -> Display:
         """What shows the whole window, or its left side."""
-        return self.comparison.displays[0]
+        return self.panes.displays[0]
 
     @property
     def opening(self) -> bool:
@@ -239,7 +239,7 @@ class App:
         if recorded is not None:
             log.info("recording saved: %s", recorded)
         self.overlay.close()
-        self.comparison.close()
+        self.panes.close()
         log.info("%d pictures shown, %d decoded", self.displayed.total, self.worker.report.decoded)
 
     def _state(self) -> object:
@@ -247,26 +247,26 @@ class App:
         view = self.view()
         return (
             (view.look, view.frame, self.window.framebuffer_size),
-            (self.comparison.state(), self.input.events, self.message),
+            (self.panes.state(), self.input.events, self.message),
             gaze_facts(self.gaze),
         )
 
     def _draw_pictures(self, width: int, height: int) -> None:
-        for display, part in zip(self.comparison.displays, self.comparison.parts, strict=True):
+        for display, part in zip(self.panes.displays, self.panes.parts, strict=True):
             display.draw(self.controls.look(), width, height, part)
 
     def _draw_overlay(self) -> None:
         try:
             facts = gather(self)
         except Exception:
-            self.overlay.draw(bare(self), self.playback, self.comparison.split)
+            self.overlay.draw(bare(self), self.playback, self.panes.split)
             raise
-        self.overlay.draw(facts, self.playback, self.comparison.split)
+        self.overlay.draw(facts, self.playback, self.panes.split)
 
     def _receive(self) -> None:
         first = self.display.picture is None
-        self.comparison.receive()
-        for display in self.comparison.displays:
+        self.panes.receive()
+        for display in self.panes.displays:
             if display.notice is not None:
                 self.say(display.notice)
                 display.notice = None

@@ -199,7 +199,7 @@ class GatedApp:
         # At its own size most of the test would be spent in it.
         patch.setattr(decode_session, "SphereFill", partial(SphereFill, size=(24, 48)))
         patch.setattr(self.app.overlay, "draw", lambda *_: None)  # panels would hide the colours
-        patch.setattr(self.app.comparison, "_say", self._said)
+        patch.setattr(self.app.panes, "_say", self._said)
         self._failed = False
 
     def play(self, letters: str) -> None:
@@ -222,9 +222,9 @@ class GatedApp:
             app.open(gated_content(self.gate, letter), DECODERS[0])
             app.playback.playing = False
         elif letter == "C":
-            app.comparison.toggle()
+            app.panes.toggle()
         elif letter == "T":
-            app.comparison.next_decoder()
+            app.panes.next_decoder()
         elif letter == "N":
             app.playback.step(1)
         elif letter == "R":
@@ -254,11 +254,11 @@ class GatedApp:
 
     @property
     def _shown(self) -> tuple[str, ...]:
-        return self.app.comparison.shown
+        return self.app.panes.shown
 
     def _check(self) -> None:
         """What is on the screen is of what is open."""
-        scene, opening = self.app.content.title, self.app.comparison.opening
+        scene, opening = self.app.content.title, self.app.panes.opening
         for decoder, inside, around in self._seen():
             named = DECODERS if opening or self._failed else (decoder,)
             of_scene = {colour(scene, n, f) for n in named for f in range(FRAMES[scene])}
@@ -273,7 +273,7 @@ class GatedApp:
         scene, frame = self.app.content.title, self.app.playback.frame
         for decoder, inside, around in self._seen():
             wanted = colour(scene, decoder, frame)
-            if not (self._failed and self.app.comparison.error):
+            if not (self._failed and self.app.panes.error):
                 assert near(inside, {wanted}), (scene, decoder, frame, inside)
             if not self._failed:
                 assert near(around, {wanted}), (scene, decoder, frame, around)

@@ -23,7 +23,7 @@ from tests.support.running import press, run_until, settle
 from tests.viewer.test_app import content, image
 from viewer.app import App
 from viewer.panels import panels
-from viewer.picture.panes import Comparison
+from viewer.picture.panes import Panes
 from viewer.picture.window import Window
 from viewer.settings import Settings
 
@@ -56,7 +56,7 @@ def minimise(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_command_that_fails_is_a_sentence_and_the_keys_after_it_work(
     open_app: Callable[[], App], monkeypatch: pytest.MonkeyPatch, survived: Records
 ) -> None:
-    monkeypatch.setattr(Comparison, "toggle", fail)
+    monkeypatch.setattr(Panes, "toggle", fail)
     app = open_app()
     press(app, "C")
     app.turn(1 / 60)
@@ -277,7 +277,7 @@ def test_the_divider_shows_that_it_can_be_moved(
     app, hand = open_app(), CallbackHand(window)
     settle(app)
     press(app, "C")
-    assert app.comparison.split is not None
+    assert app.panes.split is not None
     width, height = window.size
     for _ in range(4):
         hand.move(width // 2, height // 3)

@@ -10,7 +10,7 @@ from viewer.panels.statistics import rate_of
 if TYPE_CHECKING:
     from viewer.app import App
     from viewer.input.gaze import Gaze
-    from viewer.picture.panes import Comparison
+    from viewer.picture.panes import Panes
 
 _MIB = 2**20
 _LATEST = 8
@@ -43,16 +43,16 @@ def gather(app: App) -> Facts:
             ("Frame", f"{view.frame} of {app.playback.frames}"),
             ("Picture", f"{engine.size[1]}×{engine.size[0]}" if engine else "–"),
             ("Window", f"{width}×{height}"),
-            ("Decoder", " | ".join(app.comparison.shown)),
+            ("Decoder", " | ".join(app.panes.shown)),
             ("Engine", f"{engine.name} on {engine.device}" if engine else "–"),
             ("Upload", f"{app.display.upload.name}, {app.display.upload_s * 1000:.1f} ms"),
         ],
         decode_ms=times,
         sphere=app.display.sphere.id if app.display.picture else 0,
         message=app.message,
-        opening=_opening(app.comparison),
+        opening=_opening(app.panes),
         gaze=gaze_facts(app.gaze),
-        sides=side_facts(app) if app.comparison.split else (),
+        sides=side_facts(app) if app.panes.split else (),
     )
 
 
@@ -62,16 +62,16 @@ def bare(app: App) -> Facts:
     return Facts(app.content.title, look, width / height, [], [], 0, app.message, None, GazeFacts())
 
 
-def _opening(comparison: Comparison) -> str | None:
-    if comparison.opening is None or (comparison.split and comparison.displays[0].picture):
+def _opening(panes: Panes) -> str | None:
+    if panes.opening is None or (panes.split and panes.displays[0].picture):
         return None  # in a split view each side's own panel says it
-    return f"Opening {comparison.opening} …"
+    return f"Opening {panes.opening} …"
 
 
 def side_facts(app: App) -> tuple[SideFacts, ...]:
     """What decodes each side of a split view, and what that costs."""
     content, sides = app.content, []
-    for name, report in zip(app.comparison.shown, app.worker.reports, strict=False):
+    for name, report in zip(app.panes.shown, app.worker.reports, strict=False):
         cost = content.cost(name)
         share = cost.pixels / (content.size[0] * content.size[1])
         rows = [("Decodes", "the whole frame" if cost.full_frame else "the viewport")]

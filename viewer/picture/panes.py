@@ -34,7 +34,7 @@ class _Side:
         self.pictured = ""
 
 
-class Comparison:
+class Panes:
     """Opens decoders of the content and has a `Display` for each that is shown.
 
     Attributes:

@@ -108,7 +108,7 @@ def test_both_sides_show_the_same_look_and_frame(
     app.step(0.0)
     whole = torch.as_tensor(capture(app.window)).float()
     assert difference(whole, truth) < 3, "one decoder alone again"
-    assert len(app.comparison.displays) == 1
+    assert len(app.panes.displays) == 1
 
 
 def test_the_divider_is_dragged_and_the_look_stays(open_app: Callable[[Content], App]) -> None:
@@ -125,7 +125,7 @@ def test_the_divider_is_dragged_and_the_look_stays(open_app: Callable[[Content],
     hand.button(True)
     app.step(1 / 60)
     hand.move(width // 4, height // 3)
-    run_until(app, lambda: app.comparison.split and app.comparison.split.share < 0.3)
+    run_until(app, lambda: app.panes.split and app.panes.split.share < 0.3)
     hand.button(False)
     settle(app)
     assert app.controls.look() == Look()
@@ -141,7 +141,7 @@ def test_tab_changes_the_right_side(open_app: Callable[[Content], App]) -> None:
     press(app, "C")
     for right in ("hnerv", "hnerv-boost", "hnerv"):
         run_until(app, lambda: all(report.engine for report in app.worker.reports))
-        assert app.comparison.shown == ("nerv360", right)
+        assert app.panes.shown == ("nerv360", right)
         press(app, "TAB")
 
 
@@ -160,12 +160,12 @@ def test_until_another_decoder_has_a_picture_the_last_one_stays_and_says_so(
     last = app.display.picture
     press(app, "TAB")
     app.step(0.0)
-    assert app.comparison.opening == "hnerv"
+    assert app.panes.opening == "hnerv"
     assert gather(app).opening == "Opening hnerv …"
     assert app.display.picture is last
     gate.set()
     settle(app)
-    assert app.comparison.opening is None
+    assert app.panes.opening is None
     assert app.display.picture is not last
 
 
@@ -177,7 +177,7 @@ def test_a_decoder_that_does_not_fit_is_not_opened(open_app: Callable[[Content],
         assert app.message == (
             "hnerv wants about 3.0 GiB to decode a picture, and 1.0 GiB are free: nerv360 stays."
         )
-        assert app.comparison.shown == ("nerv360",)
+        assert app.panes.shown == ("nerv360",)
 
 
 @pytest.mark.parametrize("key", ["TAB", "C"])
@@ -194,7 +194,7 @@ def test_from_a_decoder_that_fails_the_view_goes_back(
     press(app, key)
     run_until(app, lambda: app.message)
     assert app.message == "Frame 0 cannot be decoded: there is not enough memory on the device"
-    run_until(app, lambda: app.comparison.shown == ("nerv360",))
+    run_until(app, lambda: app.panes.shown == ("nerv360",))
     app.playback.seek(3)
     settle(app)
     assert app.display.picture is not None
