@@ -25,7 +25,7 @@ from viewer.panels.state import bare, gather, gaze_facts
 from viewer.panels.statistics import Memory, Rate, seconds_since_start
 from viewer.picture.film import Film
 from viewer.picture.panes import Panes
-from viewer.picture.renderer import Display
+from viewer.picture.renderer import Renderer
 from viewer.picture.screenshot import capture, save_png
 from viewer.picture.upload import Upload
 from viewer.picture.window import Window
@@ -127,7 +127,7 @@ class App:
         self.resting = now - self._changed_at > _RESTING_S
         if changed or now - self._drawn_at > (_RESTING_REFRESH_S if self.resting else _REFRESH_S):
             self.draw()
-            if self.film is not None and self.display.picture is not None and self.film.due():
+            if self.film is not None and self.renderer.picture is not None and self.film.due():
                 self.film.take(capture(self.window))
             self.window.swap()
         else:
@@ -205,14 +205,14 @@ class App:
         return self.panes.content
 
     @property
-    def display(self) -> Display:
+    def renderer(self) -> Renderer:
         """What shows the whole window, or its left side."""
-        return self.panes.displays[0]
+        return self.panes.renderers[0]
 
     @property
     def opening(self) -> bool:
         """There is no picture yet, and nothing has gone wrong."""
-        return self.display.picture is None and not self.worker.report.error
+        return self.renderer.picture is None and not self.worker.report.error
 
     def settings(self) -> Settings:
         """What is to be remembered."""
@@ -252,8 +252,8 @@ class App:
         )
 
     def _draw_pictures(self, width: int, height: int) -> None:
-        for display, part in zip(self.panes.displays, self.panes.parts, strict=True):
-            display.draw(self.controls.look(), width, height, part)
+        for renderer, part in zip(self.panes.renderers, self.panes.parts, strict=True):
+            renderer.draw(self.controls.look(), width, height, part)
 
     def _draw_overlay(self) -> None:
         try:
@@ -264,13 +264,13 @@ class App:
         self.overlay.draw(facts, self.playback, self.panes.split)
 
     def _receive(self) -> None:
-        first = self.display.picture is None
+        first = self.renderer.picture is None
         self.panes.receive()
-        for display in self.panes.displays:
-            if display.notice is not None:
-                self.say(display.notice)
-                display.notice = None
-        if first and self.display.picture is not None:
+        for renderer in self.panes.renderers:
+            if renderer.notice is not None:
+                self.say(renderer.notice)
+                renderer.notice = None
+        if first and self.renderer.picture is not None:
             log.info("first picture %.2f s after the start", seconds_since_start())
 
     def _finish_loading(self) -> None:

@@ -356,7 +356,7 @@ def test_a_decoder_that_fails_leaves_the_window_open_with_a_sentence(
 ) -> None:
     broken = FakeEngine(failure=lambda _: RuntimeError("CUDA error: device lost"))
     app = open_app(content(lambda: broken, lambda: FakeEngine((270, 480))))
-    run_until(app, lambda: app.display.picture is not None)
+    run_until(app, lambda: app.renderer.picture is not None)
     assert app.message is not None
     assert "device lost" in app.message
     width, height = app.window.size

@@ -73,7 +73,7 @@ def test_a_command_that_fails_is_a_sentence_and_the_keys_after_it_work(
     [
         ("viewer.panels.panels", "status"),
         ("viewer.app", "gather"),
-        ("viewer.picture.renderer.Display", "draw"),
+        ("viewer.picture.renderer.Renderer", "draw"),
         ("viewer.input.gaze.Gaze", "advance"),
         ("viewer.panels.overlay.gaze_panel", "gaze"),
     ],
@@ -215,7 +215,7 @@ def test_a_panorama_beyond_the_largest_texture_is_shown_coarser_with_a_sentence(
     width = int(GL.glGetIntegerv(GL.GL_MAX_TEXTURE_SIZE)) + 2
     pixels = torch.zeros(2, width, 4, dtype=torch.uint8)
     pixels[:] = torch.tensor([200, 100, 50, 255], dtype=torch.uint8)
-    app.display.show(Picture(pixels, Look(), 0, True, 0.0))
+    app.renderer.show(Picture(pixels, Look(), 0, True, 0.0))
     app.step(1 / 60)
     assert app.message is not None
     assert f"{width}×2 is larger than" in app.message

@@ -45,10 +45,10 @@ def gather(app: App) -> Facts:
             ("Window", f"{width}×{height}"),
             ("Decoder", " | ".join(app.panes.shown)),
             ("Engine", f"{engine.name} on {engine.device}" if engine else "–"),
-            ("Upload", f"{app.display.upload.name}, {app.display.upload_s * 1000:.1f} ms"),
+            ("Upload", f"{app.renderer.upload.name}, {app.renderer.upload_s * 1000:.1f} ms"),
         ],
         decode_ms=times,
-        sphere=app.display.sphere.id if app.display.picture else 0,
+        sphere=app.renderer.sphere.id if app.renderer.picture else 0,
         message=app.message,
         opening=_opening(app.panes),
         gaze=gaze_facts(app.gaze),
@@ -63,7 +63,7 @@ def bare(app: App) -> Facts:
 
 
 def _opening(panes: Panes) -> str | None:
-    if panes.opening is None or (panes.split and panes.displays[0].picture):
+    if panes.opening is None or (panes.split and panes.renderers[0].picture):
         return None  # in a split view each side's own panel says it
     return f"Opening {panes.opening} …"
 

@@ -9,7 +9,7 @@ from model.decoding.engine import Picture
 from viewer.decode.open_scene import Content
 from viewer.decode.session import Report, Source
 from viewer.decode.worker import DecodeWorker
-from viewer.picture.renderer import Display
+from viewer.picture.renderer import Renderer
 from viewer.picture.split import Split, other_decoder
 from viewer.picture.upload import Upload
 
@@ -20,22 +20,22 @@ _GIB = 2**30
 class _Side:
     """One side of the window, and the decoder whose picture it shows."""
 
-    display: Display
+    renderer: Renderer
     pictured: str = ""
 
     def show(self, picture: Picture, decoder: str) -> None:
         if decoder != self.pictured:
-            self.display.clear_fill()
-        self.display.show(picture)
+            self.renderer.clear_fill()
+        self.renderer.show(picture)
         self.pictured = decoder
 
     def clear(self) -> None:
-        self.display.clear()
+        self.renderer.clear()
         self.pictured = ""
 
 
 class Panes:
-    """Opens decoders of the content and has a `Display` for each that is shown.
+    """Opens decoders of the content and has a `Renderer` for each that is shown.
 
     Attributes:
         content: what is shown.
@@ -68,9 +68,9 @@ class Panes:
         return (self.decoder, self.split.decoder) if self.split else (self.decoder,)
 
     @property
-    def displays(self) -> list[Display]:
+    def renderers(self) -> list[Renderer]:
         """One for each side."""
-        return [side.display for side in self._sides]
+        return [side.renderer for side in self._sides]
 
     @property
     def opening(self) -> str | None:
@@ -131,7 +131,7 @@ class Panes:
             for side, picture in results.pictures.items():
                 self._sides[side].show(picture, self.shown[side])
             for side, pixels in results.fills.items():
-                self._sides[side].display.show_fill(pixels)
+                self._sides[side].renderer.show_fill(pixels)
         if 0 in results.pictures:
             self._working = self.decoder
         told = tuple((report.error, report.ended) for report in results.reports)
@@ -144,13 +144,13 @@ class Panes:
 
     def state(self) -> object:
         """Whatever makes a new drawing differ from the last one."""
-        shown = [(display.shown, display.fills_shown) for display in self.displays]
+        shown = [(renderer.shown, renderer.fills_shown) for renderer in self.renderers]
         return self.shown, self.parts, self.opening, shown
 
     def close(self) -> None:
         """Give back what is held in the OpenGL context."""
-        for display in self.displays:
-            display.close()
+        for renderer in self.renderers:
+            renderer.close()
 
     def _decode(self) -> None:
         self.error, self._told = None, ()
@@ -183,9 +183,9 @@ class Panes:
         return False
 
     def _side(self) -> _Side:
-        return _Side(Display(self._upload() if self._upload else None))
+        return _Side(Renderer(self._upload() if self._upload else None))
 
     def _close_split(self) -> None:
         self.split = None
         while len(self._sides) > 1:
-            self._sides.pop().display.close()
+            self._sides.pop().renderer.close()

@@ -20,7 +20,7 @@ BACKGROUND = (0.055, 0.06, 0.07)
 _FEATHER = 0.02
 
 
-class Display:
+class Renderer:
     """Textures and shaders of one OpenGL context.
 
     Attributes:

@@ -28,7 +28,7 @@ from viewer.picture.cuda_upload import (
     window_devices,
 )
 from viewer.picture.gl import Texture
-from viewer.picture.renderer import Display, read_framebuffer
+from viewer.picture.renderer import Renderer, read_framebuffer
 from viewer.picture.upload import CopyStream, PixelBufferUpload, Upload
 from viewer.picture.window import Window
 
@@ -391,23 +391,23 @@ def test_after_several_refusals_every_picture_takes_the_pixel_buffer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     runtime = FakeRuntime(cuda, fails, Code.INVALID_CONTEXT)
-    display = Display(interop(runtime, monkeypatch))
+    renderer = Renderer(interop(runtime, monkeypatch))
     look, inner = Look.from_degrees(10, 5, 0, 80), Look.from_degrees(12, 5, 0, 70)
     shown = cuda.pixels(180, 320)
     asked = []
     for _ in range(5):
         ready: Any = cuda.decode(shown, rgba(sphere_viewport(look, 180, 320)))
-        display.show(Picture(shown, look, 0, False, 0.0, ready))
+        renderer.show(Picture(shown, look, 0, False, 0.0, ready))
         asked.append(len(runtime.calls))
     assert asked[2] == asked[3] == asked[4], "given up after the third in a row"
     assert asked[1] < asked[2]
     assert len(caplog.records) == 1
     assert "the window's OpenGL is not this GPU's" in caplog.text
-    assert display.upload.name == "pixel buffer"
-    display.draw(inner, 320, 180)
+    assert renderer.upload.name == "pixel buffer"
+    renderer.draw(inner, 320, 180)
     drawn = torch.as_tensor(read_framebuffer(320, 180).copy()).float()
     assert (drawn - sphere_viewport(inner, 180, 320)).abs().mean() < 2
-    display.close()
+    renderer.close()
 
 
 def test_pictures_of_the_cpu_go_through_the_buffer_and_cost_interop_nothing(
@@ -435,12 +435,12 @@ def test_no_interop_and_no_gpu_mean_pixel_buffers(window: Window) -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
 def test_a_picture_on_a_real_gpu_reaches_the_screen(window: Window) -> None:
     upload = InteropUpload(open_cuda_copy)
-    display = Display(upload)
+    renderer = Renderer(upload)
     look, inner = Look.from_degrees(10, 5, 0, 80), Look.from_degrees(12, 5, 0, 70)
     on_gpu = rgba(sphere_viewport(look, 180, 320)).cuda()
-    display.show(Picture(on_gpu, look, 0, False, 0.0))
-    display.draw(inner, 320, 180)
+    renderer.show(Picture(on_gpu, look, 0, False, 0.0))
+    renderer.draw(inner, 320, 180)
     shown = torch.as_tensor(read_framebuffer(320, 180).copy()).float()
     assert (shown - sphere_viewport(inner, 180, 320)).abs().mean() < 2
     assert upload.name in ("CUDA to texture", "pixel buffer")
-    display.close()
+    renderer.close()

@@ -108,7 +108,7 @@ def test_both_sides_show_the_same_look_and_frame(
     app.step(0.0)
     whole = torch.as_tensor(capture(app.window)).float()
     assert difference(whole, truth) < 3, "one decoder alone again"
-    assert len(app.panes.displays) == 1
+    assert len(app.panes.renderers) == 1
 
 
 def test_the_divider_is_dragged_and_the_look_stays(open_app: Callable[[Content], App]) -> None:
@@ -157,16 +157,16 @@ def test_until_another_decoder_has_a_picture_the_last_one_stays_and_says_so(
 
     app = open_app(content(make))
     settle(app)
-    last = app.display.picture
+    last = app.renderer.picture
     press(app, "TAB")
     app.step(0.0)
     assert app.panes.opening == "hnerv"
     assert gather(app).opening == "Opening hnerv …"
-    assert app.display.picture is last
+    assert app.renderer.picture is last
     gate.set()
     settle(app)
     assert app.panes.opening is None
-    assert app.display.picture is not last
+    assert app.renderer.picture is not last
 
 
 def test_a_decoder_that_does_not_fit_is_not_opened(open_app: Callable[[Content], App]) -> None:
@@ -197,8 +197,8 @@ def test_from_a_decoder_that_fails_the_view_goes_back(
     run_until(app, lambda: app.panes.shown == ("nerv360",))
     app.playback.seek(3)
     settle(app)
-    assert app.display.picture is not None
-    assert app.display.picture.frame == 3
+    assert app.renderer.picture is not None
+    assert app.renderer.picture.frame == 3
 
 
 def test_one_decoder_has_nothing_beside_it(open_app: Callable[[Content], App]) -> None:

@@ -12,7 +12,7 @@ from model.decoding.engine import Picture
 from model.geometry import Look, viewport_directions
 from tests.support.fake_engine import rgba, sphere_panorama, sphere_viewport
 from viewer.decode.background import project
-from viewer.picture.renderer import BACKGROUND, Display, read_framebuffer
+from viewer.picture.renderer import BACKGROUND, Renderer, read_framebuffer
 from viewer.picture.upload import PixelBufferUpload
 from viewer.picture.window import Window
 
@@ -31,8 +31,8 @@ LOOKS = [
 ]
 
 
-def drawn(renderer: Display, look: Look) -> torch.Tensor:
-    """What the display shows of ``look``, HEIGHT×WIDTH×3."""
+def drawn(renderer: Renderer, look: Look) -> torch.Tensor:
+    """The framebuffer with ``look``, HEIGHT×WIDTH×3."""
     renderer.draw(look, WIDTH, HEIGHT)
     return torch.as_tensor(read_framebuffer(WIDTH, HEIGHT).copy())
 
@@ -47,14 +47,14 @@ def viewport(look: Look, height: int = 360, width: int = 640) -> Picture:
 
 
 @pytest.fixture
-def renderer(window: Window) -> Display:
-    """A display in the window's context."""
-    return Display()
+def renderer(window: Window) -> Renderer:
+    """A renderer in the window's context."""
+    return Renderer()
 
 
 @pytest.mark.parametrize("degrees", LOOKS)
 def test_a_panorama_is_cut_as_the_geometry_says(
-    renderer: Display, degrees: tuple[float, ...]
+    renderer: Renderer, degrees: tuple[float, ...]
 ) -> None:
     look = Look.from_degrees(*degrees)
     renderer.show(Picture(rgba(sphere_panorama(512, 1024)), Look(), 0, True, 0.0))
@@ -63,7 +63,7 @@ def test_a_panorama_is_cut_as_the_geometry_says(
 
 @pytest.mark.parametrize("degrees", LOOKS)
 def test_the_fill_shows_what_no_picture_shows(
-    renderer: Display, degrees: tuple[float, ...]
+    renderer: Renderer, degrees: tuple[float, ...]
 ) -> None:
     look = Look.from_degrees(*degrees)
     behind = Look.from_degrees(degrees[0] + 180, -degrees[1], 0, 40)
@@ -77,7 +77,7 @@ def test_the_fill_shows_what_no_picture_shows(
     "turn", [(0, 0, 0, 0), (9, 0, 0, 0), (-4, 7, 0, 0), (0, 0, 17, 0), (3, -2, -5, -20)]
 )
 def test_an_old_picture_is_turned_to_the_newest_look(
-    renderer: Display, degrees: tuple[float, ...], turn: tuple[float, ...]
+    renderer: Renderer, degrees: tuple[float, ...], turn: tuple[float, ...]
 ) -> None:
     shown = Look.from_degrees(*degrees)
     pitch = min(max(degrees[1] + turn[1], -90), 90)
@@ -87,7 +87,7 @@ def test_an_old_picture_is_turned_to_the_newest_look(
     assert psnr(drawn(renderer, shown), sphere_viewport(shown, HEIGHT, WIDTH)) > 42
 
 
-def test_the_picture_itself_is_shown_where_it_has_something_to_show(renderer: Display) -> None:
+def test_the_picture_itself_is_shown_where_it_has_something_to_show(renderer: Renderer) -> None:
     look = Look.from_degrees(20, 10, 0, 60)
     black = torch.zeros(360, 640, 4, dtype=torch.uint8)
     renderer.show(Picture(black, look, 0, False, 0.0))
@@ -105,7 +105,7 @@ def test_the_picture_itself_is_shown_where_it_has_something_to_show(renderer: Di
 
 
 def test_before_the_first_picture_and_where_nothing_is_known_there_is_the_background(
-    renderer: Display,
+    renderer: Renderer,
 ) -> None:
     background = torch.tensor([round(255 * v) for v in BACKGROUND])
     assert (drawn(renderer, Look()).int() - background).abs().max() <= 1
@@ -113,7 +113,7 @@ def test_before_the_first_picture_and_where_nothing_is_known_there_is_the_backgr
     assert (drawn(renderer, Look()).int() - background).abs().max() <= 1
 
 
-def test_there_is_no_seam_at_180_degrees(renderer: Display) -> None:
+def test_there_is_no_seam_at_180_degrees(renderer: Renderer) -> None:
     panorama = torch.full((256, 512, 4), 255, dtype=torch.uint8)
     ramp = torch.linspace(0, math.pi, 512).sin().mul(200).to(torch.uint8)
     panorama[..., :3] = ramp[None, :, None]
@@ -122,7 +122,7 @@ def test_there_is_no_seam_at_180_degrees(renderer: Display) -> None:
     assert (image[:, 1:] - image[:, :-1]).abs().max() <= 2
 
 
-def test_pictures_of_any_size_follow_each_other(renderer: Display) -> None:
+def test_pictures_of_any_size_follow_each_other(renderer: Renderer) -> None:
     look = Look.from_degrees(5, 5, 0, 70)
     for height, width in ((90, 160), (361, 643), (90, 160)):
         renderer.show(viewport(look, height, width))
@@ -131,7 +131,7 @@ def test_pictures_of_any_size_follow_each_other(renderer: Display) -> None:
 
 
 def test_the_upload_reads_the_pixels_before_it_returns(window: Window) -> None:
-    renderer = Display(PixelBufferUpload())
+    renderer = Renderer(PixelBufferUpload())
     look = Look.from_degrees(0, 0, 0, 70)
     picture = viewport(look)
     renderer.show(picture)
@@ -141,7 +141,7 @@ def test_the_upload_reads_the_pixels_before_it_returns(window: Window) -> None:
     renderer.close()
 
 
-def test_row_0_of_the_framebuffer_is_on_top(renderer: Display) -> None:
+def test_row_0_of_the_framebuffer_is_on_top(renderer: Renderer) -> None:
     look = Look.from_degrees(0, 0, 0, 60)
     pixels = torch.zeros(90, 160, 4, dtype=torch.uint8)
     pixels[:45, :, 0] = 255
