@@ -29,7 +29,7 @@ def commands(app: App) -> dict[Action, Callable[[], None]]:
         Action.LOOP: lambda: _toggle(app.playback, "loop"),
         Action.NEXT_DECODER: app.panes.next_decoder,
         Action.SPLIT: app.panes.toggle,
-        Action.RECORD: lambda: app.gaze.toggle_recording(app.content.title),
+        Action.RECORD: lambda: app.gaze.toggle_recording(app.scene.title),
         Action.FULLSCREEN: app.window.toggle_fullscreen,
         Action.OVERLAY: lambda: _toggle(app.overlay, "visible"),
         Action.HELP: lambda: _toggle(app.overlay, "keys_visible"),

@@ -10,7 +10,7 @@ from pathlib import Path
 from model.errors import InputError
 from model.trajectories.trajectory import Trajectory
 from viewer.actions import commands
-from viewer.decode.open_scene import Content
+from viewer.decode.open_scene import OpenScene
 from viewer.decode.predicted_look import View
 from viewer.decode.session import describe
 from viewer.decode.worker import DecodeWorker
@@ -56,22 +56,22 @@ class App:
     def __init__(
         self,
         window: Window,
-        content: Content,
-        load: Callable[[Path], Content | Trajectory],
+        scene: OpenScene,
+        load: Callable[[Path], OpenScene | Trajectory],
         *,
         settings: Settings | None = None,
         decoder: str | None = None,
         upload: Callable[[], Upload] | None = None,
     ) -> None:
-        """Put the parts together and begin to open ``content``.
+        """Put the parts together and begin to open ``scene``.
 
         Args:
             window: open, its context current; the caller closes it.
-            content: what is shown first.
+            scene: what is shown first.
             load: opens a file that is dropped on the window, a scene or a gaze path; `InputError`
                 where it cannot.
             settings: remembered ones.
-            decoder: one of the content's, the first by default.
+            decoder: one of the scene's, the first by default.
             upload: makes the way of pictures into textures, one for each side of a split view.
         """
         settings = settings or Settings()
@@ -86,9 +86,7 @@ class App:
         self.resting = False
         self.memory = Memory()
         self.failures = Failures(self.say)
-        self.playback = Playback(
-            content.frames, content.fps, speed=settings.speed, loop=settings.loop
-        )
+        self.playback = Playback(scene.frames, scene.fps, speed=settings.speed, loop=settings.loop)
         self._load = load
         self.gaze = Gaze(self.controls, self.say)
         self.loader = Loader(lambda path: self._load(path))
@@ -98,7 +96,7 @@ class App:
         self._drawn_at = self._changed_at = 0.0
         self.input = Input(window, self.overlay, self.controls, commands(self), self.drop)
         window.listen(self.input, self.failures.report)
-        self.open(content, decoder or content.decoders[0])
+        self.open(scene, decoder or scene.decoders[0])
 
     def run(self, exit_after: float | None = None, screenshot: Path | None = None) -> None:
         """Loop until the window is closed or ``exit_after`` seconds have passed; what is on screen
@@ -163,14 +161,14 @@ class App:
         width, height = self.window.size
         return View(self.controls.look(), width / height, self.playback.frame, self.controls.speed)
 
-    def open(self, content: Content, decoder: str) -> None:
-        """Show ``content`` by ``decoder`` from its beginning; the look stays."""
+    def open(self, scene: OpenScene, decoder: str) -> None:
+        """Show ``scene`` by ``decoder`` from its beginning; the look stays."""
         self.gaze.stop_recording()
         self.gaze.leave()
         old = self.playback
-        self.playback = Playback(content.frames, content.fps, speed=old.speed, loop=old.loop)
-        self.window.set_title(f"{content.title} – NeRV360")
-        self.panes.open(content, decoder)
+        self.playback = Playback(scene.frames, scene.fps, speed=old.speed, loop=old.loop)
+        self.window.set_title(f"{scene.title} – NeRV360")
+        self.panes.open(scene, decoder)
 
     def follow(self, trajectory: Trajectory) -> None:
         """Lead the look and the clip along ``trajectory``, and say what is wrong with it.
@@ -200,9 +198,9 @@ class App:
         return opening_sentence(self.loader.opening) or self.panes.error
 
     @property
-    def content(self) -> Content:
+    def scene(self) -> OpenScene:
         """What is shown."""
-        return self.panes.content
+        return self.panes.scene
 
     @property
     def renderer(self) -> Renderer:
@@ -290,7 +288,7 @@ class App:
         self._refusals = [*self._refusals[1 - _MOST_REFUSALS :], sentence]
         self.say("\n".join(self._refusals))
 
-    def _show(self, loaded: Content | Trajectory) -> None:
+    def _show(self, loaded: OpenScene | Trajectory) -> None:
         if isinstance(loaded, Trajectory):
             self.follow(loaded)
         else:

@@ -22,8 +22,8 @@ from model.trajectories.trajectory import Trajectory
 from model.video.writing import check_video_name
 from viewer.app import App
 from viewer.commands.scene_options import path_option, printable_name
-from viewer.decode.open_scene import Content
-from viewer.decode.scene_source import DEMO, decoder_names, scene_content
+from viewer.decode.open_scene import OpenScene
+from viewer.decode.scene_source import DEMO, decoder_names, open_scene
 from viewer.input.wander import wander
 from viewer.loading import SCENE_SUFFIX, is_scene
 from viewer.picture.cuda_upload import choose_upload, device_of_window
@@ -89,7 +89,7 @@ def run_window(options: Options) -> None:
         device = device_of_window(device)
         app = App(
             window,
-            scene_content(scene, path, device, options.engine),
+            open_scene(scene, path, device, options.engine),
             lambda path: open_dropped(path, device, options.engine),
             settings=settings,
             decoder=options.decoder,
@@ -120,14 +120,14 @@ def _remember(settings: Settings, stored: Settings, options: Options) -> None:
     save_settings(settings_path(), settings)
 
 
-def open_dropped(path: Path, device: torch.device, engine: str) -> Content | Trajectory:
+def open_dropped(path: Path, device: torch.device, engine: str) -> OpenScene | Trajectory:
     """Read a dropped file.
 
     Raises:
         InputError: it can be neither shown nor followed.
     """
     if is_scene(path):
-        return scene_content(read_scene(path), path, device, engine)
+        return open_scene(read_scene(path), path, device, engine)
     try:
         return read_trajectory(str(path))
     except UnknownFormatError as error:

@@ -17,7 +17,7 @@ from model.scene.scene_file import read_scene
 from tests.support.hand import CallbackHand
 from tests.support.running import settle
 from viewer.app import App
-from viewer.decode.scene_source import DEMO, scene_content
+from viewer.decode.scene_source import DEMO, open_scene
 from viewer.input.keymap import CHARACTER_ACTIONS, KEY_ACTIONS, Action
 from viewer.picture.window import Window
 
@@ -30,7 +30,7 @@ def main() -> None:
     for kind in ("auto", "folded", "eager"):
         open_engine(scene, "nerv360", cpu, kind=kind).decode(Look(), 0)
     window = Window("every key", 320, 180)
-    app = App(window, scene_content(scene, DEMO, cpu), lambda path: scene_content(scene, path, cpu))
+    app = App(window, open_scene(scene, DEMO, cpu), lambda path: open_scene(scene, path, cpu))
     app.playback.playing = False
     settle(app)
     hand = CallbackHand(window)

@@ -22,7 +22,7 @@ from viewer.app import App
 from viewer.decode import session as decode_session
 from viewer.decode import worker as decode_worker
 from viewer.decode.background import SphereFill
-from viewer.decode.open_scene import Content, Cost
+from viewer.decode.open_scene import Cost, OpenScene
 from viewer.decode.session import Source
 from viewer.picture.renderer import BACKGROUND
 from viewer.picture.screenshot import capture
@@ -150,7 +150,7 @@ class GatedEngine:
         return Picture(pixels, look, frame, self.full_frame, 0.01)
 
 
-def gated_content(gate: Gate, scene: str) -> Content:
+def gated_scene(gate: Gate, scene: str) -> OpenScene:
     """Three decoders, each with an engine to fall back to; the first decodes narrow viewports
     with a fill around them.
     """
@@ -162,7 +162,7 @@ def gated_content(gate: Gate, scene: str) -> Content:
         fill = make("fill", 100.0) if decoder == "nerv360" else None
         return Source([make("picture", 40.0), make("spare picture", 40.0)], fill)
 
-    return Content(
+    return OpenScene(
         title=scene,
         frames=FRAMES[scene],
         fps=10.0,
@@ -192,8 +192,8 @@ class GatedApp:
             inner.setattr(decode_worker, "threading", threads)
             self.app = App(
                 window,
-                gated_content(self.gate, "A"),
-                lambda path: gated_content(self.gate, "A"),
+                gated_scene(self.gate, "A"),
+                lambda path: gated_scene(self.gate, "A"),
                 settings=Settings(inertia=False, overlay=False),
             )
         # At its own size most of the test would be spent in it.
@@ -219,7 +219,7 @@ class GatedApp:
     def _do(self, letter: str) -> None:
         app = self.app
         if letter in FRAMES:
-            app.open(gated_content(self.gate, letter), DECODERS[0])
+            app.open(gated_scene(self.gate, letter), DECODERS[0])
             app.playback.playing = False
         elif letter == "C":
             app.panes.toggle()
@@ -247,7 +247,7 @@ class GatedApp:
     def _said(self, sentence: str) -> None:
         """An error is of what is open."""
         if "failed" in sentence or "frame" in sentence:
-            assert any(f"{self.app.content.title} {name}" in sentence for name in self._shown), (
+            assert any(f"{self.app.scene.title} {name}" in sentence for name in self._shown), (
                 sentence
             )
             assert self._failed, sentence
@@ -258,7 +258,7 @@ class GatedApp:
 
     def _check(self) -> None:
         """What is on the screen is of what is open."""
-        scene, opening = self.app.content.title, self.app.panes.opening
+        scene, opening = self.app.scene.title, self.app.panes.opening
         for decoder, inside, around in self._seen():
             named = DECODERS if opening or self._failed else (decoder,)
             of_scene = {colour(scene, n, f) for n in named for f in range(FRAMES[scene])}
@@ -270,7 +270,7 @@ class GatedApp:
 
     def _check_end(self) -> None:
         """The newest request is on the screen, or it says why not."""
-        scene, frame = self.app.content.title, self.app.playback.frame
+        scene, frame = self.app.scene.title, self.app.playback.frame
         for decoder, inside, around in self._seen():
             wanted = colour(scene, decoder, frame)
             if not (self._failed and self.app.panes.error):

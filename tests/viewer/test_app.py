@@ -25,7 +25,7 @@ from tests.support.fake_engine import FakeEngine, sphere_viewport
 from tests.support.hand import CallbackHand, Hand, XHand
 from tests.support.running import run_until, settle
 from viewer.app import App
-from viewer.decode.open_scene import Content, Cost
+from viewer.decode.open_scene import Cost, OpenScene
 from viewer.decode.session import Source
 from viewer.input.drag import ray_through
 from viewer.picture.screenshot import capture
@@ -35,9 +35,9 @@ from viewer.settings import Settings
 FRAMES = 10
 
 
-def content(*engines: Callable[[], FakeEngine], title: str = "a sphere") -> Content:
+def sphere_scene(*engines: Callable[[], FakeEngine], title: str = "a sphere") -> OpenScene:
     makers = engines or (lambda: FakeEngine((270, 480), frames=FRAMES),)
-    return Content(
+    return OpenScene(
         title=title,
         frames=FRAMES,
         fps=10.0,
@@ -61,7 +61,7 @@ def replace_name(maker: Callable[[], FakeEngine], name: str) -> Callable[[], Fak
     return make
 
 
-def refuse(path: Path) -> Content:
+def refuse(path: Path) -> OpenScene:
     raise InputError(f"{path.name} is not a scene; give a .safetensors file")
 
 
@@ -70,12 +70,12 @@ def open_app(window: Window) -> Iterator[Callable[..., App]]:
     opened: list[App] = []
 
     def make(
-        shown: Content | None = None,
-        load: Callable[[Path], Content | Trajectory] = refuse,
+        shown: OpenScene | None = None,
+        load: Callable[[Path], OpenScene | Trajectory] = refuse,
         **options: object,
     ) -> App:
         settings = Settings(inertia=False, overlay=False)
-        app = App(window, shown or content(), load, settings=settings, **options)  # type: ignore[arg-type]
+        app = App(window, shown or sphere_scene(), load, settings=settings, **options)  # type: ignore[arg-type]
         app.playback.playing = False
         opened.append(app)
         return app
@@ -210,7 +210,7 @@ def test_the_display_keeps_its_rate_while_the_decoder_is_stuck(
     open_app: Callable[..., App],
 ) -> None:
     gate = threading.Semaphore(1)
-    app = open_app(content(lambda: FakeEngine((270, 480), frames=FRAMES, gate=gate)))
+    app = open_app(sphere_scene(lambda: FakeEngine((270, 480), frames=FRAMES, gate=gate)))
     settle(app)
     assert app.worker.report.decoded == 1
     shown, steps = app.displayed.total, 60
@@ -268,7 +268,7 @@ def test_a_dropped_file_that_is_broken_is_a_sentence_and_the_scene_stays(
     app.input.dropped([tmp_path / "holiday.jpg"])
     run_until(app, lambda: not app.loader.opening)
     assert app.message == "holiday.jpg is not a scene; give a .safetensors file"
-    assert app.content.title == "a sphere"
+    assert app.scene.title == "a sphere"
     after = image(app)
     assert (after - before)[:200].abs().max() <= 2, "the picture stays"
     assert (after - before)[200:].abs().max() > 30, "the sentence is on screen"
@@ -280,10 +280,10 @@ def test_a_dropped_scene_is_opened_and_the_look_stays(
     app = open_app()
     app.controls.look_at(Look.from_degrees(30, 10))
     settle(app)
-    other = replace(content(title="another"), frames=4, fps=5.0)
+    other = replace(sphere_scene(title="another"), frames=4, fps=5.0)
     monkeypatch.setattr(app, "_load", lambda path: other)
     app.input.dropped([tmp_path / "another.safetensors"])
-    run_until(app, lambda: app.content.title == "another")
+    run_until(app, lambda: app.scene.title == "another")
     assert (app.playback.frames, app.playback.fps) == (4, 5.0)
     assert app.controls.look() == Look.from_degrees(30, 10)
 
@@ -293,12 +293,12 @@ def test_all_files_of_all_drops_are_opened_one_after_the_other(
 ) -> None:
     gate, begun = threading.Event(), threading.Event()
 
-    def load(path: Path) -> Content | Trajectory:
+    def load(path: Path) -> OpenScene | Trajectory:
         begun.set()
         assert gate.wait(60)
         if path.suffix == ".csv":
             return read_trajectory("jvet:balboa-vp0")
-        return content(title=path.stem)
+        return sphere_scene(title=path.stem)
 
     app = open_app(load=load)
     settle(app)
@@ -309,10 +309,10 @@ def test_all_files_of_all_drops_are_opened_one_after_the_other(
     app.step(0.0)
     assert app.message == "Opening first.safetensors and 3 more …"
     assert (image(app) - before)[200:].abs().max() > 30, "the sentence is on screen"
-    assert app.content.title == "a sphere"
+    assert app.scene.title == "a sphere"
     titles = []
     gate.set()
-    run_until(app, lambda: titles.append(app.content.title) or app.message is None)
+    run_until(app, lambda: titles.append(app.scene.title) or app.message is None)
     opened = [title for title, _ in itertools.groupby(titles)]
     assert opened == ["a sphere", "first", "second"]
     assert app.gaze.replay is not None, "the path is followed in the scene that came with it"
@@ -333,11 +333,11 @@ def test_every_file_that_cannot_be_opened_is_named(open_app: Callable[..., App])
 def test_a_file_that_never_comes_does_not_keep_the_window(window: Window) -> None:
     gate = threading.Event()
 
-    def load(path: Path) -> Content:
+    def load(path: Path) -> OpenScene:
         gate.wait(60)
         raise InputError("too late")
 
-    app = App(window, content(), load, settings=Settings(overlay=False))
+    app = App(window, sphere_scene(), load, settings=Settings(overlay=False))
     app.step(0.0)
     app.input.dropped([Path("on-a-dead-server.safetensors")])
     app.step(0.0)
@@ -355,7 +355,7 @@ def test_a_decoder_that_fails_leaves_the_window_open_with_a_sentence(
     open_app: Callable[..., App],
 ) -> None:
     broken = FakeEngine(failure=lambda _: RuntimeError("CUDA error: device lost"))
-    app = open_app(content(lambda: broken, lambda: FakeEngine((270, 480))))
+    app = open_app(sphere_scene(lambda: broken, lambda: FakeEngine((270, 480))))
     run_until(app, lambda: app.renderer.picture is not None)
     assert app.message is not None
     assert "device lost" in app.message

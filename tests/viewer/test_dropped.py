@@ -12,7 +12,7 @@ from model.errors import InputError
 from model.scene.scene_file import write_scene
 from model.trajectories.trajectory import Trajectory
 from tests.support.scenes import tiny_scene
-from viewer.decode.open_scene import Content
+from viewer.decode.open_scene import OpenScene
 from viewer.run import open_dropped
 
 CPU = torch.device("cpu")
@@ -29,7 +29,7 @@ def test_scenes_and_paths_are_told_apart_however_their_names_are_written(tmp_pat
     write_scene(tmp_path / "scene.safetensors", tiny_scene())
     shutil.move(tmp_path / "scene.safetensors", scene)
     path.write_text("0,1,2,3\n")
-    assert isinstance(open_dropped(scene, CPU, "auto"), Content)
+    assert isinstance(open_dropped(scene, CPU, "auto"), OpenScene)
     assert isinstance(open_dropped(path, CPU, "auto"), Trajectory)
 
 

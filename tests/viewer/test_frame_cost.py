@@ -10,7 +10,7 @@ import pytest
 from OpenGL import GL
 
 from tests.support.running import settle
-from tests.viewer.test_app import content
+from tests.viewer.test_app import sphere_scene
 from viewer.app import App
 from viewer.picture.window import Window
 from viewer.settings import Settings
@@ -38,7 +38,7 @@ def counted(monkeypatch: pytest.MonkeyPatch, module: object, prefix: str) -> Cou
 def test_a_frame_takes_few_calls_of_opengl(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each call through ctypes gives the interpreter away, and where another thread is busy it
     comes back a switch interval later."""
-    app = App(window, content(), lambda path: content(), settings=Settings())
+    app = App(window, sphere_scene(), lambda path: sphere_scene(), settings=Settings())
     try:
         app.playback.playing = False
         settle(app)

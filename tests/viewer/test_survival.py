@@ -20,7 +20,7 @@ from model.decoding.engine import Picture
 from model.geometry import Look
 from tests.support.hand import CallbackHand
 from tests.support.running import press, run_until, settle
-from tests.viewer.test_app import content, image
+from tests.viewer.test_app import image, sphere_scene
 from viewer.app import App
 from viewer.panels import panels
 from viewer.picture.panes import Panes
@@ -35,7 +35,9 @@ def open_app(window: Window) -> Iterator[Callable[[], App]]:
     opened: list[App] = []
 
     def make() -> App:
-        app = App(window, content(), lambda path: content(title=path.name), settings=Settings())
+        app = App(
+            window, sphere_scene(), lambda path: sphere_scene(title=path.name), settings=Settings()
+        )
         app.playback.playing = False
         opened.append(app)
         return app
@@ -188,7 +190,7 @@ def test_a_dropped_file_whose_name_is_not_utf_8_is_opened(
     callback = glfw._glfw.glfwSetDropCallback(window.handle, glfw._GLFWdropfun(fail))
     names = (ctypes.c_char_p * 1)(b"/tmp/caf\xe9.safetensors")
     callback(window.handle, 1, names)
-    run_until(app, lambda: app.content.title == "caf\udce9.safetensors")
+    run_until(app, lambda: app.scene.title == "caf\udce9.safetensors")
     settle(app)
     app.say("caf\udce9 and \0 are in a sentence")
     app.step(1 / 60)

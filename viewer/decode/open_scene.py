@@ -1,4 +1,4 @@
-"""What the viewer shows: a clip with one or several decoders, however they are made."""
+"""An open scene: a clip with one or several decoders, however they are made."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Content:
+class OpenScene:
     """An opened scene as the application sees it.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""A scene as the application's content."""
+"""Scene files as open scenes: their decoders, and the engines of each."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from model.decoding.engines import picture_size
 from model.decoding.memory_estimate import decoding_bytes
 from model.scene.scene_file import Scene
 from viewer.data_files import data_file
-from viewer.decode.open_scene import Content, Cost
+from viewer.decode.open_scene import Cost, OpenScene
 from viewer.decode.session import Source
 
 DEMO = data_file("assets/demo.safetensors")
 _FILL_VIEW = (224, 224)
 
 
-def scene_content(scene: Scene, path: Path, device: torch.device, engine: str = "auto") -> Content:
+def open_scene(scene: Scene, path: Path, device: torch.device, engine: str = "auto") -> OpenScene:
     """``scene``, read from ``path``, its decoders opened on ``device`` when they are needed, by the
     kind of engine that `open_engine` knows as ``engine``.
     """
-    return Content(
+    return OpenScene(
         title=scene.material.title or path.stem,
         frames=scene.frames,
         fps=scene.fps,

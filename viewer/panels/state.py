@@ -30,7 +30,7 @@ def gather(app: App) -> Facts:
     if on_gpu is not None:
         memory += f", GPU {on_gpu / _MIB:.0f} MiB"
     return Facts(
-        title=app.content.title,
+        title=app.scene.title,
         look=view.look,
         aspect=view.aspect,
         rows=[
@@ -39,7 +39,7 @@ def gather(app: App) -> Facts:
             ("Memory", memory),
             ("Looking at", f"yaw {yaw:.1f}°, pitch {pitch:.1f}°"),
             ("View", f"{hfov:.1f}° wide, roll {roll:.1f}°"),
-            ("Clip", f"{app.content.size[1]}×{app.content.size[0]}, {app.playback.fps:g} fps"),
+            ("Clip", f"{app.scene.size[1]}×{app.scene.size[0]}, {app.playback.fps:g} fps"),
             ("Frame", f"{view.frame} of {app.playback.frames}"),
             ("Picture", f"{engine.size[1]}×{engine.size[0]}" if engine else "–"),
             ("Window", f"{width}×{height}"),
@@ -59,7 +59,7 @@ def gather(app: App) -> Facts:
 def bare(app: App) -> Facts:
     """What the overlay shows where the rest cannot be told."""
     look, (width, height) = app.controls.look(), app.window.size
-    return Facts(app.content.title, look, width / height, [], [], 0, app.message, None, GazeFacts())
+    return Facts(app.scene.title, look, width / height, [], [], 0, app.message, None, GazeFacts())
 
 
 def _opening(panes: Panes) -> str | None:
@@ -70,10 +70,10 @@ def _opening(panes: Panes) -> str | None:
 
 def side_facts(app: App) -> tuple[SideFacts, ...]:
     """What decodes each side of a split view, and what that costs."""
-    content, sides = app.content, []
+    scene, sides = app.scene, []
     for name, report in zip(app.panes.shown, app.worker.reports, strict=False):
-        cost = content.cost(name)
-        share = cost.pixels / (content.size[0] * content.size[1])
+        cost = scene.cost(name)
+        share = cost.pixels / (scene.size[0] * scene.size[1])
         rows = [("Decodes", "the whole frame" if cost.full_frame else "the viewport")]
         rows += [("Pixels", f"{cost.pixels / 1e6:.2f} M, {share:.0%} of the frame")]
         if report.times:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from model.decoding.engine import Picture
-from viewer.decode.open_scene import Content
+from viewer.decode.open_scene import OpenScene
 from viewer.decode.session import Report, Source
 from viewer.decode.worker import DecodeWorker
 from viewer.picture.renderer import Renderer
@@ -35,10 +35,10 @@ class _Side:
 
 
 class Panes:
-    """Opens decoders of the content and has a `Renderer` for each that is shown.
+    """Opens decoders of the scene and has a `Renderer` for each that is shown.
 
     Attributes:
-        content: what is shown.
+        scene: what is shown.
         decoder: the name of the one that is shown, or is on the left.
         split: the right side, or nothing.
         error: one sentence where the decoder that is wanted cannot decode.
@@ -56,7 +56,7 @@ class Panes:
         self._sources: dict[str, Source] = {}
         self._working = ""
         self._told: tuple[tuple[str | None, bool], ...] = ()
-        self.content: Content
+        self.scene: OpenScene
         self.decoder = ""
         self.split: Split | None = None
         self._sides = [self._side()]
@@ -80,7 +80,7 @@ class Panes:
         if any(report.error for report in self._worker.reports):
             return None
         if not self._sides[0].pictured:
-            return self.content.title
+            return self.scene.title
         waiting = (n for n, side in zip(self.shown, self._sides, strict=True) if side.pictured != n)
         return next(waiting, None)
 
@@ -89,9 +89,9 @@ class Panes:
         """Where each side begins and ends, as shares of the window's width."""
         return self.split.parts() if self.split else ((0.0, 1.0),)
 
-    def open(self, content: Content, decoder: str) -> None:
-        """Show ``content`` by ``decoder`` alone; nothing of another content stays."""
-        self.content, self.decoder = content, decoder
+    def open(self, scene: OpenScene, decoder: str) -> None:
+        """Show ``scene`` by ``decoder`` alone; nothing of another scene stays."""
+        self.scene, self.decoder = scene, decoder
         self._sources, self._working = {}, ""
         self._close_split()
         self._sides[0].clear()
@@ -100,9 +100,9 @@ class Panes:
     def next_decoder(self) -> None:
         """Another decoder of the scene; in a split view on its right side."""
         old = self.split.decoder if self.split else self.decoder
-        name = other_decoder(self.content.decoders, self.shown, old)
+        name = other_decoder(self.scene.decoders, self.shown, old)
         if name is None:
-            count, names = len(self.content.decoders), " and ".join(self.content.decoders)
+            count, names = len(self.scene.decoders), " and ".join(self.scene.decoders)
             self._say(f"This scene has {'one decoder' if count == 1 else 'two decoders'}, {names}.")
         elif self._fits(name):
             if self.split:
@@ -117,7 +117,7 @@ class Panes:
             self._close_split()
             self._decode()
             return
-        name = other_decoder(self.content.decoders, self.shown, self.decoder)
+        name = other_decoder(self.scene.decoders, self.shown, self.decoder)
         if name is None:
             self._say("There is nothing to compare with: this scene has one decoder.")
         elif self._fits(name):
@@ -156,7 +156,7 @@ class Panes:
         self.error, self._told = None, ()
         for name in self.shown:
             if name not in self._sources:
-                self._sources[name] = self.content.source(name)
+                self._sources[name] = self.scene.source(name)
         self._worker.open(*(self._sources[name] for name in self.shown))
 
     def _step_back(self, reports: tuple[Report, ...]) -> None:
@@ -173,7 +173,7 @@ class Panes:
                 self._decode()
 
     def _fits(self, name: str) -> bool:
-        wanted, free = self.content.cost(name).peak_bytes, self.content.free_bytes()
+        wanted, free = self.scene.cost(name).peak_bytes, self.scene.free_bytes()
         if wanted <= free:
             return True
         self._say(

@@ -11,21 +11,21 @@ import torch
 from model.geometry import Look
 from model.scene.scene_file import Scene
 from tests.support.scenes import tiny_scene
-from viewer.decode.scene_source import free_memory, scene_content, scene_source
+from viewer.decode.scene_source import free_memory, open_scene, scene_source
 
 CPU = torch.device("cpu")
 
 
 def test_the_viewport_decoder_comes_first() -> None:
     scene = tiny_scene("hnerv-boost", "hnerv", "nerv360")
-    content = scene_content(scene, Path("pier.safetensors"), CPU)
-    assert content.decoders == ("nerv360", "hnerv", "hnerv-boost")
+    opened = open_scene(scene, Path("pier.safetensors"), CPU)
+    assert opened.decoders == ("nerv360", "hnerv", "hnerv-boost")
 
 
 def test_a_cost_is_what_a_picture_takes() -> None:
     scene = tiny_scene("nerv360", "hnerv")
-    content = scene_content(scene, Path("pier.safetensors"), CPU)
-    viewport, frame = content.cost("nerv360"), content.cost("hnerv")
+    opened = open_scene(scene, Path("pier.safetensors"), CPU)
+    viewport, frame = opened.cost("nerv360"), opened.cost("hnerv")
     assert (viewport.pixels, viewport.full_frame) == (24 * 48, False)
     assert (frame.pixels, frame.full_frame) == (48 * 96, True)
     for name, cost in (("nerv360", viewport), ("hnerv", frame)):
@@ -38,8 +38,8 @@ def test_a_cost_is_what_a_picture_takes() -> None:
 
 @pytest.mark.parametrize("name", ["nerv360", "hnerv"])
 def test_every_engine_of_a_source_decodes(name: str) -> None:
-    content = scene_content(tiny_scene("nerv360", "hnerv"), Path("pier.safetensors"), CPU)
-    source = content.source(name)
+    opened = open_scene(tiny_scene("nerv360", "hnerv"), Path("pier.safetensors"), CPU)
+    source = opened.source(name)
     engines = [make() for make in source.engines]
     assert len({engine.name for engine in engines}) == 2
     for engine in engines:

@@ -19,7 +19,7 @@ from tests.support.fake_engine import FakeEngine
 from tests.support.hand import CallbackHand
 from tests.support.running import press
 from viewer.app import App
-from viewer.decode.open_scene import Content, Cost
+from viewer.decode.open_scene import Cost, OpenScene
 from viewer.decode.session import Source
 from viewer.picture.window import Window
 from viewer.settings import Settings
@@ -29,8 +29,8 @@ STEP = 1 / 32
 """Seconds of one turn: exact in binary, so that times can be compared."""
 
 
-def sphere() -> Content:
-    return Content(
+def sphere() -> OpenScene:
+    return OpenScene(
         title="a sphere",
         frames=FRAMES,
         fps=FPS,
@@ -42,7 +42,7 @@ def sphere() -> Content:
     )
 
 
-def load(path: Path) -> Content | Trajectory:
+def load(path: Path) -> OpenScene | Trajectory:
     return read_trajectory(str(path))
 
 

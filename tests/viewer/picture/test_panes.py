@@ -15,7 +15,7 @@ from tests.support.fake_engine import FakeEngine, sphere_viewport
 from tests.support.hand import CallbackHand
 from tests.support.running import press, run_until, settle
 from viewer.app import App
-from viewer.decode.open_scene import Content, Cost
+from viewer.decode.open_scene import Cost, OpenScene
 from viewer.decode.session import Source
 from viewer.panels.state import gather
 from viewer.picture.screenshot import capture
@@ -43,8 +43,8 @@ def engine(decoder: str) -> FakeEngine:
     return Negative((256, 512), name=decoder, frames=FRAMES, full_frame=True)
 
 
-def content(make: Callable[[str], FakeEngine] = engine, **changes: object) -> Content:
-    shown = Content(
+def sphere_scene(make: Callable[[str], FakeEngine] = engine, **changes: object) -> OpenScene:
+    shown = OpenScene(
         title="a sphere",
         frames=FRAMES,
         fps=10.0,
@@ -58,10 +58,10 @@ def content(make: Callable[[str], FakeEngine] = engine, **changes: object) -> Co
 
 
 @pytest.fixture
-def open_app(window: Window) -> Iterator[Callable[[Content], App]]:
+def open_app(window: Window) -> Iterator[Callable[[OpenScene], App]]:
     opened: list[App] = []
 
-    def make(shown: Content) -> App:
+    def make(shown: OpenScene) -> App:
         app = App(window, shown, lambda path: shown, settings=Settings(inertia=False))
         app.overlay.visible = False
         app.playback.playing = False
@@ -78,9 +78,9 @@ def difference(shown: torch.Tensor, truth: torch.Tensor) -> float:
 
 
 def test_both_sides_show_the_same_look_and_frame(
-    open_app: Callable[[Content], App],
+    open_app: Callable[[OpenScene], App],
 ) -> None:
-    app = open_app(content())
+    app = open_app(sphere_scene())
     settle(app)
     app.controls.look_at(Look.from_degrees(50, 20, 10, 70))
     app.playback.seek(2)
@@ -111,8 +111,8 @@ def test_both_sides_show_the_same_look_and_frame(
     assert len(app.panes.renderers) == 1
 
 
-def test_the_divider_is_dragged_and_the_look_stays(open_app: Callable[[Content], App]) -> None:
-    app = open_app(content())
+def test_the_divider_is_dragged_and_the_look_stays(open_app: Callable[[OpenScene], App]) -> None:
+    app = open_app(sphere_scene())
     press(app, "C")
     settle(app)
     hand, (width, height) = CallbackHand(app.window), app.window.size
@@ -136,8 +136,8 @@ def test_the_divider_is_dragged_and_the_look_stays(open_app: Callable[[Content],
     assert difference(shown[: height // 3, right], 255 - truth[: height // 3, right]) < 3
 
 
-def test_tab_changes_the_right_side(open_app: Callable[[Content], App]) -> None:
-    app = open_app(content())
+def test_tab_changes_the_right_side(open_app: Callable[[OpenScene], App]) -> None:
+    app = open_app(sphere_scene())
     press(app, "C")
     for right in ("hnerv", "hnerv-boost", "hnerv"):
         run_until(app, lambda: all(report.engine for report in app.worker.reports))
@@ -146,7 +146,7 @@ def test_tab_changes_the_right_side(open_app: Callable[[Content], App]) -> None:
 
 
 def test_until_another_decoder_has_a_picture_the_last_one_stays_and_says_so(
-    open_app: Callable[[Content], App],
+    open_app: Callable[[OpenScene], App],
 ) -> None:
     gate = threading.Event()
 
@@ -155,7 +155,7 @@ def test_until_another_decoder_has_a_picture_the_last_one_stays_and_says_so(
             assert gate.wait(60)
         return engine(decoder)
 
-    app = open_app(content(make))
+    app = open_app(sphere_scene(make))
     settle(app)
     last = app.renderer.picture
     press(app, "TAB")
@@ -169,8 +169,8 @@ def test_until_another_decoder_has_a_picture_the_last_one_stays_and_says_so(
     assert app.renderer.picture is not last
 
 
-def test_a_decoder_that_does_not_fit_is_not_opened(open_app: Callable[[Content], App]) -> None:
-    app = open_app(content(free_bytes=lambda: 2**30))
+def test_a_decoder_that_does_not_fit_is_not_opened(open_app: Callable[[OpenScene], App]) -> None:
+    app = open_app(sphere_scene(free_bytes=lambda: 2**30))
     settle(app)
     for key in ("TAB", "C"):
         press(app, key)
@@ -182,14 +182,14 @@ def test_a_decoder_that_does_not_fit_is_not_opened(open_app: Callable[[Content],
 
 @pytest.mark.parametrize("key", ["TAB", "C"])
 def test_from_a_decoder_that_fails_the_view_goes_back(
-    key: str, open_app: Callable[[Content], App]
+    key: str, open_app: Callable[[OpenScene], App]
 ) -> None:
     def make(decoder: str) -> FakeEngine:
         if decoder == "nerv360":
             return engine(decoder)
         return FakeEngine(failure=lambda _: torch.OutOfMemoryError("20 GiB"), frames=FRAMES)
 
-    app = open_app(content(make))
+    app = open_app(sphere_scene(make))
     settle(app)
     press(app, key)
     run_until(app, lambda: app.message)
@@ -201,8 +201,8 @@ def test_from_a_decoder_that_fails_the_view_goes_back(
     assert app.renderer.picture.frame == 3
 
 
-def test_one_decoder_has_nothing_beside_it(open_app: Callable[[Content], App]) -> None:
-    app = open_app(content(decoders=("nerv360",)))
+def test_one_decoder_has_nothing_beside_it(open_app: Callable[[OpenScene], App]) -> None:
+    app = open_app(sphere_scene(decoders=("nerv360",)))
     press(app, "C")
     assert app.message == "There is nothing to compare with: this scene has one decoder."
     press(app, "TAB")
