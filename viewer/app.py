@@ -11,7 +11,7 @@ from model.errors import InputError
 from model.trajectories.trajectory import Trajectory
 from viewer.actions import commands
 from viewer.decode.open_scene import OpenScene
-from viewer.decode.predicted_look import View
+from viewer.decode.predicted_look import Request
 from viewer.decode.session import describe
 from viewer.decode.worker import DecodeWorker
 from viewer.failures import Failures
@@ -143,7 +143,7 @@ class App:
         self.gaze.advance(seconds, self.playback)
         self._finish_loading()
         self._receive()
-        self.worker.request(self.view())
+        self.worker.request(self.request())
 
     def draw(self) -> None:
         """Draw the newest picture from the newest look, and the overlay; nothing is swapped."""
@@ -156,10 +156,12 @@ class App:
                 self._draw_overlay()
             self.displayed.count()
 
-    def view(self) -> View:
+    def request(self) -> Request:
         """What is shown now."""
         width, height = self.window.size
-        return View(self.controls.look(), width / height, self.playback.frame, self.controls.speed)
+        return Request(
+            self.controls.look(), width / height, self.playback.frame, self.controls.speed
+        )
 
     def open(self, scene: OpenScene, decoder: str) -> None:
         """Show ``scene`` by ``decoder`` from its beginning; the look stays."""
@@ -242,9 +244,9 @@ class App:
 
     def _state(self) -> object:
         """Whatever makes a new drawing differ from the last one."""
-        view = self.view()
+        request = self.request()
         return (
-            (view.look, view.frame, self.window.framebuffer_size),
+            (request.look, request.frame, self.window.framebuffer_size),
             (self.panes.state(), self.input.events, self.message),
             gaze_facts(self.gaze),
         )

@@ -1,4 +1,4 @@
-"""Which look to decode so that what is shown, now and when the picture arrives, lies inside it."""
+"""The look to decode, so that what is shown now and when the picture arrives lies inside it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _MAX_OVERSCAN = math.radians(12.0)
 
 
 @dataclass(frozen=True)
-class View:
-    """What the display shows.
+class Request:
+    """Wish for a picture: what is shown now.
 
     Attributes:
         look: where the viewer looks.
@@ -43,21 +43,21 @@ def covering_hfov(look: Look, shown_aspect: float, picture_aspect: float) -> flo
     return 2 * math.atan(max(half_width, half_height * picture_aspect))
 
 
-def aim(view: View, engine: Engine, latency: float) -> Look:
+def predicted_look(request: Request, engine: Engine, latency: float) -> Look:
     """The look to ask ``engine`` for: level, and as much wider than shown as the view will have
     turned by the time the picture is on screen.
 
     Args:
-        view: what is shown.
+        request: what is shown.
         engine: its size and range of fields of view bound the answer.
         latency: seconds from asking for a picture to seeing it.
     """
     if engine.full_frame:
         return Look()
     height, width = engine.size
-    covering = covering_hfov(view.look, view.aspect, width / height)
+    covering = covering_hfov(request.look, request.aspect, width / height)
     spare = 2 * math.atan(_SPARE * math.tan(covering / 2))
-    overscan = min(view.speed * latency, _MAX_OVERSCAN)
+    overscan = min(request.speed * latency, _MAX_OVERSCAN)
     low, high = engine.hfov_range
     hfov = min(max(spare + 2 * overscan, low), high)
-    return Look(view.look.yaw, view.look.pitch, 0.0, hfov)
+    return Look(request.look.yaw, request.look.pitch, 0.0, hfov)

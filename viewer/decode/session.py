@@ -16,7 +16,7 @@ from model.decoding.engine import Engine, Picture
 from model.errors import InputError
 from viewer.decode.background import SphereFill
 from viewer.decode.engine_builder import BUILDER, Build
-from viewer.decode.predicted_look import View, aim
+from viewer.decode.predicted_look import Request, predicted_look
 
 log = logging.getLogger(__name__)
 
@@ -117,29 +117,29 @@ class Session:
         self._fail("pictures cannot be decoded", error)
         self._step_down()
 
-    def has_work(self, view: View) -> bool:
+    def has_work(self, request: Request) -> bool:
         """A picture or a part of the fill is due."""
-        return self.wants_picture(view) or self._fill_due(view)
+        return self.wants_picture(request) or self._fill_due(request)
 
-    def wants_picture(self, view: View) -> bool:
-        """The picture for ``view`` has not been decoded, and it is not the fill's turn."""
+    def wants_picture(self, request: Request) -> bool:
+        """The picture for ``request`` has not been decoded, and it is not the fill's turn."""
         engine = self._engine
         if engine is None:
             return False
         faster = self._upgrade is not None and self._upgrade.ready
-        if not faster and self._key(view, engine) == self._done:
+        if not faster and self._key(request, engine) == self._done:
             return False
-        return not (self._fill_due(view) and self._fill_credit >= self._fill_cost())
+        return not (self._fill_due(request) and self._fill_credit >= self._fill_cost())
 
-    def decode(self, view: View) -> Picture | None:
-        """The picture for ``view``; after a failure nothing, and the next engine is in place."""
+    def decode(self, request: Request) -> Picture | None:
+        """The picture for ``request``; after a failure nothing, and the next engine is in place."""
         self._take_upgrade()
         engine = self._engine
         assert engine is not None
-        self._done = self._key(view, engine)
-        what, picture = f"frame {view.frame} cannot be decoded", None
+        self._done = self._key(request, engine)
+        what, picture = f"frame {request.frame} cannot be decoded", None
         try:
-            picture = self._picture(engine, view)
+            picture = self._picture(engine, request)
         except IndexError as error:
             self._fail(what, error)
             return None
@@ -160,9 +160,9 @@ class Session:
         self._begin_upgrade()
         return picture
 
-    def fill_step(self, view: View) -> Tensor | None:
+    def fill_step(self, request: Request) -> Tensor | None:
         """Bring one more part of the whole sphere up to date, if one is due."""
-        if not self._fill_due(view):
+        if not self._fill_due(request):
             return None
         try:
             if self._fill_lost and self._fill is not None:
@@ -172,7 +172,7 @@ class Session:
             if self._fill is None:
                 assert self.source.fill is not None
                 self._fill = SphereFill(self.source.fill())
-            self._fill.step(view.frame, view.look)
+            self._fill.step(request.frame, request.look)
             return self._fill.pixels()
         except Exception as error:
             self._fill, self._fill_failed = None, True
@@ -180,8 +180,8 @@ class Session:
             log.warning("what lies around the picture stays empty: %s", describe(error))
             return None
 
-    def _picture(self, engine: Engine, view: View) -> Picture:
-        picture = engine.decode(aim(view, engine, self._latency()), view.frame)
+    def _picture(self, engine: Engine, request: Request) -> Picture:
+        picture = engine.decode(predicted_look(request, engine, self._latency()), request.frame)
         if picture.ready is not None:
             # This thread has nothing else to do, and errors of the GPU show up here; going on
             # would only line up pictures that nobody sees.
@@ -229,19 +229,19 @@ class Session:
             self._update(times=())
             self._use(engine)
 
-    def _key(self, view: View, engine: Engine) -> tuple[object, int]:
-        return aim(view, engine, self._latency()), view.frame
+    def _key(self, request: Request, engine: Engine) -> tuple[object, int]:
+        return predicted_look(request, engine, self._latency()), request.frame
 
     def _latency(self) -> float:
         times = self.report.times[-8:]
         return self.source.latency + (sum(times) / len(times) if times else 0)
 
-    def _fill_due(self, view: View) -> bool:
+    def _fill_due(self, request: Request) -> bool:
         if self._fill_failed or not self.report.decoded or self._engine is None:
             return False
         if self._engine.full_frame:
             return False
-        return self._fill is None or self._fill_lost or self._fill.stale(view.frame)
+        return self._fill is None or self._fill_lost or self._fill.stale(request.frame)
 
     def _fill_cost(self) -> float:
         return self._fill.cost if self._fill else 0.0

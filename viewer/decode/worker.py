@@ -12,7 +12,7 @@ from functools import partial
 from torch import Tensor
 
 from model.decoding.engine import Picture
-from viewer.decode.predicted_look import View
+from viewer.decode.predicted_look import Request
 from viewer.decode.session import Report, Session, Source
 
 log = logging.getLogger(__name__)
@@ -46,8 +46,8 @@ class _Opening:
     def __init__(self, generation: int, sources: tuple[Source, ...]) -> None:
         self.generation = generation
         self.sources = sources
-        self.view: View | None = None
-        self.idle_for: View | None = None
+        self.request: Request | None = None
+        self.idle_for: Request | None = None
         self.reports = [Report()] * max(len(sources), 1)
         self.pictures: dict[int, tuple[int, Picture]] = {}  # each with its number
         self.fills: dict[int, Tensor] = {}
@@ -86,18 +86,18 @@ class DecodeWorker:
         return self.reports[0]
 
     def open(self, *sources: Source) -> None:
-        """Decode from ``sources`` from now on, one for each side of the view, as soon as a view is
-        requested. They are built on the worker's thread; one that is already in use goes on.
+        """Decode from ``sources`` from now on, one for each side of the window, as soon as something
+        is requested. They are built on the worker's thread; one that is already in use goes on.
         """
         with self._changed:
             self._opening = _Opening(self._opening.generation + 1, sources)
             self._changed.notify_all()
 
-    def request(self, view: View) -> None:
+    def request(self, request: Request) -> None:
         """What is shown now; replaces any earlier request that was not begun."""
         with self._changed:
-            if view != self._opening.view:
-                self._opening.view = view
+            if request != self._opening.request:
+                self._opening.request = request
                 self._changed.notify_all()
 
     @contextmanager
@@ -122,8 +122,9 @@ class DecodeWorker:
         """All that the newest request asks for, fill included, has been decoded and taken."""
         with self._changed:
             opening = self._opening
-            waiting = opening.pictures or opening.fills
-            return not waiting and opening.view is not None and opening.idle_for is opening.view
+            if opening.pictures or opening.fills or opening.request is None:
+                return False
+            return opening.idle_for is opening.request
 
     def stop(self, timeout: float = 60.0) -> bool:
         """End the thread after the picture it is at; tells whether it ended in time."""
@@ -168,11 +169,11 @@ class DecodeWorker:
 
     def _serve(self, opening: _Opening, sessions: list[Session]) -> None:
         """Decode until something else is opened or the worker stops."""
-        while (view := self._wait_for_work(opening, sessions)) is not None:
+        while (request := self._wait_for_work(opening, sessions)) is not None:
             pictures = {}
             for side, session in enumerate(sessions):
-                if session.wants_picture(view):
-                    picture = session.decode(view)
+                if session.wants_picture(request):
+                    picture = session.decode(request)
                     if picture is not None:
                         pictures[side] = (session.report.decoded, picture)
             if pictures:
@@ -180,21 +181,21 @@ class DecodeWorker:
                     opening.pictures.update(pictures)
                 continue
             for side, session in enumerate(sessions):
-                pixels = session.fill_step(view)
+                pixels = session.fill_step(request)
                 if pixels is not None:
                     with self._changed:
                         opening.fills[side] = pixels
 
-    def _wait_for_work(self, opening: _Opening, sessions: list[Session]) -> View | None:
+    def _wait_for_work(self, opening: _Opening, sessions: list[Session]) -> Request | None:
         with self._changed:
             while True:
                 if self._stopping or opening is not self._opening:
                     return None
-                view = opening.view
+                request = opening.request
                 free = all(self._is_free(session) for session in sessions)
-                if view is not None and free and any(s.has_work(view) for s in sessions):
-                    return view
-                opening.idle_for = view if free else None
+                if request is not None and free and any(s.has_work(request) for s in sessions):
+                    return request
+                opening.idle_for = request if free else None
                 self._changed.wait()
 
     def _is_free(self, session: Session) -> bool:

@@ -18,10 +18,10 @@ _LATEST = 8
 
 def gather(app: App) -> Facts:
     """What the overlay shows now."""
-    view = app.view()
+    request = app.request()
     report = app.worker.report
     engine, times = report.engine, [t * 1000 for t in report.times]
-    yaw, pitch, roll, hfov = view.look.degrees()
+    yaw, pitch, roll, hfov = request.look.degrees()
     width, height = app.window.framebuffer_size
     resident, on_gpu = app.memory.read(engine.device if engine else None)
     rate = rate_of(report.finished)
@@ -31,8 +31,8 @@ def gather(app: App) -> Facts:
         memory += f", GPU {on_gpu / _MIB:.0f} MiB"
     return Facts(
         title=app.scene.title,
-        look=view.look,
-        aspect=view.aspect,
+        look=request.look,
+        aspect=request.aspect,
         rows=[
             ("Display", "at rest" if app.resting else f"{app.displayed.per_second():.0f} fps"),
             ("Decode", f"{decoding}, {times[-1]:.1f} ms" if times else "–"),
@@ -40,7 +40,7 @@ def gather(app: App) -> Facts:
             ("Looking at", f"yaw {yaw:.1f}°, pitch {pitch:.1f}°"),
             ("View", f"{hfov:.1f}° wide, roll {roll:.1f}°"),
             ("Clip", f"{app.scene.size[1]}×{app.scene.size[0]}, {app.playback.fps:g} fps"),
-            ("Frame", f"{view.frame} of {app.playback.frames}"),
+            ("Frame", f"{request.frame} of {app.playback.frames}"),
             ("Picture", f"{engine.size[1]}×{engine.size[0]}" if engine else "–"),
             ("Window", f"{width}×{height}"),
             ("Decoder", " | ".join(app.panes.shown)),

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.fake_engine import FakeEngine
-from tests.viewer.decode.test_worker import picture, until, view
+from tests.viewer.decode.test_worker import picture, until, wanted
 from viewer.decode.engine_builder import Build, EngineBuilder
 from viewer.decode.session import Source
 from viewer.decode.worker import DecodeWorker
@@ -111,7 +111,7 @@ def test_sessions_that_are_dropped_cancel_their_builds() -> None:
     try:
         for number, name in enumerate("abc"):
             worker.open(Source([lambda: FakeEngine(name="eager")], upgrade=upgrade(name)))
-            worker.request(view(10 * number))
+            worker.request(wanted(10 * number))
             picture(worker)
             until(lambda: threads)
         gate.release(2)

@@ -13,7 +13,7 @@ import torch
 from model.decoding.engine import Picture
 from model.geometry import Look
 from tests.support.fake_engine import FakeEngine
-from viewer.decode.predicted_look import View
+from viewer.decode.predicted_look import Request
 from viewer.decode.session import Source
 from viewer.decode.worker import DecodeWorker
 
@@ -50,13 +50,13 @@ def pictures(worker: DecodeWorker) -> dict[int, Picture]:
     return taken
 
 
-def view(yaw_deg: float = 0.0, frame: int = 0) -> View:
-    return View(Look.from_degrees(yaw_deg, 0), 16 / 9, frame)
+def wanted(yaw_deg: float = 0.0, frame: int = 0) -> Request:
+    return Request(Look.from_degrees(yaw_deg, 0), 16 / 9, frame)
 
 
 def test_a_picture_carries_the_look_and_frame_that_were_asked_for(worker: DecodeWorker) -> None:
     worker.open(Source([FakeEngine]))
-    worker.request(view(40, 3))
+    worker.request(wanted(40, 3))
     got = picture(worker)
     assert got.look.degrees()[0] == pytest.approx(40)
     assert got.frame == 3
@@ -66,10 +66,10 @@ def test_only_the_newest_request_is_decoded(worker: DecodeWorker) -> None:
     gate = threading.Semaphore(0)
     engine = FakeEngine(gate=gate)
     worker.open(Source([lambda: engine]))
-    worker.request(view(0))
+    worker.request(wanted(0))
     until(lambda: len(engine.requests) == 1)
     for yaw in range(1, 50):
-        worker.request(view(yaw))
+        worker.request(wanted(yaw))
     gate.release(2)
     until(lambda: worker.report.decoded == 2)
     assert [round(look.degrees()[0]) for look, _ in engine.requests] == [0, 49]
@@ -79,7 +79,7 @@ def test_nothing_is_decoded_twice(worker: DecodeWorker) -> None:
     engine = FakeEngine()
     worker.open(Source([lambda: engine]))
     for yaw in (0, 0, 0, 20, 20):
-        worker.request(view(yaw))
+        worker.request(wanted(yaw))
         until(lambda yaw=yaw: engine.requests and engine.requests[-1][0].degrees()[0] > yaw - 1)
     until(lambda: worker.report.decoded == 2)
     time.sleep(0.05)
@@ -89,11 +89,11 @@ def test_nothing_is_decoded_twice(worker: DecodeWorker) -> None:
 def test_a_whole_frame_is_decoded_once_per_frame_not_per_look(worker: DecodeWorker) -> None:
     engine = FakeEngine((64, 128), full_frame=True)
     worker.open(Source([lambda: engine], fill=FakeEngine))
-    worker.request(view(0, 0))
+    worker.request(wanted(0, 0))
     until(lambda: worker.report.decoded == 1)
     for yaw in range(0, 180, 10):
-        worker.request(view(yaw, 0))
-    worker.request(view(90, 1))
+        worker.request(wanted(yaw, 0))
+    worker.request(wanted(90, 1))
     until(lambda: worker.report.decoded == 2)
     time.sleep(0.05)
     assert [frame for _, frame in engine.requests] == [0, 1]
@@ -103,10 +103,10 @@ def test_a_whole_frame_is_decoded_once_per_frame_not_per_look(worker: DecodeWork
 
 def test_errors_are_data_and_the_next_view_is_tried(worker: DecodeWorker) -> None:
     worker.open(Source([lambda: FakeEngine(frames=5)]))
-    worker.request(view(0, 7))
+    worker.request(wanted(0, 7))
     until(lambda: worker.report.error)
     assert worker.report.error == "Frame 7 cannot be decoded: there is no frame 7"
-    worker.request(view(0, 4))
+    worker.request(wanted(0, 4))
     assert picture(worker).frame == 4
 
 
@@ -116,7 +116,7 @@ def test_a_failing_engine_gives_way_to_the_next(worker: DecodeWorker) -> None:
 
     broken = FakeEngine(name="broken", failure=lambda _: RuntimeError("out of memory"))
     worker.open(Source([refuses, lambda: broken, lambda: FakeEngine(name="plain")]))
-    worker.request(view(10))
+    worker.request(wanted(10))
     assert picture(worker).frame == 0
     assert worker.report.engine is not None
     assert worker.report.engine.name == "plain"
@@ -128,11 +128,11 @@ def test_when_no_engine_is_left_the_worker_waits_for_another_source(worker: Deco
         raise RuntimeError("no memory")
 
     worker.open(Source([refuses]))
-    worker.request(view())
+    worker.request(wanted())
     until(lambda: worker.report.error)
     assert worker.report.error == "The decoder cannot be opened: no memory"
     worker.open(Source([FakeEngine]))
-    worker.request(view())
+    worker.request(wanted())
     assert picture(worker).frame == 0
     assert worker.report.error is None
 
@@ -140,12 +140,12 @@ def test_when_no_engine_is_left_the_worker_waits_for_another_source(worker: Deco
 def test_a_picture_in_use_is_not_overwritten(worker: DecodeWorker) -> None:
     engine = FakeEngine(ring=2, frames=1000)
     worker.open(Source([lambda: engine]))
-    worker.request(view())
+    worker.request(wanted())
     until(lambda: worker.report.decoded == 1)
     with worker.results() as results:
         assert results.pictures
         for frame in range(1, 20):
-            worker.request(view(0, frame))
+            worker.request(wanted(0, frame))
             time.sleep(0.005)
         assert worker.report.decoded == 2
     until(lambda: engine.requests[-1][1] == 19)
@@ -163,14 +163,14 @@ def test_pictures_of_an_engine_with_one_buffer_are_copied(worker: DecodeWorker) 
 
     engine.decode = decode  # type: ignore[method-assign]
     worker.open(Source([lambda: engine]))
-    worker.request(view())
+    worker.request(wanted())
     assert picture(worker).pixels.data_ptr() not in made
 
 
 def test_the_fill_is_made_after_the_first_picture_and_then_rests(worker: DecodeWorker) -> None:
     small = FakeEngine((32, 32))
     worker.open(Source([FakeEngine], fill=lambda: small))
-    worker.request(view())
+    worker.request(wanted())
     pixels = None
 
     def complete() -> bool:
@@ -181,7 +181,7 @@ def test_the_fill_is_made_after_the_first_picture_and_then_rests(worker: DecodeW
 
     until(complete)
     parts = len(small.requests)
-    worker.request(view(30))
+    worker.request(wanted(30))
     until(lambda: worker.report.decoded == 2)
     time.sleep(0.05)
     assert len(small.requests) == parts
@@ -194,12 +194,12 @@ def test_the_fill_takes_a_small_share_while_the_clip_plays(worker: DecodeWorker)
 
     def decode(look: Look, frame: int) -> Picture:
         # The next frame is due before this one is finished: the worker is never idle.
-        worker.request(view(0, frame + 1))
+        worker.request(wanted(0, frame + 1))
         return plain(look, frame)
 
     main.decode = decode  # type: ignore[method-assign]
     worker.open(Source([lambda: main], fill=lambda: small))
-    worker.request(view())
+    worker.request(wanted())
     until(lambda: len(small.requests) >= 2)
     pictures, parts = len(main.requests), len(small.requests)
     until(lambda: len(small.requests) >= parts + 6)
@@ -212,17 +212,17 @@ def test_a_fill_that_fails_costs_no_picture(worker: DecodeWorker) -> None:
 
     worker.open(Source([FakeEngine], fill=refuses))
     for frame in range(3):
-        worker.request(view(0, frame))
+        worker.request(wanted(0, frame))
         assert picture(worker).frame == frame
     assert worker.report.error is None
 
 
 def test_another_source_replaces_the_first(worker: DecodeWorker) -> None:
     worker.open(Source([lambda: FakeEngine((40, 60))]))
-    worker.request(view())
+    worker.request(wanted())
     assert picture(worker).pixels.shape[:2] == (40, 60)
     worker.open(Source([lambda: FakeEngine((50, 70))]))
-    worker.request(view())
+    worker.request(wanted())
     assert picture(worker).pixels.shape[:2] == (50, 70)
 
 
@@ -245,12 +245,12 @@ def test_two_sides_are_decoded_in_turn_and_appear_together(worker: DecodeWorker)
 
     worker.open(Source([lambda: make("left", False)]), Source([lambda: make("right", True)]))
     for frame in range(12):
-        worker.request(view(3.0 * frame, frame))
+        worker.request(wanted(3.0 * frame, frame))
         frames = {side: picture.frame for side, picture in pictures(worker).items()}
         assert frames == {0: frame, 1: frame}
     assert order == ["left", "right"] * 12
     assert [report.decoded for report in worker.reports] == [12, 12]
-    worker.request(view(90, 11))
+    worker.request(wanted(90, 11))
     until(lambda: worker.reports[0].decoded == 13)
     assert order[-1] == "left", "the whole frame serves every look at it"
 
@@ -258,12 +258,12 @@ def test_two_sides_are_decoded_in_turn_and_appear_together(worker: DecodeWorker)
 def test_a_side_that_fails_leaves_the_other(worker: DecodeWorker) -> None:
     broken = FakeEngine(failure=lambda _: RuntimeError("out of memory"))
     worker.open(Source([FakeEngine]), Source([lambda: broken]))
-    worker.request(view())
+    worker.request(wanted())
     assert picture(worker).frame == 0
     until(lambda: worker.reports[1].error)
     assert worker.reports[1].engine is None
     assert worker.reports[0].error is None
-    worker.request(view(50))
+    worker.request(wanted(50))
     assert picture(worker).look.degrees()[0] == pytest.approx(50)
 
 
@@ -280,7 +280,7 @@ def test_a_source_in_use_goes_on_beside_another(worker: DecodeWorker) -> None:
     left, right = make("left"), make("right")
     for sources in ((left,), (left, right), (left,)):
         worker.open(*sources)
-        worker.request(view())
+        worker.request(wanted())
         assert pictures(worker)
     assert made == ["left", "right"]
 
@@ -294,7 +294,7 @@ def test_a_faster_engine_takes_over_when_it_is_built(worker: DecodeWorker) -> No
 
     worker.open(Source([lambda: FakeEngine(name="eager")], upgrade=slowly))
     for frame in range(3):
-        worker.request(view(0, frame))
+        worker.request(wanted(0, frame))
         assert picture(worker).frame == frame
     assert worker.report.engine is not None
     assert worker.report.engine.name == "eager"
@@ -310,10 +310,10 @@ def test_a_faster_engine_that_cannot_be_built_changes_nothing(
         raise RuntimeError("there is no compiler")
 
     worker.open(Source([lambda: FakeEngine(name="eager")], upgrade=refuses))
-    worker.request(view())
+    worker.request(wanted())
     assert picture(worker).frame == 0
     until(lambda: "there is no compiler" in caplog.text)
-    worker.request(view(20))
+    worker.request(wanted(20))
     assert picture(worker).look.degrees()[0] == pytest.approx(20)
     assert worker.report.error is None
 
@@ -327,7 +327,7 @@ def test_a_faster_engine_that_fails_gives_way_to_the_first(worker: DecodeWorker)
         return broken
 
     worker.open(Source([lambda: FakeEngine(name="eager")], upgrade=slowly))
-    worker.request(view())
+    worker.request(wanted())
     assert picture(worker).frame == 0
     gate.release()
     until(lambda: broken.requests)
@@ -352,7 +352,7 @@ def test_a_picture_is_shown_when_it_is_ready_and_not_before(worker: DecodeWorker
 
     engine.decode = decode  # type: ignore[method-assign]
     worker.open(Source([lambda: engine]))
-    worker.request(view())
+    worker.request(wanted())
     until(lambda: engine.requests)
     time.sleep(0.02)
     with worker.results() as results:
@@ -372,15 +372,15 @@ def test_a_decoder_that_came_down_beside_another_begins_anew_alone(worker: Decod
 
     left = Source([fast, lambda: FakeEngine(name="slow")])
     worker.open(left)
-    worker.request(view())
+    worker.request(wanted())
     assert picture(worker).frame == 0
     beside.set()
     worker.open(left, Source([FakeEngine]))
-    worker.request(view(20))
+    worker.request(wanted(20))
     until(lambda: worker.report.engine and worker.report.engine.name == "slow")
     beside.clear()
     worker.open(left)
-    worker.request(view(40))
+    worker.request(wanted(40))
     assert picture(worker).look.degrees()[0] == pytest.approx(40)
     assert worker.report.engine is not None
     assert worker.report.engine.name == "fast"
@@ -398,12 +398,12 @@ def test_a_fill_that_failed_beside_another_is_tried_again_alone(worker: DecodeWo
 
     left = Source([FakeEngine], fill=fill)
     worker.open(left, Source([FakeEngine]))
-    worker.request(view())
+    worker.request(wanted())
     assert pictures(worker)
     until(lambda: worker.idle)
     beside.clear()
     worker.open(left)
-    worker.request(view())
+    worker.request(wanted())
 
     def filled() -> bool:
         with worker.results() as results:
@@ -423,17 +423,17 @@ def test_an_error_that_nobody_foresaw_is_reported_and_decoding_goes_on(
             self.hfov_range = ()  # type: ignore[assignment]
 
     worker.open(Source([Odd, lambda: FakeEngine(name="plain")]))
-    worker.request(view())
+    worker.request(wanted())
     assert picture(worker).frame == 0
     assert worker.report.engine is not None
     assert worker.report.engine.name == "plain"
     assert worker.report.error is not None
     assert worker.report.error.startswith("Pictures cannot be decoded: not enough values")
     worker.open(Source([Odd]))
-    worker.request(view(10))
+    worker.request(wanted(10))
     until(lambda: worker.report.ended)
     worker.open(Source([FakeEngine]))
-    worker.request(view(20))
+    worker.request(wanted(20))
     assert picture(worker).look.degrees()[0] == pytest.approx(20)
 
 
@@ -448,7 +448,7 @@ def test_a_picture_that_cannot_be_kept_costs_an_engine_and_not_the_thread(
     plain = engine.decode
     engine.decode = lambda look, frame: replace(plain(look, frame), pixels=Pixels())  # type: ignore[assignment, arg-type, method-assign]
     worker.open(Source([lambda: engine, FakeEngine]))
-    worker.request(view())
+    worker.request(wanted())
     assert picture(worker).frame == 0
     assert worker.report.error == (
         "Frame 0 cannot be decoded: there is not enough memory on the device"
@@ -463,7 +463,7 @@ def test_a_report_does_not_change_once_it_is_read(worker: DecodeWorker) -> None:
         return FakeEngine(name="compiled", delay=0.001)
 
     worker.open(Source([lambda: FakeEngine(name="eager")], upgrade=slowly))
-    worker.request(view())
+    worker.request(wanted())
     assert picture(worker).frame == 0
     report = worker.report
     times = list(report.times)
@@ -490,7 +490,7 @@ def test_an_engine_that_failed_is_gone_before_the_next_is_made(worker: DecodeWor
         return FakeEngine()
 
     worker.open(Source([broken, spare]))
-    worker.request(view())
+    worker.request(wanted())
     assert picture(worker).frame == 0
     assert alive == [False], "its memory may be what the next one needs"
 
@@ -511,18 +511,18 @@ def test_an_engine_of_a_side_that_is_gone_is_gone_before_the_next_is_made(
     left = Source([FakeEngine])
     for _ in range(3):
         worker.open(left, Source([right]))
-        worker.request(view())
+        worker.request(wanted())
         assert len(pictures(worker)) == 2
     assert alive == [False] * 3
 
 
 def test_what_is_asked_of_one_scene_is_not_asked_of_the_next(worker: DecodeWorker) -> None:
     worker.open(Source([lambda: FakeEngine(frames=9)]))
-    worker.request(view(0, 8))
+    worker.request(wanted(0, 8))
     assert picture(worker).frame == 8
     short = FakeEngine(frames=2)
     worker.open(Source([lambda: short]))
     until(lambda: worker.report.engine)
-    worker.request(view(0, 1))
+    worker.request(wanted(0, 1))
     assert picture(worker).frame == 1
     assert [frame for _, frame in short.requests] == [1]
