@@ -1,13 +1,13 @@
-// Turns the newest picture from the look it was decoded for to the look that is shown, and fills
-// what lies outside it from the small whole-sphere picture.
+// Turns the newest picture from the look it was decoded for to the look that is shown, over the
+// background: a small picture of the whole sphere.
 
 uniform sampler2D picture;
-uniform sampler2D fill;           // premultiplied; alpha 0 where nothing is known yet
+uniform sampler2D background;     // premultiplied; alpha 0 where nothing is known yet
 uniform mat3 shown_to_picture;    // camera axes (right, up, forward)
 uniform mat3 shown_to_world;
 uniform vec2 picture_half_extent; // tangents of half the picture's fields of view
 uniform vec2 feather;             // width of the border's blend, in texture coordinates
-uniform vec3 background;
+uniform vec3 clear_colour;
 
 in vec3 ray;
 out vec4 colour;
@@ -22,8 +22,8 @@ void main() {
     if (share > 0.0)
         shown = share * textureLod(picture, uv, 0.0).rgb;
     if (share < 1.0) {
-        vec4 known = sample_equirectangular(fill, shown_to_world * ray);
-        shown += (1.0 - share) * (known.rgb + (1.0 - known.a) * background);
+        vec4 known = sample_equirectangular(background, shown_to_world * ray);
+        shown += (1.0 - share) * (known.rgb + (1.0 - known.a) * clear_colour);
     }
     colour = vec4(shown, 1.0);
 }

@@ -8,7 +8,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def data_file(name: str) -> Path:
-    """The file called ``name``, such as ``shaders/timewarp.vert``, whether it was installed inside
+    """The file called ``name``, such as ``shaders/timewarp.frag``, whether it was installed inside
     the package or lies at the top of a checkout.
     """
     installed = _PACKAGE / name

@@ -1,7 +1,7 @@
 """A decoder whose every step waits at a gate that the test opens, under the real application.
 
 What is on the screen tells where it came from: each scene, decoder and frame has a colour of its
-own, and what surrounds a picture has that of its decoder's fill.
+own, and what surrounds a picture has that of its decoder's background.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from model.geometry import Look
 from viewer.app import App
 from viewer.decode import session as decode_session
 from viewer.decode import worker as decode_worker
-from viewer.decode.background import SphereFill
+from viewer.decode.background import Background
 from viewer.decode.open_scene import Cost, OpenScene
 from viewer.decode.session import Source
-from viewer.picture.renderer import BACKGROUND
+from viewer.picture.renderer import CLEAR_COLOUR
 from viewer.picture.screenshot import capture
 from viewer.picture.window import Window
 from viewer.settings import Settings
@@ -35,7 +35,7 @@ _POISON = (255, 0, 255)
 _LIMIT_S = 60.0
 
 Colour = tuple[int, int, int]
-_NOTHING: Colour = tuple(round(255 * share) for share in BACKGROUND)  # type: ignore[assignment]
+_NOTHING: Colour = tuple(round(255 * share) for share in CLEAR_COLOUR)  # type: ignore[assignment]
 
 
 def colour(scene: str, decoder: str, frame: int) -> Colour:
@@ -152,15 +152,15 @@ class GatedEngine:
 
 def gated_scene(gate: Gate, scene: str) -> OpenScene:
     """Three decoders, each with an engine to fall back to; the first decodes narrow viewports
-    with a fill around them.
+    with a background around them.
     """
 
     def source(decoder: str) -> Source:
         def make(use: str, hfov_deg: float) -> Callable[[], GatedEngine]:
             return lambda: GatedEngine(gate, scene, decoder, use, hfov_deg)
 
-        fill = make("fill", 100.0) if decoder == "nerv360" else None
-        return Source([make("picture", 40.0), make("spare picture", 40.0)], fill)
+        background = make("background", 100.0) if decoder == "nerv360" else None
+        return Source([make("picture", 40.0), make("spare picture", 40.0)], background)
 
     return OpenScene(
         title=scene,
@@ -197,7 +197,7 @@ class GatedApp:
                 settings=Settings(inertia=False, overlay=False),
             )
         # At its own size most of the test would be spent in it.
-        patch.setattr(decode_session, "SphereFill", partial(SphereFill, size=(24, 48)))
+        patch.setattr(decode_session, "Background", partial(Background, size=(24, 48)))
         patch.setattr(self.app.overlay, "draw", lambda *_: None)  # panels would hide the colours
         patch.setattr(self.app.panes, "_say", self._said)
         self._failed = False
@@ -264,9 +264,9 @@ class GatedApp:
             of_scene = {colour(scene, n, f) for n in named for f in range(FRAMES[scene])}
             assert near(inside, {_NOTHING} | of_scene), (scene, decoder, inside)
             if around != inside:
-                of_fill = {colour(scene, "nerv360", f) for f in range(FRAMES[scene])}
-                # A fill in the making mixes the background and the frames that it has parts of.
-                assert near(around, {_NOTHING}) or within(around, {_NOTHING} | of_fill), around
+                known = {colour(scene, "nerv360", f) for f in range(FRAMES[scene])}
+                # A background in the making mixes nothing and the frames that it has parts of.
+                assert near(around, {_NOTHING}) or within(around, {_NOTHING} | known), around
 
     def _check_end(self) -> None:
         """The newest request is on the screen, or it says why not."""

@@ -21,7 +21,7 @@ def run_until(app: App, condition: Callable[[], object]) -> None:
 
 
 def settle(app: App) -> None:
-    """Until the picture for what is shown now has come and the fill is complete."""
+    """Until the picture for what is shown now has come and the background is complete."""
     app.step(_TURN)
     run_until(app, lambda: app.worker.idle)
 

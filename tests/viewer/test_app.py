@@ -224,7 +224,7 @@ def test_the_display_keeps_its_rate_while_the_decoder_is_stuck(
     assert len(looks) == steps
     width, height = app.window.size
     truth = sphere_viewport(app.controls.look(), height, width)
-    assert psnr(image(app), truth) > 33, "the old picture and the fill show the newest look"
+    assert psnr(image(app), truth) > 33, "the old picture and the background show the newest look"
     gate.release(1000)
     settle(app)
     assert 2 <= app.worker.report.decoded <= 5, "the looks in between were not queued"

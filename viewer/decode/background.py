@@ -15,7 +15,7 @@ from torch import Tensor
 from model.decoding.engine import Engine
 from model.geometry import Look, angles_to_directions, erp_angles
 
-FILL_SIZE = (384, 768)
+BACKGROUND_SIZE = (384, 768)
 MAX_LOOKS = 48
 _FEATHER = 0.12
 _FIT = 0.97
@@ -100,14 +100,14 @@ class _Part:
     frame: int | None = None
 
 
-class SphereFill:
+class Background:
     """An equirectangular canvas that a small engine brings up to date part by part.
 
     Attributes:
         cost: seconds that the latest step took.
     """
 
-    def __init__(self, engine: Engine, size: tuple[int, int] = FILL_SIZE) -> None:
+    def __init__(self, engine: Engine, size: tuple[int, int] = BACKGROUND_SIZE) -> None:
         """Plan the looks; nothing is decoded yet.
 
         Args:

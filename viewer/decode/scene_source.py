@@ -18,7 +18,7 @@ from viewer.decode.open_scene import Cost, OpenScene
 from viewer.decode.session import Source
 
 DEMO = data_file("assets/demo.safetensors")
-_FILL_VIEW = (224, 224)
+_BACKGROUND_VIEW = (224, 224)
 
 
 def open_scene(scene: Scene, path: Path, device: torch.device, engine: str = "auto") -> OpenScene:
@@ -79,5 +79,5 @@ def scene_source(scene: Scene, decoder: str, device: torch.device, engine: str =
     if scene.decoders[decoder].config.full_frame:
         return Source(engines, upgrade=upgrade)
     kind = "auto" if device.type == "cpu" else "eager"
-    fill = partial(open_engine, scene, decoder, device, size=_FILL_VIEW, kind=kind)
-    return Source(engines, fill, upgrade)
+    background = partial(open_engine, scene, decoder, device, size=_BACKGROUND_VIEW, kind=kind)
+    return Source(engines, background, upgrade)

@@ -14,14 +14,14 @@ from torch import Tensor
 
 from model.decoding.engine import Engine, Picture
 from model.errors import InputError
-from viewer.decode.background import SphereFill
+from viewer.decode.background import Background
 from viewer.decode.engine_builder import BUILDER, Build
 from viewer.decode.predicted_look import Request, predicted_look
 
 log = logging.getLogger(__name__)
 
-FILL_SHARE = 0.18
-"""How much of the time for pictures the fill around them may take."""
+BACKGROUND_SHARE = 0.18
+"""How much of the time for pictures the background around them may take."""
 
 _HISTORY = 120
 
@@ -34,12 +34,12 @@ class Source:
         engines: makers of engines, the first to begin with; the next is tried where one fails.
         upgrade: makes a faster engine, which may take long: it is built on a thread of its own
             while the first one decodes, and takes over between two pictures.
-        fill: makes the small engine that decodes what lies around the picture, or nothing does.
+        background: makes the small engine of the picture around, or nothing does.
         latency: seconds added to decoding until a picture is seen.
     """
 
     engines: Sequence[Callable[[], Engine]]
-    fill: Callable[[], Engine] | None = None
+    background: Callable[[], Engine] | None = None
     upgrade: Callable[[], Engine] | None = None
     latency: float = 1 / 60
 
@@ -90,16 +90,16 @@ class Session:
         self._maker: Callable[[], Engine] | None = None
         self._engine: Engine | None = None
         self._upgrade: Build | None = None
-        self._fill: SphereFill | None = None
-        self._fill_failed = source.fill is None
-        self._fill_credit = 0.0
-        self._fill_lost = False
+        self._background: Background | None = None
+        self._background_failed = source.background is None
+        self._background_credit = 0.0
+        self._background_lost = False
         self._done: tuple[object, int] | None = None
 
     def attach(self, publish: Callable[[Report], None], alone: bool) -> None:
         """Give each new report to ``publish`` from now on; ``alone``: no other source is in use."""
         self._publish, self._alone = publish, alone
-        self._done, self._fill_lost = None, self._fill is not None
+        self._done, self._background_lost = None, self._background is not None
         self._update(error=None)
 
     def begin(self) -> None:
@@ -118,18 +118,20 @@ class Session:
         self._step_down()
 
     def has_work(self, request: Request) -> bool:
-        """A picture or a part of the fill is due."""
-        return self.wants_picture(request) or self._fill_due(request)
+        """A picture or a part of the background is due."""
+        return self.wants_picture(request) or self._background_due(request)
 
     def wants_picture(self, request: Request) -> bool:
-        """The picture for ``request`` has not been decoded, and it is not the fill's turn."""
+        """The picture for ``request`` has not been decoded, and it is not the background's turn."""
         engine = self._engine
         if engine is None:
             return False
         faster = self._upgrade is not None and self._upgrade.ready
         if not faster and self._key(request, engine) == self._done:
             return False
-        return not (self._fill_due(request) and self._fill_credit >= self._fill_cost())
+        return not (
+            self._background_due(request) and self._background_credit >= self._background_cost()
+        )
 
     def decode(self, request: Request) -> Picture | None:
         """The picture for ``request``; after a failure nothing, and the next engine is in place."""
@@ -151,7 +153,9 @@ class Session:
             del engine
             self._step_down()
             return None
-        self._fill_credit = min(self._fill_credit + FILL_SHARE * picture.decode_s, 1.0)
+        self._background_credit = min(
+            self._background_credit + BACKGROUND_SHARE * picture.decode_s, 1.0
+        )
         self._update(
             decoded=self.report.decoded + 1,
             times=(*self.report.times[1 - _HISTORY :], picture.decode_s),
@@ -160,22 +164,22 @@ class Session:
         self._begin_upgrade()
         return picture
 
-    def fill_step(self, request: Request) -> Tensor | None:
+    def background_step(self, request: Request) -> Tensor | None:
         """Bring one more part of the whole sphere up to date, if one is due."""
-        if not self._fill_due(request):
+        if not self._background_due(request):
             return None
         try:
-            if self._fill_lost and self._fill is not None:
-                self._fill_lost = False
-                return self._fill.pixels()
-            self._fill_credit = max(self._fill_credit - self._fill_cost(), 0.0)
-            if self._fill is None:
-                assert self.source.fill is not None
-                self._fill = SphereFill(self.source.fill())
-            self._fill.step(request.frame, request.look)
-            return self._fill.pixels()
+            if self._background_lost and self._background is not None:
+                self._background_lost = False
+                return self._background.pixels()
+            self._background_credit = max(self._background_credit - self._background_cost(), 0.0)
+            if self._background is None:
+                assert self.source.background is not None
+                self._background = Background(self.source.background())
+            self._background.step(request.frame, request.look)
+            return self._background.pixels()
         except Exception as error:
-            self._fill, self._fill_failed = None, True
+            self._background, self._background_failed = None, True
             self._crowd()
             log.warning("what lies around the picture stays empty: %s", describe(error))
             return None
@@ -191,7 +195,7 @@ class Session:
         return picture
 
     def _step_down(self) -> None:
-        self._engine = self._fill = self._done = None
+        self._engine = self._background = self._done = None
         self._crowd()
         self._next_engine()
 
@@ -236,15 +240,19 @@ class Session:
         times = self.report.times[-8:]
         return self.source.latency + (sum(times) / len(times) if times else 0)
 
-    def _fill_due(self, request: Request) -> bool:
-        if self._fill_failed or not self.report.decoded or self._engine is None:
+    def _background_due(self, request: Request) -> bool:
+        if self._background_failed or not self.report.decoded or self._engine is None:
             return False
         if self._engine.full_frame:
             return False
-        return self._fill is None or self._fill_lost or self._fill.stale(request.frame)
+        return (
+            self._background is None
+            or self._background_lost
+            or self._background.stale(request.frame)
+        )
 
-    def _fill_cost(self) -> float:
-        return self._fill.cost if self._fill else 0.0
+    def _background_cost(self) -> float:
+        return self._background.cost if self._background else 0.0
 
     def _fail(self, what: str, error: Exception) -> None:
         log.error(

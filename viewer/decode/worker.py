@@ -25,14 +25,14 @@ class Results:
     Attributes:
         generation: counts what has been opened; all of this belongs to that one.
         pictures: the newest of each side that has one.
-        fills: the newest whole-sphere fill of each side that has one, height×width×4 uint8 on the
+        backgrounds: the newest background of each side that has one, height×width×4 uint8 on the
             CPU.
         reports: of each side.
     """
 
     generation: int
     pictures: dict[int, Picture]
-    fills: dict[int, Tensor]
+    backgrounds: dict[int, Tensor]
     reports: tuple[Report, ...]
 
 
@@ -50,13 +50,13 @@ class _Opening:
         self.idle_for: Request | None = None
         self.reports = [Report()] * max(len(sources), 1)
         self.pictures: dict[int, tuple[int, Picture]] = {}  # each with its number
-        self.fills: dict[int, Tensor] = {}
+        self.backgrounds: dict[int, Tensor] = {}
 
     def take(self) -> Results:
         """What has come since the last time."""
         pictures = {side: picture for side, (_, picture) in self.pictures.items()}
-        fills, self.pictures, self.fills = self.fills, {}, {}
-        return Results(self.generation, pictures, fills, tuple(self.reports))
+        backgrounds, self.pictures, self.backgrounds = self.backgrounds, {}, {}
+        return Results(self.generation, pictures, backgrounds, tuple(self.reports))
 
 
 class DecodeWorker:
@@ -86,8 +86,8 @@ class DecodeWorker:
         return self.reports[0]
 
     def open(self, *sources: Source) -> None:
-        """Decode from ``sources`` from now on, one for each side of the window, as soon as something
-        is requested. They are built on the worker's thread; one that is already in use goes on.
+        """Decode from ``sources`` from now on, one for each side of the window, once something is
+        requested. They are built on the worker's thread; one that is already in use goes on.
         """
         with self._changed:
             self._opening = _Opening(self._opening.generation + 1, sources)
@@ -119,10 +119,10 @@ class DecodeWorker:
 
     @property
     def idle(self) -> bool:
-        """All that the newest request asks for, fill included, has been decoded and taken."""
+        """All that the newest request asks for, background included, has been decoded and taken."""
         with self._changed:
             opening = self._opening
-            if opening.pictures or opening.fills or opening.request is None:
+            if opening.pictures or opening.backgrounds or opening.request is None:
                 return False
             return opening.idle_for is opening.request
 
@@ -181,10 +181,10 @@ class DecodeWorker:
                     opening.pictures.update(pictures)
                 continue
             for side, session in enumerate(sessions):
-                pixels = session.fill_step(request)
+                pixels = session.background_step(request)
                 if pixels is not None:
                     with self._changed:
-                        opening.fills[side] = pixels
+                        opening.backgrounds[side] = pixels
 
     def _wait_for_work(self, opening: _Opening, sessions: list[Session]) -> Request | None:
         with self._changed:

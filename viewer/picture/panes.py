@@ -25,7 +25,7 @@ class _Side:
 
     def show(self, picture: Picture, decoder: str) -> None:
         if decoder != self.pictured:
-            self.renderer.clear_fill()
+            self.renderer.clear_background()
         self.renderer.show(picture)
         self.pictured = decoder
 
@@ -130,8 +130,8 @@ class Panes:
         with self._worker.results() as results:
             for side, picture in results.pictures.items():
                 self._sides[side].show(picture, self.shown[side])
-            for side, pixels in results.fills.items():
-                self._sides[side].renderer.show_fill(pixels)
+            for side, pixels in results.backgrounds.items():
+                self._sides[side].renderer.show_background(pixels)
         if 0 in results.pictures:
             self._working = self.decoder
         told = tuple((report.error, report.ended) for report in results.reports)
@@ -144,7 +144,7 @@ class Panes:
 
     def state(self) -> object:
         """Whatever makes a new drawing differ from the last one."""
-        shown = [(renderer.shown, renderer.fills_shown) for renderer in self.renderers]
+        shown = [(renderer.shown, renderer.backgrounds_shown) for renderer in self.renderers]
         return self.shown, self.parts, self.opening, shown
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from model.geometry import Look
 from viewer.picture.gl import Program, Texture
 from viewer.picture.upload import PixelBufferUpload, Upload
 
-BACKGROUND = (0.055, 0.06, 0.07)
+CLEAR_COLOUR = (0.055, 0.06, 0.07)
 _FEATHER = 0.02
 
 
@@ -27,9 +27,9 @@ class Renderer:
         upload: the way of pictures into their texture.
         picture: what is shown, its pixels possibly overwritten since; nothing at first.
         shown: how many pictures have come so far.
-        fills_shown: how many fills.
+        backgrounds_shown: how many backgrounds have come.
         upload_s: seconds that the newest one's upload took.
-        fill: the whole-sphere picture's texture.
+        background: the texture of what lies around the picture.
         limit: largest width and height of a texture.
         notice: one sentence where pictures are shown otherwise than they are; taken by setting it
             to nothing.
@@ -39,18 +39,18 @@ class Renderer:
         self.upload: Upload = upload or PixelBufferUpload()
         self.picture: Picture | None = None
         self.shown = 0
-        self.fills_shown = 0
+        self.backgrounds_shown = 0
         self.upload_s = 0.0
         self.notice: str | None = None
         self.limit = int(GL.glGetIntegerv(GL.GL_MAX_TEXTURE_SIZE))
         self._coarse = False
-        self._fill_upload = PixelBufferUpload()
+        self._background_upload = PixelBufferUpload()
         self._viewport = Texture()
         self._panorama = Texture(wraps=True)
-        self.fill = Texture(wraps=True)
-        self.fill.clear()
-        self._timewarp = Program("timewarp.vert", "equirectangular.glsl", "timewarp.frag")
-        self._cut = Program("timewarp.vert", "equirectangular.glsl", "panorama.frag")
+        self.background = Texture(wraps=True)
+        self.background.clear()
+        self._timewarp = Program("camera_rays.vert", "equirectangular.glsl", "timewarp.frag")
+        self._cut = Program("camera_rays.vert", "equirectangular.glsl", "panorama.frag")
         self._vertices = int(GL.glGenVertexArrays(1))
         self._set_constants()
 
@@ -63,19 +63,19 @@ class Renderer:
         self.picture = picture
         self.shown += 1
 
-    def show_fill(self, pixels: Tensor) -> None:
-        """Fill what lies around the picture from ``pixels``, premultiplied equirectangular RGBA."""
-        self._fill_upload.upload(self.fill, pixels)
-        self.fills_shown += 1
+    def show_background(self, pixels: Tensor) -> None:
+        """Show ``pixels``, premultiplied equirectangular RGBA, around the picture."""
+        self._background_upload.upload(self.background, pixels)
+        self.backgrounds_shown += 1
 
-    def clear_fill(self) -> None:
+    def clear_background(self) -> None:
         """Forget what lies around the picture."""
-        self.fill.clear()
+        self.background.clear()
 
     def clear(self) -> None:
         """Show nothing."""
         self.picture = None
-        self.clear_fill()
+        self.clear_background()
 
     def _fitting(self, picture: Picture) -> tuple[Tensor, torch.cuda.Event | None]:
         """The picture's pixels, or every second, third … where they are more than a texture takes,
@@ -97,9 +97,9 @@ class Renderer:
 
     @property
     def sphere(self) -> Texture:
-        """The texture that holds most of the whole sphere: the picture itself, or the fill."""
+        """The texture with most of the whole sphere: the picture itself, or the background."""
         whole = self.picture is not None and self.picture.equirectangular
-        return self._panorama if whole else self.fill
+        return self._panorama if whole else self.background
 
     def draw(
         self, look: Look, width: int, height: int, part: tuple[float, float] = (0.0, 1.0)
@@ -117,7 +117,7 @@ class Renderer:
     def _draw(self, look: Look, width: int, height: int) -> None:
         GL.glViewport(0, 0, width, height)
         GL.glDisable(GL.GL_BLEND)
-        GL.glClearColor(*BACKGROUND, 1.0)
+        GL.glClearColor(*CLEAR_COLOUR, 1.0)
         GL.glClear(GL.GL_COLOR_BUFFER_BIT)
         if self.picture is None:
             return
@@ -140,9 +140,9 @@ class Renderer:
         for program in (self._cut, self._timewarp):
             program.use()
             program.set_sampler("picture", 0)
-        self._timewarp.set_sampler("fill", 1)
+        self._timewarp.set_sampler("background", 1)
         self._timewarp.set_vector("feather", _FEATHER, _FEATHER)
-        self._timewarp.set_vector("background", *BACKGROUND)
+        self._timewarp.set_vector("clear_colour", *CLEAR_COLOUR)
 
     def _set_timewarp(self, decoded: Look, shown: npt.NDArray[np.float64]) -> None:
         rows, columns = self._viewport.size
@@ -150,13 +150,13 @@ class Renderer:
         program = self._timewarp
         program.set_matrix("shown_to_picture", decoded.rotation().T @ shown)
         program.set_vector("picture_half_extent", tangent, tangent * rows / columns)
-        self.fill.bind(1)
+        self.background.bind(1)
 
     def close(self) -> None:
         """Delete everything; the context must still be current."""
         self.upload.close()
-        self._fill_upload.close()
-        for texture in (self._viewport, self._panorama, self.fill):
+        self._background_upload.close()
+        for texture in (self._viewport, self._panorama, self.background):
             texture.close()
         for program in (self._timewarp, self._cut):
             program.close()

@@ -7,7 +7,7 @@ import torch
 
 from model.geometry import Look
 from tests.support.fake_engine import FakeEngine, sphere_panorama
-from viewer.decode.background import SphereFill, covering_looks, project, sphere_directions
+from viewer.decode.background import Background, covering_looks, project, sphere_directions
 
 
 def psnr(a: torch.Tensor, b: torch.Tensor) -> float:
@@ -34,11 +34,11 @@ def test_a_view_too_narrow_for_a_sphere_is_refused() -> None:
 @pytest.mark.parametrize("hfov_range_deg", [(60, 120), (78.1, 78.1), (60, 65)])
 def test_the_canvas_is_the_sphere(hfov_range_deg: tuple[float, float]) -> None:
     engine = FakeEngine((160, 160), hfov_range_deg=hfov_range_deg)
-    fill = SphereFill(engine, (128, 256))
-    while fill.stale(2):
-        fill.step(2, Look())
-    assert len(engine.requests) == fill.parts
-    pixels = fill.pixels()
+    background = Background(engine, (128, 256))
+    while background.stale(2):
+        background.step(2, Look())
+    assert len(engine.requests) == background.parts
+    pixels = background.pixels()
     assert pixels.shape == (128, 256, 4)
     assert int(pixels[..., 3].min()) >= 254
     assert psnr(pixels[..., :3], sphere_panorama(128, 256, 2)) > 42
@@ -46,30 +46,30 @@ def test_the_canvas_is_the_sphere(hfov_range_deg: tuple[float, float]) -> None:
 
 def test_it_begins_where_one_looks_and_says_how_much_is_known() -> None:
     look = Look.from_degrees(88, 2)
-    fill = SphereFill(FakeEngine((96, 96)), (64, 128))
-    assert int(fill.pixels().max()) == 0
-    fill.step(0, look)
-    alpha = fill.pixels()[..., 3]
+    background = Background(FakeEngine((96, 96)), (64, 128))
+    assert int(background.pixels().max()) == 0
+    background.step(0, look)
+    alpha = background.pixels()[..., 3]
     assert alpha[31, 95] == 255
     assert alpha[31, 31] == 0
 
 
 def test_a_new_frame_replaces_the_old_one_without_a_trace() -> None:
-    fill = SphereFill(FakeEngine((96, 96)), (64, 128))
-    fresh = SphereFill(FakeEngine((96, 96)), (64, 128))
+    background = Background(FakeEngine((96, 96)), (64, 128))
+    fresh = Background(FakeEngine((96, 96)), (64, 128))
     for frame in (0, 1, 5):
-        while fill.stale(frame):
-            fill.step(frame, Look())
+        while background.stale(frame):
+            background.step(frame, Look())
     while fresh.stale(5):
         fresh.step(5, Look())
-    assert (fill.pixels().int() - fresh.pixels().int()).abs().max() <= 1
+    assert (background.pixels().int() - fresh.pixels().int()).abs().max() <= 1
 
 
 def test_turns_are_taken_while_frames_go_by() -> None:
     engine = FakeEngine((32, 32), frames=100)
-    fill = SphereFill(engine, (32, 64))
-    for frame in range(fill.parts * 2):
-        fill.step(frame, Look())
+    background = Background(engine, (32, 64))
+    for frame in range(background.parts * 2):
+        background.step(frame, Look())
     directions = [(look.yaw, look.pitch) for look, _ in engine.requests]
-    assert len(set(directions[: fill.parts])) == fill.parts
-    assert directions[fill.parts :] == directions[: fill.parts]
+    assert len(set(directions[: background.parts])) == background.parts
+    assert directions[background.parts :] == directions[: background.parts]

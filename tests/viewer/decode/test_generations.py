@@ -26,7 +26,7 @@ def gated(display: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[GatedApp]:
     "letters",
     [
         pytest.param("CRDDDRNRDDCR", id="a picture of a side that is gone"),
-        pytest.param("TRDDRTRDDRCRDDDRDDCR", id="a fill beside a side that is gone"),
+        pytest.param("TRDDRTRDDRCRDDDRDDCR", id="a background beside a side that is gone"),
         pytest.param("NRBRDDDD", id="a picture of the scene before"),
         pytest.param("NNNNNRBRD", id="a frame that the next scene does not have"),
         pytest.param("TRFFR", id="a decoder that fails falls back to the one before"),

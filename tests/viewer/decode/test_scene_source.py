@@ -46,7 +46,7 @@ def test_every_engine_of_a_source_decodes(name: str) -> None:
         picture = engine.decode(Look(), 1)
         assert tuple(picture.pixels.shape) == (*engine.size, 4)
     assert source.upgrade is None, "on the CPU the first engine is the fastest"
-    assert (source.fill is None) == (name == "hnerv")
+    assert (source.background is None) == (name == "hnerv")
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_nothing_is_decoded_twice(worker: DecodeWorker) -> None:
 
 def test_a_whole_frame_is_decoded_once_per_frame_not_per_look(worker: DecodeWorker) -> None:
     engine = FakeEngine((64, 128), full_frame=True)
-    worker.open(Source([lambda: engine], fill=FakeEngine))
+    worker.open(Source([lambda: engine], background=FakeEngine))
     worker.request(wanted(0, 0))
     until(lambda: worker.report.decoded == 1)
     for yaw in range(0, 180, 10):
@@ -98,7 +98,7 @@ def test_a_whole_frame_is_decoded_once_per_frame_not_per_look(worker: DecodeWork
     time.sleep(0.05)
     assert [frame for _, frame in engine.requests] == [0, 1]
     with worker.results() as results:
-        assert not results.fills
+        assert not results.backgrounds
 
 
 def test_errors_are_data_and_the_next_view_is_tried(worker: DecodeWorker) -> None:
@@ -167,16 +167,18 @@ def test_pictures_of_an_engine_with_one_buffer_are_copied(worker: DecodeWorker) 
     assert picture(worker).pixels.data_ptr() not in made
 
 
-def test_the_fill_is_made_after_the_first_picture_and_then_rests(worker: DecodeWorker) -> None:
+def test_the_background_is_made_after_the_first_picture_and_then_rests(
+    worker: DecodeWorker,
+) -> None:
     small = FakeEngine((32, 32))
-    worker.open(Source([FakeEngine], fill=lambda: small))
+    worker.open(Source([FakeEngine], background=lambda: small))
     worker.request(wanted())
     pixels = None
 
     def complete() -> bool:
         nonlocal pixels
         with worker.results() as results:
-            pixels = results.fills.get(0, pixels)
+            pixels = results.backgrounds.get(0, pixels)
         return pixels is not None and bool((pixels[..., 3] >= 254).all())
 
     until(complete)
@@ -187,7 +189,7 @@ def test_the_fill_is_made_after_the_first_picture_and_then_rests(worker: DecodeW
     assert len(small.requests) == parts
 
 
-def test_the_fill_takes_a_small_share_while_the_clip_plays(worker: DecodeWorker) -> None:
+def test_the_background_takes_a_small_share_while_the_clip_plays(worker: DecodeWorker) -> None:
     main = FakeEngine(frames=100_000, delay=0.004)
     small = FakeEngine((32, 32), frames=100_000, delay=0.004)
     plain = main.decode
@@ -198,7 +200,7 @@ def test_the_fill_takes_a_small_share_while_the_clip_plays(worker: DecodeWorker)
         return plain(look, frame)
 
     main.decode = decode  # type: ignore[method-assign]
-    worker.open(Source([lambda: main], fill=lambda: small))
+    worker.open(Source([lambda: main], background=lambda: small))
     worker.request(wanted())
     until(lambda: len(small.requests) >= 2)
     pictures, parts = len(main.requests), len(small.requests)
@@ -206,11 +208,11 @@ def test_the_fill_takes_a_small_share_while_the_clip_plays(worker: DecodeWorker)
     assert len(main.requests) - pictures > 2 * 6
 
 
-def test_a_fill_that_fails_costs_no_picture(worker: DecodeWorker) -> None:
+def test_a_background_that_fails_costs_no_picture(worker: DecodeWorker) -> None:
     def refuses() -> FakeEngine:
         raise RuntimeError("no memory for two")
 
-    worker.open(Source([FakeEngine], fill=refuses))
+    worker.open(Source([FakeEngine], background=refuses))
     for frame in range(3):
         worker.request(wanted(0, frame))
         assert picture(worker).frame == frame
@@ -387,16 +389,16 @@ def test_a_decoder_that_came_down_beside_another_begins_anew_alone(worker: Decod
     assert worker.report.error is None, "what failed before is not of what is open now"
 
 
-def test_a_fill_that_failed_beside_another_is_tried_again_alone(worker: DecodeWorker) -> None:
+def test_a_background_that_failed_beside_another_is_tried_again_alone(worker: DecodeWorker) -> None:
     beside = threading.Event()
     beside.set()
 
-    def fill() -> FakeEngine:
+    def background() -> FakeEngine:
         if beside.is_set():
             raise torch.OutOfMemoryError("20 GiB")
         return FakeEngine((32, 32))
 
-    left = Source([FakeEngine], fill=fill)
+    left = Source([FakeEngine], background=background)
     worker.open(left, Source([FakeEngine]))
     worker.request(wanted())
     assert pictures(worker)
@@ -407,7 +409,7 @@ def test_a_fill_that_failed_beside_another_is_tried_again_alone(worker: DecodeWo
 
     def filled() -> bool:
         with worker.results() as results:
-            return bool(results.fills)
+            return bool(results.backgrounds)
 
     until(filled)
 

@@ -12,7 +12,7 @@ from model.decoding.engine import Picture
 from model.geometry import Look, viewport_directions
 from tests.support.fake_engine import rgba, sphere_panorama, sphere_viewport
 from viewer.decode.background import project
-from viewer.picture.renderer import BACKGROUND, Renderer, read_framebuffer
+from viewer.picture.renderer import CLEAR_COLOUR, Renderer, read_framebuffer
 from viewer.picture.upload import PixelBufferUpload
 from viewer.picture.window import Window
 
@@ -62,13 +62,13 @@ def test_a_panorama_is_cut_as_the_geometry_says(
 
 
 @pytest.mark.parametrize("degrees", LOOKS)
-def test_the_fill_shows_what_no_picture_shows(
+def test_the_background_shows_what_no_picture_shows(
     renderer: Renderer, degrees: tuple[float, ...]
 ) -> None:
     look = Look.from_degrees(*degrees)
     behind = Look.from_degrees(degrees[0] + 180, -degrees[1], 0, 40)
     renderer.show(viewport(behind))
-    renderer.show_fill(rgba(sphere_panorama(256, 512)))
+    renderer.show_background(rgba(sphere_panorama(256, 512)))
     assert psnr(drawn(renderer, look), sphere_viewport(look, HEIGHT, WIDTH)) > 38
 
 
@@ -83,7 +83,7 @@ def test_an_old_picture_is_turned_to_the_newest_look(
     pitch = min(max(degrees[1] + turn[1], -90), 90)
     decoded = Look.from_degrees(degrees[0] + turn[0], pitch, 0, min(degrees[3] + 30, 130))
     renderer.show(viewport(decoded, 720, 1280))
-    renderer.show_fill(rgba(sphere_panorama(512, 1024)))
+    renderer.show_background(rgba(sphere_panorama(512, 1024)))
     assert psnr(drawn(renderer, shown), sphere_viewport(shown, HEIGHT, WIDTH)) > 42
 
 
@@ -91,7 +91,7 @@ def test_the_picture_itself_is_shown_where_it_has_something_to_show(renderer: Re
     look = Look.from_degrees(20, 10, 0, 60)
     black = torch.zeros(360, 640, 4, dtype=torch.uint8)
     renderer.show(Picture(black, look, 0, False, 0.0))
-    renderer.show_fill(torch.full((64, 128, 4), 255, dtype=torch.uint8))
+    renderer.show_background(torch.full((64, 128, 4), 255, dtype=torch.uint8))
     wide = Look.from_degrees(20, 10, 0, 100)
     image = drawn(renderer, wide).float().mean(-1)
     directions = viewport_directions(wide, HEIGHT, WIDTH).reshape(-1, 3)
@@ -107,7 +107,7 @@ def test_the_picture_itself_is_shown_where_it_has_something_to_show(renderer: Re
 def test_before_the_first_picture_and_where_nothing_is_known_there_is_the_background(
     renderer: Renderer,
 ) -> None:
-    background = torch.tensor([round(255 * v) for v in BACKGROUND])
+    background = torch.tensor([round(255 * v) for v in CLEAR_COLOUR])
     assert (drawn(renderer, Look()).int() - background).abs().max() <= 1
     renderer.show(viewport(Look.from_degrees(180, 0, 0, 60)))
     assert (drawn(renderer, Look()).int() - background).abs().max() <= 1
@@ -126,7 +126,7 @@ def test_pictures_of_any_size_follow_each_other(renderer: Renderer) -> None:
     look = Look.from_degrees(5, 5, 0, 70)
     for height, width in ((90, 160), (361, 643), (90, 160)):
         renderer.show(viewport(look, height, width))
-        renderer.show_fill(rgba(sphere_panorama(256, 512)))
+        renderer.show_background(rgba(sphere_panorama(256, 512)))
         assert psnr(drawn(renderer, look), sphere_viewport(look, HEIGHT, WIDTH)) > 35
 
 
