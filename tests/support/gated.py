@@ -22,8 +22,7 @@ from viewer.app import App
 from viewer.decode import session as decode_session
 from viewer.decode import worker as decode_worker
 from viewer.decode.background import Background
-from viewer.decode.open_scene import Cost, OpenScene
-from viewer.decode.session import Source
+from viewer.decode.open_scene import Cost, EngineSource, OpenScene
 from viewer.picture.renderer import CLEAR_COLOUR
 from viewer.picture.screenshot import capture
 from viewer.picture.window import Window
@@ -155,12 +154,12 @@ def gated_scene(gate: Gate, scene: str) -> OpenScene:
     with a background around them.
     """
 
-    def source(decoder: str) -> Source:
+    def source(decoder: str) -> EngineSource:
         def make(use: str, hfov_deg: float) -> Callable[[], GatedEngine]:
             return lambda: GatedEngine(gate, scene, decoder, use, hfov_deg)
 
         background = make("background", 100.0) if decoder == "nerv360" else None
-        return Source([make("picture", 40.0), make("spare picture", 40.0)], background)
+        return EngineSource([make("picture", 40.0), make("spare picture", 40.0)], background)
 
     return OpenScene(
         title=scene,

@@ -25,8 +25,7 @@ from tests.support.fake_engine import FakeEngine, sphere_viewport
 from tests.support.hand import CallbackHand, Hand, XHand
 from tests.support.running import run_until, settle
 from viewer.app import App
-from viewer.decode.open_scene import Cost, OpenScene
-from viewer.decode.session import Source
+from viewer.decode.open_scene import Cost, EngineSource, OpenScene
 from viewer.input.drag import ray_through
 from viewer.picture.screenshot import capture
 from viewer.picture.window import Window
@@ -43,7 +42,7 @@ def sphere_scene(*engines: Callable[[], FakeEngine], title: str = "a sphere") ->
         fps=10.0,
         size=(512, 1024),
         decoders=("one", "two"),
-        source=lambda decoder: Source(
+        source=lambda decoder: EngineSource(
             [replace_name(maker, decoder) for maker in makers],
             lambda: FakeEngine((192, 192), frames=FRAMES),
         ),

@@ -1,16 +1,34 @@
-"""An open scene: a clip with one or several decoders, however they are made."""
+"""An open scene: a clip with one or several decoders, and where engines for them come from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from viewer.decode.session import Source
+from model.decoding.engine import Engine
+
+
+@dataclass(frozen=True)
+class EngineSource:
+    """Makers of engines for one decoder of one scene.
+
+    Attributes:
+        engines: the first to begin with; the next is tried where one fails.
+        background: makes the small engine of the picture around, or nothing does.
+        upgrade: makes a faster engine, which may take long: it is built on a thread of its own
+            while the first one decodes, and takes over between two pictures.
+        latency: seconds added to decoding until a picture is seen.
+    """
+
+    engines: Sequence[Callable[[], Engine]]
+    background: Callable[[], Engine] | None = None
+    upgrade: Callable[[], Engine] | None = None
+    latency: float = 1 / 60
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one picture takes.
+    """Cost of one picture.
 
     Attributes:
         pixels: how many are decoded for it.
@@ -26,7 +44,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class OpenScene:
-    """An opened scene as the application sees it.
+    """A scene as the application sees it.
 
     Attributes:
         title: for the window's frame.
@@ -34,8 +52,8 @@ class OpenScene:
         fps: frames a second.
         size: height and width of the source clip.
         decoders: names, the preferred one first.
-        source: makes the `Source` of a decoder by its name.
-        cost: what one picture of a decoder takes, by its name.
+        source: makes the `EngineSource` of a decoder by its name.
+        cost: of one picture of a decoder, by its name.
         free_bytes: how much memory there is for another decoder now.
     """
 
@@ -44,6 +62,6 @@ class OpenScene:
     fps: float
     size: tuple[int, int]
     decoders: tuple[str, ...]
-    source: Callable[[str], Source]
+    source: Callable[[str], EngineSource]
     cost: Callable[[str], Cost]
     free_bytes: Callable[[], int]

@@ -14,8 +14,7 @@ from model.decoding.engines import picture_size
 from model.decoding.memory_estimate import decoding_bytes
 from model.scene.scene_file import Scene
 from viewer.data_files import data_file
-from viewer.decode.open_scene import Cost, OpenScene
-from viewer.decode.session import Source
+from viewer.decode.open_scene import Cost, EngineSource, OpenScene
 
 DEMO = data_file("assets/demo.safetensors")
 _BACKGROUND_VIEW = (224, 224)
@@ -31,7 +30,7 @@ def open_scene(scene: Scene, path: Path, device: torch.device, engine: str = "au
         fps=scene.fps,
         size=(scene.height, scene.width),
         decoders=decoder_names(scene),
-        source=lambda decoder: scene_source(scene, decoder, device, engine),
+        source=lambda decoder: engine_source(scene, decoder, device, engine),
         cost=functools.cache(lambda decoder: decoder_cost(scene, decoder, device)),
         free_bytes=lambda: free_memory(device),
     )
@@ -61,7 +60,9 @@ def free_memory(device: torch.device) -> int:
     return int(torch.cuda.mem_get_info(device)[0] + unused)
 
 
-def scene_source(scene: Scene, decoder: str, device: torch.device, engine: str = "auto") -> Source:
+def engine_source(
+    scene: Scene, decoder: str, device: torch.device, engine: str = "auto"
+) -> EngineSource:
     """Engines of one decoder of a scene, from the one that is there at once to plainer ones; one
     that is compiled, as is the fastest on CUDA, follows when it has been built.
     """
@@ -77,7 +78,7 @@ def scene_source(scene: Scene, decoder: str, device: torch.device, engine: str =
         kind = "fastest" if engine == "auto" else engine
         upgrade = partial(open_engine, scene, decoder, device, kind=kind)
     if scene.decoders[decoder].config.full_frame:
-        return Source(engines, upgrade=upgrade)
+        return EngineSource(engines, upgrade=upgrade)
     kind = "auto" if device.type == "cpu" else "eager"
     background = partial(open_engine, scene, decoder, device, size=_BACKGROUND_VIEW, kind=kind)
-    return Source(engines, background, upgrade)
+    return EngineSource(engines, background, upgrade)

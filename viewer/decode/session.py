@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from model.decoding.engine import Engine, Picture
 from model.errors import InputError
 from viewer.decode.background import Background
 from viewer.decode.engine_builder import BUILDER, Build
+from viewer.decode.open_scene import EngineSource
 from viewer.decode.predicted_look import Request, predicted_look
 
 log = logging.getLogger(__name__)
@@ -27,25 +28,7 @@ _HISTORY = 120
 
 
 @dataclass(frozen=True)
-class Source:
-    """How to get at the pictures of one decoder of one scene.
-
-    Attributes:
-        engines: makers of engines, the first to begin with; the next is tried where one fails.
-        upgrade: makes a faster engine, which may take long: it is built on a thread of its own
-            while the first one decodes, and takes over between two pictures.
-        background: makes the small engine of the picture around, or nothing does.
-        latency: seconds added to decoding until a picture is seen.
-    """
-
-    engines: Sequence[Callable[[], Engine]]
-    background: Callable[[], Engine] | None = None
-    upgrade: Callable[[], Engine] | None = None
-    latency: float = 1 / 60
-
-
-@dataclass(frozen=True)
-class Report:
+class DecodeReport:
     """What has been done with one source up to one moment; never changes once it is read.
 
     Attributes:
@@ -65,7 +48,7 @@ class Report:
     ended: bool = False
 
 
-class Session:
+class DecodeSession:
     """One source in use, on the worker's thread alone.
 
     Attributes:
@@ -73,7 +56,7 @@ class Session:
         crowded: something failed while other sources were in use, and might not fail alone.
     """
 
-    def __init__(self, source: Source, wake: Callable[[], None]) -> None:
+    def __init__(self, source: EngineSource, wake: Callable[[], None]) -> None:
         """Nothing is built yet.
 
         Args:
@@ -81,12 +64,12 @@ class Session:
             wake: called from another thread when there is work without a new request.
         """
         self.source = source
-        self.report = Report()
+        self.report = DecodeReport()
         self.crowded = False
         self._wake = wake
-        self._publish: Callable[[Report], None] = lambda report: None
+        self._publish: Callable[[DecodeReport], None] = lambda report: None
         self._alone = True
-        self._rungs: Iterator[Callable[[], Engine]] = iter(source.engines)
+        self._fallbacks: Iterator[Callable[[], Engine]] = iter(source.engines)
         self._maker: Callable[[], Engine] | None = None
         self._engine: Engine | None = None
         self._upgrade: Build | None = None
@@ -96,7 +79,7 @@ class Session:
         self._background_lost = False
         self._done: tuple[object, int] | None = None
 
-    def attach(self, publish: Callable[[Report], None], alone: bool) -> None:
+    def attach(self, publish: Callable[[DecodeReport], None], alone: bool) -> None:
         """Give each new report to ``publish`` from now on; ``alone``: no other source is in use."""
         self._publish, self._alone = publish, alone
         self._done, self._background_lost = None, self._background is not None
@@ -205,7 +188,7 @@ class Session:
     def _next_engine(self) -> None:
         self._engine = None
         self._update(engine=None)
-        for maker in self._rungs:
+        for maker in self._fallbacks:
             try:
                 engine = maker()
             except Exception as error:
@@ -229,7 +212,7 @@ class Session:
     def _take_upgrade(self) -> None:
         engine = self._upgrade.take() if self._upgrade is not None else None
         if engine is not None and self._maker is not None:
-            self._rungs = itertools.chain([self._maker], self._rungs)
+            self._fallbacks = itertools.chain([self._maker], self._fallbacks)
             self._update(times=())
             self._use(engine)
 

@@ -1,4 +1,4 @@
-"""Which decoders are shown: one, or two side by side. Main thread only."""
+"""Panes of the window: one decoder that is shown, or two side by side. Main thread only."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from model.decoding.engine import Picture
-from viewer.decode.open_scene import OpenScene
-from viewer.decode.session import Report, Source
+from viewer.decode.open_scene import EngineSource, OpenScene
+from viewer.decode.session import DecodeReport
 from viewer.decode.worker import DecodeWorker
 from viewer.picture.renderer import Renderer
 from viewer.picture.split import Split, other_decoder
@@ -17,8 +17,8 @@ _GIB = 2**30
 
 
 @dataclass
-class _Side:
-    """One side of the window, and the decoder whose picture it shows."""
+class _Pane:
+    """Pane of the window, and the decoder whose picture it shows."""
 
     renderer: Renderer
     pictured: str = ""
@@ -38,9 +38,9 @@ class Panes:
     """Opens decoders of the scene and has a `Renderer` for each that is shown.
 
     Attributes:
-        scene: what is shown.
+        scene: the open one.
         decoder: the name of the one that is shown, or is on the left.
-        split: the right side, or nothing.
+        split: the right pane, or nothing.
         error: one sentence where the decoder that is wanted cannot decode.
     """
 
@@ -53,13 +53,13 @@ class Panes:
         self._worker = worker
         self._say = say
         self._upload = upload
-        self._sources: dict[str, Source] = {}
+        self._sources: dict[str, EngineSource] = {}
         self._working = ""
         self._told: tuple[tuple[str | None, bool], ...] = ()
         self.scene: OpenScene
         self.decoder = ""
         self.split: Split | None = None
-        self._sides = [self._side()]
+        self._panes = [self._pane()]
         self.error: str | None = None
 
     @property
@@ -69,24 +69,24 @@ class Panes:
 
     @property
     def renderers(self) -> list[Renderer]:
-        """One for each side."""
-        return [side.renderer for side in self._sides]
+        """One for each pane."""
+        return [pane.renderer for pane in self._panes]
 
     @property
     def opening(self) -> str | None:
-        """What there is no picture of yet: the scene, or a decoder of it beside whose name the
+        """Name of that of which there is no picture yet: the scene, or a decoder of it while the
         last one's picture stays; nothing where something has gone wrong.
         """
         if any(report.error for report in self._worker.reports):
             return None
-        if not self._sides[0].pictured:
+        if not self._panes[0].pictured:
             return self.scene.title
-        waiting = (n for n, side in zip(self.shown, self._sides, strict=True) if side.pictured != n)
+        waiting = (n for n, pane in zip(self.shown, self._panes, strict=True) if pane.pictured != n)
         return next(waiting, None)
 
     @property
     def parts(self) -> tuple[tuple[float, float], ...]:
-        """Where each side begins and ends, as shares of the window's width."""
+        """Begin and end of each pane, as shares of the window's width."""
         return self.split.parts() if self.split else ((0.0, 1.0),)
 
     def open(self, scene: OpenScene, decoder: str) -> None:
@@ -94,11 +94,11 @@ class Panes:
         self.scene, self.decoder = scene, decoder
         self._sources, self._working = {}, ""
         self._close_split()
-        self._sides[0].clear()
+        self._panes[0].clear()
         self._decode()
 
     def next_decoder(self) -> None:
-        """Another decoder of the scene; in a split view on its right side."""
+        """Another decoder of the scene; in a split view on its right pane."""
         old = self.split.decoder if self.split else self.decoder
         name = other_decoder(self.scene.decoders, self.shown, old)
         if name is None:
@@ -121,29 +121,29 @@ class Panes:
         if name is None:
             self._say("There is nothing to compare with: this scene has one decoder.")
         elif self._fits(name):
-            self._sides.append(self._side())
+            self._panes.append(self._pane())
             self.split = Split(name)
             self._decode()
 
     def receive(self) -> None:
         """Show what the worker has finished, and draw the consequences of what it could not do."""
         with self._worker.results() as results:
-            for side, picture in results.pictures.items():
-                self._sides[side].show(picture, self.shown[side])
-            for side, pixels in results.backgrounds.items():
-                self._sides[side].renderer.show_background(pixels)
+            for pane, picture in results.pictures.items():
+                self._panes[pane].show(picture, self.shown[pane])
+            for pane, pixels in results.backgrounds.items():
+                self._panes[pane].renderer.show_background(pixels)
         if 0 in results.pictures:
             self._working = self.decoder
         told = tuple((report.error, report.ended) for report in results.reports)
         if told != self._told:
             before, self._told = dict(enumerate(self._told)), told
-            for side, (error, _) in enumerate(told):
-                if error and error != before.get(side, (None, False))[0]:
+            for pane, (error, _) in enumerate(told):
+                if error and error != before.get(pane, (None, False))[0]:
                     self._say(error)
             self._step_back(results.reports)
 
     def state(self) -> object:
-        """Whatever makes a new drawing differ from the last one."""
+        """Everything that makes a new drawing differ from the last one."""
         shown = [(renderer.shown, renderer.backgrounds_shown) for renderer in self.renderers]
         return self.shown, self.parts, self.opening, shown
 
@@ -159,7 +159,7 @@ class Panes:
                 self._sources[name] = self.scene.source(name)
         self._worker.open(*(self._sources[name] for name in self.shown))
 
-    def _step_back(self, reports: tuple[Report, ...]) -> None:
+    def _step_back(self, reports: tuple[DecodeReport, ...]) -> None:
         """Leave a decoder that no engine can decode for the one that did."""
         if self.split and reports[-1].ended:
             self._close_split()
@@ -182,10 +182,10 @@ class Panes:
         )
         return False
 
-    def _side(self) -> _Side:
-        return _Side(Renderer(self._upload() if self._upload else None))
+    def _pane(self) -> _Pane:
+        return _Pane(Renderer(self._upload() if self._upload else None))
 
     def _close_split(self) -> None:
         self.split = None
-        while len(self._sides) > 1:
-            self._sides.pop().renderer.close()
+        while len(self._panes) > 1:
+            self._panes.pop().renderer.close()

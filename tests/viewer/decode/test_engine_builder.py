@@ -15,7 +15,7 @@ import pytest
 from tests.support.fake_engine import FakeEngine
 from tests.viewer.decode.test_worker import picture, until, wanted
 from viewer.decode.engine_builder import Build, EngineBuilder
-from viewer.decode.session import Source
+from viewer.decode.open_scene import EngineSource
 from viewer.decode.worker import DecodeWorker
 
 ROOT = Path(__file__).parents[3]
@@ -110,7 +110,7 @@ def test_sessions_that_are_dropped_cancel_their_builds() -> None:
     worker = DecodeWorker()
     try:
         for number, name in enumerate("abc"):
-            worker.open(Source([lambda: FakeEngine(name="eager")], upgrade=upgrade(name)))
+            worker.open(EngineSource([lambda: FakeEngine(name="eager")], upgrade=upgrade(name)))
             worker.request(wanted(10 * number))
             picture(worker)
             until(lambda: threads)

@@ -11,7 +11,7 @@ import torch
 from model.geometry import Look
 from model.scene.scene_file import Scene
 from tests.support.scenes import tiny_scene
-from viewer.decode.scene_source import free_memory, open_scene, scene_source
+from viewer.decode.scene_source import engine_source, free_memory, open_scene
 
 CPU = torch.device("cpu")
 
@@ -69,7 +69,7 @@ def test_what_must_be_compiled_follows_what_is_there_at_once(
         opened.append((device.type, kind))
 
     with patch("viewer.decode.scene_source.open_engine", note):
-        source = scene_source(tiny_scene(), "nerv360", torch.device(device), engine)
+        source = engine_source(tiny_scene(), "nerv360", torch.device(device), engine)
         for make in source.engines:
             make()
         if source.upgrade is not None:

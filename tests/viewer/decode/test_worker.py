@@ -13,8 +13,8 @@ import torch
 from model.decoding.engine import Picture
 from model.geometry import Look
 from tests.support.fake_engine import FakeEngine
+from viewer.decode.open_scene import EngineSource
 from viewer.decode.predicted_look import Request
-from viewer.decode.session import Source
 from viewer.decode.worker import DecodeWorker
 
 
@@ -55,7 +55,7 @@ def wanted(yaw_deg: float = 0.0, frame: int = 0) -> Request:
 
 
 def test_a_picture_carries_the_look_and_frame_that_were_asked_for(worker: DecodeWorker) -> None:
-    worker.open(Source([FakeEngine]))
+    worker.open(EngineSource([FakeEngine]))
     worker.request(wanted(40, 3))
     got = picture(worker)
     assert got.look.degrees()[0] == pytest.approx(40)
@@ -65,7 +65,7 @@ def test_a_picture_carries_the_look_and_frame_that_were_asked_for(worker: Decode
 def test_only_the_newest_request_is_decoded(worker: DecodeWorker) -> None:
     gate = threading.Semaphore(0)
     engine = FakeEngine(gate=gate)
-    worker.open(Source([lambda: engine]))
+    worker.open(EngineSource([lambda: engine]))
     worker.request(wanted(0))
     until(lambda: len(engine.requests) == 1)
     for yaw in range(1, 50):
@@ -77,7 +77,7 @@ def test_only_the_newest_request_is_decoded(worker: DecodeWorker) -> None:
 
 def test_nothing_is_decoded_twice(worker: DecodeWorker) -> None:
     engine = FakeEngine()
-    worker.open(Source([lambda: engine]))
+    worker.open(EngineSource([lambda: engine]))
     for yaw in (0, 0, 0, 20, 20):
         worker.request(wanted(yaw))
         until(lambda yaw=yaw: engine.requests and engine.requests[-1][0].degrees()[0] > yaw - 1)
@@ -88,7 +88,7 @@ def test_nothing_is_decoded_twice(worker: DecodeWorker) -> None:
 
 def test_a_whole_frame_is_decoded_once_per_frame_not_per_look(worker: DecodeWorker) -> None:
     engine = FakeEngine((64, 128), full_frame=True)
-    worker.open(Source([lambda: engine], background=FakeEngine))
+    worker.open(EngineSource([lambda: engine], background=FakeEngine))
     worker.request(wanted(0, 0))
     until(lambda: worker.report.decoded == 1)
     for yaw in range(0, 180, 10):
@@ -102,7 +102,7 @@ def test_a_whole_frame_is_decoded_once_per_frame_not_per_look(worker: DecodeWork
 
 
 def test_errors_are_data_and_the_next_view_is_tried(worker: DecodeWorker) -> None:
-    worker.open(Source([lambda: FakeEngine(frames=5)]))
+    worker.open(EngineSource([lambda: FakeEngine(frames=5)]))
     worker.request(wanted(0, 7))
     until(lambda: worker.report.error)
     assert worker.report.error == "Frame 7 cannot be decoded: there is no frame 7"
@@ -115,7 +115,7 @@ def test_a_failing_engine_gives_way_to_the_next(worker: DecodeWorker) -> None:
         raise RuntimeError("no compiler was found\nand a long trace")
 
     broken = FakeEngine(name="broken", failure=lambda _: RuntimeError("out of memory"))
-    worker.open(Source([refuses, lambda: broken, lambda: FakeEngine(name="plain")]))
+    worker.open(EngineSource([refuses, lambda: broken, lambda: FakeEngine(name="plain")]))
     worker.request(wanted(10))
     assert picture(worker).frame == 0
     assert worker.report.engine is not None
@@ -127,11 +127,11 @@ def test_when_no_engine_is_left_the_worker_waits_for_another_source(worker: Deco
     def refuses() -> FakeEngine:
         raise RuntimeError("no memory")
 
-    worker.open(Source([refuses]))
+    worker.open(EngineSource([refuses]))
     worker.request(wanted())
     until(lambda: worker.report.error)
     assert worker.report.error == "The decoder cannot be opened: no memory"
-    worker.open(Source([FakeEngine]))
+    worker.open(EngineSource([FakeEngine]))
     worker.request(wanted())
     assert picture(worker).frame == 0
     assert worker.report.error is None
@@ -139,7 +139,7 @@ def test_when_no_engine_is_left_the_worker_waits_for_another_source(worker: Deco
 
 def test_a_picture_in_use_is_not_overwritten(worker: DecodeWorker) -> None:
     engine = FakeEngine(ring=2, frames=1000)
-    worker.open(Source([lambda: engine]))
+    worker.open(EngineSource([lambda: engine]))
     worker.request(wanted())
     until(lambda: worker.report.decoded == 1)
     with worker.results() as results:
@@ -162,7 +162,7 @@ def test_pictures_of_an_engine_with_one_buffer_are_copied(worker: DecodeWorker) 
         return result
 
     engine.decode = decode  # type: ignore[method-assign]
-    worker.open(Source([lambda: engine]))
+    worker.open(EngineSource([lambda: engine]))
     worker.request(wanted())
     assert picture(worker).pixels.data_ptr() not in made
 
@@ -171,7 +171,7 @@ def test_the_background_is_made_after_the_first_picture_and_then_rests(
     worker: DecodeWorker,
 ) -> None:
     small = FakeEngine((32, 32))
-    worker.open(Source([FakeEngine], background=lambda: small))
+    worker.open(EngineSource([FakeEngine], background=lambda: small))
     worker.request(wanted())
     pixels = None
 
@@ -200,7 +200,7 @@ def test_the_background_takes_a_small_share_while_the_clip_plays(worker: DecodeW
         return plain(look, frame)
 
     main.decode = decode  # type: ignore[method-assign]
-    worker.open(Source([lambda: main], background=lambda: small))
+    worker.open(EngineSource([lambda: main], background=lambda: small))
     worker.request(wanted())
     until(lambda: len(small.requests) >= 2)
     pictures, parts = len(main.requests), len(small.requests)
@@ -212,7 +212,7 @@ def test_a_background_that_fails_costs_no_picture(worker: DecodeWorker) -> None:
     def refuses() -> FakeEngine:
         raise RuntimeError("no memory for two")
 
-    worker.open(Source([FakeEngine], background=refuses))
+    worker.open(EngineSource([FakeEngine], background=refuses))
     for frame in range(3):
         worker.request(wanted(0, frame))
         assert picture(worker).frame == frame
@@ -220,10 +220,10 @@ def test_a_background_that_fails_costs_no_picture(worker: DecodeWorker) -> None:
 
 
 def test_another_source_replaces_the_first(worker: DecodeWorker) -> None:
-    worker.open(Source([lambda: FakeEngine((40, 60))]))
+    worker.open(EngineSource([lambda: FakeEngine((40, 60))]))
     worker.request(wanted())
     assert picture(worker).pixels.shape[:2] == (40, 60)
-    worker.open(Source([lambda: FakeEngine((50, 70))]))
+    worker.open(EngineSource([lambda: FakeEngine((50, 70))]))
     worker.request(wanted())
     assert picture(worker).pixels.shape[:2] == (50, 70)
 
@@ -232,7 +232,7 @@ def test_stopping_does_not_wait_for_work_that_never_came() -> None:
     worker = DecodeWorker()
     assert worker.stop()
     idle = DecodeWorker()
-    idle.open(Source([FakeEngine]))
+    idle.open(EngineSource([FakeEngine]))
     assert idle.stop()
 
 
@@ -245,7 +245,9 @@ def test_two_sides_are_decoded_in_turn_and_appear_together(worker: DecodeWorker)
 
         return FakeEngine(name=name, full_frame=full_frame, frames=50, failure=note)
 
-    worker.open(Source([lambda: make("left", False)]), Source([lambda: make("right", True)]))
+    worker.open(
+        EngineSource([lambda: make("left", False)]), EngineSource([lambda: make("right", True)])
+    )
     for frame in range(12):
         worker.request(wanted(3.0 * frame, frame))
         frames = {side: picture.frame for side, picture in pictures(worker).items()}
@@ -259,7 +261,7 @@ def test_two_sides_are_decoded_in_turn_and_appear_together(worker: DecodeWorker)
 
 def test_a_side_that_fails_leaves_the_other(worker: DecodeWorker) -> None:
     broken = FakeEngine(failure=lambda _: RuntimeError("out of memory"))
-    worker.open(Source([FakeEngine]), Source([lambda: broken]))
+    worker.open(EngineSource([FakeEngine]), EngineSource([lambda: broken]))
     worker.request(wanted())
     assert picture(worker).frame == 0
     until(lambda: worker.reports[1].error)
@@ -272,12 +274,12 @@ def test_a_side_that_fails_leaves_the_other(worker: DecodeWorker) -> None:
 def test_a_source_in_use_goes_on_beside_another(worker: DecodeWorker) -> None:
     made: list[str] = []
 
-    def make(name: str) -> Source:
+    def make(name: str) -> EngineSource:
         def maker() -> FakeEngine:
             made.append(name)
             return FakeEngine(name=name)
 
-        return Source([maker])
+        return EngineSource([maker])
 
     left, right = make("left"), make("right")
     for sources in ((left,), (left, right), (left,)):
@@ -294,7 +296,7 @@ def test_a_faster_engine_takes_over_when_it_is_built(worker: DecodeWorker) -> No
         gate.acquire()
         return FakeEngine(name="compiled")
 
-    worker.open(Source([lambda: FakeEngine(name="eager")], upgrade=slowly))
+    worker.open(EngineSource([lambda: FakeEngine(name="eager")], upgrade=slowly))
     for frame in range(3):
         worker.request(wanted(0, frame))
         assert picture(worker).frame == frame
@@ -311,7 +313,7 @@ def test_a_faster_engine_that_cannot_be_built_changes_nothing(
     def refuses() -> FakeEngine:
         raise RuntimeError("there is no compiler")
 
-    worker.open(Source([lambda: FakeEngine(name="eager")], upgrade=refuses))
+    worker.open(EngineSource([lambda: FakeEngine(name="eager")], upgrade=refuses))
     worker.request(wanted())
     assert picture(worker).frame == 0
     until(lambda: "there is no compiler" in caplog.text)
@@ -328,7 +330,7 @@ def test_a_faster_engine_that_fails_gives_way_to_the_first(worker: DecodeWorker)
         gate.acquire()
         return broken
 
-    worker.open(Source([lambda: FakeEngine(name="eager")], upgrade=slowly))
+    worker.open(EngineSource([lambda: FakeEngine(name="eager")], upgrade=slowly))
     worker.request(wanted())
     assert picture(worker).frame == 0
     gate.release()
@@ -353,7 +355,7 @@ def test_a_picture_is_shown_when_it_is_ready_and_not_before(worker: DecodeWorker
         return replace(plain(look, frame), ready=Event())  # type: ignore[arg-type]
 
     engine.decode = decode  # type: ignore[method-assign]
-    worker.open(Source([lambda: engine]))
+    worker.open(EngineSource([lambda: engine]))
     worker.request(wanted())
     until(lambda: engine.requests)
     time.sleep(0.02)
@@ -372,12 +374,12 @@ def test_a_decoder_that_came_down_beside_another_begins_anew_alone(worker: Decod
 
         return FakeEngine(name="fast", failure=failure)
 
-    left = Source([fast, lambda: FakeEngine(name="slow")])
+    left = EngineSource([fast, lambda: FakeEngine(name="slow")])
     worker.open(left)
     worker.request(wanted())
     assert picture(worker).frame == 0
     beside.set()
-    worker.open(left, Source([FakeEngine]))
+    worker.open(left, EngineSource([FakeEngine]))
     worker.request(wanted(20))
     until(lambda: worker.report.engine and worker.report.engine.name == "slow")
     beside.clear()
@@ -398,8 +400,8 @@ def test_a_background_that_failed_beside_another_is_tried_again_alone(worker: De
             raise torch.OutOfMemoryError("20 GiB")
         return FakeEngine((32, 32))
 
-    left = Source([FakeEngine], background=background)
-    worker.open(left, Source([FakeEngine]))
+    left = EngineSource([FakeEngine], background=background)
+    worker.open(left, EngineSource([FakeEngine]))
     worker.request(wanted())
     assert pictures(worker)
     until(lambda: worker.idle)
@@ -424,17 +426,17 @@ def test_an_error_that_nobody_foresaw_is_reported_and_decoding_goes_on(
             super().__init__()
             self.hfov_range = ()  # type: ignore[assignment]
 
-    worker.open(Source([Odd, lambda: FakeEngine(name="plain")]))
+    worker.open(EngineSource([Odd, lambda: FakeEngine(name="plain")]))
     worker.request(wanted())
     assert picture(worker).frame == 0
     assert worker.report.engine is not None
     assert worker.report.engine.name == "plain"
     assert worker.report.error is not None
     assert worker.report.error.startswith("Pictures cannot be decoded: not enough values")
-    worker.open(Source([Odd]))
+    worker.open(EngineSource([Odd]))
     worker.request(wanted(10))
     until(lambda: worker.report.ended)
-    worker.open(Source([FakeEngine]))
+    worker.open(EngineSource([FakeEngine]))
     worker.request(wanted(20))
     assert picture(worker).look.degrees()[0] == pytest.approx(20)
 
@@ -449,7 +451,7 @@ def test_a_picture_that_cannot_be_kept_costs_an_engine_and_not_the_thread(
     engine = FakeEngine(ring=1)
     plain = engine.decode
     engine.decode = lambda look, frame: replace(plain(look, frame), pixels=Pixels())  # type: ignore[assignment, arg-type, method-assign]
-    worker.open(Source([lambda: engine, FakeEngine]))
+    worker.open(EngineSource([lambda: engine, FakeEngine]))
     worker.request(wanted())
     assert picture(worker).frame == 0
     assert worker.report.error == (
@@ -464,7 +466,7 @@ def test_a_report_does_not_change_once_it_is_read(worker: DecodeWorker) -> None:
         gate.acquire()
         return FakeEngine(name="compiled", delay=0.001)
 
-    worker.open(Source([lambda: FakeEngine(name="eager")], upgrade=slowly))
+    worker.open(EngineSource([lambda: FakeEngine(name="eager")], upgrade=slowly))
     worker.request(wanted())
     assert picture(worker).frame == 0
     report = worker.report
@@ -491,7 +493,7 @@ def test_an_engine_that_failed_is_gone_before_the_next_is_made(worker: DecodeWor
         alive.append(made[0]() is not None)
         return FakeEngine()
 
-    worker.open(Source([broken, spare]))
+    worker.open(EngineSource([broken, spare]))
     worker.request(wanted())
     assert picture(worker).frame == 0
     assert alive == [False], "its memory may be what the next one needs"
@@ -510,20 +512,20 @@ def test_an_engine_of_a_side_that_is_gone_is_gone_before_the_next_is_made(
         made.append(weakref.ref(engine))
         return engine
 
-    left = Source([FakeEngine])
+    left = EngineSource([FakeEngine])
     for _ in range(3):
-        worker.open(left, Source([right]))
+        worker.open(left, EngineSource([right]))
         worker.request(wanted())
         assert len(pictures(worker)) == 2
     assert alive == [False] * 3
 
 
 def test_what_is_asked_of_one_scene_is_not_asked_of_the_next(worker: DecodeWorker) -> None:
-    worker.open(Source([lambda: FakeEngine(frames=9)]))
+    worker.open(EngineSource([lambda: FakeEngine(frames=9)]))
     worker.request(wanted(0, 8))
     assert picture(worker).frame == 8
     short = FakeEngine(frames=2)
-    worker.open(Source([lambda: short]))
+    worker.open(EngineSource([lambda: short]))
     until(lambda: worker.report.engine)
     worker.request(wanted(0, 1))
     assert picture(worker).frame == 1

@@ -19,8 +19,7 @@ from tests.support.fake_engine import FakeEngine
 from tests.support.hand import CallbackHand
 from tests.support.running import press
 from viewer.app import App
-from viewer.decode.open_scene import Cost, OpenScene
-from viewer.decode.session import Source
+from viewer.decode.open_scene import Cost, EngineSource, OpenScene
 from viewer.picture.window import Window
 from viewer.settings import Settings
 
@@ -36,7 +35,7 @@ def sphere() -> OpenScene:
         fps=FPS,
         size=(512, 1024),
         decoders=("one",),
-        source=lambda decoder: Source([lambda: FakeEngine((90, 160), frames=FRAMES)]),
+        source=lambda decoder: EngineSource([lambda: FakeEngine((90, 160), frames=FRAMES)]),
         cost=lambda decoder: Cost(270 * 480, False, 2**20),
         free_bytes=lambda: 2**30,
     )

@@ -15,8 +15,7 @@ from tests.support.fake_engine import FakeEngine, sphere_viewport
 from tests.support.hand import CallbackHand
 from tests.support.running import press, run_until, settle
 from viewer.app import App
-from viewer.decode.open_scene import Cost, OpenScene
-from viewer.decode.session import Source
+from viewer.decode.open_scene import Cost, EngineSource, OpenScene
 from viewer.panels.state import gather
 from viewer.picture.screenshot import capture
 from viewer.picture.split import Split, other_decoder
@@ -50,7 +49,7 @@ def sphere_scene(make: Callable[[str], FakeEngine] = engine, **changes: object) 
         fps=10.0,
         size=(512, 1024),
         decoders=DECODERS,
-        source=lambda decoder: Source([lambda: make(decoder)]),
+        source=lambda decoder: EngineSource([lambda: make(decoder)]),
         cost=lambda decoder: Cost(512 * 1024, decoder != "nerv360", 3 * 2**30),
         free_bytes=lambda: 4 * 2**30,
     )
