@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from viewer.commands.scene_options import printable_name
+from viewer.text import printable_name
 
 SCENE_SUFFIX = ".safetensors"
 _THREAD = "loading"

@@ -21,7 +21,7 @@ from model.trajectories.reading import UnknownFormatError, read_trajectory
 from model.trajectories.trajectory import Trajectory
 from model.video.writing import check_video_name
 from viewer.app import App
-from viewer.commands.scene_options import path_option, printable_name
+from viewer.commands.scene_options import path_option
 from viewer.decode.open_scene import OpenScene
 from viewer.decode.scene_source import DEMO, decoder_names, open_scene
 from viewer.input.wander import wander
@@ -30,6 +30,7 @@ from viewer.picture.cuda_upload import choose_upload, device_of_window
 from viewer.picture.film import Film
 from viewer.picture.window import Window
 from viewer.settings import Settings, load_settings, save_settings, settings_path
+from viewer.text import printable_name
 
 log = logging.getLogger(__name__)
 

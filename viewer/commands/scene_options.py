@@ -73,11 +73,6 @@ def check_text(option: str, text: str) -> None:
         raise InputError(f"{option}: give at most {LONGEST_TEXT} characters, not {len(text)}")
 
 
-def printable_name(path: Path) -> str:
-    """A file's name as text, also where its bytes are none."""
-    return os.fsencode(path.name).decode(errors="replace")
-
-
 def path_option(spec: str) -> Trajectory:
     """The gaze path of ``--trajectory SPEC``; what could not be read of it is said on stderr.
 

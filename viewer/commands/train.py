@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from model.errors import InputError
-from viewer.commands.scene_options import check_output, check_text, printable_name
+from viewer.commands.scene_options import check_output, check_text
+from viewer.text import printable_name
 
 if TYPE_CHECKING:
     from model.config import ModelConfig
