@@ -13,3 +13,7 @@ def data_file(name: str) -> Path:
     """
     installed = _PACKAGE / name
     return installed if installed.exists() else _PACKAGE.parent / name
+
+
+DEMO = data_file("assets/demo.safetensors")
+"""The demo scene."""

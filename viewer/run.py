@@ -22,8 +22,9 @@ from model.trajectories.trajectory import Trajectory
 from model.video.writing import check_video_name
 from viewer.app import App
 from viewer.commands.scene_options import path_option
+from viewer.data_files import DEMO
 from viewer.decode.open_scene import OpenScene
-from viewer.decode.scene_source import DEMO, decoder_names, open_scene
+from viewer.decode.scene_source import decoder_names, open_scene
 from viewer.input.wander import wander
 from viewer.loading import SCENE_SUFFIX, is_scene
 from viewer.picture.cuda_upload import choose_upload, device_of_window

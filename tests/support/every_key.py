@@ -17,7 +17,8 @@ from model.scene.scene_file import read_scene
 from tests.support.hand import CallbackHand
 from tests.support.running import settle
 from viewer.app import App
-from viewer.decode.scene_source import DEMO, open_scene
+from viewer.data_files import DEMO
+from viewer.decode.scene_source import open_scene
 from viewer.input.keymap import CHARACTER_ACTIONS, KEY_ACTIONS, Action
 from viewer.picture.window import Window
 

@@ -17,7 +17,7 @@ from statistics import median
 import psutil
 
 from tests.support.hand import XHand
-from viewer.decode.scene_source import DEMO
+from viewer.data_files import DEMO
 from viewer.input.keymap import CHARACTER_ACTIONS, KEYMAP
 
 KEYS = tuple(key for binding in KEYMAP for key in binding.keys if key != "ESCAPE")

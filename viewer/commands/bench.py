@@ -157,7 +157,7 @@ def _decoders(scene: Path | None, preset: str | None) -> dict[str, Decoder]:
     from model.benchmarks.engine_speed import random_decoder
     from model.config import preset as named_preset
     from model.scene.scene_file import read_scene
-    from viewer.decode.scene_source import DEMO
+    from viewer.data_files import DEMO
 
     if preset is not None:
         config = named_preset(preset)
@@ -167,7 +167,7 @@ def _decoders(scene: Path | None, preset: str | None) -> dict[str, Decoder]:
 
 def _memory(scene: Path | None, decoder: str, device: str) -> dict[str, Any]:
     from model.benchmarks.decode_worker import probe
-    from viewer.decode.scene_source import DEMO
+    from viewer.data_files import DEMO
 
     path = (scene or DEMO).absolute()
     arguments = ["--scene", str(path), "--decoder", decoder, "--device", device]

@@ -95,7 +95,7 @@ def render(
     from model.decoding import open_engine
     from model.devices import choose_device
     from model.scene.scene_file import read_scene
-    from viewer.decode.scene_source import DEMO
+    from viewer.data_files import DEMO
     from viewer.decode.session import describe
 
     scene = scene or DEMO

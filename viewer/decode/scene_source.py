@@ -13,10 +13,8 @@ from model.decoding import open_engine
 from model.decoding.engines import picture_size
 from model.decoding.memory_estimate import decoding_bytes
 from model.scene.scene_file import Scene
-from viewer.data_files import data_file
 from viewer.decode.open_scene import Cost, EngineSource, OpenScene
 
-DEMO = data_file("assets/demo.safetensors")
 _BACKGROUND_VIEW = (224, 224)
 
 
