@@ -252,8 +252,8 @@ class App:
         )
 
     def _draw_pictures(self, width: int, height: int) -> None:
-        for renderer, part in zip(self.panes.renderers, self.panes.parts, strict=True):
-            renderer.draw(self.controls.look(), width, height, part)
+        for renderer, extent in zip(self.panes.renderers, self.panes.extents, strict=True):
+            renderer.draw(self.controls.look(), width, height, extent)
 
     def _draw_overlay(self) -> None:
         try:

@@ -14,7 +14,7 @@ from viewer.panels import keys as keys_panel
 from viewer.panels import panels, theme
 from viewer.panels import split as split_panel
 from viewer.panels.panels import Facts
-from viewer.picture.split import Split
+from viewer.picture.panes import Split
 from viewer.picture.window import Window
 
 

@@ -6,7 +6,7 @@ from imgui_bundle import ImVec2, imgui
 
 from viewer.panels.panels import BAR_HEIGHT, MARGIN, PASSIVE, SideFacts, place, table
 from viewer.panels.theme import ACCENT, TEXT, colour
-from viewer.picture.split import Split
+from viewer.picture.panes import Split
 
 _GRIP = 24.0
 

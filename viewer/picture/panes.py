@@ -10,10 +10,35 @@ from viewer.decode.open_scene import EngineSource, OpenScene
 from viewer.decode.session import DecodeReport
 from viewer.decode.worker import DecodeWorker
 from viewer.picture.renderer import Renderer
-from viewer.picture.split import Split, other_decoder
 from viewer.picture.upload import Upload
 
 _GIB = 2**30
+_LEAST_SHARE = 0.05
+
+
+class Split:
+    """Right pane of the window, decoded by another decoder than the left.
+
+    Attributes:
+        decoder: the name of the one on the right.
+    """
+
+    def __init__(self, decoder: str) -> None:
+        self.decoder = decoder
+        self._share = 0.5
+
+    @property
+    def share(self) -> float:
+        """Place of the divider: 0 is the window's left edge, 1 the right."""
+        return self._share
+
+    @share.setter
+    def share(self, share: float) -> None:
+        self._share = min(max(share, _LEAST_SHARE), 1 - _LEAST_SHARE)
+
+    def extents(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Begin and end of both panes, as shares of the window's width."""
+        return (0.0, self._share), (self._share, 1.0)
 
 
 @dataclass
@@ -85,9 +110,9 @@ class Panes:
         return next(waiting, None)
 
     @property
-    def parts(self) -> tuple[tuple[float, float], ...]:
+    def extents(self) -> tuple[tuple[float, float], ...]:
         """Begin and end of each pane, as shares of the window's width."""
-        return self.split.parts() if self.split else ((0.0, 1.0),)
+        return self.split.extents() if self.split else ((0.0, 1.0),)
 
     def open(self, scene: OpenScene, decoder: str) -> None:
         """Show ``scene`` by ``decoder`` alone; nothing of another scene stays."""
@@ -145,7 +170,7 @@ class Panes:
     def state(self) -> object:
         """Everything that makes a new drawing differ from the last one."""
         shown = [(renderer.shown, renderer.backgrounds_shown) for renderer in self.renderers]
-        return self.shown, self.parts, self.opening, shown
+        return self.shown, self.extents, self.opening, shown
 
     def close(self) -> None:
         """Give back what is held in the OpenGL context."""
@@ -189,3 +214,10 @@ class Panes:
         self.split = None
         while len(self._panes) > 1:
             self._panes.pop().renderer.close()
+
+
+def other_decoder(decoders: tuple[str, ...], shown: tuple[str, ...], after: str) -> str | None:
+    """The next of ``decoders`` in turn after ``after`` that is not among ``shown``, or nothing."""
+    start = decoders.index(after) + 1
+    turned = decoders[start:] + decoders[:start]
+    return next((name for name in turned if name not in shown), None)

@@ -102,13 +102,13 @@ class Renderer:
         return self._panorama if whole else self.background
 
     def draw(
-        self, look: Look, width: int, height: int, part: tuple[float, float] = (0.0, 1.0)
+        self, look: Look, width: int, height: int, extent: tuple[float, float] = (0.0, 1.0)
     ) -> None:
         """Draw the newest picture as ``look`` sees it into a framebuffer of ``width``×``height``
         pixels; the background where there is none. Only what lies between the two shares of the
-        width in ``part`` is touched.
+        width in ``extent`` is touched.
         """
-        left, right = (round(share * width) for share in part)
+        left, right = (round(share * width) for share in extent)
         GL.glEnable(GL.GL_SCISSOR_TEST)
         GL.glScissor(left, 0, right - left, height)
         self._draw(look, width, height)

@@ -17,8 +17,8 @@ from tests.support.running import press, run_until, settle
 from viewer.app import App
 from viewer.decode.open_scene import Cost, EngineSource, OpenScene
 from viewer.panels.state import gather
+from viewer.picture.panes import Split, other_decoder
 from viewer.picture.screenshot import capture
-from viewer.picture.split import Split, other_decoder
 from viewer.picture.window import Window
 from viewer.settings import Settings
 
@@ -218,6 +218,6 @@ def test_the_next_decoder_is_one_that_is_not_shown() -> None:
 def test_the_divider_stays_in_the_window() -> None:
     split = Split("hnerv")
     split.share = -3.0
-    assert split.parts() == ((0.0, 0.05), (0.05, 1.0))
+    assert split.extents() == ((0.0, 0.05), (0.05, 1.0))
     split.share = 7.0
-    assert split.parts() == ((0.0, 0.95), (0.95, 1.0))
+    assert split.extents() == ((0.0, 0.95), (0.95, 1.0))
