@@ -145,7 +145,7 @@ def _uploads(
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Upload times by size of picture, or none and why."""
     try:
-        from viewer.picture.upload_speed import measure_uploads
+        from viewer.commands.bench_uploads import measure_uploads
 
         return [asdict(speed) for speed in measure_uploads(sizes, device)], None
     except (InputError, ImportError, OSError, RuntimeError) as error:

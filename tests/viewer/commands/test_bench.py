@@ -22,7 +22,7 @@ from model.networks.registry import count_flops, count_traffic
 from model.scene.scene_file import write_scene
 from tests.support.scenes import CONFIGS, tiny_scene
 from viewer.cli import main
-from viewer.picture import upload_speed
+from viewer.commands import bench_uploads
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_without_a_display_all_but_the_uploads_is_measured(
     def refuse(*_: object, **__: object) -> None:
         raise InputError("no display to open a window on was found")
 
-    monkeypatch.setattr(upload_speed, "Window", refuse)
+    monkeypatch.setattr(bench_uploads, "Window", refuse)
     assert bench(scene) == 0
     assert "upload: not measured: no display" in capsys.readouterr().out
 

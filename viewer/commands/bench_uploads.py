@@ -1,4 +1,4 @@
-"""How long pictures take from a decoder's memory into a texture, without showing any."""
+"""Speed of uploads from a decoder's memory into a texture, without showing any picture."""
 
 from __future__ import annotations
 
