@@ -27,7 +27,8 @@ from viewer.decode.open_scene import OpenScene
 from viewer.decode.scene_source import decoder_names, open_scene
 from viewer.input.wander import wander
 from viewer.loading import SCENE_SUFFIX, is_scene
-from viewer.picture.cuda_upload import choose_upload, device_of_window
+from viewer.picture.cuda_runtime import device_of_window
+from viewer.picture.cuda_upload import choose_upload
 from viewer.picture.film import Film
 from viewer.picture.window import Window
 from viewer.settings import Settings, load_settings, save_settings, settings_path

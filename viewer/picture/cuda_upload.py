@@ -2,85 +2,20 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from OpenGL import GL
 from torch import Tensor
 
+from viewer.picture.cuda_runtime import InteropError, check_window, checked, cuda_runtime
 from viewer.picture.gl import Texture
 from viewer.picture.upload import CopyStream, PixelBufferUpload, Upload
 
 log = logging.getLogger(__name__)
 
-OFFLOAD_HINT = (
-    "on a computer with two GPUs, start with __NV_PRIME_RENDER_OFFLOAD=1 "
-    "__GLX_VENDOR_LIBRARY_NAME=nvidia"
-)
 _MOST_FAILURES = 3
-_SEVERAL_GPUS = 101
-_MEANINGS = {
-    35: "the NVIDIA driver is older than the package cuda-bindings; one of the driver's major "
-    "version fits, for instance 'cuda-bindings<13' for CUDA 12",
-    _SEVERAL_GPUS: f"the window is on another GPU; {OFFLOAD_HINT}",
-    219: "the window's OpenGL is not this GPU's",
-    304: f"the window's OpenGL is another GPU's or software; {OFFLOAD_HINT}",
-}
-
-
-class InteropError(RuntimeError):
-    """CUDA cannot write into textures here; the message says why."""
-
-
-def cuda_runtime() -> Any:
-    """The module `cuda.bindings.runtime`.
-
-    Raises:
-        InteropError: it is not installed.
-    """
-    try:
-        return importlib.import_module("cuda.bindings.runtime")
-    except ImportError as error:
-        raise InteropError("the package cuda-bindings is not installed") from error
-
-
-def window_devices(runtime: Any) -> list[int]:
-    """CUDA's numbers of the GPUs that draw the current OpenGL context.
-
-    Raises:
-        InteropError: none of them is CUDA's.
-    """
-    every = runtime.cudaGLDeviceList.cudaGLDeviceListAll
-    count, devices = _checked(runtime, runtime.cudaGLGetDevices(8, every))
-    return [int(device) for device in devices[: int(count)]]
-
-
-def device_of_window(device: torch.device) -> torch.device:
-    """``device``, or where that is CUDA without a number the GPU that draws the window, so that
-    pictures need not change GPUs on their way to it.
-    """
-    if str(device) != "cuda":
-        return device
-    try:
-        owners = window_devices(cuda_runtime())
-    except InteropError:
-        return device  # said once, and with its consequence, when the first picture is uploaded
-    return torch.device("cuda", owners[0]) if owners else device
-
-
-class TextureCopy(Protocol):
-    """Copies pictures into textures by some API of the GPU."""
-
-    def copy(self, texture: Texture, pixels: Tensor, ready: torch.cuda.Event | None) -> None:
-        """As `Upload.upload`; raises `InteropError`, with ``pixels`` no longer read."""
-        ...
-
-    def close(self) -> None:
-        """Let go of every texture."""
-        ...
 
 
 class CudaCopy:
@@ -99,14 +34,16 @@ class CudaCopy:
         self._runtime = runtime
         self._stream = stream
         self._resources: dict[int, Any] = {}
-        device = stream.device.index or 0
-        if device not in window_devices(runtime):
-            raise InteropError(_MEANINGS[_SEVERAL_GPUS])
+        check_window(runtime, stream.device)
         # Textures are registered with this thread's GPU, which is the first one until told.
-        _checked(runtime, runtime.cudaSetDevice(device))
+        checked(runtime, runtime.cudaSetDevice(stream.device.index or 0))
 
     def copy(self, texture: Texture, pixels: Tensor, ready: torch.cuda.Event | None) -> None:
-        """As `TextureCopy.copy`."""
+        """As `Upload.upload`.
+
+        Raises:
+            InteropError: CUDA cannot write into the texture; ``pixels`` are no longer read.
+        """
         height, width, _ = pixels.shape
         if texture.size != (height, width):
             self._unregister(texture)
@@ -114,14 +51,14 @@ class CudaCopy:
         resource = self._registered(texture)
         runtime, stream = self._runtime, self._stream.handle
         self._stream.wait_for(ready)
-        _checked(runtime, runtime.cudaGraphicsMapResources(1, resource, stream))
+        checked(runtime, runtime.cudaGraphicsMapResources(1, resource, stream))
         try:
-            (array,) = _checked(
+            (array,) = checked(
                 runtime, runtime.cudaGraphicsSubResourceGetMappedArray(resource, 0, 0)
             )
             row = width * 4
             kind = runtime.cudaMemcpyKind.cudaMemcpyDeviceToDevice
-            _checked(
+            checked(
                 runtime,
                 runtime.cudaMemcpy2DToArrayAsync(
                     array, 0, 0, pixels.data_ptr(), row, row, height, kind, stream
@@ -131,21 +68,21 @@ class CudaCopy:
             unmapped = runtime.cudaGraphicsUnmapResources(1, resource, stream)
             # The decoder may write over these pixels from here on, whatever became of the copy.
             self._stream.synchronise()
-        _checked(runtime, unmapped)
+        checked(runtime, unmapped)
 
     def close(self) -> None:
-        """As `TextureCopy.close`."""
+        """Let go of every texture."""
         while self._resources:
             _, resource = self._resources.popitem()
             try:
-                _checked(self._runtime, self._runtime.cudaGraphicsUnregisterResource(resource))
+                checked(self._runtime, self._runtime.cudaGraphicsUnregisterResource(resource))
             except InteropError as error:
                 log.info("a texture could not be taken back from CUDA: %s", error)
 
     def _registered(self, texture: Texture) -> Any:
         if texture.id not in self._resources:
             flag = self._runtime.cudaGraphicsRegisterFlags.cudaGraphicsRegisterFlagsWriteDiscard
-            (resource,) = _checked(
+            (resource,) = checked(
                 self._runtime,
                 self._runtime.cudaGraphicsGLRegisterImage(
                     texture.id, int(GL.GL_TEXTURE_2D), int(flag)
@@ -160,7 +97,7 @@ class CudaCopy:
     def _unregister(self, texture: Texture) -> None:
         resource = self._resources.pop(texture.id, None)
         if resource is not None:
-            _checked(self._runtime, self._runtime.cudaGraphicsUnregisterResource(resource))
+            checked(self._runtime, self._runtime.cudaGraphicsUnregisterResource(resource))
 
 
 class InteropUpload:
@@ -171,14 +108,9 @@ class InteropUpload:
         name: of the way that the latest picture took.
     """
 
-    def __init__(self, open_copy: Callable[[Tensor], TextureCopy]) -> None:
-        """Nothing is opened before the first picture that a copy could be for.
-
-        Args:
-            open_copy: opens the copy for pictures like the one given.
-        """
-        self._open_copy = open_copy
-        self._copy: TextureCopy | None = None
+    def __init__(self) -> None:
+        """Nothing is opened before the first picture that CUDA could copy."""
+        self._copy: CudaCopy | None = None
         self._failures = 0
         self._said = False
         self._buffers = PixelBufferUpload()
@@ -191,7 +123,7 @@ class InteropUpload:
         if pixels.is_cuda and self._failures < _MOST_FAILURES:
             try:
                 if self._copy is None:
-                    self._copy = self._open_copy(pixels)
+                    self._copy = CudaCopy(cuda_runtime(), CopyStream(pixels.device))
                 self._copy.copy(texture, pixels, ready)
                 self._failures = 0
                 self.name = "CUDA to texture"
@@ -221,28 +153,4 @@ def choose_upload(device: torch.device, interop: bool) -> Upload:
     """The shortest way from ``device`` to a texture; pixel buffers without ``interop``."""
     if device.type != "cuda" or not interop:
         return PixelBufferUpload()
-    return InteropUpload(open_cuda_copy)
-
-
-def open_cuda_copy(pixels: Tensor) -> CudaCopy:
-    """A copy for pictures on the GPU of ``pixels``, on a stream of its own that goes first.
-
-    Raises:
-        InteropError: CUDA cannot write into this context's textures.
-    """
-    return CudaCopy(cuda_runtime(), CopyStream(pixels.device))
-
-
-def _checked(runtime: Any, result: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What a call returned after its error code.
-
-    Raises:
-        InteropError: the code is an error; CUDA's memory of it is cleared, or the next call
-            that has nothing to do with it would report it.
-    """
-    error = result[0]
-    if int(error) == 0:
-        return result[1:]
-    runtime.cudaGetLastError()
-    reason = _MEANINGS.get(int(error), f"CUDA reports {getattr(error, 'name', error)}")
-    raise InteropError(f"{reason} (error {int(error)})")
+    return InteropUpload()

@@ -17,16 +17,9 @@ from model.decoding.engine import Picture
 from model.geometry import Look
 from tests.support.fake_cuda import FakeCuda
 from tests.support.fake_engine import rgba, sphere_viewport
-from viewer.picture import cuda_upload as cuda_gl
-from viewer.picture.cuda_upload import (
-    CudaCopy,
-    InteropError,
-    InteropUpload,
-    choose_upload,
-    device_of_window,
-    open_cuda_copy,
-    window_devices,
-)
+from viewer.picture import cuda_upload
+from viewer.picture.cuda_runtime import InteropError, device_of_window, window_devices
+from viewer.picture.cuda_upload import CudaCopy, InteropUpload, choose_upload
 from viewer.picture.gl import Texture
 from viewer.picture.renderer import Renderer, read_framebuffer
 from viewer.picture.upload import CopyStream, PixelBufferUpload, Upload
@@ -214,8 +207,8 @@ def opened(runtime: FakeRuntime) -> CudaCopy:
 
 def interop(runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch) -> InteropUpload:
     """The program's own, on ``runtime``."""
-    monkeypatch.setattr(cuda_gl, "cuda_runtime", lambda: runtime)
-    return InteropUpload(open_cuda_copy)
+    monkeypatch.setattr(cuda_upload, "cuda_runtime", lambda: runtime)
+    return InteropUpload()
 
 
 def picture(number: int, height: int = 20, width: int = 30) -> Tensor:
@@ -434,7 +427,7 @@ def test_no_interop_and_no_gpu_mean_pixel_buffers(window: Window) -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
 def test_a_picture_on_a_real_gpu_reaches_the_screen(window: Window) -> None:
-    upload = InteropUpload(open_cuda_copy)
+    upload = InteropUpload()
     renderer = Renderer(upload)
     look, inner = Look.from_degrees(10, 5, 0, 80), Look.from_degrees(12, 5, 0, 70)
     on_gpu = rgba(sphere_viewport(look, 180, 320)).cuda()
