@@ -1,38 +1,21 @@
-"""A GLFW window with an OpenGL 3.3 core context: opens, reports events, swaps at display rate."""
+"""A GLFW window with an OpenGL 3.3 core context: its size, its monitor, its swaps."""
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import glfw
 
 from model.errors import InputError
 from viewer.picture.monitors import CurrentMonitor, unscaled, window_area, within_screen
+from viewer.picture.window_events import Listener, connect
 from viewer.text import printable
 from viewer.window_system import wayland_only
 
 _glfw: Any = glfw  # for what its type hints have wrong
-_KEY_NAMES = {
-    getattr(glfw, name): name.removeprefix("KEY_") for name in dir(glfw) if name.startswith("KEY_")
-}
-
-
-class Listener(Protocol):
-    """Who hears of events; positions in screen coordinates from the window's upper left."""
-
-    def key(self, name: str, code: int, pressed: bool, repeated: bool, mods: int) -> None: ...
-    def character(self, text: str) -> None: ...
-    def cursor(self, x: float, y: float) -> None: ...
-    def cursor_left(self) -> None: ...
-    def button(self, index: int, pressed: bool) -> None: ...
-    def scroll(self, x: float, y: float) -> None: ...
-    def dropped(self, paths: list[Path]) -> None: ...
-    def focus_lost(self) -> None: ...
 
 
 class Window:
@@ -132,45 +115,7 @@ class Window:
         """Tell ``listener`` of every event from now on, during `poll`; what it raises is given to
         ``failed``, and the events after it still come.
         """
-
-        def guarded(callback: Callable[..., None]) -> Callable[..., None]:
-            def call(*arguments: Any) -> None:
-                try:
-                    callback(*arguments)
-                except Exception as error:
-                    failed(error)
-
-            return call
-
-        def key(_: Any, code: int, _scancode: int, action: int, mods: int) -> None:
-            name = _KEY_NAMES.get(code, "UNKNOWN")
-            listener.key(name, code, action != glfw.RELEASE, action == glfw.REPEAT, mods)
-
-        def button(_: Any, index: int, action: int, _mods: int) -> None:
-            listener.button(index, action == glfw.PRESS)
-
-        def drop(_: Any, count: int, names: Any) -> None:
-            listener.dropped([Path(os.fsdecode(names[i])) for i in range(count)])
-
-        def entered(_: Any, inside: int) -> None:
-            if not inside:
-                listener.cursor_left()
-
-        def focus(_: Any, focused: int) -> None:
-            if not focused:
-                listener.focus_lost()
-
-        handle = self.handle
-        glfw.set_key_callback(handle, guarded(key))
-        glfw.set_char_callback(handle, guarded(lambda _, code: listener.character(chr(code))))
-        glfw.set_cursor_pos_callback(handle, guarded(lambda _, x, y: listener.cursor(x, y)))
-        glfw.set_cursor_enter_callback(handle, guarded(entered))
-        glfw.set_mouse_button_callback(handle, guarded(button))
-        glfw.set_scroll_callback(handle, guarded(lambda _, x, y: listener.scroll(x, y)))
-        glfw.set_window_focus_callback(handle, guarded(focus))
-        # The wrapper's own way takes every file name for UTF-8, and raises where one is not.
-        self._drop = _glfw._GLFWdropfun(guarded(drop))
-        _glfw._glfw.glfwSetDropCallback(handle, self._drop)
+        self._events = connect(self.handle, listener, failed)
 
     def poll(self) -> None:
         """Deliver the events that have come."""
