@@ -19,7 +19,7 @@ import torch
 from model.decoding.engine import Picture
 from model.geometry import Look
 from viewer.app import App
-from viewer.decode import session as decode_session
+from viewer.decode import background as decode_background
 from viewer.decode import worker as decode_worker
 from viewer.decode.background import Background
 from viewer.decode.open_scene import Cost, EngineSource, OpenScene
@@ -196,7 +196,7 @@ class GatedApp:
                 settings=Settings(inertia=False, overlay=False),
             )
         # At its own size most of the test would be spent in it.
-        patch.setattr(decode_session, "Background", partial(Background, size=(24, 48)))
+        patch.setattr(decode_background, "Background", partial(Background, size=(24, 48)))
         patch.setattr(self.app.overlay, "draw", lambda *_: None)  # panels would hide the colours
         patch.setattr(self.app.panes, "_say", self._said)
         self._failed = False

@@ -14,15 +14,12 @@ from torch import Tensor
 
 from model.decoding.engine import Engine, Picture
 from model.errors import InputError
-from viewer.decode.background import Background
+from viewer.decode.background import BackgroundUpdater
 from viewer.decode.engine_builder import BUILDER, Build
 from viewer.decode.open_scene import EngineSource
 from viewer.decode.predicted_look import Request, predicted_look
 
 log = logging.getLogger(__name__)
-
-BACKGROUND_SHARE = 0.18
-"""How much of the time for pictures the background around them may take."""
 
 _HISTORY = 120
 
@@ -73,16 +70,14 @@ class DecodeSession:
         self._maker: Callable[[], Engine] | None = None
         self._engine: Engine | None = None
         self._upgrade: Build | None = None
-        self._background: Background | None = None
-        self._background_failed = source.background is None
-        self._background_credit = 0.0
-        self._background_lost = False
+        self._background = BackgroundUpdater(source.background)
         self._done: tuple[object, int] | None = None
 
     def attach(self, publish: Callable[[DecodeReport], None], alone: bool) -> None:
         """Give each new report to ``publish`` from now on; ``alone``: no other source is in use."""
         self._publish, self._alone = publish, alone
-        self._done, self._background_lost = None, self._background is not None
+        self._done = None
+        self._background.show_again()
         self._update(error=None)
 
     def begin(self) -> None:
@@ -112,9 +107,7 @@ class DecodeSession:
         faster = self._upgrade is not None and self._upgrade.ready
         if not faster and self._key(request, engine) == self._done:
             return False
-        return not (
-            self._background_due(request) and self._background_credit >= self._background_cost()
-        )
+        return not (self._background_due(request) and self._background.affordable)
 
     def decode(self, request: Request) -> Picture | None:
         """The picture for ``request``; after a failure nothing, and the next engine is in place."""
@@ -136,9 +129,7 @@ class DecodeSession:
             del engine
             self._step_down()
             return None
-        self._background_credit = min(
-            self._background_credit + BACKGROUND_SHARE * picture.decode_s, 1.0
-        )
+        self._background.earn(picture.decode_s)
         self._update(
             decoded=self.report.decoded + 1,
             times=(*self.report.times[1 - _HISTORY :], picture.decode_s),
@@ -152,17 +143,9 @@ class DecodeSession:
         if not self._background_due(request):
             return None
         try:
-            if self._background_lost and self._background is not None:
-                self._background_lost = False
-                return self._background.pixels()
-            self._background_credit = max(self._background_credit - self._background_cost(), 0.0)
-            if self._background is None:
-                assert self.source.background is not None
-                self._background = Background(self.source.background())
-            self._background.step(request.frame, request.look)
-            return self._background.pixels()
+            return self._background.step(request)
         except Exception as error:
-            self._background, self._background_failed = None, True
+            self._background.give_up()
             self._crowd()
             log.warning("what lies around the picture stays empty: %s", describe(error))
             return None
@@ -178,7 +161,8 @@ class DecodeSession:
         return picture
 
     def _step_down(self) -> None:
-        self._engine = self._background = self._done = None
+        self._engine = self._done = None
+        self._background.begin_anew()
         self._crowd()
         self._next_engine()
 
@@ -224,18 +208,9 @@ class DecodeSession:
         return self.source.latency + (sum(times) / len(times) if times else 0)
 
     def _background_due(self, request: Request) -> bool:
-        if self._background_failed or not self.report.decoded or self._engine is None:
+        if not self.report.decoded or self._engine is None or self._engine.full_frame:
             return False
-        if self._engine.full_frame:
-            return False
-        return (
-            self._background is None
-            or self._background_lost
-            or self._background.stale(request.frame)
-        )
-
-    def _background_cost(self) -> float:
-        return self._background.cost if self._background else 0.0
+        return self._background.due(request.frame)
 
     def _fail(self, what: str, error: Exception) -> None:
         log.error(
