@@ -6,6 +6,8 @@ import math
 import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,18 @@ SMALLEST_SIDE = 16
 LARGEST_SIDE = 8192
 LONGEST_TEXT = 2000
 ENGINE_HELP = "How to decode: auto, eager, folded; on CUDA also compiled, fused, fastest."
+
+
+@contextmanager
+def for_option(option: str) -> Iterator[None]:
+    """Begin the sentence of what is refused inside with ``option``.
+
+    The model's errors speak of values; only a command knows by which option each was given.
+    """
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{option}: {error}") from error
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -81,10 +95,8 @@ def path_option(spec: str) -> Trajectory:
     """
     from model.trajectories.reading import read_trajectory
 
-    try:
+    with for_option("--trajectory"):
         trajectory = read_trajectory(spec)
-    except InputError as error:
-        raise InputError(f"--trajectory: {error}") from error
     if trajectory.remark is not None:
         print(f"nerv360: {trajectory.remark}", file=sys.stderr)
     return trajectory
