@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from model.errors import InputError
-from viewer.decode.session import describe
+from viewer.failures import describe
 from viewer.input.keymap import Action
 from viewer.picture.screenshot import capture, new_screenshot_path, save_png
 

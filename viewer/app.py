@@ -12,9 +12,8 @@ from model.trajectories.trajectory import Trajectory
 from viewer.actions import commands
 from viewer.decode.open_scene import OpenScene
 from viewer.decode.predicted_look import Request
-from viewer.decode.session import describe
 from viewer.decode.worker import DecodeWorker
-from viewer.failures import Failures
+from viewer.failures import Failures, describe
 from viewer.input.camera import Controls
 from viewer.input.events import Input
 from viewer.input.gaze import Gaze

@@ -7,7 +7,7 @@ import logging
 import traceback
 from collections.abc import Callable, Iterator
 
-from viewer.decode.session import describe
+import torch
 
 log = logging.getLogger(__name__)
 
@@ -36,3 +36,11 @@ class Failures:
             yield
         except Exception as error:
             self.report(error)
+
+
+def describe(error: BaseException) -> str:
+    """An exception as a short sentence for the screen."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return "there is not enough memory on the device"
+    text = str(error).strip().splitlines()
+    return text[0][:200] if text else type(error).__name__

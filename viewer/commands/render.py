@@ -96,7 +96,7 @@ def render(
     from model.devices import choose_device
     from model.scene.scene_file import read_scene
     from viewer.data_files import DEMO
-    from viewer.decode.session import describe
+    from viewer.failures import describe
 
     scene = scene or DEMO
     contents = read_scene(scene)

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from model.decoding.engine import Engine, Picture
@@ -18,6 +17,7 @@ from viewer.decode.background import BackgroundUpdater
 from viewer.decode.engine_builder import BUILDER, Build
 from viewer.decode.open_scene import EngineSource
 from viewer.decode.predicted_look import Request, predicted_look
+from viewer.failures import describe
 
 log = logging.getLogger(__name__)
 
@@ -228,11 +228,3 @@ class DecodeSession:
 
 def _cannot_be_built(error: Exception) -> None:
     log.warning("the faster engine cannot be built: %s", describe(error))
-
-
-def describe(error: BaseException) -> str:
-    """An exception as a short sentence for the screen."""
-    if isinstance(error, torch.OutOfMemoryError):
-        return "there is not enough memory on the device"
-    text = str(error).strip().splitlines()
-    return text[0][:200] if text else type(error).__name__

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from model.errors import InputError
 from model.trajectories.trajectory import Trajectory
-from viewer.decode.session import describe
+from viewer.failures import describe
 from viewer.input.camera import Controls
 from viewer.input.playback import Playback
 from viewer.input.recorder import Recorder, new_recording_path
