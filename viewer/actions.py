@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 def commands(app: App) -> dict[Action, Callable[[], None]]:
     """Every action that happens at once, by its name in the keymap."""
     return {
-        Action.ZOOM_IN: lambda: app.controls.zoom(1),
-        Action.ZOOM_OUT: lambda: app.controls.zoom(-1),
-        Action.RESET: app.controls.reset,
+        Action.ZOOM_IN: lambda: app.camera.zoom(1),
+        Action.ZOOM_OUT: lambda: app.camera.zoom(-1),
+        Action.RESET: app.camera.reset,
         Action.INERTIA: lambda: _toggle_inertia(app),
         Action.PLAY: lambda: app.playback.toggle(),
         Action.PREVIOUS_FRAME: lambda: app.playback.step(-1),
@@ -43,8 +43,8 @@ def _toggle(thing: object, name: str) -> None:
 
 
 def _toggle_inertia(app: App) -> None:
-    _toggle(app.controls, "inertia")
-    app.say(f"Inertia is {'on' if app.controls.inertia else 'off'}.")
+    _toggle(app.camera, "inertia")
+    app.say(f"Inertia is {'on' if app.camera.inertia else 'off'}.")
 
 
 def _save_screenshot(app: App) -> None:

@@ -14,7 +14,7 @@ from viewer.decode.open_scene import OpenScene
 from viewer.decode.predicted_look import Request
 from viewer.decode.worker import DecodeWorker
 from viewer.failures import Failures, describe
-from viewer.input.camera import Controls
+from viewer.input.camera import Camera
 from viewer.input.events import Input
 from viewer.input.gaze import Gaze
 from viewer.input.playback import Playback
@@ -44,7 +44,7 @@ class App:
     """One window on one scene at a time.
 
     Attributes:
-        window, controls, playback, panes, overlay, worker, input, gaze, loader: the parts.
+        window, camera, playback, panes, overlay, worker, input, gaze, loader: the parts.
         displayed: counts the pictures that the window has shown.
         film: takes what the window shows, if anything does.
         resting: nothing has changed lately, and little is drawn.
@@ -75,7 +75,7 @@ class App:
         """
         settings = settings or Settings()
         self.window = window
-        self.controls = Controls(settings.inertia)
+        self.camera = Camera(settings.inertia)
         self.overlay = Overlay(window)
         self.overlay.visible = settings.overlay
         self.worker = DecodeWorker()
@@ -87,13 +87,13 @@ class App:
         self.failures = Failures(self.say)
         self.playback = Playback(scene.frames, scene.fps, speed=settings.speed, loop=settings.loop)
         self._load = load
-        self.gaze = Gaze(self.controls, self.say)
+        self.gaze = Gaze(self.camera, self.say)
         self.loader = Loader(lambda path: self._load(path))
         self._message = ("", 0.0)
         self._refusals: list[str] = []
         self._drawn: object = None
         self._drawn_at = self._changed_at = 0.0
-        self.input = Input(window, self.overlay, self.controls, commands(self), self.drop)
+        self.input = Input(window, self.overlay, self.camera, commands(self), self.drop)
         window.listen(self.input, self.failures.report)
         self.open(scene, decoder or scene.decoders[0])
 
@@ -138,7 +138,7 @@ class App:
     def update(self, seconds: float) -> None:
         """Let ``seconds`` pass: events, movement, the clip; take and ask for pictures."""
         self.window.poll()
-        self.controls.advance(seconds)
+        self.camera.advance(seconds)
         self.gaze.advance(seconds, self.playback)
         self._finish_loading()
         self._receive()
@@ -158,9 +158,7 @@ class App:
     def request(self) -> Request:
         """What is shown now."""
         width, height = self.window.size
-        return Request(
-            self.controls.look(), width / height, self.playback.frame, self.controls.speed
-        )
+        return Request(self.camera.look(), width / height, self.playback.frame, self.camera.speed)
 
     def open(self, scene: OpenScene, decoder: str) -> None:
         """Show ``scene`` by ``decoder`` from its beginning; the look stays."""
@@ -217,7 +215,7 @@ class App:
         """What is to be remembered."""
         width, height = self.window.restored_size
         return Settings(
-            inertia=self.controls.inertia,
+            inertia=self.camera.inertia,
             overlay=self.overlay.visible,
             loop=self.playback.loop,
             speed=self.playback.speed,
@@ -252,7 +250,7 @@ class App:
 
     def _draw_pictures(self, width: int, height: int) -> None:
         for renderer, extent in zip(self.panes.renderers, self.panes.extents, strict=True):
-            renderer.draw(self.controls.look(), width, height, extent)
+            renderer.draw(self.camera.look(), width, height, extent)
 
     def _draw_overlay(self) -> None:
         try:

@@ -99,7 +99,7 @@ def run_window(options: Options) -> None:
             upload=lambda: choose_upload(device, options.interop),
         )
         try:
-            app.controls.look_at(Look.from_degrees(options.yaw_deg, options.pitch_deg))
+            app.camera.look_at(Look.from_degrees(options.yaw_deg, options.pitch_deg))
             if options.frame is not None:
                 app.playback.playing = False
                 app.playback.seek(options.frame)

@@ -127,12 +127,12 @@ def test_a_session_by_hand(
     run_until(app, lambda: app.input.position == start)
     held = Look().rotation() @ ray_through(point(*start), Look().hfov)
     hand.button(True)
-    run_until(app, lambda: app.controls.dragging)
+    run_until(app, lambda: app.camera.dragging)
     for share in (0.25, 0.5, 0.75, 1.0):
         x, y = (round(a + share * (b - a)) for a, b in zip(start, end, strict=True))
         hand.move(x, y)
         run_until(app, lambda x=x, y=y: app.input.position == (x, y))
-    dragged = app.controls.look()
+    dragged = app.camera.look()
     assert dragged.yaw > math.radians(10)
     assert dragged.pitch > math.radians(5)
     now = dragged.rotation() @ ray_through(point(*end), dragged.hfov)
@@ -142,24 +142,24 @@ def test_a_session_by_hand(
     assert (after[end[1], end[0]] - before[start[1], start[0]]).abs().max() <= 6
     assert (after - before).abs().mean() > 10
     hand.button(False)
-    run_until(app, lambda: not app.controls.dragging)
+    run_until(app, lambda: not app.camera.dragging)
     settle(app)
-    assert app.controls.look() == dragged, "without inertia nothing moves on"
+    assert app.camera.look() == dragged, "without inertia nothing moves on"
 
     hand.wheel(3)
-    run_until(app, lambda: app.controls.look().hfov < math.radians(65))
+    run_until(app, lambda: app.camera.look().hfov < math.radians(65))
     hand.key("E", True)
-    run_until(app, lambda: app.controls.look().roll > math.radians(8))
+    run_until(app, lambda: app.camera.look().roll > math.radians(8))
     hand.key("E", False)
     hand.key("LEFT", True)
-    run_until(app, lambda: app.controls.look().yaw < dragged.yaw - math.radians(3))
+    run_until(app, lambda: app.camera.look().yaw < dragged.yaw - math.radians(3))
     hand.key("LEFT", False)
     settle(app)
-    rolled = app.controls.look()
+    rolled = app.camera.look()
     assert psnr(image(app), sphere_viewport(rolled, height, width)) > 35
     hand.key("HOME", True)
     hand.key("HOME", False)
-    run_until(app, lambda: app.controls.look() == Look())
+    run_until(app, lambda: app.camera.look() == Look())
 
     # The clip: step, step back, play.
     hand.character(".")
@@ -215,14 +215,14 @@ def test_the_display_keeps_its_rate_while_the_decoder_is_stuck(
     shown, steps = app.displayed.total, 60
     looks = set()
     for i in range(steps):
-        app.controls.look_at(Look.from_degrees(0.4 * i, 0.2 * i, 0.3 * i))
+        app.camera.look_at(Look.from_degrees(0.4 * i, 0.2 * i, 0.3 * i))
         app.step(1 / 60)
-        looks.add(app.controls.look())
+        looks.add(app.camera.look())
     assert app.displayed.total == shown + steps
     assert app.worker.report.decoded == 1, "the decoder had one permit"
     assert len(looks) == steps
     width, height = app.window.size
-    truth = sphere_viewport(app.controls.look(), height, width)
+    truth = sphere_viewport(app.camera.look(), height, width)
     assert psnr(image(app), truth) > 33, "the old picture and the background show the newest look"
     gate.release(1000)
     settle(app)
@@ -241,7 +241,7 @@ def test_nothing_is_decoded_and_little_is_drawn_while_nothing_changes(
     assert app.worker.report.decoded == decoded
     refreshes = (time.monotonic() - began) / 0.1
     assert app.displayed.total - drawn <= refreshes + 1
-    app.controls.look_at(Look.from_degrees(40, 0))
+    app.camera.look_at(Look.from_degrees(40, 0))
     drawn = app.displayed.total
     app.turn(1 / 60)
     assert app.displayed.total == drawn + 1
@@ -277,14 +277,14 @@ def test_a_dropped_scene_is_opened_and_the_look_stays(
     open_app: Callable[..., App], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     app = open_app()
-    app.controls.look_at(Look.from_degrees(30, 10))
+    app.camera.look_at(Look.from_degrees(30, 10))
     settle(app)
     other = replace(sphere_scene(title="another"), frames=4, fps=5.0)
     monkeypatch.setattr(app, "_load", lambda path: other)
     app.input.dropped([tmp_path / "another.safetensors"])
     run_until(app, lambda: app.scene.title == "another")
     assert (app.playback.frames, app.playback.fps) == (4, 5.0)
-    assert app.controls.look() == Look.from_degrees(30, 10)
+    assert app.camera.look() == Look.from_degrees(30, 10)
 
 
 def test_all_files_of_all_drops_are_opened_one_after_the_other(
@@ -380,9 +380,9 @@ def test_losing_the_focus_lets_go(open_app: Callable[..., App], window: Window) 
     app, hand = open_app(), CallbackHand(window)
     hand.key("D", True)
     app.input.focus_lost()
-    look = app.controls.look()
+    look = app.camera.look()
     app.step(0.1)
-    assert app.controls.look() == look
+    assert app.camera.look() == look
 
 
 def test_a_panel_under_the_cursor_takes_the_mouse(
@@ -400,9 +400,9 @@ def test_a_panel_under_the_cursor_takes_the_mouse(
     hand.button(True)
     for _ in range(3):
         app.step(1 / 60)
-    assert not app.controls.dragging
+    assert not app.camera.dragging
     assert 3 <= app.playback.frame <= 6, "the timeline was scrubbed to its middle"
     hand.button(False)
     hand.wheel(2)
     app.step(1 / 60)
-    assert app.controls.look() == Look()
+    assert app.camera.look() == Look()

@@ -96,7 +96,7 @@ def test_what_fails_at_every_frame_is_said_on_the_screen_and_logged_once(
         patch.setattr(f"{owner}.{name}", fail)
         for _ in range(6):
             app.turn(1 / 60)
-            app.controls.look_at(Look.from_degrees(1, 0))
+            app.camera.look_at(Look.from_degrees(1, 0))
         assert app.message is not None
         assert len(survived) == 1
         app.draw()
@@ -265,7 +265,7 @@ def test_at_rest_it_is_drawn_once_a_second(
     late = [at for at in drawn if at > began + 3]
     assert app.resting
     assert 20 <= len(late) <= 28
-    app.controls.look_at(Look.from_degrees(20, 0))
+    app.camera.look_at(Look.from_degrees(20, 0))
     before = app.displayed.total
     app.turn(0.05)
     assert app.displayed.total == before + 1

@@ -26,7 +26,7 @@ _MAX_GLIDE = math.radians(720.0)
 _LONGEST_STEP_S = 0.1
 
 
-class Controls:
+class Camera:
     """The look and everything that moves it.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""From window events to controls and commands; panels get the mouse first."""
+"""From window events to camera and commands; panels get the mouse first."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import glfw
 
-from viewer.input.camera import Controls
+from viewer.input.camera import Camera
 from viewer.input.drag import Point
 from viewer.input.keymap import CHARACTER_ACTIONS, HELD, KEY_ACTIONS, REPEATED, Action
 from viewer.panels.overlay import Overlay
@@ -30,7 +30,7 @@ class Input:
         self,
         window: Window,
         overlay: Overlay,
-        controls: Controls,
+        camera: Camera,
         commands: Mapping[Action, Callable[[], None]],
         dropped: Callable[[list[Path]], None],
     ) -> None:
@@ -39,13 +39,13 @@ class Input:
         Args:
             window: for the scale of positions.
             overlay: sees every event of the mouse.
-            controls: moved by the rest.
+            camera: moved by the rest.
             commands: what actions that are not held do.
             dropped: is given the files that are dropped on the window.
         """
         self._window = window
         self._overlay = overlay
-        self._controls = controls
+        self._camera = camera
         self._commands = commands
         self._dropped = dropped
         self.position = (0.0, 0.0)
@@ -60,13 +60,13 @@ class Input:
         if action is None:
             return
         if action in HELD and not pressed:
-            self._controls.let_go(action)
+            self._camera.let_go(action)
         elif not pressed or mods & _FOREIGN:
             return
         elif action not in HELD:
             self._do(action)
         elif not repeated:
-            self._controls.hold(action)
+            self._camera.hold(action)
 
     def character(self, text: str) -> None:
         """As `Listener.character`. It follows the event of the key that typed it.
@@ -83,8 +83,8 @@ class Input:
         self.events += 1
         self.position = (x, y)
         self._overlay.cursor(x, y)
-        if self._controls.dragging:
-            self._controls.move(self._point())
+        if self._camera.dragging:
+            self._camera.move(self._point())
 
     def cursor_left(self) -> None:
         """As `Listener.cursor_left`."""
@@ -98,15 +98,15 @@ class Input:
         if index != _LEFT_BUTTON:
             return
         if pressed and not self._overlay.takes_mouse_at(*self.position):
-            self._controls.press(self._point())
+            self._camera.press(self._point())
         elif not pressed:
-            self._controls.release()
+            self._camera.release()
 
     def scroll(self, x: float, y: float) -> None:
         """As `Listener.scroll`."""
         self.events += 1
         if not self._overlay.takes_mouse_at(*self.position):
-            self._controls.zoom(y)
+            self._camera.zoom(y)
 
     def dropped(self, paths: list[Path]) -> None:
         """As `Listener.dropped`."""
@@ -116,7 +116,7 @@ class Input:
 
     def focus_lost(self) -> None:
         """As `Listener.focus_lost`."""
-        self._controls.let_go_all()
+        self._camera.let_go_all()
 
     def _do(self, action: Action) -> None:
         if not self._repeated or action in REPEATED:

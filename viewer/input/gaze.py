@@ -7,7 +7,7 @@ from collections.abc import Callable
 from model.errors import InputError
 from model.trajectories.trajectory import Trajectory
 from viewer.failures import describe
-from viewer.input.camera import Controls
+from viewer.input.camera import Camera
 from viewer.input.playback import Playback
 from viewer.input.recorder import Recorder, new_recording_path
 from viewer.input.replay import Replay
@@ -22,10 +22,10 @@ class Gaze:
         replay: the path that is followed, or nothing.
     """
 
-    def __init__(self, controls: Controls, say: Callable[[str], None]) -> None:
+    def __init__(self, camera: Camera, say: Callable[[str], None]) -> None:
         self.recorder = Recorder()
         self.replay: Replay | None = None
-        self._controls = controls
+        self._camera = camera
         self._say = say
         self._placed: object = None
 
@@ -75,7 +75,7 @@ class Gaze:
         elif playback.playing:
             self._lead(self.replay, seconds, playback)
         try:
-            self.recorder.advance(seconds, playback.frame, self._controls.look())
+            self.recorder.advance(seconds, playback.frame, self._camera.look())
         except InputError as error:
             self._say(str(error))
 
@@ -93,9 +93,9 @@ class Gaze:
     def _place(self, playback: Playback, seconds: float) -> None:
         assert self.replay is not None
         step = self.replay.step()
-        self._controls.follow(step.look, seconds)
+        self._camera.follow(step.look, seconds)
         playback.seek(step.frame)
-        self._placed = self._controls.look(), playback.frame
+        self._placed = self._camera.look(), playback.frame
 
     def _taken_over(self, playback: Playback) -> bool:
-        return (self._controls.look(), playback.frame) != self._placed
+        return (self._camera.look(), playback.frame) != self._placed

@@ -58,7 +58,7 @@ def gather(app: App) -> Facts:
 
 def bare(app: App) -> Facts:
     """What the overlay shows where the rest cannot be told."""
-    look, (width, height) = app.controls.look(), app.window.size
+    look, (width, height) = app.camera.look(), app.window.size
     return Facts(app.scene.title, look, width / height, [], [], 0, app.message, None, GazeFacts())
 
 

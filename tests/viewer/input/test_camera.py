@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from model.geometry import Look, wrap_yaw
-from viewer.input.camera import MAX_HFOV, MIN_HFOV, Controls
+from viewer.input.camera import MAX_HFOV, MIN_HFOV, Camera
 from viewer.input.drag import ray_through
 from viewer.input.keymap import Action
 
@@ -22,9 +22,9 @@ LOOKS = st.builds(
 POINTS = st.tuples(st.floats(-1, 1), st.floats(-0.6, 0.6))
 
 
-def settle(controls: Controls, seconds: float = 5.0) -> None:
+def settle(camera: Camera, seconds: float = 5.0) -> None:
     for _ in range(round(seconds * 60)):
-        controls.advance(1 / 60)
+        camera.advance(1 / 60)
 
 
 def angle(a: np.ndarray, b: np.ndarray) -> float:
@@ -35,82 +35,82 @@ def angle(a: np.ndarray, b: np.ndarray) -> float:
 def test_the_point_stays_in_hand_through_a_whole_drag(look: Look, points: list) -> None:
     assume(abs(look.pitch) < math.radians(45))
     small = [(0.3 * x, 0.3 * y) for x, y in points]
-    controls = Controls(inertia=False)
-    controls.look_at(look)
-    controls.press(small[0])
+    camera = Camera(inertia=False)
+    camera.look_at(look)
+    camera.press(small[0])
     anchor = look.rotation() @ ray_through(small[0], look.hfov)
     for point in small[1:]:
-        controls.move(point)
-        controls.advance(1 / 60)
-        now = controls.look()
+        camera.move(point)
+        camera.advance(1 / 60)
+        now = camera.look()
         if abs(now.pitch) < math.radians(60) and abs(anchor[1]) < 0.7:
             assert angle(now.rotation() @ ray_through(point, now.hfov), anchor) < 1e-6
 
 
 def test_dragging_to_the_right_and_down_turns_left_and_up() -> None:
-    controls = Controls(inertia=False)
-    controls.press((0.0, 0.0))
-    controls.move((0.3, -0.2))
-    assert controls.look().yaw < 0
-    assert controls.look().pitch > 0
+    camera = Camera(inertia=False)
+    camera.press((0.0, 0.0))
+    camera.move((0.3, -0.2))
+    assert camera.look().yaw < 0
+    assert camera.look().pitch > 0
 
 
 def test_zooming_while_dragging_keeps_the_point_in_hand() -> None:
-    controls = Controls(inertia=True)
+    camera = Camera(inertia=True)
     point = (0.4, 0.2)
-    anchor = controls.look().rotation() @ ray_through(point, controls.look().hfov)
-    controls.press(point)
-    controls.zoom(3)
-    settle(controls, 1.0)
-    now = controls.look()
+    anchor = camera.look().rotation() @ ray_through(point, camera.look().hfov)
+    camera.press(point)
+    camera.zoom(3)
+    settle(camera, 1.0)
+    now = camera.look()
     assert now.hfov < Look().hfov
     assert angle(now.rotation() @ ray_through(point, now.hfov), anchor) < 1e-6
 
 
 def test_a_throw_glides_on_and_comes_to_rest() -> None:
-    controls = Controls(inertia=True)
-    controls.press((0.0, 0.0))
+    camera = Camera(inertia=True)
+    camera.press((0.0, 0.0))
     for i in range(1, 10):
-        controls.move((-0.03 * i, 0.0))
-        controls.advance(1 / 60)
-    controls.release()
-    released = controls.look().yaw
-    assert controls.yaw.velocity > 0
-    settle(controls)
-    assert wrap_yaw(controls.look().yaw - released) > math.radians(5)
-    assert controls.yaw.velocity == controls.pitch.velocity == controls.roll.velocity == 0.0
-    assert controls.speed == 0.0
+        camera.move((-0.03 * i, 0.0))
+        camera.advance(1 / 60)
+    camera.release()
+    released = camera.look().yaw
+    assert camera.yaw.velocity > 0
+    settle(camera)
+    assert wrap_yaw(camera.look().yaw - released) > math.radians(5)
+    assert camera.yaw.velocity == camera.pitch.velocity == camera.roll.velocity == 0.0
+    assert camera.speed == 0.0
 
 
 def test_a_hand_that_rests_before_it_lets_go_throws_nothing() -> None:
-    controls = Controls(inertia=True)
-    controls.press((0.0, 0.0))
-    controls.move((-0.3, 0.0))
-    settle(controls, 1.0)
-    controls.release()
-    released = controls.look().yaw
-    settle(controls)
-    assert controls.look().yaw == pytest.approx(released, abs=1e-4)
+    camera = Camera(inertia=True)
+    camera.press((0.0, 0.0))
+    camera.move((-0.3, 0.0))
+    settle(camera, 1.0)
+    camera.release()
+    released = camera.look().yaw
+    settle(camera)
+    assert camera.look().yaw == pytest.approx(released, abs=1e-4)
 
 
 def test_without_inertia_nothing_moves_after_the_hand() -> None:
-    controls = Controls(inertia=False)
-    controls.press((0.0, 0.0))
+    camera = Camera(inertia=False)
+    camera.press((0.0, 0.0))
     for i in range(1, 10):
-        controls.move((-0.03 * i, 0.0))
-        controls.advance(1 / 60)
-    controls.release()
-    released = controls.look()
-    settle(controls)
-    assert controls.look() == released
+        camera.move((-0.03 * i, 0.0))
+        camera.advance(1 / 60)
+    camera.release()
+    released = camera.look()
+    settle(camera)
+    assert camera.look() == released
 
 
 def test_switching_inertia_off_stops_a_glide() -> None:
-    controls = Controls(inertia=True)
-    controls.yaw.velocity = 1.0
-    controls.inertia = False
-    controls.advance(0.5)
-    assert controls.look().yaw == 0.0
+    camera = Camera(inertia=True)
+    camera.yaw.velocity = 1.0
+    camera.inertia = False
+    camera.advance(0.5)
+    assert camera.look().yaw == 0.0
 
 
 @pytest.mark.parametrize("inertia", [True, False])
@@ -128,88 +128,88 @@ def test_switching_inertia_off_stops_a_glide() -> None:
 def test_a_held_key_moves_its_own_coordinate(
     action: Action, name: str, sign: int, inertia: bool
 ) -> None:
-    controls = Controls(inertia)
-    controls.hold(action)
-    settle(controls, 0.4)
-    moved = controls.look()
+    camera = Camera(inertia)
+    camera.hold(action)
+    settle(camera, 0.4)
+    moved = camera.look()
     for other in ("yaw", "pitch", "roll"):
         value = getattr(moved, other) * (sign if other == name else 1)
         assert value > math.radians(3) if other == name else value == 0.0
-    controls.let_go(action)
-    settle(controls)
-    assert controls.yaw.velocity == controls.pitch.velocity == controls.roll.velocity == 0.0
+    camera.let_go(action)
+    settle(camera)
+    assert camera.yaw.velocity == camera.pitch.velocity == camera.roll.velocity == 0.0
 
 
 def test_pitch_stops_at_the_zenith_and_yaw_wraps() -> None:
-    controls = Controls(inertia=False)
-    controls.hold(Action.TURN_UP)
-    settle(controls, 10)
-    assert controls.look().pitch == math.pi / 2
-    controls.reset()
-    controls.hold(Action.TURN_RIGHT)
+    camera = Camera(inertia=False)
+    camera.hold(Action.TURN_UP)
+    settle(camera, 10)
+    assert camera.look().pitch == math.pi / 2
+    camera.reset()
+    camera.hold(Action.TURN_RIGHT)
     for _ in range(2000):
-        controls.advance(1 / 60)
-        assert -math.pi <= controls.look().yaw < math.pi
+        camera.advance(1 / 60)
+        assert -math.pi <= camera.look().yaw < math.pi
 
 
 @given(st.lists(st.floats(-5, 5), max_size=40), st.booleans())
 def test_zoom_keeps_its_limits(steps: list[float], inertia: bool) -> None:
-    controls = Controls(inertia)
+    camera = Camera(inertia)
     for step in steps:
-        controls.zoom(step)
-        controls.advance(1 / 30)
-        assert MIN_HFOV <= controls.look().hfov <= MAX_HFOV
+        camera.zoom(step)
+        camera.advance(1 / 30)
+        assert MIN_HFOV <= camera.look().hfov <= MAX_HFOV
 
 
 def test_zoom_reaches_both_limits() -> None:
-    controls = Controls(inertia=False)
+    camera = Camera(inertia=False)
     for steps, limit in ((50, MIN_HFOV), (-50, MAX_HFOV)):
         for _ in range(abs(steps)):
-            controls.zoom(math.copysign(1, steps))
-        assert controls.look().hfov == limit
+            camera.zoom(math.copysign(1, steps))
+        assert camera.look().hfov == limit
 
 
 def test_reset_looks_ahead_and_lets_go() -> None:
-    controls = Controls()
-    controls.look_at(Look.from_degrees(100, 40, 30, 50))
-    controls.press((0.1, 0.1))
-    controls.reset()
-    settle(controls, 0.2)
-    assert controls.look() == Look()
-    assert not controls.dragging
+    camera = Camera()
+    camera.look_at(Look.from_degrees(100, 40, 30, 50))
+    camera.press((0.1, 0.1))
+    camera.reset()
+    settle(camera, 0.2)
+    assert camera.look() == Look()
+    assert not camera.dragging
 
 
 def test_losing_the_keyboard_lets_go_of_everything() -> None:
-    controls = Controls(inertia=False)
-    controls.hold(Action.TURN_LEFT)
-    controls.press((0.0, 0.0))
-    controls.let_go_all()
-    settle(controls, 0.5)
-    assert controls.look() == Look()
+    camera = Camera(inertia=False)
+    camera.hold(Action.TURN_LEFT)
+    camera.press((0.0, 0.0))
+    camera.let_go_all()
+    settle(camera, 0.5)
+    assert camera.look() == Look()
 
 
 def test_speed_is_the_angle_turned_a_second() -> None:
-    controls = Controls(inertia=False)
-    controls.hold(Action.TURN_RIGHT)
-    controls.advance(0.1)
-    assert controls.speed == pytest.approx(controls.look().yaw / 0.1)
+    camera = Camera(inertia=False)
+    camera.hold(Action.TURN_RIGHT)
+    camera.advance(0.1)
+    assert camera.speed == pytest.approx(camera.look().yaw / 0.1)
 
 
 def test_a_long_step_moves_keys_by_a_tenth_of_a_second_and_feels_the_hand_truly() -> None:
-    controls = Controls(inertia=False)
-    controls.hold(Action.TURN_RIGHT)
-    controls.advance(0.1)
-    expected = controls.look().yaw
-    controls.reset()
-    controls.advance(3.0)
-    assert controls.look().yaw == pytest.approx(expected), "the picture does not leap"
-    assert controls.speed == pytest.approx(expected / 3.0)
-    controls.let_go(Action.TURN_RIGHT)
+    camera = Camera(inertia=False)
+    camera.hold(Action.TURN_RIGHT)
+    camera.advance(0.1)
+    expected = camera.look().yaw
+    camera.reset()
+    camera.advance(3.0)
+    assert camera.look().yaw == pytest.approx(expected), "the picture does not leap"
+    assert camera.speed == pytest.approx(expected / 3.0)
+    camera.let_go(Action.TURN_RIGHT)
     thrown = []
     for seconds in (0.1, 1.0):
-        controls = Controls(inertia=True)
-        controls.press((0.0, 0.0))
-        controls.move((-0.3, 0.0))
-        controls.advance(seconds)
-        thrown.append(controls.yaw.velocity * seconds)
+        camera = Camera(inertia=True)
+        camera.press((0.0, 0.0))
+        camera.move((-0.3, 0.0))
+        camera.advance(seconds)
+        thrown.append(camera.yaw.velocity * seconds)
     assert thrown[1] < thrown[0] * 1.2, "the way of a whole second is not that of a tenth"

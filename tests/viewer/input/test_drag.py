@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.geometry import Look, wrap_yaw
-from viewer.input.camera import Controls
+from viewer.input.camera import Camera
 from viewer.input.drag import LARGEST_GAIN, Point, ray_through
 
 Path = list[Point]
@@ -46,11 +46,11 @@ def angle(a: np.ndarray, b: np.ndarray) -> float:
     return math.atan2(float(np.linalg.norm(np.cross(a, b))), float(a @ b))
 
 
-def dragging(look: Look, start: Point) -> Controls:
-    controls = Controls(inertia=False)
-    controls.look_at(look)
-    controls.press(start)
-    return controls
+def dragging(look: Look, start: Point) -> Camera:
+    camera = Camera(inertia=False)
+    camera.look_at(look)
+    camera.press(start)
+    return camera
 
 
 def under(look: Look, point: Point) -> np.ndarray:
@@ -67,11 +67,11 @@ def moved(hfov: float, start: Point, end: Point) -> float:
 def test_the_view_turns_by_no_more_than_four_times_what_the_hand_moves(
     look: Look, path: Path
 ) -> None:
-    controls = dragging(look, path[0])
+    camera = dragging(look, path[0])
     for start, end in itertools.pairwise(path):
-        before = controls.look()
-        controls.move(end)
-        after = controls.look()
+        before = camera.look()
+        camera.move(end)
+        after = camera.look()
         allowed = LARGEST_GAIN * moved(look.hfov, start, end) + 1e-9
         assert abs(wrap_yaw(after.yaw - before.yaw)) <= allowed
         assert abs(after.pitch - before.pitch) <= allowed
@@ -83,12 +83,12 @@ def test_what_was_under_the_hand_never_gets_further_from_it_than_if_nothing_move
     look: Look, start: Point, steps: list[tuple[float, float]]
 ) -> None:
     path = hand_path(start, steps)
-    controls = dragging(look, path[0])
+    camera = dragging(look, path[0])
     for before, after in itertools.pairwise(path):
-        held = under(controls.look(), before)
-        still = angle(under(controls.look(), after), held)
-        controls.move(after)
-        assert angle(under(controls.look(), after), held) <= still + 1e-7
+        held = under(camera.look(), before)
+        still = angle(under(camera.look(), after), held)
+        camera.move(after)
+        assert angle(under(camera.look(), after), held) <= still + 1e-7
 
 
 @given(
@@ -106,29 +106,29 @@ def test_away_from_the_poles_the_point_stays_in_hand(
     look: Look, start: Point, steps: list[tuple[float, float]]
 ) -> None:
     path = hand_path(start, steps)
-    controls = dragging(look, path[0])
+    camera = dragging(look, path[0])
     held = under(look, path[0])
     for point in path:
         # Up to 60° of latitude and 45° beside the middle, yaw needs a gain of 2.8 at the most.
-        now = controls.look()
+        now = camera.look()
         seen = under(now, point)
         beside = wrap_yaw(math.atan2(-seen[2], seen[0]) - now.yaw)
         level = math.hypot(seen[0], seen[2])
         if level < 0.5 or abs(beside) > math.radians(45) or abs(now.pitch) > math.radians(85):
             return
-        controls.move(point)
-        assert angle(under(controls.look(), point), held) < 1e-6
+        camera.move(point)
+        assert angle(under(camera.look(), point), held) < 1e-6
 
 
 @given(ANY_LOOK, POINTS)
 def test_a_hand_that_does_not_move_moves_nothing(look: Look, point: Point) -> None:
-    controls = dragging(look, point)
-    before = controls.look()
+    camera = dragging(look, point)
+    before = camera.look()
     for _ in range(3):
-        controls.move(point)
-        controls.advance(1 / 60)
-    assert controls.look().pitch == pytest.approx(before.pitch, abs=1e-12)
-    assert wrap_yaw(controls.look().yaw - before.yaw) == pytest.approx(0, abs=1e-12)
+        camera.move(point)
+        camera.advance(1 / 60)
+    assert camera.look().pitch == pytest.approx(before.pitch, abs=1e-12)
+    assert wrap_yaw(camera.look().yaw - before.yaw) == pytest.approx(0, abs=1e-12)
 
 
 ACROSS = [
@@ -147,14 +147,14 @@ def test_a_drag_across_a_pole_is_smooth_in_however_many_events_it_comes(
     ends = []
     for steps in (100, 400):
         path = line(start, end, steps)
-        controls = dragging(look, start)
+        camera = dragging(look, start)
         turns = []
         for point in path[1:]:
-            before = controls.look().yaw
-            controls.move(point)
-            turns.append(math.degrees(wrap_yaw(controls.look().yaw - before)))
+            before = camera.look().yaw
+            camera.move(point)
+            turns.append(math.degrees(wrap_yaw(camera.look().yaw - before)))
         assert max(map(abs, turns)) < 180 / steps, "in 100 steps no more than 2° in one"
-        ends.append(controls.look())
+        ends.append(camera.look())
     turned = math.degrees(wrap_yaw(ends[0].yaw - ends[1].yaw))
     assert abs(turned) < 3, "however many events the hand's way comes in"
     assert math.degrees(abs(ends[0].pitch - ends[1].pitch)) < 1
@@ -165,28 +165,28 @@ def test_back_and_forth_beside_a_pole_ends_where_it_began(
     look: Look, start: Point, end: Point
 ) -> None:
     there = line(start, end, 100)
-    controls = dragging(look, start)
+    camera = dragging(look, start)
     for point in (*there, *there[::-1]):
-        controls.move(point)
-    now = controls.look()
+        camera.move(point)
+    now = camera.look()
     assert angle(now.rotation()[:, 2], look.rotation()[:, 2]) < math.radians(0.5)
     assert math.degrees(abs(wrap_yaw(now.yaw - look.yaw))) < 5
 
 
 def test_down_beyond_the_zenith_the_picture_does_not_turn_round() -> None:
     look = Look.from_degrees(0, 80)
-    controls = dragging(look, (0.0, 0.3))
+    camera = dragging(look, (0.0, 0.3))
     for point in line((0.0, 0.3), (0.0, -0.5), 80):
-        controls.move(point)
-    assert controls.look().yaw == pytest.approx(0, abs=1e-6)
-    assert controls.look().pitch == math.pi / 2
-    controls.move((0.0, -0.45))
-    assert controls.look().pitch < math.pi / 2, "and the way back begins at once"
+        camera.move(point)
+    assert camera.look().yaw == pytest.approx(0, abs=1e-6)
+    assert camera.look().pitch == math.pi / 2
+    camera.move((0.0, -0.45))
+    assert camera.look().pitch < math.pi / 2, "and the way back begins at once"
 
 
 def test_a_point_at_the_zenith_can_be_pulled_to_the_middle() -> None:
     """Straight up, a hand that pulls a point inwards turns the view down towards that point."""
-    controls = dragging(Look.from_degrees(0, 90), (0.4, 0.0))
+    camera = dragging(Look.from_degrees(0, 90), (0.4, 0.0))
     for point in line((0.4, 0.0), (0.0, 0.0), 40):
-        controls.move(point)
-    assert controls.look().pitch < math.radians(82)
+        camera.move(point)
+    assert camera.look().pitch < math.radians(82)

@@ -9,7 +9,7 @@ import glfw
 import pytest
 
 from tests.support.hand import CallbackHand
-from viewer.input.camera import Controls
+from viewer.input.camera import Camera
 from viewer.input.events import Input
 from viewer.input.keymap import Action
 from viewer.input.playback import Playback
@@ -23,12 +23,12 @@ class Wired:
 
     def __init__(self, window: Window) -> None:
         self.overlay = Overlay(window)
-        self.controls = Controls(inertia=False)
+        self.camera = Camera(inertia=False)
         self.playback = Playback(10, 10.0)
         self.done: list[Action] = []
         self.dropped: list[Path] = []
         commands = {action: lambda action=action: self.done.append(action) for action in Action}
-        self.input = Input(window, self.overlay, self.controls, commands, self.dropped.extend)
+        self.input = Input(window, self.overlay, self.camera, commands, self.dropped.extend)
         window.listen(self.input, self._failed)
         self.hand = CallbackHand(window)
 
@@ -39,7 +39,7 @@ class Wired:
     def draw(self) -> None:
         """The panels, as a frame of the application draws them."""
         facts = Facts(
-            title="a sphere", look=self.controls.look(), aspect=16 / 9, rows=[], decode_ms=[],
+            title="a sphere", look=self.camera.look(), aspect=16 / 9, rows=[], decode_ms=[],
             sphere=0, message=None, opening=None, gaze=GazeFacts(),
         )  # fmt: skip
         self.overlay.draw(facts, self.playback)
@@ -58,9 +58,9 @@ def test_keys_with_ctrl_alt_or_super_are_not_ours(wired: Wired, mods: int) -> No
         wired.hand.key(key, True, mods=mods)
         wired.hand.key(key, False, mods=mods)
     wired.hand.key("A", True, mods=mods | glfw.MOD_SHIFT)
-    wired.controls.advance(0.1)
+    wired.camera.advance(0.1)
     assert wired.done == []
-    assert wired.controls.look().yaw == 0.0
+    assert wired.camera.look().yaw == 0.0
     wired.hand.key("C", True, mods=glfw.MOD_SHIFT | glfw.MOD_CAPS_LOCK)
     assert wired.done == [Action.SPLIT], "capitals are the same key"
 
@@ -68,8 +68,8 @@ def test_keys_with_ctrl_alt_or_super_are_not_ours(wired: Wired, mods: int) -> No
 def test_a_key_that_comes_up_beside_ctrl_is_let_go(wired: Wired) -> None:
     wired.hand.key("D", True)
     wired.hand.key("D", False, mods=glfw.MOD_CONTROL)
-    wired.controls.advance(0.1)
-    assert wired.controls.look().yaw == 0.0
+    wired.camera.advance(0.1)
+    assert wired.camera.look().yaw == 0.0
 
 
 @pytest.mark.parametrize(
@@ -112,17 +112,17 @@ def test_the_panel_that_the_pointer_has_just_reached_takes_the_press_and_the_whe
     for _ in range(3):
         wired.draw()
     assert not wired.overlay.wants_mouse
-    before = wired.controls.look()
+    before = wired.camera.look()
     wired.hand.move(width // 2, height - 37)
     wired.hand.wheel(2)
     wired.hand.button(True)
-    assert not wired.controls.dragging, "the timeline is pressed, not the scene"
+    assert not wired.camera.dragging, "the timeline is pressed, not the scene"
     for _ in range(3):
         wired.draw()
     assert 3 <= wired.playback.frame <= 6, "the timeline was scrubbed to its middle"
     wired.hand.button(False)
-    assert wired.controls.look() == before
+    assert wired.camera.look() == before
     wired.draw()
     wired.hand.move(width // 2, height // 3)
     wired.hand.button(True)
-    assert wired.controls.dragging, "and the scene takes it where the pointer has just left"
+    assert wired.camera.dragging, "and the scene takes it where the pointer has just left"

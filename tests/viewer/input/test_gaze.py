@@ -58,14 +58,14 @@ def app(window: Window, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 def record(app: App, tmp_path: Path) -> tuple[Path, list[tuple[int, Look]]]:
     """A path made by keys and mouse, and what was shown on the way."""
     hand = CallbackHand(app.window)
-    app.controls.look_at(Look.from_degrees(172, 0))
+    app.camera.look_at(Look.from_degrees(172, 0))
     press(app, "R")
     shown: list[tuple[int, Look]] = []
 
     def turns(count: int) -> None:
         for _ in range(count):
             app.update(STEP)
-            shown.append((app.playback.frame, app.controls.look()))
+            shown.append((app.playback.frame, app.camera.look()))
 
     hand.key("RIGHT", True)
     turns(12)
@@ -112,17 +112,17 @@ def test_a_path_dropped_on_the_window_shows_the_same_looks_and_frames(
     app.playback.loop = False
 
     def replay() -> list[tuple[int, Look]]:
-        app.controls.look_at(Look())
+        app.camera.look_at(Look())
         app.playback.seek(0)
         app.input.dropped([file])
         deadline = time.monotonic() + 60
         while app.gaze.replay is None:
             assert time.monotonic() < deadline
             app.update(0.0)
-        seen = [(app.playback.frame, app.controls.look())]
+        seen = [(app.playback.frame, app.camera.look())]
         while app.gaze.replay is not None:
             app.update(STEP)
-            seen.append((app.playback.frame, app.controls.look()))
+            seen.append((app.playback.frame, app.camera.look()))
         return seen
 
     first = replay()
@@ -138,17 +138,17 @@ def test_a_path_dropped_on_the_window_shows_the_same_looks_and_frames(
 def test_a_hand_takes_over_from_a_path(app: App) -> None:
     app.gaze.follow(read_trajectory("jvet:balboa-vp0"), app.playback)
     app.update(STEP)
-    led = app.controls.look()
+    led = app.camera.look()
     app.update(STEP)
-    assert app.controls.look() != led
+    assert app.camera.look() != led
     press(app, "SPACE")
-    paused = app.controls.look()
+    paused = app.camera.look()
     for _ in range(4):
         app.update(STEP)
-    assert app.controls.look() == paused, "a pause pauses the path"
+    assert app.camera.look() == paused, "a pause pauses the path"
     press(app, "SPACE")
     app.update(STEP)
-    assert app.controls.look() != paused
+    assert app.camera.look() != paused
     CallbackHand(app.window).wheel(2)
     app.update(STEP)
     assert app.gaze.replay is None
@@ -163,11 +163,11 @@ def test_a_hand_takes_over_from_a_path(app: App) -> None:
 def test_a_path_begins_again_where_the_clip_loops(app: App) -> None:
     app.gaze.follow(read_trajectory("jvet:landing-vp1"), app.playback)
     app.update(STEP)
-    first = app.controls.look(), app.playback.frame
+    first = app.camera.look(), app.playback.frame
     seen = []
     for _ in range(int(FRAMES / FPS / STEP) + 3):
         app.update(STEP)
-        seen.append((app.controls.look(), app.playback.frame))
+        seen.append((app.camera.look(), app.playback.frame))
     assert first in seen
 
 

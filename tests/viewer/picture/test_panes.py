@@ -81,7 +81,7 @@ def test_both_sides_show_the_same_look_and_frame(
 ) -> None:
     app = open_app(sphere_scene())
     settle(app)
-    app.controls.look_at(Look.from_degrees(50, 20, 10, 70))
+    app.camera.look_at(Look.from_degrees(50, 20, 10, 70))
     app.playback.seek(2)
     press(app, "C")
     run_until(app, lambda: len(app.worker.reports) == 2)
@@ -89,7 +89,7 @@ def test_both_sides_show_the_same_look_and_frame(
     width, height = app.window.size
     app.step(0.0)
     shown = torch.as_tensor(capture(app.window)).float()
-    truth = sphere_viewport(app.controls.look(), height, width, frame=2)
+    truth = sphere_viewport(app.camera.look(), height, width, frame=2)
     middle, clear = width // 2, 40  # panels lie along the divider and at its foot
     above = slice(0, height // 3)
     left, right = slice(0, middle - clear), slice(middle + clear, width)
@@ -127,7 +127,7 @@ def test_the_divider_is_dragged_and_the_look_stays(open_app: Callable[[OpenScene
     run_until(app, lambda: app.panes.split and app.panes.split.share < 0.3)
     hand.button(False)
     settle(app)
-    assert app.controls.look() == Look()
+    assert app.camera.look() == Look()
     app.step(0.0)
     shown = torch.as_tensor(capture(app.window)).float()
     truth = sphere_viewport(Look(), height, width)
