@@ -44,7 +44,7 @@ def _toggle(thing: object, name: str) -> None:
 
 def _toggle_inertia(app: App) -> None:
     _toggle(app.camera, "inertia")
-    app.say(f"Inertia is {'on' if app.camera.inertia else 'off'}.")
+    app.notify(f"Inertia is {'on' if app.camera.inertia else 'off'}.")
 
 
 def _save_screenshot(app: App) -> None:
@@ -53,8 +53,8 @@ def _save_screenshot(app: App) -> None:
         path = new_screenshot_path()
         save_png(path, capture(app.window))
     except InputError as error:
-        app.say(f"The screenshot cannot be saved: {error}")
+        app.notify(f"The screenshot cannot be saved: {error}")
     except (OSError, RuntimeError) as error:
-        app.say(f"The screenshot cannot be saved: {describe(error)}")
+        app.notify(f"The screenshot cannot be saved: {describe(error)}")
     else:
-        app.say(f"Saved {path}")
+        app.notify(f"Saved {path}")

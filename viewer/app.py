@@ -79,15 +79,15 @@ class App:
         self.overlay = Overlay(window)
         self.overlay.visible = settings.overlay
         self.worker = DecodeWorker()
-        self.panes = Panes(self.worker, self.say, upload)
+        self.panes = Panes(self.worker, self.notify, upload)
         self.displayed = Rate()
         self.film: Film | None = None
         self.resting = False
         self.memory = Memory()
-        self.failures = Failures(self.say)
+        self.failures = Failures(self.notify)
         self.playback = Playback(scene.frames, scene.fps, speed=settings.speed, loop=settings.loop)
         self._load = load
-        self.gaze = Gaze(self.camera, self.say)
+        self.gaze = Gaze(self.camera, self.notify)
         self.loader = Loader(lambda path: self._load(path))
         self._message = ("", 0.0)
         self._refusals: list[str] = []
@@ -177,13 +177,13 @@ class App:
         """
         self.gaze.follow(trajectory, self.playback)
         if trajectory.remark is not None:
-            self.say(trajectory.remark)
+            self.notify(trajectory.remark)
 
     def drop(self, paths: list[Path]) -> None:
         """Open the files at ``paths`` behind the running scene, which stays if that fails."""
         self.loader.add(paths)
 
-    def say(self, sentence: str) -> None:
+    def notify(self, sentence: str) -> None:
         """Show ``sentence`` for a while."""
         self._message = (sentence, time.monotonic() + _MESSAGE_S)
 
@@ -265,7 +265,7 @@ class App:
         self.panes.receive()
         for renderer in self.panes.renderers:
             if renderer.notice is not None:
-                self.say(renderer.notice)
+                self.notify(renderer.notice)
                 renderer.notice = None
         if first and self.renderer.picture is not None:
             log.info("first picture %.2f s after the start", seconds_since_start())
@@ -285,7 +285,7 @@ class App:
         if self.message != "\n".join(self._refusals):
             self._refusals = []
         self._refusals = [*self._refusals[1 - _MOST_REFUSALS :], sentence]
-        self.say("\n".join(self._refusals))
+        self.notify("\n".join(self._refusals))
 
     def _show(self, loaded: OpenScene | Trajectory) -> None:
         if isinstance(loaded, Trajectory):

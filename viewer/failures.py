@@ -15,9 +15,9 @@ log = logging.getLogger(__name__)
 class Failures:
     """Survives exceptions; each place that fails is logged once, however often it does so."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        """Tell of them by ``say``, in one sentence."""
-        self._say = say
+    def __init__(self, notify: Callable[[str], None]) -> None:
+        """Tell of them by ``notify``, in one sentence."""
+        self._notify = notify
         self._logged: set[object] = set()
 
     def report(self, error: Exception) -> None:
@@ -27,7 +27,7 @@ class Failures:
         if place not in self._logged:
             self._logged.add(place)
             log.error("something went wrong, the window stays open", exc_info=error)
-        self._say(f"Something went wrong: {describe(error)}. What was open stays open.")
+        self._notify(f"Something went wrong: {describe(error)}. What was open stays open.")
 
     @contextlib.contextmanager
     def survived(self) -> Iterator[None]:

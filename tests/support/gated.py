@@ -198,7 +198,7 @@ class GatedApp:
         # At its own size most of the test would be spent in it.
         patch.setattr(decode_background, "Background", partial(Background, size=(24, 48)))
         patch.setattr(self.app.overlay, "draw", lambda *_: None)  # panels would hide the colours
-        patch.setattr(self.app.panes, "_say", self._said)
+        patch.setattr(self.app.panes, "_notify", self._said)
         self._failed = False
 
     def play(self, letters: str) -> None:

@@ -323,7 +323,7 @@ def test_every_file_that_cannot_be_opened_is_named(open_app: Callable[..., App])
     run_until(app, lambda: not app.loader.opening)
     assert app.message is not None
     assert [line[:5] for line in app.message.split("\n")] == ["a.jpg", "b.jpg", "c.jpg"]
-    app.say("something else")
+    app.notify("something else")
     app.input.dropped([Path("d.jpg")])
     run_until(app, lambda: not app.loader.opening)
     assert app.message == "d.jpg is not a scene; give a .safetensors file"

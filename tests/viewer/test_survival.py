@@ -104,7 +104,7 @@ def test_what_fails_at_every_frame_is_said_on_the_screen_and_logged_once(
         press(app, "H")
         assert not app.overlay.visible
         press(app, "H")
-    app.say("")
+    app.notify("")
     settle(app)
     assert len(survived) == 1
 
@@ -192,7 +192,7 @@ def test_a_dropped_file_whose_name_is_not_utf_8_is_opened(
     callback(window.handle, 1, names)
     run_until(app, lambda: app.scene.title == "caf\udce9.safetensors")
     settle(app)
-    app.say("caf\udce9 and \0 are in a sentence")
+    app.notify("caf\udce9 and \0 are in a sentence")
     app.step(1 / 60)
 
 
@@ -222,7 +222,7 @@ def test_a_panorama_beyond_the_largest_texture_is_shown_coarser_with_a_sentence(
     assert app.message is not None
     assert f"{width}×2 is larger than" in app.message
     app.overlay.visible = False
-    app.say("")
+    app.notify("")
     seen = image(app)[:100]
     assert (seen - torch.tensor([200.0, 100.0, 50.0])).abs().max() <= 2
 

@@ -22,11 +22,11 @@ class Gaze:
         replay: the path that is followed, or nothing.
     """
 
-    def __init__(self, camera: Camera, say: Callable[[str], None]) -> None:
+    def __init__(self, camera: Camera, notify: Callable[[str], None]) -> None:
         self.recorder = Recorder()
         self.replay: Replay | None = None
         self._camera = camera
-        self._say = say
+        self._notify = notify
         self._placed: object = None
 
     def toggle_recording(self, scene: str) -> None:
@@ -39,15 +39,15 @@ class Gaze:
             path.parent.mkdir(parents=True, exist_ok=True)
             self.recorder.start(path, printable(scene))
         except (OSError, RuntimeError) as error:
-            self._say(f"The gaze path cannot be recorded: {describe(error)}")
+            self._notify(f"The gaze path cannot be recorded: {describe(error)}")
         except InputError as error:
-            self._say(str(error))
+            self._notify(str(error))
 
     def stop_recording(self) -> None:
         """End the recording, if one runs, and say where it is."""
         path = self.recorder.stop()
         if path is not None:
-            self._say(f"Saved {path}")
+            self._notify(f"Saved {path}")
 
     def follow(self, trajectory: Trajectory, playback: Playback) -> None:
         """Lead the look and the clip along ``trajectory``, from its beginning.
@@ -69,7 +69,7 @@ class Gaze:
         """
         if self.replay is not None and self._taken_over(playback):
             self.replay = None
-            self._say("You have taken over: the path is no longer followed.")
+            self._notify("You have taken over: the path is no longer followed.")
         if self.replay is None:
             playback.advance(seconds)
         elif playback.playing:
@@ -77,7 +77,7 @@ class Gaze:
         try:
             self.recorder.advance(seconds, playback.frame, self._camera.look())
         except InputError as error:
-            self._say(str(error))
+            self._notify(str(error))
 
     def _lead(self, replay: Replay, seconds: float, playback: Playback) -> None:
         if replay.ended and playback.loop:
@@ -88,7 +88,7 @@ class Gaze:
         if replay.ended and not playback.loop:
             self.replay = None
             playback.playing = False
-            self._say(f"{replay.trajectory.name} has ended.")
+            self._notify(f"{replay.trajectory.name} has ended.")
 
     def _place(self, playback: Playback, seconds: float) -> None:
         assert self.replay is not None

@@ -72,11 +72,11 @@ class Panes:
     def __init__(
         self,
         worker: DecodeWorker,
-        say: Callable[[str], None],
+        notify: Callable[[str], None],
         upload: Callable[[], Upload] | None,
     ) -> None:
         self._worker = worker
-        self._say = say
+        self._notify = notify
         self._upload = upload
         self._sources: dict[str, EngineSource] = {}
         self._working = ""
@@ -128,7 +128,8 @@ class Panes:
         name = other_decoder(self.scene.decoders, self.shown, old)
         if name is None:
             count, names = len(self.scene.decoders), " and ".join(self.scene.decoders)
-            self._say(f"This scene has {'one decoder' if count == 1 else 'two decoders'}, {names}.")
+            number = "one decoder" if count == 1 else "two decoders"
+            self._notify(f"This scene has {number}, {names}.")
         elif self._fits(name):
             if self.split:
                 self.split.decoder = name
@@ -144,7 +145,7 @@ class Panes:
             return
         name = other_decoder(self.scene.decoders, self.shown, self.decoder)
         if name is None:
-            self._say("There is nothing to compare with: this scene has one decoder.")
+            self._notify("There is nothing to compare with: this scene has one decoder.")
         elif self._fits(name):
             self._panes.append(self._pane())
             self.split = Split(name)
@@ -164,7 +165,7 @@ class Panes:
             before, self._told = dict(enumerate(self._told)), told
             for pane, (error, _) in enumerate(told):
                 if error and error != before.get(pane, (None, False))[0]:
-                    self._say(error)
+                    self._notify(error)
             self._step_back(results.reports)
 
     def state(self) -> object:
@@ -201,7 +202,7 @@ class Panes:
         wanted, free = self.scene.cost(name).peak_bytes, self.scene.free_bytes()
         if wanted <= free:
             return True
-        self._say(
+        self._notify(
             f"{name} wants about {wanted / _GIB:.1f} GiB to decode a picture, and "
             f"{free / _GIB:.1f} GiB are free: {self.decoder} stays."
         )
