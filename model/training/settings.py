@@ -1,11 +1,13 @@
-"""How long, how fast and how a network is trained."""
+"""Settings of a training: those of each preset, and changes to any number of it."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from model.config import ARCHITECTURES, ModelConfig, preset
 from model.errors import InputError
 
 
@@ -60,3 +62,62 @@ class TrainingSettings:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         return dataclasses.asdict(self)
+
+
+TRAINING_PRESETS: dict[str, TrainingSettings] = {
+    "paper": TrainingSettings(),
+    "demo": TrainingSettings(epochs=100, learning_rate=5e-3, windows=True),
+}
+
+
+def training_preset(name: str, architecture: str) -> tuple[ModelConfig, TrainingSettings]:
+    """Network and training of preset ``name`` for one of the three architectures.
+
+    Raises:
+        InputError: there is no such preset or architecture.
+    """
+    if name not in TRAINING_PRESETS:
+        raise InputError(f"the preset must be one of {', '.join(TRAINING_PRESETS)}, not {name!r}")
+    if architecture not in ARCHITECTURES:
+        known = ", ".join(ARCHITECTURES)
+        raise InputError(f"the architecture must be one of {known}, not {architecture!r}")
+    suffix = "" if architecture == "nerv360" else f"-{architecture}"
+    return preset(name + suffix), TRAINING_PRESETS[name]
+
+
+def with_changes(
+    config: ModelConfig, settings: TrainingSettings, changes: Mapping[str, str]
+) -> tuple[ModelConfig, TrainingSettings]:
+    """Both with the fields named in ``changes`` set to the values written there.
+
+    Args:
+        changes: values as text, by name of a field of either: ``true`` or ``false``, a number, or
+            whole numbers separated by commas.
+
+    Raises:
+        InputError: there is no field of that name, or its value does not fit.
+    """
+    network: dict[str, Any] = {}
+    training: dict[str, Any] = {}
+    for name, text in changes.items():
+        for owner, changed in ((config, network), (settings, training)):
+            if name in {field.name for field in dataclasses.fields(owner)}:
+                changed[name] = _parsed(name, text, getattr(owner, name))
+                break
+        else:
+            known = [f.name for o in (config, settings) for f in dataclasses.fields(o)]
+            raise InputError(f"{name}: there is no such number; known are {', '.join(known)}")
+    return config.replace(**network), dataclasses.replace(settings, **training)
+
+
+def _parsed(name: str, text: str, present: Any) -> Any:
+    try:
+        if isinstance(present, bool):
+            return {"true": True, "false": False}[text.lower()]
+        if isinstance(present, tuple):
+            return tuple(int(item) for item in text.split(","))
+        return type(present)(text)
+    except (ValueError, KeyError):
+        kind = {bool: "true or false", tuple: "whole numbers with commas", int: "a whole number"}
+        wanted = kind.get(type(present), "a number")
+        raise InputError(f"{name} needs {wanted}, not {text!r}") from None

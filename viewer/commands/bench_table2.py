@@ -46,7 +46,7 @@ def bench_table2(
     )
     from model.devices import choose_device
     from model.training.dataset import FrameStore
-    from model.training.presets import training_preset
+    from model.training.settings import training_preset
     from model.video.reading import open_frames
     from viewer.commands.train_progress import StopOnInterrupt
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from model.errors import InputError
-from viewer.commands.scene_options import check_output, check_text
+from viewer.commands.scene_options import check_output, check_text, for_option
 from viewer.text import printable_name
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from model.scene.scene_file import Material, Scene
     from model.training.processes import Processes
     from model.training.settings import TrainingSettings
+    from model.video.reading import VideoInfo
 
 
 def train(
@@ -59,8 +61,8 @@ def train(
     """
     from model.devices import choose_device
     from model.scene.scene_file import Material, read_scene
-    from model.training.presets import training_preset
     from model.training.processes import processes
+    from model.training.settings import TRAINING_PRESETS, training_preset
     from model.video.reading import open_frames
 
     target = _target(output, into, resume or overwrite)
@@ -68,9 +70,12 @@ def train(
         check_text(option, text)
     chosen = choose_device(device)
     name = ("demo" if chosen.type == "cpu" else "paper") if preset == "auto" else preset
-    config, settings = training_preset(name, model)
-    shortcuts = [f"epochs={epochs}"] if epochs is not None else []
-    shortcuts += [f"seed={seed}"] if seed is not None else []
+    with for_option("--model" if name in TRAINING_PRESETS else "--preset"):
+        config, settings = training_preset(name, model)
+    if epochs is not None:
+        settings = replace(settings, epochs=epochs)
+    if seed is not None:
+        settings = replace(settings, seed=seed)
     existing = read_scene(into) if into is not None else None
     if existing is not None and model in existing.decoders and not (overwrite or resume):
         raise InputError(f"--into {into}: it has a {model} decoder already; add --overwrite")
@@ -80,7 +85,7 @@ def train(
         info = open_frames(clip).info
         if info.note and group.is_first:
             print(f"{clip}: {info.note}", file=sys.stderr)
-        config, settings = _fit(config, settings, info, str(clip), [*shortcuts, *(changes or [])])
+        config, settings = _fit(config, settings, info, str(clip), changes or [])
         if group.is_first and (config.frame_width, config.frame_height) != (
             info.width,
             info.height,
@@ -111,20 +116,26 @@ def _target(output: Path | None, into: Path | None, may_replace: bool) -> Path:
 def _fit(
     config: ModelConfig,
     settings: TrainingSettings,
-    info: object,
+    info: VideoInfo,
     name: str,
-    changes: list[str],
+    assignments: list[str],
 ) -> tuple[ModelConfig, TrainingSettings]:
     from model.training.dataset import fit_config
-    from model.training.overrides import apply_overrides
-    from model.video.reading import VideoInfo
+    from model.training.settings import with_changes
 
-    assert isinstance(info, VideoInfo)
     frame_fields = {"frame_height", "frame_width", "viewport_height", "viewport_width"}
-    early = [c for c in changes if c.partition("=")[0] not in frame_fields]
-    late = [c for c in changes if c.partition("=")[0] in frame_fields]
-    config, settings = apply_overrides(config, settings, early)
-    return apply_overrides(fit_config(config, info, name), settings, late)
+    early: dict[str, str] = {}
+    late: dict[str, str] = {}
+    for assignment in assignments:
+        field, equals, value = assignment.partition("=")
+        if not equals:
+            raise InputError(f"--set {assignment}: write it as NAME=VALUE")
+        (late if field in frame_fields else early)[field] = value
+    with for_option("--set"):
+        config, settings = with_changes(config, settings, early)
+    config = fit_config(config, info, name)
+    with for_option("--set"):
+        return with_changes(config, settings, late)
 
 
 def _train(

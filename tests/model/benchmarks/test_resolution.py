@@ -8,7 +8,7 @@ import pytest
 
 from model.benchmarks.resolution import comparison, parse_scale, scaled
 from model.errors import InputError
-from model.training.presets import training_preset
+from model.training.settings import training_preset
 
 
 @pytest.mark.parametrize(

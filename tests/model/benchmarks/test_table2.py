@@ -22,7 +22,6 @@ from model.benchmarks.table2 import (
 from model.config import ModelConfig, preset
 from model.errors import InputError
 from model.networks.registry import count_flops, count_parameters
-from model.training import presets
 from model.training.dataset import FrameStore
 from model.training.settings import TrainingSettings
 from model.video.writing import VideoWriter
@@ -52,7 +51,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     def small(name: str, architecture: str) -> tuple[ModelConfig, TrainingSettings]:
         return BASE, SETTINGS
 
-    monkeypatch.setattr(presets, "training_preset", small)
+    monkeypatch.setattr("model.training.settings.training_preset", small)
 
 
 def test_the_papers_embeddings_at_one_budget() -> None:

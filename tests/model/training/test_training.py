@@ -25,13 +25,16 @@ from model.training import quality
 from model.training.autoencoder import Autoencoder
 from model.training.checkpoint import load_checkpoint, save_checkpoint
 from model.training.dataset import FrameStore, fit_config
-from model.training.loss import DistortionLoss, fourier_l1, ms_ssim_module, ms_ssim_window
-from model.training.ms_ssim import TrainingMSSSIM
-from model.training.overrides import apply_overrides
-from model.training.presets import training_preset
+from model.training.loss import (
+    DistortionLoss,
+    TrainingMSSSIM,
+    fourier_l1,
+    ms_ssim_module,
+    ms_ssim_window,
+)
 from model.training.processes import Processes
 from model.training.sampling import epoch_order, held_out_looks, random_looks
-from model.training.settings import TrainingSettings
+from model.training.settings import TrainingSettings, training_preset, with_changes
 from model.training.trainer import Trainer
 from model.video.reading import VideoInfo, open_frames
 from model.video.writing import VideoWriter
@@ -67,8 +70,9 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def config_for(clip: Path, architecture: str = "nerv360") -> tuple[ModelConfig, TrainingSettings]:
     config, settings = training_preset("demo", architecture)
     config = fit_config(config, VideoInfo(128, 64, 10.0, 4), str(clip))
-    changes = [option.removeprefix("--set=") for option in TINY if option.startswith("--set")]
-    return apply_overrides(config, settings, [*changes, "epochs=3"])
+    options = (option.split("=") for option in TINY if option.startswith("--set"))
+    changes = {name: value for _, name, value in options}
+    return with_changes(config, settings, {**changes, "epochs": "3"})
 
 
 def trainer_for(clip: Path, architecture: str = "nerv360") -> Trainer:
