@@ -1,53 +1,101 @@
-"""Speed and memory of one decoder, measured in a process of its own.
+"""Speed and memory of decoding, measured in processes of their own.
 
-``python -m model.benchmarks.decode_worker`` prints one line of JSON. A process that did nothing
-else is the only one whose peak memory is the decoder's.
+``python -m model.benchmarks.decode_worker TASK`` takes a `DecodingTask` as JSON and prints what it
+measured as one line of JSON.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
-import subprocess
 import sys
 import time
-from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from model.benchmarks.machine import processor_name
-from model.benchmarks.process_memory import peak_bytes, resident_bytes
-from model.evaluation.results import SpeedResult
+from model.benchmarks.process import peak_bytes, resident_bytes, run_worker
+from model.decoding import open_engine
+from model.decoding.timing import picture_seconds
+from model.devices import choose_device
+from model.geometry import Look
+from model.scene.scene_file import read_scene
+from model.video.reading import open_frames
 
 PICTURES = 24
 WARM_UP = 3
-PROBES = 3
+PROCESSES = 3
+_OVER_THE_BARE_PROGRAM = "the process's peak over the bare program"
 
 
-def probe(subject: str, arguments: list[str], times: int = PROBES) -> SpeedResult:
-    """Run the probe in ``times`` processes and return the medians of what they measured.
+@dataclass(frozen=True)
+class DecodingTask:
+    """Pictures to decode: those of one decoder of a scene, or a clip from beginning to end.
+
+    Attributes:
+        file: the scene, or the clip where ``decoder`` is None.
+        decoder: its name in the scene.
+        device: a name that `model.devices.choose_device` takes.
+        size: height and width in pixels; the decoder's own where it is None.
+    """
+
+    file: Path
+    decoder: str | None = None
+    device: str = "auto"
+    size: tuple[int, int] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, the file by its absolute path."""
+        size = list(self.size) if self.size else None
+        return {**asdict(self), "file": str(self.file.resolve()), "size": size}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> DecodingTask:
+        """The inverse of `to_dict`."""
+        size = tuple(values["size"]) if values["size"] else None
+        return cls(**{**values, "file": Path(values["file"]), "size": size})
+
+
+@dataclass(frozen=True)
+class SpeedResult:
+    """Decoding in a process of its own; of several such processes the medians.
+
+    Attributes:
+        name: of what was measured.
+        decode_ms: median milliseconds a picture.
+        fps: pictures a second, from the mean.
+        memory_bytes: peak while opening and decoding, over what the bare program takes.
+        memory_range: the least and the most of the processes.
+        memory_kind: what that peak is of.
+        machine: processor or GPU, threads, engine.
+    """
+
+    name: str
+    decode_ms: float
+    fps: float
+    memory_bytes: int
+    memory_range: tuple[int, int]
+    memory_kind: str
+    machine: str
+
+
+def measure_decoding(name: str, task: DecodingTask, processes: int = PROCESSES) -> SpeedResult:
+    """Decode in so many processes, one after the other; the medians of what they measured.
 
     Args:
-        subject: the name that the result gets.
-        arguments: ``--scene FILE --decoder NAME --device D [--size H W]`` or ``--clip FILE``.
+        name: the one that the result gets.
 
     Raises:
-        RuntimeError: the process failed; the message has its last line.
+        WorkerError: a process failed.
     """
-    command = [sys.executable, "-m", "model.benchmarks.decode_worker", *arguments]
-    folder = Path(__file__).resolve().parents[2]
-    results = []
-    for _ in range(times):
-        done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
-        if done.returncode:
-            lines = done.stderr.strip().splitlines() or ["it printed nothing"]
-            raise RuntimeError(f"measuring the speed of {subject} failed: {lines[-1]}")
-        results.append(json.loads(done.stdout.strip().splitlines()[-1]))
+    label = f"measuring the speed of {name}"
+    results = [run_worker(__name__, task.to_dict(), label) for _ in range(processes)]
     memory = sorted(result["memory_bytes"] for result in results)
     return SpeedResult(
-        subject,
+        name,
         decode_ms=statistics.median(result["decode_ms"] for result in results),
         fps=statistics.median(result["fps"] for result in results),
         memory_bytes=round(statistics.median(memory)),
@@ -58,32 +106,17 @@ def probe(subject: str, arguments: list[str], times: int = PROBES) -> SpeedResul
 
 
 def main() -> None:
-    """Measure what the command line names."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--scene", type=Path)
-    parser.add_argument("--decoder")
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--size", type=int, nargs=2)
-    parser.add_argument("--clip", type=Path)
-    options = parser.parse_args()
-    measured = _clip(options.clip) if options.clip else _decoder(options)
-    print(json.dumps(measured))
+    """Measure the task that the command line has as JSON."""
+    task = DecodingTask.from_dict(json.loads(sys.argv[1]))
+    print(json.dumps(_clip(task.file) if task.decoder is None else _decoder(task, task.decoder)))
 
 
-def _decoder(options: argparse.Namespace) -> dict[str, object]:
-    from model.decoding import open_engine
-    from model.decoding.timing import picture_seconds
-    from model.devices import choose_device
-    from model.geometry import Look
-    from model.scene.scene_file import read_scene
-
+def _decoder(task: DecodingTask, name: str) -> dict[str, Any]:
     before = resident_bytes()
-    free = _free(choose_device(options.device))
-    scene = read_scene(options.scene, options.decoder)
-    size = tuple(options.size) if options.size else None
-    engine = open_engine(scene, options.decoder, options.device, size)
+    free = _free(choose_device(task.device))
+    scene = read_scene(task.file, name)
+    engine = open_engine(scene, name, task.device, task.size)
     looks = [Look.from_degrees(k * 5.0, (k % 7) * 5.0 - 15) for k in range(PICTURES + WARM_UP)]
-
     requests = [(look, index % scene.frames) for index, look in enumerate(looks)]
     seconds = picture_seconds(engine, requests)[WARM_UP:]
     if engine.device.type == "cuda":
@@ -96,7 +129,7 @@ def _decoder(options: argparse.Namespace) -> dict[str, object]:
         )
         device = torch.cuda.get_device_name(engine.device)
     else:
-        memory, kind = peak_bytes() - before, "the process's peak over the bare program"
+        memory, kind = peak_bytes() - before, _OVER_THE_BARE_PROGRAM
         device = f"{processor_name()}, {torch.get_num_threads()} threads"
     return _measured(seconds, memory, kind, f"{device}, {engine.name} engine")
 
@@ -106,22 +139,19 @@ def _free(device: torch.device) -> int:
     return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
 
 
-def _clip(file: Path) -> dict[str, object]:
-    from model.video.reading import open_frames
-
+def _clip(file: Path) -> dict[str, Any]:
     before = resident_bytes()
     seconds = []
     pictures = iter(open_frames(file))
-    clock: Callable[[], float] = time.perf_counter
-    start = clock()
+    start = time.perf_counter()
     for _ in pictures:
-        seconds.append(clock() - start)
-        start = clock()
-    kind = "the process's peak over the bare program"
-    return _measured(seconds, peak_bytes() - before, kind, f"{processor_name()}, PyAV")
+        seconds.append(time.perf_counter() - start)
+        start = time.perf_counter()
+    memory = peak_bytes() - before
+    return _measured(seconds, memory, _OVER_THE_BARE_PROGRAM, f"{processor_name()}, PyAV")
 
 
-def _measured(seconds: list[float], memory: int, kind: str, machine: str) -> dict[str, object]:
+def _measured(seconds: list[float], memory: int, kind: str, machine: str) -> dict[str, Any]:
     return {
         "decode_ms": statistics.median(seconds) * 1000,
         "fps": len(seconds) / sum(seconds),

@@ -12,8 +12,9 @@ import torch
 
 from model.benchmarks.engine_speed import PAPER_FPS, PAPER_GIB
 from model.benchmarks.memory_estimate import predicted_bytes
+from model.benchmarks.process import OutOfMemoryError
 from model.benchmarks.resolution import DECODERS, comparison, picture_size
-from model.benchmarks.table1_worker import PARTS, OutOfMemoryError, PartResult, measure_apart
+from model.benchmarks.table1_worker import PARTS, PartResult, measure_part
 from model.config import ModelConfig
 from model.errors import InputError
 from model.networks.registry import count_flops, count_parameters
@@ -109,7 +110,7 @@ def measure_table(
                 results[name][part] = needs[name, part]
                 continue
             try:
-                results[name][part] = measure_apart(part, config, device, pictures)
+                results[name][part] = measure_part(part, config, device, pictures)
             except OutOfMemoryError:
                 results[name][part] = needed_bytes(part, config, half=device.type == "cuda")
     return [

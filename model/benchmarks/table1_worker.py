@@ -1,6 +1,6 @@
 """One part of the paper's table 1, measured in a process of its own.
 
-``python -m model.benchmarks.table1_worker`` prints one line of JSON. Encoding, decoding and
+``python -m model.benchmarks.table1_worker TASK`` prints one line of JSON. Encoding, decoding and
 training of one decoder each get a fresh process: what one of them leaves allocated is no part of
 another's peak.
 """
@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time as clock
@@ -22,7 +20,7 @@ import torch
 
 from model.benchmarks.engine_speed import precision_name, random_decoder
 from model.benchmarks.machine import processor_name
-from model.benchmarks.process_memory import peak_bytes, resident_bytes
+from model.benchmarks.process import peak_bytes, resident_bytes, run_worker
 from model.config import ModelConfig
 from model.decoding import open_engine
 from model.decoding.timing import picture_seconds
@@ -70,10 +68,6 @@ class PartResult:
     machine: str
 
 
-class OutOfMemoryError(Exception):
-    """The device or the system ran out of memory in the middle of a part."""
-
-
 class Pace:
     """Collects the seconds of each picture after a warm-up, and says when they are enough."""
 
@@ -106,31 +100,21 @@ class NoiseFrames(FrameStore):
         self.bytes = torch.randint(256, (count, *size, 3), dtype=torch.uint8, generator=generator)
 
 
-def measure_apart(
-    part: str, config: ModelConfig, device: torch.device, pictures: int
-) -> PartResult:
-    """`measure` in a process of its own.
+def measure_part(part: str, config: ModelConfig, device: torch.device, pictures: int) -> PartResult:
+    """`measure_part_here` in a process of its own.
 
     Raises:
         OutOfMemoryError: the part did not fit.
-        RuntimeError: the process failed otherwise; the message has its last line.
+        WorkerError: the process failed otherwise.
     """
     task = {"part": part, "config": config.to_dict(), "device": str(device), "pictures": pictures}
-    command = [sys.executable, "-m", "model.benchmarks.table1_worker", json.dumps(task)]
-    folder = Path(__file__).resolve().parents[2]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
-    if done.returncode == -signal.SIGKILL:
-        raise OutOfMemoryError(f"{part} {config.architecture}: the system ended the process")
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or ["it printed nothing"]
-        if "torch.OutOfMemoryError" in done.stderr:
-            raise OutOfMemoryError(f"{part} {config.architecture}: {lines[-1]}")
-        raise RuntimeError(f"{part} of {config.architecture} failed: {lines[-1]}")
-    values = json.loads(done.stdout.strip().splitlines()[-1])
+    values = run_worker(__name__, task, f"{part} of {config.architecture}")
     return PartResult(**{**values, "quartiles_ms": tuple(values["quartiles_ms"])})
 
 
-def measure(part: str, config: ModelConfig, device: torch.device, pictures: int) -> PartResult:
+def measure_part_here(
+    part: str, config: ModelConfig, device: torch.device, pictures: int
+) -> PartResult:
     """Time one of `PARTS` here; the memory is this process's or torch's on the GPU."""
     before = resident_bytes()
     run = {"encoding": _encode, "decoding": _decode, "training": _train}[part]
@@ -225,7 +209,7 @@ def main() -> None:
     task = json.loads(sys.argv[1])
     config = ModelConfig.from_dict(task["config"])
     device = torch.device(task["device"])
-    print(json.dumps(asdict(measure(task["part"], config, device, task["pictures"]))))
+    print(json.dumps(asdict(measure_part_here(task["part"], config, device, task["pictures"]))))
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ def speed_and_memory(evaluation: Evaluation, palette: dict[str, str]) -> bytes:
     speeds = evaluation.speeds
     figure = Figure(dpi=DPI, figsize=(9, 0.5 + 0.42 * len(speeds)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
-    names = [speed.subject for speed in speeds]
+    names = [speed.name for speed in speeds]
     bars = [palette[name] for name in names]
     for axis, values, label, form in (
         (left, [s.fps for s in speeds], "pictures decoded a second", "{:.1f}"),

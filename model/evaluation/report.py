@@ -7,10 +7,10 @@ import html
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from model.benchmarks.decode_worker import PROBES
+from model.benchmarks.decode_worker import PROCESSES, SpeedResult
 from model.evaluation.pictures import stills
 from model.evaluation.plots import colours, over_sphere, over_time, speed_and_memory
-from model.evaluation.results import Evaluation, SpeedResult, write_text
+from model.evaluation.results import Evaluation, write_text
 from model.evaluation.run import Plan
 from model.evaluation.tables import SUMMARY, along_paths, summary, unequal_training
 from model.evaluation.view_consistency import STEP_DEG
@@ -72,7 +72,7 @@ def write_report(plan: Plan, evaluation: Evaluation, folder: Path) -> Path:
         _figure(figures["speed-and-memory"], ""),
         _table(
             ("decoder", "measured on", "memory is", "lowest and highest MiB"),
-            [(s.subject, s.machine, s.memory_kind, _range(s)) for s in evaluation.speeds],
+            [(s.name, s.machine, s.memory_kind, _range(s)) for s in evaluation.speeds],
         ),
     ]
     for name in names[:STILLS_OF]:
@@ -107,7 +107,7 @@ colours, their squared errors averaged over all pictures of all paths before the
 Every picture is rounded to 8 bits first, as a display shows it. WS-PSNR is of the whole
 sphere, over {len(reference.frames)} pictures; a viewport decoder's sphere is composed of
 overlapping decoded viewports, blended towards their edges. Speed and memory are
-the medians of {PROBES} processes, each of which loads this decoder alone.</p>
+the medians of {PROCESSES} processes, each of which loads this decoder alone.</p>
 <p class=small>Shimmer: PSNR between pictures decoded {STEP_DEG}° apart, both turned to the
 look between them; seam: the same across ±180°. Higher is steadier. The original, cut in the
 same way, reaches {reference.shimmer_db:.1f} and {reference.seam_db:.1f} dB, which is what

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from model.benchmarks.decode_worker import SpeedResult
 from model.errors import InputError
 from model.metrics.moving import MovingError, pooled
 from model.scene.scene_file import TrainingSummary
@@ -75,28 +76,6 @@ class SphereResult:
     error: list[list[float]]
     shimmer_db: float
     seam_db: float
-
-
-@dataclass(frozen=True)
-class SpeedResult:
-    """Decoding in a process of its own; of several such processes the medians.
-
-    Attributes:
-        decode_ms: median milliseconds a picture.
-        fps: pictures a second, from the mean.
-        memory_bytes: peak while opening and decoding, over what the bare program takes.
-        memory_range: the least and the most of the processes.
-        memory_kind: what that peak is of.
-        machine: processor or GPU, threads, engine.
-    """
-
-    subject: str
-    decode_ms: float
-    fps: float
-    memory_bytes: int
-    memory_range: tuple[int, int]
-    memory_kind: str
-    machine: str
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import torch
 
-from model.benchmarks.decode_worker import probe
+from model.benchmarks.decode_worker import DecodingTask, measure_decoding
 from model.decoding import Engine, open_engine
 from model.errors import InputError
 from model.evaluation.clip import ClipPictures, check_clip, digest
@@ -89,7 +89,7 @@ class Plan:
     scene: Scene
     stored: StoredScene
     subjects: list[Subject]
-    probes: dict[str, list[str]]
+    decoding_tasks: dict[str, DecodingTask]
     paths: dict[str, list[Step]]
     original: ClipPictures
     size: tuple[int, int]
@@ -117,16 +117,14 @@ def prepare(request: Request, progress: Progress) -> Plan:
     paths = _paths(request.trajectories, scene, limits)
     store = ResultStore(request.output)
     frame_size = (scene.height, scene.width)
-    arguments = ["--scene", str(request.scene.resolve()), "--device", request.device]
-    sizes = ["--size", *map(str, request.size)] if request.size else []
     subjects: list[Subject] = []
-    probes: dict[str, list[str]] = {}
+    tasks: dict[str, DecodingTask] = {}
     for name, engine in engines.items():
         size_bytes = bytes_alone(request.scene, name)
         what = "whole frames" if engine.full_frame else "viewports"
         note = f"{what} of {engine.size[1]}×{engine.size[0]}, {engine.name} engine"
         subjects.append(EngineSubject(name, size_bytes, note, engine, size, frame_size))
-        probes[name] = [*arguments, "--decoder", name, *sizes]
+        tasks[name] = DecodingTask(request.scene, name, request.device, request.size)
     key = {
         "clip": digest(request.clip),
         "frames": scene.frames,
@@ -138,10 +136,10 @@ def prepare(request: Request, progress: Progress) -> Plan:
     for codec in request.codecs:
         file, encoding = _encoded(request, codec, target, scene.frames, store, key, progress)
         subjects.append(ClipSubject(codec, encoding.bytes, encoding.note, file, size))
-        probes[codec] = ["--clip", str(file.resolve())]
+        tasks[codec] = DecodingTask(file)
     hfov = min(max(_first_hfov(scene, engines), limits[0]), limits[1])
     return Plan(
-        request, sameness, scene, header, subjects, probes, paths, original, size, hfov, key, store
+        request, sameness, scene, header, subjects, tasks, paths, original, size, hfov, key, store
     )  # fmt: skip
 
 
@@ -195,11 +193,12 @@ def run(plan: Plan, progress: Progress) -> Evaluation:
             paths.append(path_result(values))
         spheres.append(sphere(subject, subject_key))
         progress.begin(f"{subject.name}, speed and memory", 1)
+        task = plan.decoding_tasks[subject.name]
         values = plan.store.get(
             f"{subject.name}-speed",
-            {**subject_key, "probe": plan.probes[subject.name], "torch": key["torch"]},
-            lambda subject=subject: stored(  # type: ignore[misc]
-                probe(subject.name, plan.probes[subject.name])
+            {**subject_key, "task": task.to_dict(), "torch": key["torch"]},
+            lambda subject=subject, task=task: stored(  # type: ignore[misc]
+                measure_decoding(subject.name, task)
             ),
         )
         progress.advance()

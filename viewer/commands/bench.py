@@ -166,14 +166,13 @@ def _decoders(scene: Path | None, preset: str | None) -> dict[str, Decoder]:
 
 
 def _memory(scene: Path | None, decoder: str, device: str) -> dict[str, Any]:
-    from model.benchmarks.decode_worker import probe
+    from model.benchmarks.decode_worker import DecodingTask, measure_decoding
+    from model.benchmarks.process import WorkerError
     from viewer.data_files import DEMO
 
-    path = (scene or DEMO).absolute()
-    arguments = ["--scene", str(path), "--decoder", decoder, "--device", device]
     try:
-        result = probe(decoder, arguments)
-    except RuntimeError as error:
+        result = measure_decoding(decoder, DecodingTask(scene or DEMO, decoder, device))
+    except WorkerError as error:
         return {"failed": str(error)}
     return {
         "bytes": result.memory_bytes,

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from model.benchmarks import decode_worker as module
-from model.benchmarks.decode_worker import probe
+from model.benchmarks.decode_worker import DecodingTask, measure_decoding
 from model.scene.scene_file import Scene, write_scene
 from tests.support.scenes import tiny_scene
 
@@ -20,8 +17,8 @@ FRAMES = 2000
 
 def measured(scene: Scene, file: Path) -> int:
     write_scene(file, scene)
-    arguments = ["--scene", str(file), "--decoder", "nerv360", "--device", "cpu"]
-    return probe("nerv360", arguments, times=1).memory_bytes
+    task = DecodingTask(file, "nerv360", "cpu")
+    return measure_decoding("nerv360", task, processes=1).memory_bytes
 
 
 def test_memory_is_that_of_the_named_decoder_alone(tmp_path: Path) -> None:
@@ -38,19 +35,18 @@ def test_memory_is_that_of_the_named_decoder_alone(tmp_path: Path) -> None:
 def test_several_processes_give_their_median_and_range(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = [(30.0, 500), (10.0, 900), (20.0, 600)]
 
-    def run(*_: Any, **__: Any) -> subprocess.CompletedProcess[str]:
+    def worker(*_: Any) -> dict[str, Any]:
         milliseconds, memory = answers.pop()
-        values = {
+        return {
             "decode_ms": milliseconds,
             "fps": 1000 / milliseconds,
             "memory_bytes": memory,
             "memory_kind": "a peak",
             "machine": "a machine",
         }
-        return subprocess.CompletedProcess([], 0, json.dumps(values), "")
 
-    monkeypatch.setattr("model.benchmarks.decode_worker.subprocess.run", run)
-    result = module.probe("nerv360", [])
+    monkeypatch.setattr("model.benchmarks.decode_worker.run_worker", worker)
+    result = measure_decoding("nerv360", DecodingTask(Path("pier.safetensors"), "nerv360"))
     assert answers == []
     assert (result.decode_ms, result.fps) == (20.0, 50.0)
     assert (result.memory_bytes, result.memory_range) == (600, (500, 900))

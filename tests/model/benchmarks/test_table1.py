@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.benchmarks import memory_estimate as foresight
 from model.benchmarks import table1
-from model.benchmarks import table1_worker as parts
-from model.benchmarks.memory_estimate import LiveBytes, predicted_bytes
+from model.benchmarks.memory_estimate import OPTIMISER_COPIES, LiveBytes, predicted_bytes
+from model.benchmarks.process import OutOfMemoryError, WorkerError
 from model.benchmarks.table1 import (
     PAPER,
     fps_of,
@@ -26,11 +25,10 @@ from model.benchmarks.table1 import (
     smaller_scale,
 )
 from model.benchmarks.table1_worker import (
-    OutOfMemoryError,
     Pace,
     PartResult,
-    measure,
-    measure_apart,
+    measure_part,
+    measure_part_here,
     quartiles_ms,
 )
 from model.config import ModelConfig, preset
@@ -53,7 +51,7 @@ RESULT = PartResult(10.0, 2**30, "a peak", 3, (90.0, 100.0, 110.0), "a program",
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """The three decoders of a tiny comparison, measured in this process."""
     monkeypatch.setattr(table1, "comparison", lambda preset, scale: TRIO)
-    monkeypatch.setattr(table1, "measure_apart", measure)
+    monkeypatch.setattr(table1, "measure_part", measure_part_here)
 
 
 def test_bytes_are_counted_while_their_tensor_lives() -> None:
@@ -78,7 +76,7 @@ def test_the_prediction_is_what_a_real_training_step_holds() -> None:
         frame = torch.rand(1, 3, 192, 384)
         loss(network(frame, time, look), network.target(frame, look)).backward()
     parameters = sum(p.numel() * 4 for p in network.parameters())
-    predicted = predicted_bytes("training", config) - foresight.OPTIMISER_COPIES * parameters
+    predicted = predicted_bytes("training", config) - OPTIMISER_COPIES * parameters
     assert predicted == pytest.approx(counter.peak, rel=0.1)
 
 
@@ -133,7 +131,7 @@ def test_a_gpu_leaves_out_full_frame_parts_that_do_not_fit_and_says_what_they_ne
     monkeypatch.setattr(table1, "comparison", lambda preset, scale: TRIO)
     monkeypatch.setattr(table1, "needed_bytes", needed)
     monkeypatch.setattr(table1, "free_bytes", lambda device: 12)
-    monkeypatch.setattr(table1, "measure_apart", lambda *_: RESULT)
+    monkeypatch.setattr(table1, "measure_part", lambda *_: RESULT)
     configs, needs = plan("paper", Fraction(1), torch.device("cuda"))
     assert needs == {
         ("hnerv", "training"): 12,
@@ -154,9 +152,9 @@ def test_a_part_that_runs_out_of_memory_says_what_it_wanted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def full(*_: object) -> PartResult:
-        raise OutOfMemoryError
+        raise OutOfMemoryError("decoding of nerv360 failed")
 
-    monkeypatch.setattr(table1, "measure_apart", full)
+    monkeypatch.setattr(table1, "measure_part", full)
     (row,) = measure_table({"nerv360": TINY}, {}, CPU, 3, lambda _: None)
     assert gib_of(row.parts["decoding"]) is None
     assert row.parts["decoding"] == table1.needed_bytes("decoding", TINY, half=False)
@@ -164,7 +162,7 @@ def test_a_part_that_runs_out_of_memory_says_what_it_wanted(
 
 def test_a_part_names_the_precision_of_its_own_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("model.decoding.engines.multiplies_bfloat16", lambda: True)
-    assert measure("decoding", TINY, CPU, 1).program == "folded engine, bfloat16"
+    assert measure_part_here("decoding", TINY, CPU, 1).program == "folded engine, bfloat16"
 
 
 def test_the_quartiles_are_those_of_the_times() -> None:
@@ -200,7 +198,7 @@ def test_twenty_slow_pictures_are_enough_and_the_first_is_never_counted() -> Non
 
 
 def test_a_process_of_its_own_measures_a_part() -> None:
-    result = measure_apart("training", TINY, CPU, 3)
+    result = measure_part("training", TINY, CPU, 3)
     assert result.pictures == 3
     assert result.fps > 0
     assert result.memory_bytes > 0
@@ -212,16 +210,17 @@ def test_a_process_of_its_own_measures_a_part() -> None:
     [
         (-signal.SIGKILL, "", OutOfMemoryError),
         (1, "torch.OutOfMemoryError: CUDA out of memory.", OutOfMemoryError),
-        (1, "KeyError: 'flying'", RuntimeError),
+        (1, "KeyError: 'flying'", WorkerError),
     ],
 )
 def test_a_failed_process_is_told_from_one_that_did_not_fit(
     code: int, error: str, expected: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failed = subprocess.CompletedProcess([], code, "", f"Traceback:\n{error}\n")
-    monkeypatch.setattr(parts.subprocess, "run", lambda *_, **__: failed)
-    with pytest.raises(expected):
-        measure_apart("decoding", TINY, CPU, 3)
+    monkeypatch.setattr("model.benchmarks.process.subprocess.run", lambda *_, **__: failed)
+    with pytest.raises(WorkerError) as raised:
+        measure_part("decoding", TINY, CPU, 3)
+    assert raised.type is expected
 
 
 @pytest.mark.usefixtures("tiny")

@@ -13,7 +13,8 @@ import torch
 
 from model.benchmarks import engine_speed as benchmark
 from model.benchmarks import machine
-from model.benchmarks.decode_worker import probe
+from model.benchmarks.decode_worker import measure_decoding
+from model.benchmarks.process import WorkerError
 from model.decoding.eager import EagerEngine
 from model.decoding.engine import Picture
 from model.errors import InputError
@@ -42,7 +43,8 @@ def _plain_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     """One without bfloat16, whatever runs the tests, and small matrices, which take no time;
     one process for each memory is enough here.
     """
-    monkeypatch.setattr("model.benchmarks.decode_worker.probe", partial(probe, times=1))
+    one = partial(measure_decoding, processes=1)
+    monkeypatch.setattr("model.benchmarks.decode_worker.measure_decoding", one)
     monkeypatch.setattr(benchmark, "CPU_SIDE", 64)
     monkeypatch.setattr(benchmark, "multiplies_bfloat16", lambda: False)
 
@@ -154,10 +156,10 @@ def test_an_engine_that_cannot_be_measured_is_a_row_that_says_why(
 def test_a_decoder_whose_memory_cannot_be_measured_keeps_its_speed(
     scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(subject: str, _: object) -> None:
-        raise RuntimeError(f"measuring the speed of {subject} failed: Killed")
+    def fails(name: str, _: object) -> None:
+        raise WorkerError(f"measuring the speed of {name} failed: Killed")
 
-    monkeypatch.setattr("model.benchmarks.decode_worker.probe", fails)
+    monkeypatch.setattr("model.benchmarks.decode_worker.measure_decoding", fails)
     file = tmp_path / "bench.json"
     assert bench(scene, "-o", str(file)) == 0
     report = json.loads(file.read_text())
