@@ -1,4 +1,4 @@
-"""Measuring one subject: along a path, over the sphere, and while the view turns."""
+"""Measuring one method: along a path, over the sphere, and while the view turns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.evaluation.clip import ClipPictures
-from model.evaluation.methods import Subject
+from model.evaluation.methods import Method
 from model.evaluation.results import PathResult, PictureRow, SphereResult
 from model.evaluation.view_consistency import steadiness
 from model.metrics.moving import moving_error
@@ -28,7 +28,7 @@ CELLS = (36, 72)
 
 
 def measure_path(
-    subject: Subject,
+    method: Method,
     path: str,
     steps: list[Step],
     original: ClipPictures,
@@ -36,11 +36,11 @@ def measure_path(
     size: tuple[int, int],
     advance: Advance,
 ) -> PathResult:
-    """PSNR, of what moves too, and MS-SSIM of the subject's viewports against those cut from the
+    """PSNR, of what moves too, and MS-SSIM of the method's viewports against those cut from the
     original.
 
     Args:
-        steps: level looks that the subject can decode.
+        steps: level looks that the method can decode.
         still: the original's temporal median.
         size: height and width of the viewports.
         advance: called after each picture.
@@ -49,7 +49,7 @@ def measure_path(
     # In the order of the frames, so that a path that jumps about reads each clip once.
     for index in sorted(range(len(steps)), key=lambda i: steps[i].frame):
         step = steps[index]
-        shown = subject.view(step.look, step.frame)
+        shown = method.view(step.look, step.frame)
         wanted = cut_viewport(original[step.frame], step.look, *size)
         yaw_deg, pitch_deg, _, hfov_deg = step.look.degrees()
         structure = ms_ssim(shown, wanted) if min(size) >= MS_SSIM_MIN_SIDE else None
@@ -65,11 +65,11 @@ def measure_path(
             moving,
         )
         advance()
-    return PathResult(subject.name, path, [rows[index] for index in range(len(steps))])
+    return PathResult(method.name, path, [rows[index] for index in range(len(steps))])
 
 
 def measure_sphere(
-    subject: Subject,
+    method: Method,
     original: ClipPictures,
     still: Tensor,
     frames: list[int],
@@ -87,14 +87,14 @@ def measure_sphere(
     """
     ratios, moving, error = [], [], torch.zeros(CELLS, dtype=torch.float64)
     for frame in frames:
-        shown, wanted = subject.sphere(frame), original[frame]
+        shown, wanted = method.sphere(frame), original[frame]
         ratios.append(ws_psnr(shown, wanted))
         moving.append(moving_error(shown, wanted, still, sphere=True))
         error += _cells(shown, wanted) / len(frames)
         advance()
-    steady = steadiness(subject.view, steady_frames, hfov)
+    steady = steadiness(method.view, steady_frames, hfov)
     return SphereResult(
-        subject.name, frames, ratios, moving, error.tolist(), steady.shimmer_db, steady.seam_db
+        method.name, frames, ratios, moving, error.tolist(), steady.shimmer_db, steady.seam_db
     )
 
 

@@ -18,7 +18,7 @@ KEPT_BYTES = 512 * 2**20
 """Decoded whole frames that are kept: each is decoded once for all paths of a short clip."""
 
 
-class Subject(Protocol):
+class Method(Protocol):
     """Something that shows views of the clip.
 
     Attributes:
@@ -41,7 +41,7 @@ class Subject(Protocol):
 
 
 @dataclass
-class EngineSubject:
+class DecoderMethod:
     """A decoder of the scene; a full-frame one decodes once a frame and is cut as a clip is."""
 
     name: str
@@ -55,7 +55,7 @@ class EngineSubject:
         self._whole: dict[int, Tensor] = {}
 
     def view(self, look: Look, frame: int) -> Tensor:
-        """See `Subject.view`; ``look`` must be one that the engine decodes as it is."""
+        """See `Method.view`; ``look`` must be one that the engine decodes as it is."""
         if self.engine.full_frame:
             return as_shown(cut_viewport(self._decoded(frame), look, *self.size)).cpu()
         picture = self.engine.decode(look, frame)
@@ -64,7 +64,7 @@ class EngineSubject:
         return picture.pixels[..., :3].cpu()
 
     def sphere(self, frame: int) -> Tensor:
-        """See `Subject.sphere`."""
+        """See `Method.sphere`."""
         return render_sphere(self.engine, frame, *self.frame_size).cpu()
 
     def _decoded(self, frame: int) -> Tensor:
@@ -77,7 +77,7 @@ class EngineSubject:
 
 
 @dataclass
-class ClipSubject:
+class VideoMethod:
     """The whole frames of a video file, cut like the original: a codec, or the original itself."""
 
     name: str
@@ -90,11 +90,11 @@ class ClipSubject:
         self._pictures = ClipPictures(self.file)
 
     def view(self, look: Look, frame: int) -> Tensor:
-        """See `Subject.view`."""
+        """See `Method.view`."""
         return as_shown(cut_viewport(self._pictures[frame], look, *self.size))
 
     def sphere(self, frame: int) -> Tensor:
-        """See `Subject.sphere`."""
+        """See `Method.sphere`."""
         return self._pictures[frame]
 
 

@@ -12,7 +12,7 @@ from matplotlib import colormaps
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from model.evaluation.methods import Subject
+from model.evaluation.methods import Method
 from model.evaluation.run import Plan, Progress
 from model.metrics.moving import moving_error
 from model.metrics.similarity import as_shown, cut_viewport, psnr_8bit, unit
@@ -31,10 +31,10 @@ def error_map(shown: Tensor, wanted: Tensor) -> Tensor:
 
 
 def stills(plan: Plan, path: str) -> Iterator[tuple[str, str, bytes]]:
-    """The middle picture of a path: original, then each subject and its error; JPEG.
+    """The middle picture of a path: original, then each method and its error; JPEG.
 
     Yields:
-        Subject (or "original"), caption, picture.
+        Method (or "original"), caption, picture.
     """
     steps = plan.paths[path]
     step = steps[len(steps) // 2]
@@ -45,18 +45,18 @@ def stills(plan: Plan, path: str) -> Iterator[tuple[str, str, bytes]]:
         f"original, frame {step.frame}, yaw {yaw:.0f}°, pitch {pitch:.0f}°",
         _jpeg(wanted),
     )
-    for subject in plan.subjects:
-        shown = subject.view(step.look, step.frame)
+    for method in plan.methods:
+        shown = method.view(step.look, step.frame)
         moving = moving_error(shown, wanted, cut_viewport(still, step.look, *plan.size)).db
         where = "" if moving is None else f", {moving:.2f} where it moves"
-        caption = f"{subject.name}, {psnr_8bit(shown, wanted):.2f} dB{where}"
-        yield subject.name, caption, _jpeg(shown)
-        caption = f"{subject.name}, error ×{AMPLIFIED}"
-        yield subject.name, caption, _jpeg(error_map(shown, wanted))
+        caption = f"{method.name}, {psnr_8bit(shown, wanted):.2f} dB{where}"
+        yield method.name, caption, _jpeg(shown)
+        caption = f"{method.name}, error ×{AMPLIFIED}"
+        yield method.name, caption, _jpeg(error_map(shown, wanted))
 
 
 def write_films(plan: Plan, folder: Path, progress: Progress) -> list[Path]:
-    """One film for each subject and path, original left, decoded in the middle, error right.
+    """One film for each method and path, original left, decoded in the middle, error right.
 
     Raises:
         InputError: a film cannot be written.
@@ -64,26 +64,26 @@ def write_films(plan: Plan, folder: Path, progress: Progress) -> list[Path]:
     folder.mkdir(exist_ok=True)
     height, width = (side - side % 2 for side in plan.size)
     films = []
-    for subject in plan.subjects:
+    for method in plan.methods:
         for name, steps in plan.paths.items():
-            progress.begin(f"film of {subject.name} along {name}", len(steps))
-            film = folder / f"{subject.name}-{name}.mp4"
+            progress.begin(f"film of {method.name} along {name}", len(steps))
+            film = folder / f"{method.name}-{name}.mp4"
             with VideoWriter(film, 3 * width, height + STRIP, plan.scene.fps) as writer:
                 for step in steps:
-                    writer.write(_triptych(plan, subject, step)[: height + STRIP, : 3 * width])
+                    writer.write(_triptych(plan, method, step)[: height + STRIP, : 3 * width])
                     progress.advance()
             films.append(film)
     return films
 
 
-def _triptych(plan: Plan, subject: Subject, step: Step) -> Tensor:
-    shown, wanted = subject.view(step.look, step.frame), _wanted(plan, step)
+def _triptych(plan: Plan, method: Method, step: Step) -> Tensor:
+    shown, wanted = method.view(step.look, step.frame), _wanted(plan, step)
     height, width = (side - side % 2 for side in plan.size)
     panes = [as_shown(wanted), as_shown(shown), error_map(shown, wanted)]
     picture = torch.cat([pane[:height, :width] for pane in panes], 1)
     captions = (
         f"original, frame {step.frame}",
-        f"{subject.name}, {psnr_8bit(shown, wanted):.2f} dB",
+        f"{method.name}, {psnr_8bit(shown, wanted):.2f} dB",
         f"error ×{AMPLIFIED}",
     )
     strip = Image.new("RGB", (3 * width, STRIP), "#111111")

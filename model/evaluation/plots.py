@@ -17,12 +17,12 @@ DPI = 110
 
 
 def colours(names: Iterable[str]) -> dict[str, str]:
-    """One colour a subject, the same in every figure."""
+    """One colour a method, the same in every figure."""
     return {name: COLOURS[index % len(COLOURS)] for index, name in enumerate(names)}
 
 
 def over_time(results: list[PathResult], palette: dict[str, str]) -> bytes:
-    """PSNR of every subject along one path, and, where there are any, PSNR where it moves and
+    """PSNR of every method along one path, and, where there are any, PSNR where it moves and
     MS-SSIM.
     """
     curves: dict[str, Callable[[PictureRow], float | None]] = {
@@ -43,8 +43,8 @@ def over_time(results: list[PathResult], palette: dict[str, str]) -> bytes:
             steps = [row.step for row in result.rows]
             read_all = (read(row) for row in result.rows)
             values = [math.nan if value is None else value for value in read_all]
-            label = f"{result.subject} ({result.psnr_db:.2f} dB)"
-            axis.plot(steps, values, color=palette[result.subject], label=label)
+            label = f"{result.method} ({result.psnr_db:.2f} dB)"
+            axis.plot(steps, values, color=palette[result.method], label=label)
     axes[-1].set_xlabel("picture of the path")
     for axis in axes:
         _plain(axis)
@@ -53,7 +53,7 @@ def over_time(results: list[PathResult], palette: dict[str, str]) -> bytes:
 
 
 def over_sphere(spheres: list[SphereResult], paths: dict[str, list[tuple[float, float]]]) -> bytes:
-    """Where on the sphere each subject errs, and where the paths look (yaw and pitch, degrees)."""
+    """Where on the sphere each method errs, and where the paths look (yaw and pitch, degrees)."""
     columns = min(2, len(spheres))
     rows = math.ceil(len(spheres) / columns)
     figure = Figure(dpi=DPI, figsize=(4.8 * columns + 0.8, 2.5 * rows + 0.3), layout="constrained")
@@ -68,7 +68,7 @@ def over_sphere(spheres: list[SphereResult], paths: dict[str, list[tuple[float, 
         )
         for number, looks in enumerate(paths.values()):
             _draw_path(axis, looks, ("white", "#ffb3c1", "#ffe08a", "#b8f2e6")[number % 4])
-        axis.set_title(f"{sphere.subject}: WS-PSNR {_mean_ws(sphere):.2f} dB", fontsize=9)
+        axis.set_title(f"{sphere.method}: WS-PSNR {_mean_ws(sphere):.2f} dB", fontsize=9)
         axis.set_xticks(range(-180, 181, 90))
         axis.set_yticks((-90, -45, 0, 45, 90))
         axis.tick_params(labelsize=7)
@@ -80,7 +80,7 @@ def over_sphere(spheres: list[SphereResult], paths: dict[str, list[tuple[float, 
 
 
 def speed_and_memory(evaluation: Evaluation, palette: dict[str, str]) -> bytes:
-    """Pictures a second and peak memory, one bar a subject."""
+    """Pictures a second and peak memory, one bar a method."""
     speeds = evaluation.speeds
     figure = Figure(dpi=DPI, figsize=(9, 0.5 + 0.42 * len(speeds)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)

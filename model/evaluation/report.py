@@ -39,7 +39,7 @@ def write_report(plan: Plan, evaluation: Evaluation, folder: Path) -> Path:
     Raises:
         InputError: a file cannot be written.
     """
-    palette = colours(evaluation.subjects)
+    palette = colours(evaluation.stored_bytes)
     names = list(plan.paths)
     looks = {
         name: [step.look.degrees()[:2] for step in steps] for name, steps in plan.paths.items()

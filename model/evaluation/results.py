@@ -35,9 +35,9 @@ class PictureRow:
 
 @dataclass(frozen=True)
 class PathResult:
-    """All viewports of one subject along one path."""
+    """All viewports of one method along one path."""
 
-    subject: str
+    method: str
     path: str
     rows: list[PictureRow]
 
@@ -60,7 +60,7 @@ class PathResult:
 
 @dataclass(frozen=True)
 class SphereResult:
-    """The whole sphere of one subject.
+    """The whole sphere of one method.
 
     Attributes:
         frames: the pictures that were measured.
@@ -69,7 +69,7 @@ class SphereResult:
         shimmer_db, seam_db: see `model.evaluation.view_consistency`.
     """
 
-    subject: str
+    method: str
     frames: list[int]
     ws_psnr_db: list[float]
     moving: list[MovingError]
@@ -83,14 +83,14 @@ class Evaluation:
     """Everything that a report shows.
 
     Attributes:
-        subjects: bytes by name.
-        notes: one line about each subject.
-        trainings: of those subjects that were trained.
+        stored_bytes: of each method, by its name and in the order of the tables.
+        notes: one line about each method.
+        trainings: of those methods that were trained.
     """
 
     title: str
     facts: dict[str, str]
-    subjects: dict[str, int]
+    stored_bytes: dict[str, int]
     notes: dict[str, str]
     trainings: dict[str, TrainingSummary]
     paths: list[PathResult]
@@ -166,7 +166,7 @@ def write_text(path: Path, text: str) -> None:
 def path_result(values: dict[str, Any]) -> PathResult:
     """A `PathResult` from its stored form (`dataclasses.asdict`)."""
     rows = [PictureRow(**{**row, "moving": MovingError(**row["moving"])}) for row in values["rows"]]
-    return PathResult(values["subject"], values["path"], rows)
+    return PathResult(values["method"], values["path"], rows)
 
 
 def sphere_result(values: dict[str, Any]) -> SphereResult:

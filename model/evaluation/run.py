@@ -1,4 +1,4 @@
-"""An evaluation from beginning to end: every subject along every path, each result kept."""
+"""An evaluation from beginning to end: every method along every path, each result kept."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from model.evaluation.clip import ClipPictures, check_clip, digest
 from model.evaluation.codec import Encoding, encode_at
 from model.evaluation.measure import measure_path, measure_sphere, spread
 from model.evaluation.methods import (
-    ClipSubject,
-    EngineSubject,
-    Subject,
+    DecoderMethod,
+    Method,
+    VideoMethod,
     common_limits,
     level_look,
 )
@@ -79,7 +79,7 @@ class Plan:
     """An evaluation that has been checked and can run.
 
     Attributes:
-        paths: by name, the level looks that every subject is measured at.
+        paths: by name, the level looks that every method is measured at.
         size: height and width of the viewports.
         sameness: how far the clip is known to be the scene's.
     """
@@ -88,7 +88,7 @@ class Plan:
     sameness: str
     scene: Scene
     stored: StoredScene
-    subjects: list[Subject]
+    methods: list[Method]
     decoding_tasks: dict[str, DecodingTask]
     paths: dict[str, list[Step]]
     original: ClipPictures
@@ -117,13 +117,13 @@ def prepare(request: Request, progress: Progress) -> Plan:
     paths = _paths(request.trajectories, scene, limits)
     store = ResultStore(request.output)
     frame_size = (scene.height, scene.width)
-    subjects: list[Subject] = []
+    methods: list[Method] = []
     tasks: dict[str, DecodingTask] = {}
     for name, engine in engines.items():
         size_bytes = bytes_alone(request.scene, name)
         what = "whole frames" if engine.full_frame else "viewports"
         note = f"{what} of {engine.size[1]}×{engine.size[0]}, {engine.name} engine"
-        subjects.append(EngineSubject(name, size_bytes, note, engine, size, frame_size))
+        methods.append(DecoderMethod(name, size_bytes, note, engine, size, frame_size))
         tasks[name] = DecodingTask(request.scene, name, request.device, request.size)
     key = {
         "clip": digest(request.clip),
@@ -132,14 +132,14 @@ def prepare(request: Request, progress: Progress) -> Plan:
         "limits": list(limits),
         "torch": torch.__version__,
     }
-    target = next((s for s in subjects if s.name == "nerv360"), subjects[0]).bytes
+    target = next((m for m in methods if m.name == "nerv360"), methods[0]).bytes
     for codec in request.codecs:
         file, encoding = _encoded(request, codec, target, scene.frames, store, key, progress)
-        subjects.append(ClipSubject(codec, encoding.bytes, encoding.note, file, size))
+        methods.append(VideoMethod(codec, encoding.bytes, encoding.note, file, size))
         tasks[codec] = DecodingTask(file)
     hfov = min(max(_first_hfov(scene, engines), limits[0]), limits[1])
     return Plan(
-        request, sameness, scene, header, subjects, tasks, paths, original, size, hfov, key, store
+        request, sameness, scene, header, methods, tasks, paths, original, size, hfov, key, store
     )  # fmt: skip
 
 
@@ -152,14 +152,14 @@ def run(plan: Plan, progress: Progress) -> Evaluation:
     sphere_key = {**key, "sphere": frames, "steady": steady, "hfov": plan.hfov}
     paths, spheres, speeds = [], [], []
 
-    def sphere(subject: Subject, subject_key: dict[str, Any]) -> SphereResult:
-        progress.begin(f"{subject.name}, whole sphere", len(frames))
+    def sphere(method: Method, method_key: dict[str, Any]) -> SphereResult:
+        progress.begin(f"{method.name}, whole sphere", len(frames))
         values = plan.store.get(
-            f"{subject.name}-sphere",
-            {**sphere_key, **subject_key},
+            f"{method.name}-sphere",
+            {**sphere_key, **method_key},
             lambda: stored(
                 measure_sphere(
-                    subject,
+                    method,
                     plan.original,
                     plan.original.still(plan.scene.frames),
                     frames,
@@ -171,16 +171,16 @@ def run(plan: Plan, progress: Progress) -> Evaluation:
         )
         return sphere_result(values)
 
-    for subject in plan.subjects:
-        subject_key = _subject_key(subject, scene_key)
+    for method in plan.methods:
+        method_key = _method_key(method, scene_key)
         for name, steps in plan.paths.items():
-            progress.begin(f"{subject.name} along {name}", len(steps))
+            progress.begin(f"{method.name} along {name}", len(steps))
             values = plan.store.get(
-                f"{subject.name}-{name}",
-                {**key, **subject_key, "path": [_numbers(step) for step in steps]},
-                lambda subject=subject, name=name, steps=steps: stored(  # type: ignore[misc]
+                f"{method.name}-{name}",
+                {**key, **method_key, "path": [_numbers(step) for step in steps]},
+                lambda method=method, name=name, steps=steps: stored(  # type: ignore[misc]
                     measure_path(
-                        subject,
+                        method,
                         name,
                         steps,
                         plan.original,
@@ -191,29 +191,29 @@ def run(plan: Plan, progress: Progress) -> Evaluation:
                 ),
             )
             paths.append(path_result(values))
-        spheres.append(sphere(subject, subject_key))
-        progress.begin(f"{subject.name}, speed and memory", 1)
-        task = plan.decoding_tasks[subject.name]
+        spheres.append(sphere(method, method_key))
+        progress.begin(f"{method.name}, speed and memory", 1)
+        task = plan.decoding_tasks[method.name]
         values = plan.store.get(
-            f"{subject.name}-speed",
-            {**subject_key, "task": task.to_dict(), "torch": key["torch"]},
-            lambda subject=subject, task=task: stored(  # type: ignore[misc]
-                measure_decoding(subject.name, task)
+            f"{method.name}-speed",
+            {**method_key, "task": task.to_dict(), "torch": key["torch"]},
+            lambda method=method, task=task: stored(  # type: ignore[misc]
+                measure_decoding(method.name, task)
             ),
         )
         progress.advance()
         speeds.append(speed_result(values))
-    original = ClipSubject(ORIGINAL, 0, "", plan.request.clip, plan.size)
-    reference = sphere(original, {"subject": ORIGINAL})
+    original = VideoMethod(ORIGINAL, 0, "", plan.request.clip, plan.size)
+    reference = sphere(original, {"method": ORIGINAL})
     return Evaluation(
         title=plan.scene.material.title,
         facts=_facts(plan),
-        subjects={subject.name: subject.bytes for subject in plan.subjects},
-        notes={subject.name: subject.note for subject in plan.subjects},
+        stored_bytes={method.name: method.bytes for method in plan.methods},
+        notes={method.name: method.note for method in plan.methods},
         trainings={
-            subject.name: plan.scene.decoders[subject.name].training
-            for subject in plan.subjects
-            if isinstance(subject, EngineSubject)
+            method.name: plan.scene.decoders[method.name].training
+            for method in plan.methods
+            if isinstance(method, DecoderMethod)
         },
         paths=paths,
         spheres=spheres,
@@ -277,17 +277,17 @@ def _encoded(
     return file, Encoding(values["note"], values["bytes"])
 
 
-def _subject_key(subject: Subject, scene_key: str) -> dict[str, Any]:
-    if isinstance(subject, EngineSubject):
-        engine = subject.engine
+def _method_key(method: Method, scene_key: str) -> dict[str, Any]:
+    if isinstance(method, DecoderMethod):
+        engine = method.engine
         return {
-            "subject": subject.name,
+            "method": method.name,
             "scene": scene_key,
             "engine": engine.name,
             "device": engine.device.type,
             "picture": list(engine.size),
         }
-    return {"subject": subject.name, "bytes": subject.bytes, "note": subject.note}
+    return {"method": method.name, "bytes": method.bytes, "note": method.note}
 
 
 def _numbers(step: Step) -> list[float]:

@@ -1,4 +1,4 @@
-"""An evaluation as rows: a summary a subject, a line a path, and CSV files a picture."""
+"""An evaluation as rows: a summary a method, a line a path, and CSV files a picture."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ PICTURES = (
 
 
 def summary(evaluation: Evaluation) -> list[tuple[str, ...]]:
-    """One row a subject, in the columns of `SUMMARY`; PSNR and MS-SSIM are means over the paths,
+    """One row a method, in the columns of `SUMMARY`; PSNR and MS-SSIM are means over the paths,
     and the moving pixels are those of all of them.
     """
     rows: list[tuple[str, ...]] = []
     for sphere, speed in zip(evaluation.spheres, evaluation.speeds, strict=True):
-        paths = [path for path in evaluation.paths if path.subject == sphere.subject]
+        paths = [path for path in evaluation.paths if path.method == sphere.method]
         structure = [path.ms_ssim for path in paths if path.ms_ssim is not None]
         rows.append(
             (
-                sphere.subject,
-                *_training(evaluation.trainings.get(sphere.subject)),
-                f"{evaluation.subjects[sphere.subject] / 1e6:.3f}",
+                sphere.method,
+                *_training(evaluation.trainings.get(sphere.method)),
+                f"{evaluation.stored_bytes[sphere.method] / 1e6:.3f}",
                 f"{mean([path.psnr_db for path in paths]):.2f}",
                 _moving(pooled(path.moving for path in paths)),
                 f"{mean(structure):.4f}" if structure else "–",
@@ -101,8 +101,8 @@ def _quality(path: PathResult) -> str:
 
 
 def along_paths(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
-    """Head and rows of PSNR / PSNR where it moves / MS-SSIM, a row a path, a column a subject."""
-    names = list(evaluation.subjects)
+    """Head and rows of PSNR / PSNR where it moves / MS-SSIM, a row a path, a column a method."""
+    names = list(evaluation.stored_bytes)
     rows: dict[str, list[str]] = {}
     for path in evaluation.paths:
         row = rows.setdefault(path.path, [path.path, str(len(path.rows))])
@@ -117,7 +117,7 @@ def write_csv(evaluation: Evaluation, folder: Path) -> None:
         PICTURES,
         (
             [
-                path.subject,
+                path.method,
                 path.path,
                 row.step,
                 row.frame,
@@ -137,7 +137,7 @@ def write_csv(evaluation: Evaluation, folder: Path) -> None:
         folder / "spheres.csv",
         ["decoder", "frame", "ws_psnr_db", "moving_ws_psnr_db"],
         (
-            [sphere.subject, frame, value, "" if moving.db is None else moving.db]
+            [sphere.method, frame, value, "" if moving.db is None else moving.db]
             for sphere in evaluation.spheres
             for frame, value, moving in zip(
                 sphere.frames, sphere.ws_psnr_db, sphere.moving, strict=True

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.evaluation.methods import EngineSubject
+from model.evaluation.methods import DecoderMethod
 from model.evaluation.view_consistency import disagreement, steadiness
 from model.geometry import DEFAULT_HFOV, Look
 from model.metrics.similarity import cut_viewport
@@ -49,11 +49,11 @@ def test_shimmer_is_measured_in_decibels_of_the_difference() -> None:
 
 
 @pytest.mark.parametrize("full_frame", [False, True])
-def test_every_subject_is_rounded_to_8_bits_before_it_is_compared(full_frame: bool) -> None:
+def test_every_method_is_rounded_to_8_bits_before_it_is_compared(full_frame: bool) -> None:
     """Unrounded cuts would shimmer less than the rounded pictures that all of them become."""
     engine = SphereEngine([smooth_sphere(128, 256)], (54, 96), full_frame)
-    subject = EngineSubject("a", 0, "", engine, (54, 96), (128, 256))
-    assert subject.view(Look.from_degrees(33, 20), 0).dtype == torch.uint8
+    method = DecoderMethod("a", 0, "", engine, (54, 96), (128, 256))
+    assert method.view(Look.from_degrees(33, 20), 0).dtype == torch.uint8
 
 
 def test_the_overlap_alone_counts() -> None:
