@@ -11,7 +11,7 @@ from torch import Tensor
 from model.evaluation.clip import ClipPictures
 from model.evaluation.methods import Method
 from model.evaluation.results import PathResult, PictureRow, SphereResult
-from model.evaluation.view_consistency import steadiness
+from model.evaluation.view_consistency import view_consistency
 from model.metrics.moving import moving_error
 from model.metrics.similarity import (
     MS_SSIM_MIN_SIDE,
@@ -73,7 +73,7 @@ def measure_sphere(
     original: ClipPictures,
     still: Tensor,
     frames: list[int],
-    steady_frames: list[int],
+    consistency_frames: list[int],
     hfov: float,
     advance: Advance,
 ) -> SphereResult:
@@ -81,8 +81,8 @@ def measure_sphere(
 
     Args:
         still: the original's temporal median.
-        frames, steady_frames: which pictures, in rising order.
-        hfov: field of view for the steadiness, radians.
+        frames, consistency_frames: which pictures, in rising order.
+        hfov: field of view of the looks that view consistency is measured at, radians.
         advance: called after each whole frame.
     """
     ratios, moving, error = [], [], torch.zeros(CELLS, dtype=torch.float64)
@@ -92,9 +92,15 @@ def measure_sphere(
         moving.append(moving_error(shown, wanted, still, sphere=True))
         error += _cells(shown, wanted) / len(frames)
         advance()
-    steady = steadiness(method.view, steady_frames, hfov)
+    consistency = view_consistency(method.view, consistency_frames, hfov)
     return SphereResult(
-        method.name, frames, ratios, moving, error.tolist(), steady.shimmer_db, steady.seam_db
+        method.name,
+        frames,
+        ratios,
+        moving,
+        error.tolist(),
+        consistency.shimmer_db,
+        consistency.seam_db,
     )
 
 

@@ -37,7 +37,7 @@ from model.scene.scene_file import Scene, StoredScene, bytes_alone, read_header,
 from model.trajectories.trajectory import Step, Trajectory
 
 ORIGINAL = "original"
-STEADY_FRAMES = 2
+CONSISTENCY_FRAMES = 2
 
 
 @dataclass(frozen=True)
@@ -148,8 +148,8 @@ def run(plan: Plan, progress: Progress) -> Evaluation:
     key = plan.base_key
     scene_key = digest(plan.request.scene)
     frames = spread(plan.request.sphere_frames, plan.scene.frames)
-    steady = spread(STEADY_FRAMES, plan.scene.frames)
-    sphere_key = {**key, "sphere": frames, "steady": steady, "hfov": plan.hfov}
+    consistency_frames = spread(CONSISTENCY_FRAMES, plan.scene.frames)
+    sphere_key = {**key, "sphere": frames, "consistency": consistency_frames, "hfov": plan.hfov}
     paths, spheres, speeds = [], [], []
 
     def sphere(method: Method, method_key: dict[str, Any]) -> SphereResult:
@@ -163,7 +163,7 @@ def run(plan: Plan, progress: Progress) -> Evaluation:
                     plan.original,
                     plan.original.still(plan.scene.frames),
                     frames,
-                    steady,
+                    consistency_frames,
                     plan.hfov,
                     progress.advance,
                 )

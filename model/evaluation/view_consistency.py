@@ -1,4 +1,4 @@
-"""How steady the decoded picture is while the view turns: shimmer and seam.
+"""View consistency of decoded pictures while the view turns: shimmer and seam.
 
 A rectilinear picture of a still sphere, seen from a slightly other direction, is a rotation of the
 same picture. What two decodings disagree in after that rotation is the decoder's own shimmer.
@@ -23,12 +23,13 @@ WITHIN = 0.98  # farther out, bicubic interpolation would read beyond the border
 PITCHES_DEG = (-40.0, 0.0, 40.0)
 YAWS_DEG = (-135.0, -90.0, -45.0, 0.0, 45.0, 90.0, 135.0)
 
-View = Callable[[Look, int], Tensor]
+ViewFunction = Callable[[Look, int], Tensor]
+"""The level picture, height×width×3, uint8 or in [0, 1], that a look and a frame decode to."""
 
 
 @dataclass(frozen=True)
-class Steadiness:
-    """Agreement of decodings `STEP_DEG` apart, in dB of PSNR; higher is steadier.
+class ViewConsistency:
+    """Agreement of decodings `STEP_DEG` apart, in dB of PSNR; higher is more consistent.
 
     Attributes:
         shimmer_db: for pairs of looks anywhere but at ±180°.
@@ -39,12 +40,12 @@ class Steadiness:
     seam_db: float
 
 
-def steadiness(view: View, frames: list[int], hfov: float) -> Steadiness:
+def view_consistency(view: ViewFunction, frames: list[int], hfov: float) -> ViewConsistency:
     """Measure both numbers over ``frames``, at three pitches.
 
     Args:
-        view: gives the level picture, height×width×3, uint8 or in [0, 1], that a look and a
-            frame decode to.
+        view: decodes pictures of one size.
+        frames: indices of the frames that are looked at.
         hfov: field of view of the looks, radians.
     """
 
@@ -57,10 +58,12 @@ def steadiness(view: View, frames: list[int], hfov: float) -> Steadiness:
         ]
         return sum(pairs) / len(pairs)
 
-    return Steadiness(decibels(errors(YAWS_DEG)), decibels(errors((180.0,))))
+    return ViewConsistency(decibels(errors(YAWS_DEG)), decibels(errors((180.0,))))
 
 
-def disagreement(view: View, middle: Look, frame: int, step_deg: float = STEP_DEG) -> float:
+def disagreement(
+    view: ViewFunction, middle: Look, frame: int, step_deg: float = STEP_DEG
+) -> float:
     """Mean squared difference, of a full scale of 1, of the pictures half a step to the left and
     to the right of ``middle``.
 

@@ -1,4 +1,4 @@
-"""A sphere that is the same from everywhere is steady; one that is not shows where."""
+"""A sphere that is the same from everywhere is consistent; one that is not shows where."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from model.evaluation.methods import DecoderMethod
-from model.evaluation.view_consistency import disagreement, steadiness
+from model.evaluation.view_consistency import disagreement, view_consistency
 from model.geometry import DEFAULT_HFOV, Look
 from model.metrics.similarity import cut_viewport
 from tests.support.spheres import SphereEngine, smooth_sphere
@@ -21,8 +21,8 @@ def still(look: Look, frame: int) -> Tensor:
     return cut_viewport(SPHERE, look, 54, 96)
 
 
-def test_a_still_sphere_is_steady_and_has_no_seam() -> None:
-    result = steadiness(still, [0], DEFAULT_HFOV)
+def test_a_still_sphere_is_consistent_and_has_no_seam() -> None:
+    result = view_consistency(still, [0], DEFAULT_HFOV)
     assert result.shimmer_db > 55
     assert result.seam_db > 55
 
@@ -32,7 +32,7 @@ def test_a_seam_shows_in_its_own_number_alone() -> None:
         past = look.yaw > math.pi
         return still(look, frame) + (0.05 if past else 0.0)
 
-    result = steadiness(torn, [0], DEFAULT_HFOV)
+    result = view_consistency(torn, [0], DEFAULT_HFOV)
     assert result.shimmer_db > 55
     assert result.seam_db == pytest.approx(-20 * math.log10(0.05), abs=0.3)
 
