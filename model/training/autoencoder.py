@@ -12,20 +12,20 @@ from model.geometry import camera_rays, rotation_tensor, sample_erp, without_aut
 from model.networks.encoder import Encoder
 from model.networks.nerv360 import NeRV360
 from model.networks.registry import build_decoder, to_channels_last
-from model.training.crops import Window, window_at
+from model.training.crops import Crop, crop_at
 from model.training.initialisation import carry_colours
 
 
 class Autoencoder(nn.Module):
     """A frame in; for NeRV360 its viewports at the given looks out, otherwise the whole frame."""
 
-    def __init__(self, config: ModelConfig, *, windows: bool = False) -> None:
-        """With ``windows`` a full-frame decoder in training mode decodes only the part of the frame
+    def __init__(self, config: ModelConfig, *, crops: bool = False) -> None:
+        """With ``crops`` a full-frame decoder in training mode decodes only the part of the frame
         around the first look.
         """
         super().__init__()
         self.config = config
-        self.windows = windows and config.full_frame
+        self.crops = crops and config.full_frame
         self.encoder = Encoder(config)
         to_channels_last(self.encoder)
         self.decoder = build_decoder(config)
@@ -41,11 +41,11 @@ class Autoencoder(nn.Module):
                 decoder.expand(embedding, time), time.expand(looks.shape[0]), looks
             )
             return decoded
-        window = self._window(looks)
-        if window is None:
+        crop = self._crop(looks)
+        if crop is None:
             whole: Tensor = decoder(embedding, time)
             return whole
-        return window.inner(decoder(window.embedding(embedding), time))
+        return crop.inner(decoder(crop.embedding(embedding), time))
 
     def encode(self, frame: Tensor) -> Tensor:
         """The encoder's embedding 1×d×h×w of a frame 1×3×H×W. Autocast does not reach it on the
@@ -59,12 +59,12 @@ class Autoencoder(nn.Module):
     def target(self, frame: Tensor, looks: Tensor) -> Tensor:
         """What `forward` ought to give."""
         if self.config.full_frame:
-            window = self._window(looks)
-            return frame if window is None else window.frame(frame)
+            crop = self._crop(looks)
+            return frame if crop is None else crop.frame(frame)
         return cut_viewports(frame, looks, self.config.viewport_height, self.config.viewport_width)
 
-    def _window(self, looks: Tensor) -> Window | None:
-        return window_at(self.config, looks[0]) if self.windows and self.training else None
+    def _crop(self, looks: Tensor) -> Crop | None:
+        return crop_at(self.config, looks[0]) if self.crops and self.training else None
 
 
 def cut_viewports(frame: Tensor, looks: Tensor, height: int, width: int) -> Tensor:

@@ -1,11 +1,11 @@
-"""Windows of the frame, for training full-frame decoders a piece at a time.
+"""Crops of the frame, for training full-frame decoders a piece at a time.
 
-A full-frame decoder is convolutions alone: a window of the embedding, with a margin as wide as
-what they see, decodes to just the pixels that the whole embedding would. Where zeros surround the
-frame the margin ends with it, and the window's convolutions meet the same zeros. Where features
-wrap, the rows that see across a pole differ: there every convolution in the whole frame meets the
-opposite meridian at its own resolution, and in a window what was decoded from the opposite
-meridian's embedding. A step then costs what a viewport's step costs, whatever the frame's size.
+A full-frame decoder is convolutions alone: a crop of the embedding, with a margin as wide as what
+they see, decodes to just the pixels that the whole embedding would. Where zeros surround the frame
+the margin ends with it, and the crop's convolutions meet the same zeros. Where features wrap, the
+rows that see across a pole differ: there every convolution in the whole frame meets the opposite
+meridian at its own resolution, and in a crop what was decoded from the opposite meridian's
+embedding. A step then costs what a viewport's step costs, whatever the frame's size.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from model.geometry import pad_erp
 
 
 @dataclass(frozen=True)
-class Window:
-    """A window of the frame, in pixels of the embedding.
+class Crop:
+    """A part of the frame, in pixels of the embedding.
 
     Attributes:
         top, left: its upper left corner; where features wrap it may go on beyond the right edge,
@@ -41,7 +41,7 @@ class Window:
     wrap: bool
 
     def embedding(self, embedding: Tensor) -> Tensor:
-        """The window and its margin, of N×d×H×W."""
+        """The crop and its margin, of the whole embedding N×d×H×W."""
         margin = self.margin
         if not self.wrap:
             rows = slice(max(self.top - margin, 0), self.top + self.height + margin)
@@ -52,7 +52,7 @@ class Window:
         return rolled[..., rows, margin : margin + self.width + 2 * margin]
 
     def inner(self, decoded: Tensor) -> Tensor:
-        """What was decoded from `embedding`, without the margin."""
+        """The pixels that were decoded from `embedding`, without those of the margin."""
         scale = self.scale
         above, before = (
             scale * (self.margin if self.wrap else min(self.margin, corner))
@@ -69,8 +69,8 @@ class Window:
         return rolled[..., rows, : self.width * scale]
 
 
-def window_at(config: ModelConfig, look: Tensor) -> Window | None:
-    """The window of the viewport's size around a look (4 values, radians), moved into the frame
+def crop_at(config: ModelConfig, look: Tensor) -> Crop | None:
+    """The crop of the viewport's size around a look (4 values, radians), moved into the frame
     in the vertical and, unless features wrap, in the horizontal; nothing where the frame leaves no
     room for one.
     """
@@ -85,7 +85,7 @@ def window_at(config: ModelConfig, look: Tensor) -> Window | None:
     left = round((yaw / (2 * math.pi) + 0.5) * columns - width / 2)
     top = min(max(top, 0), rows - height)
     left = left % columns if wrap else min(max(left, 0), columns - width)
-    return Window(top, left, height, width, margin, config.scale, wrap)
+    return Crop(top, left, height, width, margin, config.scale, wrap)
 
 
 def reach(config: ModelConfig) -> int:

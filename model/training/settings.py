@@ -24,8 +24,8 @@ class TrainingSettings:
         held_out: looks that the training is judged by, never trained on as such.
         evaluate_every: epochs between two evaluations on them.
         checkpoint_s: seconds between two checkpoints, which are written at the end of an epoch.
-        windows: full-frame decoders are trained on parts of the frame as large as a viewport, one
-            a step, instead of on whole frames.
+        windows: full-frame decoders are trained on crops of the frame as large as a viewport, one
+            a step, instead of on whole frames. (Stored scenes and checkpoints have this name.)
         seed: of initial weights, order of frames and looks.
     """
 

@@ -23,7 +23,7 @@ from model.networks.registry import frame_times
 from model.scene.header import FORMAT_VERSION
 from model.training.autoencoder import Autoencoder
 from model.training.checkpoint import load_checkpoint, save_checkpoint
-from model.training.crops import window_at
+from model.training.crops import crop_at
 from model.training.dataset import FrameStore
 from model.training.loss import DistortionLoss
 from model.training.processes import Processes
@@ -70,7 +70,7 @@ class Trainer:
         self.config, self.settings, self.frames = config, settings, frames
         self.device, self.group = device, group
         torch.manual_seed(settings.seed)
-        self.network = Autoencoder(config, windows=settings.windows).to(device)
+        self.network = Autoencoder(config, crops=settings.windows).to(device)
         self.times = frame_times(len(frames)).to(float64_device(device))
         self.loss = DistortionLoss(
             *_trained_size(config, settings),
@@ -251,6 +251,6 @@ class Trainer:
 
 
 def _trained_size(config: ModelConfig, settings: TrainingSettings) -> tuple[int, int]:
-    if config.full_frame and (not settings.windows or window_at(config, torch.zeros(4)) is None):
+    if config.full_frame and (not settings.windows or crop_at(config, torch.zeros(4)) is None):
         return config.frame_height, config.frame_width
     return config.viewport_height, config.viewport_width

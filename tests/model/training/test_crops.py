@@ -1,4 +1,4 @@
-"""A window decodes to just what the whole frame has there."""
+"""A crop decodes to just what the whole frame has there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 from model.config import ModelConfig
 from model.training.autoencoder import Autoencoder
-from model.training.crops import reach, window_at
+from model.training.crops import crop_at, reach
 
 CONFIG = ModelConfig(
     architecture="hnerv",
@@ -33,47 +33,47 @@ CONFIG = ModelConfig(
 @pytest.mark.parametrize(
     ("yaw_deg", "pitch_deg"), [(0, 0), (37, -20), (-179, 5), (178, 88), (90, -90), (120, 25)]
 )
-def test_a_window_is_the_same_as_in_the_whole_frame(
+def test_a_crop_is_the_same_as_in_the_whole_frame(
     architecture: str, yaw_deg: float, pitch_deg: float, padding: str
 ) -> None:
     torch.manual_seed(1)
     config = CONFIG.replace(architecture=architecture, erp_padding=padding)
-    network = Autoencoder(config, windows=True)
+    network = Autoencoder(config, crops=True)
     frame, time = torch.rand(1, 3, 128, 256), torch.zeros(1, dtype=torch.float64)
     look = [math.radians(yaw_deg), math.radians(pitch_deg), 0.0, 1.3]
     looks = torch.tensor([look], dtype=torch.float64)
     with torch.no_grad():
         part, truth = network.train()(frame, time, looks), network.target(frame, looks)
         whole = network.eval()(frame, time, looks)
-    window = window_at(network.config, looks[0])
-    assert window is not None
+    crop = crop_at(network.config, looks[0])
+    assert crop is not None
     assert part.shape == truth.shape == (1, 3, 48, 80)
-    rows = torch.arange(48) + 8 * window.top
-    beyond = 8 * window.margin
+    rows = torch.arange(48) + 8 * crop.top
+    beyond = 8 * crop.margin
     # Of the poles, where features wrap across them.
     clear = (rows >= beyond) & (rows < 128 - beyond) | (padding == "zeros")
     assert clear.sum() >= 8
-    assert torch.allclose(part[..., clear, :], window.frame(whole)[..., clear, :], atol=1e-5)
-    assert torch.equal(truth, window.frame(frame))
+    assert torch.allclose(part[..., clear, :], crop.frame(whole)[..., clear, :], atol=1e-5)
+    assert torch.equal(truth, crop.frame(frame))
 
 
-def test_looks_are_in_the_middle_of_their_windows() -> None:
-    window = window_at(CONFIG, torch.tensor([math.radians(90), 0.0, 0.0, 1.3]))
-    assert window is not None
-    assert window.left + window.width / 2 == 0.75 * 32
-    assert window.top + window.height / 2 == 8
-    across = window_at(CONFIG, torch.tensor([math.pi, 0.0, 0.0, 1.3]))
+def test_looks_are_in_the_middle_of_their_crops() -> None:
+    crop = crop_at(CONFIG, torch.tensor([math.radians(90), 0.0, 0.0, 1.3]))
+    assert crop is not None
+    assert crop.left + crop.width / 2 == 0.75 * 32
+    assert crop.top + crop.height / 2 == 8
+    across = crop_at(CONFIG, torch.tensor([math.pi, 0.0, 0.0, 1.3]))
     assert across is not None
     assert across.left + across.width / 2 == 32, "half of it lies beyond the seam"
 
 
-def test_without_a_seam_to_cross_windows_stay_in_the_frame() -> None:
+def test_without_a_seam_to_cross_crops_stay_in_the_frame() -> None:
     flat = CONFIG.replace(erp_padding="zeros")
     lefts = []
     for yaw_deg in (-180, -175, 0, 175, 180):
-        window = window_at(flat, torch.tensor([math.radians(yaw_deg), 0.0, 0.0, 1.3]))
-        assert window is not None
-        lefts.append(window.left)
+        crop = crop_at(flat, torch.tensor([math.radians(yaw_deg), 0.0, 0.0, 1.3]))
+        assert crop is not None
+        lefts.append(crop.left)
     assert lefts == [0, 0, 11, 22, 22]
 
 
@@ -82,7 +82,7 @@ def test_the_reach_grows_with_kernels_and_blocks() -> None:
     assert reach(CONFIG.replace(architecture="hnerv-boost")) == 5  # 2 + 1 + 1/2 + 1/2 + 1/2 + 1/8
 
 
-def test_where_a_window_does_not_fit_whole_frames_are_trained() -> None:
-    assert window_at(CONFIG.replace(viewport_width=248), torch.zeros(4)) is None
+def test_where_a_crop_does_not_fit_whole_frames_are_trained() -> None:
+    assert crop_at(CONFIG.replace(viewport_width=248), torch.zeros(4)) is None
     flat = CONFIG.replace(erp_padding="zeros")
-    assert window_at(flat.replace(viewport_width=264), torch.zeros(4)) is None
+    assert crop_at(flat.replace(viewport_width=264), torch.zeros(4)) is None
