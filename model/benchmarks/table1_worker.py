@@ -28,15 +28,16 @@ from model.geometry import Look
 from model.networks.encoder import Encoder
 from model.networks.registry import to_channels_last
 from model.scene.scene_file import Material, Scene
-from model.training.dataset import FrameStore
+from model.training.dataset import ClipFrames
 from model.training.processes import Processes
 from model.training.settings import TrainingSettings
 from model.training.trainer import Progress, Trainer
+from model.video.reading import VideoInfo
 
 CUDA_BATCH = 10
 """Pictures that are enqueued before the host waits, as `picture_seconds` does."""
 PARTS = ("encoding", "decoding", "training")
-FRAMES = 4
+FRAMES, FPS = 4, 30.0
 WARM_UP, WARM_UP_S = 5, 2.0
 ENOUGH_S = 20.0
 FEWEST = 20
@@ -92,12 +93,15 @@ class Pace:
         return timed >= self._wanted or (timed >= FEWEST and sum(self.seconds) >= ENOUGH_S)
 
 
-class NoiseFrames(FrameStore):
-    """Frames of noise in place of a clip's: as slow and as heavy to train on."""
+def noise_frames(count: int, size: tuple[int, int]) -> ClipFrames:
+    """Frames of noise in place of a clip's, as slow and as heavy to train on.
 
-    def __init__(self, count: int, size: tuple[int, int]) -> None:
-        generator = torch.Generator().manual_seed(0)
-        self.bytes = torch.randint(256, (count, *size, 3), dtype=torch.uint8, generator=generator)
+    Args:
+        size: height and width in pixels.
+    """
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randint(256, (count, *size, 3), dtype=torch.uint8, generator=generator)
+    return ClipFrames(noise, VideoInfo(size[1], size[0], FPS, count))
 
 
 def measure_part(part: str, config: ModelConfig, device: torch.device, pictures: int) -> PartResult:
@@ -151,7 +155,7 @@ def _encode(config: ModelConfig, device: torch.device, pace: Pace) -> str:
     encoder.to(device).eval()
     cuda = device.type == "cuda"
     size = (config.frame_height, config.frame_width)
-    frame = NoiseFrames(1, size).frame(0, device)
+    frame = noise_frames(1, size).frame(0, device)
     while not pace.done:
         start = clock.perf_counter()
         # The precision that the trainer encodes in.
@@ -168,7 +172,7 @@ def _decode(config: ModelConfig, device: torch.device, pace: Pace) -> str:
     material = Material("noise", "none", "nobody", "none")
     decoder = random_decoder(config, FRAMES)
     size = config.frame_width, config.frame_height
-    scene = Scene(material, *size, 30.0, FRAMES, {name: decoder})
+    scene = Scene(material, *size, FPS, FRAMES, {name: decoder})
     engine = open_engine(scene, name, device)
     batch = CUDA_BATCH if device.type == "cuda" else 1
     requests = ((_look(index), index % FRAMES) for index in itertools.count())
@@ -185,7 +189,7 @@ def _look(index: int) -> Look:
 
 def _train(config: ModelConfig, device: torch.device, pace: Pace) -> str:
     settings = TrainingSettings(epochs=100_000, evaluate_every=100_000, checkpoint_s=86_400.0)
-    frames = NoiseFrames(FRAMES, (config.frame_height, config.frame_width))
+    frames = noise_frames(FRAMES, (config.frame_height, config.frame_width))
     trainer = Trainer(config, settings, frames, device, Processes())
     last = clock.perf_counter()
 

@@ -16,7 +16,7 @@ from model.benchmarks.table1 import free_bytes, needed_bytes
 from model.config import ModelConfig
 from model.errors import InputError
 from model.networks.registry import count_flops, count_parameters
-from model.training.dataset import FrameStore
+from model.training.dataset import ClipFrames
 from model.training.processes import Processes
 from model.training.settings import TrainingSettings
 from model.training.trainer import Progress, Trainer
@@ -142,7 +142,7 @@ def check_memory(config: ModelConfig, frames: int, device: torch.device) -> None
 def train_variants(
     chosen: list[Variant],
     settings: TrainingSettings,
-    frames: FrameStore,
+    frames: ClipFrames,
     device: torch.device,
     seeds: Sequence[int],
     report: Callable[[Variant, Progress], None],

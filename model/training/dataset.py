@@ -1,4 +1,4 @@
-"""The clip in memory, and the frame size that a configuration can take from it."""
+"""The data set of a training: one clip in memory, at the size that its configuration takes."""
 
 from __future__ import annotations
 
@@ -12,37 +12,28 @@ from torch import Tensor
 from model.config import ModelConfig
 from model.errors import InputError
 from model.metrics.moving import median_frames, temporal_median
-from model.scene.fingerprint import FingerprintMaker
+from model.scene.fingerprint import Fingerprint, FingerprintMaker
 from model.video.reading import VideoInfo, open_frames
 
 ASPECT_TOLERANCE = 0.02
 
 
-class FrameStore:
-    """All frames of a clip as bytes: frames×H×W×3 uint8, 1 byte a sample.
+class ClipFrames:
+    """All frames of a clip in memory, as bytes; nothing but the frame in use is held as floats.
 
-    300 frames of 3072×6144 take 15.8 GiB; nothing but the frame in use is ever held as floats.
-
-    Raises:
-        InputError: the clip cannot be read, or is not equirectangular where that is asked for.
+    Attributes:
+        bytes: frames×H×W×3 uint8; 300 frames of 3072×6144 take 15.8 GiB.
+        info: of the clip, at its own size.
+        fingerprint: of the clip's pictures, where it is known.
     """
 
-    _still: Tensor | None = None
-
-    def __init__(self, path: Path, frame_size: tuple[int, int], limit: int | None = None) -> None:
-        height, width = frame_size
-        source = open_frames(path)
-        self.path = path
-        self.info: VideoInfo = source.info
-        count = min(source.info.frames, limit or source.info.frames)
-        self.bytes = torch.empty(count, height, width, 3, dtype=torch.uint8)
-        fingerprint = FingerprintMaker(count)
-        for index, picture in enumerate(source):
-            if index == count:
-                break
-            fingerprint.see(index, picture)
-            self.bytes[index] = fitted(picture, height, width)
-        self.fingerprint = fingerprint.fingerprint
+    def __init__(
+        self, frames: Tensor, info: VideoInfo, fingerprint: Fingerprint | None = None
+    ) -> None:
+        self.bytes = frames
+        self.info = info
+        self.fingerprint = fingerprint
+        self._still: Tensor | None = None
 
     def __len__(self) -> int:
         return self.bytes.shape[0]
@@ -57,6 +48,28 @@ class FrameStore:
             wanted = median_frames(len(self), self.bytes[0].nbytes)
             self._still = temporal_median([self.bytes[index] for index in wanted])
         return _floats(self._still, device)
+
+
+def read_clip(path: Path, frame_size: tuple[int, int], limit: int | None = None) -> ClipFrames:
+    """The frames of a video file or a folder of pictures, fitted to one size.
+
+    Args:
+        frame_size: height and width in pixels.
+        limit: read only so many of the first frames.
+
+    Raises:
+        InputError: the clip cannot be read.
+    """
+    source = open_frames(path)
+    count = min(source.info.frames, limit or source.info.frames)
+    frames = torch.empty(count, *frame_size, 3, dtype=torch.uint8)
+    fingerprint = FingerprintMaker(count)
+    for index, picture in enumerate(source):
+        if index == count:
+            break
+        fingerprint.see(index, picture)
+        frames[index] = fitted(picture, *frame_size)
+    return ClipFrames(frames, source.info, fingerprint.fingerprint)
 
 
 def _floats(picture: Tensor, device: torch.device) -> Tensor:

@@ -13,7 +13,7 @@ from model.metrics.moving import moving_error, pooled
 from model.metrics.similarity import as_shown, psnr_8bit, unit
 from model.networks.nerv360 import NeRV360
 from model.training.autoencoder import Autoencoder, cut_viewports
-from model.training.dataset import FrameStore
+from model.training.dataset import ClipFrames
 from model.training.loss import ms_ssim_module
 from model.training.sampling import held_out_looks
 
@@ -37,7 +37,7 @@ class Quality:
 @torch.no_grad()
 def held_out_quality(
     network: Autoencoder,
-    frames: FrameStore,
+    frames: ClipFrames,
     times: Tensor,
     count: int,
     *,

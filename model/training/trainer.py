@@ -24,7 +24,7 @@ from model.scene.header import FORMAT_VERSION
 from model.training.autoencoder import Autoencoder
 from model.training.checkpoint import load_checkpoint, save_checkpoint
 from model.training.crops import crop_at
-from model.training.dataset import FrameStore
+from model.training.dataset import ClipFrames
 from model.training.loss import DistortionLoss
 from model.training.processes import Processes
 from model.training.quality import held_out_quality
@@ -63,7 +63,7 @@ class Trainer:
         self,
         config: ModelConfig,
         settings: TrainingSettings,
-        frames: FrameStore,
+        frames: ClipFrames,
         device: torch.device,
         group: Processes,
     ) -> None:

@@ -45,7 +45,7 @@ def bench_table2(
         variants,
     )
     from model.devices import choose_device
-    from model.training.dataset import FrameStore
+    from model.training.dataset import read_clip
     from model.training.settings import training_preset
     from model.video.reading import open_frames
     from viewer.commands.train_progress import StopOnInterrupt
@@ -59,7 +59,7 @@ def bench_table2(
         print(f"{clip}: {info.note}", file=sys.stderr)
     count = min(info.frames, frame_limit or info.frames)
     check_memory(base, count, chosen)
-    store = FrameStore(clip, (base.frame_height, base.frame_width), frame_limit)
+    frames = read_clip(clip, (base.frame_height, base.frame_width), frame_limit)
     rows = variants(base)
     seeds = [settings.seed + k for k in range(seed_count or SEEDS)]
     results: list[Ablation] = []
@@ -75,12 +75,12 @@ def bench_table2(
             disable=not console.is_terminal,
         ) as progress,
     ):
-        task = progress.add_task("", total=len(rows) * len(seeds) * settings.epochs * len(store))
+        task = progress.add_task("", total=len(rows) * len(seeds) * settings.epochs * len(frames))
 
         def show(variant: Variant, step: Step) -> None:
             progress.update(task, description=f"{variant.name}, loss {step.loss:.2f}", advance=1)
 
-        for result in train_variants(rows, settings, store, chosen, seeds, show, stop):
+        for result in train_variants(rows, settings, frames, chosen, seeds, show, stop):
             results.append(result)
             if not console.is_terminal:
                 print(f"{result.name}: {_with_spread(result.psnr_db)} dB", flush=True)
@@ -90,7 +90,7 @@ def bench_table2(
         "scale": str(scale),
         **machine_facts(chosen),
         "clip": clip.name,
-        "frames": len(store),
+        "frames": len(frames),
         "frame": [base.frame_height, base.frame_width],
         "viewport": [base.viewport_height, base.viewport_width],
         "training": settings.to_dict(),

@@ -155,15 +155,15 @@ def _train(
 
     from model.scene.scene_file import write_scene
     from model.training.checkpoint import checkpoint_path
-    from model.training.dataset import FrameStore
+    from model.training.dataset import read_clip
     from model.training.export import check_same_clip, export, merged, rehearse
     from model.training.trainer import Trainer
     from viewer.commands.train_progress import StopOnInterrupt, TrainingProgress
 
-    store = FrameStore(clip, (config.frame_height, config.frame_width), limit)
+    clip_frames = read_clip(clip, (config.frame_height, config.frame_width), limit)
     if existing is not None:
-        check_same_clip(existing, store.fingerprint)
-    trainer = Trainer(config, settings, store, torch.device(device), group)
+        check_same_clip(existing, clip_frames.fingerprint)
+    trainer = Trainer(config, settings, clip_frames, torch.device(device), group)
     checkpoint = checkpoint_path(target)
     if resume:
         trainer.resume(checkpoint)

@@ -22,7 +22,7 @@ from model.benchmarks.table2 import (
 from model.config import ModelConfig, preset
 from model.errors import InputError
 from model.networks.registry import count_flops, count_parameters
-from model.training.dataset import FrameStore
+from model.training.dataset import read_clip
 from model.training.settings import TrainingSettings
 from model.video.writing import VideoWriter
 from tests.support.scenes import TINY
@@ -108,7 +108,7 @@ def test_what_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_same_seed_gives_the_same_numbers_and_a_stop_keeps_what_is_finished(
     clip: Path,
 ) -> None:
-    frames, settings = FrameStore(clip, (96, 192)), brief(SETTINGS, 1)
+    frames, settings = read_clip(clip, (96, 192)), brief(SETTINGS, 1)
     rows = variants(BASE)[:2]
     nothing, never = lambda *_: None, lambda: False
     first = list(train_variants(rows, settings, frames, CPU, [0, 1], nothing, never))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 import torch
@@ -13,9 +12,10 @@ from model.geometry import Look
 from model.metrics.similarity import cut_viewport, psnr_8bit
 from model.networks.registry import frame_times
 from model.training.autoencoder import Autoencoder
-from model.training.dataset import FrameStore
+from model.training.dataset import ClipFrames
 from model.training.quality import held_out_quality
 from model.training.sampling import held_out_looks
+from model.video.reading import VideoInfo
 from tests.support.scenes import CONFIGS
 from tests.support.spheres import smooth_sphere
 
@@ -23,15 +23,12 @@ LOOKS = 12
 TRIO = {n: c.replace(frame_height=96, frame_width=192) for n, c in CONFIGS.items()}
 
 
-class Frames(FrameStore):
+def moving_frames(count: int) -> ClipFrames:
     """A sphere with a square that moves."""
-
-    def __init__(self, count: int) -> None:
-        self.path = Path("none")
-        pictures = [smooth_sphere(96, 192) for _ in range(count)]
-        for index, picture in enumerate(pictures):
-            picture[20:60, 16 * index : 16 * index + 16] = 255
-        self.bytes = torch.stack(pictures)
+    pictures = [smooth_sphere(96, 192) for _ in range(count)]
+    for index, picture in enumerate(pictures):
+        picture[20:60, 16 * index : 16 * index + 16] = 255
+    return ClipFrames(torch.stack(pictures), VideoInfo(192, 96, 30.0, count))
 
 
 @dataclass
@@ -61,7 +58,7 @@ def counted(network: Autoencoder) -> Calls:
 )
 def test_the_looks_of_a_frame_share_its_work(name: str, wanted: Calls) -> None:
     torch.manual_seed(0)
-    network, frames = Autoencoder(TRIO[name]).eval(), Frames(10)
+    network, frames = Autoencoder(TRIO[name]).eval(), moving_frames(10)
     calls = counted(network)
     held_out_quality(network, frames, frame_times(10), LOOKS)
     assert calls == wanted
@@ -71,7 +68,7 @@ def test_the_looks_of_a_frame_share_its_work(name: str, wanted: Calls) -> None:
 def test_the_numbers_are_those_of_each_look_by_itself(name: str) -> None:
     torch.manual_seed(0)
     config = TRIO[name]
-    network, frames, times = Autoencoder(config).eval(), Frames(10), frame_times(10)
+    network, frames, times = Autoencoder(config).eval(), moving_frames(10), frame_times(10)
     quality = held_out_quality(network, frames, times, LOOKS)
     indices, looks = held_out_looks(config, 10, LOOKS)
     still, ratios = frames.bytes.median(0).values, []

@@ -24,7 +24,7 @@ from model.scene.scene_file import read_scene
 from model.training import quality
 from model.training.autoencoder import Autoencoder
 from model.training.checkpoint import load_checkpoint, save_checkpoint
-from model.training.dataset import FrameStore, fit_config
+from model.training.dataset import fit_config, read_clip
 from model.training.loss import (
     DistortionLoss,
     TrainingMSSSIM,
@@ -77,7 +77,7 @@ def config_for(clip: Path, architecture: str = "nerv360") -> tuple[ModelConfig, 
 
 def trainer_for(clip: Path, architecture: str = "nerv360") -> Trainer:
     config, settings = config_for(clip, architecture)
-    frames = FrameStore(clip, (config.frame_height, config.frame_width))
+    frames = read_clip(clip, (config.frame_height, config.frame_width))
     return Trainer(config, settings, frames, torch.device("cpu"), Processes())
 
 
