@@ -31,7 +31,7 @@ from model.scene.scene_file import Material, Scene
 from model.training.dataset import ClipFrames
 from model.training.processes import Processes
 from model.training.settings import TrainingSettings
-from model.training.trainer import Progress, Trainer
+from model.training.trainer import StepReport, Trainer
 from model.video.reading import VideoInfo
 
 CUDA_BATCH = 10
@@ -193,7 +193,7 @@ def _train(config: ModelConfig, device: torch.device, pace: Pace) -> str:
     trainer = Trainer(config, settings, frames, device, Processes())
     last = clock.perf_counter()
 
-    def report(_: Progress) -> None:
+    def report(_: StepReport) -> None:
         nonlocal last
         now = clock.perf_counter()
         pace.lap(now - last)

@@ -19,7 +19,7 @@ from model.networks.registry import count_flops, count_parameters
 from model.training.dataset import ClipFrames
 from model.training.processes import Processes
 from model.training.settings import TrainingSettings
-from model.training.trainer import Progress, Trainer
+from model.training.trainer import StepReport, Trainer
 
 EPOCHS = 5
 SEEDS = 3
@@ -145,7 +145,7 @@ def train_variants(
     frames: ClipFrames,
     device: torch.device,
     seeds: Sequence[int],
-    report: Callable[[Variant, Progress], None],
+    report: Callable[[Variant, StepReport], None],
     stop: Callable[[], bool],
 ) -> Iterator[Ablation]:
     """Train one after the other from each of the same seeds and yield each when it is finished;
@@ -154,7 +154,7 @@ def train_variants(
     for variant in chosen:
         steps, seconds, psnr, moving = 0, [], [], []
 
-        def show(step: Progress, variant: Variant = variant) -> None:
+        def show(step: StepReport, variant: Variant = variant) -> None:
             report(variant, step)
 
         for seed in seeds:

@@ -37,9 +37,16 @@ Weights = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Progress:
-    """What a step reports: counts from 1, the loss of this step, the latest held-out PSNR in dB and
-    that of what moves.
+class StepReport:
+    """State of a training after one step.
+
+    Attributes:
+        epoch, step: of this step, from 1.
+        steps: of the whole training.
+        pictures: trained on so far, by all processes.
+        loss: of this step.
+        psnr_db, moving_db: latest held-out PSNR, and that of what moves.
+        best_psnr_db: highest held-out PSNR so far.
     """
 
     epoch: int
@@ -90,7 +97,7 @@ class Trainer:
     def run(
         self,
         checkpoint: Path,
-        report: Callable[[Progress], None],
+        report: Callable[[StepReport], None],
         stop: Callable[[], bool],
     ) -> bool:
         """Train to the end, or until ``stop`` says so; whether the end was reached.
@@ -121,7 +128,7 @@ class Trainer:
             if self.group.is_first:
                 pictures = self.step * self.group.count * self.settings.viewports
                 report(
-                    Progress(
+                    StepReport(
                         epoch + 1,
                         self.step,
                         self.steps,

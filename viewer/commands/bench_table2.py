@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from model.benchmarks.table2 import Ablation, Variant
-    from model.training.trainer import Progress as Step
+    from model.training.trainer import StepReport
 
 
 def bench_table2(
@@ -77,7 +77,7 @@ def bench_table2(
     ):
         task = progress.add_task("", total=len(rows) * len(seeds) * settings.epochs * len(frames))
 
-        def show(variant: Variant, step: Step) -> None:
+        def show(variant: Variant, step: StepReport) -> None:
             progress.update(task, description=f"{variant.name}, loss {step.loss:.2f}", advance=1)
 
         for result in train_variants(rows, settings, frames, chosen, seeds, show, stop):

@@ -18,7 +18,7 @@ from rich.progress import (
 )
 
 if TYPE_CHECKING:
-    from model.training.trainer import Progress as Step
+    from model.training.trainer import StepReport
 
 SMOOTHING = 0.05
 
@@ -88,7 +88,7 @@ class TrainingProgress:
     ) -> None:
         self._progress.stop()
 
-    def report(self, step: Step) -> None:
+    def report(self, step: StepReport) -> None:
         """Show the state after one step."""
         if self._loss is None:
             self._loss = step.loss
