@@ -11,7 +11,7 @@ from torch import Tensor
 from model.evaluation.clip import ClipPictures
 from model.evaluation.methods import Method
 from model.evaluation.results import PathResult, PictureRow, SphereResult
-from model.evaluation.view_consistency import view_consistency
+from model.evaluation.view_consistency import measure_view_consistency
 from model.metrics.moving import moving_error
 from model.metrics.similarity import (
     MS_SSIM_MIN_SIDE,
@@ -92,7 +92,7 @@ def measure_sphere(
         moving.append(moving_error(shown, wanted, still, sphere=True))
         error += _cells(shown, wanted) / len(frames)
         advance()
-    consistency = view_consistency(method.view, consistency_frames, hfov)
+    consistency = measure_view_consistency(method.view, consistency_frames, hfov)
     return SphereResult(
         method.name,
         frames,

@@ -1,10 +1,10 @@
-"""What is being evaluated: the decoders of a scene, and the clip in a conventional codec."""
+"""Methods that are compared: the decoders of a scene, and the clip in a conventional codec."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from torch import Tensor
 
@@ -25,11 +25,16 @@ class Method(Protocol):
         name: for tables and file names.
         bytes: what it takes to store it.
         note: one line about what it is.
+        key: plain JSON values that its results depend on, besides the scene.
     """
 
     name: str
     bytes: int
-    note: str
+
+    @property
+    def note(self) -> str: ...
+    @property
+    def key(self) -> dict[str, Any]: ...
 
     def view(self, look: Look, frame: int) -> Tensor:
         """A level viewport, height×width×3 uint8 on the CPU."""
@@ -46,13 +51,29 @@ class DecoderMethod:
 
     name: str
     bytes: int
-    note: str
     engine: Engine
     size: tuple[int, int]
     frame_size: tuple[int, int]
 
     def __post_init__(self) -> None:
         self._whole: dict[int, Tensor] = {}
+
+    @property
+    def note(self) -> str:
+        """See `Method`."""
+        what = "whole frames" if self.engine.full_frame else "viewports"
+        height, width = self.engine.size
+        return f"{what} of {width}×{height}, {self.engine.name} engine"
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """See `Method`."""
+        return {
+            "method": self.name,
+            "engine": self.engine.name,
+            "device": self.engine.device.type,
+            "picture": list(self.engine.size),
+        }
 
     def view(self, look: Look, frame: int) -> Tensor:
         """See `Method.view`; ``look`` must be one that the engine decodes as it is."""
@@ -88,6 +109,11 @@ class VideoMethod:
 
     def __post_init__(self) -> None:
         self._pictures = ClipPictures(self.file)
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """See `Method`."""
+        return {"method": self.name, "bytes": self.bytes, "note": self.note}
 
     def view(self, look: Look, frame: int) -> Tensor:
         """See `Method.view`."""

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from model.evaluation.methods import Method
-from model.evaluation.run import Plan, Progress
+from model.evaluation.plan import Plan, Progress
 from model.metrics.moving import moving_error
 from model.metrics.similarity import as_shown, cut_viewport, psnr_8bit, unit
 from model.trajectories.trajectory import Step

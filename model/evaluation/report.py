@@ -9,9 +9,9 @@ from pathlib import Path
 
 from model.benchmarks.decode_worker import PROCESSES, SpeedResult
 from model.evaluation.pictures import stills
+from model.evaluation.plan import Plan
 from model.evaluation.plots import colours, over_sphere, over_time, speed_and_memory
 from model.evaluation.results import Evaluation, write_text
-from model.evaluation.run import Plan
 from model.evaluation.tables import SUMMARY, along_paths, summary, unequal_training
 from model.evaluation.view_consistency import STEP_DEG
 from model.metrics.moving import THRESHOLD

@@ -40,7 +40,7 @@ class ViewConsistency:
     seam_db: float
 
 
-def view_consistency(view: ViewFunction, frames: list[int], hfov: float) -> ViewConsistency:
+def measure_view_consistency(view: ViewFunction, frames: list[int], hfov: float) -> ViewConsistency:
     """Measure both numbers over ``frames``, at three pitches.
 
     Args:
@@ -61,9 +61,7 @@ def view_consistency(view: ViewFunction, frames: list[int], hfov: float) -> View
     return ViewConsistency(decibels(errors(YAWS_DEG)), decibels(errors((180.0,))))
 
 
-def disagreement(
-    view: ViewFunction, middle: Look, frame: int, step_deg: float = STEP_DEG
-) -> float:
+def disagreement(view: ViewFunction, middle: Look, frame: int, step_deg: float = STEP_DEG) -> float:
     """Mean squared difference, of a full scale of 1, of the pictures half a step to the left and
     to the right of ``middle``.
 

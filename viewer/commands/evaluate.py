@@ -54,14 +54,15 @@ def evaluate(
 
     from model.evaluation.codec import CODECS
     from model.evaluation.pictures import write_films
+    from model.evaluation.plan import EvaluationOptions, prepare
     from model.evaluation.report import write_report
-    from model.evaluation.run import Request, prepare, run
+    from model.evaluation.run import evaluate as run
     from model.evaluation.tables import write_csv
 
     for name in codec or []:
         if name not in CODECS:
             raise InputError(f"--codec {name}: give {' or '.join(CODECS)}")
-    request = Request(
+    options = EvaluationOptions(
         scene=scene,
         clip=video,
         trajectories=[path_option(name) for name in trajectory],
@@ -73,7 +74,7 @@ def evaluate(
         sphere_frames=sphere_frames,
     )
     with _Bar() as bar:
-        plan = prepare(request, bar)
+        plan = prepare(options, bar)
         if plan.original.info.note:
             print(f"{video}: {plan.original.info.note}", file=sys.stderr)
         bar.note(f"{video}: {plan.sameness}")

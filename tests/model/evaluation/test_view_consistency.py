@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from model.evaluation.methods import DecoderMethod
-from model.evaluation.view_consistency import disagreement, view_consistency
+from model.evaluation.view_consistency import disagreement, measure_view_consistency
 from model.geometry import DEFAULT_HFOV, Look
 from model.metrics.similarity import cut_viewport
 from tests.support.spheres import SphereEngine, smooth_sphere
@@ -22,7 +22,7 @@ def still(look: Look, frame: int) -> Tensor:
 
 
 def test_a_still_sphere_is_consistent_and_has_no_seam() -> None:
-    result = view_consistency(still, [0], DEFAULT_HFOV)
+    result = measure_view_consistency(still, [0], DEFAULT_HFOV)
     assert result.shimmer_db > 55
     assert result.seam_db > 55
 
@@ -32,7 +32,7 @@ def test_a_seam_shows_in_its_own_number_alone() -> None:
         past = look.yaw > math.pi
         return still(look, frame) + (0.05 if past else 0.0)
 
-    result = view_consistency(torn, [0], DEFAULT_HFOV)
+    result = measure_view_consistency(torn, [0], DEFAULT_HFOV)
     assert result.shimmer_db > 55
     assert result.seam_db == pytest.approx(-20 * math.log10(0.05), abs=0.3)
 
@@ -52,7 +52,7 @@ def test_shimmer_is_measured_in_decibels_of_the_difference() -> None:
 def test_every_method_is_rounded_to_8_bits_before_it_is_compared(full_frame: bool) -> None:
     """Unrounded cuts would shimmer less than the rounded pictures that all of them become."""
     engine = SphereEngine([smooth_sphere(128, 256)], (54, 96), full_frame)
-    method = DecoderMethod("a", 0, "", engine, (54, 96), (128, 256))
+    method = DecoderMethod("a", 0, engine, (54, 96), (128, 256))
     assert method.view(Look.from_degrees(33, 20), 0).dtype == torch.uint8
 
 

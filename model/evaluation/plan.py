@@ -1,0 +1,199 @@
+"""An evaluation that is checked and made ready: methods opened and encoded, paths levelled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from model.benchmarks.decode_worker import DecodingTask
+from model.decoding import Engine, open_engine
+from model.errors import InputError
+from model.evaluation.clip import ClipPictures, check_clip, digest
+from model.evaluation.codec import Encoding, encode_at
+from model.evaluation.methods import (
+    DecoderMethod,
+    Method,
+    VideoMethod,
+    common_limits,
+    level_look,
+)
+from model.evaluation.results import ResultStore
+from model.geometry import Look
+from model.scene.scene_file import Scene, bytes_alone, read_header, read_scene
+from model.trajectories.trajectory import Step, Trajectory
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """Scope of an evaluation.
+
+    Attributes:
+        scene, clip: files.
+        output: folder of the report, an earlier one's or a new one.
+        decoders: of the scene; all of them where it is empty.
+        codecs: conventional encodings to compare with, of `model.evaluation.codec.CODECS`.
+        device: a name that `model.devices.choose_device` takes.
+        size: height and width of the viewports; the decoder's own where it is None.
+        sphere_frames: number of pictures that are compared as whole spheres.
+    """
+
+    scene: Path
+    clip: Path
+    trajectories: list[Trajectory]
+    output: Path
+    decoders: tuple[str, ...] = ()
+    codecs: tuple[str, ...] = ()
+    device: str = "auto"
+    size: tuple[int, int] | None = None
+    sphere_frames: int = 10
+
+
+class Progress(Protocol):
+    """Listener to an evaluation."""
+
+    def begin(self, label: str, units: int) -> None:
+        """Something of ``units`` steps begins."""
+        ...
+
+    def advance(self) -> None:
+        """One of them is done."""
+        ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An evaluation that has been checked and can run.
+
+    Attributes:
+        sameness: a phrase on how far the clip is known to be the scene's.
+        methods: NeRV360 and the other decoders first, then the codecs.
+        decoding_tasks: by name of the method, what its speed is measured on.
+        paths: by name, the level looks that every method is measured at.
+        original: the clip's pictures.
+        size: height and width of the viewports.
+        hfov: field of view that view consistency is measured at, radians.
+        base_key: what all results depend on.
+    """
+
+    options: EvaluationOptions
+    sameness: str
+    scene: Scene
+    methods: list[Method]
+    decoding_tasks: dict[str, DecodingTask]
+    paths: dict[str, list[Step]]
+    original: ClipPictures
+    size: tuple[int, int]
+    hfov: float
+    base_key: dict[str, Any]
+    store: ResultStore
+
+
+def prepare(options: EvaluationOptions, progress: Progress) -> Plan:
+    """Check everything, open the engines and encode the clip where codecs are asked for.
+
+    Raises:
+        InputError: scene, clip, paths, options and output folder do not go together.
+    """
+    header = read_header(options.scene).header
+    original = ClipPictures(options.clip)
+    sameness = check_clip(original, options.clip, header, options.scene)
+    scene = read_scene(options.scene)
+    names = options.decoders or tuple(scene.decoders)
+    engines = {n: open_engine(scene, n, options.device, options.size) for n in names}
+    size = _viewport_size(scene, engines, options.size)
+    limits = common_limits(list(engines.values()))
+    paths = _paths(options.trajectories, scene, limits)
+    store = ResultStore(options.output)
+    key = {
+        "clip": digest(options.clip),
+        "frames": scene.frames,
+        "size": list(size),
+        "limits": list(limits),
+        "torch": torch.__version__,
+    }
+    methods: list[Method] = []
+    tasks: dict[str, DecodingTask] = {}
+    for name, engine in engines.items():
+        methods.append(
+            DecoderMethod(
+                name, bytes_alone(options.scene, name), engine, size, (scene.height, scene.width)
+            )
+        )
+        tasks[name] = DecodingTask(options.scene, name, options.device, options.size)
+    target = next((m for m in methods if m.name == "nerv360"), methods[0]).bytes
+    for codec in options.codecs:
+        file, encoding = _encoded(options.clip, codec, target, scene.frames, store, key, progress)
+        methods.append(VideoMethod(codec, encoding.bytes, encoding.note, file, size))
+        tasks[codec] = DecodingTask(file)
+    return Plan(
+        options=options,
+        sameness=sameness,
+        scene=scene,
+        methods=methods,
+        decoding_tasks=tasks,
+        paths=paths,
+        original=original,
+        size=size,
+        hfov=min(max(_first_hfov(scene, engines), limits[0]), limits[1]),
+        base_key=key,
+        store=store,
+    )
+
+
+def _viewport_size(
+    scene: Scene, engines: dict[str, Engine], wanted: tuple[int, int] | None
+) -> tuple[int, int]:
+    for engine in engines.values():
+        if not engine.full_frame:
+            return engine.size
+    config = scene.decoders[next(iter(engines))].config
+    return wanted or (config.viewport_height, config.viewport_width)
+
+
+def _first_hfov(scene: Scene, engines: dict[str, Engine]) -> float:
+    viewports = [name for name, engine in engines.items() if not engine.full_frame]
+    config = scene.decoders[(viewports or list(engines))[0]].config
+    return Look.from_degrees(0.0, 0.0, 0.0, config.hfov_deg).hfov
+
+
+def _paths(
+    trajectories: list[Trajectory], scene: Scene, limits: tuple[float, float]
+) -> dict[str, list[Step]]:
+    paths: dict[str, list[Step]] = {}
+    for trajectory in trajectories:
+        name = trajectory.name
+        if name in paths:
+            raise InputError(f"{trajectory.source}: a path {name} is given already")
+        steps = trajectory.steps(scene.frames, scene.fps)
+        paths[name] = [replace(step, look=level_look(step.look, limits)) for step in steps]
+    return paths
+
+
+def _encoded(
+    clip: Path,
+    codec: str,
+    target: int,
+    frames: int,
+    store: ResultStore,
+    key: dict[str, Any],
+    progress: Progress,
+) -> tuple[Path, Encoding]:
+    file = store.folder / "encoded" / f"{codec}-{target}.mp4"
+    file.parent.mkdir(exist_ok=True)
+
+    def encode() -> dict[str, Any]:
+        encoding = encode_at(
+            clip, frames, codec, target, file, lambda label: progress.begin(label, 1)
+        )
+        return {"note": encoding.note, "bytes": encoding.bytes, "digest": digest(file)}
+
+    full_key = {"clip": key["clip"], "frames": frames, "codec": codec, "target": target}
+    name = f"{codec}-encoding"
+    values = store.get(name, full_key, encode)
+    if not file.is_file() or digest(file) != values["digest"]:
+        store.forget(name, full_key)
+        values = store.get(name, full_key, encode)
+    return file, Encoding(values["note"], values["bytes"])
