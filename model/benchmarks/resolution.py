@@ -16,7 +16,7 @@ STEPS = 16
 
 
 def parse_scale(text: str) -> Fraction:
-    """The fraction that ``--scale`` names, as ``1/8`` or ``0.125``.
+    """The fraction of the sides that ``text`` names, as ``1/8`` or ``0.125``.
 
     Raises:
         InputError: it is no number, not in (0, 1], or a size that the strides do not divide.
@@ -24,13 +24,11 @@ def parse_scale(text: str) -> Fraction:
     try:
         scale = Fraction(text)
     except (ValueError, ZeroDivisionError):
-        raise InputError(
-            f"--scale must be a fraction such as 1/8 or a number, not {text!r}"
-        ) from None
+        raise InputError(f"a fraction such as 1/8 or a number is needed, not {text!r}") from None
     if not 0 < scale <= 1 or (scale * STEPS).denominator != 1:
         raise InputError(
-            f"--scale {text}: the strides divide the frame and the viewport's width at whole "
-            f"sixteenths alone: 1/16, 1/8, 3/16, 1/4, 5/16 and so on to 1"
+            f"the strides divide the frame and the viewport's width at whole sixteenths alone, "
+            f"1/16, 1/8, 3/16, 1/4, 5/16 and so on to 1, not at {text}"
         )
     return scale
 

@@ -13,7 +13,7 @@ import torch
 from model.benchmarks.engine_speed import PAPER_FPS, PAPER_GIB
 from model.benchmarks.memory_estimate import predicted_bytes
 from model.benchmarks.process import OutOfMemoryError
-from model.benchmarks.resolution import DECODERS, comparison, picture_size
+from model.benchmarks.resolution import DECODERS, picture_size
 from model.benchmarks.table1_worker import PARTS, PartResult, measure_part
 from model.config import ModelConfig
 from model.errors import InputError
@@ -59,18 +59,20 @@ class Row:
 Needs = dict[tuple[str, str], int]
 
 
-def plan(
-    preset: str, scale: Fraction, device: torch.device
-) -> tuple[dict[str, ModelConfig], Needs]:
-    """The configurations, and which parts of the full-frame decoders are left out, in bytes.
+def parts_left_out(configs: dict[str, ModelConfig], scale: Fraction, device: torch.device) -> Needs:
+    """Parts of the full-frame decoders that do not fit, with the bytes that they would take.
 
     On a GPU that holds NeRV360 alone the others' parts are left out. On the CPU everything must
     fit: where a prediction were too low, the system would end programs, and not only this one.
 
+    Args:
+        configs: the three decoders of a `comparison`.
+        scale: the fraction that they were scaled by.
+
     Raises:
-        InputError: it does not fit; the sentence names a scale at which it does.
+        InputError: NeRV360's do not fit, or the others' on the CPU; the sentence names a scale at
+            which they do.
     """
-    configs = comparison(preset, scale)
     cuda = device.type == "cuda"
     free = round(free_bytes(device) * SAFE)
     training = {n: needed_bytes("training", c, half=cuda) for n, c in configs.items()}
@@ -81,7 +83,7 @@ def plan(
         bytes_ = needed_bytes("decoding", configs[name], half=cuda)
         if bytes_ > free:
             needs[name, "decoding"] = bytes_
-    return configs, needs
+    return needs
 
 
 def measure_table(
@@ -165,9 +167,9 @@ def smaller_scale(scale: Fraction, bytes_: int, free: int) -> Fraction | None:
 def _refusal(scale: Fraction, training: dict[str, int], free: int) -> str:
     largest = max(training, key=lambda name: training[name])
     smaller = smaller_scale(scale, training[largest], free)
-    advice = f"; try --scale {smaller}" if smaller else ""
+    advice = f"; try {smaller}" if smaller else ""
+    taken = f"training nerv360 would take {training['nerv360'] / 2**30:.1f} GiB"
     return (
-        f"bench --scale {scale}: training nerv360 would take {training['nerv360'] / 2**30:.1f} GiB "
-        f"and {largest} {training[largest] / 2**30:.1f}, and {free / 2**30:.1f} GiB can be used"
-        f"{advice}"
+        f"at {scale} of the sides {taken} and {largest} {training[largest] / 2**30:.1f}, and "
+        f"{free / 2**30:.1f} GiB can be used{advice}"
     )

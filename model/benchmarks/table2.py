@@ -133,9 +133,9 @@ def check_memory(config: ModelConfig, frames: int, device: torch.device) -> None
         free = free_bytes(place)
         if bytes_ > free:
             raise InputError(
-                f"bench --table 2: training at {config.frame_width}x{config.frame_height} on "
+                f"training at {config.frame_width}x{config.frame_height} on "
                 f"{frames} frames would take {bytes_ / 2**30:.1f} GiB and {free / 2**30:.1f} are "
-                f"free on the {place.type}; try a smaller --scale or fewer --frames"
+                f"free on the {place.type}; try a smaller scale or fewer frames"
             )
 
 

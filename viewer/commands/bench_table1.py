@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from viewer.commands.scene_options import for_option
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from fractions import Fraction
@@ -23,12 +25,17 @@ def bench_table1(preset: str, scale_text: str, device: str, pictures: int) -> di
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from model.benchmarks.machine import machine_facts
-    from model.benchmarks.resolution import parse_scale
-    from model.benchmarks.table1 import jobs, measure_table, plan
+    from model.benchmarks.resolution import comparison, parse_scale
+    from model.benchmarks.table1 import jobs, measure_table, parts_left_out
     from model.devices import choose_device
 
-    scale, chosen = parse_scale(scale_text), choose_device(device)
-    configs, needs = plan(preset, scale, chosen)
+    with for_option("--scale"):
+        scale = parse_scale(scale_text)
+    chosen = choose_device(device)
+    with for_option("--preset"):
+        configs = comparison(preset, scale)
+    with for_option("--scale"):
+        needs = parts_left_out(configs, scale, chosen)
     console = Console()
     with Progress(
         TextColumn("{task.description}"),

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from viewer.commands.scene_options import for_option
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -50,15 +52,19 @@ def bench_table2(
     from model.video.reading import open_frames
     from viewer.commands.train_progress import StopOnInterrupt
 
-    scale, chosen = parse_scale(scale_text), choose_device(device)
+    with for_option("--scale"):
+        scale = parse_scale(scale_text)
+    chosen = choose_device(device)
     name = preset or ("demo" if chosen.type == "cpu" else "paper")
-    config, settings = training_preset(name, "nerv360")
+    with for_option("--preset"):
+        config, settings = training_preset(name, "nerv360")
     base, settings = scaled(config, scale), brief(settings, epochs or EPOCHS)
     info = open_frames(clip).info
     if info.note:
         print(f"{clip}: {info.note}", file=sys.stderr)
     count = min(info.frames, frame_limit or info.frames)
-    check_memory(base, count, chosen)
+    with for_option("--scale"):
+        check_memory(base, count, chosen)
     frames = read_clip(clip, (base.frame_height, base.frame_width), frame_limit)
     rows = variants(base)
     seeds = [settings.seed + k for k in range(seed_count or SEEDS)]

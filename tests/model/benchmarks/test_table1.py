@@ -20,7 +20,7 @@ from model.benchmarks.table1 import (
     fps_of,
     gib_of,
     measure_table,
-    plan,
+    parts_left_out,
     ratios,
     smaller_scale,
 )
@@ -50,7 +50,7 @@ RESULT = PartResult(10.0, 2**30, "a peak", 3, (90.0, 100.0, 110.0), "a program",
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """The three decoders of a tiny comparison, measured in this process."""
-    monkeypatch.setattr(table1, "comparison", lambda preset, scale: TRIO)
+    monkeypatch.setattr("model.benchmarks.resolution.comparison", lambda preset, scale: TRIO)
     monkeypatch.setattr(table1, "measure_part", measure_part_here)
 
 
@@ -117,7 +117,7 @@ def test_what_does_not_fit_is_refused_with_a_scale_that_does(
     assert said.out == ""
     assert said.err.count("\n") == 1
     assert "training nerv360 would take 2" in said.err
-    assert "7.2 GiB can be used; try --scale 1/4" in said.err
+    assert "7.2 GiB can be used; try 1/4" in said.err
 
 
 def test_a_gpu_leaves_out_full_frame_parts_that_do_not_fit_and_says_what_they_need(
@@ -128,21 +128,20 @@ def test_a_gpu_leaves_out_full_frame_parts_that_do_not_fit_and_says_what_they_ne
     def needed(part: str, config: ModelConfig, *, half: bool) -> int:
         return sizes.get((config.architecture, part), 20)
 
-    monkeypatch.setattr(table1, "comparison", lambda preset, scale: TRIO)
     monkeypatch.setattr(table1, "needed_bytes", needed)
     monkeypatch.setattr(table1, "free_bytes", lambda device: 12)
     monkeypatch.setattr(table1, "measure_part", lambda *_: RESULT)
-    configs, needs = plan("paper", Fraction(1), torch.device("cuda"))
+    needs = parts_left_out(TRIO, Fraction(1), torch.device("cuda"))
     assert needs == {
         ("hnerv", "training"): 12,
         ("hnerv-boost", "training"): 20,
         ("hnerv-boost", "decoding"): 20,
     }
     with pytest.raises(InputError):
-        plan("paper", Fraction(1), CPU)
+        parts_left_out(TRIO, Fraction(1), CPU)
     asked: list[str] = []
-    rows = measure_table(configs, needs, CPU, 3, asked.append)
-    assert len(asked) == table1.jobs(configs) == 7
+    rows = measure_table(TRIO, needs, CPU, 3, asked.append)
+    assert len(asked) == table1.jobs(TRIO) == 7
     assert [fps_of(row.parts["training"]) for row in rows] == [10.0, None, None]
     assert rows[1].to_dict()["parts"]["training"] == {"needs_bytes": 12}
     assert rows[1].to_dict()["parts"]["decoding"]["fps"] == 10.0
@@ -258,8 +257,8 @@ def test_the_command_prints_the_table_and_writes_it(
         (["--scale", "1/8"], "--scale goes with --table"),
         (["--table", "1", "--epochs", "2"], "--epochs, --frames and --seeds go with --table 2"),
         (["--table", "1", "scene.safetensors"], "needs no file"),
-        (["--table", "1", "--scale", "1/7"], "--scale 1/7"),
-        (["--table", "1", "--preset", "huge"], "--preset"),
+        (["--table", "1", "--scale", "1/7"], "--scale: "),
+        (["--table", "1", "--preset", "huge"], "--preset: the preset must be one of paper, demo"),
         (["--table", "2"], "needs a clip"),
         (["--table", "2", "missing.mp4"], "missing.mp4"),
     ],

@@ -101,7 +101,7 @@ def test_mean_spread_and_differences_are_over_seeds() -> None:
 def test_what_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ablations, "free_bytes", lambda device: 2**30)
     check_memory(BASE, 3, CPU)
-    with pytest.raises(InputError, match=r"on 20000 frames would take 1.* smaller --scale"):
+    with pytest.raises(InputError, match=r"on 20000 frames would take 1.* a smaller scale"):
         check_memory(BASE, 20_000, CPU)
 
 
