@@ -1,10 +1,9 @@
-"""One run of the window, from the command line's options to a clean end."""
+"""One run of the window: opened with what the command line asks for, brought to a clean end."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,20 +11,14 @@ from pathlib import Path
 import torch
 
 from model.decoding.compiled.preloading import load_compilers
-from model.decoding.engines import check_engine
-from model.devices import choose_device
 from model.errors import InputError
 from model.geometry import Look
 from model.scene.scene_file import Scene, read_scene
 from model.trajectories.reading import UnknownFormatError, read_trajectory
 from model.trajectories.trajectory import Trajectory
-from model.video.writing import check_video_name
 from viewer.app import App
-from viewer.commands.scene_options import path_option
-from viewer.data_files import DEMO
 from viewer.decode.open_scene import OpenScene
-from viewer.decode.scene_source import decoder_names, open_scene
-from viewer.input.wander import wander
+from viewer.decode.scene_source import open_scene
 from viewer.loading import SCENE_SUFFIX, is_scene
 from viewer.picture.cuda_runtime import device_of_window
 from viewer.picture.cuda_upload import choose_upload
@@ -45,66 +38,68 @@ times a frame, took the display from 60 to 10 frames a second."""
 
 @dataclass(frozen=True)
 class Options:
-    """What ``nerv360 view`` was asked for; see its help."""
+    """Wishes for one run.
 
-    scene: Path | None = None
-    exit_after: float | None = None
-    screenshot: Path | None = None
-    size: tuple[int, int] | None = None
-    decoder: str | None = None
-    device: str = "auto"
+    Attributes:
+        decoder: of the scene, to begin with.
+        device, engine: how to decode; an engine as `open_engine` knows it.
+        interop: pictures of a GPU go to the screen without leaving it.
+        size: width and height of the window for this one time, the remembered ones by default.
+        look: the first one.
+        frame: where to begin, paused.
+        path: to follow.
+        exit_after: seconds until the window closes.
+        screenshot: file for what the window shows when it closes.
+        film: file for what it shows until then.
+    """
+
+    decoder: str
+    device: torch.device
     engine: str = "auto"
     interop: bool = True
+    size: tuple[int, int] | None = None
+    look: Look | None = None
     frame: int | None = None
-    yaw_deg: float = 0.0
-    pitch_deg: float = 0.0
-    trajectory: str | None = None
-    wander: bool = False
+    path: Trajectory | None = None
+    exit_after: float | None = None
+    screenshot: Path | None = None
     film: Path | None = None
 
 
-def run_window(options: Options) -> None:
-    """Open a window on a scene and return when it has closed.
+def run_window(scene: Scene, file: Path, options: Options) -> None:
+    """Open a window on ``scene``, which was read from ``file``, and return when it has closed.
 
     Raises:
-        InputError: the scene cannot be used, or there is no display.
+        InputError: there is no display, the path shows frames that the scene does not have, or
+            screenshot or film cannot be written.
     """
     logging.basicConfig(level=logging.WARNING, format="nerv360: %(message)s")
     logging.getLogger("viewer").setLevel(logging.INFO)
-    if options.screenshot is not None:
-        _check_writable("--screenshot", options.screenshot)
-    if options.film is not None:
-        _check_writable("--film", options.film)
-        check_video_name(options.film)
-    device = choose_device(options.device)
-    path = options.scene or DEMO
-    scene = read_scene(path)
-    _check_against(options, scene, device)
-    trajectory = _trajectory(options, scene)
     stored = settings = load_settings(settings_path())
     if options.size is not None:
         settings = replace(settings, width=options.size[0], height=options.size[1])
-    if device.type == "cuda" and options.engine not in ("eager", "folded"):
+    if options.device.type == "cuda" and options.engine not in ("eager", "folded"):
         load_compilers()
     sys.setswitchinterval(_SWITCH_S)
     window = Window("NeRV360", settings.width, settings.height, fitted=options.size is None)
     try:
-        device = device_of_window(device)
+        device = device_of_window(options.device)
         app = App(
             window,
-            open_scene(scene, path, device, options.engine),
+            open_scene(scene, file, device, options.engine),
             lambda path: open_dropped(path, device, options.engine),
             settings=settings,
             decoder=options.decoder,
             upload=lambda: choose_upload(device, options.interop),
         )
         try:
-            app.camera.look_at(Look.from_degrees(options.yaw_deg, options.pitch_deg))
+            if options.look is not None:
+                app.camera.look_at(options.look)
             if options.frame is not None:
                 app.playback.playing = False
                 app.playback.seek(options.frame)
-            if trajectory is not None:
-                app.follow(trajectory)
+            if options.path is not None:
+                app.follow(options.path)
             with contextlib.ExitStack() as stack:
                 if options.film is not None:
                     film = Film(options.film, *window.framebuffer_size)
@@ -138,30 +133,3 @@ def open_dropped(path: Path, device: torch.device, engine: str) -> OpenScene | T
         raise InputError(
             f"{printable_name(path)} is neither a scene ({SCENE_SUFFIX}) nor a gaze path{train}"
         ) from error
-
-
-def _trajectory(options: Options, scene: Scene) -> Trajectory | None:
-    if options.wander:
-        if options.trajectory is not None:
-            raise InputError("--wander: the look follows --trajectory already; give one of them")
-        return wander(scene.frames, scene.fps)
-    if options.trajectory is None:
-        return None
-    trajectory = path_option(options.trajectory)
-    trajectory.check_frames(scene.frames)
-    return trajectory
-
-
-def _check_against(options: Options, scene: Scene, device: torch.device) -> None:
-    if options.decoder is not None and options.decoder not in scene.decoders:
-        names = ", ".join(scene.decoders)
-        raise InputError(f"--decoder {options.decoder}: the scene has {names}")
-    check_engine(options.engine, scene, options.decoder or decoder_names(scene)[0], device)
-    if options.frame is not None and not 0 <= options.frame < scene.frames:
-        raise InputError(f"--frame {options.frame}: the scene has frames 0 to {scene.frames - 1}")
-
-
-def _check_writable(option: str, path: Path) -> None:
-    folder = path.absolute().parent
-    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise InputError(f"{option} {path}: give a file name in a folder that can be written")

@@ -52,13 +52,9 @@ def open_engine(
         ImportError: ``fused`` was asked for without Triton.
         Exception: an engine that needs a compiler was asked for and cannot be built.
     """
-    if decoder not in scene.decoders:
-        raise InputError(
-            f"--decoder {decoder}: the scene has only {', '.join(sorted(scene.decoders))}"
-        )
+    stored = scene.decoder(decoder)
     chosen = device if isinstance(device, torch.device) else choose_device(device)
     check_engine(kind, scene, decoder, chosen)
-    stored = scene.decoders[decoder]
     pixels = picture_size(stored.config, size)
     if kind in ("compiled", "fused"):
         return open_compiled(stored, chosen, pixels, fused=kind == "fused")

@@ -87,6 +87,16 @@ class Scene:
     decoders: dict[str, Decoder]
     fingerprint: Fingerprint | None = None
 
+    def decoder(self, name: str) -> Decoder:
+        """Decoder called ``name``.
+
+        Raises:
+            InputError: the scene has none of that name.
+        """
+        if name not in self.decoders:
+            raise InputError(f"the scene has no decoder {name}, only {', '.join(self.decoders)}")
+        return self.decoders[name]
+
     @property
     def header(self) -> SceneHeader:
         """Everything but the tensors."""

@@ -14,16 +14,17 @@ import pytest
 
 _CUDA_SESSION = """
 import sys, torch
-import viewer.run as session
+from model.scene.scene_file import read_scene
+from viewer import run
+from viewer.data_files import DEMO
 
 def window(*_: object, **__: object) -> None:
     found = [name for name in ("torch._dynamo", "triton") if name in sys.modules]
     print(*found)
     raise SystemExit
 
-session.choose_device = lambda name: torch.device("cuda")
-session.Window = window
-session.run_window(session.Options(engine={engine!r}))
+run.Window = window
+run.run_window(read_scene(DEMO), DEMO, run.Options("nerv360", torch.device("cuda"), {engine!r}))
 """
 
 

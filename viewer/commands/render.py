@@ -13,9 +13,10 @@ import typer
 from model.errors import InputError
 from viewer.commands.scene_options import (
     ENGINE_HELP,
-    check_decoder,
+    check_frame,
     check_output,
     check_range,
+    choose_decoder,
     parse_size,
     path_option,
 )
@@ -98,12 +99,10 @@ def render(
     from viewer.data_files import DEMO
     from viewer.failures import describe
 
-    scene = scene or DEMO
-    contents = read_scene(scene)
-    name = check_decoder(contents, scene, decoder)
+    contents = read_scene(scene or DEMO)
+    name = choose_decoder(contents, decoder)
     config = contents.decoders[name].config
-    if frame is not None and frame >= contents.frames:
-        raise InputError(f"--frame {frame}: {scene} has frames 0 to {contents.frames - 1}")
+    check_frame(contents, frame)
     aim = _Aim(yaw, pitch, roll, hfov, frame, sweep)
     steps = _steps(contents, aim, config.hfov_deg, trajectory, film=suffix in _FILMS)
     height, width = wanted or (config.viewport_height, config.viewport_width)

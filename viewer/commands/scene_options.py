@@ -102,14 +102,22 @@ def path_option(spec: str) -> Trajectory:
     return trajectory
 
 
-def check_decoder(scene: Scene, file: Path, name: str | None) -> str:
-    """The decoder called ``name``; the scene's first, NeRV360 before others, where it is None.
+def choose_decoder(scene: Scene, name: str | None) -> str:
+    """The decoder of ``--decoder NAME``; the one that the viewer begins with where it is None.
 
     Raises:
         InputError: the scene has none of that name.
     """
+    from viewer.decode.scene_source import decoder_names
+
     if name is None:
-        return "nerv360" if "nerv360" in scene.decoders else next(iter(scene.decoders))
-    if name not in scene.decoders:
-        raise InputError(f"--decoder {name}: {file} has only {', '.join(scene.decoders)}")
+        return decoder_names(scene)[0]
+    with for_option("--decoder"):
+        scene.decoder(name)
     return name
+
+
+def check_frame(scene: Scene, frame: int | None) -> None:
+    """Raise InputError where ``scene`` has no such frame."""
+    if frame is not None and not 0 <= frame < scene.frames:
+        raise InputError(f"--frame {frame}: the scene has frames 0 to {scene.frames - 1}")

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from model.errors import InputError
-from viewer.commands.scene_options import ENGINE_HELP, check_range, parse_size
+from viewer.commands.scene_options import (
+    ENGINE_HELP,
+    check_frame,
+    check_range,
+    choose_decoder,
+    for_option,
+    parse_size,
+    path_option,
+)
+from viewer.data_files import DEMO
+
+if TYPE_CHECKING:
+    from model.scene.scene_file import Scene
+    from model.trajectories.trajectory import Trajectory
 
 SMALLEST_WINDOW = (160, 90)
 
@@ -59,29 +72,58 @@ def view(
         check_range("--exit-after", exit_after, 0.1, 1e9)
     check_range("--yaw", yaw, -360, 360)
     check_range("--pitch", pitch, -90, 90)
+    window_size = _parse_window(size) if size else None
+    for option, written in (("--screenshot", screenshot), ("--film", film)):
+        if written is not None:
+            _check_writable(option, written)
+    if wander and trajectory is not None:
+        raise InputError("--wander: the look follows --trajectory already; give one of them")
     # Decoding threads that spin while they wait take the frame loop's core, and it theirs: on two
     # busy cores that made decoding several times slower. OpenMP reads this when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+    from model.decoding.engines import check_engine
+    from model.devices import choose_device
+    from model.geometry import Look
+    from model.scene.scene_file import read_scene
+    from model.video.writing import check_video_name
     from viewer.run import Options, run_window
 
-    run_window(
-        Options(
-            scene=scene,
-            exit_after=exit_after,
-            screenshot=screenshot,
-            size=_parse_window(size) if size else None,
-            decoder=decoder,
-            device=device,
-            engine=engine,
-            interop=interop,
-            frame=frame,
-            yaw_deg=yaw,
-            pitch_deg=pitch,
-            trajectory=trajectory,
-            wander=wander,
-            film=film,
-        )
+    if film is not None:
+        with for_option("--film"):
+            check_video_name(film)
+    chosen, file = choose_device(device), scene or DEMO
+    contents = read_scene(file)
+    name = choose_decoder(contents, decoder)
+    check_engine(engine, contents, name, chosen)
+    check_frame(contents, frame)
+    options = Options(
+        decoder=name,
+        device=chosen,
+        engine=engine,
+        interop=interop,
+        size=window_size,
+        look=Look.from_degrees(yaw, pitch),
+        frame=frame,
+        path=_path(contents, trajectory, wander),
+        exit_after=exit_after,
+        screenshot=screenshot,
+        film=film,
     )
+    run_window(contents, file, options)
+
+
+def _path(scene: Scene, spec: str | None, wanders: bool) -> Trajectory | None:
+    from viewer.input.wander import wander
+
+    if wanders:
+        return wander(scene.frames, scene.fps)
+    if spec is None:
+        return None
+    path = path_option(spec)
+    with for_option("--trajectory"):
+        path.check_frames(scene.frames)
+    return path
 
 
 def _parse_window(text: str) -> tuple[int, int]:
@@ -89,3 +131,9 @@ def _parse_window(text: str) -> tuple[int, int]:
     if width < SMALLEST_WINDOW[0] or height < SMALLEST_WINDOW[1]:
         raise InputError(f"--size {text}: the window is at least 160x90")
     return width, height
+
+
+def _check_writable(option: str, path: Path) -> None:
+    folder = path.absolute().parent
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise InputError(f"{option} {path}: give a file name in a folder that can be written")

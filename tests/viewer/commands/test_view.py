@@ -68,7 +68,7 @@ def test_a_wandering_look_is_filmed(scene: Path, tmp_path: Path) -> None:
         (["--exit-after", "0"], "--exit-after 0: give"),
         (["--exit-after", "nan"], "--exit-after nan: give"),
         (["--pitch", "91"], "--pitch 91: give -90 to 90"),
-        (["--decoder", "hevc"], "--decoder hevc:"),
+        (["--decoder", "hevc"], "--decoder: the scene has no decoder hevc, only"),
         (["--frame", "-1"], "--frame -1: the scene has frames 0 to"),
         (["--frame", "100000"], "--frame 100000: the scene has frames 0 to"),
         (["--device", "abacus"], "abacus"),
