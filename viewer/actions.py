@@ -1,27 +1,51 @@
-"""What the keys do that are not held."""
+"""Actions of keys that are pressed, not held."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from model.errors import InputError
 from viewer.failures import describe
+from viewer.input.camera import Camera
+from viewer.input.gaze import Gaze
 from viewer.input.keymap import Action
+from viewer.input.playback import Playback
+from viewer.panels.keys import KeysPanel
+from viewer.panels.message import MessagePanel
+from viewer.panels.overlay import Overlay
+from viewer.panels.status import StatusPanel
+from viewer.picture.panes import Panes
 from viewer.picture.screenshot import capture, new_screenshot_path, save_png
-
-if TYPE_CHECKING:
-    from viewer.app import App
+from viewer.picture.window import Window
 
 
-def commands(app: App) -> dict[Action, Callable[[], None]]:
+class Parts(Protocol):
+    """Parts of the application that keys act on."""
+
+    window: Window
+    camera: Camera
+    playback: Playback
+    gaze: Gaze
+    panes: Panes
+    overlay: Overlay
+    status: StatusPanel
+    keys: KeysPanel
+    messages: MessagePanel
+
+    def draw(self) -> None:
+        """Draw what is shown now; nothing is swapped."""
+        ...
+
+
+def commands(app: Parts) -> dict[Action, Callable[[], None]]:
     """Every action that happens at once, by its name in the keymap."""
     return {
         Action.ZOOM_IN: lambda: app.camera.zoom(1),
         Action.ZOOM_OUT: lambda: app.camera.zoom(-1),
         Action.RESET: app.camera.reset,
         Action.INERTIA: lambda: _toggle_inertia(app),
-        Action.PLAY: lambda: app.playback.toggle(),
+        Action.PLAY: app.playback.toggle,
         Action.PREVIOUS_FRAME: lambda: app.playback.step(-1),
         Action.NEXT_FRAME: lambda: app.playback.step(1),
         Action.SLOWER: lambda: app.playback.change_speed(-1),
@@ -29,10 +53,10 @@ def commands(app: App) -> dict[Action, Callable[[], None]]:
         Action.LOOP: lambda: _toggle(app.playback, "loop"),
         Action.NEXT_DECODER: app.panes.next_decoder,
         Action.SPLIT: app.panes.toggle,
-        Action.RECORD: lambda: app.gaze.toggle_recording(app.scene.title),
+        Action.RECORD: lambda: app.gaze.toggle_recording(app.panes.scene.title),
         Action.FULLSCREEN: app.window.toggle_fullscreen,
         Action.OVERLAY: lambda: _toggle(app.overlay, "visible"),
-        Action.HELP: lambda: _toggle(app.overlay, "keys_visible"),
+        Action.HELP: lambda: _toggle(app.keys, "visible"),
         Action.SCREENSHOT: lambda: _save_screenshot(app),
         Action.QUIT: app.window.request_close,
     }
@@ -42,19 +66,19 @@ def _toggle(thing: object, name: str) -> None:
     setattr(thing, name, not getattr(thing, name))
 
 
-def _toggle_inertia(app: App) -> None:
+def _toggle_inertia(app: Parts) -> None:
     _toggle(app.camera, "inertia")
-    app.notify(f"Inertia is {'on' if app.camera.inertia else 'off'}.")
+    app.messages.notify(f"Inertia is {'on' if app.camera.inertia else 'off'}.")
 
 
-def _save_screenshot(app: App) -> None:
+def _save_screenshot(app: Parts) -> None:
     app.draw()
     try:
         path = new_screenshot_path()
         save_png(path, capture(app.window))
     except InputError as error:
-        app.notify(f"The screenshot cannot be saved: {error}")
+        app.messages.notify(f"The screenshot cannot be saved: {error}")
     except (OSError, RuntimeError) as error:
-        app.notify(f"The screenshot cannot be saved: {describe(error)}")
+        app.messages.notify(f"The screenshot cannot be saved: {describe(error)}")
     else:
-        app.notify(f"Saved {path}")
+        app.messages.notify(f"Saved {path}")

@@ -1,4 +1,4 @@
-"""The application: what belongs together, and the frame loop."""
+"""The application: its parts, and the frame loop."""
 
 from __future__ import annotations
 
@@ -19,9 +19,16 @@ from viewer.input.events import Input
 from viewer.input.gaze import Gaze
 from viewer.input.playback import Playback
 from viewer.loading import Loader, opening_sentence
+from viewer.panels.gaze import GazePanel
+from viewer.panels.keys import KeysPanel
+from viewer.panels.message import MessagePanel
+from viewer.panels.minimap import MinimapPanel
+from viewer.panels.opening import OpeningPanel
 from viewer.panels.overlay import Overlay
-from viewer.panels.state import bare, gather, gaze_facts
-from viewer.panels.statistics import Memory, Rate, seconds_since_start
+from viewer.panels.split import SplitPanel
+from viewer.panels.statistics import Rate, seconds_since_start
+from viewer.panels.status import StatusPanel
+from viewer.panels.timeline import TimelinePanel
 from viewer.picture.film import Film
 from viewer.picture.panes import Panes
 from viewer.picture.renderer import Renderer
@@ -32,8 +39,6 @@ from viewer.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_MESSAGE_S = 8.0
-_MOST_REFUSALS = 6
 _REFRESH_S = 0.1
 _RESTING_S = 1.0
 _RESTING_REFRESH_S = 1.0
@@ -44,12 +49,12 @@ class App:
     """One window on one scene at a time.
 
     Attributes:
-        window, camera, playback, panes, overlay, worker, input, gaze, loader: the parts.
+        window, camera, playback, gaze, worker, panes, loader, input: the parts.
+        overlay, status, keys, messages: the overlay, and those of its panels that others use.
+        failures: survives what nobody foresaw.
         displayed: counts the pictures that the window has shown.
         film: takes what the window shows, if anything does.
         resting: nothing has changed lately, and little is drawn.
-        memory: what the process holds.
-        failures: survives what nobody foresaw.
     """
 
     def __init__(
@@ -74,26 +79,39 @@ class App:
             upload: makes the way of pictures into textures, one for each side of a split view.
         """
         settings = settings or Settings()
-        self.window = window
-        self.camera = Camera(settings.inertia)
-        self.overlay = Overlay(window)
-        self.overlay.visible = settings.overlay
-        self.worker = DecodeWorker()
-        self.panes = Panes(self.worker, self.notify, upload)
         self.displayed = Rate()
         self.film: Film | None = None
         self.resting = False
-        self.memory = Memory()
-        self.failures = Failures(self.notify)
-        self.playback = Playback(scene.frames, scene.fps, speed=settings.speed, loop=settings.loop)
-        self._load = load
-        self.gaze = Gaze(self.camera, self.notify)
-        self.loader = Loader(lambda path: self._load(path))
-        self._message = ("", 0.0)
-        self._refusals: list[str] = []
         self._drawn: object = None
         self._drawn_at = self._changed_at = 0.0
-        self.input = Input(window, self.overlay, self.camera, commands(self), self.drop)
+        self.window = window
+        self.messages = MessagePanel(self._standing_message)
+        self.failures = Failures(self.messages.notify)
+        self.camera = Camera(settings.inertia)
+        self.playback = Playback(scene.frames, scene.fps, speed=settings.speed, loop=settings.loop)
+        self.gaze = Gaze(self.camera, self.playback, self.messages.notify)
+        self.worker = DecodeWorker()
+        self.panes = Panes(self.worker, self.messages.notify, upload)
+        self.loader = Loader(load)
+        self.status = StatusPanel(
+            window, self.camera, self.playback, self.worker, self.panes, self._display_rate
+        )
+        self.keys = KeysPanel()
+        panels = (
+            OpeningPanel(self.panes),
+            SplitPanel(self.worker, self.panes),
+            self.status,
+            MinimapPanel(window, self.camera, self.panes),
+            TimelinePanel(self.playback),
+            GazePanel(self.gaze),
+            self.messages,
+            self.keys,
+        )
+        self.overlay = Overlay(window, panels)
+        self.overlay.visible = settings.overlay
+        self.input = Input(
+            self.camera, self.overlay, lambda: window.size, commands(self), self.loader.add
+        )
         window.listen(self.input, self.failures.report)
         self.open(scene, decoder or scene.decoders[0])
 
@@ -139,7 +157,7 @@ class App:
         """Let ``seconds`` pass: events, movement, the clip; take and ask for pictures."""
         self.window.poll()
         self.camera.advance(seconds)
-        self.gaze.advance(seconds, self.playback)
+        self.gaze.advance(seconds)
         self._finish_loading()
         self._receive()
         self.worker.request(self.request())
@@ -152,11 +170,11 @@ class App:
             with self.failures.survived():
                 self._draw_pictures(width, height)
             with self.failures.survived():
-                self._draw_overlay()
+                self.overlay.draw()
             self.displayed.count()
 
     def request(self) -> Request:
-        """What is shown now."""
+        """The wish for a picture of what is shown now."""
         width, height = self.window.size
         return Request(self.camera.look(), width / height, self.playback.frame, self.camera.speed)
 
@@ -164,8 +182,7 @@ class App:
         """Show ``scene`` by ``decoder`` from its beginning; the look stays."""
         self.gaze.stop_recording()
         self.gaze.leave()
-        old = self.playback
-        self.playback = Playback(scene.frames, scene.fps, speed=old.speed, loop=old.loop)
+        self.playback.open(scene.frames, scene.fps)
         self.window.set_title(f"{scene.title} – NeRV360")
         self.panes.open(scene, decoder)
 
@@ -175,35 +192,18 @@ class App:
         Raises:
             InputError: it shows frames that the clip does not have.
         """
-        self.gaze.follow(trajectory, self.playback)
+        self.gaze.follow(trajectory)
         if trajectory.remark is not None:
-            self.notify(trajectory.remark)
-
-    def drop(self, paths: list[Path]) -> None:
-        """Open the files at ``paths`` behind the running scene, which stays if that fails."""
-        self.loader.add(paths)
-
-    def notify(self, sentence: str) -> None:
-        """Show ``sentence`` for a while."""
-        self._message = (sentence, time.monotonic() + _MESSAGE_S)
-
-    @property
-    def message(self) -> str | None:
-        """The sentence that is on screen; what is being opened, and that nothing can be decoded,
-        stay there.
-        """
-        if time.monotonic() < self._message[1]:
-            return self._message[0]
-        return opening_sentence(self.loader.opening) or self.panes.error
+            self.messages.notify(trajectory.remark)
 
     @property
     def scene(self) -> OpenScene:
-        """What is shown."""
+        """The scene that is shown."""
         return self.panes.scene
 
     @property
     def renderer(self) -> Renderer:
-        """What shows the whole window, or its left side."""
+        """The renderer of the whole window, or of its left side."""
         return self.panes.renderers[0]
 
     @property
@@ -212,7 +212,7 @@ class App:
         return self.renderer.picture is None and not self.worker.report.error
 
     def settings(self) -> Settings:
-        """What is to be remembered."""
+        """Choices to be remembered."""
         width, height = self.window.restored_size
         return Settings(
             inertia=self.camera.inertia,
@@ -240,32 +240,30 @@ class App:
         log.info("%d pictures shown, %d decoded", self.displayed.total, self.worker.report.decoded)
 
     def _state(self) -> object:
-        """Whatever makes a new drawing differ from the last one."""
+        """Everything that makes a new drawing differ from the last one."""
         request = self.request()
         return (
             (request.look, request.frame, self.window.framebuffer_size),
-            (self.panes.state(), self.input.events, self.message),
-            gaze_facts(self.gaze),
+            (self.panes.state(), self.gaze.state(), self.input.events, self.messages.text),
         )
 
     def _draw_pictures(self, width: int, height: int) -> None:
         for renderer, extent in zip(self.panes.renderers, self.panes.extents, strict=True):
             renderer.draw(self.camera.look(), width, height, extent)
 
-    def _draw_overlay(self) -> None:
-        try:
-            facts = gather(self)
-        except Exception:
-            self.overlay.draw(bare(self), self.playback, self.panes.split)
-            raise
-        self.overlay.draw(facts, self.playback, self.panes.split)
+    def _display_rate(self) -> float | None:
+        return None if self.resting else self.displayed.per_second()
+
+    def _standing_message(self) -> str | None:
+        """The file that is being opened, or that nothing can be decoded."""
+        return opening_sentence(self.loader.opening) or self.panes.error
 
     def _receive(self) -> None:
         first = self.renderer.picture is None
         self.panes.receive()
         for renderer in self.panes.renderers:
             if renderer.notice is not None:
-                self.notify(renderer.notice)
+                self.messages.notify(renderer.notice)
                 renderer.notice = None
         if first and self.renderer.picture is not None:
             log.info("first picture %.2f s after the start", seconds_since_start())
@@ -275,17 +273,10 @@ class App:
             try:
                 self._show(loaded.result())
             except InputError as error:
-                self._refuse(str(error))
+                self.messages.refuse(str(error))
             except Exception as error:
                 log.exception("a dropped file cannot be opened")
-                self._refuse(f"{loaded.name} cannot be opened: {describe(error)}")
-
-    def _refuse(self, sentence: str) -> None:
-        """Say ``sentence`` below those of other files that are still on screen."""
-        if self.message != "\n".join(self._refusals):
-            self._refusals = []
-        self._refusals = [*self._refusals[1 - _MOST_REFUSALS :], sentence]
-        self.notify("\n".join(self._refusals))
+                self.messages.refuse(f"{loaded.name} cannot be opened: {describe(error)}")
 
     def _show(self, loaded: OpenScene | Trajectory) -> None:
         if isinstance(loaded, Trajectory):

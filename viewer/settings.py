@@ -1,4 +1,4 @@
-"""What is remembered from one start to the next."""
+"""Choices that are remembered from one start to the next."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ _LIMITS: dict[str, tuple[float, float]] = {
 
 
 def settings_path() -> Path | None:
-    """Where the settings of this user are kept; nothing, with a line in the log, for a user who has
-    no home.
+    """The file of this user's settings; nothing, with a line in the log, for a user who has no
+    home.
     """
     try:
         return platformdirs.user_config_path("nerv360") / "settings.json"

@@ -23,6 +23,7 @@ from viewer.decode import background as decode_background
 from viewer.decode import worker as decode_worker
 from viewer.decode.background import Background
 from viewer.decode.open_scene import Cost, EngineSource, OpenScene
+from viewer.panels.message import MessagePanel
 from viewer.picture.renderer import CLEAR_COLOUR
 from viewer.picture.screenshot import capture
 from viewer.picture.window import Window
@@ -184,6 +185,7 @@ class GatedApp:
 
     def __init__(self, window: Window, patch: pytest.MonkeyPatch) -> None:
         self.gate = Gate()
+        patch.setattr(MessagePanel, "notify", lambda _, sentence: self._said(sentence))
         threads = types.SimpleNamespace(
             Condition=watched_condition(self.gate), Thread=threading.Thread
         )
@@ -198,7 +200,6 @@ class GatedApp:
         # At its own size most of the test would be spent in it.
         patch.setattr(decode_background, "Background", partial(Background, size=(24, 48)))
         patch.setattr(self.app.overlay, "draw", lambda *_: None)  # panels would hide the colours
-        patch.setattr(self.app.panes, "_notify", self._said)
         self._failed = False
 
     def play(self, letters: str) -> None:

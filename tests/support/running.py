@@ -5,24 +5,27 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import torch
+
 from tests.support.hand import CallbackHand
 from viewer.app import App
+from viewer.picture.screenshot import capture
 
-_TURN = 1 / 60
+_TURN_S = 1 / 60
 
 
-def run_until(app: App, condition: Callable[[], object]) -> None:
-    """Turns until ``condition`` holds; two minutes without it fail the test."""
+def run_until(app: App, condition: Callable[[], object], turn_s: float = _TURN_S) -> None:
+    """Turns of ``turn_s`` until ``condition`` holds; two minutes without it fail the test."""
     deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline, "what was waited for did not happen"
-        app.step(_TURN)
+        app.step(turn_s)
         app.window.swap()
 
 
 def settle(app: App) -> None:
     """Until the picture for what is shown now has come and the background is complete."""
-    app.step(_TURN)
+    app.step(_TURN_S)
     run_until(app, lambda: app.worker.idle)
 
 
@@ -31,3 +34,14 @@ def press(app: App, key: str) -> None:
     hand = CallbackHand(app.window)
     hand.key(key, True)
     hand.key(key, False)
+
+
+def drawn(app: App) -> torch.Tensor:
+    """The window's latest drawing, height×width×3, 0 to 255."""
+    return torch.as_tensor(capture(app.window)).float()
+
+
+def image(app: App) -> torch.Tensor:
+    """A new drawing of the window, height×width×3, 0 to 255."""
+    app.step(0.0)
+    return drawn(app)

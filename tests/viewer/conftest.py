@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from model.trajectories.trajectory import Trajectory
+from tests.support.sphere_scene import refuse, sphere_scene
 from viewer import failures
+from viewer.app import App
+from viewer.decode.open_scene import OpenScene
 from viewer.picture.window import Window
 
 
@@ -17,6 +23,26 @@ def window(display: str) -> Iterator[Window]:
     opened = Window("test", 640, 360)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def open_app(window: Window) -> Iterator[Callable[..., App]]:
+    """Opens applications whose clip stands still; they are closed after the test."""
+    opened: list[App] = []
+
+    def make(
+        scene: OpenScene | None = None,
+        load: Callable[[Path], OpenScene | Trajectory] = refuse,
+        **options: Any,
+    ) -> App:
+        app = App(window, scene or sphere_scene(), load, **options)
+        app.playback.playing = False
+        opened.append(app)
+        return app
+
+    yield make
+    for app in opened:
+        app.close()
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ import math
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,71 +24,19 @@ from model.trajectories.reading import read_trajectory
 from model.trajectories.trajectory import Trajectory
 from tests.support.fake_engine import FakeEngine, sphere_viewport
 from tests.support.hand import CallbackHand, Hand, XHand
-from tests.support.running import run_until, settle
+from tests.support.running import image, run_until, settle
+from tests.support.sphere_scene import FRAMES, sphere_scene
 from viewer.app import App
-from viewer.decode.open_scene import Cost, EngineSource, OpenScene
+from viewer.decode.open_scene import OpenScene
 from viewer.input.drag import ray_through
-from viewer.picture.screenshot import capture
 from viewer.picture.window import Window
 from viewer.settings import Settings
 
-FRAMES = 10
-
-
-def sphere_scene(*engines: Callable[[], FakeEngine], title: str = "a sphere") -> OpenScene:
-    makers = engines or (lambda: FakeEngine((270, 480), frames=FRAMES),)
-    return OpenScene(
-        title=title,
-        frames=FRAMES,
-        fps=10.0,
-        size=(512, 1024),
-        decoders=("one", "two"),
-        source=lambda decoder: EngineSource(
-            [replace_name(maker, decoder) for maker in makers],
-            lambda: FakeEngine((192, 192), frames=FRAMES),
-        ),
-        cost=lambda decoder: Cost(270 * 480, False, 2**20),
-        free_bytes=lambda: 2**30,
-    )
-
-
-def replace_name(maker: Callable[[], FakeEngine], name: str) -> Callable[[], FakeEngine]:
-    def make() -> FakeEngine:
-        engine = maker()
-        engine.name = name
-        return engine
-
-    return make
-
-
-def refuse(path: Path) -> OpenScene:
-    raise InputError(f"{path.name} is not a scene; give a .safetensors file")
-
 
 @pytest.fixture
-def open_app(window: Window) -> Iterator[Callable[..., App]]:
-    opened: list[App] = []
-
-    def make(
-        shown: OpenScene | None = None,
-        load: Callable[[Path], OpenScene | Trajectory] = refuse,
-        **options: object,
-    ) -> App:
-        settings = Settings(inertia=False, overlay=False)
-        app = App(window, shown or sphere_scene(), load, settings=settings, **options)  # type: ignore[arg-type]
-        app.playback.playing = False
-        opened.append(app)
-        return app
-
-    yield make
-    for app in opened:
-        app.close()
-
-
-def image(app: App) -> torch.Tensor:
-    """What the window shows now."""
-    app.step(0.0)
-    return torch.as_tensor(capture(app.window)).float()
+def open_app(open_app: Callable[..., App]) -> Callable[..., App]:
+    """Without inertia and overlay."""
+    return partial(open_app, settings=Settings(inertia=False, overlay=False))
 
 
 def psnr(a: torch.Tensor, b: torch.Tensor) -> float:
@@ -184,7 +133,7 @@ def test_a_session_by_hand(
     app.step(0.0)  # imgui measures a panel once before it shows it
     assert (image(app)[:100, :100] - bare[:100, :100]).abs().mean() > 10
     hand.character("?")
-    run_until(app, lambda: app.overlay.keys_visible)
+    run_until(app, lambda: app.keys.visible)
     app.step(0.0)
     shown = image(app)
     hand.key("F12", True)
@@ -266,7 +215,7 @@ def test_a_dropped_file_that_is_broken_is_a_sentence_and_the_scene_stays(
     before = image(app)
     app.input.dropped([tmp_path / "holiday.jpg"])
     run_until(app, lambda: not app.loader.opening)
-    assert app.message == "holiday.jpg is not a scene; give a .safetensors file"
+    assert app.messages.text == "holiday.jpg is not a scene; give a .safetensors file"
     assert app.scene.title == "a sphere"
     after = image(app)
     assert (after - before)[:200].abs().max() <= 2, "the picture stays"
@@ -274,13 +223,12 @@ def test_a_dropped_file_that_is_broken_is_a_sentence_and_the_scene_stays(
 
 
 def test_a_dropped_scene_is_opened_and_the_look_stays(
-    open_app: Callable[..., App], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    open_app: Callable[..., App], tmp_path: Path
 ) -> None:
-    app = open_app()
+    other = replace(sphere_scene(title="another"), frames=4, fps=5.0)
+    app = open_app(load=lambda path: other)
     app.camera.look_at(Look.from_degrees(30, 10))
     settle(app)
-    other = replace(sphere_scene(title="another"), frames=4, fps=5.0)
-    monkeypatch.setattr(app, "_load", lambda path: other)
     app.input.dropped([tmp_path / "another.safetensors"])
     run_until(app, lambda: app.scene.title == "another")
     assert (app.playback.frames, app.playback.fps) == (4, 5.0)
@@ -306,12 +254,12 @@ def test_all_files_of_all_drops_are_opened_one_after_the_other(
     app.input.dropped([Path("second.safetensors"), Path("gaze.csv")])
     assert begun.wait(60)
     app.step(0.0)
-    assert app.message == "Opening first.safetensors and 3 more …"
+    assert app.messages.text == "Opening first.safetensors and 3 more …"
     assert (image(app) - before)[200:].abs().max() > 30, "the sentence is on screen"
     assert app.scene.title == "a sphere"
     titles = []
     gate.set()
-    run_until(app, lambda: titles.append(app.scene.title) or app.message is None)
+    run_until(app, lambda: titles.append(app.scene.title) or app.messages.text is None)
     opened = [title for title, _ in itertools.groupby(titles)]
     assert opened == ["a sphere", "first", "second"]
     assert app.gaze.replay is not None, "the path is followed in the scene that came with it"
@@ -321,12 +269,12 @@ def test_every_file_that_cannot_be_opened_is_named(open_app: Callable[..., App])
     app = open_app()
     app.input.dropped([Path(f"{name}.jpg") for name in "abc"])
     run_until(app, lambda: not app.loader.opening)
-    assert app.message is not None
-    assert [line[:5] for line in app.message.split("\n")] == ["a.jpg", "b.jpg", "c.jpg"]
-    app.notify("something else")
+    assert app.messages.text is not None
+    assert [line[:5] for line in app.messages.text.split("\n")] == ["a.jpg", "b.jpg", "c.jpg"]
+    app.messages.notify("something else")
     app.input.dropped([Path("d.jpg")])
     run_until(app, lambda: not app.loader.opening)
-    assert app.message == "d.jpg is not a scene; give a .safetensors file"
+    assert app.messages.text == "d.jpg is not a scene; give a .safetensors file"
 
 
 def test_a_file_that_never_comes_does_not_keep_the_window(window: Window) -> None:
@@ -340,7 +288,7 @@ def test_a_file_that_never_comes_does_not_keep_the_window(window: Window) -> Non
     app.step(0.0)
     app.input.dropped([Path("on-a-dead-server.safetensors")])
     app.step(0.0)
-    assert app.message == "Opening on-a-dead-server.safetensors …"
+    assert app.messages.text == "Opening on-a-dead-server.safetensors …"
     timer = threading.Timer(3.0, gate.set)  # so that waiting for it is a failure, not for ever
     timer.start()
     app.close()
@@ -356,8 +304,8 @@ def test_a_decoder_that_fails_leaves_the_window_open_with_a_sentence(
     broken = FakeEngine(failure=lambda _: RuntimeError("CUDA error: device lost"))
     app = open_app(sphere_scene(lambda: broken, lambda: FakeEngine((270, 480))))
     run_until(app, lambda: app.renderer.picture is not None)
-    assert app.message is not None
-    assert "device lost" in app.message
+    assert app.messages.text is not None
+    assert "device lost" in app.messages.text
     width, height = app.window.size
     settle(app)
     assert not app.window.should_close

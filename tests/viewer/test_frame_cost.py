@@ -1,4 +1,4 @@
-"""What drawing one frame asks of the interpreter."""
+"""Cost of one frame: calls that give the interpreter away."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ import pytest
 from OpenGL import GL
 
 from tests.support.running import settle
-from tests.viewer.test_app import sphere_scene
 from viewer.app import App
-from viewer.picture.window import Window
-from viewer.settings import Settings
 
 
 def counted(monkeypatch: pytest.MonkeyPatch, module: object, prefix: str) -> Counter[str]:
@@ -35,16 +32,14 @@ def counted(monkeypatch: pytest.MonkeyPatch, module: object, prefix: str) -> Cou
     return calls
 
 
-def test_a_frame_takes_few_calls_of_opengl(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frame_takes_few_calls_of_opengl(
+    open_app: Callable[..., App], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each call through ctypes gives the interpreter away, and where another thread is busy it
     comes back a switch interval later."""
-    app = App(window, sphere_scene(), lambda path: sphere_scene(), settings=Settings())
-    try:
-        app.playback.playing = False
-        settle(app)
-        calls = counted(monkeypatch, GL, "gl")
-        app.draw()
-        assert calls["glDrawArrays"] == 1
-        assert calls.total() <= 20, calls
-    finally:
-        app.close()
+    app = open_app()
+    settle(app)
+    calls = counted(monkeypatch, GL, "gl")
+    app.draw()
+    assert calls["glDrawArrays"] == 1
+    assert calls.total() <= 20, calls

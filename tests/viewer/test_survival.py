@@ -6,7 +6,8 @@ import ctypes
 import importlib.metadata
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,32 +20,20 @@ from OpenGL import GL
 from model.decoding.engine import Picture
 from model.geometry import Look
 from tests.support.hand import CallbackHand
-from tests.support.running import press, run_until, settle
-from tests.viewer.test_app import image, sphere_scene
+from tests.support.running import drawn, image, press, run_until, settle
+from tests.support.sphere_scene import sphere_scene
 from viewer.app import App
-from viewer.panels import panels
+from viewer.panels import status
 from viewer.picture.panes import Panes
 from viewer.picture.window import Window
-from viewer.settings import Settings
 
 Records = list[logging.LogRecord]
 
 
 @pytest.fixture
-def open_app(window: Window) -> Iterator[Callable[[], App]]:
-    opened: list[App] = []
-
-    def make() -> App:
-        app = App(
-            window, sphere_scene(), lambda path: sphere_scene(title=path.name), settings=Settings()
-        )
-        app.playback.playing = False
-        opened.append(app)
-        return app
-
-    yield make
-    for app in opened:
-        app.close()
+def open_app(open_app: Callable[..., App]) -> Callable[[], App]:
+    """With a scene for whatever is dropped."""
+    return partial(open_app, load=lambda path: sphere_scene(title=path.name))
 
 
 def fail(*_: object, **__: object) -> None:
@@ -62,8 +51,8 @@ def test_a_command_that_fails_is_a_sentence_and_the_keys_after_it_work(
     app = open_app()
     press(app, "C")
     app.turn(1 / 60)
-    assert app.message is not None
-    assert "the sky has fallen" in app.message
+    assert app.messages.text is not None
+    assert "the sky has fallen" in app.messages.text
     (record,) = survived
     assert record.exc_info, "the log has the traceback"
     press(app, "H")
@@ -73,11 +62,16 @@ def test_a_command_that_fails_is_a_sentence_and_the_keys_after_it_work(
 @pytest.mark.parametrize(
     ("owner", "name"),
     [
-        ("viewer.panels.panels", "status"),
-        ("viewer.app", "gather"),
+        ("viewer.panels.status.StatusPanel", "draw"),
+        ("viewer.panels.status.StatusPanel", "rows"),
+        ("viewer.panels.minimap.MinimapPanel", "draw"),
+        ("viewer.panels.timeline.TimelinePanel", "draw"),
+        ("viewer.panels.gaze.GazePanel", "draw"),
+        ("viewer.panels.split.SplitPanel", "draw"),
+        ("viewer.panels.opening.OpeningPanel", "draw"),
+        ("viewer.panels.keys.KeysPanel", "draw"),
         ("viewer.picture.renderer.Renderer", "draw"),
         ("viewer.input.gaze.Gaze", "advance"),
-        ("viewer.panels.overlay.gaze_panel", "gaze"),
     ],
 )
 def test_what_fails_at_every_frame_is_said_on_the_screen_and_logged_once(
@@ -97,22 +91,16 @@ def test_what_fails_at_every_frame_is_said_on_the_screen_and_logged_once(
         for _ in range(6):
             app.turn(1 / 60)
             app.camera.look_at(Look.from_degrees(1, 0))
-        assert app.message is not None
+        assert app.messages.text is not None
         assert len(survived) == 1
         app.draw()
-        assert (image_as_drawn(app)[place] - before).abs().max() > 100, "the sentence"
+        assert (drawn(app)[place] - before).abs().max() > 100, "the sentence"
         press(app, "H")
         assert not app.overlay.visible
         press(app, "H")
-    app.notify("")
+    app.messages.notify("")
     settle(app)
     assert len(survived) == 1
-
-
-def image_as_drawn(app: App) -> torch.Tensor:
-    from viewer.picture.screenshot import capture
-
-    return torch.as_tensor(capture(app.window)).float()
 
 
 def test_a_panel_that_fails_half_way_leaves_the_others(
@@ -123,7 +111,7 @@ def test_a_panel_that_fails_half_way_leaves_the_others(
     settle(app)
     app.step(0.0)
     before = image(app)
-    monkeypatch.setattr(panels, "table", fail)  # inside the status panel's window
+    monkeypatch.setattr(status, "table", fail)  # inside the panel's window
     for _ in range(3):
         app.step(1 / 60)
     after = image(app)
@@ -151,10 +139,10 @@ def test_a_folder_that_cannot_be_reached_is_a_sentence(
     monkeypatch.setattr(platformdirs, "user_documents_path", folder)
     app = open_app()
     press(app, key)
-    assert app.message is not None
+    assert app.messages.text is not None
     begins = "The screenshot cannot be saved: " if key == "F12" else "The gaze path cannot be "
-    assert app.message.startswith(begins)
-    assert ("home directory" if trouble == "homeless" else "name too long") in app.message
+    assert app.messages.text.startswith(begins)
+    assert ("home directory" if trouble == "homeless" else "name too long") in app.messages.text
 
 
 def test_a_program_without_its_package_metadata_still_records(
@@ -177,8 +165,8 @@ def test_a_screenshot_of_a_window_without_size_is_a_sentence(
     app = open_app()
     minimise(monkeypatch)
     press(app, "F12")
-    assert app.message is not None
-    assert "minimised" in app.message
+    assert app.messages.text is not None
+    assert "minimised" in app.messages.text
     assert list(tmp_path.iterdir()) == []
 
 
@@ -192,7 +180,7 @@ def test_a_dropped_file_whose_name_is_not_utf_8_is_opened(
     callback(window.handle, 1, names)
     run_until(app, lambda: app.scene.title == "caf\udce9.safetensors")
     settle(app)
-    app.notify("caf\udce9 and \0 are in a sentence")
+    app.messages.notify("caf\udce9 and \0 are in a sentence")
     app.step(1 / 60)
 
 
@@ -219,10 +207,10 @@ def test_a_panorama_beyond_the_largest_texture_is_shown_coarser_with_a_sentence(
     pixels[:] = torch.tensor([200, 100, 50, 255], dtype=torch.uint8)
     app.renderer.show(Picture(pixels, Look(), 0, True, 0.0))
     app.step(1 / 60)
-    assert app.message is not None
-    assert f"{width}×2 is larger than" in app.message
+    assert app.messages.text is not None
+    assert f"{width}×2 is larger than" in app.messages.text
     app.overlay.visible = False
-    app.notify("")
+    app.messages.notify("")
     seen = image(app)[:100]
     assert (seen - torch.tensor([200.0, 100.0, 50.0])).abs().max() <= 2
 

@@ -6,12 +6,12 @@ Points are on the view plane, as `viewer.input.drag` has them.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from model.geometry import DEFAULT_HFOV, Look, wrap_yaw
 from viewer.input.drag import Grip, Point
-from viewer.input.dynamic import Dynamic
 from viewer.input.keymap import Action
 
 MIN_HFOV = math.radians(30.0)
@@ -23,7 +23,66 @@ _ROLL_SPEED = math.radians(60.0)
 _ZOOM_STEP = 0.08
 _VELOCITY_MEMORY_S = 0.05
 _MAX_GLIDE = math.radians(720.0)
+_REST = 1e-4
 _LONGEST_STEP_S = 0.1
+
+
+@dataclass
+class Dynamic:
+    """A value that moves under a drive and against friction.
+
+    Attributes:
+        offset: the value itself, within its limits.
+        low, high: limits of ``offset``; a periodic value wraps into [low, high).
+        periodic: it wraps instead of stopping.
+        friction: how fast velocity settles, 1/s; infinite means no inertia at all.
+        velocity: units of ``offset`` a second.
+    """
+
+    offset: float
+    low: float
+    high: float
+    periodic: bool = False
+    friction: float = math.inf
+    velocity: float = 0.0
+
+    def advance(self, seconds: float, drive: float = 0.0) -> None:
+        """Move on by ``seconds`` towards the velocity ``drive``; exact for any step length."""
+        if math.isinf(self.friction):
+            self.velocity = drive
+            travel = drive * seconds
+        else:
+            kept = math.exp(-self.friction * seconds)
+            excess = self.velocity - drive
+            travel = drive * seconds + excess * (1 - kept) / self.friction
+            self.velocity = drive + excess * kept
+        if drive == 0.0 and abs(self.velocity) < _REST:
+            self.velocity = 0.0
+        self._move_to(self.offset + travel)
+
+    def nudge(self, distance: float) -> None:
+        """Travel ``distance`` further: at once, or gliding there where there is inertia."""
+        if math.isinf(self.friction):
+            self._move_to(self.offset + distance)
+        else:
+            self.velocity += distance * self.friction
+
+    def place(self, offset: float) -> None:
+        """Be at ``offset``, at rest."""
+        self.velocity = 0.0
+        self._move_to(offset)
+
+    def _move_to(self, offset: float) -> None:
+        if self.periodic and not self.low <= offset < self.high:
+            period = self.high - self.low
+            wrapped = (offset - self.low) % period + self.low
+            self.offset = wrapped if wrapped < self.high else self.low
+        elif self.periodic:
+            self.offset = offset
+        else:
+            self.offset = min(max(offset, self.low), self.high)
+            if self.offset != offset:
+                self.velocity = 0.0
 
 
 class Camera:
@@ -48,7 +107,7 @@ class Camera:
 
     @property
     def inertia(self) -> bool:
-        """Whether the view glides on after the hand has let go."""
+        """The view glides on after the hand has let go."""
         return self._inertia
 
     @inertia.setter
@@ -65,11 +124,11 @@ class Camera:
 
     @property
     def speed(self) -> float:
-        """How fast the view turned during the last step, radians a second."""
+        """Speed of the view's turn during the last step, radians a second."""
         return self._speed
 
     def look(self) -> Look:
-        """Where the viewer looks now."""
+        """The look of now."""
         return Look(self.yaw.offset, self.pitch.offset, self.roll.offset, self.hfov.offset)
 
     def look_at(self, look: Look) -> None:

@@ -4,22 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Protocol
 
 import glfw
 
 from viewer.input.camera import Camera
 from viewer.input.drag import Point
 from viewer.input.keymap import CHARACTER_ACTIONS, HELD, KEY_ACTIONS, REPEATED, Action
-from viewer.panels.overlay import Overlay
-from viewer.picture.window import Window
 
 _LEFT_BUTTON = 0
 _FOREIGN = glfw.MOD_CONTROL | glfw.MOD_ALT | glfw.MOD_SUPER
 """Keys with these belong to the desktop, and to habits from elsewhere (Ctrl-C, Alt-Tab)."""
 
 
+class Panels(Protocol):
+    """Panels over the picture, as the mouse meets them."""
+
+    def cursor(self, x: float, y: float) -> None:
+        """The cursor moved."""
+        ...
+
+    def cursor_left(self) -> None:
+        """The cursor is no longer over the window."""
+        ...
+
+    def button(self, index: int, pressed: bool) -> None:
+        """A mouse button event."""
+        ...
+
+    def takes_mouse_at(self, x: float, y: float) -> bool:
+        """A panel lies there, or has hold of the mouse."""
+        ...
+
+
 class Input:
-    """Listens to a `Window`.
+    """Listener of a window.
 
     Attributes:
         position: of the cursor, in screen coordinates from the upper left.
@@ -28,24 +47,24 @@ class Input:
 
     def __init__(
         self,
-        window: Window,
-        overlay: Overlay,
         camera: Camera,
+        panels: Panels,
+        size: Callable[[], tuple[int, int]],
         commands: Mapping[Action, Callable[[], None]],
         dropped: Callable[[list[Path]], None],
     ) -> None:
         """Route events.
 
         Args:
-            window: for the scale of positions.
-            overlay: sees every event of the mouse.
-            camera: moved by the rest.
-            commands: what actions that are not held do.
+            camera: moved by keys that are held, and by the mouse.
+            panels: see every event of the mouse first.
+            size: width and height of the window, in screen coordinates.
+            commands: carry out actions that are not held.
             dropped: is given the files that are dropped on the window.
         """
-        self._window = window
-        self._overlay = overlay
         self._camera = camera
+        self._panels = panels
+        self._size = size
         self._commands = commands
         self._dropped = dropped
         self.position = (0.0, 0.0)
@@ -82,22 +101,22 @@ class Input:
         """As `Listener.cursor`."""
         self.events += 1
         self.position = (x, y)
-        self._overlay.cursor(x, y)
+        self._panels.cursor(x, y)
         if self._camera.dragging:
             self._camera.move(self._point())
 
     def cursor_left(self) -> None:
         """As `Listener.cursor_left`."""
         self.events += 1
-        self._overlay.cursor_left()
+        self._panels.cursor_left()
 
     def button(self, index: int, pressed: bool) -> None:
         """As `Listener.button`."""
         self.events += 1
-        self._overlay.button(index, pressed)
+        self._panels.button(index, pressed)
         if index != _LEFT_BUTTON:
             return
-        if pressed and not self._overlay.takes_mouse_at(*self.position):
+        if pressed and not self._panels.takes_mouse_at(*self.position):
             self._camera.press(self._point())
         elif not pressed:
             self._camera.release()
@@ -105,7 +124,7 @@ class Input:
     def scroll(self, x: float, y: float) -> None:
         """As `Listener.scroll`."""
         self.events += 1
-        if not self._overlay.takes_mouse_at(*self.position):
+        if not self._panels.takes_mouse_at(*self.position):
             self._camera.zoom(y)
 
     def dropped(self, paths: list[Path]) -> None:
@@ -123,6 +142,6 @@ class Input:
             self._commands[action]()
 
     def _point(self) -> Point:
-        width, height = self._window.size
+        width, height = self._size()
         x, y = self.position
         return x / width * 2 - 1, (height - 2 * y) / width

@@ -1,33 +1,137 @@
-"""The gaze path that is being recorded, and the one that is being followed."""
+"""Gaze paths: one that is being recorded, and one that is being followed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+
+import platformdirs
 
 from model.errors import InputError
-from model.trajectories.trajectory import Trajectory
+from model.geometry import Look
+from model.trajectories.own_csv import TrajectoryWriter
+from model.trajectories.trajectory import Step, Trajectory
 from viewer.failures import describe
+from viewer.free_path import free_path
 from viewer.input.camera import Camera
 from viewer.input.playback import Playback
-from viewer.input.recorder import Recorder, new_recording_path
-from viewer.input.replay import Replay
 from viewer.text import printable
 
 
+class Recorder:
+    """Records one gaze path at a time; each row is in its file as soon as it is given.
+
+    Attributes:
+        path: the file being written, or nothing.
+        elapsed_s: seconds recorded so far, 0 before the first row.
+    """
+
+    def __init__(self) -> None:
+        self._writer: TrajectoryWriter | None = None
+        self.elapsed_s = 0.0
+
+    @property
+    def path(self) -> Path | None:
+        return self._writer.path if self._writer else None
+
+    def start(self, path: Path, scene: str) -> None:
+        """Begin a new file for looks at ``scene``; its time 0 is now.
+
+        Raises:
+            InputError: it exists already, or cannot be made.
+        """
+        self.stop()
+        self.elapsed_s = 0.0
+        self._writer = TrajectoryWriter(path, scene)
+
+    def advance(self, seconds: float, frame: int, look: Look) -> None:
+        """Record the look after ``seconds`` more, and the frame that is due; nothing while no
+        recording runs.
+
+        Raises:
+            InputError: the row cannot be written; the recording has ended with the rows before.
+        """
+        if self._writer is None:
+            return
+        if self._writer.samples:
+            self.elapsed_s += seconds
+        try:
+            self._writer.append(self.elapsed_s, frame, look)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> Path | None:
+        """End the recording; the file that was written, or nothing."""
+        writer, self._writer = self._writer, None
+        if writer is None:
+            return None
+        writer.close()
+        return writer.path
+
+
+class Replay:
+    """A place on a path. Look and frame there follow from the path and the time alone, so that
+    every replay shows the same ones.
+
+    Attributes:
+        trajectory: the path.
+        seconds: since its beginning.
+        duration: of the whole replay, seconds.
+    """
+
+    def __init__(self, trajectory: Trajectory, frames: int, fps: float) -> None:
+        """Stand at the beginning of ``trajectory``, for a clip of ``frames`` at ``fps`` a second.
+
+        Raises:
+            InputError: the path shows frames that the clip does not have.
+        """
+        trajectory.check_frames(frames)
+        self.trajectory = trajectory
+        self.seconds = 0.0
+        self.duration = trajectory.replay_s(frames, fps)
+        self._clip = frames, fps
+
+    @property
+    def ended(self) -> bool:
+        """The whole path has been shown."""
+        return self.seconds >= self.duration
+
+    def advance(self, seconds: float) -> None:
+        """Let ``seconds`` pass; the end stays the end."""
+        self.seconds = min(self.seconds + seconds, self.duration)
+
+    def restart(self) -> None:
+        """Back to the beginning."""
+        self.seconds = 0.0
+
+    def step(self) -> Step:
+        """Look and frame of now."""
+        return self.trajectory.step_at(self.seconds, *self._clip)
+
+
 class Gaze:
-    """Records where the viewer looks, and leads the look along a path until a hand takes over.
+    """Recording of the look, and a path that leads it until a hand takes over.
 
     Attributes:
         recorder: writes the path that is being made.
         replay: the path that is followed, or nothing.
     """
 
-    def __init__(self, camera: Camera, notify: Callable[[str], None]) -> None:
+    def __init__(self, camera: Camera, playback: Playback, notify: Callable[[str], None]) -> None:
+        """Record and lead ``camera`` and ``playback``, when asked to; tell of it by ``notify``."""
         self.recorder = Recorder()
         self.replay: Replay | None = None
         self._camera = camera
+        self._playback = playback
         self._notify = notify
         self._placed: object = None
+
+    def state(self) -> object:
+        """Everything that makes a new drawing differ from the last one."""
+        recorder, replay = self.recorder, self.replay
+        recorded = recorder.elapsed_s if recorder.path else None
+        return recorded, (replay.trajectory.name, replay.seconds) if replay else None
 
     def toggle_recording(self, scene: str) -> None:
         """Start recording looks at ``scene`` to a new file among the documents, or stop."""
@@ -35,7 +139,7 @@ class Gaze:
             self.stop_recording()
             return
         try:
-            path = new_recording_path()
+            path = free_path(platformdirs.user_documents_path(), "nerv360-path", ".csv")
             path.parent.mkdir(parents=True, exist_ok=True)
             self.recorder.start(path, printable(scene))
         except (OSError, RuntimeError) as error:
@@ -44,58 +148,58 @@ class Gaze:
             self._notify(str(error))
 
     def stop_recording(self) -> None:
-        """End the recording, if one runs, and say where it is."""
+        """End the recording, if one runs, and tell its file."""
         path = self.recorder.stop()
         if path is not None:
             self._notify(f"Saved {path}")
 
-    def follow(self, trajectory: Trajectory, playback: Playback) -> None:
+    def follow(self, trajectory: Trajectory) -> None:
         """Lead the look and the clip along ``trajectory``, from its beginning.
 
         Raises:
             InputError: it shows frames that the clip does not have.
         """
-        self.replay = Replay(trajectory, playback.frames, playback.fps)
-        playback.playing = True
-        self._place(playback, 0.0)
+        self.replay = Replay(trajectory, self._playback.frames, self._playback.fps)
+        self._playback.playing = True
+        self._place(self.replay, 0.0)
 
     def leave(self) -> None:
         """Follow nothing any more."""
         self.replay = None
 
-    def advance(self, seconds: float, playback: Playback) -> None:
+    def advance(self, seconds: float) -> None:
         """Let ``seconds`` pass: the clip moves on, by itself or as the path has it, and the look
         that results is recorded.
         """
-        if self.replay is not None and self._taken_over(playback):
+        if self.replay is not None and self._shown() != self._placed:
             self.replay = None
             self._notify("You have taken over: the path is no longer followed.")
         if self.replay is None:
-            playback.advance(seconds)
-        elif playback.playing:
-            self._lead(self.replay, seconds, playback)
+            self._playback.advance(seconds)
+        elif self._playback.playing:
+            self._lead(self.replay, seconds)
         try:
-            self.recorder.advance(seconds, playback.frame, self._camera.look())
+            self.recorder.advance(seconds, self._playback.frame, self._camera.look())
         except InputError as error:
             self._notify(str(error))
 
-    def _lead(self, replay: Replay, seconds: float, playback: Playback) -> None:
+    def _lead(self, replay: Replay, seconds: float) -> None:
+        playback = self._playback
         if replay.ended and playback.loop:
             replay.restart()
         else:
             replay.advance(seconds * playback.speed)
-        self._place(playback, seconds)
+        self._place(replay, seconds)
         if replay.ended and not playback.loop:
             self.replay = None
             playback.playing = False
             self._notify(f"{replay.trajectory.name} has ended.")
 
-    def _place(self, playback: Playback, seconds: float) -> None:
-        assert self.replay is not None
-        step = self.replay.step()
+    def _place(self, replay: Replay, seconds: float) -> None:
+        step = replay.step()
         self._camera.follow(step.look, seconds)
-        playback.seek(step.frame)
-        self._placed = self._camera.look(), playback.frame
+        self._playback.seek(step.frame)
+        self._placed = self._shown()
 
-    def _taken_over(self, playback: Playback) -> bool:
-        return (self._camera.look(), playback.frame) != self._placed
+    def _shown(self) -> tuple[Look, int]:
+        return self._camera.look(), self._playback.frame

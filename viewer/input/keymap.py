@@ -7,7 +7,7 @@ from enum import Enum, auto
 
 
 class Action(Enum):
-    """What a key can ask for."""
+    """Wishes that keys stand for."""
 
     TURN_LEFT = auto()
     TURN_RIGHT = auto()
@@ -42,8 +42,8 @@ class Binding:
     Attributes:
         keys: GLFW's name of a key (where it is on a US keyboard), or the one character that it
             types, so that ``?`` and ``+`` are where the user's own layout has them.
-        action: what they ask for.
-        text: what the help says of it.
+        action: their wish.
+        text: its line in the help.
     """
 
     keys: tuple[str, ...]

@@ -6,7 +6,7 @@ SPEEDS = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 4.0)
 
 
 class Playback:
-    """Which frame of a clip is due.
+    """Place in a clip: the frame that is due.
 
     Attributes:
         frames: how many there are.
@@ -17,7 +17,13 @@ class Playback:
     """
 
     def __init__(self, frames: int, fps: float, *, speed: float = 1.0, loop: bool = True) -> None:
-        """Stand at frame 0, playing.
+        """As `open`."""
+        self.speed = speed
+        self.loop = loop
+        self.open(frames, fps)
+
+    def open(self, frames: int, fps: float) -> None:
+        """Stand at frame 0 of a clip, playing; speed and loop stay.
 
         Raises:
             ValueError: no frames, or a rate that is not positive.
@@ -26,8 +32,6 @@ class Playback:
             raise ValueError(f"a clip has frames and a rate, not {frames} at {fps}")
         self.frames = frames
         self.fps = fps
-        self.speed = speed
-        self.loop = loop
         self.playing = True
         self._position = 0.0
 

@@ -1,37 +1,51 @@
-"""The keymap on the screen."""
+"""Panel of the keymap."""
 
 from __future__ import annotations
 
 from imgui_bundle import ImVec2, imgui
 
 from viewer.input.keymap import KEYMAP
-from viewer.panels.panels import PASSIVE, place
+from viewer.panels.layout import FITTED, place
 from viewer.panels.theme import ACCENT, QUIET
 
 
-def keys(scale: float) -> None:
-    """The keymap, in the middle."""
-    display = imgui.get_io().display_size
-    place(display.x / 2, display.y / 2, 0.5, 0.5)
-    imgui.set_next_window_bg_alpha(0.9)
-    imgui.begin("keys", None, PASSIVE | imgui.WindowFlags_.always_auto_resize)
-    half = (len(KEYMAP) + 1) // 2
-    if imgui.begin_table("keymap", 4, imgui.TableFlags_.sizing_fixed_fit):
-        for row in range(half):
-            imgui.table_next_row()
-            for index in (row, row + half):
-                if index >= len(KEYMAP):
-                    continue
-                imgui.table_next_column()
-                imgui.text_colored(ACCENT, "  ".join(key_label(k) for k in KEYMAP[index].keys))
-                imgui.table_next_column()
-                imgui.text(f"{KEYMAP[index].text}{' ' * 6 if index < half else ''}")
-        imgui.end_table()
-    imgui.dummy(ImVec2(0, 2 * scale))
-    imgui.text_colored(
-        QUIET, "Drag to look around, wheel to zoom, drop a scene or a gaze path to open it."
-    )
-    imgui.end()
+class KeysPanel:
+    """Every key and its action, in the middle.
+
+    Attributes:
+        visible: it is drawn.
+    """
+
+    hideable = False
+
+    def __init__(self) -> None:
+        self.visible = False
+
+    def draw(self, scale: float) -> None:
+        """As `Panel.draw`."""
+        if not self.visible:
+            return
+        display = imgui.get_io().display_size
+        place(display.x / 2, display.y / 2, 0.5, 0.5)
+        imgui.set_next_window_bg_alpha(0.9)
+        imgui.begin("keys", None, FITTED)
+        half = (len(KEYMAP) + 1) // 2
+        if imgui.begin_table("keymap", 4, imgui.TableFlags_.sizing_fixed_fit):
+            for row in range(half):
+                imgui.table_next_row()
+                for index in (row, row + half):
+                    if index >= len(KEYMAP):
+                        continue
+                    imgui.table_next_column()
+                    imgui.text_colored(ACCENT, "  ".join(key_label(k) for k in KEYMAP[index].keys))
+                    imgui.table_next_column()
+                    imgui.text(f"{KEYMAP[index].text}{' ' * 6 if index < half else ''}")
+            imgui.end_table()
+        imgui.dummy(ImVec2(0, 2 * scale))
+        imgui.text_colored(
+            QUIET, "Drag to look around, wheel to zoom, drop a scene or a gaze path to open it."
+        )
+        imgui.end()
 
 
 _LABELS = {"ESCAPE": "Esc", "KP_0": "Pad 0"}

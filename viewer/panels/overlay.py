@@ -1,33 +1,49 @@
-"""imgui over the picture: its context, its events, and which panels are drawn."""
+"""imgui over the picture: its context, its events, and the panels that are drawn."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Sequence
+from typing import Protocol
 
 from imgui_bundle import ImVec2, imgui
 
-from viewer.input.playback import Playback
-from viewer.panels import gaze as gaze_panel
-from viewer.panels import keys as keys_panel
-from viewer.panels import panels, theme
-from viewer.panels import split as split_panel
-from viewer.panels.panels import Facts
-from viewer.picture.panes import Split
+from viewer.panels import theme
 from viewer.picture.window import Window
+
+
+class Panel(Protocol):
+    """Panel of the overlay, on the parts of the application that it was made with.
+
+    Attributes:
+        hideable: it is drawn only while the overlay is visible.
+    """
+
+    hideable: bool
+
+    def draw(self, scale: float) -> None:
+        """Read its parts, draw if there is something to be seen, and write to its parts where the
+        mouse wants something.
+
+        Args:
+            scale: size of the interface, 1 at 96 dots an inch.
+        """
+        ...
 
 
 class Overlay:
     """The overlay of one window.
 
     Attributes:
-        visible: its panels are drawn; messages always are.
-        keys_visible: the keymap is drawn.
+        visible: panels that are hideable are drawn; the others always are.
     """
 
-    def __init__(self, window: Window) -> None:
+    def __init__(self, window: Window, panels: Sequence[Panel]) -> None:
         """Make imgui's context.
+
+        Args:
+            window: of the panels.
+            panels: from the lowest to the uppermost.
 
         Raises:
             RuntimeError: imgui finds no OpenGL to draw with.
@@ -39,12 +55,12 @@ class Overlay:
         io.config_error_recovery_enable_tooltip = False
         theme.load_font()
         self._window = window
+        self._panels = panels
         if not imgui.backends.opengl3_init("#version 330"):
             raise RuntimeError("imgui finds no OpenGL to draw with")
         self._scale = 0.0
         self._drawn_at = time.perf_counter()
         self.visible = True
-        self.keys_visible = False
 
     @property
     def wants_mouse(self) -> bool:
@@ -71,11 +87,8 @@ class Overlay:
         if index < 5:
             imgui.get_io().add_mouse_button_event(index, pressed)
 
-    def draw(
-        self, facts: Facts, playback: Playback | None = None, split: Split | None = None
-    ) -> None:
-        """Draw over what is in the framebuffer; the timeline writes to ``playback``, the divider
-        to ``split``.
+    def draw(self) -> None:
+        """Draw over what is in the framebuffer.
 
         Raises:
             Exception: what one of the panels raised; the others have been drawn.
@@ -84,14 +97,15 @@ class Overlay:
         if scale != self._scale:
             theme.apply(scale)
             self._scale = scale
-        facts = facts.printable()
         self._begin()
         failures: list[Exception] = []
-        for panel in self._panels(facts, playback, split, scale):
+        for panel in self._panels:
+            if panel.hideable and not self.visible:
+                continue
             state = imgui.internal.ErrorRecoveryState()
             imgui.internal.error_recovery_store_state(state)
             try:
-                panel()
+                panel.draw(scale)
             except Exception as error:
                 failures.append(error)
                 _recover(state)
@@ -105,25 +119,6 @@ class Overlay:
         """Give back what it holds in the OpenGL context."""
         imgui.backends.opengl3_shutdown()
         imgui.destroy_context()
-
-    def _panels(
-        self, facts: Facts, playback: Playback | None, split: Split | None, scale: float
-    ) -> Iterator[Callable[[], None]]:
-        if facts.opening:
-            yield partial(panels.opening, facts.opening, scale)
-        if split is not None:
-            yield partial(split_panel.divider, split, scale)
-            yield partial(split_panel.sides, facts.sides, split.share, scale)
-        if self.visible:
-            yield partial(panels.status, facts, scale)
-            yield partial(panels.minimap, facts, scale)
-            if playback is not None:
-                yield partial(panels.timeline, playback, scale)
-        yield partial(gaze_panel.gaze, facts.gaze, scale)
-        if facts.message:
-            yield partial(panels.message, facts.message, scale)
-        if self.keys_visible:
-            yield partial(keys_panel.keys, scale)
 
     def _begin(self) -> None:
         io, now = imgui.get_io(), time.perf_counter()

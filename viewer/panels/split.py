@@ -1,18 +1,68 @@
-"""The divider of the split view, and what each side costs."""
+"""Panels of the split view: its divider, and the costs of each side."""
 
 from __future__ import annotations
 
 from imgui_bundle import ImVec2, imgui
 
-from viewer.panels.panels import BAR_HEIGHT, MARGIN, PASSIVE, SideFacts, place, table
+from viewer.decode.session import DecodeReport
+from viewer.decode.worker import DecodeWorker
+from viewer.panels.layout import ABOVE_BAR, FITTED, MARGIN, place, table
+from viewer.panels.statistics import MIB
 from viewer.panels.theme import ACCENT, TEXT, colour
-from viewer.picture.panes import Split
+from viewer.picture.panes import Panes, Split
+from viewer.text import printable
 
 _GRIP = 24.0
+_LATEST = 8
 
 
-def divider(split: Split, scale: float) -> None:
-    """A line that can be dragged; writes to ``split``."""
+class SplitPanel:
+    """A line that can be dragged, and beside it each side's decoder; writes to the panes' split."""
+
+    hideable = False
+
+    def __init__(self, worker: DecodeWorker, panes: Panes) -> None:
+        self._worker = worker
+        self._panes = panes
+
+    def draw(self, scale: float) -> None:
+        """As `Panel.draw`."""
+        split = self._panes.split
+        if split is None:
+            return
+        _divider(split, scale)
+        display = imgui.get_io().display_size
+        gap, bottom = (MARGIN + _GRIP / 2) * scale, display.y - ABOVE_BAR * scale
+        sides = zip(self._panes.shown, self._worker.reports, strict=False)
+        for index, (decoder, report) in enumerate(sides):
+            towards = 1 if index else -1
+            place(split.share * display.x + towards * gap, bottom, 0.0 if index else 1.0, 1.0)
+            imgui.begin(f"side {index}", None, FITTED)
+            imgui.text_colored(ACCENT, printable(decoder))
+            table(self._rows(decoder, report))
+            imgui.end()
+
+    def _rows(self, decoder: str, report: DecodeReport) -> list[tuple[str, str]]:
+        """Label and value of each line about one side."""
+        scene = self._panes.scene
+        cost = scene.cost(decoder)
+        share = cost.pixels / (scene.size[0] * scene.size[1])
+        rows = [("Decodes", "the whole frame" if cost.full_frame else "the viewport")]
+        rows += [("Pixels", f"{cost.pixels / 1e6:.2f} M, {share:.0%} of the frame")]
+        if report.times:
+            latest = report.times[-_LATEST:]
+            seconds = sum(latest) / len(latest)
+            rate, digits = 1 / seconds, 0 if seconds < 0.1 else 1 if seconds < 1 else 2
+            rows += [("Decode", f"{rate:.{digits}f} fps, {seconds * 1000:.0f} ms")]
+        else:
+            rows += [("Decode", "its first picture …")]
+        rows += [("Memory", f"about {cost.peak_bytes / MIB:.0f} MiB")]
+        if report.engine:
+            rows += [("Engine", f"{report.engine.name} on {report.engine.device}")]
+        return rows
+
+
+def _divider(split: Split, scale: float) -> None:
     display, grip = imgui.get_io().display_size, _GRIP * scale
     x = split.share * display.x
     imgui.push_style_var(imgui.StyleVar_.window_padding, ImVec2(0, 0))
@@ -50,17 +100,3 @@ def divider(split: Split, scale: float) -> None:
         )
     imgui.end()
     imgui.pop_style_var(2)
-
-
-def sides(facts: tuple[SideFacts, ...], share: float, scale: float) -> None:
-    """What decodes each side and what that costs, beside the divider."""
-    display = imgui.get_io().display_size
-    gap = (MARGIN + _GRIP / 2) * scale
-    bottom = display.y - (BAR_HEIGHT + 2 * MARGIN) * scale
-    for index, side in enumerate(facts):
-        towards = 1 if index else -1
-        place(share * display.x + towards * gap, bottom, 0.0 if index else 1.0, 1.0)
-        imgui.begin(f"side {index}", None, PASSIVE | imgui.WindowFlags_.always_auto_resize)
-        imgui.text_colored(ACCENT, side.name)
-        table(side.rows)
-        imgui.end()

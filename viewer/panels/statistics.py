@@ -9,23 +9,25 @@ from collections.abc import Iterable
 import psutil
 import torch
 
+MIB = 2**20
+
 _WINDOW_S = 1.5
 
 
 class Rate:
-    """How often something happens a second, over the last moment."""
+    """Counter of events, and their rate over the last moment."""
 
     def __init__(self) -> None:
         self.total = 0
         self._times: deque[float] = deque(maxlen=1024)
 
     def count(self) -> None:
-        """It happened, now."""
+        """One more event, now."""
         self.total += 1
         self._times.append(time.monotonic())
 
     def per_second(self) -> float:
-        """0 where it has not happened lately."""
+        """Events a second, 0 where there were none lately."""
         return rate_of(self._times)
 
 
@@ -43,7 +45,7 @@ def rate_of(times: Iterable[float]) -> float:
 
 
 class Memory:
-    """What the process holds, read a few times a second."""
+    """The process's memory, read a few times a second."""
 
     def __init__(self) -> None:
         self._process = psutil.Process()

@@ -1,4 +1,4 @@
-"""How the overlay looks: one font, one accent, translucent dark panels."""
+"""Look of the overlay: one font, one accent, translucent dark panels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the viewport's border runs on an equirectangular map. Pure: no window."""
+"""The viewport's border on an equirectangular map. Pure: no window."""
 
 from __future__ import annotations
 

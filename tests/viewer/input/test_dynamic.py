@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from viewer.input.dynamic import Dynamic
+from viewer.input.camera import Dynamic
 
 SECONDS = st.floats(1e-3, 0.5)
 

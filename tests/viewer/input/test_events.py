@@ -1,4 +1,4 @@
-"""From events to what they do: keys with modifiers, keys that stay down, panels under the mouse."""
+"""From events to actions: keys with modifiers, keys that stay down, panels under the mouse."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from viewer.input.events import Input
 from viewer.input.keymap import Action
 from viewer.input.playback import Playback
 from viewer.panels.overlay import Overlay
-from viewer.panels.panels import Facts, GazeFacts
+from viewer.panels.timeline import TimelinePanel
 from viewer.picture.window import Window
 
 
@@ -22,27 +22,21 @@ class Wired:
     """Input on a real window, its commands written down instead of done."""
 
     def __init__(self, window: Window) -> None:
-        self.overlay = Overlay(window)
         self.camera = Camera(inertia=False)
         self.playback = Playback(10, 10.0)
+        self.overlay = Overlay(window, [TimelinePanel(self.playback)])
         self.done: list[Action] = []
         self.dropped: list[Path] = []
         commands = {action: lambda action=action: self.done.append(action) for action in Action}
-        self.input = Input(window, self.overlay, self.camera, commands, self.dropped.extend)
+        self.input = Input(
+            self.camera, self.overlay, lambda: window.size, commands, self.dropped.extend
+        )
         window.listen(self.input, self._failed)
         self.hand = CallbackHand(window)
 
     @staticmethod
     def _failed(error: Exception) -> None:
         raise error
-
-    def draw(self) -> None:
-        """The panels, as a frame of the application draws them."""
-        facts = Facts(
-            title="a sphere", look=self.camera.look(), aspect=16 / 9, rows=[], decode_ms=[],
-            sphere=0, message=None, opening=None, gaze=GazeFacts(),
-        )  # fmt: skip
-        self.overlay.draw(facts, self.playback)
 
 
 @pytest.fixture
@@ -110,7 +104,7 @@ def test_the_panel_that_the_pointer_has_just_reached_takes_the_press_and_the_whe
     width, height = window.size
     wired.hand.move(width // 2, height // 3)
     for _ in range(3):
-        wired.draw()
+        wired.overlay.draw()
     assert not wired.overlay.wants_mouse
     before = wired.camera.look()
     wired.hand.move(width // 2, height - 37)
@@ -118,11 +112,11 @@ def test_the_panel_that_the_pointer_has_just_reached_takes_the_press_and_the_whe
     wired.hand.button(True)
     assert not wired.camera.dragging, "the timeline is pressed, not the scene"
     for _ in range(3):
-        wired.draw()
+        wired.overlay.draw()
     assert 3 <= wired.playback.frame <= 6, "the timeline was scrubbed to its middle"
     wired.hand.button(False)
     assert wired.camera.look() == before
-    wired.draw()
+    wired.overlay.draw()
     wired.hand.move(width // 2, height // 3)
     wired.hand.button(True)
     assert wired.camera.dragging, "and the scene takes it where the pointer has just left"

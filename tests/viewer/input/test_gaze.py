@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
 import platformdirs
@@ -13,46 +11,31 @@ import pytest
 
 from model.errors import InputError
 from model.geometry import Look
+from model.trajectories.own_csv import TrajectoryWriter
 from model.trajectories.reading import read_trajectory
-from model.trajectories.trajectory import Trajectory
 from tests.support.fake_engine import FakeEngine
 from tests.support.hand import CallbackHand
-from tests.support.running import press
+from tests.support.running import press, run_until
+from tests.support.sphere_scene import FPS, FRAMES, sphere_scene
 from viewer.app import App
-from viewer.decode.open_scene import Cost, EngineSource, OpenScene
-from viewer.picture.window import Window
 from viewer.settings import Settings
 
-FRAMES, FPS = 10, 10.0
 STEP = 1 / 32
 """Seconds of one turn: exact in binary, so that times can be compared."""
 
 
-def sphere() -> OpenScene:
-    return OpenScene(
-        title="a sphere",
-        frames=FRAMES,
-        fps=FPS,
-        size=(512, 1024),
-        decoders=("one",),
-        source=lambda decoder: EngineSource([lambda: FakeEngine((90, 160), frames=FRAMES)]),
-        cost=lambda decoder: Cost(270 * 480, False, 2**20),
-        free_bytes=lambda: 2**30,
-    )
-
-
-def load(path: Path) -> OpenScene | Trajectory:
-    return read_trajectory(str(path))
-
-
 @pytest.fixture
-def app(window: Window, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
+def app(monkeypatch: pytest.MonkeyPatch, open_app: Callable[..., App], tmp_path: Path) -> App:
     monkeypatch.setattr(platformdirs, "user_documents_path", lambda: tmp_path / "Documents")
-    opened = App(window, sphere(), load, settings=Settings(inertia=False))
+    opened = open_app(
+        sphere_scene(lambda: FakeEngine((90, 160), frames=FRAMES)),
+        lambda path: read_trajectory(str(path)),
+        settings=Settings(inertia=False),
+    )
+    opened.playback.playing = True
     # The display's own focus comes and goes, and with it keys would be let go in mid-test.
     monkeypatch.setattr(opened.input, "focus_lost", lambda: None)
-    yield opened
-    opened.close()
+    return opened
 
 
 def record(app: App, tmp_path: Path) -> tuple[Path, list[tuple[int, Look]]]:
@@ -115,10 +98,7 @@ def test_a_path_dropped_on_the_window_shows_the_same_looks_and_frames(
         app.camera.look_at(Look())
         app.playback.seek(0)
         app.input.dropped([file])
-        deadline = time.monotonic() + 60
-        while app.gaze.replay is None:
-            assert time.monotonic() < deadline
-            app.update(0.0)
+        run_until(app, lambda: app.gaze.replay, 0.0)
         seen = [(app.playback.frame, app.camera.look())]
         while app.gaze.replay is not None:
             app.update(STEP)
@@ -131,12 +111,12 @@ def test_a_path_dropped_on_the_window_shows_the_same_looks_and_frames(
     for (_, a), (_, b) in zip(first, shown, strict=True):
         assert a.rotation() == pytest.approx(b.rotation(), abs=1e-12)
         assert a.hfov == pytest.approx(b.hfov)
-    assert app.message is not None
-    assert "has ended" in app.message
+    assert app.messages.text is not None
+    assert "has ended" in app.messages.text
 
 
 def test_a_hand_takes_over_from_a_path(app: App) -> None:
-    app.gaze.follow(read_trajectory("jvet:balboa-vp0"), app.playback)
+    app.gaze.follow(read_trajectory("jvet:balboa-vp0"))
     app.update(STEP)
     led = app.camera.look()
     app.update(STEP)
@@ -152,8 +132,8 @@ def test_a_hand_takes_over_from_a_path(app: App) -> None:
     CallbackHand(app.window).wheel(2)
     app.update(STEP)
     assert app.gaze.replay is None
-    assert app.message is not None
-    assert "taken over" in app.message
+    assert app.messages.text is not None
+    assert "taken over" in app.messages.text
     frame = app.playback.frame
     for _ in range(8):
         app.update(STEP)
@@ -161,7 +141,7 @@ def test_a_hand_takes_over_from_a_path(app: App) -> None:
 
 
 def test_a_path_begins_again_where_the_clip_loops(app: App) -> None:
-    app.gaze.follow(read_trajectory("jvet:landing-vp1"), app.playback)
+    app.gaze.follow(read_trajectory("jvet:landing-vp1"))
     app.update(STEP)
     first = app.camera.look(), app.playback.frame
     seen = []
@@ -181,9 +161,9 @@ def test_every_row_is_safe_before_the_recording_ends(app: App, tmp_path: Path) -
     assert header[0] == "# nerv360 trajectory 1"
     assert header[1] == "# scene: a sphere"
     assert header[2].startswith("# version: ")
-    app.open(replace(sphere(), title="another"), "one")
+    app.open(sphere_scene(title="another"), "one")
     assert app.gaze.recorder.path is None, "another scene is another path"
-    assert app.message == f"Saved {file}"
+    assert app.messages.text == f"Saved {file}"
 
 
 def test_two_recordings_are_two_files(app: App, tmp_path: Path) -> None:
@@ -200,20 +180,17 @@ def test_a_recording_shows_and_what_cannot_be_written_is_said(
     app.overlay.visible = False
     (tmp_path / "Documents").write_text("a file where the folder should be")
     press(app, "R")
-    assert app.message is not None
-    assert app.message.startswith("The gaze path cannot be recorded: ")
-    assert str(tmp_path / "Documents") in app.message
+    assert app.messages.text is not None
+    assert app.messages.text.startswith("The gaze path cannot be recorded: ")
+    assert str(tmp_path / "Documents") in app.messages.text
     monkeypatch.setattr(platformdirs, "user_documents_path", lambda: tmp_path)
     press(app, "R")
     app.update(STEP)
     assert app.gaze.recorder.path is not None
-    writer = app.gaze.recorder._writer
-    assert writer is not None
-    writer._file.close()
-    monkeypatch.setattr(writer, "append", _disk_full)
+    monkeypatch.setattr(TrajectoryWriter, "append", _disk_full)
     app.update(STEP)
     assert app.gaze.recorder.path is None
-    assert app.message == "the disk is full"
+    assert app.messages.text == "the disk is full"
 
 
 def _disk_full(*_: object) -> None:
@@ -224,13 +201,10 @@ def test_a_recording_that_was_cut_off_says_so_when_it_is_followed(app: App, tmp_
     file, _ = record(app, tmp_path)
     file.write_text(file.read_text()[:-3])
     app.input.dropped([file])
-    deadline = time.monotonic() + 60
-    while app.loader.opening:
-        assert time.monotonic() < deadline
-        app.update(0.0)
+    run_until(app, lambda: not app.loader.opening, 0.0)
     assert app.gaze.replay is not None
     assert len(app.gaze.replay.trajectory) == 40
-    assert app.message == f"{file}: the last row was cut off and is left out"
+    assert app.messages.text == f"{file}: the last row was cut off and is left out"
 
 
 def test_a_path_with_frames_that_the_clip_lacks_is_refused(app: App, tmp_path: Path) -> None:
@@ -239,12 +213,9 @@ def test_a_path_with_frames_that_the_clip_lacks_is_refused(app: App, tmp_path: P
         "time_s,frame,yaw_deg,pitch_deg,roll_deg,hfov_deg\n0,0,0,0,0,78\n1,10,5,0,0,78\n"
     )
     app.input.dropped([path])
-    deadline = time.monotonic() + 60
-    while app.loader.opening:
-        assert time.monotonic() < deadline
-        app.update(0.0)
-    assert app.message is not None
-    assert "shows frame 10 but the clip has only 10 frames" in app.message
+    run_until(app, lambda: not app.loader.opening, 0.0)
+    assert app.messages.text is not None
+    assert "shows frame 10 but the clip has only 10 frames" in app.messages.text
     assert app.gaze.replay is None
 
 
@@ -260,7 +231,7 @@ def test_the_clip_the_path_and_the_recording_keep_to_the_clock_in_slow_turns(
     press(app, "R")
     (file,) = (tmp_path / "Documents").glob("*.csv")
     assert read_trajectory(str(file)).time_s.tolist() == [0.0, 0.375, 0.75]
-    app.gaze.follow(read_trajectory("jvet:landing-vp1"), app.playback)
+    app.gaze.follow(read_trajectory("jvet:landing-vp1"))
     app.update(0.5)
     assert app.gaze.replay is not None
     assert app.gaze.replay.seconds == 0.5

@@ -16,7 +16,7 @@ from tests.support.hand import CallbackHand
 from tests.support.running import press, run_until, settle
 from viewer.app import App
 from viewer.decode.open_scene import Cost, EngineSource, OpenScene
-from viewer.panels.state import gather
+from viewer.panels.opening import OpeningPanel
 from viewer.picture.panes import Split, other_decoder
 from viewer.picture.screenshot import capture
 from viewer.picture.window import Window
@@ -160,7 +160,7 @@ def test_until_another_decoder_has_a_picture_the_last_one_stays_and_says_so(
     press(app, "TAB")
     app.step(0.0)
     assert app.panes.opening == "hnerv"
-    assert gather(app).opening == "Opening hnerv …"
+    assert OpeningPanel(app.panes).text == "Opening hnerv …"
     assert app.renderer.picture is last
     gate.set()
     settle(app)
@@ -173,7 +173,7 @@ def test_a_decoder_that_does_not_fit_is_not_opened(open_app: Callable[[OpenScene
     settle(app)
     for key in ("TAB", "C"):
         press(app, key)
-        assert app.message == (
+        assert app.messages.text == (
             "hnerv wants about 3.0 GiB to decode a picture, and 1.0 GiB are free: nerv360 stays."
         )
         assert app.panes.shown == ("nerv360",)
@@ -191,8 +191,9 @@ def test_from_a_decoder_that_fails_the_view_goes_back(
     app = open_app(sphere_scene(make))
     settle(app)
     press(app, key)
-    run_until(app, lambda: app.message)
-    assert app.message == "Frame 0 cannot be decoded: there is not enough memory on the device"
+    run_until(app, lambda: app.messages.text)
+    expected = "Frame 0 cannot be decoded: there is not enough memory on the device"
+    assert app.messages.text == expected
     run_until(app, lambda: app.panes.shown == ("nerv360",))
     app.playback.seek(3)
     settle(app)
@@ -203,9 +204,9 @@ def test_from_a_decoder_that_fails_the_view_goes_back(
 def test_one_decoder_has_nothing_beside_it(open_app: Callable[[OpenScene], App]) -> None:
     app = open_app(sphere_scene(decoders=("nerv360",)))
     press(app, "C")
-    assert app.message == "There is nothing to compare with: this scene has one decoder."
+    assert app.messages.text == "There is nothing to compare with: this scene has one decoder."
     press(app, "TAB")
-    assert app.message == "This scene has one decoder, nerv360."
+    assert app.messages.text == "This scene has one decoder, nerv360."
 
 
 def test_the_next_decoder_is_one_that_is_not_shown() -> None:

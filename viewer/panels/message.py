@@ -1,0 +1,65 @@
+"""Panel for sentences that must be read, and the sentences themselves."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from imgui_bundle import ImVec2, imgui
+
+from viewer.panels.layout import ABOVE_BAR, MARGIN, PASSIVE, place
+from viewer.panels.theme import WARNING
+from viewer.text import printable
+
+_SHOWN_S = 8.0
+_MOST_REFUSALS = 6
+_WIDTH = 640.0
+
+
+class MessagePanel:
+    """The latest sentence, above the timeline."""
+
+    hideable = False
+
+    def __init__(self, standing: Callable[[], str | None]) -> None:
+        """No sentence yet.
+
+        Args:
+            standing: sentence that is on screen for as long as no newer one is, or nothing.
+        """
+        self._standing = standing
+        self._sentence, self._until = "", 0.0
+        self._refusals: list[str] = []
+
+    def notify(self, sentence: str) -> None:
+        """Show ``sentence`` for a while."""
+        self._sentence, self._until = sentence, time.monotonic() + _SHOWN_S
+
+    def refuse(self, sentence: str) -> None:
+        """Show ``sentence`` for a while, below other refusals that are still on screen."""
+        if self.text != "\n".join(self._refusals):
+            self._refusals = []
+        self._refusals = [*self._refusals[1 - _MOST_REFUSALS :], sentence]
+        self.notify("\n".join(self._refusals))
+
+    @property
+    def text(self) -> str | None:
+        """The sentence that is on screen."""
+        return self._sentence if time.monotonic() < self._until else self._standing()
+
+    def draw(self, scale: float) -> None:
+        """As `Panel.draw`."""
+        text = printable(self.text or "")
+        if not text:
+            return
+        display = imgui.get_io().display_size
+        place(display.x / 2, display.y - ABOVE_BAR * scale, 0.5, 1.0)
+        width = min(_WIDTH * scale, display.x - 2 * MARGIN * scale)
+        padding = imgui.get_style().window_padding.x * 2
+        natural = imgui.calc_text_size(text).x + padding + 2 * scale
+        imgui.set_next_window_size(ImVec2(min(natural, width), 0))
+        imgui.begin("message", None, PASSIVE)
+        imgui.push_style_color(imgui.Col_.text, WARNING)
+        imgui.text_wrapped(text)
+        imgui.pop_style_color()
+        imgui.end()

@@ -1,0 +1,43 @@
+"""Sentence of an empty window, or of one that still shows another decoder's picture."""
+
+from __future__ import annotations
+
+from imgui_bundle import ImVec2, imgui
+
+from viewer.panels.layout import MARGIN
+from viewer.panels.theme import QUIET, colour
+from viewer.picture.panes import Panes
+from viewer.text import printable
+
+
+class OpeningPanel:
+    """The scene or decoder that has no picture yet, in the middle, below all other panels."""
+
+    hideable = False
+
+    def __init__(self, panes: Panes) -> None:
+        self._panes = panes
+
+    @property
+    def text(self) -> str | None:
+        """The sentence; none in a split view with a picture, where each side's panel has it."""
+        panes = self._panes
+        if panes.opening is None or (panes.split and panes.renderers[0].picture):
+            return None
+        return f"Opening {panes.opening} …"
+
+    def draw(self, scale: float) -> None:
+        """As `Panel.draw`."""
+        text = printable(self.text or "")
+        if not text:
+            return
+        display, size = imgui.get_io().display_size, imgui.calc_text_size(text)
+        draw = imgui.get_background_draw_list()
+        x, y, room = (display.x - size.x) / 2, (display.y - size.y) / 2, MARGIN * scale
+        draw.add_rect_filled(
+            ImVec2(x - room, y - room),
+            ImVec2(x + size.x + room, y + size.y + room),
+            imgui.get_color_u32(imgui.Col_.window_bg),
+            imgui.get_style().window_rounding,
+        )
+        draw.add_text(ImVec2(x, y), colour(QUIET), text)

@@ -1,0 +1,93 @@
+"""Panel of numbers: rates, view, memory, and the engine that decodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from imgui_bundle import ImVec2, imgui
+
+from viewer.decode.worker import DecodeWorker
+from viewer.input.camera import Camera
+from viewer.input.playback import Playback
+from viewer.panels.layout import FITTED, MARGIN, place, table
+from viewer.panels.statistics import MIB, Memory, rate_of
+from viewer.picture.panes import Panes
+from viewer.picture.window import Window
+from viewer.text import printable
+
+_WIDTH = 262.0
+_PLOT_HEIGHT = 34.0
+
+
+class StatusPanel:
+    """Rows of numbers and a plot of decoding times, in the upper left."""
+
+    hideable = True
+
+    def __init__(
+        self,
+        window: Window,
+        camera: Camera,
+        playback: Playback,
+        worker: DecodeWorker,
+        panes: Panes,
+        display_rate: Callable[[], float | None],
+    ) -> None:
+        """A panel on these parts.
+
+        Args:
+            window, camera, playback, worker, panes: read at each drawing.
+            display_rate: drawings a second, none at rest.
+        """
+        self._window = window
+        self._camera = camera
+        self._playback = playback
+        self._worker = worker
+        self._panes = panes
+        self._display_rate = display_rate
+        self._memory = Memory()
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Label and value of each line, from the top."""
+        scene, playback, report = self._panes.scene, self._playback, self._worker.report
+        engine, renderer = report.engine, self._panes.renderers[0]
+        yaw, pitch, roll, hfov = self._camera.look().degrees()
+        width, height = self._window.framebuffer_size
+        shown, decoded = self._display_rate(), rate_of(report.finished)
+        decoding = f"{decoded:.{0 if decoded >= 9.95 else 1}f} fps" if decoded else "at rest"
+        resident, on_gpu = self._memory.read(engine.device if engine else None)
+        memory = f"{resident / MIB:.0f} MiB"
+        if on_gpu is not None:
+            memory += f", GPU {on_gpu / MIB:.0f} MiB"
+        return [
+            ("Display", "at rest" if shown is None else f"{shown:.0f} fps"),
+            ("Decode", f"{decoding}, {report.times[-1] * 1000:.1f} ms" if report.times else "–"),
+            ("Memory", memory),
+            ("Looking at", f"yaw {yaw:.1f}°, pitch {pitch:.1f}°"),
+            ("View", f"{hfov:.1f}° wide, roll {roll:.1f}°"),
+            ("Clip", f"{scene.size[1]}×{scene.size[0]}, {playback.fps:g} fps"),
+            ("Frame", f"{playback.frame} of {playback.frames}"),
+            ("Picture", f"{engine.size[1]}×{engine.size[0]}" if engine else "–"),
+            ("Window", f"{width}×{height}"),
+            ("Decoder", " | ".join(self._panes.shown)),
+            ("Engine", f"{engine.name} on {engine.device}" if engine else "–"),
+            ("Upload", f"{renderer.upload.name}, {renderer.upload_s * 1000:.1f} ms"),
+        ]
+
+    def draw(self, scale: float) -> None:
+        """As `Panel.draw`."""
+        place(MARGIN * scale, MARGIN * scale)
+        imgui.set_next_window_size_constraints(
+            ImVec2(_WIDTH * scale, 0), ImVec2(imgui.FLT_MAX, imgui.FLT_MAX)
+        )
+        imgui.begin("status", None, FITTED)
+        imgui.text(printable(self._panes.scene.title))
+        imgui.dummy(ImVec2(0, 1 * scale))
+        table(self.rows())
+        times = [seconds * 1000 for seconds in self._worker.report.times] or [0.0]
+        milliseconds = np.asarray(times, np.float32)
+        top = float(max(milliseconds.max() * 1.15, 1.0))
+        size = ImVec2(imgui.get_content_region_avail().x, _PLOT_HEIGHT * scale)
+        imgui.plot_lines("##ms", milliseconds, scale_min=0.0, scale_max=top, graph_size=size)
+        imgui.end()
