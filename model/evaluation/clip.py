@@ -62,12 +62,12 @@ def check_clip(pictures: ClipPictures, clip: Path, header: SceneHeader, scene: P
     info = pictures.info
     if (info.width, info.height) != (header.width, header.height):
         raise InputError(
-            f"--video {clip} is {info.width}x{info.height} but {scene} was trained on "
+            f"{clip} is {info.width}x{info.height} but {scene} was trained on "
             f"{header.width}x{header.height}: give the clip that it was trained on"
         )
     if info.frames < header.frames:
         raise InputError(
-            f"--video {clip} has {info.frames} pictures but {scene} has {header.frames}: give the "
+            f"{clip} has {info.frames} pictures but {scene} has {header.frames}: give the "
             f"clip that it was trained on"
         )
     if header.fingerprint is None:
@@ -76,7 +76,7 @@ def check_clip(pictures: ClipPictures, clip: Path, header: SceneHeader, scene: P
     found = likeness(header.fingerprint, samples)
     if not found.alike:
         raise InputError(
-            f"--video {clip} shows other pictures than {scene} was trained on: give the clip that "
+            f"{clip} shows other pictures than {scene} was trained on: give the clip that "
             f"it was trained on"
         )
     if found.same:

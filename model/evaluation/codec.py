@@ -75,11 +75,11 @@ def encode_at(
         InputError: the codec is unknown or not at hand, or the clip's sides are odd.
     """
     if codec not in _ENCODERS:
-        raise InputError(f"--codec must be one of {', '.join(CODECS)}, not {codec!r}")
+        raise InputError(f"the codec must be one of {', '.join(CODECS)}, not {codec!r}")
     encoder = _ENCODERS[codec]
     info = open_frames(clip).info
     if info.width % 2 or info.height % 2:
-        raise InputError(f"--codec {codec}: {clip} needs even sides to be encoded")
+        raise InputError(f"{clip} needs even sides to be encoded with {codec}")
     seconds = frames / info.fps
     # The bit rate is searched as its base-2 logarithm, so that both controls act alike.
     control = encoder.start or math.log2(target_bytes * 8 / seconds)
@@ -159,7 +159,7 @@ def _encode(clip: Path, frames: int, encoder: _Encoder, control: float, output: 
                 container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
     except av.codec.codec.UnknownCodecError as error:
-        raise InputError(f"this PyAV has no {encoder.library}: choose another --codec") from error
+        raise InputError(f"this PyAV has no {encoder.library}: choose another codec") from error
     except (av.FFmpegError, OSError, TypeError) as error:
         raise InputError(f"{clip} cannot be encoded with {encoder.library}: {error}") from error
 

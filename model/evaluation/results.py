@@ -115,13 +115,13 @@ class ResultStore:
         self.folder = folder
         self._results = folder / "results"
         if folder.exists() and not folder.is_dir():
-            raise InputError(f"-o {folder} is a file: name a folder")
+            raise InputError(f"{folder} is a file: name a folder")
         if folder.is_dir() and any(folder.iterdir()) and not self._results.is_dir():
-            raise InputError(f"-o {folder} holds something else: name a new or an earlier report")
+            raise InputError(f"{folder} holds something else: name a new or an earlier report")
         try:
             self._results.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"-o {folder} cannot be made: {error.strerror}") from error
+            raise InputError(f"{folder} cannot be made: {error.strerror}") from error
 
     def get(
         self, name: str, key: Mapping[str, Any], measure: Callable[[], dict[str, Any]]

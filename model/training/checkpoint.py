@@ -45,13 +45,13 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         InputError: there is none, or it is damaged.
     """
     if not path.is_file():
-        raise InputError(f"--resume: there is no checkpoint {path}; start without --resume")
+        raise InputError(f"there is no checkpoint {path}: train from the beginning")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, KeyError) as error:
         raise InputError(
-            f"--resume: {path} is damaged and cannot be read; start without --resume"
+            f"{path} is damaged and cannot be read: train from the beginning"
         ) from error
     if not isinstance(state, dict) or "step" not in state:
-        raise InputError(f"--resume: {path} is not a checkpoint of nerv360 train")
+        raise InputError(f"{path} is not the checkpoint of a training: train from the beginning")
     return state

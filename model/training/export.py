@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from model.errors import InputError
-from model.scene.fingerprint import Fingerprint, likeness
+from model.scene.fingerprint import likeness
 from model.scene.scene_file import Decoder, Material, Scene, TrainingSummary, quantised, write_scene
 from model.training.autoencoder import Autoencoder
+from model.training.dataset import ClipFrames
 from model.training.quality import Quality, held_out_quality
 from model.training.trainer import Trainer
 
@@ -26,7 +27,7 @@ class Export:
 
 
 @torch.no_grad()
-def export(trainer: Trainer, material: Material) -> Export:
+def export_scene(trainer: Trainer, material: Material) -> Export:
     """The best network's decoder and the embeddings of all frames, in stored precision; the
     quality in the summary is that of what is stored.
     """
@@ -106,19 +107,7 @@ def _scene(trainer: Trainer, network: Autoencoder, embeddings: Tensor, material:
 
 
 def merged(existing: Scene, addition: Scene) -> Scene:
-    """``existing`` with the decoders of ``addition`` added or replaced.
-
-    Raises:
-        InputError: the two are of different clips.
-    """
-    for name in ("width", "height", "frames"):
-        ours, theirs = getattr(existing, name), getattr(addition, name)
-        if ours != theirs:
-            raise InputError(
-                f"--into: the scene's {name} is {ours} and the clip's {theirs}; both decoders "
-                f"must be of the same clip"
-            )
-    check_same_clip(existing, addition.fingerprint)
+    """``existing`` with the decoders of ``addition``, of the same clip, added or replaced."""
     return replace(
         existing,
         decoders={**existing.decoders, **addition.decoders},
@@ -126,12 +115,27 @@ def merged(existing: Scene, addition: Scene) -> Scene:
     )
 
 
-def check_same_clip(existing: Scene, fingerprint: Fingerprint | None) -> None:
-    """Raise InputError where ``existing`` is known to be of another clip."""
-    if existing.fingerprint is None or fingerprint is None:
+def check_same_clip(existing: Scene, frames: ClipFrames) -> None:
+    """Make sure that a decoder of these frames can be added to ``existing``.
+
+    Raises:
+        InputError: the scene is known to be of another clip.
+    """
+    sizes = {
+        "width": (existing.width, frames.info.width),
+        "height": (existing.height, frames.info.height),
+        "frames": (existing.frames, len(frames)),
+    }
+    for name, (ours, theirs) in sizes.items():
+        if ours != theirs:
+            raise InputError(
+                f"the scene's {name} is {ours} and the clip's {theirs}; both decoders must be of "
+                f"the same clip"
+            )
+    if existing.fingerprint is None or frames.fingerprint is None:
         return
-    if not likeness(existing.fingerprint, fingerprint.samples).alike:
+    if not likeness(existing.fingerprint, frames.fingerprint.samples).alike:
         raise InputError(
-            "--into: the scene was trained on another clip, with other pictures; both decoders "
-            "must be of the same clip"
+            "the scene was trained on another clip, with other pictures; both decoders must be of "
+            "the same clip"
         )

@@ -117,7 +117,7 @@ class Trainer:
             if not math.isfinite(loss):
                 raise InputError(
                     f"the training has diverged, its loss at step {self.step} is {loss}: give a "
-                    f"lower --set learning_rate"
+                    f"lower learning_rate"
                 )
             self.seconds = before + clock.monotonic() - started
             if position + 1 == self.steps_an_epoch:
@@ -156,8 +156,8 @@ class Trainer:
         for key, value in self._identity().items():
             if state["identity"].get(key) != value:
                 raise InputError(
-                    f"--resume: {checkpoint} was made with another {key}; give the options of "
-                    f"the first run, or start without --resume"
+                    f"{checkpoint} was made with another {key}: give the options of the first "
+                    f"run, or train from the beginning"
                 )
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])

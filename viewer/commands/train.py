@@ -156,24 +156,26 @@ def _train(
     from model.scene.scene_file import write_scene
     from model.training.checkpoint import checkpoint_path
     from model.training.dataset import read_clip
-    from model.training.export import check_same_clip, export, merged, rehearse
+    from model.training.export import check_same_clip, export_scene, merged, rehearse
     from model.training.trainer import Trainer
     from viewer.commands.train_progress import StopOnInterrupt, TrainingProgress
 
     clip_frames = read_clip(clip, (config.frame_height, config.frame_width), limit)
     if existing is not None:
-        check_same_clip(existing, clip_frames.fingerprint)
+        with for_option("--into"):
+            check_same_clip(existing, clip_frames)
     trainer = Trainer(config, settings, clip_frames, torch.device(device), group)
     checkpoint = checkpoint_path(target)
     if resume:
-        trainer.resume(checkpoint)
+        with for_option("--resume"):
+            trainer.resume(checkpoint)
     if group.is_first:
         rehearse(trainer, material, existing, target)
     with StopOnInterrupt() as stop, TrainingProgress(group.is_first) as progress:
         finished = trainer.run(checkpoint, progress.report, stop)
     if not group.is_first:
         return
-    result = export(trainer, material)
+    result = export_scene(trainer, material)
     scene = merged(existing, result.scene) if existing is not None else result.scene
     write_scene(target, scene)
     before, stored = result.before, result.stored

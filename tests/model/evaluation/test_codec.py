@@ -44,7 +44,7 @@ def test_the_bytes_are_those_asked_for(clip: Path, tmp_path: Path, codec: str) -
 
 
 def test_what_cannot_be_encoded_is_refused(clip: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="--codec must be one of x265, av1"):
+    with pytest.raises(InputError, match="the codec must be one of x265, av1"):
         encode_at(clip, FRAMES, "mpeg2", 1000, tmp_path / "out.mp4", print)
     assert not list(tmp_path.iterdir())
 
