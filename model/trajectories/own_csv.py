@@ -188,40 +188,6 @@ def _table(lines: list[str]) -> Floats:
     return table
 
 
-def write_trajectory(
-    path: str | os.PathLike[str], trajectory: Trajectory, *, overwrite: bool = False
-) -> None:
-    """Write a whole path; reading it gives the very same numbers.
-
-    Raises:
-        InputError: the file exists and ``overwrite`` is not set, or it cannot be written.
-    """
-    path = Path(path)
-    if path.exists() and not overwrite:
-        raise InputError(f"{path} already exists: give another name or --overwrite")
-    frames = [""] * len(trajectory) if trajectory.frame is None else trajectory.frame.tolist()
-    columns = (
-        trajectory.time_s.tolist(),
-        frames,
-        trajectory.yaw_deg.tolist(),
-        trajectory.pitch_deg.tolist(),
-        trajectory.roll_deg.tolist(),
-        trajectory.hfov_deg.tolist(),
-    )
-    comments = {"source": trajectory.source, "between": trajectory.between.value}
-    if trajectory.scaled:
-        comments["scaled"] = "yes"
-    body = "".join(",".join(map(str, row)) + "\n" for row in zip(*columns, strict=True))
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_text(_head(comments) + body, encoding="utf-8")
-        os.replace(partial, path)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from error
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 class TrajectoryWriter:
     """A path that is recorded while it happens; every row is in the file as soon as it is given.
 
@@ -248,7 +214,8 @@ class TrajectoryWriter:
             raise InputError(f"{path} already exists: record to another file") from error
         except OSError as error:
             raise InputError(f"{path} cannot be made: {error.strerror}") from error
-        self._put(_head({"scene": scene, "version": version}))
+        head = [MAGIC, f"# scene: {' '.join(scene.split())}", f"# version: {version}", COLUMNS]
+        self._put("\n".join(head) + "\n")
 
     def append(self, time_s: float, frame: int, look: Look) -> None:
         """Record one look, ``time_s`` seconds after the start, while ``frame`` was shown.
@@ -288,11 +255,6 @@ class TrajectoryWriter:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _head(comments: dict[str, str]) -> str:
-    lines = (f"# {key}: {' '.join(value.split())}" for key, value in comments.items())
-    return "\n".join([MAGIC, *lines, COLUMNS]) + "\n"
 
 
 def _between(value: str, label: str) -> Between:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 import av
 import torch
@@ -27,19 +27,6 @@ def check_video_name(path: Path) -> None:
     """Raise InputError where the name's ending is not that of a video that can be written."""
     if path.suffix.lower() not in VIDEO_SUFFIXES:
         raise InputError(f"{path} must end in one of {', '.join(VIDEO_SUFFIXES)}")
-
-
-class FrameWriter(Protocol):
-    """Takes uint8 height×width×3 pictures; leaving it with an exception leaves nothing behind."""
-
-    def __enter__(self) -> Self: ...
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-    def write(self, frame: Tensor) -> None: ...
 
 
 class VideoWriter:
