@@ -1,4 +1,7 @@
-"""Every choice of a decoder's architecture, checked in one place."""
+"""Configuration of a decoder: every choice but the network's own code, checked in one place.
+
+Limits that depend on the architecture are its own: see `model.networks.registry.checked`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,6 @@ from typing import Any
 
 from model.errors import InputError
 
-ARCHITECTURES = ("nerv360", "hnerv", "hnerv-boost")
 ERP_PADDINGS = ("wrap", "zeros")
 LOOK_ENCODINGS = ("paper", "periodic")
 MAX_SIDE = 16384
@@ -22,7 +24,7 @@ class ModelConfig:
     """One decoder and the encoder that feeds it; the defaults are those of section 3.1.
 
     Attributes:
-        architecture: ``nerv360`` decodes a viewport, ``hnerv`` and ``hnerv-boost`` the whole frame.
+        architecture: name in `model.networks.registry.ARCHITECTURES`.
         frame_height, frame_width: pixels of the equirectangular source (1:2, except that the
             full-frame architectures also take plain video).
         encoder_strides, encoder_channels: ConvNeXt stages and their width c1.
@@ -101,21 +103,6 @@ class ModelConfig:
         """Height and width of the embedding once projected to the viewport."""
         return self.viewport_height // self.scale, self.viewport_width // self.scale
 
-    @property
-    def full_frame(self) -> bool:
-        """Whether one decode yields the whole frame instead of a viewport."""
-        return self.architecture != "nerv360"
-
-    @property
-    def suits_bfloat16(self) -> bool:
-        """Whether its convolutions can be multiplied in bfloat16 on CPUs.
-
-        Sines keep features within ±1. HNeRV's GELU passes colours on about 2, where bfloat16 is
-        coarser than a picture's 8 bits: the demo's HNeRV came to 32 dB of its float32 picture, and
-        a training of 600 steps lost 0.5 dB.
-        """
-        return self.architecture != "hnerv"
-
     def replace(self, **changes: Any) -> ModelConfig:
         """A copy with some fields changed, checked again."""
         return dataclasses.replace(self, **changes)
@@ -184,7 +171,6 @@ def _check(config: ModelConfig) -> None:
             f"{name} must be one of {', '.join(choices)}, not {value!r}",
         )
 
-    one_of("architecture", ARCHITECTURES)
     one_of("erp_padding", ERP_PADDINGS)
     one_of("look_encoding", LOOK_ENCODINGS)
     for side in ("frame_height", "frame_width", "viewport_height", "viewport_width"):
@@ -227,27 +213,11 @@ def _check(config: ModelConfig) -> None:
         f"the frame of {config.frame_width}x{config.frame_height} must be divisible by "
         f"{factor}, the product of the encoder's strides",
     )
-    if config.full_frame:
-        need(
-            factor == config.scale,
-            "the encoder's and the decoder's strides must have the same product in a "
-            "full-frame decoder",
-        )
-    else:
-        need(
-            config.viewport_height % config.scale == 0
-            and config.viewport_width % config.scale == 0,
-            f"the viewport of {config.viewport_width}x{config.viewport_height} must be "
-            f"divisible by {config.scale}, the product of the strides",
-        )
-        need(
-            config.frame_width == 2 * config.frame_height,
-            f"an equirectangular frame is twice as wide as high, not "
-            f"{config.frame_width}x{config.frame_height}",
-        )
 
 
-_DEMO = ModelConfig(
+PAPER = ModelConfig()
+"""NeRV360 as published (paper, section 3.1)."""
+DEMO = ModelConfig(
     frame_height=1024,
     frame_width=2048,
     encoder_strides=(8,),
@@ -266,34 +236,4 @@ _DEMO = ModelConfig(
     viewport_width=768,
     hfov_jitter=0.15,
 )
-
-PRESETS: dict[str, ModelConfig] = {
-    "paper": ModelConfig(),
-    "demo": _DEMO,
-    "demo-hnerv": _DEMO.replace(
-        architecture="hnerv",
-        kernels=(1, 3, 5),
-        blocks=(0, 0, 0),
-        channels=66,
-        erp_padding="zeros",
-    ),
-    "demo-hnerv-boost": _DEMO.replace(
-        architecture="hnerv-boost", blocks=(1, 1, 0), channels=31, erp_padding="zeros"
-    ),
-    "paper-aligned": ModelConfig(channels=126, width_multiple=16),
-    "paper-hnerv": ModelConfig(
-        architecture="hnerv", kernels=(1, 3, 5, 5), channels=151, erp_padding="zeros"
-    ),
-    "paper-hnerv-boost": ModelConfig(architecture="hnerv-boost", channels=143, erp_padding="zeros"),
-}
-
-
-def preset(name: str) -> ModelConfig:
-    """The configuration called ``name``.
-
-    Raises:
-        InputError: there is no such preset.
-    """
-    if name not in PRESETS:
-        raise InputError(f"--preset must be one of {', '.join(PRESETS)}, not {name!r}")
-    return PRESETS[name]
+"""NeRV360 that CPUs train and decode in real time."""

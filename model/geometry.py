@@ -197,6 +197,33 @@ def erp_grid(longitude: Tensor, latitude: Tensor, height: int, width: int) -> Te
     return torch.stack([x, y], -1)
 
 
+def viewport_grid(look: Tensor, size: tuple[int, int], padded: tuple[int, int]) -> Tensor:
+    """`erp_grid` of the pixel centres of viewports (paper, section 2.2).
+
+    Args:
+        look: float64 N×4 of yaw, pitch, roll and horizontal field of view.
+        size: height and width of the viewports.
+        padded: height and width of the widened frame, its padding included.
+
+    Returns:
+        Float64 N×size×2.
+    """
+    height, width = size
+    rays = camera_rays(height, width, 1.0, look.device, torch.float64)
+    scale = torch.tan(look[:, 3] / 2)[:, None, None]
+    rays = torch.cat(
+        [
+            rays[..., :2] * scale[..., None],
+            rays[..., 2:].expand(look.shape[0], height, width, 1),
+        ],
+        -1,
+    )
+    rotation = rotation_tensor(look[:, 0], look[:, 1], look[:, 2])
+    directions = torch.einsum("nhwj,nij->nhwi", rays, rotation)
+    longitude, latitude = directions_to_angles(directions)
+    return erp_grid(longitude, latitude, padded[0] - 2, padded[1] - 2)
+
+
 def sample_erp(frame: Tensor, directions: Tensor) -> Tensor:
     """Bilinear samples of an ERP frame in world directions, with no seam and no pinch.
 

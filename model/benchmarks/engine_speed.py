@@ -21,7 +21,7 @@ from model.decoding.folded.frame import FoldedFrameEngine
 from model.decoding.timing import picture_seconds
 from model.devices import multiplies_bfloat16
 from model.geometry import Look
-from model.networks.registry import build_decoder, count_flops, count_traffic
+from model.networks.registry import architecture_of, build_decoder, count_flops, count_traffic
 from model.scene.scene_file import Decoder, TrainingSummary
 
 WARM_UP = 5
@@ -143,20 +143,20 @@ def engines_for(decoder: Decoder, device: torch.device) -> dict[str, Callable[[]
     """Openers, by name, of every engine that decodes ``decoder`` on ``device`` at its trained
     size.
     """
-    config = decoder.config
+    config, architecture = decoder.config, architecture_of(decoder.config)
     size = (config.viewport_height, config.viewport_width)
-    if config.full_frame:
+    if architecture.full_frame:
         size = (config.frame_height, config.frame_width)
     openers: dict[str, Callable[[], Engine]] = {"eager": lambda: EagerEngine(decoder, device, size)}
-    folded = FoldedFrameEngine if config.full_frame else FoldedEngine
-    if device.type == "cpu" or not config.full_frame:
+    folded = FoldedFrameEngine if architecture.full_frame else FoldedEngine
+    if device.type == "cpu" or not architecture.full_frame:
         openers["folded"] = lambda: folded(decoder, device, size)
-    if device.type == "cpu" and config.suits_bfloat16 and multiplies_bfloat16():
+    if device.type == "cpu" and architecture.suits_bfloat16 and multiplies_bfloat16():
         openers["folded, bfloat16"] = lambda: folded(decoder, device, size, torch.bfloat16)
     if device.type != "cuda":
         return openers
     openers["compiled"] = lambda: open_compiled(decoder, device, size)
-    if not config.full_frame:
+    if not architecture.full_frame:
         openers["fused"] = lambda: open_compiled(decoder, device, size, fused=True)
     return {name: partial(_opened_afresh, it, device) for name, it in openers.items()}
 

@@ -15,7 +15,6 @@ from model.benchmarks.resolution import picture_size
 from model.config import ModelConfig
 from model.decoding.eager import to_rgba
 from model.networks.encoder import Encoder
-from model.networks.nerv360 import NeRV360
 from model.networks.registry import build_decoder
 from model.training.autoencoder import Autoencoder
 from model.training.loss import DistortionLoss
@@ -107,10 +106,7 @@ def _decoding(config: ModelConfig) -> Prepared:
     def run() -> None:
         embedding = torch.empty(1, config.embedding_channels, *config.embedding_size)
         time, look = _time_and_look()
-        if isinstance(network, NeRV360):
-            to_rgba(network(embedding, time, look))
-        else:
-            to_rgba(network(embedding, time))
+        to_rgba(network(embedding, time, look))
 
     return network, 1, run
 

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from model.config import ModelConfig
 from model.errors import InputError
+from model.networks.registry import architecture_of
 from model.training.settings import training_preset
 
 DECODERS = ("nerv360", "hnerv", "hnerv-boost")
@@ -84,6 +85,6 @@ def comparison(name: str, scale: Fraction) -> dict[str, ModelConfig]:
 
 def picture_size(config: ModelConfig) -> tuple[int, int]:
     """Height and width of one decoded picture: the viewport, or the whole frame."""
-    if config.full_frame:
+    if architecture_of(config).full_frame:
         return config.frame_height, config.frame_width
     return config.viewport_height, config.viewport_width

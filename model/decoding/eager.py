@@ -13,9 +13,9 @@ from model.decoding.folded.expansion import FoldedExpansion
 from model.decoding.folded.feature_rows import RowPlan, sampled_rows
 from model.decoding.folded.stages import FoldedViewport
 from model.devices import float64_device
-from model.geometry import Look
+from model.geometry import Look, viewport_grid
 from model.networks.nerv360 import NeRV360
-from model.networks.registry import build_decoder, frame_times
+from model.networks.registry import architecture_of, build_decoder, frame_times
 from model.scene.scene_file import Decoder
 
 
@@ -62,7 +62,7 @@ class EagerEngine:
         self.precision = self.dtype
         self.config = decoder.config
         self.hfov_range = hfov_range(decoder.config)
-        self.full_frame = decoder.config.full_frame
+        self.full_frame = architecture_of(decoder.config).full_frame
         network = build_decoder(decoder.config)
         network.load_state_dict(decoder.weights)
         self.network = network.to(device).eval().requires_grad_(False)
@@ -92,8 +92,6 @@ class EagerEngine:
     def _decode(self, look: Look, frame: int) -> Tensor:
         embedding, time = self._code(frame)
         network = self.network
-        if not isinstance(network, NeRV360):
-            return to_rgba(network(embedding, time))
         if self._features is None or self._features[0] != frame:
             self._features = frame, network.expand(embedding, time)
         looks = look_tensor(look, self.times.device)
@@ -137,7 +135,7 @@ class FoldedEngine(EagerEngine):
         assert isinstance(network, NeRV360)
         height, width = self.config.embedding_size
         looks = look_tensor(look, self.times.device)
-        grid = network.sampling_grid(looks, self._projected_size, (height + 2, width + 2))
+        grid = viewport_grid(looks, self._projected_size, (height + 2, width + 2))
         embedding, time = self._code(frame)
         expansion = self._expansion
         if expansion is None:

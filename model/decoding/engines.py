@@ -18,6 +18,7 @@ from model.decoding.engine import Engine
 from model.decoding.folded.frame import FoldedFrameEngine
 from model.devices import choose_device, multiplies_bfloat16
 from model.errors import InputError
+from model.networks.registry import architecture_of
 from model.scene.scene_file import Decoder, Scene
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ def open_engine(
     stored = scene.decoder(decoder)
     chosen = device if isinstance(device, torch.device) else choose_device(device)
     check_engine(kind, scene, decoder, chosen)
+    architecture = architecture_of(stored.config)
     pixels = picture_size(stored.config, size)
     if kind in ("compiled", "fused"):
         return open_compiled(stored, chosen, pixels, fused=kind == "fused")
@@ -70,8 +72,8 @@ def open_engine(
             log.warning("the decoder cannot be compiled here and runs uncompiled: %s", reason)
             free_frames(error)
     if kind == "folded" or (kind == "auto" and chosen.type == "cpu"):
-        half = kind == "auto" and stored.config.suits_bfloat16 and multiplies_bfloat16()
-        folded = FoldedFrameEngine if stored.config.full_frame else FoldedEngine
+        half = kind == "auto" and architecture.suits_bfloat16 and multiplies_bfloat16()
+        folded = FoldedFrameEngine if architecture.full_frame else FoldedEngine
         return folded(stored, chosen, pixels, torch.bfloat16 if half else torch.float32)
     return EagerEngine(stored, chosen, pixels)
 
@@ -84,14 +86,14 @@ def check_engine(kind: str, scene: Scene, decoder: str, device: torch.device) ->
     """
     if kind not in ENGINES:
         raise InputError(f"--engine must be one of {', '.join(ENGINES)}, not {kind!r}")
-    if kind in _VIEWPORT_ENGINES and scene.decoders[decoder].config.full_frame:
+    if kind in _VIEWPORT_ENGINES and architecture_of(scene.decoders[decoder].config).full_frame:
         raise InputError(f"--engine {kind}: it decodes viewports, and {decoder} whole frames")
     if kind in _CUDA_ENGINES and device.type != "cuda":
         raise InputError(f"--engine {kind}: it needs a CUDA device, not {device}")
 
 
 def _open_fastest(decoder: Decoder, device: torch.device, size: tuple[int, int]) -> Engine:
-    if decoder.config.full_frame:
+    if architecture_of(decoder.config).full_frame:
         return open_compiled(decoder, device, size)
     makers = {
         name: partial(open_compiled, decoder, device, size, fused=name == "fused")
@@ -146,7 +148,7 @@ def _open_compiled(
 
 def picture_size(config: ModelConfig, size: tuple[int, int] | None) -> tuple[int, int]:
     """Height and width that a decoder yields when asked for ``size``."""
-    if config.full_frame:
+    if architecture_of(config).full_frame:
         return config.frame_height, config.frame_width
     if size is None:
         return config.viewport_height, config.viewport_width

@@ -8,6 +8,7 @@ OpenGL in software has, of which processes die.
 from __future__ import annotations
 
 from model.config import ModelConfig
+from model.networks.registry import architecture_of
 
 Shape = tuple[int, int, int]
 """Channels, height and width."""
@@ -19,11 +20,12 @@ def decoding_bytes(config: ModelConfig, element_bytes: int = 4) -> int:
     """
     wrap = config.erp_padding == "wrap"
     sphere = (config.embedding_channels, *config.embedding_size)
-    size = config.embedding_size if config.full_frame else config.viewport_embedding_size
+    full_frame = architecture_of(config).full_frame
+    size = config.embedding_size if full_frame else config.viewport_embedding_size
     width = config.widths[0]
     peaks = []
     kept = _elements(sphere)
-    if config.full_frame:
+    if full_frame:
         if config.architecture == "hnerv-boost":
             peaks.append(kept + _expansion(sphere, width, wrap))
     elif config.expand_before_projection:
@@ -34,7 +36,7 @@ def decoding_bytes(config: ModelConfig, element_bytes: int = 4) -> int:
     else:
         kept += _widened(sphere, 1)
         peaks.append(kept + _expansion((sphere[0], *size), width, wrap=False))
-    wrap = wrap and config.full_frame
+    wrap = wrap and full_frame
     x = (width, *size)
     for index, stride in enumerate(config.strides):
         after = (config.widths[index + 1], x[1] * stride, x[2] * stride)

@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
+from typing import ClassVar, cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.config import ModelConfig
-from model.networks.layers import (
-    ColourHead,
-    ConditionedBlock,
-    ConditionEmbedding,
-    UpsamplingBlock,
-    positional_encoding,
-)
+from model.config import DEMO, PAPER, ModelConfig
+from model.networks.architecture import Architecture, Layout, Stage, TimeConditioned
+from model.networks.layers import ColourHead, ConditionedBlock, SphereConv, UpsamplingBlock
 
 
-class HNeRV(nn.Module):
+class HNeRV(Architecture):
     """1×1 convolution d → c and GELU, then per stride a convolution, GELU and pixel shuffle; no
     condition (Chen et al., CVPR 2023). N×d×h×w → N×3×H×W in [0, 1].
+
+    Its GELU passes colours on about 2, where bfloat16 is coarser than a picture's 8 bits: the
+    demo's HNeRV came to 32 dB of its float32 picture, and a training of 600 steps lost 0.5 dB.
     """
 
+    name = "hnerv"
+    full_frame = True
+    suits_bfloat16 = False
+    presets: ClassVar = {
+        "paper": PAPER.replace(
+            architecture=name, kernels=(1, 3, 5, 5), channels=151, erp_padding="zeros"
+        ),
+        "demo": DEMO.replace(
+            architecture=name,
+            kernels=(1, 3, 5),
+            blocks=(0, 0, 0),
+            channels=66,
+            erp_padding="zeros",
+        ),
+    }
+
     def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         wrap = config.erp_padding == "wrap"
         widths = config.widths
-        self.stem = nn.Conv2d(config.embedding_channels, widths[0], 1)
+        self.stem = SphereConv(config.embedding_channels, widths[0], 1, wrap, gain=None)
         self.stages = nn.ModuleList(
             UpsamplingBlock(before, after, stride, kernel, wrap=wrap, sine=False)
             for before, after, stride, kernel in zip(
@@ -35,13 +50,22 @@ class HNeRV(nn.Module):
         )
         self.head = ColourHead(widths[-1], wrap=wrap)
 
-    def forward(self, embedding: Tensor, time: Tensor) -> Tensor:
-        """``time`` is taken so that both full-frame decoders are called alike, and not used."""
-        x = F.gelu(self.stem(embedding)).contiguous(memory_format=torch.channels_last)
+    def decode(
+        self,
+        features: Tensor,
+        time: Tensor,
+        look: Tensor | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> Tensor:
+        x = F.gelu(self.stem(features)).contiguous(memory_format=torch.channels_last)
         for stage in self.stages:
             x = stage(x)
         picture: Tensor = self.head(x)
         return picture
+
+    def layout(self) -> Layout:
+        stages = tuple(Stage.of(cast(UpsamplingBlock, block)) for block in self.stages)
+        return Layout(Stage(self.stem, 1, sine=False), stages, self.head)
 
 
 class BoostStage(nn.Module):
@@ -64,18 +88,24 @@ class BoostStage(nn.Module):
         return x
 
 
-class HNeRVBoost(nn.Module):
+class HNeRVBoost(TimeConditioned):
     """HNeRV with SNeRV blocks and TAT residual blocks (Zhang et al., CVPR 2024).
 
     N×d×h×w and float64 times N in [0, 1) → N×3×H×W in [0, 1].
     """
 
+    name = "hnerv-boost"
+    full_frame = True
+    suits_bfloat16 = True
+    presets: ClassVar = {
+        "paper": PAPER.replace(architecture=name, channels=143, erp_padding="zeros"),
+        "demo": DEMO.replace(architecture=name, channels=31, erp_padding="zeros"),
+    }
+
     def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         wrap = config.erp_padding == "wrap"
         width, condition = config.widths[0], config.condition_channels
-        self.time_embedding = ConditionEmbedding(2 * config.encoding_levels, condition)
         self.stem = UpsamplingBlock(config.embedding_channels, width, 1, 1, wrap=wrap)
         self.residual = ConditionedBlock(width, condition, wrap=wrap)
         self.stages = nn.ModuleList(
@@ -83,19 +113,25 @@ class HNeRVBoost(nn.Module):
         )
         self.head = ColourHead(config.widths[-1], wrap=wrap)
 
-    def time_condition(self, time: Tensor) -> Tensor:
-        """N×c embedding of normalised times, float64 N in [0, 1)."""
-        config = self.config
-        embedded: Tensor = self.time_embedding(
-            positional_encoding(time, config.encoding_base, config.encoding_levels)
-        )
-        return embedded
-
-    def forward(self, embedding: Tensor, time: Tensor) -> Tensor:
+    def decode(
+        self,
+        features: Tensor,
+        time: Tensor,
+        look: Tensor | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> Tensor:
         condition = self.time_condition(time)
-        x = self.stem(embedding).contiguous(memory_format=torch.channels_last)
+        x = self.stem(features).contiguous(memory_format=torch.channels_last)
         x = self.residual(x, condition)
         for stage in self.stages:
             x = stage(x, condition)
         picture: Tensor = self.head(x)
         return picture
+
+    def layout(self) -> Layout:
+        stages = [cast(BoostStage, stage) for stage in self.stages]
+        return Layout(
+            Stage.of(self.stem, [self.residual]),
+            tuple(Stage.of(stage.block, stage.residuals) for stage in stages),
+            self.head,
+        )

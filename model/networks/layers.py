@@ -55,14 +55,22 @@ class SphereConv(nn.Conv2d):
     seam and the poles, otherwise zeros surround them.
 
     Weights start at ``gain``/√fan-in: with torch's own third of that variance the signal dies out
-    over the stages, sines stay linear, and the first hundreds of steps go into undoing it.
+    over the stages, sines stay linear, and the first hundreds of steps go into undoing it. None
+    leaves torch's own.
     """
 
     def __init__(
-        self, channels_in: int, channels_out: int, kernel: int, wrap: bool, gain: float = 1.0
+        self,
+        channels_in: int,
+        channels_out: int,
+        kernel: int,
+        wrap: bool,
+        gain: float | None = 1.0,
     ) -> None:
         super().__init__(channels_in, channels_out, kernel, padding=0 if wrap else kernel // 2)
         self.wrap = wrap
+        if gain is None:
+            return
         _normal(self.weight, gain / math.sqrt(channels_in * kernel**2))
         assert self.bias is not None
         nn.init.uniform_(self.bias, -0.1, 0.1)

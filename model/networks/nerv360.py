@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.config import ModelConfig
-from model.geometry import (
-    camera_rays,
-    directions_to_angles,
-    erp_grid,
-    pad_erp,
-    rotation_tensor,
-)
+from model.config import DEMO, PAPER, ModelConfig
+from model.geometry import pad_erp, viewport_grid
+from model.networks.architecture import Layout, Stage, TimeConditioned
 from model.networks.layers import (
     ColourHead,
     ConditionedBlock,
@@ -59,20 +55,24 @@ class ViewportStage(nn.Module):
         return x
 
 
-class NeRV360(nn.Module):
-    """Decodes the viewport around one look direction of one frame (paper, section 2).
+class NeRV360(TimeConditioned):
+    """Decoder of the viewport around one look direction of one frame (paper, section 2).
 
-    Looks are float64 tensors N×4 of yaw, pitch, roll and horizontal field of view in radians;
-    times are float64 N, frame index over frame count. Both may lie on another device than the
-    network, as on Metal, which has no float64.
+    Looks and times may lie on another device than the network, as on Metal, which has no float64.
     """
 
+    name = "nerv360"
+    full_frame = False
+    suits_bfloat16 = True
+    presets: ClassVar = {
+        "paper": PAPER,
+        "paper-aligned": PAPER.replace(channels=126, width_multiple=16),
+        "demo": DEMO,
+    }
+
     def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        self.config = config
-        channels = config.condition_channels
-        self.time_embedding = ConditionEmbedding(2 * config.encoding_levels, channels)
-        condition = channels
+        super().__init__(config)
+        condition = channels = config.condition_channels
         if config.condition_on_look:
             levels = (
                 config.look_levels if config.look_encoding == "periodic" else config.encoding_levels
@@ -87,20 +87,10 @@ class NeRV360(nn.Module):
         )
         self.head = ColourHead(config.widths[-1], wrap=False)
 
-    def time_condition(self, time: Tensor) -> Tensor:
-        """N×c embedding of normalised times, float64 N in [0, 1)."""
-        config = self.config
-        embedded: Tensor = self.time_embedding(
-            positional_encoding(time, config.encoding_base, config.encoding_levels)
-        )
-        return embedded
-
-    def condition(self, time: Tensor, look: Tensor) -> Tensor:
-        """What the STAT blocks see: N×3c, or N×c without longitude and latitude."""
-        return torch.cat([self.time_condition(time), *self.look_conditions(look)], -1)
-
     def look_conditions(self, look: Tensor) -> list[Tensor]:
-        """N×c embeddings of longitude and latitude, none where they are not looked at."""
+        """Float32 N×c embeddings of longitude and latitude, for the STAT blocks (paper, section
+        2.3); none without ``condition_on_look``.
+        """
         config = self.config
         if not config.condition_on_look:
             return []
@@ -116,8 +106,8 @@ class NeRV360(nn.Module):
         return [self.yaw_embedding(codes[0]), self.pitch_embedding(codes[1])]
 
     def expand(self, embedding: Tensor, time: Tensor) -> Tensor:
-        """The features that `project` samples; they depend on the frame alone, so that they serve
-        every look at it. N×d×h×w → N×c2×h×w, widened by one pixel a side across seam and poles.
+        """Channel expansion N×d×h×w → N×c2×(h+2)×(w+2), continued by one pixel a side across seam
+        and poles.
         """
         if self.config.expand_before_projection:
             embedding = self.expansion(embedding, self.time_condition(time))
@@ -125,39 +115,19 @@ class NeRV360(nn.Module):
 
     def project(self, features: Tensor, look: Tensor, size: tuple[int, int]) -> Tensor:
         """Perspective projection to N×c×size, bilinear (paper, section 2.2)."""
-        return sample_features(
-            features, self.sampling_grid(look, size, (features.shape[-2], features.shape[-1]))
-        )
-
-    def sampling_grid(self, look: Tensor, size: tuple[int, int], padded: tuple[int, int]) -> Tensor:
-        """Where `project` samples, for `torch.nn.functional.grid_sample` without aligned corners:
-        float64 N×size×2, in features that are ``padded`` pixels high and wide, padding included.
-        """
-        height, width = size
-        rays = camera_rays(height, width, 1.0, look.device, torch.float64)
-        scale = torch.tan(look[:, 3] / 2)[:, None, None]
-        rays = torch.cat(
-            [
-                rays[..., :2] * scale[..., None],
-                rays[..., 2:].expand(look.shape[0], height, width, 1),
-            ],
-            -1,
-        )
-        rotation = rotation_tensor(look[:, 0], look[:, 1], look[:, 2])
-        directions = torch.einsum("nhwj,nij->nhwi", rays, rotation)
-        longitude, latitude = directions_to_angles(directions)
-        return erp_grid(longitude, latitude, padded[0] - 2, padded[1] - 2)
+        padded = (features.shape[-2], features.shape[-1])
+        return sample_features(features, viewport_grid(look, size, padded))
 
     def decode(
         self,
         features: Tensor,
         time: Tensor,
-        look: Tensor,
+        look: Tensor | None = None,
         size: tuple[int, int] | None = None,
     ) -> Tensor:
-        """Viewports N×3×H×W in [0, 1] from the result of `expand`, which may hold one frame for
-        all looks. ``size`` is the viewport's embedding size, the configuration's by default.
-        """
+        if look is None:
+            raise ValueError("a viewport is decoded for a look, and none was given")
+        time = time.expand(look.shape[0])
         x = self.project(features, look, size or self.config.viewport_embedding_size)
         if not self.config.expand_before_projection:
             x = self.expansion(x, self.time_condition(time))
@@ -168,19 +138,19 @@ class NeRV360(nn.Module):
         picture: Tensor = self.head(x)
         return picture
 
-    def forward(
-        self,
-        embedding: Tensor,
-        time: Tensor,
-        look: Tensor,
-        size: tuple[int, int] | None = None,
-    ) -> Tensor:
-        """`expand` and `decode` in one."""
-        return self.decode(self.expand(embedding, time), time, look, size)
+    def layout(self) -> Layout:
+        expansion = self.expansion
+        stages = [cast(ViewportStage, stage) for stage in self.stages]
+        return Layout(
+            Stage.of(expansion.block, [expansion.residual]),
+            tuple(Stage.of(stage.block, stage.residuals) for stage in stages),
+            self.head,
+        )
 
 
 def sample_features(features: Tensor, grid: Tensor) -> Tensor:
-    """Features, which may be one frame's for all looks, where `NeRV360.sampling_grid` says.
+    """Bilinear samples N×c×h×w of features, which may be one frame's for all looks, at a grid of
+    `model.geometry.viewport_grid`.
 
     Coordinates are float32 at the least: rounded to half precision they are up to a sixteenth
     of a pixel off in a frame 256 wide, and half a pixel in bfloat16.

@@ -1,26 +1,80 @@
-"""From a configuration to its decoder, and what that decoder weighs and costs."""
+"""Table of the architectures, and the weight and cost of the networks that they build.
+
+To add one: a module beside this one with a subclass of `model.networks.architecture.Architecture`,
+a line in `ARCHITECTURES`, and its tests. Everything else asks this table.
+"""
 
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from model.config import ModelConfig
+from model.errors import InputError
+from model.networks.architecture import Architecture
 from model.networks.hnerv import HNeRV, HNeRVBoost
 from model.networks.nerv360 import NeRV360
 
-Decoder = NeRV360 | HNeRV | HNeRVBoost
+ARCHITECTURES: dict[str, type[Architecture]] = {
+    "nerv360": NeRV360,
+    "hnerv": HNeRV,
+    "hnerv-boost": HNeRVBoost,
+}
 
 
-def build_decoder(config: ModelConfig, device: torch.device | str | None = None) -> Decoder:
-    """An untrained decoder in channels-last; its state dict is what a scene file stores."""
-    kinds: dict[str, type[Decoder]] = {
-        "nerv360": NeRV360,
-        "hnerv": HNeRV,
-        "hnerv-boost": HNeRVBoost,
+def architecture_of(config: ModelConfig) -> type[Architecture]:
+    """The class of a configuration's architecture.
+
+    Raises:
+        InputError: it is unknown.
+    """
+    if config.architecture not in ARCHITECTURES:
+        raise InputError(
+            f"architecture must be one of {', '.join(ARCHITECTURES)}, not {config.architecture!r}"
+        )
+    return ARCHITECTURES[config.architecture]
+
+
+def checked(config: ModelConfig) -> ModelConfig:
+    """``config`` as it is, where its architecture can be built from it.
+
+    Raises:
+        InputError: it cannot, or is unknown.
+    """
+    architecture_of(config).check(config)
+    return config
+
+
+def presets() -> dict[str, ModelConfig]:
+    """All presets by name: ``paper``, ``demo`` and so on of NeRV360, ``paper-hnerv`` of others."""
+    return {
+        family if name == NeRV360.name else f"{family}-{name}": config
+        for name, architecture in ARCHITECTURES.items()
+        for family, config in architecture.presets.items()
     }
+
+
+def preset(name: str) -> ModelConfig:
+    """The configuration called ``name``.
+
+    Raises:
+        InputError: there is no such preset.
+    """
+    known = presets()
+    if name not in known:
+        raise InputError(f"--preset must be one of {', '.join(known)}, not {name!r}")
+    return known[name]
+
+
+def build_decoder(config: ModelConfig, device: torch.device | str | None = None) -> Architecture:
+    """An untrained decoder in channels-last; its state dict is what a scene file stores.
+
+    Raises:
+        InputError: its architecture cannot be built from ``config``, or is unknown.
+    """
+    architecture = architecture_of(checked(config))
     with torch.device(device or "cpu"):
-        decoder = kinds[config.architecture](config)
+        decoder = architecture(config)
     to_channels_last(decoder)
     return decoder
 
@@ -41,19 +95,20 @@ def count_flops(config: ModelConfig, *, look_alone: bool = False) -> int:
     """Floating-point operations (multiply-adds counted twice) of one picture from its embedding.
 
     Args:
-        look_alone: without what a viewport decoder computes once a frame, for all its looks.
+        look_alone: without `Architecture.expand`, which serves all looks at a frame.
     """
     # It loads Triton where that is installed: 80 MiB of every program that opens a scene.
     from torch.utils.flop_counter import FlopCounterMode
 
     decoder = build_decoder(config, "meta")
-    with FlopCounterMode(display=False) as counter:
-        _decode_on_meta(decoder, config)
-    total = int(counter.get_total_flops())
-    if look_alone and config.expand_before_projection and not config.full_frame:
-        counts = counter.get_flop_counts()
-        total -= sum(sum(v.values()) for k, v in counts.items() if k.endswith(".expansion"))
-    return total
+    embedding, time, look = _inputs_on_meta(config)
+    with torch.no_grad():
+        features = decoder.expand(embedding, time)
+        with FlopCounterMode(display=False) as counter:
+            if not look_alone:
+                features = decoder.expand(embedding, time)
+            decoder.decode(features, time, look)
+    return int(counter.get_total_flops())
 
 
 def count_traffic(config: ModelConfig, element_bytes: int) -> int:
@@ -63,25 +118,22 @@ def count_traffic(config: ModelConfig, element_bytes: int) -> int:
     decoder = build_decoder(config, "meta")
     moved = 0
 
-    def count(_: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+    def count(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         nonlocal moved
         moved += element_bytes * (inputs[0].numel() + output.numel())
 
     for module in decoder.modules():
         if isinstance(module, nn.Conv2d):
             module.register_forward_hook(count)
-    _decode_on_meta(decoder, config)
+    with torch.no_grad():
+        decoder(*_inputs_on_meta(config))
     return moved
 
 
-def _decode_on_meta(decoder: Decoder, config: ModelConfig) -> None:
+def _inputs_on_meta(config: ModelConfig) -> tuple[Tensor, Tensor, Tensor]:
     embedding = torch.empty(1, config.embedding_channels, *config.embedding_size, device="meta")
     time = torch.zeros(1, dtype=torch.float64, device="meta")
-    with torch.no_grad():
-        if isinstance(decoder, NeRV360):
-            decoder(embedding, time, torch.zeros(1, 4, dtype=torch.float64, device="meta"))
-        else:
-            decoder(embedding, time)
+    return embedding, time, torch.zeros(1, 4, dtype=torch.float64, device="meta")
 
 
 def fit_channels(config: ModelConfig, parameters: int) -> ModelConfig:
@@ -100,7 +152,7 @@ def fit_channels(config: ModelConfig, parameters: int) -> ModelConfig:
     return config.replace(channels=min(range(low, high + 1), key=distance))
 
 
-def frame_times(frames: int) -> torch.Tensor:
+def frame_times(frames: int) -> Tensor:
     """Normalised time of every frame, float64: index over count."""
     if frames < 1:
         raise ValueError(f"a clip has at least one frame, not {frames}")

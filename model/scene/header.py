@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from model.config import ARCHITECTURES, ModelConfig
+from model.config import ModelConfig
 from model.errors import InputError
+from model.networks.registry import ARCHITECTURES, checked
 from model.scene.fingerprint import Fingerprint
 from model.scene.safetensors_file import shown
 
@@ -226,7 +227,7 @@ def _checked(values: object, table: Mapping[str, _Field], where: str) -> dict[st
 
 def _config(name: str, values: dict[str, Any]) -> ModelConfig:
     try:
-        config = ModelConfig.from_dict(values)
+        config = checked(ModelConfig.from_dict(values))
     except (InputError, OverflowError) as error:
         raise InputError(f"in its decoder {name} {error}") from error
     if config.architecture != name:

@@ -10,14 +10,13 @@ from torch import Tensor, nn
 from model.config import ModelConfig
 from model.geometry import camera_rays, rotation_tensor, sample_erp, without_autocast
 from model.networks.encoder import Encoder
-from model.networks.nerv360 import NeRV360
-from model.networks.registry import build_decoder, to_channels_last
+from model.networks.registry import architecture_of, build_decoder, to_channels_last
 from model.training.crops import Crop, crop_at
 from model.training.initialisation import carry_colours
 
 
 class Autoencoder(nn.Module):
-    """A frame in; for NeRV360 its viewports at the given looks out, otherwise the whole frame."""
+    """A frame in; its viewports at the given looks out, or of a full-frame decoder the whole."""
 
     def __init__(self, config: ModelConfig, *, crops: bool = False) -> None:
         """With ``crops`` a full-frame decoder in training mode decodes only the part of the frame
@@ -25,7 +24,7 @@ class Autoencoder(nn.Module):
         """
         super().__init__()
         self.config = config
-        self.crops = crops and config.full_frame
+        self.crops = crops and architecture_of(config).full_frame
         self.encoder = Encoder(config)
         to_channels_last(self.encoder)
         self.decoder = build_decoder(config)
@@ -35,17 +34,11 @@ class Autoencoder(nn.Module):
     def forward(self, frame: Tensor, time: Tensor, looks: Tensor) -> Tensor:
         """1×3×H×W in [0, 1], float64 times (1) and looks (N×4) → N×3×h×w or 1×3×H×W."""
         embedding = self.encode(frame)
-        decoder = self.decoder
-        if isinstance(decoder, NeRV360):
-            decoded: Tensor = decoder.decode(
-                decoder.expand(embedding, time), time.expand(looks.shape[0]), looks
-            )
-            return decoded
         crop = self._crop(looks)
         if crop is None:
-            whole: Tensor = decoder(embedding, time)
-            return whole
-        return crop.inner(decoder(crop.embedding(embedding), time))
+            decoded: Tensor = self.decoder(embedding, time, looks)
+            return decoded
+        return crop.inner(self.decoder(crop.embedding(embedding), time, looks))
 
     def encode(self, frame: Tensor) -> Tensor:
         """The encoder's embedding 1×d×h×w of a frame 1×3×H×W. Autocast does not reach it on the
@@ -58,7 +51,7 @@ class Autoencoder(nn.Module):
 
     def target(self, frame: Tensor, looks: Tensor) -> Tensor:
         """What `forward` ought to give."""
-        if self.config.full_frame:
+        if self.decoder.full_frame:
             crop = self._crop(looks)
             return frame if crop is None else crop.frame(frame)
         return cut_viewports(frame, looks, self.config.viewport_height, self.config.viewport_width)

@@ -10,6 +10,7 @@ embedding. A step then costs what a viewport's step costs, whatever the frame's 
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from model.config import ModelConfig
 from model.geometry import pad_erp
+from model.networks.registry import build_decoder
 
 
 @dataclass(frozen=True)
@@ -88,14 +90,7 @@ def crop_at(config: ModelConfig, look: Tensor) -> Crop | None:
     return Crop(top, left, height, width, margin, config.scale, wrap)
 
 
+@functools.lru_cache(maxsize=8)
 def reach(config: ModelConfig) -> int:
-    """How many pixels of the embedding, rounded up, lie between a pixel that a full-frame decoder
-    yields and the farthest that it depends on.
-    """
-    scale, pixels = 1, 2.0 if config.architecture == "hnerv-boost" else 0.0
-    for stride, kernel, blocks in zip(config.strides, config.kernels, config.blocks, strict=True):
-        pixels += (kernel // 2) / scale
-        scale *= stride
-        if config.architecture == "hnerv-boost":
-            pixels += 2 * blocks / scale
-    return math.ceil(pixels + 1 / scale)
+    """Radius in pixels of the embedding, rounded up, of what a pixel of a full frame depends on."""
+    return build_decoder(config, "meta").layout().reach

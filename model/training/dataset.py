@@ -12,6 +12,7 @@ from torch import Tensor
 from model.config import ModelConfig
 from model.errors import InputError
 from model.metrics.moving import median_frames, temporal_median
+from model.networks.registry import architecture_of, checked
 from model.scene.fingerprint import Fingerprint, FingerprintMaker
 from model.video.reading import VideoInfo, open_frames
 
@@ -94,17 +95,15 @@ def fit_config(preset: ModelConfig, info: VideoInfo, name: str) -> ModelConfig:
         InputError: an equirectangular configuration and a clip more than 2 % off 2:1, or a clip
             too small for the strides.
     """
-    full_frame_video = (
-        preset.full_frame and abs(info.width / info.height / 2 - 1) > ASPECT_TOLERANCE
-    )
-    if not full_frame_video and abs(info.width / info.height / 2 - 1) > ASPECT_TOLERANCE:
+    plain_video = abs(info.width / info.height / 2 - 1) > ASPECT_TOLERANCE
+    if plain_video and not architecture_of(preset).full_frame:
         raise InputError(
             f"{name}: {info.width}x{info.height} is not equirectangular; "
             f"a 360 clip is twice as wide as high"
         )
     factor = math.prod(preset.encoder_strides)
     height = max(1, round(info.height / factor)) * factor
-    width = max(1, round(info.width / factor)) * factor if full_frame_video else 2 * height
+    width = max(1, round(info.width / factor)) * factor if plain_video else 2 * height
     if info.height < factor or info.width < factor:
         raise InputError(
             f"{name}: {info.width}x{info.height} is too small for strides with the product "
@@ -115,9 +114,10 @@ def fit_config(preset: ModelConfig, info: VideoInfo, name: str) -> ModelConfig:
     viewport_width = max(2, round(preset.viewport_width * ratio / scale)) * scale
     aspect = preset.viewport_height / preset.viewport_width
     viewport_height = max(2, round(viewport_width * aspect / scale)) * scale
-    return preset.replace(
+    fitted = preset.replace(
         frame_height=height,
         frame_width=width,
         viewport_height=viewport_height,
         viewport_width=viewport_width,
     )
+    return checked(fitted)

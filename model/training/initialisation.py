@@ -12,10 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from model.networks.architecture import Architecture
 from model.networks.encoder import COLOUR_GAIN, OPPONENT
-from model.networks.hnerv import HNeRV, HNeRVBoost
-from model.networks.layers import ConditionedBlock, UpsamplingBlock
-from model.networks.nerv360 import NeRV360
 
 _CARRIED = 0.5
 """Amplitude of a carried channel: small enough for a sine to hardly bend it."""
@@ -25,29 +23,24 @@ _HEAD_NOISE = 0.05
 
 
 @torch.no_grad()
-def carry_colours(decoder: NeRV360 | HNeRV | HNeRVBoost) -> None:
+def carry_colours(decoder: Architecture) -> None:
     """Let ``decoder``, in place, hand on the colours of ``colour_skip``'s embeddings: one channel
     of embedding carries lightness alone, three and more carry all colours.
     """
-    entrance = _entrance(decoder)
-    carried = min(3, entrance.in_channels)
-    _pass_through(entrance, carried, 1, _CARRIED)
-    lift = 0.0
-    if isinstance(decoder, HNeRV):
-        _bias(entrance)[:carried] = _LIFT
-        lift = _lifted()
-    for stage in decoder.stages:
-        block = stage if isinstance(stage, UpsamplingBlock) else stage.block
-        assert isinstance(block, UpsamplingBlock)
-        _pass_through(block.conv, carried, block.stride**2, 1.0)
-        if not block.sine:
-            _bias(block.conv)[: carried * block.stride**2] = _LIFT - lift
+    layout = decoder.layout()
+    carried = min(3, layout.stem.conv.in_channels)
+    gain, lift = _CARRIED, 0.0
+    for stage in (layout.stem, *layout.stages):
+        copies = stage.stride**2
+        _pass_through(stage.conv, carried, copies, gain)
+        if not stage.sine:
+            _bias(stage.conv)[: carried * copies] = _LIFT - lift
             lift = _lifted()
-    for module in decoder.modules():
-        if isinstance(module, ConditionedBlock):
-            module.conv2.weight[:carried] = 0
-            _bias(module.conv2)[:carried] = 0
-    head = decoder.head.conv
+        for block in stage.residuals:
+            block.conv2.weight[:carried] = 0
+            _bias(block.conv2)[:carried] = 0
+        gain = 1.0
+    head = layout.head.conv
     colours = torch.linalg.pinv(torch.tensor(OPPONENT)[:carried]) * 2 / (COLOUR_GAIN * _CARRIED)
     head.weight.mul_(_HEAD_NOISE)
     head.weight[:, :carried] = 0
@@ -57,12 +50,6 @@ def carry_colours(decoder: NeRV360 | HNeRV | HNeRVBoost) -> None:
 
 def _lifted() -> float:
     return float(F.gelu(torch.tensor(_LIFT)))
-
-
-def _entrance(decoder: NeRV360 | HNeRV | HNeRVBoost) -> nn.Conv2d:
-    if isinstance(decoder, NeRV360):
-        return decoder.expansion.block.conv
-    return decoder.stem if isinstance(decoder, HNeRV) else decoder.stem.conv
 
 
 def _pass_through(conv: nn.Conv2d, carried: int, copies: int, gain: float) -> None:

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from model.metrics.moving import moving_error, pooled
 from model.metrics.similarity import as_shown, psnr_8bit, unit
-from model.networks.nerv360 import NeRV360
 from model.training.autoencoder import Autoencoder, cut_viewports
 from model.training.dataset import ClipFrames
 from model.training.loss import ms_ssim_module
@@ -86,7 +85,7 @@ def held_out_quality(
 def _views(network: Autoencoder, code: Tensor, time: Tensor) -> Callable[[Tensor], Tensor]:
     """Decodes any look (1×4) of one frame to 1×3×H×W."""
     decoder, config = network.decoder, network.config
-    if isinstance(decoder, NeRV360):
+    if not decoder.full_frame:
         features = decoder.expand(code, time)
         return lambda look: decoder.decode(features, time, look)
     whole = decoder(code, time).float()

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from model.config import ARCHITECTURES, ModelConfig, preset
+from model.config import ModelConfig
 from model.errors import InputError
+from model.networks.registry import ARCHITECTURES, checked
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ TRAINING_PRESETS: dict[str, TrainingSettings] = {
 
 
 def training_preset(name: str, architecture: str) -> tuple[ModelConfig, TrainingSettings]:
-    """Network and training of preset ``name`` for one of the three architectures.
+    """Network and training of preset ``name`` for one architecture.
 
     Raises:
         InputError: there is no such preset or architecture.
@@ -81,8 +82,10 @@ def training_preset(name: str, architecture: str) -> tuple[ModelConfig, Training
     if architecture not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise InputError(f"the architecture must be one of {known}, not {architecture!r}")
-    suffix = "" if architecture == "nerv360" else f"-{architecture}"
-    return preset(name + suffix), TRAINING_PRESETS[name]
+    presets = ARCHITECTURES[architecture].presets
+    if name not in presets:
+        raise InputError(f"{architecture} has no preset {name}, only {', '.join(presets)}")
+    return presets[name], TRAINING_PRESETS[name]
 
 
 def with_changes(
@@ -107,7 +110,7 @@ def with_changes(
         else:
             known = [f.name for o in (config, settings) for f in dataclasses.fields(o)]
             raise InputError(f"{name}: there is no such number; known are {', '.join(known)}")
-    return config.replace(**network), dataclasses.replace(settings, **training)
+    return checked(config.replace(**network)), dataclasses.replace(settings, **training)
 
 
 def _parsed(name: str, text: str, present: Any) -> Any:

@@ -19,7 +19,7 @@ from torch import Tensor
 from model.config import ModelConfig
 from model.devices import float64_device, multiplies_bfloat16
 from model.errors import InputError
-from model.networks.registry import frame_times
+from model.networks.registry import architecture_of, frame_times
 from model.scene.header import FORMAT_VERSION
 from model.training.autoencoder import Autoencoder
 from model.training.checkpoint import load_checkpoint, save_checkpoint
@@ -202,7 +202,7 @@ class Trainer:
     def _half_precision(self) -> AbstractContextManager[Any]:
         """Autocast to bfloat16 where the device multiplies it faster than float32."""
         kind = self.device.type
-        on_cpu = kind == "cpu" and self.config.suits_bfloat16 and multiplies_bfloat16()
+        on_cpu = kind == "cpu" and self.network.decoder.suits_bfloat16 and multiplies_bfloat16()
         if kind == "cuda" or on_cpu:
             return torch.autocast(kind, dtype=torch.bfloat16)
         return nullcontext()
@@ -258,6 +258,7 @@ class Trainer:
 
 
 def _trained_size(config: ModelConfig, settings: TrainingSettings) -> tuple[int, int]:
-    if config.full_frame and (not settings.windows or crop_at(config, torch.zeros(4)) is None):
+    full_frame = architecture_of(config).full_frame
+    if full_frame and (not settings.windows or crop_at(config, torch.zeros(4)) is None):
         return config.frame_height, config.frame_width
     return config.viewport_height, config.viewport_width

@@ -155,7 +155,7 @@ def _uploads(
 
 def _decoders(scene: Path | None, preset: str | None) -> dict[str, Decoder]:
     from model.benchmarks.engine_speed import random_decoder
-    from model.config import preset as named_preset
+    from model.networks.registry import preset as named_preset
     from model.scene.scene_file import read_scene
     from viewer.data_files import DEMO
 

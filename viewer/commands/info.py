@@ -73,7 +73,7 @@ def _decoder_report(stored: StoredScene, name: str) -> Report:
 
 
 def _preset_report(name: str) -> Report:
-    from model.config import preset
+    from model.networks.registry import preset
 
     config = preset(name)
     return {
@@ -85,13 +85,14 @@ def _preset_report(name: str) -> Report:
 
 
 def _config_report(config: ModelConfig) -> Report:
-    from model.networks.registry import count_flops, count_parameters
+    from model.networks.registry import architecture_of, count_flops, count_parameters
 
     size = (config.frame_height, config.frame_width)
-    if not config.full_frame:
+    full_frame = architecture_of(config).full_frame
+    if not full_frame:
         size = (config.viewport_height, config.viewport_width)
     return {
-        "picture": "whole frame" if config.full_frame else "viewport",
+        "picture": "whole frame" if full_frame else "viewport",
         "picture_height": size[0],
         "picture_width": size[1],
         "widths": list(config.widths),

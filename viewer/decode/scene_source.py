@@ -12,6 +12,7 @@ import torch
 from model.decoding import open_engine
 from model.decoding.engines import picture_size
 from model.decoding.memory_estimate import decoding_bytes
+from model.networks.registry import architecture_of
 from model.scene.scene_file import Scene
 from viewer.decode.open_scene import Cost, EngineSource, OpenScene
 
@@ -47,7 +48,7 @@ def decoder_cost(scene: Scene, decoder: str, device: torch.device) -> Cost:
     held = sum(tensor.nbytes for tensor in (*stored.weights.values(), stored.embeddings))
     network = 4 * sum(tensor.numel() for tensor in stored.weights.values())
     activations = decoding_bytes(config, 2 if device.type == "cuda" else 4)
-    return Cost(height * width, config.full_frame, held + network + activations)
+    return Cost(height * width, architecture_of(config).full_frame, held + network + activations)
 
 
 def free_memory(device: torch.device) -> int:
@@ -75,7 +76,7 @@ def engine_source(
     if device.type == "cuda" and engine not in ("eager", "folded"):
         kind = "fastest" if engine == "auto" else engine
         upgrade = partial(open_engine, scene, decoder, device, kind=kind)
-    if scene.decoders[decoder].config.full_frame:
+    if architecture_of(scene.decoders[decoder].config).full_frame:
         return EngineSource(engines, upgrade=upgrade)
     kind = "auto" if device.type == "cpu" else "eager"
     background = partial(open_engine, scene, decoder, device, size=_BACKGROUND_VIEW, kind=kind)

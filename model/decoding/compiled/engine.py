@@ -15,6 +15,7 @@ from model.decoding.compiled.programs import Programs, build_programs
 from model.decoding.eager import hfov_range, look_tensor, picture_look
 from model.decoding.engine import Picture
 from model.geometry import Look
+from model.networks.registry import architecture_of
 from model.scene.scene_file import Decoder
 
 RING = 3
@@ -75,7 +76,7 @@ class CompiledEngine:
         self.name = "fused" if fused else "compiled"
         self.device, self.size, self.precision = gpu.device, size, dtype
         self.hfov_range = hfov_range(decoder.config)
-        self.full_frame = decoder.config.full_frame
+        self.full_frame = architecture_of(decoder.config).full_frame
         self._gpu = gpu
         self._frames = decoder.embeddings.shape[0]
         self._index = torch.zeros(1, dtype=torch.int64, device=gpu.device)

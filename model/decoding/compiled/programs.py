@@ -16,7 +16,8 @@ from model.decoding.compiled.aligned_trunk import AlignedTrunk, Stages
 from model.decoding.compiled.bands import BandedTrunk, band_count, plan_bands, rows_beyond
 from model.decoding.compiled.cache import KeptFile
 from model.decoding.compiled.gpu import Gpu
-from model.geometry import pad_erp
+from model.geometry import pad_erp, viewport_grid
+from model.networks.architecture import Architecture
 from model.networks.hnerv import BoostStage, HNeRV, HNeRVBoost
 from model.networks.layers import ConditionedBlock, UpsamplingBlock, positional_encoding
 from model.networks.nerv360 import NeRV360, ViewportStage
@@ -100,7 +101,7 @@ def build_programs(
                 return Programs(prepare, front.to(device), trunk)
         else:
             source, stages = FrameSource(network, frames), _frame_stages(network)
-        head = RgbaHead(network.head, dtype)
+        head = RgbaHead(network.layout().head, dtype)
         block, residuals = stages[-1]
         assert isinstance(block, UpsamplingBlock)
         first = prepare is None
@@ -164,7 +165,7 @@ class ViewportSource(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """1×c2×size, channels-last, and the float32 1×e condition."""
         padded = (features.shape[-2], features.shape[-1])
-        x = sample_bilinear(features, self.network.sampling_grid(look, self.size, padded)[0])
+        x = sample_bilinear(features, viewport_grid(look, self.size, padded)[0])
         if self.expansion is not None:
             x = self.expansion(x, time_condition)
         return x, torch.cat([time_condition, *self.network.look_conditions(look)], -1)
@@ -173,7 +174,7 @@ class ViewportSource(nn.Module):
 class FrameSource(nn.Module):
     """A frame's embedding, by its index, and what `HNeRVBoost` is conditioned on."""
 
-    def __init__(self, network: HNeRV | HNeRVBoost, frames: _Frames) -> None:
+    def __init__(self, network: Architecture, frames: _Frames) -> None:
         super().__init__()
         self.frames = frames
         self.time = _Time(network) if isinstance(network, HNeRVBoost) else None
@@ -304,10 +305,11 @@ def _viewport_stages(network: NeRV360) -> Stages:
     return [(stage.block, _blocks(stage.residuals)) for stage in stages]
 
 
-def _frame_stages(network: HNeRV | HNeRVBoost) -> Stages:
+def _frame_stages(network: Architecture) -> Stages:
     if isinstance(network, HNeRV):
         blocks = [block for block in network.stages if isinstance(block, UpsamplingBlock)]
         return [(network.stem, []), *((block, []) for block in blocks)]
+    assert isinstance(network, HNeRVBoost)
     boosts = [stage for stage in network.stages if isinstance(stage, BoostStage)]
     return [
         (network.stem, [network.residual]),

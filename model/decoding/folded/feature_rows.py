@@ -46,8 +46,8 @@ def _within(inner: tuple[int, int], outer: tuple[int, int]) -> bool:
 
 def sampled_rows(grid: Tensor, height: int) -> tuple[int, int]:
     """First and end of the rows, of ``height``, that bilinear sampling reads at a grid of
-    `NeRV360.sampling_grid`, whose features have one row more at either pole; one row more a side
-    is for coordinates that are rounded before they are used.
+    `model.geometry.viewport_grid`, whose features have one row more at either pole; one row more a
+    side is for coordinates that are rounded before they are used.
     """
     top, bottom = ((float(y) + 1) * (height + 2) / 2 - 0.5 for y in grid[..., 1].aminmax())
     first, end = math.floor(top) - 2, math.floor(bottom) + 2

@@ -16,6 +16,7 @@ from model.decoding.folded.stages import (
     residual_blocks,
 )
 from model.geometry import Look
+from model.networks.architecture import Architecture
 from model.networks.hnerv import BoostStage, HNeRV, HNeRVBoost
 from model.networks.layers import ConditionedBlock, UpsamplingBlock
 from model.networks.nerv360 import NeRV360
@@ -27,12 +28,12 @@ Stages = list[tuple[UpsamplingBlock, list[ConditionedBlock]]]
 class FoldedFrame:
     """A full-frame decoder, its convolutions in ``dtype``, ending in RGBA bytes."""
 
-    def __init__(self, network: HNeRV | HNeRVBoost, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(self, network: Architecture, dtype: torch.dtype = torch.float32) -> None:
         self.network, self.dtype = network, dtype
         stages = _stages(network)
         self.stages = [FoldedStage(block, residuals, dtype) for block, residuals in stages]
         self.bank = affine_bank([block for _, residuals in stages for block in residuals])
-        self.head = FoldedHead(network.head, dtype)
+        self.head = FoldedHead(network.layout().head, dtype)
         self.stem: tuple[Tensor, Tensor] | None = None
         if isinstance(network, HNeRV):
             assert network.stem.bias is not None
@@ -76,9 +77,10 @@ class FoldedFrameEngine(EagerEngine):
         return self._folded(*self._code(frame))
 
 
-def _stages(network: HNeRV | HNeRVBoost) -> Stages:
+def _stages(network: Architecture) -> Stages:
     if isinstance(network, HNeRV):
         return [(block, []) for block in network.stages if isinstance(block, UpsamplingBlock)]
+    assert isinstance(network, HNeRVBoost)
     stages: Stages = [(network.stem, [network.residual])]
     for stage in network.stages:
         assert isinstance(stage, BoostStage)

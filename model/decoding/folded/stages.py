@@ -186,7 +186,7 @@ class FoldedViewport:
 
     def __call__(self, features: Tensor, time: Tensor, look: Tensor, grid: Tensor) -> Tensor:
         """Contiguous height×width×4 uint8 from the result of `NeRV360.expand` and the look's
-        `NeRV360.sampling_grid`.
+        `model.geometry.viewport_grid`.
         """
         x = sample_features(features, grid)
         if not self.network.config.expand_before_projection:

@@ -31,11 +31,11 @@ from model.benchmarks.table1_worker import (
     measure_part_here,
     quartiles_ms,
 )
-from model.config import ModelConfig, preset
+from model.config import ModelConfig
 from model.decoding.eager import to_rgba
 from model.errors import InputError
 from model.networks.nerv360 import NeRV360
-from model.networks.registry import build_decoder
+from model.networks.registry import build_decoder, preset
 from model.training.autoencoder import Autoencoder
 from model.training.loss import DistortionLoss
 from tests.support.scenes import CONFIGS

@@ -17,7 +17,7 @@ from model.devices import multiplies_bfloat16
 from model.errors import InputError
 from model.geometry import Look
 from model.networks.nerv360 import NeRV360
-from model.networks.registry import build_decoder
+from model.networks.registry import architecture_of, build_decoder
 from model.scene.scene_file import Scene, read_scene
 from tests.support.fake_cuda import FakeCuda, FakeStream
 from tests.support.scenes import CONFIGS, TINY, lively_decoder, tiny_scene
@@ -101,7 +101,7 @@ def test_whole_frames_are_folded_on_the_cpu_as_viewports_are(
     whole = open_engine(scene, name, "cpu")
     monkeypatch.setattr("model.decoding.engines.multiplies_bfloat16", lambda: True)
     half = open_engine(scene, name, "cpu")
-    suits = config.suits_bfloat16
+    suits = architecture_of(config).suits_bfloat16
     assert (whole.name, half.name) == ("folded", "folded, bfloat16" if suits else "folded")
     assert (whole.precision, half.precision) == (
         torch.float32,

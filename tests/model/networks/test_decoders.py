@@ -8,9 +8,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from model.config import PRESETS, ModelConfig, preset
+from model.config import ModelConfig
 from model.errors import InputError
-from model.geometry import Look, camera_rays, sample_erp
+from model.geometry import Look, camera_rays, sample_erp, viewport_grid
 from model.networks.encoder import Encoder
 from model.networks.layers import (
     SphereConv,
@@ -22,11 +22,14 @@ from model.networks.layers import (
 from model.networks.nerv360 import NeRV360
 from model.networks.registry import (
     build_decoder,
+    checked,
     count_flops,
     count_parameters,
     count_traffic,
     fit_channels,
     frame_times,
+    preset,
+    presets,
 )
 from tests.support.scenes import CONFIGS
 
@@ -149,10 +152,10 @@ def test_autocast_leaves_the_projection_alone() -> None:
     assert isinstance(decoder, NeRV360)
     features = torch.randn(1, 2, *TINY.embedding_size)
     where = looks((3.0, -0.7), (0.1, 1.2))
-    grid = decoder.sampling_grid(where, (18, 32), TINY.embedding_size)
+    grid = viewport_grid(where, (18, 32), TINY.embedding_size)
     projected = decoder.project(features, where, (18, 32))
     with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(decoder.sampling_grid(where, (18, 32), TINY.embedding_size), grid)
+        assert torch.equal(viewport_grid(where, (18, 32), TINY.embedding_size), grid)
         assert torch.equal(decoder.project(features, where, (18, 32)), projected)
 
 
@@ -193,7 +196,7 @@ def test_several_looks_share_one_expansion() -> None:
     time = torch.full((1,), 0.25, dtype=torch.float64)
     both = looks((0.5, 0.2), (-2.0, -0.9))
     with torch.no_grad():
-        together = decoder.decode(decoder.expand(embedding, time), time.expand(2), both)
+        together = decoder.decode(decoder.expand(embedding, time), time, both)
         apart = torch.cat([decoder(embedding, time, both[i : i + 1]) for i in range(2)])
     torch.testing.assert_close(together, apart, atol=1e-5, rtol=1e-4)
 
@@ -265,7 +268,7 @@ def test_no_convolution_on_a_gpu_gets_features_in_another_layout_than_its_weight
     embedding = torch.empty(1, config.embedding_channels, *config.embedding_size, device="meta")
     time = torch.empty(1, dtype=torch.float64, device="meta")
     look = torch.empty(1, 4, dtype=torch.float64, device="meta")
-    decoder(embedding, time, look) if isinstance(decoder, NeRV360) else decoder(embedding, time)
+    decoder(embedding, time, look)
     first = {"expansion.block.conv", "stem", "stem.conv"}  # embeddings are as they were stored
     assert set(converted) <= first
 
@@ -302,7 +305,7 @@ def test_the_encoder_turns_with_the_sphere_and_gives_the_embeddings_shape() -> N
     torch.testing.assert_close(embedding.roll(10, -1), turned, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", sorted(PRESETS))
+@pytest.mark.parametrize("name", sorted(presets()))
 def test_configurations_survive_json(name: str) -> None:
     assert ModelConfig.from_dict(preset(name).to_dict()) == preset(name)
 
@@ -323,7 +326,7 @@ def test_configurations_survive_json(name: str) -> None:
 )
 def test_impossible_configurations_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(InputError):
-        ModelConfig().replace(**change)
+        checked(ModelConfig().replace(**change))
 
 
 @pytest.mark.parametrize("change", [{"channels": "135"}, {"strides": [3, 2.0, 2, 2]}, {"extra": 1}])

@@ -14,7 +14,7 @@ from model.config import ModelConfig
 from model.decoding import open_engine
 from model.decoding.compiled.programs import build_programs
 from model.geometry import Look
-from model.networks.registry import build_decoder
+from model.networks.registry import architecture_of, build_decoder
 from model.scene.scene_file import Decoder, Material, Scene
 from tests.support import references
 from tests.support.references import FUNCTIONS, Activate, Shape, as_written
@@ -128,7 +128,7 @@ def by_network(decoder: Decoder) -> Tensor:
     network.load_state_dict(decoder.weights)
     time = torch.tensor([FRAME / FRAMES], dtype=torch.float64)
     inputs = [decoder.embeddings[FRAME : FRAME + 1], time]
-    if not decoder.config.full_frame:
+    if not architecture_of(decoder.config).full_frame:
         inputs.append(torch.tensor([[LOOK.yaw, LOOK.pitch, 0.0, LOOK.hfov]], dtype=torch.float64))
     with torch.no_grad():
         picture: Tensor = network(*inputs)
@@ -218,7 +218,7 @@ def by_programs(decoder: Decoder) -> Tensor:
     """H×W×4 uint8 by what the compiled engine compiles."""
     config = decoder.config
     size = (config.viewport_height, config.viewport_width)
-    if config.full_frame:
+    if architecture_of(config).full_frame:
         size = (config.frame_height, config.frame_width)
     programs = build_programs(decoder, CPU, size, torch.float32)
     index = torch.tensor([FRAME])

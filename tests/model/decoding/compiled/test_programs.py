@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from model.config import PRESETS, ModelConfig
+from model.config import ModelConfig
 from model.decoding.compiled.aligned import aligned
 from model.decoding.compiled.bands import BandedTrunk, band_count, plan_bands
 from model.decoding.compiled.programs import Programs, build_programs, sample_bilinear
 from model.decoding.eager import EagerEngine, look_tensor, picture_look
 from model.geometry import Look
 from model.networks.nerv360 import NeRV360
-from model.networks.registry import build_decoder
+from model.networks.registry import architecture_of, build_decoder, presets
 from model.scene.scene_file import Decoder
 from tests.support.scenes import CONFIGS, TINY, lively_decoder
 
@@ -37,7 +37,7 @@ LOOKS = [Look(3.1, 0.4), Look(-3.1, -1.5, 0.7), Look(1.0, 0.0, 0.0, 2.5)]
 
 def size_of(config: ModelConfig) -> tuple[int, int]:
     """Height and width of a decoder's pictures."""
-    if config.full_frame:
+    if architecture_of(config).full_frame:
         return config.frame_height, config.frame_width
     return config.viewport_height, config.viewport_width
 
@@ -70,7 +70,7 @@ def reference(decoder: Decoder, look: Look, frame: int) -> tuple[Look, Tensor]:
 def test_float32_pictures_are_the_reference(case: str) -> None:
     decoder = lively_decoder(CASES[case])
     programs = build_programs(decoder, CPU, size_of(decoder.config), torch.float32)
-    for look in LOOKS[: 1 if decoder.config.full_frame else 3]:
+    for look in LOOKS[: 1 if architecture_of(decoder.config).full_frame else 3]:
         actual, expected = reference(decoder, look, 1)
         pixels = run(programs, actual, 1)
         assert (pixels.int() - expected.int()).abs().max() <= 1
@@ -127,7 +127,7 @@ def test_large_maps_alone_are_decoded_in_bands() -> None:
         return band_count(block, size_of(config), torch.float16)
 
     with torch.device("meta"):
-        counts = {name: count(config) for name, config in PRESETS.items()}
+        counts = {name: count(config) for name, config in presets().items()}
     assert counts["demo"] == 1
     assert (counts["paper"], counts["paper-hnerv"], counts["paper-hnerv-boost"]) == (2, 4, 4)
 

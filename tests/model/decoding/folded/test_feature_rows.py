@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from model.decoding.eager import look_tensor
 from model.decoding.folded.feature_rows import RowPlan, sampled_rows
-from model.geometry import Look
-from model.networks.nerv360 import NeRV360, sample_features
+from model.geometry import Look, viewport_grid
+from model.networks.nerv360 import sample_features
 from model.networks.registry import build_decoder
 from tests.support.scenes import TINY
 
@@ -20,8 +20,7 @@ NETWORK = build_decoder(TINY)
 
 
 def grid_of(look: Look) -> torch.Tensor:
-    assert isinstance(NETWORK, NeRV360)
-    return NETWORK.sampling_grid(look_tensor(look), (27, 48), (HEIGHT + 2, WIDTH + 2))
+    return viewport_grid(look_tensor(look), (27, 48), (HEIGHT + 2, WIDTH + 2))
 
 
 @given(

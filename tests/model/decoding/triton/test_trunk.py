@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 pytest.importorskip("triton", reason="Triton is not installed")
 
-from model.config import PRESETS, ModelConfig
+from model.config import ModelConfig
 from model.decoding.compiled.cache import KeptFile
 from model.decoding.compiled.engine import CompiledEngine
 from model.decoding.compiled.gpu import CudaGpu
@@ -37,7 +37,7 @@ from model.decoding.triton.trunk import FusedTrunk, kept_tiles
 from model.geometry import Look
 from model.networks.layers import SphereConv
 from model.networks.nerv360 import NeRV360, ViewportStage
-from model.networks.registry import build_decoder
+from model.networks.registry import build_decoder, presets
 from tests.model.decoding.compiled.test_programs import CASES, LOOKS, psnr, reference, size_of
 from tests.support.counting import count
 from tests.support.fake_gpu import FakeEvent, FakeGpu
@@ -193,7 +193,7 @@ def test_bands_change_nothing() -> None:
 
 def test_the_papers_viewport_needs_less_than_300_mib() -> None:
     """By what is allocated for it, which does not depend on the device."""
-    trunk = trunk_of(PRESETS["paper"], None, torch.device("meta"))
+    trunk = trunk_of(presets()["paper"], None, torch.device("meta"))
     tensors = [*trunk._buffers, trunk._parts, trunk.picture]
     for stage in trunk.stages:
         for conv in (stage.upsampling, *(c for pair in stage.residuals for c in pair)):
@@ -203,7 +203,7 @@ def test_the_papers_viewport_needs_less_than_300_mib() -> None:
 
 
 def test_a_picture_too_large_for_the_kernels_is_refused() -> None:
-    config = PRESETS["paper"].replace(viewport_height=16368, viewport_width=16368)
+    config = presets()["paper"].replace(viewport_height=16368, viewport_width=16368)
     with pytest.raises(RuntimeError, match="16368x16368 is too large for the fused engine"):
         trunk_of(config, 1, torch.device("meta"))
 
@@ -333,7 +333,7 @@ def test_all_that_graphs_use_lives_as_long_as_the_engine() -> None:
 @cuda_only
 @pytest.mark.parametrize("preset", ["paper", "demo"])
 def test_on_a_gpu_full_size_pictures_are_within_half_precision(preset: str) -> None:
-    decoder = lively_decoder(PRESETS[preset])
+    decoder = lively_decoder(presets()[preset])
     engine = CompiledEngine(decoder, CudaGpu(DEVICE), size_of(decoder.config), fused=True)
     expected = EagerEngine(decoder, DEVICE, engine.size, torch.float32).decode(LOOKS[0], 1).pixels
     assert psnr(engine.decode(LOOKS[0], 1).pixels.cpu(), expected.cpu()) >= 45

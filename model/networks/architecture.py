@@ -1,0 +1,204 @@
+"""Interface of an architecture: all that training, engines and scene files need of a decoder.
+
+An architecture is a subclass of `Architecture` in a module of its own, and one line in the table of
+`model.networks.registry`. Nothing outside of its module asks which one it has before it:
+
+- its traits, presets and limits are class attributes and `Architecture.check`;
+- to train it and to decode by torch's own operators, `expand` and `decode`;
+- engines that rearrange the network, the initialisation of its colours and its receptive field
+  follow `layout`: the stem, the stages and the head that hold its weights. A viewport's network is
+  the stem on the embedding, `model.geometry.viewport_grid` and the stages on what that samples
+  (`ModelConfig.expand_before_projection` swaps the first two); a full-frame network is the stem and
+  the stages. The stem's blocks see `time_condition`, those of the stages `condition`.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, cast
+
+import torch
+from torch import Tensor, nn
+
+from model.config import ModelConfig
+from model.errors import InputError
+from model.networks.layers import (
+    ColourHead,
+    ConditionedBlock,
+    ConditionEmbedding,
+    SphereConv,
+    UpsamplingBlock,
+    positional_encoding,
+)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One convolution, its activation and pixel shuffle, then residual blocks.
+
+    Attributes:
+        conv: c_in → c_out·stride² channels at the size of its input.
+        stride: of the pixel shuffle; 1 for none.
+        sine: the activation is a sine, as in SNeRV blocks; otherwise GELU, as in HNeRV.
+        residuals: c_out → c_out channels each, at the shuffled size.
+    """
+
+    conv: SphereConv
+    stride: int
+    sine: bool
+    residuals: tuple[ConditionedBlock, ...] = ()
+
+    @classmethod
+    def of(cls, block: UpsamplingBlock, residuals: Iterable[nn.Module] = ()) -> Stage:
+        """The stage that an upsampling block and its conditioned residual blocks make."""
+        blocks = tuple(cast(ConditionedBlock, residual) for residual in residuals)
+        return cls(block.conv, block.stride, block.sine, blocks)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A network's layers from the embedding to the picture, sharing its parameters.
+
+    Attributes:
+        stem: channel expansion d → c at the embedding's size, stride 1.
+        stages: one for each of the configuration's strides.
+        head: ends in RGB.
+    """
+
+    stem: Stage
+    stages: tuple[Stage, ...]
+    head: ColourHead
+
+    @property
+    def reach(self) -> int:
+        """Radius of a full-frame network's receptive field, pixels of the embedding, rounded up."""
+        scale, pixels = 1, 0.0
+        for stage in (self.stem, *self.stages):
+            pixels += (stage.conv.kernel_size[0] // 2) / scale
+            scale *= stage.stride
+            pixels += 2 * len(stage.residuals) / scale
+        return math.ceil(pixels + 1 / scale)
+
+
+class Architecture(nn.Module, ABC):
+    """One decoder's network, built from a configuration.
+
+    Attributes:
+        name: as configurations, scene files and command lines have it.
+        full_frame: one decode yields the whole frame instead of a viewport.
+        suits_bfloat16: its convolutions can be multiplied in bfloat16 on CPUs.
+        presets: configurations by the name of the family: ``paper``, ``demo``.
+    """
+
+    name: ClassVar[str]
+    full_frame: ClassVar[bool]
+    suits_bfloat16: ClassVar[bool]
+    presets: ClassVar[Mapping[str, ModelConfig]]
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    @classmethod
+    def check(cls, config: ModelConfig) -> None:
+        """Refuse configurations that this architecture cannot be built from.
+
+        Raises:
+            InputError: the sizes do not fit the strides, or the frame is not a sphere's.
+        """
+        if cls.full_frame:
+            if math.prod(config.encoder_strides) != config.scale:
+                raise InputError(
+                    "the encoder's and the decoder's strides must have the same product in a "
+                    "full-frame decoder"
+                )
+            return
+        height, width = config.viewport_height, config.viewport_width
+        if height % config.scale or width % config.scale:
+            raise InputError(
+                f"the viewport of {width}x{height} must be divisible by {config.scale}, the "
+                f"product of the strides"
+            )
+        if config.frame_width != 2 * config.frame_height:
+            raise InputError(
+                f"an equirectangular frame is twice as wide as high, not "
+                f"{config.frame_width}x{config.frame_height}"
+            )
+
+    def expand(self, embedding: Tensor, time: Tensor) -> Tensor:
+        """Features that all looks at a frame share, for `decode`; the embedding as it is unless
+        the architecture computes more.
+
+        Args:
+            embedding: N×d×h×w.
+            time: float64 N in [0, 1), frame index over frame count.
+        """
+        return embedding
+
+    @abstractmethod
+    def decode(
+        self,
+        features: Tensor,
+        time: Tensor,
+        look: Tensor | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> Tensor:
+        """Pictures in [0, 1]: N×3×H×W viewports, or full frames.
+
+        Args:
+            features: result of `expand`.
+            time: float64 N in [0, 1); one for all looks at a frame.
+            look: float64 N×4 of yaw, pitch, roll and horizontal field of view in radians; a
+                full-frame decoder has no use for it.
+            size: the viewport's height and width over the product of the strides; the
+                configuration's unless given. Full frames have but one size.
+
+        Raises:
+            ValueError: a viewport without a look.
+        """
+
+    @abstractmethod
+    def layout(self) -> Layout:
+        """The layers of this network."""
+
+    def time_condition(self, time: Tensor) -> Tensor:
+        """Float32 N×c embedding of float64 times N in [0, 1); c is 0 without one."""
+        return torch.zeros(time.shape[0], 0, device=next(self.parameters()).device)
+
+    def look_conditions(self, look: Tensor) -> list[Tensor]:
+        """Float32 N×c embeddings of what the stages see of looks, float64 N×4; none by default."""
+        return []
+
+    def condition(self, time: Tensor, look: Tensor) -> Tensor:
+        """Float32 N×c' condition of the stages' residual blocks."""
+        return torch.cat([self.time_condition(time), *self.look_conditions(look)], -1)
+
+    def forward(
+        self,
+        embedding: Tensor,
+        time: Tensor,
+        look: Tensor | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> Tensor:
+        """`expand` and `decode` in one."""
+        return self.decode(self.expand(embedding, time), time, look, size)
+
+
+class TimeConditioned(Architecture):
+    """Architecture whose residual blocks see the time (TAT; paper, section 2.3)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        self.time_embedding = ConditionEmbedding(
+            2 * config.encoding_levels, config.condition_channels
+        )
+
+    def time_condition(self, time: Tensor) -> Tensor:
+        config = self.config
+        embedded: Tensor = self.time_embedding(
+            positional_encoding(time, config.encoding_base, config.encoding_levels)
+        )
+        return embedded

@@ -1,0 +1,132 @@
+"""A new architecture is one module and one entry: everything else takes it from there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+import torch
+from torch import Tensor
+
+from model.config import ModelConfig
+from model.decoding import open_engine
+from model.errors import InputError
+from model.geometry import Look
+from model.networks.architecture import Architecture, Layout, Stage
+from model.networks.layers import ColourHead, UpsamplingBlock
+from model.networks.registry import (
+    ARCHITECTURES,
+    architecture_of,
+    build_decoder,
+    checked,
+    count_flops,
+    count_parameters,
+    preset,
+)
+from model.rendering import render_view
+from model.scene.scene_file import read_scene, write_scene
+from model.training.autoencoder import Autoencoder
+from model.training.crops import reach
+from tests.support.scenes import CONFIGS, TINY, tiny_scene
+
+
+class Toy(Architecture):
+    """A sine and one stage, without a condition."""
+
+    name, full_frame, suits_bfloat16 = "toy", True, True
+    presets: ClassVar = {"paper": ModelConfig(architecture="toy")}
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        self.stem = UpsamplingBlock(config.embedding_channels, 8, 1, 1, wrap=True)
+        self.stage = UpsamplingBlock(8, 8, config.scale, 3, wrap=True)
+        self.head = ColourHead(8, wrap=True)
+
+    def decode(self, features: Tensor, time: Tensor, look: object = None, size: object = None):  # type: ignore[no-untyped-def]
+        return self.head(self.stage(self.stem(features)))
+
+    def layout(self) -> Layout:
+        return Layout(Stage.of(self.stem), (Stage.of(self.stage),), self.head)
+
+
+@pytest.fixture
+def config(monkeypatch: pytest.MonkeyPatch) -> ModelConfig:
+    """Of the toy, which is in the table."""
+    monkeypatch.setitem(ARCHITECTURES, "toy", Toy)
+    monkeypatch.setitem(CONFIGS, "toy", TINY.replace(architecture="toy", colour_skip=True))
+    return CONFIGS["toy"]
+
+
+def test_a_new_architecture_is_decoded_viewed_and_kept(config: ModelConfig, tmp_path: Path) -> None:
+    path = tmp_path / "toy.safetensors"
+    write_scene(path, tiny_scene("toy"))
+    engine = open_engine(read_scene(path), "toy", "cpu", kind="eager")
+    assert engine.decode(Look(), 1).pixels.shape == (48, 96, 4)
+    assert render_view(engine, Look(2.0, 0.5), 1, 24, 48).shape == (24, 48, 3)
+
+
+def test_a_new_architecture_has_its_cost_and_its_presets(config: ModelConfig) -> None:
+    stage = 2 * 9 * 8 * 8 * config.scale**2 * 2 * 4
+    head = 2 * 9 * 8 * 3 * 48 * 96
+    assert count_flops(config) == count_flops(config, look_alone=True)
+    assert count_flops(config) == 2 * 8 * 2 * 4 + stage + head
+    assert count_parameters(config) == 16 + (9 * 8 + 1) * 8 * config.scale**2 + 219
+    assert preset("paper-toy").architecture == "toy"
+    assert reach(config) == 2  # 1 + 1/24
+
+
+def test_a_new_architecture_learns(config: ModelConfig) -> None:
+    torch.manual_seed(0)
+    network = Autoencoder(config.replace(frame_height=96, frame_width=192))
+    frame, time = torch.rand(1, 3, 96, 192), torch.zeros(1, dtype=torch.float64)
+    looks = torch.zeros(1, 4, dtype=torch.float64)
+    optimiser = torch.optim.SGD(network.parameters(), 1e-3)
+    losses = []
+    for _ in range(2):
+        loss = (network(frame, time, looks) - network.target(frame, looks)).square().mean()
+        losses.append(loss.item())
+        loss.backward()
+        optimiser.step()
+    assert losses[1] < losses[0]
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_names_in_the_table_are_the_classes_own(name: str) -> None:
+    assert ARCHITECTURES[name].name == name
+    assert all(config.architecture == name for config in ARCHITECTURES[name].presets.values())
+    for config in ARCHITECTURES[name].presets.values():
+        checked(config)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_layout_is_the_whole_network(name: str) -> None:
+    """Whatever an engine takes from it, no convolution and no condition is left out."""
+    network = build_decoder(CONFIGS[name])
+    layout = network.layout()
+    stages = (layout.stem, *layout.stages)
+    laid = {layout.head.conv, *(stage.conv for stage in stages)}
+    laid |= {c for s in stages for block in s.residuals for c in (block.conv1, block.conv2)}
+    assert laid == {m for m in network.modules() if isinstance(m, torch.nn.Conv2d)}
+    width = network.condition(torch.zeros(1, dtype=torch.float64), torch.zeros(1, 4).double())
+    assert width.shape == (1, {"nerv360": 12, "hnerv": 0, "hnerv-boost": 4}[name])
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_look_is_needed_for_viewports_alone(name: str) -> None:
+    network = build_decoder(CONFIGS[name])
+    embedding = torch.zeros(1, network.config.embedding_channels, *network.config.embedding_size)
+    time = torch.zeros(1, dtype=torch.float64)
+    if network.full_frame:
+        assert network(embedding, time).shape == (1, 3, 48, 96)
+        return
+    with pytest.raises(ValueError, match="look"):
+        network(embedding, time)
+
+
+def test_unknown_architectures_and_presets_are_refused() -> None:
+    for refused in (architecture_of, checked, build_decoder):
+        with pytest.raises(InputError, match="nerv360, hnerv, hnerv-boost"):
+            refused(TINY.replace(architecture="vae"))
+    with pytest.raises(InputError, match="paper-aligned"):
+        preset("vae")
