@@ -14,6 +14,7 @@ from model.errors import InputError
 from model.evaluation.clip import UNCHECKED, ClipPictures, check_clip
 from model.scene.fingerprint import Fingerprint, FingerprintMaker, Sample, likeness, sampled_frames
 from model.scene.scene_file import Scene, read_header, read_scene, write_scene
+from model.training.dataset import read_clip
 from model.training.export import check_same_clip
 from model.video.reading import open_frames
 from model.video.writing import VideoWriter
@@ -121,9 +122,9 @@ def test_a_scene_without_a_fingerprint_says_that_it_cannot_be_checked(
 
 def test_a_decoder_of_another_clip_is_not_added(scene: Path, tmp_path: Path) -> None:
     existing = read_scene(scene)
-    check_same_clip(existing, fingerprint(write(tmp_path / "again.mp4", crf=25)))
-    other = fingerprint(write(tmp_path / "other.mp4", phase=1.0))
-    with pytest.raises(InputError, match="--into: the scene was trained on another clip"):
+    check_same_clip(existing, read_clip(write(tmp_path / "again.mp4", crf=25), (128, 256)))
+    other = read_clip(write(tmp_path / "other.mp4", phase=1.0), (128, 256))
+    with pytest.raises(InputError, match="the scene was trained on another clip"):
         check_same_clip(existing, other)
 
 
