@@ -168,7 +168,8 @@ class App:
         if width and height:
             self._drawn, self._drawn_at = self._state(), time.monotonic()
             with self.failures.survived():
-                self._draw_pictures(width, height)
+                for renderer, extent in zip(self.panes.renderers, self.panes.extents, strict=True):
+                    renderer.draw(self.camera.look(), width, height, extent)
             with self.failures.survived():
                 self.overlay.draw()
             self.displayed.count()
@@ -195,11 +196,6 @@ class App:
         self.gaze.follow(trajectory)
         if trajectory.remark is not None:
             self.messages.notify(trajectory.remark)
-
-    @property
-    def scene(self) -> OpenScene:
-        """The scene that is shown."""
-        return self.panes.scene
 
     @property
     def renderer(self) -> Renderer:
@@ -246,10 +242,6 @@ class App:
             (request.look, request.frame, self.window.framebuffer_size),
             (self.panes.state(), self.gaze.state(), self.input.events, self.messages.text),
         )
-
-    def _draw_pictures(self, width: int, height: int) -> None:
-        for renderer, extent in zip(self.panes.renderers, self.panes.extents, strict=True):
-            renderer.draw(self.camera.look(), width, height, extent)
 
     def _display_rate(self) -> float | None:
         return None if self.resting else self.displayed.per_second()

@@ -1,4 +1,4 @@
-"""What GLFW, PyOpenGL and imgui are told through the environment before any of them is imported."""
+"""Choices for GLFW, PyOpenGL and imgui, made in the environment before any of them is imported."""
 
 from __future__ import annotations
 

@@ -247,9 +247,9 @@ class GatedApp:
     def _said(self, sentence: str) -> None:
         """An error is of what is open."""
         if "failed" in sentence or "frame" in sentence:
-            assert any(f"{self.app.scene.title} {name}" in sentence for name in self._shown), (
-                sentence
-            )
+            assert any(
+                f"{self.app.panes.scene.title} {name}" in sentence for name in self._shown
+            ), sentence
             assert self._failed, sentence
 
     @property
@@ -258,7 +258,7 @@ class GatedApp:
 
     def _check(self) -> None:
         """What is on the screen is of what is open."""
-        scene, opening = self.app.scene.title, self.app.panes.opening
+        scene, opening = self.app.panes.scene.title, self.app.panes.opening
         for decoder, inside, around in self._seen():
             named = DECODERS if opening or self._failed else (decoder,)
             of_scene = {colour(scene, n, f) for n in named for f in range(FRAMES[scene])}
@@ -270,7 +270,7 @@ class GatedApp:
 
     def _check_end(self) -> None:
         """The newest request is on the screen, or it says why not."""
-        scene, frame = self.app.scene.title, self.app.playback.frame
+        scene, frame = self.app.panes.scene.title, self.app.playback.frame
         for decoder, inside, around in self._seen():
             wanted = colour(scene, decoder, frame)
             if not (self._failed and self.app.panes.error):

@@ -60,7 +60,7 @@ def survived() -> Iterator[list[logging.LogRecord]]:
 def _nothing_goes_wrong_unseen(
     request: pytest.FixtureRequest, survived: list[logging.LogRecord]
 ) -> Iterator[None]:
-    """What the application survives still fails a test, unless that asks for ``survived``."""
+    """Failures that the application survives still fail a test that does not ask for them."""
     asked = "survived" in request.function.__code__.co_varnames
     yield
     assert asked or not survived, survived[0].exc_info

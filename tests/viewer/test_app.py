@@ -216,7 +216,7 @@ def test_a_dropped_file_that_is_broken_is_a_sentence_and_the_scene_stays(
     app.input.dropped([tmp_path / "holiday.jpg"])
     run_until(app, lambda: not app.loader.opening)
     assert app.messages.text == "holiday.jpg is not a scene; give a .safetensors file"
-    assert app.scene.title == "a sphere"
+    assert app.panes.scene.title == "a sphere"
     after = image(app)
     assert (after - before)[:200].abs().max() <= 2, "the picture stays"
     assert (after - before)[200:].abs().max() > 30, "the sentence is on screen"
@@ -230,7 +230,7 @@ def test_a_dropped_scene_is_opened_and_the_look_stays(
     app.camera.look_at(Look.from_degrees(30, 10))
     settle(app)
     app.input.dropped([tmp_path / "another.safetensors"])
-    run_until(app, lambda: app.scene.title == "another")
+    run_until(app, lambda: app.panes.scene.title == "another")
     assert (app.playback.frames, app.playback.fps) == (4, 5.0)
     assert app.camera.look() == Look.from_degrees(30, 10)
 
@@ -256,10 +256,10 @@ def test_all_files_of_all_drops_are_opened_one_after_the_other(
     app.step(0.0)
     assert app.messages.text == "Opening first.safetensors and 3 more …"
     assert (image(app) - before)[200:].abs().max() > 30, "the sentence is on screen"
-    assert app.scene.title == "a sphere"
+    assert app.panes.scene.title == "a sphere"
     titles = []
     gate.set()
-    run_until(app, lambda: titles.append(app.scene.title) or app.messages.text is None)
+    run_until(app, lambda: titles.append(app.panes.scene.title) or app.messages.text is None)
     opened = [title for title, _ in itertools.groupby(titles)]
     assert opened == ["a sphere", "first", "second"]
     assert app.gaze.replay is not None, "the path is followed in the scene that came with it"

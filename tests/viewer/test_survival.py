@@ -1,4 +1,4 @@
-"""Whatever fails, the window stays open and says so in a sentence."""
+"""Failures anywhere: the window stays open and shows a sentence."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def test_a_dropped_file_whose_name_is_not_utf_8_is_opened(
     callback = glfw._glfw.glfwSetDropCallback(window.handle, glfw._GLFWdropfun(fail))
     names = (ctypes.c_char_p * 1)(b"/tmp/caf\xe9.safetensors")
     callback(window.handle, 1, names)
-    run_until(app, lambda: app.scene.title == "caf\udce9.safetensors")
+    run_until(app, lambda: app.panes.scene.title == "caf\udce9.safetensors")
     settle(app)
     app.messages.notify("caf\udce9 and \0 are in a sentence")
     app.step(1 / 60)

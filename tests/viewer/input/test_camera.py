@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from model.geometry import Look, wrap_yaw
-from viewer.input.camera import MAX_HFOV, MIN_HFOV, Camera
+from viewer.input.camera import MAX_HFOV, MIN_HFOV, Camera, Dynamic
 from viewer.input.drag import ray_through
 from viewer.input.keymap import Action
 
@@ -20,6 +20,7 @@ LOOKS = st.builds(
     st.floats(30, 110),
 )
 POINTS = st.tuples(st.floats(-1, 1), st.floats(-0.6, 0.6))
+SECONDS = st.floats(1e-3, 0.5)
 
 
 def settle(camera: Camera, seconds: float = 5.0) -> None:
@@ -213,3 +214,57 @@ def test_a_long_step_moves_keys_by_a_tenth_of_a_second_and_feels_the_hand_truly(
         camera.advance(seconds)
         thrown.append(camera.yaw.velocity * seconds)
     assert thrown[1] < thrown[0] * 1.2, "the way of a whole second is not that of a tenth"
+
+
+def gliding(**kwargs: float) -> Dynamic:
+    return Dynamic(0.0, -1e6, 1e6, friction=5.0, **kwargs)
+
+
+@given(SECONDS, st.integers(1, 20), st.floats(-3, 3), st.floats(-3, 3))
+def test_motion_does_not_depend_on_the_length_of_its_steps(
+    seconds: float, pieces: int, velocity: float, drive: float
+) -> None:
+    once, often = gliding(velocity=velocity), gliding(velocity=velocity)
+    once.advance(seconds, drive)
+    for _ in range(pieces):
+        often.advance(seconds / pieces, drive)
+    assert often.offset == pytest.approx(once.offset, abs=1e-4)
+
+
+def test_a_glide_comes_to_rest_where_the_nudge_aimed() -> None:
+    dynamic = gliding()
+    dynamic.nudge(0.7)
+    for _ in range(300):
+        dynamic.advance(1 / 60)
+    assert dynamic.offset == pytest.approx(0.7, abs=1e-3)
+    assert dynamic.velocity == 0.0
+
+
+def test_without_inertia_a_nudge_arrives_at_once_and_nothing_glides() -> None:
+    dynamic = Dynamic(0.0, -1e6, 1e6)
+    dynamic.nudge(0.7)
+    assert dynamic.offset == 0.7
+    dynamic.advance(0.1, drive=2.0)
+    assert dynamic.offset == pytest.approx(0.9)
+    dynamic.advance(0.1)
+    assert dynamic.offset == pytest.approx(0.9)
+    assert dynamic.velocity == 0.0
+
+
+@given(st.floats(-1e3, 1e3))
+def test_a_periodic_value_stays_in_its_period_and_keeps_its_angle(offset: float) -> None:
+    dynamic = Dynamic(0.0, -math.pi, math.pi, periodic=True)
+    dynamic.place(offset)
+    assert -math.pi <= dynamic.offset < math.pi
+    assert math.cos(dynamic.offset - offset) == pytest.approx(1.0)
+
+
+@given(st.floats(-10, 10), st.floats(-50, 50))
+def test_a_limit_stops_the_value_and_its_velocity(offset: float, velocity: float) -> None:
+    dynamic = Dynamic(0.0, -1.0, 1.0, friction=5.0)
+    dynamic.place(offset)
+    dynamic.velocity = velocity
+    dynamic.advance(5.0)
+    assert -1.0 <= dynamic.offset <= 1.0
+    if abs(dynamic.offset) == 1.0:
+        assert dynamic.velocity == 0.0

@@ -69,6 +69,15 @@ def test_speeds_go_up_and_down_and_end() -> None:
     assert playback.speed == min(SPEEDS)
 
 
+def test_another_clip_begins_at_its_first_frame_and_speed_and_loop_stay() -> None:
+    playback = Playback(10, 10.0, speed=2.0, loop=False)
+    playback.seek(7)
+    playback.playing = False
+    playback.open(4, 5.0)
+    assert (playback.frame, playback.frames, playback.fps, playback.playing) == (0, 4, 5.0, True)
+    assert (playback.speed, playback.loop) == (2.0, False)
+
+
 def test_a_single_picture_is_a_clip() -> None:
     playback = Playback(1, 30.0)
     playback.advance(10.0)
