@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from model.decoding import needs_compiler
 from model.decoding.compiled.preloading import load_compilers
 from model.errors import InputError
 from model.geometry import Look
@@ -78,7 +79,7 @@ def run_window(scene: Scene, file: Path, options: Options) -> None:
     stored = settings = load_settings(settings_path())
     if options.size is not None:
         settings = replace(settings, width=options.size[0], height=options.size[1])
-    if options.device.type == "cuda" and options.engine not in ("eager", "folded"):
+    if needs_compiler(options.engine, options.device):
         load_compilers()
     sys.setswitchinterval(_SWITCH_S)
     window = Window("NeRV360", settings.width, settings.height, fitted=options.size is None)

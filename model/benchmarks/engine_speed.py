@@ -14,14 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from model.config import ModelConfig
-from model.decoding.eager import EagerEngine, FoldedEngine
+from model.decoding.eager import EagerEngine
 from model.decoding.engine import Engine
-from model.decoding.engines import open_compiled
-from model.decoding.folded.frame import FoldedFrameEngine
+from model.decoding.engines import ENGINES, picture_size
 from model.decoding.timing import picture_seconds
 from model.devices import multiplies_bfloat16
 from model.geometry import Look
-from model.networks.registry import architecture_of, build_decoder, count_flops, count_traffic
+from model.networks.registry import build_decoder, count_flops, count_traffic
 from model.scene.scene_file import Decoder, TrainingSummary
 
 WARM_UP = 5
@@ -140,24 +139,17 @@ def random_decoder(config: ModelConfig, frames: int = 4) -> Decoder:
 
 
 def engines_for(decoder: Decoder, device: torch.device) -> dict[str, Callable[[], Engine]]:
-    """Openers, by name, of every engine that decodes ``decoder`` on ``device`` at its trained
-    size.
+    """Openers of every engine of the table that is for ``decoder`` on ``device``, by name, at its
+    trained size.
     """
-    config, architecture = decoder.config, architecture_of(decoder.config)
-    size = (config.viewport_height, config.viewport_width)
-    if architecture.full_frame:
-        size = (config.frame_height, config.frame_width)
-    openers: dict[str, Callable[[], Engine]] = {"eager": lambda: EagerEngine(decoder, device, size)}
-    folded = FoldedFrameEngine if architecture.full_frame else FoldedEngine
-    if device.type == "cpu" or not architecture.full_frame:
-        openers["folded"] = lambda: folded(decoder, device, size)
-    if device.type == "cpu" and architecture.suits_bfloat16 and multiplies_bfloat16():
-        openers["folded, bfloat16"] = lambda: folded(decoder, device, size, torch.bfloat16)
+    size = picture_size(decoder.config, None)
+    openers: dict[str, Callable[[], Engine]] = {
+        kind.name: partial(kind.open, decoder, device, size)
+        for kind in ENGINES.values()
+        if kind.suits(decoder.config, device)
+    }
     if device.type != "cuda":
         return openers
-    openers["compiled"] = lambda: open_compiled(decoder, device, size)
-    if not architecture.full_frame:
-        openers["fused"] = lambda: open_compiled(decoder, device, size, fused=True)
     return {name: partial(_opened_afresh, it, device) for name, it in openers.items()}
 
 

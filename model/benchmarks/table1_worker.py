@@ -180,7 +180,7 @@ def _decode(config: ModelConfig, device: torch.device, pace: Pace) -> str:
         for seconds in picture_seconds(engine, list(itertools.islice(requests, batch))):
             pace.lap(seconds)
     precision = precision_name(engine.precision)
-    return f"{engine.name.removesuffix(f', {precision}')} engine, {precision}"
+    return f"{engine.name.removesuffix(f'-{precision}')} engine, {precision}"
 
 
 def _look(index: int) -> Look:

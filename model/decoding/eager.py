@@ -122,7 +122,7 @@ class FoldedEngine(EagerEngine):
         super().__init__(decoder, device, size, torch.float32)
         assert isinstance(self.network, NeRV360)
         if dtype is torch.bfloat16:
-            self.name = "folded, bfloat16"
+            self.name = "folded-bfloat16"
         self.precision = dtype
         self._plan = RowPlan(decoder.config.embedding_size[0])
         with torch.inference_mode():

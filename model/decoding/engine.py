@@ -1,14 +1,15 @@
-"""What the viewer asks of a decoding engine."""
+"""Protocol of an engine, and the picture that it decodes. Importing it does not load torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
-from model.geometry import Look
+    from model.geometry import Look
 
 
 @dataclass(frozen=True)

@@ -187,6 +187,11 @@ def _looking(timing: dict[str, float] | None) -> tuple[str, str]:
     return f"{1000 / timing['median_ms']:.1f}", f"{1000 / timing['slowest_percent_ms']:.1f}"
 
 
+def _by_flop(engine: dict[str, Any], gflops: dict[str, float]) -> str:
+    rate = gflops.get(engine["precision"])  # no product of that precision may have been measured
+    return "–" if rate is None else f"{rate * 1e9 / engine['look_flops']:.1f}"
+
+
 def _print(console: Any, report: dict[str, Any]) -> None:
     from rich.table import Table
 
@@ -210,7 +215,7 @@ def _print(console: Any, report: dict[str, Any]) -> None:
             engine["engine"],
             *_looking(engine["looking"]),
             f"{1000 / engine['playing']['median_ms']:.1f}",
-            f"{ceilings['gflops'][engine['precision']] * 1e9 / engine['look_flops']:.1f}",
+            _by_flop(engine, ceilings["gflops"]),
             f"{ceilings['gbytes_per_s'] * 1e9 / engine['traffic_bytes']:.1f}",
         )
     console.print(table)

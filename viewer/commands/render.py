@@ -17,6 +17,7 @@ from viewer.commands.scene_options import (
     check_output,
     check_range,
     choose_decoder,
+    for_option,
     parse_size,
     path_option,
 )
@@ -93,7 +94,7 @@ def render(
         check_range("--hfov", hfov, 10, 160)
     wanted = parse_size(size) if size else None
 
-    from model.decoding import open_engine
+    from model.decoding import check_engine, open_engine, without_compiler
     from model.devices import choose_device
     from model.scene.scene_file import read_scene
     from viewer.data_files import DEMO
@@ -110,8 +111,10 @@ def render(
         raise InputError(f"--size {width}x{height}: a film needs even sides")
     decoded = _decoded_size(height, width, config.scale) if wanted else None
     chosen = choose_device(device)
-    if engine == "auto" and chosen.type == "cuda" and suffix in _PICTURES:
-        engine = "eager"  # One picture is there before anything is compiled.
+    with for_option("--engine"):
+        check_engine(engine, config, chosen)
+    if engine == "auto" and suffix in _PICTURES:
+        engine = without_compiler(engine, chosen)  # one picture is there before it is compiled
     try:
         decoding = open_engine(contents, name, chosen, decoded, engine)
     except (RuntimeError, ImportError) as error:

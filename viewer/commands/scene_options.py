@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model.decoding import engine_help
 from model.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 SMALLEST_SIDE = 16
 LARGEST_SIDE = 8192
 LONGEST_TEXT = 2000
-ENGINE_HELP = "How to decode: auto, eager, folded; on CUDA also compiled, fused, fastest."
+ENGINE_HELP = engine_help()
 
 
 @contextmanager

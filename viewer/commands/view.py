@@ -82,7 +82,7 @@ def view(
     # busy cores that made decoding several times slower. OpenMP reads this when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-    from model.decoding.engines import check_engine
+    from model.decoding import check_engine
     from model.devices import choose_device
     from model.geometry import Look
     from model.scene.scene_file import read_scene
@@ -95,7 +95,8 @@ def view(
     chosen, file = choose_device(device), scene or DEMO
     contents = read_scene(file)
     name = choose_decoder(contents, decoder)
-    check_engine(engine, contents, name, chosen)
+    with for_option("--engine"):
+        check_engine(engine, contents.decoder(name).config, chosen)
     check_frame(contents, frame)
     options = Options(
         decoder=name,

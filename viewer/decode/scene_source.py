@@ -9,14 +9,14 @@ from pathlib import Path
 import psutil
 import torch
 
-from model.decoding import open_engine
-from model.decoding.engines import picture_size
+from model.decoding import PLAINEST, open_engine, picture_size, without_compiler
 from model.decoding.memory_estimate import decoding_bytes
 from model.networks.registry import architecture_of
 from model.scene.scene_file import Scene
 from viewer.decode.open_scene import Cost, EngineSource, OpenScene
 
 _BACKGROUND_VIEW = (224, 224)
+_CPU = torch.device("cpu")
 
 
 def open_scene(scene: Scene, path: Path, device: torch.device, engine: str = "auto") -> OpenScene:
@@ -62,22 +62,21 @@ def free_memory(device: torch.device) -> int:
 def engine_source(
     scene: Scene, decoder: str, device: torch.device, engine: str = "auto"
 ) -> EngineSource:
-    """Engines of one decoder of a scene, from the one that is there at once to plainer ones; one
-    that is compiled, as is the fastest on CUDA, follows when it has been built.
+    """Engines of one decoder of a scene: the one that is there at once, and fallbacks from that to
+    the plainest on the CPU; one that is compiled follows when it has been built.
     """
-    cpu = torch.device("cpu")
-    ladder = [(cpu, "auto"), (cpu, "eager")]
+    at_once = without_compiler(engine, device)
+    chain = [(device, at_once)]
     if device.type != "cpu":
-        ladder.insert(0, (device, "eager"))
-    if engine in ("eager", "folded"):
-        ladder.insert(0, (device, engine))
-    engines = [partial(open_engine, scene, decoder, where, kind=kind) for where, kind in ladder]
+        chain.append((device, PLAINEST))
+    chain += [(_CPU, "auto"), (_CPU, PLAINEST)]
+    opened = partial(open_engine, scene, decoder)
+    engines = [partial(opened, where, kind=kind) for where, kind in dict.fromkeys(chain)]
     upgrade = None
-    if device.type == "cuda" and engine not in ("eager", "folded"):
-        kind = "fastest" if engine == "auto" else engine
-        upgrade = partial(open_engine, scene, decoder, device, kind=kind)
+    if at_once != engine:
+        upgrade = partial(opened, device, kind="fastest" if engine == "auto" else engine)
     if architecture_of(scene.decoders[decoder].config).full_frame:
         return EngineSource(engines, upgrade=upgrade)
-    kind = "auto" if device.type == "cpu" else "eager"
-    background = partial(open_engine, scene, decoder, device, size=_BACKGROUND_VIEW, kind=kind)
+    kind = without_compiler("auto", device)
+    background = partial(opened, device, size=_BACKGROUND_VIEW, kind=kind)
     return EngineSource(engines, background, upgrade)

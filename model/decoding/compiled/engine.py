@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import cast
 
 import torch
 from torch import Tensor
 
-from model.decoding.compiled.cache import KeptFile
-from model.decoding.compiled.compiler import building
-from model.decoding.compiled.gpu import Gpu
+from model.decoding.compiled.cache import Artefacts, KeptFile, artefact_key
+from model.decoding.compiled.compiler import building, free_frames
+from model.decoding.compiled.gpu import CudaGpu, Gpu
 from model.decoding.compiled.programs import Programs, build_programs
 from model.decoding.eager import hfov_range, look_tensor, picture_look
 from model.decoding.engine import Picture
 from model.geometry import Look
 from model.networks.registry import architecture_of
 from model.scene.scene_file import Decoder
+
+log = logging.getLogger(__name__)
 
 RING = 3
 """One picture on its way to the screen, one waiting for it, and one being decoded."""
@@ -151,3 +154,42 @@ class CompiledEngine:
     def _inputs(self) -> tuple[Tensor, ...]:
         """Of `Programs.picture`."""
         return (self._index,) if self.full_frame else (*self._features, self._look)
+
+
+def open_compiled(
+    decoder: Decoder, device: torch.device, size: tuple[int, int], *, fused: bool = False
+) -> CompiledEngine:
+    """A `CompiledEngine` on a CUDA device, from the code that an earlier run compiled where that
+    is still good.
+
+    Raises:
+        ImportError: ``fused`` without Triton.
+        RuntimeError: memory runs out.
+        Exception: no compiler works here; of which kind, that compiler decides.
+    """
+    with building():
+        return _open_compiled(decoder, CudaGpu(device), size, fused=fused)
+
+
+def _open_compiled(
+    decoder: Decoder, gpu: CudaGpu, size: tuple[int, int], *, fused: bool
+) -> CompiledEngine:
+    name = "fused" if fused else "compiled"
+    tiles = KeptFile(artefact_key(decoder, gpu.device, size, torch.float16, "tiles"))
+    kept = Artefacts(artefact_key(decoder, gpu.device, size, torch.float16, name))
+    try:
+        kept.load()
+        engine = CompiledEngine(decoder, gpu, size, fused=fused, tiles=tiles)
+    except (torch.OutOfMemoryError, ImportError):
+        raise
+    except Exception as error:
+        # Kept code that no longer runs must not stand in the way of new code.
+        log.info("compiling anew, without what was kept: %s", error)
+        free_frames(error)
+        kept.discard()
+        tiles.discard()
+        torch.compiler.reset()
+        with torch.compiler.config.patch(force_disable_caches=True):  # type: ignore[attr-defined]
+            return CompiledEngine(decoder, CudaGpu(gpu.device), size, fused=fused, tiles=tiles)
+    kept.save()
+    return engine

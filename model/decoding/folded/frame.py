@@ -68,7 +68,7 @@ class FoldedFrameEngine(EagerEngine):
         super().__init__(decoder, device, size, torch.float32)
         assert not isinstance(self.network, NeRV360)
         if dtype is torch.bfloat16:
-            self.name = "folded, bfloat16"
+            self.name = "folded-bfloat16"
         self.precision = dtype
         with torch.inference_mode():
             self._folded = FoldedFrame(self.network, dtype)

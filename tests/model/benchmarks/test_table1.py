@@ -160,7 +160,7 @@ def test_a_part_that_runs_out_of_memory_says_what_it_wanted(
 
 
 def test_a_part_names_the_precision_of_its_own_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("model.decoding.engines.multiplies_bfloat16", lambda: True)
+    monkeypatch.setattr("model.devices.multiplies_bfloat16", lambda: True)
     assert measure_part_here("decoding", TINY, CPU, 1).program == "folded engine, bfloat16"
 
 

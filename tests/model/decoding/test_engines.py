@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from model.config import ModelConfig
-from model.decoding import open_engine, picture_size
+from model.decoding import ENGINES, engine_help, open_engine, picture_size
 from model.decoding.eager import look_tensor, to_rgba
 from model.devices import multiplies_bfloat16
 from model.errors import InputError
@@ -78,9 +78,9 @@ def test_where_the_processor_multiplies_bfloat16_the_picture_stays_within_half_p
     scene = tiny_scene()
     scene.decoders["nerv360"] = lively_decoder(config)
     reference = open_engine(scene, "nerv360", "cpu", kind="eager")
-    monkeypatch.setattr("model.decoding.engines.multiplies_bfloat16", lambda: True)
+    monkeypatch.setattr("model.devices.multiplies_bfloat16", lambda: True)
     engine = open_engine(scene, "nerv360", "cpu")
-    assert engine.name == "folded, bfloat16"
+    assert engine.name == "folded-bfloat16"
     for frame, look in enumerate(LOOKS[:3]):
         pixels = engine.decode(look, frame).pixels
         error = pixels.double() - reference.decode(look, frame).pixels.double()
@@ -97,12 +97,12 @@ def test_whole_frames_are_folded_on_the_cpu_as_viewports_are(
     scene = tiny_scene(name)
     scene.decoders[name] = lively_decoder(config)
     reference = open_engine(scene, name, "cpu", kind="eager")
-    monkeypatch.setattr("model.decoding.engines.multiplies_bfloat16", lambda: False)
+    monkeypatch.setattr("model.devices.multiplies_bfloat16", lambda: False)
     whole = open_engine(scene, name, "cpu")
-    monkeypatch.setattr("model.decoding.engines.multiplies_bfloat16", lambda: True)
+    monkeypatch.setattr("model.devices.multiplies_bfloat16", lambda: True)
     half = open_engine(scene, name, "cpu")
     suits = architecture_of(config).suits_bfloat16
-    assert (whole.name, half.name) == ("folded", "folded, bfloat16" if suits else "folded")
+    assert (whole.name, half.name) == ("folded", "folded-bfloat16" if suits else "folded")
     assert (whole.precision, half.precision) == (
         torch.float32,
         torch.bfloat16 if suits else torch.float32,
@@ -124,7 +124,7 @@ def test_the_demo_looks_as_it_was_trained_to(name: str, monkeypatch: pytest.Monk
     scene = read_scene(DEMO, name)
     reference = open_engine(scene, name, "cpu", kind="eager")
     expected = reference.decode(Look.from_degrees(30.0, 5.0), 10).pixels
-    monkeypatch.setattr("model.decoding.engines.multiplies_bfloat16", lambda: True)
+    monkeypatch.setattr("model.devices.multiplies_bfloat16", lambda: True)
     engine = open_engine(scene, name, "cpu")
     error = engine.decode(Look.from_degrees(30.0, 5.0), 10).pixels.double() - expected.double()
     assert error.square().mean() < 255**2 / 10**4.5  # 45 dB
@@ -204,11 +204,11 @@ def test_sizes_are_brought_to_what_the_strides_give() -> None:
 
 
 def test_what_does_not_exist_is_refused(scene: Scene) -> None:
-    with pytest.raises(InputError, match="--decoder"):
+    with pytest.raises(InputError, match="the scene has no decoder vae, only nerv360, hnerv"):
         open_engine(scene, "vae", "cpu")
-    with pytest.raises(InputError, match="--engine"):
+    with pytest.raises(InputError, match="there is no engine 'warp', only auto, eager, folded, "):
         open_engine(scene, "nerv360", "cpu", kind="warp")
-    with pytest.raises(InputError, match="whole frames"):
+    with pytest.raises(InputError, match="fused engine decodes viewports, and hnerv whole frames"):
         open_engine(scene, "hnerv", "cpu", kind="fused")
     with pytest.raises(IndexError):
         open_engine(scene, "nerv360", "cpu").decode(Look(), 3)
@@ -224,3 +224,47 @@ def test_decoding_on_the_cpu_loads_no_compiler() -> None:
     command = [sys.executable, "-c", program]
     finished = subprocess.run(command, capture_output=True, text=True, check=True)
     assert finished.stdout == "set()\n"
+
+
+def test_the_help_names_every_engine_by_its_device() -> None:
+    assert engine_help() == (
+        "How to decode: auto, eager, folded; on the CPU also folded-bfloat16; "
+        "on CUDA also compiled, fused, fastest."
+    )
+
+
+def test_the_table_and_the_help_load_no_torch() -> None:
+    program = "import sys; from viewer import cli; print('torch' in sys.modules)"
+    command = [sys.executable, "-c", program]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_the_documents_describe_every_engine(name: str) -> None:
+    text = (DEMO.parents[1] / "docs" / "performance.md").read_text()
+    assert f"- **{name}**" in text
+
+
+def test_every_engine_of_the_cpu_is_called_what_the_table_calls_it(scene: Scene) -> None:
+    stored, cpu = scene.decoders["nerv360"], torch.device("cpu")
+    for kind in ENGINES.values():
+        if "cpu" in kind.devices:
+            assert kind.open(stored, cpu, picture_size(stored.config, None)).name == kind.name
+
+
+@pytest.mark.parametrize(
+    ("config", "processor", "reason"),
+    [
+        (CONFIGS["nerv360"], True, None),
+        (CONFIGS["nerv360"], False, "needs a processor that multiplies bfloat16"),
+        (CONFIGS["hnerv"], True, "is too coarse for hnerv"),
+    ],
+)
+def test_an_engine_says_why_it_cannot_run(
+    config: ModelConfig, processor: bool, reason: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model.devices.multiplies_bfloat16", lambda: processor)
+    half = ENGINES["folded-bfloat16"]
+    assert half.refusal(config, torch.device("cpu")) == reason
+    assert half.suits(config, torch.device("cpu")) is (reason is None)
+    assert not half.suits(config, torch.device("cuda"))

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
+from model import devices
 from model.benchmarks import engine_speed as benchmark
 from model.benchmarks import machine
 from model.benchmarks.decode_worker import measure_decoding
 from model.benchmarks.process import WorkerError
+from model.decoding import ENGINES
 from model.decoding.eager import EagerEngine
 from model.decoding.engine import Picture
 from model.errors import InputError
@@ -38,6 +41,12 @@ def bench(scene: Path, *options: str) -> int:
     return main(["bench", str(scene), "--device", "cpu", "--pictures", "3", *options])
 
 
+def bfloat16(monkeypatch: pytest.MonkeyPatch, multiplied: bool) -> None:
+    """The processor multiplies bfloat16, or does not."""
+    for owner in (devices, benchmark):
+        monkeypatch.setattr(owner, "multiplies_bfloat16", lambda: multiplied)
+
+
 @pytest.fixture(autouse=True)
 def _plain_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     """One without bfloat16, whatever runs the tests, and small matrices, which take no time;
@@ -46,7 +55,7 @@ def _plain_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     one = partial(measure_decoding, processes=1)
     monkeypatch.setattr("model.benchmarks.decode_worker.measure_decoding", one)
     monkeypatch.setattr(benchmark, "CPU_SIDE", 64)
-    monkeypatch.setattr(benchmark, "multiplies_bfloat16", lambda: False)
+    bfloat16(monkeypatch, False)
 
 
 @pytest.mark.usefixtures("display")
@@ -79,13 +88,13 @@ def test_the_floor_is_measured_in_the_precision_of_each_engine(
     scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "bench.json"
-    monkeypatch.setattr(benchmark, "multiplies_bfloat16", lambda: True)
+    bfloat16(monkeypatch, True)
     assert bench(scene, "-o", str(file)) == 0
     said, report = capsys.readouterr().out, json.loads(file.read_text())
     rates = report["ceilings"]["gflops"]
     assert rates.keys() == {"float32", "bfloat16"}
     rows = {(row["decoder"], row["engine"]): row for row in report["engines"]}
-    half = rows["nerv360", "folded, bfloat16"]
+    half = rows["nerv360", "folded-bfloat16"]
     assert half["precision"] == "bfloat16"
     assert half["traffic_bytes"] == count_traffic(CONFIGS["nerv360"], 2)
     assert rows["nerv360", "folded"]["precision"] == "float32"
@@ -122,14 +131,14 @@ class TooLarge(EagerEngine):
     ("name", "engine", "kept", "reason"),
     [
         (
-            "FoldedEngine",
+            "folded",
             broken,
-            [("nerv360", "eager"), ("hnerv", "eager"), ("hnerv", "folded")],
+            [("nerv360", "eager"), ("hnerv", "eager")],
             "nerv360, folded: not measured: RuntimeError: backend='inductor' raised: "
             "InvalidCxxCompiler: No C++ compiler [clang]\n",
         ),
         (
-            "EagerEngine",
+            "eager",
             TooLarge,
             [("nerv360", "folded"), ("hnerv", "folded")],
             "hnerv, eager: not measured: OutOfMemoryError\n",
@@ -140,7 +149,7 @@ def test_an_engine_that_cannot_be_measured_is_a_row_that_says_why(
     scene: Path, tmp_path: Path, name: str, engine: object, kept: list[tuple[str, str]],
     reason: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(benchmark, name, engine)
+    monkeypatch.setitem(ENGINES, name, replace(ENGINES[name], opener=engine))
     file = tmp_path / "bench.json"
     assert bench(scene, "-o", str(file)) == 0
     assert reason in capsys.readouterr().out
@@ -171,7 +180,7 @@ def test_on_a_gpu_every_engine_has_its_row() -> None:
     decoders = tiny_scene("nerv360", "hnerv").decoders
     openers = {n: benchmark.engines_for(d, torch.device("cuda")) for n, d in decoders.items()}
     assert list(openers["nerv360"]) == ["eager", "folded", "compiled", "fused"]
-    assert list(openers["hnerv"]) == ["eager", "compiled"]
+    assert list(openers["hnerv"]) == ["eager", "folded", "compiled"]
     for engine, opener in openers["nerv360"].items():
         row = benchmark.try_engine(
             opener, engine, "nerv360", decoders["nerv360"], torch.device("cuda"), 3

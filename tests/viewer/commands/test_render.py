@@ -138,11 +138,17 @@ def test_a_film_follows_a_gaze_path(scene: Path, tmp_path: Path) -> None:
         (["-o", "film.mp4", "--trajectory", "gone.csv"], "--trajectory: gone.csv does not exist"),
         (["-o", "film.mp4", "--trajectory", "jvet:x"], "not a path of JVET class S2"),
         (["-o", "view.png", "--device", "abacus"], "--device"),
-        (["-o", "view.png", "--engine", "steam"], "--engine must be one of auto, eager, folded"),
-        (["-o", "view.png", "--engine", "fused"], "--engine fused: it needs a CUDA device"),
+        (
+            ["-o", "view.png", "--engine", "steam"],
+            "--engine: there is no engine 'steam'",
+        ),
+        (
+            ["-o", "view.png", "--engine", "fused"],
+            "--engine: the fused engine needs a CUDA device, not cpu",
+        ),
         (
             ["-o", "view.png", "--engine", "fused", "--decoder", "hnerv"],
-            "--engine fused: it decodes viewports, and hnerv whole frames",
+            "--engine: the fused engine decodes viewports, and hnerv whole frames",
         ),
     ],
 )

@@ -72,8 +72,11 @@ def test_a_wandering_look_is_filmed(scene: Path, tmp_path: Path) -> None:
         (["--frame", "-1"], "--frame -1: the scene has frames 0 to"),
         (["--frame", "100000"], "--frame 100000: the scene has frames 0 to"),
         (["--device", "abacus"], "abacus"),
-        (["--engine", "steam"], "--engine must be one of auto, eager, folded, compiled"),
-        (["--device", "cpu", "--engine", "fastest"], "--engine fastest: it needs a CUDA device"),
+        (["--engine", "steam"], "--engine: there is no engine 'steam', only auto, eager"),
+        (
+            ["--device", "cpu", "--engine", "fastest"],
+            "--engine: the fastest engine needs a CUDA device, not cpu",
+        ),
         (["--screenshot", "no/such/folder/a.png"], "--screenshot no/such/folder/a.png: give"),
         (["--screenshot", "."], "--screenshot .: give a file name"),
         (["--film", "no/such/folder/a.mp4"], "--film no/such/folder/a.mp4: give"),

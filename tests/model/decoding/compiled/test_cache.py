@@ -5,19 +5,22 @@ from __future__ import annotations
 import logging
 import weakref
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 import torch
 
-from model.decoding import engines as opening
+from model.decoding import ENGINES, open_engine
+from model.decoding.compiled import engine as opening
 from model.decoding.compiled.cache import Artefacts, artefact_key
-from model.decoding.engines import open_compiled, open_engine
+from model.decoding.compiled.engine import open_compiled
 from model.errors import InputError
 from tests.support.scenes import CONFIGS, lively_decoder, tiny_scene
 
-CPU = torch.device("cpu")
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 PAYLOAD = b"what the compiler made" * 40
 
 
@@ -100,16 +103,18 @@ def test_the_key_changes_with_all_that_matters() -> None:
 
 @pytest.mark.parametrize("kind", ["compiled", "fused", "fastest"])
 def test_engines_for_gpus_are_refused_without_one(kind: str) -> None:
-    with pytest.raises(InputError, match=f"--engine {kind}: it needs a CUDA device, not cpu"):
+    with pytest.raises(InputError, match=f"the {kind} engine needs a CUDA device, not cpu"):
         open_engine(tiny_scene(), "nerv360", "cpu", kind=kind)
 
 
-def test_the_fastest_engine_is_compiled_or_fused_and_compiled_for_whole_frames() -> None:
-    made: list[bool] = []
+def replaced(name: str, opener: Callable[..., object]) -> AbstractContextManager[object]:
+    """The engine's entry with another opener, and all that it needs."""
+    entry = replace(ENGINES[name], opener=opener, missing=lambda device: None)  # type: ignore[arg-type]
+    return patch.dict(ENGINES, {name: entry})
 
-    def build(*args: object, fused: bool = False) -> str:
-        made.append(fused)
-        return "engine"
+
+def test_the_fastest_engine_is_compiled_or_fused_and_compiled_for_whole_frames() -> None:
+    made: list[str] = []
 
     def first_and_last(makers: dict[str, Callable[[], str]], kept: object) -> str:
         assert list(makers) == ["compiled", "fused"]
@@ -117,32 +122,32 @@ def test_the_fastest_engine_is_compiled_or_fused_and_compiled_for_whole_frames()
 
     scene = tiny_scene("nerv360", "hnerv")
     with (
-        patch.object(opening, "CudaGpu"),
-        patch.object(opening, "artefact_key"),
-        patch.object(opening, "open_compiled", build),
-        patch.object(opening, "open_fastest", first_and_last),
+        replaced("compiled", lambda *args: made.append("compiled")),
+        replaced("fused", lambda *args: made.append("fused")),
+        patch("model.decoding.compiled.cache.artefact_key", return_value="key"),
+        patch("model.decoding.compiled.fastest.open_fastest", first_and_last),
     ):
         for name in ("nerv360", "hnerv"):
-            opened: object = open_engine(scene, name, torch.device("cuda"), kind="fastest")
-            assert opened == "engine"
-    assert made == [False, True, False]
+            open_engine(scene, name, CUDA, kind="fastest")
+    assert made == ["compiled", "fused", "compiled"]
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, OSError, Exception])
 def test_auto_runs_uncompiled_where_no_compiler_works(
     kind: type[Exception], caplog: pytest.LogCaptureFixture
 ) -> None:
-    class Eager:
-        def __init__(self, *args: object) -> None:
-            self.name = "eager"
+    def fails(*args: object) -> object:
+        raise kind("no triton\nat line 1")
 
     with (
-        patch.object(opening, "_open_fastest", side_effect=kind("no triton\nat line 1")),
-        patch.object(opening, "EagerEngine", Eager),
+        replaced("compiled", fails),
+        replaced("fused", fails),
+        replaced("eager", lambda *args: "eager"),
+        patch("model.decoding.compiled.cache.artefact_key", return_value="key"),
         caplog.at_level(logging.WARNING),
     ):
-        engine = open_engine(tiny_scene(), "nerv360", torch.device("cuda"))
-    assert engine.name == "eager"
+        opened: object = open_engine(tiny_scene(), "nerv360", CUDA)
+    assert opened == "eager"
     assert len(caplog.records) == 1
     assert caplog.messages[0].endswith("runs uncompiled: no triton")
 
@@ -150,12 +155,23 @@ def test_auto_runs_uncompiled_where_no_compiler_works(
 @pytest.mark.parametrize("capability", [(7, 5), (10, 0)])
 def test_the_fused_engine_is_kept_from_gpus_it_was_not_tried_on(capability: object) -> None:
     with (
-        patch.object(opening, "CudaGpu"),
+        patch("torch.cuda.is_available", return_value=True),
         patch("torch.cuda.get_device_capability", return_value=capability),
         patch("torch.cuda.get_device_name", return_value="B200"),
-        pytest.raises(RuntimeError, match="kernels were not tried on B200"),
+        patch("importlib.util.find_spec"),
     ):
-        open_compiled(lively_decoder(CONFIGS["nerv360"]), CPU, (24, 48), fused=True)
+        with pytest.raises(InputError, match="kernels that were not tried on B200"):
+            open_engine(tiny_scene(), "nerv360", CUDA, kind="fused")
+        with pytest.raises(RuntimeError, match="not tried on B200"):
+            ENGINES["fused"].open(lively_decoder(CONFIGS["nerv360"]), CUDA, (24, 48))
+
+
+def test_the_fused_engine_says_that_triton_is_missing() -> None:
+    with (
+        patch("importlib.util.find_spec", return_value=None),
+        pytest.raises(InputError, match="fused engine needs Triton, which is not installed"),
+    ):
+        open_engine(tiny_scene(), "nerv360", CUDA, kind="fused")
 
 
 @pytest.mark.parametrize("failure", [RuntimeError, Exception])
