@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
-import tempfile
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, cast
 
 import platformdirs
+
+from model.files import atomic_write
 
 log = logging.getLogger(__name__)
 
@@ -77,21 +77,12 @@ def save_settings(path: Path | None, settings: Settings) -> None:
     """Replace ``path`` as a whole; a disk that refuses is a line in the log, not an error."""
     if path is None:
         return
-    partial: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=path.name, delete=False
-        ) as file:
-            partial = Path(file.name)
-            json.dump(asdict(settings), file, indent=2)
-        os.replace(partial, path)
-        partial = None
+        with atomic_write(path) as partial:
+            partial.write_text(json.dumps(asdict(settings), indent=2), encoding="utf-8")
     except OSError as error:
         log.warning("the settings were not saved: %s", error)
-    finally:
-        if partial is not None:
-            partial.unlink(missing_ok=True)
 
 
 def _checked(stored: dict[str, Any]) -> tuple[Settings, list[str]]:

@@ -14,6 +14,7 @@ import av
 from av.video.reformatter import ColorRange, Colorspace
 
 from model.errors import InputError
+from model.files import partial_path
 from model.video.reading import SCALING, FrameSource, VideoFile, open_frames
 
 CODECS = ("x265", "av1")
@@ -84,7 +85,7 @@ def encode_at(
     # The bit rate is searched as its base-2 logarithm, so that both controls act alike.
     control = encoder.start or math.log2(target_bytes * 8 / seconds)
     trials: dict[float, int] = {}
-    trial = output.with_name(f".{output.stem}.{os.getpid()}.trial{output.suffix}")
+    trial = partial_path(output)
     best: tuple[float, float] | None = None
     try:
         for _ in range(MAX_ENCODINGS):

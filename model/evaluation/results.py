@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from model.benchmarks.decode_worker import SpeedResult
 from model.errors import InputError
+from model.files import atomic_write
 from model.metrics.moving import MovingError, pooled
 from model.scene.scene_file import TrainingSummary
 
@@ -153,14 +153,11 @@ class ResultStore:
 
 def write_text(path: Path, text: str) -> None:
     """Write ``path`` whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
+        with atomic_write(path) as partial:
+            partial.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def path_result(values: dict[str, Any]) -> PathResult:

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from model.config import ModelConfig
 from model.errors import InputError
+from model.files import atomic_write
 from model.networks.registry import build_decoder
 from model.scene.fingerprint import Fingerprint
 from model.scene.header import (
@@ -203,24 +204,22 @@ def write_scene(
         ValueError: there is no such number of bits.
     """
     path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path
     try:
         header = header_to_json(scene.header)
         tensors = _to_stored(scene, embedding_bits, weight_bits)
-        partial.touch()
-        mode = partial.stat().st_mode
-        save_file(tensors, partial, metadata={_KEY: header})
-        partial.chmod(mode)  # safetensors makes files that only their owner may read
-        read_scene(partial)
-        os.replace(partial, path)
+        with atomic_write(path) as partial:
+            partial.touch()
+            mode = partial.stat().st_mode
+            save_file(tensors, partial, metadata={_KEY: header})
+            partial.chmod(mode)  # safetensors makes files that only their owner may read
+            read_scene(partial)
     except InputError as error:
         sentence = str(error).replace(str(partial), "it")
         raise InputError(f"{path} cannot be written: {sentence}") from error
     except (OSError, SafetensorError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or str(error)
         raise InputError(f"{path} cannot be written: {reason}") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def quantised(scene: Scene, *, embedding_bits: int = 8, weight_bits: int = 16) -> Scene:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from model.errors import InputError
+from model.files import atomic_write
 
 
 def checkpoint_path(scene: Path) -> Path:
@@ -23,18 +24,14 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     Raises:
         InputError: it cannot be written.
     """
-    partial = path.with_name(path.name + ".partial")
     try:
-        with partial.open("wb") as file:
+        with atomic_write(path) as partial, partial.open("wb") as file:
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(path)
     except (OSError, RuntimeError) as error:  # torch's own, where the disk is full
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise InputError(f"the checkpoint {path} cannot be written: {reason}") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

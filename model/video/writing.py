@@ -18,6 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from model.errors import InputError
+from model.files import partial_path
 from model.video.reading import SCALING, reason
 
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov")
@@ -62,7 +63,7 @@ class VideoWriter:
         if not self.path.parent.is_dir():
             raise InputError(f"{self.path.parent} is not a folder: {path} cannot be written there")
         self._size = (height, width, 3)
-        self._temporary = _beside(self.path)
+        self._temporary = partial_path(self.path)
         try:
             self._container = av.open(str(self._temporary), mode="w")
         except (av.FFmpegError, OSError) as error:
@@ -142,7 +143,7 @@ class FolderWriter:
         self.path = Path(path)
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise InputError(f"{path} exists and is not empty: name a new folder")
-        self._temporary = _beside(self.path)
+        self._temporary = partial_path(self.path)
         try:
             self._temporary.mkdir()
         except OSError as error:
@@ -171,7 +172,3 @@ class FolderWriter:
             shutil.rmtree(self._temporary, ignore_errors=True)
         else:
             os.replace(self._temporary, self.path)
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from model.errors import InputError
+from model.files import atomic_write
 from viewer.commands.scene_options import check_output
 
 if TYPE_CHECKING:
@@ -88,9 +89,11 @@ def bench(
             raise InputError("bench --table 2 needs a clip to train on: name a video file")
         report, complete = bench_table2(source, preset, scale or "1", device, epochs, frames, seeds)
     if output is not None:
-        partial = output.with_name(output.name + ".partial")
-        partial.write_text(json.dumps(report, indent=2) + "\n")
-        partial.replace(output)
+        try:
+            with atomic_write(output) as partial:
+                partial.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"-o {output} cannot be written: {error.strerror}") from error
     if not complete:
         raise typer.Exit(130)
 

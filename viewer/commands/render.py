@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from model.errors import InputError
+from model.files import atomic_write
 from viewer.commands.scene_options import (
     ENGINE_HELP,
     check_frame,
@@ -164,14 +164,11 @@ def _write_picture(engine: Engine, step: Step, output: Path, height: int, width:
     from model.rendering import render_view
 
     view = render_view(engine, step.look, step.frame, height, width)
-    partial = output.with_name(f".{output.stem}.{os.getpid()}.part{output.suffix}")
     try:
-        Image.fromarray(view.cpu().numpy()).save(partial, quality=95)
-        os.replace(partial, output)
+        with atomic_write(output) as partial:
+            Image.fromarray(view.cpu().numpy()).save(partial, quality=95)
     except OSError as error:
         raise InputError(f"-o {output} cannot be written: {error.strerror or error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _write_film(

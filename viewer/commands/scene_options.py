@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from model.decoding import engine_help
 from model.errors import InputError
+from model.files import partial_path
 
 if TYPE_CHECKING:
     from model.scene.scene_file import Scene
@@ -70,7 +70,7 @@ def check_output(path: Path, overwrite: bool, option: str = "-o") -> None:
         raise InputError(f"{option} {path} exists already: give another name or --overwrite")
     if not path.parent.is_dir():
         raise InputError(f"{option} {path}: the folder {path.parent} does not exist")
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    beside = partial_path(path)
     try:
         beside.touch()
         beside.unlink()

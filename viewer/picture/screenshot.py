@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import platformdirs
 from PIL import Image
 
 from model.errors import InputError
+from model.files import atomic_write
 from viewer.free_path import free_path
 from viewer.picture.renderer import read_framebuffer
 from viewer.picture.window import Window
@@ -45,9 +45,5 @@ def save_png(path: Path, pixels: npt.NDArray[np.uint8]) -> None:
         OSError: it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        Image.fromarray(pixels).save(beside, "PNG")
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with atomic_write(path) as partial:
+        Image.fromarray(pixels).save(partial, "PNG")

@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-import tempfile
 from pathlib import Path
 
 import platformdirs
 import torch
 
+from model.files import atomic_write
 from model.scene.scene_file import Decoder
 
 log = logging.getLogger(__name__)
@@ -52,14 +51,8 @@ class KeptFile:
         """Put ``payload`` in its place; where that fails, a line in the log says why."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            handle, partial = tempfile.mkstemp(dir=self.folder, suffix=".partial")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(_MAGIC + hashlib.sha256(payload).digest() + payload)
-                os.replace(partial, self.file)
-            except BaseException:
-                Path(partial).unlink(missing_ok=True)
-                raise
+            with atomic_write(self.file) as partial:
+                partial.write_bytes(_MAGIC + hashlib.sha256(payload).digest() + payload)
             self._forget_the_oldest()
         except OSError as error:
             log.info("what was compiled or measured is not kept for the next start: %s", error)
