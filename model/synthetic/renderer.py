@@ -13,12 +13,12 @@ from torch import Tensor
 from model.synthetic import water as sea
 from model.synthetic.drawing.light import ShadowMap, display, illuminate, through_air
 from model.synthetic.drawing.solids import FAR
-from model.synthetic.drawing.stage import EYE, Placed, erp_rays, window_of
+from model.synthetic.drawing.stage import EYE, Placed, erp_rays, region_of
 from model.synthetic.hills import Hills
+from model.synthetic.movers.harbour import movers
 from model.synthetic.movers.mover import Mover
-from model.synthetic.movers.movers import movers
 from model.synthetic.sky import Clouds
-from model.synthetic.town.town import town
+from model.synthetic.town.layout import town
 
 SAMPLES = 3
 BAND_RAYS = 1_500_000
@@ -175,11 +175,11 @@ class HarbourTown:
         return still + sky * gap
 
     def _patches_of(self, mover: Mover) -> Iterator[_Patch]:
-        window = window_of(mover.centre, mover.radius, self._height, self._width)
-        for first, last in window.columns:
+        region = region_of(mover.centre, mover.radius, self._height, self._width)
+        for first, last in region.columns:
             step = max(1, self._rows * self._width // (last - first))
-            for top in range(window.top, window.bottom, step):
-                bottom = min(top + step, window.bottom)
+            for top in range(region.top, region.bottom, step):
+                bottom = min(top + step, region.bottom)
                 rays = self._fine_rays(top, bottom, first, last)
                 still, _ = self._trace(self._solids, rays, top * SAMPLES, first * SAMPLES)
                 yield _Patch(mover, top, first, torch.minimum(still, _water_depth(rays)))
@@ -224,11 +224,11 @@ def _overlaps(
     placed: Placed, fine: tuple[int, int], top: int, left: int, rows: int, columns: int
 ) -> Iterator[tuple[slice, slice]]:
     """The parts of a block in which a solid can be seen."""
-    window = window_of(*placed.sphere, *fine)
-    low, high = max(window.top - top, 0), min(window.bottom - top, rows)
+    region = region_of(*placed.sphere, *fine)
+    low, high = max(region.top - top, 0), min(region.bottom - top, rows)
     if low >= high:
         return
-    for first, last in window.columns:
+    for first, last in region.columns:
         begin, end = max(first - left, 0), min(last - left, columns)
         if begin < end:
             yield slice(low, high), slice(begin, end)

@@ -8,7 +8,7 @@ from model.synthetic.drawing.paints import Colour, Plain, Stripes
 from model.synthetic.drawing.solids import Convex, Ellipsoid, Frustum, box
 from model.synthetic.drawing.stage import Placed, Rotation, multiply, turned
 from model.synthetic.movers.mover import BLUE, GOLD, RED, WHITE, Mover, Point, place
-from model.synthetic.town.town import CAROUSEL
+from model.synthetic.town.layout import CAROUSEL
 
 
 def _horse(origin: Point, rotation: Rotation, coat: Colour, saddle: Colour) -> list[Placed]:

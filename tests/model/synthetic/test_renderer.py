@@ -24,8 +24,8 @@ from model.synthetic.drawing.solids import (
     gable,
     pyramid,
 )
-from model.synthetic.drawing.stage import EYE, erp_rays, turned, window_of
-from model.synthetic.movers.movers import movers
+from model.synthetic.drawing.stage import EYE, erp_rays, region_of, turned
+from model.synthetic.movers.harbour import movers
 from model.synthetic.renderer import HarbourTown
 
 WIDTH, HEIGHT = 128, 64
@@ -173,14 +173,14 @@ def test_movers_stay_inside_their_spheres() -> None:
 )
 def test_windows_hold_every_ray_that_meets_the_sphere(at: tuple[float, float, float]) -> None:
     radius = 2.5
-    window = window_of(at, radius, 90, 180)
+    region = region_of(at, radius, 90, 180)
     d = erp_rays(0, 90, 90, 180, torch.device("cpu"))
     centre = torch.tensor(at) - torch.tensor(EYE)
     off = (d.permute(1, 2, 0) - centre / centre.norm()).norm(dim=-1)
     meets = 2 * torch.asin(off / 2) < math.asin(radius / float(centre.norm()))
     inside = torch.zeros(90, 180, dtype=torch.bool)
-    for first, last in window.columns:
-        inside[window.top : window.bottom, first:last] = True
+    for first, last in region.columns:
+        inside[region.top : region.bottom, first:last] = True
     assert (inside | ~meets).all()
 
 

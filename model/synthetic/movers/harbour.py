@@ -12,7 +12,7 @@ from model.synthetic.movers.carousel import carousel
 from model.synthetic.movers.flyers import balloon, gulls
 from model.synthetic.movers.mover import BLUE, RED, WHITE, Mover, place
 from model.synthetic.movers.vessels import boat, buoy
-from model.synthetic.town.town import FLAGPOLE, WINDMILL
+from model.synthetic.town.layout import FLAGPOLE, WINDMILL
 
 
 def movers() -> list[Mover]:
