@@ -1,4 +1,4 @@
-"""How fast and how light an engine is, beside what the machine could do."""
+"""Speed and memory of engines, beside the ceilings of the machine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from model.scene.scene_file import Decoder, TrainingSummary
 
 WARM_UP = 5
 GPU_SIDE, CPU_SIDE = 8192, 2048
-"""Of the matrices whose product is a ceiling."""
+"""Rows and columns of the matrices whose product is a ceiling."""
 PAPER_FPS = {"nerv360": 38.4, "hnerv": 15.0, "hnerv-boost": 5.0}
 PAPER_GIB = {"nerv360": 3.6, "hnerv": 26.2, "hnerv-boost": 30.3}
 
@@ -95,8 +95,11 @@ class EngineFailure:
 
 @dataclass(frozen=True)
 class Ceilings:
-    """What the machine reached in the same run: a matrix product in each precision that engines
-    decode in, by its name, and a copy (read + written).
+    """Rates that the machine reached in the same run.
+
+    Attributes:
+        gflops: of a matrix product, by the name of each precision that engines decode in.
+        gbytes_per_s: of a copy, read and written.
     """
 
     gflops: dict[str, float]
@@ -104,7 +107,7 @@ class Ceilings:
 
 
 def measure_ceilings(device: torch.device) -> Ceilings:
-    """Run the ceilings' programs."""
+    """Measure a matrix product in each precision, and a copy."""
     cuda = device.type == "cuda"
     side = GPU_SIDE if cuda else CPU_SIDE
     gflops = {}
@@ -195,7 +198,7 @@ def try_engine(
 
 
 def reason_of(error: Exception) -> str:
-    """What an error says, in one line: torch's compilers go on for pages."""
+    """One line of an error: torch's compilers go on for pages."""
     first, *rest = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
     if first.endswith(":") and rest:  # "backend='inductor' raised:"
         first = f"{first} {rest[0]}"

@@ -1,4 +1,4 @@
-"""On what, by what and when something was measured."""
+"""Origin of a measurement: machine, versions, time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def machine_facts(device: torch.device) -> dict[str, Any]:
-    """What a benchmark's JSON says about its origin.
+    """The origin of a benchmark on ``device``, for its JSON.
 
     ``commit`` ends in ``-dirty`` where files differ from it, and is None outside a checkout;
     ``driver`` is the NVIDIA driver's version, None on other devices.
@@ -37,7 +37,7 @@ def machine_facts(device: torch.device) -> dict[str, Any]:
 
 
 def facts_line(facts: dict[str, Any]) -> str:
-    """The same for a reader."""
+    """The same in one line, for a reader."""
     return (
         f"{facts['processor']}, {facts['device']}, {facts['threads']} threads, "
         f"torch {facts['torch']}, {facts['date'][:10]}"

@@ -1,4 +1,4 @@
-"""How much memory a part of the comparison will take, told before anything is allocated."""
+"""Memory that a part of the comparison will take, estimated before anything is allocated."""
 
 from __future__ import annotations
 

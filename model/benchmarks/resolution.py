@@ -1,4 +1,4 @@
-"""The paper's comparison at a stated fraction of its size."""
+"""Resolution of the paper's comparison: a stated fraction of its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from model.training.settings import training_preset
 DECODERS = ("nerv360", "hnerv", "hnerv-boost")
 WITHIN = 0.01
 STEPS = 16
-"""Whole sixteenths keep the frame and the width of the viewport of every preset exact."""
+"""Denominator of scales: sixteenths keep frame and viewport's width of every preset exact."""
 
 
 def parse_scale(text: str) -> Fraction:

@@ -122,7 +122,7 @@ def measure_table(
 
 
 def jobs(configs: dict[str, ModelConfig]) -> int:
-    """How often `measure_table` advances."""
+    """Count of the times that `measure_table` advances."""
     return 1 + 2 * len(configs)
 
 
@@ -143,7 +143,11 @@ def gib_of(result: PartResult | int) -> float | None:
 
 
 def needed_bytes(part: str, config: ModelConfig, *, half: bool) -> int:
-    """What a part takes, convolutions' workspaces and the program itself included."""
+    """Bytes that a part takes, convolutions' workspaces and the program itself included.
+
+    Args:
+        half: the networks run in half precision.
+    """
     dtype = torch.float16 if half else torch.float32
     return round(predicted_bytes(part, config, dtype) * WORKSPACE) + BARE_BYTES
 

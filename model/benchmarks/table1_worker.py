@@ -47,7 +47,7 @@ FEWEST = 20
 
 @dataclass(frozen=True)
 class PartResult:
-    """What one part of one decoder reached.
+    """Speed and memory that one part of one decoder reached.
 
     Attributes:
         fps: pictures a second, from the median: frames encoded; viewports of NeRV360 or frames of
@@ -88,7 +88,7 @@ class Pace:
 
     @property
     def done(self) -> bool:
-        """Whether no further picture is needed."""
+        """No further picture is needed."""
         timed = len(self.seconds)
         return timed >= self._wanted or (timed >= FEWEST and sum(self.seconds) >= ENOUGH_S)
 

@@ -1,4 +1,4 @@
-"""The paper's table 2: what each choice of NeRV360 is worth, trained briefly on a clip."""
+"""The paper's table 2: ablations of NeRV360, trained briefly on a clip."""
 
 from __future__ import annotations
 

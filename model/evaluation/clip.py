@@ -1,4 +1,4 @@
-"""The original clip, one picture at a time, wherever one asks for it."""
+"""The original clip, one picture at a time and in any order."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ _FORMAT = "yuv420p"
 
 @dataclass(frozen=True)
 class Encoding:
-    """How a clip was encoded, for people, and how many bytes the file takes."""
+    """An encoded clip: a note for people on its settings, and the bytes of the file."""
 
     note: str
     bytes: int
@@ -40,7 +40,7 @@ class _Encoder:
     low: float
     high: float
     halving: float
-    """How far the control has to rise for about half the bytes."""
+    """Rise of the control for about half the bytes."""
 
 
 _ENCODERS = {

@@ -53,7 +53,7 @@ def over_time(results: list[PathResult], palette: dict[str, str]) -> bytes:
 
 
 def over_sphere(spheres: list[SphereResult], paths: dict[str, list[tuple[float, float]]]) -> bytes:
-    """Where on the sphere each method errs, and where the paths look (yaw and pitch, degrees)."""
+    """Maps of each method's error over the sphere, with the paths (yaw and pitch, degrees)."""
     columns = min(2, len(spheres))
     rows = math.ceil(len(spheres) / columns)
     figure = Figure(dpi=DPI, figsize=(4.8 * columns + 0.8, 2.5 * rows + 0.3), layout="constrained")

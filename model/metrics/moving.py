@@ -1,4 +1,4 @@
-"""Quality where it moves: what an average over whole pictures hides.
+"""Quality where it moves, which an average over whole pictures hides.
 
 A decoder that shows what stands still and freezes the rest scores well on average. A pixel of the
 original moves where one of its colours differs by more than `THRESHOLD` from the clip's temporal

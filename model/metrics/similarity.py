@@ -1,4 +1,4 @@
-"""How close one picture is to another: PSNR, MS-SSIM, and WS-PSNR of the whole sphere.
+"""Similarity of two pictures: PSNR, MS-SSIM, and WS-PSNR of the whole sphere.
 
 Pictures are height×width×channels, uint8 or floating point in [0, 1].
 """
@@ -15,7 +15,7 @@ from model.geometry import Look, sample_erp, viewport_directions
 
 MS_SSIM_MIN_SIDE = 161
 PERFECT_DB = 100.0
-"""What a picture without any error counts as, so that means stay finite."""
+"""PSNR in dB of a picture without any error, so that means stay finite."""
 
 
 def unit(picture: Tensor) -> Tensor:
@@ -31,7 +31,11 @@ def as_shown(picture: Tensor) -> Tensor:
 
 
 def mean_square(a: Tensor, b: Tensor) -> float:
-    """Mean squared difference, of a full scale of 1."""
+    """Mean squared difference, of a full scale of 1.
+
+    Raises:
+        ValueError: the pictures differ in shape.
+    """
     _same_shape(a, b)
     return float((unit(a) - unit(b)).square().mean(dtype=torch.float64))
 

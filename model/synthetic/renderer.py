@@ -1,4 +1,4 @@
-"""From the scene to equirectangular pictures: what stands still once, what moves every time."""
+"""Renderer of equirectangular pictures: still solids are drawn once, moving ones every time."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class HarbourTown:
 
     Args:
         width, height: of the pictures in pixels, 2:1.
-        device: where it is computed.
+        device: the one it is computed on.
         band_rays: how many rays are held at a time; it bounds the memory, not the picture.
         progress: called with the share of the still picture that is done, 0 to 1.
     """

@@ -50,7 +50,7 @@ class Autoencoder(nn.Module):
         return embedding
 
     def target(self, frame: Tensor, looks: Tensor) -> Tensor:
-        """What `forward` ought to give."""
+        """The picture that `forward` ought to give: N×3×h×w or 1×3×H×W."""
         if self.decoder.full_frame:
             crop = self._crop(looks)
             return frame if crop is None else crop.frame(frame)

@@ -14,7 +14,7 @@ from model.files import atomic_write
 
 
 def checkpoint_path(scene: Path) -> Path:
-    """Where the checkpoint of the training that writes ``scene`` lies."""
+    """File of the checkpoint of the training that writes ``scene``."""
     return scene.with_name(scene.name + ".checkpoint")
 
 
@@ -35,8 +35,8 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """What `save_checkpoint` wrote, on the CPU; objects other than tensors and plain values are
-    refused.
+    """The state that `save_checkpoint` wrote, on the CPU; objects other than tensors and plain
+    values are refused.
 
     Raises:
         InputError: there is none, or it is damaged.

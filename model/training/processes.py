@@ -22,7 +22,7 @@ class Processes:
 
     @property
     def is_first(self) -> bool:
-        """Whether this process evaluates, reports and writes."""
+        """This process evaluates, reports and writes."""
         return self.rank == 0
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
@@ -40,7 +40,7 @@ class Processes:
             offset += gradient.numel()
 
     def any(self, flag: bool, device: torch.device) -> bool:
-        """Whether the flag is up in any process, so that all stop at the same step."""
+        """The flag is up in some process, so that all can stop at the same step."""
         if self.count == 1:
             return flag
         value: Tensor = torch.tensor([float(flag)], device=device)

@@ -1,4 +1,4 @@
-"""The judgement of a training: PSNR, of what moves too, and MS-SSIM on looks it never saw."""
+"""Quality of a training: PSNR, also where it moves, and MS-SSIM on looks that it never saw."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def held_out_quality(
     structure: bool = False,
     precision: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Quality:
-    """How well the network shows the held-out looks. Each of their frames is encoded, and by
-    whole-frame decoders decoded, once for all of its looks.
+    """Quality of the held-out looks as the network shows them. Each of their frames is encoded,
+    and by whole-frame decoders decoded, once for all of its looks.
 
     Args:
         embeddings: frames×d×h×w to decode from instead of the encoder's, as a scene file does.
@@ -83,7 +83,7 @@ def held_out_quality(
 
 
 def _views(network: Autoencoder, code: Tensor, time: Tensor) -> Callable[[Tensor], Tensor]:
-    """Decodes any look (1×4) of one frame to 1×3×H×W."""
+    """A function that decodes any look (1×4) of one frame to 1×3×H×W."""
     decoder, config = network.decoder, network.config
     if not decoder.full_frame:
         features = decoder.expand(code, time)

@@ -1,4 +1,4 @@
-"""Which looks are trained on, and which are held out."""
+"""Sampling of looks and frames: those that are trained on, and the looks that are held out."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from model.networks.registry import ARCHITECTURES, checked
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """The training of section 3.1; the defaults are the paper's.
+    """Settings of a training; the defaults are those of the paper's section 3.1.
 
     Attributes:
         epochs: passes over the frames.

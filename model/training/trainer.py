@@ -60,7 +60,7 @@ class StepReport:
 
 
 class Trainer:
-    """Trains one network on one clip; its whole state goes through `state` and `restore`.
+    """Trainer of one network on one clip.
 
     Nothing depends on a global random state: looks and the order of frames follow from the seed
     and the step, which makes a resumed run equal to an unbroken one, bit for bit.

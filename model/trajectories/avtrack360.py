@@ -20,10 +20,16 @@ _SAMPLES = "pitch_yaw_roll_data_hmd"
 
 
 def recognises(text: str) -> bool:
+    """The text is an AVTrack360 file, broken or whole."""
     return text.lstrip().startswith("{") and f'"{_SAMPLES}"' in text
 
 
 def read(text: str, label: str, part: str) -> Trajectory:
+    """The path of one viewer at the video ``part``, or at the only one.
+
+    Raises:
+        InputError: there is no such video, or a sample is broken.
+    """
     try:
         videos = json.loads(text)["data"]
         names = [str(video["filename"]) for video in videos]

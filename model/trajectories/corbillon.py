@@ -18,10 +18,16 @@ _PLACEHOLDER = np.array([math.sqrt(0.5), 0.0, 0.0, -math.sqrt(0.5)])
 
 
 def recognises(text: str) -> bool:
+    """The first line has six numbers, as this format alone has."""
     return first_row(text, None) == 6
 
 
 def read(text: str, label: str, part: str) -> Trajectory:
+    """The path of the text, from the first reading of the sensor on.
+
+    Raises:
+        InputError: a row is broken, or ``part`` names one path of several.
+    """
     refuse_part(label, part)
     table = rows(text, None, 6, label)
     placeholder = np.abs(table[:, 2:] - _PLACEHOLDER).max(axis=1) < 1e-9

@@ -18,10 +18,16 @@ MINUTE_S = 60.0
 
 
 def recognises(text: str) -> bool:
+    """The first line has four numbers between commas, as this format alone has."""
     return first_row(text, ",") == 4
 
 
 def read(text: str, label: str, part: str) -> Trajectory:
+    """The path of the text.
+
+    Raises:
+        InputError: a row is broken, or ``part`` names one path of several.
+    """
     refuse_part(label, part)
     table = rows(text, ",", 4, label)
     # Video k is shown in minute k − 1 of one session, and the clock runs through.

@@ -55,12 +55,18 @@ def named(name: str) -> Trajectory:
 
 
 def recognises(text: str) -> bool:
+    """The text lists dynamic viewports, in JSON or as rows of eight numbers."""
     if text.lstrip().startswith("{"):
         return '"dynamic"' in text
     return first_row(text, None) == 8
 
 
 def read(text: str, label: str, part: str) -> Trajectory:
+    """The path of the viewport ``part``, or of the only one.
+
+    Raises:
+        InputError: there is no such viewport, or its numbers are broken.
+    """
     if not text.lstrip().startswith("{"):
         table = rows(text, None, 8, label)
         names = [f"vp{index}" for index in range(len(table))]

@@ -41,7 +41,11 @@ def recognises(head: str) -> bool:
 
 
 def read(stream: Stream, label: str, part: str) -> Trajectory:
-    """The path in a text that `recognises`; it is never held as a whole."""
+    """The path in a text of this format, which is never held as a whole.
+
+    Raises:
+        InputError: it is broken, or ``part`` names one path of several.
+    """
     refuse_part(label, part)
     reading = _Reading(label)
     for block in blocks(stream, label):

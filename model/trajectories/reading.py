@@ -27,14 +27,20 @@ class UnknownFormatError(InputError):
 
 
 class _Reader(Protocol):
-    """One format: whether a text is in it, and what the text says.
+    """Module of one format."""
 
-    ``label`` is the file as the user named it, ``part`` what followed its ``#`` (or nothing).
-    """
+    def recognises(self, text: str) -> bool:
+        """The text is in this format, broken or whole."""
+        ...
 
-    def recognises(self, text: str) -> bool: ...
+    def read(self, text: str, label: str, part: str) -> Trajectory:
+        """The path in a text that is in this format.
 
-    def read(self, text: str, label: str, part: str) -> Trajectory: ...
+        Args:
+            label: the file as the user named it.
+            part: the name of one of its paths; empty where none is named.
+        """
+        ...
 
 
 _READERS: tuple[_Reader, ...] = (avtrack360, jvet, jin2022, corbillon)

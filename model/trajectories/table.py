@@ -59,7 +59,7 @@ def numbers(line: str, separator: str | None) -> list[float] | None:
 
 
 def first_row(text: str, separator: str | None) -> int:
-    """How many numbers the first line that is not blank holds; 0 where it is no row of numbers."""
+    """Count of numbers in the first line that is not blank; 0 where it is no row of numbers."""
     line = re.search(r"\S[^\n]*", text)
     return len(numbers(line[0], separator) or []) if line else 0
 

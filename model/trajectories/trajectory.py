@@ -1,4 +1,4 @@
-"""One gaze path, whoever recorded it, and its looks at the pictures of a clip."""
+"""A gaze path, whoever recorded it, and its looks at the pictures of a clip."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_TURN_DEG = 1e7
 
 
 class Between(Enum):
-    """How a path runs from one sample to the next.
+    """Interpolation of a path from one sample to the next.
 
     ANGLES: each angle linearly, as JVET defines its viewports and as our own recordings do.
     ROTATION: along the great-circle turn that takes one head orientation to the next, which
@@ -113,7 +113,7 @@ class Trajectory:
         return [self._look_at_frame(k, frames, fps) for k in range(frames)]
 
     def steps(self, frames: int, fps: float) -> list[Step]:
-        """What a replay shows, ``fps`` pictures a second.
+        """Steps of a replay, ``fps`` pictures a second.
 
         A path that was recorded with its frames is replayed whole, with just those frames; any
         other is followed for as long as the clip runs, once.
@@ -138,8 +138,8 @@ class Trajectory:
         return frames / fps if self.frame is None else self.duration_s
 
     def step_at(self, time_s: float, frames: int, fps: float) -> Step:
-        """What a replay shows ``time_s`` seconds after its start; at the clip's own pictures that
-        is what `steps` has.
+        """Step of a replay ``time_s`` seconds after its start; at the clip's own pictures it is
+        that of `steps`.
         """
         if self.frame is not None:
             return Step(self.frame_at(time_s) or 0, self.look_at(time_s))

@@ -1,4 +1,4 @@
-"""How many pictures a second a clip has, told from the times at which they are shown."""
+"""Frame rate of a clip, told from the times at which its pictures are shown."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TOLERANCE = Fraction(1, 50)
 
 @dataclass(frozen=True)
 class Pace:
-    """A constant rate, and what it makes of pictures that come at other times.
+    """A constant rate, and repeats that bring pictures of other times to it.
 
     Attributes:
         fps: pictures a second.
@@ -92,5 +92,5 @@ def _is_even(times: Sequence[Fraction], rate: Fraction) -> bool:
 
 
 def _due(times: Sequence[Fraction], rate: Fraction) -> list[int]:
-    """Which picture of a constant rate each one is, the first being 0."""
+    """Index of each picture at a constant rate, the first being 0."""
     return [int((time - times[0]) * rate + Fraction(1, 2)) for time in times]

@@ -35,13 +35,13 @@ def mix(a: Tensor, b: Tensor, amount: Tensor) -> Tensor:
 
 
 class ShadowMap:
-    """How far sunlight reaches, on a grid across the sun's direction.
+    """Reach of sunlight, on a grid across the sun's direction.
 
     Every edge is a few cells wide: the mean of nine neighbouring tests.
 
     Args:
-        solids: what throws shadows.
-        device: where it is computed.
+        solids: those that throw shadows.
+        device: the one it is computed on.
         side: cells along a side of the grid, which covers the town.
     """
 
@@ -109,7 +109,7 @@ def illuminate(albedo: Tensor, n: Tensor, lit: Tensor) -> Tensor:
 
 
 def haze_colour(d: Tensor) -> Tensor:
-    """What distance fades to in directions 3×N: warmer towards the sun."""
+    """Colour that distance fades to in unit directions 3×N: warmer towards the sun; linear, 3×N."""
     length = torch.hypot(d[0], d[2]).clamp_min(1e-6)
     level = math.hypot(SUN[0], SUN[2])
     facing = ((d[0] * SUN[0] + d[2] * SUN[2]) / (length * level)) * 0.5 + 0.5

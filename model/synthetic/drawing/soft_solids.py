@@ -92,7 +92,7 @@ class Pennant:
         return 0.0, math.hypot(self.length, self.height)
 
     def sway(self, x: Tensor) -> Tensor:
-        """How far the cloth hangs above its straight line at x."""
+        """Height in metres of the cloth above its straight line at x."""
         along = x / self.length
         return 0.16 * self.height * along * torch.sin(along * 7.0 - self.phase)
 

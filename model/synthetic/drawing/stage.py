@@ -1,4 +1,4 @@
-"""Solids with a place and a paint, and the part of a picture where each can be."""
+"""Solids with a place and a paint, and the region of a picture where each can be."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EYE = (0.0, 2.3, 0.0)
 
 @dataclass(frozen=True)
 class Surface:
-    """How points look before light falls on them; linear, 3×N.
+    """Looks of points before light falls on them; linear, 3×N.
 
     Attributes:
         albedo: share of the light that is scattered back.
@@ -117,7 +117,12 @@ class Region:
 
 
 def region_of(centre: tuple[float, float, float], radius: float, height: int, width: int) -> Region:
-    """Where a sphere of the scene can be seen from the eye."""
+    """The region of a height×width picture in which a sphere of the scene can be seen from the eye.
+
+    Args:
+        centre: of the sphere, metres east, up, north.
+        radius: metres.
+    """
     x, y, z = (c - e for c, e in zip(centre, EYE, strict=True))
     distance = math.sqrt(x * x + y * y + z * z)
     if distance <= radius * 1.001:

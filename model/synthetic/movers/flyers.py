@@ -1,4 +1,4 @@
-"""What is in the air: balloons and gulls."""
+"""Flyers: balloons and gulls."""
 
 from __future__ import annotations
 

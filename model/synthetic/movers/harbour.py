@@ -1,4 +1,4 @@
-"""Everything that moves, as solids over the phase of the loop: phase 1 is phase 0 again."""
+"""All movers of the harbour, as solids over the phase of the loop: phase 1 is phase 0 again."""
 
 from __future__ import annotations
 

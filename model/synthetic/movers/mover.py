@@ -1,4 +1,4 @@
-"""What a thing that moves is, and the colours that boats and toys share."""
+"""A thing that moves, and the colours that boats and toys share."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Mover:
 
 
 def place(origin: Point, rotation: Rotation, x: float, y: float, z: float) -> Point:
-    """Where a point of an object is in the scene."""
+    """Place in the scene of a point of an object, given in the object's own axes; metres."""
     r = rotation
     return (
         origin[0] + r[0][0] * x + r[0][1] * y + r[0][2] * z,
