@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import threading
-import types
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -18,9 +17,9 @@ import torch
 
 from model.decoding.engine import Picture
 from model.geometry import Look
+from tests.support.decoding import watched_workers
 from viewer.app import App
 from viewer.decode import background as decode_background
-from viewer.decode import worker as decode_worker
 from viewer.decode.background import Background
 from viewer.decode.open_scene import Cost, EngineSource, OpenScene
 from viewer.panels.message import MessagePanel
@@ -98,24 +97,10 @@ class Gate:
             self._changed.notify_all()
 
     def park(self, parked: bool) -> None:
+        """The decoding thread begins to rest, or is woken."""
         with self._changed:
             self._parked = parked
             self._changed.notify_all()
-
-
-def watched_condition(gate: Gate) -> type[threading.Condition]:
-    """Conditions that tell ``gate`` when the one thread that waits for them does."""
-
-    class Watched(threading.Condition):
-        def wait(self, timeout: float | None = None) -> bool:
-            gate.park(True)
-            return super().wait(timeout)
-
-        def notify_all(self) -> None:
-            gate.park(False)
-            super().notify_all()
-
-    return Watched
 
 
 class GatedEngine:
@@ -185,12 +170,9 @@ class GatedApp:
 
     def __init__(self, window: Window, patch: pytest.MonkeyPatch) -> None:
         self.gate = Gate()
+        self._failed = False
         patch.setattr(MessagePanel, "notify", lambda _, sentence: self._said(sentence))
-        threads = types.SimpleNamespace(
-            Condition=watched_condition(self.gate), Thread=threading.Thread
-        )
-        with patch.context() as inner:
-            inner.setattr(decode_worker, "threading", threads)
+        with watched_workers(patch, self.gate.park):
             self.app = App(
                 window,
                 gated_scene(self.gate, "A"),
@@ -200,7 +182,6 @@ class GatedApp:
         # At its own size most of the test would be spent in it.
         patch.setattr(decode_background, "Background", partial(Background, size=(24, 48)))
         patch.setattr(self.app.overlay, "draw", lambda *_: None)  # panels would hide the colours
-        self._failed = False
 
     def play(self, letters: str) -> None:
         """Begin with scene A, shown; do what ``letters`` say; in the end let everything pass."""

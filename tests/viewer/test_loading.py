@@ -142,7 +142,7 @@ from pathlib import Path
 from viewer import cli
 from viewer.loading import Loader
 
-def command(argv):
+def command(**_):
     begun = threading.Event()
     loader = Loader(lambda path: begun.set() or threading.Event().wait())
     loader.add([Path("stalled.csv")])
@@ -151,7 +151,7 @@ def command(argv):
     return 0
 
 atexit.register(print, "finalised")
-cli._run = command
+cli.app = command
 sys.exit(cli.main([]))
 """
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.decoding import picture, until, wanted
 from tests.support.fake_engine import FakeEngine
-from tests.viewer.decode.test_worker import picture, until, wanted
 from viewer.decode.engine_builder import Build, EngineBuilder
 from viewer.decode.open_scene import EngineSource
 from viewer.decode.worker import DecodeWorker
@@ -135,7 +135,7 @@ def never():
     begun.set()
     threading.Event().wait()
 
-def command(argv):
+def command(**_):
     global build
     logging.basicConfig(level=logging.INFO)
     build = engine_builder.BUILDER.build(never, print, print)
@@ -144,7 +144,7 @@ def command(argv):
     {end}
 
 atexit.register(print, "finalised")
-cli._run = command
+cli.app = command
 sys.exit(cli.main([]))
 """
 

@@ -1,10 +1,11 @@
+"""The decoding thread: the newest request wins, errors are data, engines follow each other."""
+
 from __future__ import annotations
 
 import gc
 import threading
-import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -12,46 +13,23 @@ import torch
 
 from model.decoding.engine import Picture
 from model.geometry import Look
+from tests.support.decoding import Rest, picture, pictures, until, wanted, watched_workers
 from tests.support.fake_engine import FakeEngine
 from viewer.decode.open_scene import EngineSource
-from viewer.decode.predicted_look import Request
 from viewer.decode.worker import DecodeWorker
 
 
 @pytest.fixture
-def worker() -> Iterator[DecodeWorker]:
-    running = DecodeWorker()
+def rest() -> Rest:
+    return Rest()
+
+
+@pytest.fixture
+def worker(monkeypatch: pytest.MonkeyPatch, rest: Rest) -> Iterator[DecodeWorker]:
+    with watched_workers(monkeypatch, rest.tell):
+        running = DecodeWorker()
     yield running
     assert running.stop()
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for ``condition``; a test that waits in vain fails."""
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline, "what was waited for did not happen"
-        time.sleep(0.002)
-
-
-def picture(worker: DecodeWorker) -> Picture:
-    return pictures(worker)[0]
-
-
-def pictures(worker: DecodeWorker) -> dict[int, Picture]:
-    """The next pictures, one for each side that has one."""
-    taken: dict[int, Picture] = {}
-
-    def arrived() -> bool:
-        with worker.results() as results:
-            taken.update(results.pictures)
-        return bool(taken)
-
-    until(arrived)
-    return taken
-
-
-def wanted(yaw_deg: float = 0.0, frame: int = 0) -> Request:
-    return Request(Look.from_degrees(yaw_deg, 0), 16 / 9, frame)
 
 
 def test_a_picture_carries_the_look_and_frame_that_were_asked_for(worker: DecodeWorker) -> None:
@@ -75,18 +53,20 @@ def test_only_the_newest_request_is_decoded(worker: DecodeWorker) -> None:
     assert [round(look.degrees()[0]) for look, _ in engine.requests] == [0, 49]
 
 
-def test_nothing_is_decoded_twice(worker: DecodeWorker) -> None:
+def test_nothing_is_decoded_twice(worker: DecodeWorker, rest: Rest) -> None:
     engine = FakeEngine()
     worker.open(EngineSource([lambda: engine]))
     for yaw in (0, 0, 0, 20, 20):
         worker.request(wanted(yaw))
         until(lambda yaw=yaw: engine.requests and engine.requests[-1][0].degrees()[0] > yaw - 1)
     until(lambda: worker.report.decoded == 2)
-    time.sleep(0.05)
+    rest.wait()
     assert len(engine.requests) == 2
 
 
-def test_a_whole_frame_is_decoded_once_per_frame_not_per_look(worker: DecodeWorker) -> None:
+def test_a_whole_frame_is_decoded_once_per_frame_not_per_look(
+    worker: DecodeWorker, rest: Rest
+) -> None:
     engine = FakeEngine((64, 128), full_frame=True)
     worker.open(EngineSource([lambda: engine], background=FakeEngine))
     worker.request(wanted(0, 0))
@@ -95,7 +75,7 @@ def test_a_whole_frame_is_decoded_once_per_frame_not_per_look(worker: DecodeWork
         worker.request(wanted(yaw, 0))
     worker.request(wanted(90, 1))
     until(lambda: worker.report.decoded == 2)
-    time.sleep(0.05)
+    rest.wait()
     assert [frame for _, frame in engine.requests] == [0, 1]
     with worker.results() as results:
         assert not results.backgrounds
@@ -137,7 +117,7 @@ def test_when_no_engine_is_left_the_worker_waits_for_another_source(worker: Deco
     assert worker.report.error is None
 
 
-def test_a_picture_in_use_is_not_overwritten(worker: DecodeWorker) -> None:
+def test_a_picture_in_use_is_not_overwritten(worker: DecodeWorker, rest: Rest) -> None:
     engine = FakeEngine(ring=2, frames=1000)
     worker.open(EngineSource([lambda: engine]))
     worker.request(wanted())
@@ -146,7 +126,7 @@ def test_a_picture_in_use_is_not_overwritten(worker: DecodeWorker) -> None:
         assert results.pictures
         for frame in range(1, 20):
             worker.request(wanted(0, frame))
-            time.sleep(0.005)
+            rest.wait()
         assert worker.report.decoded == 2
     until(lambda: engine.requests[-1][1] == 19)
 
@@ -168,7 +148,7 @@ def test_pictures_of_an_engine_with_one_buffer_are_copied(worker: DecodeWorker) 
 
 
 def test_the_background_is_made_after_the_first_picture_and_then_rests(
-    worker: DecodeWorker,
+    worker: DecodeWorker, rest: Rest
 ) -> None:
     small = FakeEngine((32, 32))
     worker.open(EngineSource([FakeEngine], background=lambda: small))
@@ -185,7 +165,7 @@ def test_the_background_is_made_after_the_first_picture_and_then_rests(
     parts = len(small.requests)
     worker.request(wanted(30))
     until(lambda: worker.report.decoded == 2)
-    time.sleep(0.05)
+    rest.wait()
     assert len(small.requests) == parts
 
 
@@ -342,11 +322,12 @@ def test_a_faster_engine_that_fails_gives_way_to_the_first(worker: DecodeWorker)
 
 
 def test_a_picture_is_shown_when_it_is_ready_and_not_before(worker: DecodeWorker) -> None:
-    gate = threading.Semaphore(0)
+    gate, waiting = threading.Event(), threading.Event()
 
     class Event:
         def synchronize(self) -> None:
-            gate.acquire()
+            waiting.set()
+            assert gate.wait(60)
 
     engine = FakeEngine()
     plain = engine.decode
@@ -357,11 +338,10 @@ def test_a_picture_is_shown_when_it_is_ready_and_not_before(worker: DecodeWorker
     engine.decode = decode  # type: ignore[method-assign]
     worker.open(EngineSource([lambda: engine]))
     worker.request(wanted())
-    until(lambda: engine.requests)
-    time.sleep(0.02)
+    assert waiting.wait(60)
     with worker.results() as results:
         assert not results.pictures
-    gate.release()
+    gate.set()
     assert picture(worker).frame == 0
 
 

@@ -12,6 +12,7 @@ import pytest
 from model.errors import InputError
 from model.geometry import Look
 from model.video.reading import open_frames
+from model.video.writing import VideoWriter
 from viewer.input.wander import DURATION_S, wander
 from viewer.picture.film import Film
 
@@ -83,7 +84,7 @@ def test_a_full_disk_is_told_at_the_end(tmp_path: Path, clock: Clock) -> None:
     film = Film(tmp_path / "film.mp4", 64, 36, fps=10)
     full = OSError(28, "No space left on device")
     with (
-        patch.object(film._writer, "write", side_effect=full),
+        patch.object(VideoWriter, "write", side_effect=full),
         pytest.raises(InputError, match=r"film\.mp4 cannot be written: no space left"),
         film,
     ):
