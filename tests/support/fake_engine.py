@@ -52,6 +52,12 @@ def sphere_panorama(height: int, width: int, frame: int = 0) -> Tensor:
     return sphere_colour(angles_to_directions(grid_longitude, grid_latitude), frame)
 
 
+def psnr(a: Tensor, b: Tensor) -> float:
+    """Peak signal-to-noise ratio in dB of colours 0 to 255."""
+    error = float((a.double() - b.double()).square().mean())
+    return 10 * math.log10(255**2 / max(error, 1e-9))
+
+
 class FakeEngine:
     """Decodes the formula; slow or broken on demand.
 

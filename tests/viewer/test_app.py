@@ -22,7 +22,7 @@ from model.errors import InputError
 from model.geometry import Look
 from model.trajectories.reading import read_trajectory
 from model.trajectories.trajectory import Trajectory
-from tests.support.fake_engine import FakeEngine, sphere_viewport
+from tests.support.fake_engine import FakeEngine, psnr, sphere_viewport
 from tests.support.hand import CallbackHand, Hand, XHand
 from tests.support.running import image, run_until, settle
 from tests.support.sphere_scene import FRAMES, sphere_scene
@@ -37,10 +37,6 @@ from viewer.settings import Settings
 def open_app(open_app: Callable[..., App]) -> Callable[..., App]:
     """Without inertia and overlay."""
     return partial(open_app, settings=Settings(inertia=False, overlay=False))
-
-
-def psnr(a: torch.Tensor, b: torch.Tensor) -> float:
-    return 10 * math.log10(255**2 / float((a - b).square().mean()))
 
 
 @pytest.fixture(params=["callbacks", "x"])

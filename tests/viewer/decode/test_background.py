@@ -6,12 +6,8 @@ import pytest
 import torch
 
 from model.geometry import Look
-from tests.support.fake_engine import FakeEngine, sphere_panorama
+from tests.support.fake_engine import FakeEngine, psnr, sphere_panorama
 from viewer.decode.background import Background, covering_looks, project, sphere_directions
-
-
-def psnr(a: torch.Tensor, b: torch.Tensor) -> float:
-    return 10 * math.log10(255**2 / float((a.double() - b.double()).square().mean()))
 
 
 @pytest.mark.parametrize("hfov_deg", [50, 60, 78.1, 90, 100, 120])

@@ -10,7 +10,7 @@ import torch
 
 from model.decoding.engine import Picture
 from model.geometry import Look, viewport_directions
-from tests.support.fake_engine import rgba, sphere_panorama, sphere_viewport
+from tests.support.fake_engine import psnr, rgba, sphere_panorama, sphere_viewport
 from viewer.decode.background import project
 from viewer.picture.renderer import CLEAR_COLOUR, Renderer, read_framebuffer
 from viewer.picture.upload import PixelBufferUpload
@@ -35,11 +35,6 @@ def drawn(renderer: Renderer, look: Look) -> torch.Tensor:
     """The framebuffer with ``look``, HEIGHT×WIDTH×3."""
     renderer.draw(look, WIDTH, HEIGHT)
     return torch.as_tensor(read_framebuffer(WIDTH, HEIGHT).copy())
-
-
-def psnr(a: torch.Tensor, b: torch.Tensor) -> float:
-    error = float((a.double() - b.double()).square().mean())
-    return 10 * math.log10(255**2 / max(error, 1e-9))
 
 
 def viewport(look: Look, height: int = 360, width: int = 640) -> Picture:

@@ -1,0 +1,25 @@
+"""A decode worker for each test, and when its thread rests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.decoding import Rest, watched_workers
+from viewer.decode.worker import DecodeWorker
+
+
+@pytest.fixture
+def rest() -> Rest:
+    """When the thread of ``worker`` has nothing to do."""
+    return Rest()
+
+
+@pytest.fixture
+def worker(monkeypatch: pytest.MonkeyPatch, rest: Rest) -> Iterator[DecodeWorker]:
+    """A worker that is stopped after the test."""
+    with watched_workers(monkeypatch, rest.tell):
+        running = DecodeWorker()
+    yield running
+    assert running.stop()
