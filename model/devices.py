@@ -1,4 +1,4 @@
-"""Which device a name on the command line means."""
+"""Devices of torch, by name, and what they can do."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ def multiplies_bfloat16() -> bool:
 
 
 def choose_device(name: str) -> torch.device:
-    """``auto`` is CUDA where there is one, then MPS, then the CPU.
+    """The device called ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``; ``auto`` is CUDA where
+    there is one, then MPS, then the CPU.
 
     Raises:
         InputError: the name is unknown, or torch cannot use that device here.
@@ -36,13 +37,11 @@ def choose_device(name: str) -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     kind, _, index = name.partition(":")
     if kind not in ("cpu", "cuda", "mps") or (index and not index.isdigit()):
-        raise InputError(f"--device must be auto, cpu, cuda, cuda:N or mps, not {name!r}")
+        raise InputError(f"the device must be auto, cpu, cuda, cuda:N or mps, not {name!r}")
     if kind == "cuda" and not torch.cuda.is_available():
-        raise InputError("--device cuda: torch sees no CUDA device here; use cpu or auto")
+        raise InputError("torch sees no CUDA device here; use cpu or auto")
     if kind == "cuda" and index and int(index) >= torch.cuda.device_count():
-        raise InputError(
-            f"--device {name}: there are only {torch.cuda.device_count()} CUDA devices"
-        )
+        raise InputError(f"there is no {name}, only {torch.cuda.device_count()} CUDA devices")
     if kind == "mps" and not torch.backends.mps.is_available():
-        raise InputError("--device mps: torch has no Metal device here; use cpu or auto")
+        raise InputError("torch has no Metal device here; use cpu or auto")
     return torch.device(name)

@@ -62,7 +62,7 @@ def preset(name: str) -> ModelConfig:
     """
     known = presets()
     if name not in known:
-        raise InputError(f"--preset must be one of {', '.join(known)}, not {name!r}")
+        raise InputError(f"the preset must be one of {', '.join(known)}, not {name!r}")
     return known[name]
 
 

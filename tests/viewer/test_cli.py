@@ -23,7 +23,7 @@ from viewer.cli import main
         (["info", "--loud"], "No such option: --loud"),
         (["info"], "either a scene file or --preset"),
         (["info", "a.safetensors", "--preset", "paper"], "either a scene file or --preset"),
-        (["info", "--preset", "huge"], "--preset must be one of paper"),
+        (["info", "--preset", "huge"], "--preset: the preset must be one of paper"),
     ],
 )
 def test_bad_usage_is_one_line_and_code_2(

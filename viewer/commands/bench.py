@@ -11,7 +11,7 @@ import typer
 
 from model.errors import InputError
 from model.files import atomic_write
-from viewer.commands.scene_options import check_output
+from viewer.commands.scene_options import check_output, device_option, for_option
 
 if TYPE_CHECKING:
     import torch
@@ -109,11 +109,10 @@ def _engines(scene: Path | None, preset: str | None, device: str, pictures: int)
         try_engine,
     )
     from model.benchmarks.machine import machine_facts
-    from model.devices import choose_device
 
     if scene is not None and preset is not None:
         raise InputError("bench takes either a scene file or --preset NAME")
-    chosen = choose_device(device)
+    chosen = device_option(device)
     decoders = _decoders(scene, preset)
     ceilings = measure_ceilings(chosen)
     console = Console()
@@ -163,7 +162,8 @@ def _decoders(scene: Path | None, preset: str | None) -> dict[str, Decoder]:
     from viewer.data_files import DEMO
 
     if preset is not None:
-        config = named_preset(preset)
+        with for_option("--preset"):
+            config = named_preset(preset)
         return {config.architecture: random_decoder(config)}
     return read_scene(scene or DEMO).decoders
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from viewer.commands.scene_options import for_option
+from viewer.commands.scene_options import device_option, for_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,11 +27,10 @@ def bench_table1(preset: str, scale_text: str, device: str, pictures: int) -> di
     from model.benchmarks.machine import machine_facts
     from model.benchmarks.resolution import comparison, parse_scale
     from model.benchmarks.table1 import jobs, measure_table, parts_left_out
-    from model.devices import choose_device
 
     with for_option("--scale"):
         scale = parse_scale(scale_text)
-    chosen = choose_device(device)
+    chosen = device_option(device)
     with for_option("--preset"):
         configs = comparison(preset, scale)
     with for_option("--scale"):

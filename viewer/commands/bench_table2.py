@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from viewer.commands.scene_options import for_option
+from viewer.commands.scene_options import device_option, for_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,6 @@ def bench_table2(
         train_variants,
         variants,
     )
-    from model.devices import choose_device
     from model.training.dataset import read_clip
     from model.training.settings import training_preset
     from model.video.reading import open_frames
@@ -54,7 +53,7 @@ def bench_table2(
 
     with for_option("--scale"):
         scale = parse_scale(scale_text)
-    chosen = choose_device(device)
+    chosen = device_option(device)
     name = preset or ("demo" if chosen.type == "cpu" else "paper")
     with for_option("--preset"):
         config, settings = training_preset(name, "nerv360")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 import typer
 
 from model.errors import InputError
-from viewer.commands.scene_options import check_range, parse_size, path_option
+from viewer.commands.scene_options import check_range, device_option, parse_size, path_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +69,7 @@ def evaluate(
         output=output,
         decoders=tuple(decoder or ()),
         codecs=tuple(codec or ()),
-        device=device,
+        device=str(device_option(device)),
         size=viewport,
         sphere_frames=sphere_frames,
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from model.errors import InputError
+from viewer.commands.scene_options import for_option
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -75,7 +76,8 @@ def _decoder_report(stored: StoredScene, name: str) -> Report:
 def _preset_report(name: str) -> Report:
     from model.networks.registry import preset
 
-    config = preset(name)
+    with for_option("--preset"):
+        config = preset(name)
     return {
         "preset": name,
         "decoders": {

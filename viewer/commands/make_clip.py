@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from viewer.commands.scene_options import device_option
+
 MAX_WIDTH, MIN_WIDTH = 8192, 64
 MAX_FRAMES = 100_000
 
@@ -31,6 +33,9 @@ def make_clip(
 ) -> None:
     """Render an original animated harbour town as an equirectangular clip that loops."""
     width, height = check_options(output, size, frames, fps, quality, overwrite)
+    chosen = device_option(device)
+    if device == "auto" and chosen.type == "mps":
+        chosen = device_option("cpu")  # Metal has no float64, in which rays are computed
 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
@@ -52,7 +57,7 @@ def make_clip(
         scene = HarbourTown(
             width,
             height,
-            pick_device(device),
+            chosen,
             progress=lambda share: progress.update(still, completed=round(share * 100)),
         )
         for index in progress.track(range(frames), description="pictures"):
@@ -91,27 +96,3 @@ def check_options(
     if output.is_file() and not overwrite:
         raise InputError(f"{output} exists: name another file or give --overwrite")
     return width, height
-
-
-def pick_device(name: str) -> str:
-    """The torch device that ``--device`` means.
-
-    Raises:
-        InputError: there is no such device here.
-    """
-    import torch
-
-    from model.errors import InputError
-
-    present = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if name == "auto":
-        return next(device for device, here in present.items() if here and device != "mps")
-    if name.partition(":")[0] not in present:
-        raise InputError(f"--device must be auto, cpu, cuda or mps, not {name!r}")
-    if not present[name.partition(":")[0]]:
-        raise InputError(f"--device {name} cannot be used: torch finds no such device here")
-    return name

@@ -17,6 +17,7 @@ from viewer.commands.scene_options import (
     check_output,
     check_range,
     choose_decoder,
+    device_option,
     for_option,
     parse_size,
     path_option,
@@ -95,7 +96,6 @@ def render(
     wanted = parse_size(size) if size else None
 
     from model.decoding import check_engine, open_engine, without_compiler
-    from model.devices import choose_device
     from model.scene.scene_file import read_scene
     from viewer.data_files import DEMO
     from viewer.failures import describe
@@ -110,7 +110,7 @@ def render(
     if suffix in _FILMS and (height % 2 or width % 2):
         raise InputError(f"--size {width}x{height}: a film needs even sides")
     decoded = _decoded_size(height, width, config.scale) if wanted else None
-    chosen = choose_device(device)
+    chosen = device_option(device)
     with for_option("--engine"):
         check_engine(engine, config, chosen)
     if engine == "auto" and suffix in _PICTURES:

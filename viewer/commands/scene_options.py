@@ -15,6 +15,8 @@ from model.errors import InputError
 from model.files import partial_path
 
 if TYPE_CHECKING:
+    import torch
+
     from model.scene.scene_file import Scene
     from model.trajectories.trajectory import Trajectory
 
@@ -101,6 +103,18 @@ def path_option(spec: str) -> Trajectory:
     if trajectory.remark is not None:
         print(f"nerv360: {trajectory.remark}", file=sys.stderr)
     return trajectory
+
+
+def device_option(name: str) -> torch.device:
+    """The device of ``--device NAME``.
+
+    Raises:
+        InputError: there is no such device here.
+    """
+    from model.devices import choose_device
+
+    with for_option("--device"):
+        return choose_device(name)
 
 
 def choose_decoder(scene: Scene, name: str | None) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from model.errors import InputError
-from viewer.commands.scene_options import check_output, check_text, for_option
+from viewer.commands.scene_options import check_output, check_text, device_option, for_option
 from viewer.text import printable_name
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def train(
     target = _target(output, into, resume or overwrite)
     for option, text in (("--title", title or ""), ("--licence", licence), ("--credit", credit)):
         check_text(option, text)
-    chosen = choose_device(device)
+    chosen = device_option(device)
     name = ("demo" if chosen.type == "cpu" else "paper") if preset == "auto" else preset
     with for_option("--model" if name in TRAINING_PRESETS else "--preset"):
         config, settings = training_preset(name, model)

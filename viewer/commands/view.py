@@ -14,6 +14,7 @@ from viewer.commands.scene_options import (
     check_frame,
     check_range,
     choose_decoder,
+    device_option,
     for_option,
     parse_size,
     path_option,
@@ -83,7 +84,6 @@ def view(
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
     from model.decoding import check_engine
-    from model.devices import choose_device
     from model.geometry import Look
     from model.scene.scene_file import read_scene
     from model.video.writing import check_video_name
@@ -92,7 +92,7 @@ def view(
     if film is not None:
         with for_option("--film"):
             check_video_name(film)
-    chosen, file = choose_device(device), scene or DEMO
+    chosen, file = device_option(device), scene or DEMO
     contents = read_scene(file)
     name = choose_decoder(contents, decoder)
     with for_option("--engine"):

@@ -9,7 +9,7 @@ import pytest
 
 from model.errors import InputError
 from model.video.reading import open_frames
-from viewer.commands.make_clip import check_options, make_clip, pick_device
+from viewer.commands.make_clip import check_options, make_clip
 
 
 def test_a_clip_and_a_folder(tmp_path: Path) -> None:
@@ -65,8 +65,7 @@ def test_an_unknown_ending_is_refused_before_rendering(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_devices() -> None:
-    assert pick_device("cpu") == "cpu"
-    assert pick_device("auto") in ("cpu", "cuda")
-    with pytest.raises(InputError, match="--device"):
-        pick_device("abacus")
+def test_an_unknown_device_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--device: the device must be auto"):
+        make_clip(tmp_path / "clip.mp4", "64x32", 1, 30.0, "abacus", 12, False)
+    assert list(tmp_path.iterdir()) == []
