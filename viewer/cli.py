@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from model.errors import InputError
-from viewer import loading
+from viewer import process_end
 from viewer.commands.bench import bench
 from viewer.commands.evaluate import evaluate
 from viewer.commands.info import info
@@ -20,7 +20,6 @@ from viewer.commands.make_clip import make_clip
 from viewer.commands.render import render
 from viewer.commands.train import train
 from viewer.commands.view import view
-from viewer.decode import engine_builder
 
 INTERRUPTED = 130
 BROKEN_PIPE = 1
@@ -58,18 +57,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code = _run(argv)
     except BaseException:
-        if _busy():
+        if process_end.needs_leaving():
             traceback.print_exc()
-            engine_builder.leave(1)
+            process_end.leave(1)
         raise
-    if _busy():
-        engine_builder.leave(code)
+    if process_end.needs_leaving():
+        process_end.leave(code)
     return code
-
-
-def _busy() -> bool:
-    """A thread is inside C++, or in a read that never ends, where Python's own end may abort."""
-    return engine_builder.BUILDER.busy or loading.still_reading()
 
 
 def _run(argv: Sequence[str] | None) -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from viewer import process_end
 from viewer.text import printable_name
 
 SCENE_SUFFIX = ".safetensors"
@@ -37,11 +38,15 @@ class Loaded(Generic[T]):
 
     @property
     def name(self) -> str:
-        """The file's name, as it can be shown."""
+        """Name of the file, as it can be shown."""
         return printable_name(self.path)
 
     def result(self) -> T:
-        """What the file holds; what kept it from being read is raised."""
+        """Content of the file.
+
+        Raises:
+            Exception: what kept it from being read.
+        """
         if self.error is not None:
             raise self.error
         assert self.value is not None, "it has not been read yet"
@@ -61,9 +66,11 @@ def is_scene(path: Path) -> bool:
     return path.suffix.lower() == SCENE_SUFFIX
 
 
-def still_reading() -> bool:
-    """A file is being read somewhere in the process."""
+def _reading() -> bool:
     return any(thread.name == _THREAD for thread in threading.enumerate())
+
+
+process_end.watch(_reading)
 
 
 class Loader(Generic[T]):
@@ -80,7 +87,7 @@ class Loader(Generic[T]):
         """Read files by ``load``, on threads of their own.
 
         Args:
-            load: what a file holds; an exception is handed on.
+            load: reads a file; an exception is handed on.
             clock: seconds that pass.
         """
         self._load = load
@@ -102,7 +109,7 @@ class Loader(Generic[T]):
         self._start()
 
     def take(self) -> list[Loaded[T]]:
-        """What has been read since the last time, in the order in which it was asked for."""
+        """Files that have been read since the last time, in the order of `add`."""
         done = [loaded for loaded in self.running if loaded.done.is_set()]
         self.running = [loaded for loaded in self.running if loaded not in done]
         self._start()

@@ -33,8 +33,8 @@ log = logging.getLogger(__name__)
 _CLIPS = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm"})
 
 _SWITCH_S = 0.0005
-"""How long a busy thread keeps the interpreter from the one that draws; Python's own 5 ms, several
-times a frame, took the display from 60 to 10 frames a second."""
+"""Time for which a busy thread keeps the interpreter from the one that draws; Python's own 5 ms,
+several times a frame, took the display from 60 to 10 frames a second."""
 
 
 @dataclass(frozen=True)

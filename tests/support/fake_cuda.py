@@ -32,7 +32,7 @@ class FakeEvent:
         stream.add(self._pass)
 
     def query(self) -> bool:
-        """Whether it has passed."""
+        """It has passed."""
         return self.passed
 
     def synchronize(self) -> None:

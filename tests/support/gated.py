@@ -1,6 +1,6 @@
 """A decoder whose every step waits at a gate that the test opens, under the real application.
 
-What is on the screen tells where it came from: each scene, decoder and frame has a colour of its
+Colours tell where they came from: each scene, decoder and frame has a colour of its
 own, and what surrounds a picture has that of its decoder's background.
 """
 
@@ -43,7 +43,7 @@ def colour(scene: str, decoder: str, frame: int) -> Colour:
 
 
 class StepFailedError(RuntimeError):
-    """What a step ends with when the test lets it fail."""
+    """End of a step that the test lets fail."""
 
 
 class Gate:
@@ -238,7 +238,7 @@ class GatedApp:
         return self.app.panes.shown
 
     def _check(self) -> None:
-        """What is on the screen is of what is open."""
+        """The screen shows nothing but what is open."""
         scene, opening = self.app.panes.scene.title, self.app.panes.opening
         for decoder, inside, around in self._seen():
             named = DECODERS if opening or self._failed else (decoder,)

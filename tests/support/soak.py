@@ -28,7 +28,7 @@ _END_S = 60.0
 
 @dataclass
 class Story:
-    """What was done to the program, and how it bore it.
+    """Record of all that was done to the program, and of how it bore it.
 
     Attributes:
         events: what the hand did, in order.
@@ -88,8 +88,8 @@ def soak(seconds: float, seed: int, folder: Path) -> Story:
 
 
 def grown_bytes(resident: list[tuple[float, int]]) -> int:
-    """How much more a program holds in the last quarter of a story than in the second: what both
-    hold half of the time, so that one large scene does not count.
+    """Bytes that a program holds more in the last quarter of a story than in the second: those of
+    half of the time, so that one large scene does not count.
     """
     end = resident[-1][0]
 
@@ -107,7 +107,7 @@ class RestlessHand:
         self._hand = XHand()
 
     def acts(self, choose: random.Random, over: Callable[[], bool]) -> Iterator[Callable[[], None]]:
-        """What to do next, until it is over; the keys all come first."""
+        """Acts to do next, until it is over; the keys all come first."""
         for _ in range(16):
             yield lambda: self.press("C")
             yield lambda: time.sleep(choose.uniform(0.0, 0.5))

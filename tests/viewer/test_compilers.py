@@ -1,4 +1,4 @@
-"""When compilers are loaded: never for the CPU, and before the window for a GPU.
+"""Compilers are never loaded for the CPU, and before the window for a GPU.
 
 Triton's LLVM, loaded beside that of OpenGL in software, ends the process.
 """
@@ -29,7 +29,7 @@ run.run_window(read_scene(DEMO), DEMO, run.Options("nerv360", torch.device("cuda
 
 
 def _run(arguments: list[str], folder: Path) -> str:
-    """What a Python program prints; it keeps what it writes in ``folder``."""
+    """Output of a Python program, which keeps what it writes in ``folder``."""
     environment = {**os.environ, "HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
     finished = subprocess.run(
         [sys.executable, *arguments], capture_output=True, text=True, env=environment, timeout=300

@@ -1,4 +1,4 @@
-"""What is said of dropped files: of the file, and of nothing that was not asked for."""
+"""Sentences about dropped files: of the file, and of nothing that was not asked for."""
 
 from __future__ import annotations
 

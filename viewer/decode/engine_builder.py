@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
-import sys
 import threading
 import time
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NoReturn
 
-if TYPE_CHECKING:  # the command line asks whether something is built, and loads no torch for it
-    from model.decoding.engine import Engine
+from model.decoding.engine import Engine
+from viewer import process_end
 
 log = logging.getLogger(__name__)
 
@@ -115,14 +111,4 @@ class EngineBuilder:
 BUILDER = EngineBuilder()
 """The process's own."""
 
-
-def leave(code: int) -> NoReturn:
-    """End the process at once, with what was written flushed and nothing else done.
-
-    Python's own way, which ends threads where they are, may abort in those inside C++.
-    """
-    logging.shutdown()
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):  # a pipe that closed early
-            stream.flush()
-    os._exit(code)
+process_end.watch(lambda: BUILDER.busy)

@@ -36,12 +36,12 @@ def open_scene(scene: Scene, path: Path, device: torch.device, engine: str = "au
 
 
 def decoder_names(scene: Scene) -> tuple[str, ...]:
-    """In the order in which they are offered."""
+    """Names of a scene's decoders, in the order in which they are offered."""
     return tuple(sorted(scene.decoders, key=lambda name: (name != "nerv360", name)))
 
 
 def decoder_cost(scene: Scene, decoder: str, device: torch.device) -> Cost:
-    """What one picture of a decoder takes on ``device``, told without decoding one."""
+    """Cost of one picture of a decoder on ``device``, told without decoding one."""
     stored = scene.decoders[decoder]
     config = stored.config
     height, width = picture_size(config, None)

@@ -1,4 +1,4 @@
-"""One source of pictures in use: which engine decodes it, and what to do where one fails."""
+"""One source in use: the engine that decodes it, its fallbacks, and the faster one to come."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _HISTORY = 120
 
 @dataclass(frozen=True)
 class DecodeReport:
-    """What has been done with one source up to one moment; never changes once it is read.
+    """Progress of one source up to one moment; never changes once it is read.
 
     Attributes:
         decoded: pictures since the source was opened.
@@ -49,7 +49,7 @@ class DecodeSession:
     """One source in use, on the worker's thread alone.
 
     Attributes:
-        source, report: what it decodes from and what it has done.
+        source, report: where engines come from, and the progress so far.
         crowded: something failed while other sources were in use, and might not fail alone.
     """
 
@@ -87,7 +87,7 @@ class DecodeSession:
 
     @property
     def ring(self) -> int:
-        """How many pictures stay valid."""
+        """Number of pictures that stay valid."""
         return self._engine.ring if self._engine else 1
 
     def give_up(self, error: Exception) -> None:

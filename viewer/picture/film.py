@@ -1,4 +1,4 @@
-"""What the window shows, as a video of a constant rate."""
+"""Film of the window: a video of a constant rate of what it shows."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Film:
             raise InputError(why) from self._error
 
     def _places(self) -> int:
-        """How many pictures there have been time for."""
+        """Number of pictures that there has been time for."""
         return math.floor((time.monotonic() - self._began) * self._fps)
 
     def _hold(self, least: int = 0) -> None:

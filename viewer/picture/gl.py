@@ -1,4 +1,4 @@
-"""The few OpenGL objects that the display is made of. Main thread only."""
+"""OpenGL objects that a renderer is made of. Main thread only."""
 
 from __future__ import annotations
 

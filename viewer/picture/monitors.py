@@ -59,7 +59,7 @@ class CurrentMonitor:
 
 
 def window_area(handle: Any) -> Area | None:
-    """Where a window is; nothing where the window system (Wayland) does not tell."""
+    """Area that a window covers; nothing where the window system (Wayland) does not tell."""
     if glfw.get_platform() == glfw.PLATFORM_WAYLAND:
         return None
     left, top = glfw.get_window_pos(handle)

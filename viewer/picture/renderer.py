@@ -1,4 +1,4 @@
-"""Shows the newest picture from the newest look, however long ago it was decoded."""
+"""Renderer of one pane: the newest picture, turned to the newest look by the time-warp shader."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _FEATHER = 0.02
 
 
 class Renderer:
-    """Textures and shaders of one OpenGL context.
+    """Draws the newest picture from the newest look, however long ago it was decoded.
 
     Attributes:
         upload: the way of pictures into their texture.
-        picture: what is shown, its pixels possibly overwritten since; nothing at first.
-        shown: how many pictures have come so far.
-        backgrounds_shown: how many backgrounds have come.
+        picture: the newest, its pixels possibly overwritten since; nothing at first.
+        shown: number of pictures that have come so far.
+        backgrounds_shown: number of backgrounds that have.
         upload_s: seconds that the newest one's upload took.
         background: the texture of what lies around the picture.
         limit: largest width and height of a texture.
@@ -164,7 +164,7 @@ class Renderer:
 
 
 def read_framebuffer(width: int, height: int) -> npt.NDArray[np.uint8]:
-    """What has been drawn, height×width×3 uint8, row 0 on top."""
+    """Pixels that have been drawn, height×width×3 uint8, row 0 on top."""
     GL.glPixelStorei(GL.GL_PACK_ALIGNMENT, 1)
     data = GL.glReadPixels(0, 0, width, height, GL.GL_RGB, GL.GL_UNSIGNED_BYTE)
     pixels = np.frombuffer(data, np.uint8).reshape(height, width, 3)

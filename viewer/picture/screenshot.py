@@ -1,4 +1,4 @@
-"""What is on screen, as a PNG."""
+"""Screenshots: pixels of the window, and PNG files of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from viewer.picture.window import Window
 
 
 def capture(window: Window) -> npt.NDArray[np.uint8]:
-    """What has been drawn since the last swap, height×width×3 uint8.
+    """Pixels that have been drawn since the last swap, height×width×3 uint8.
 
     Raises:
         InputError: the window has no size, as one that is minimised.

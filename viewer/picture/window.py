@@ -86,7 +86,7 @@ class Window:
 
     @property
     def interface_scale(self) -> float:
-        """How much larger than at 96 dots an inch text should be, in screen coordinates."""
+        """Factor by which text should be larger than at 96 dots an inch, in screen coordinates."""
         return max(self._content_scale * self.size[0] / max(self.framebuffer_size[0], 1), 0.5)
 
     @property

@@ -1,4 +1,4 @@
-"""A decode worker for each test, and when its thread rests."""
+"""A decode worker for each test, and its rest."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from viewer.decode.worker import DecodeWorker
 
 @pytest.fixture
 def rest() -> Rest:
-    """When the thread of ``worker`` has nothing to do."""
+    """The rest of the thread of ``worker``."""
     return Rest()
 
 

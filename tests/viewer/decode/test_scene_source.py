@@ -1,4 +1,4 @@
-"""What the viewer is told of a scene file's decoders."""
+"""A scene file's decoders as the viewer sees them."""
 
 from __future__ import annotations
 

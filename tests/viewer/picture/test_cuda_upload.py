@@ -25,7 +25,7 @@ from viewer.picture.window import Window
 
 
 def content_of(texture: Texture) -> Tensor:
-    """What is in a texture, height×width×4."""
+    """Content of a texture, height×width×4."""
     GL.glBindTexture(GL.GL_TEXTURE_2D, texture.id)
     data = GL.glGetTexImage(GL.GL_TEXTURE_2D, 0, GL.GL_RGBA, GL.GL_UNSIGNED_BYTE)
     return torch.frombuffer(bytearray(data), dtype=torch.uint8).view(*texture.size, 4)

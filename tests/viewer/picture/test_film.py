@@ -1,4 +1,4 @@
-"""What a window shows becomes a film, and its clock is the film's."""
+"""Films of a window, whose clock is the film's."""
 
 from __future__ import annotations
 
