@@ -171,6 +171,13 @@ def erp_angles(
     return longitude, latitude
 
 
+def erp_directions(height: int, width: int, device: torch.device | str | None = None) -> Tensor:
+    """Unit world directions of an ERP frame's pixel centres, height×width×3, float32."""
+    longitude, latitude = erp_angles(height, width, device)
+    grid = torch.meshgrid(latitude, longitude, indexing="ij")
+    return angles_to_directions(grid[1], grid[0])
+
+
 def pad_erp(x: Tensor, amount: int) -> Tensor:
     """Continue N×C×H×W features across ±180° and over the poles by ``amount`` pixels a side.
 

@@ -6,25 +6,15 @@ assembled by re-projecting as many decoded pictures as it takes to cover it.
 
 from __future__ import annotations
 
-import functools
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from model.decoding.engine import Engine, Picture
-from model.geometry import (
-    Look,
-    angles_to_directions,
-    erp_angles,
-    sample_erp,
-    vertical_fov,
-    viewport_directions,
-)
+from model.geometry import Look, erp_directions, sample_erp, viewport_directions
+from model.reprojection import covering_looks, project
 
 EDGE = 0.15
-OVERLAP = 0.96
 ROWS_AT_ONCE = 256
 
 
@@ -54,71 +44,13 @@ def render_sphere(engine: Engine, frame: int, height: int, width: int) -> Tensor
     Raises:
         IndexError: there is no such frame.
     """
-    longitude, latitude = erp_angles(height, width, engine.device)
-    grid = torch.meshgrid(latitude, longitude, indexing="ij")
-    directions = angles_to_directions(grid[1], grid[0])
+    directions = erp_directions(height, width, engine.device)
     if not engine.full_frame:
         return _assemble(engine, frame, None, directions)
     picture = engine.decode(Look(), frame)
     if tuple(picture.pixels.shape[:2]) == (height, width):
         return picture.pixels[..., :3].contiguous()
     return _assemble(engine, frame, picture, directions)
-
-
-def project(directions: Tensor, look: Look, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Where directions …×3 lie in a height×width picture of ``look``.
-
-    Returns:
-        Coordinates …×2 (x to the right, y downwards; the picture's borders are at ±1), and
-        whether each direction is in the picture.
-    """
-    rotation = torch.as_tensor(look.rotation(), dtype=directions.dtype, device=directions.device)
-    camera = directions @ rotation
-    depth = camera[..., 2].clamp_min(1e-6)
-    tangent = math.tan(look.hfov / 2)
-    x = camera[..., 0] / (depth * tangent)
-    y = -camera[..., 1] / (depth * tangent * height / width)
-    inside = (camera[..., 2] > 1e-6) & (x.abs() <= 1) & (y.abs() <= 1)
-    return torch.stack([x, y], -1), inside
-
-
-@functools.lru_cache(maxsize=32)
-def covering_looks(hfov: float, height: int, width: int) -> tuple[Look, ...]:
-    """Looks whose height×width pictures together show the whole sphere, overlapping a little.
-
-    Rows of equal pitch, each with as few looks as cover its band of latitudes.
-    """
-    best: tuple[Look, ...] = ()
-    least = math.ceil(math.pi / vertical_fov(hfov, height, width))
-    for rows in range(least, 2 * least + 6):
-        looks: list[Look] = []
-        band = math.pi / rows
-        for row in range(rows):
-            pitch = -math.pi / 2 + band * (row + 0.5)
-            count = _looks_around(hfov, height, width, pitch, band)
-            if not count:
-                break
-            looks += [Look(2 * math.pi * k / count, pitch, 0.0, hfov) for k in range(count)]
-        else:
-            if best and len(looks) >= len(best):
-                return best
-            best = tuple(looks)
-    return best
-
-
-def _looks_around(hfov: float, height: int, width: int, pitch: float, band: float) -> int:
-    """How many looks of one pitch cover its band of latitudes; 0 where no number does."""
-    latitude = torch.linspace(pitch - band / 2, pitch + band / 2, 33, dtype=torch.float64)
-    along_the_middle = math.atan2(math.tan(hfov / 2), math.cos(pitch))
-    least = math.ceil(math.pi / along_the_middle)
-    for count in range(least, 4 * least + 8):
-        longitude = torch.linspace(0, math.pi / count, 17, dtype=torch.float64)
-        grid = torch.meshgrid(latitude, longitude, indexing="ij")
-        look = Look(0.0, pitch, 0.0, hfov)
-        place, inside = project(angles_to_directions(grid[1], grid[0]), look, height, width)
-        if bool((inside & (place.abs().amax(-1) < OVERLAP)).all()):
-            return count
-    return 0
 
 
 def _shows(picture: Picture, look: Look, height: int, width: int) -> bool:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from model.geometry import Look, viewport_directions
 from model.metrics.similarity import decibels, unit
-from model.rendering import project
+from model.reprojection import project
 
 STEP_DEG = 0.25
 WITHIN = 0.98  # farther out, bicubic interpolation would read beyond the border

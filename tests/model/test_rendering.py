@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
 
-from model.geometry import Look, angles_to_directions, erp_angles
+from model.geometry import Look
 from model.metrics.similarity import cut_viewport, psnr_8bit, ws_psnr
-from model.rendering import covering_looks, project, render_sphere, render_view
+from model.rendering import render_sphere, render_view
 from tests.support.spheres import SphereEngine, smooth_sphere
 
 FRAMES = [smooth_sphere(256, 512), smooth_sphere(256, 512, phase=1.0)]
@@ -60,28 +58,3 @@ def test_the_whole_sphere_is_composed(full_frame: bool) -> None:
     sphere = render_sphere(engine, 1, 128, 256)
     small = SphereEngine([smooth_sphere(128, 256, phase=1.0)]).frames[0]
     assert ws_psnr(sphere, small) > 45
-
-
-@pytest.mark.parametrize(
-    ("hfov_deg", "height", "width", "most"),
-    [
-        (78.1, 1080, 1920, 30),
-        (40, 90, 160, 90),
-        (150, 100, 100, 8),
-        (60, 300, 100, 60),
-    ],
-)
-def test_covering_looks_leave_nothing_out(
-    hfov_deg: float, height: int, width: int, most: int
-) -> None:
-    looks = covering_looks(math.radians(hfov_deg), height, width)
-    longitude, latitude = erp_angles(90, 180)
-    grid = torch.meshgrid(latitude, longitude, indexing="ij")
-    directions = angles_to_directions(grid[1], grid[0])
-    covered = torch.zeros(90, 180, dtype=torch.bool)
-    for look in looks:
-        covered |= (project(directions, look, height, width)[0].abs().amax(-1) < 1) & (
-            (directions @ torch.as_tensor(look.rotation(), dtype=torch.float32))[..., 2] > 0
-        )
-    assert bool(covered.all())
-    assert 2 <= len(looks) <= most

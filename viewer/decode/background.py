@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import itertools
 import math
 import time
 from collections.abc import Callable
@@ -14,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.decoding.engine import Engine
-from model.geometry import Look, angles_to_directions, erp_angles
+from model.geometry import Look, erp_directions
+from model.reprojection import OVERLAP, covering_looks, project
 from viewer.decode.predicted_look import Request
 
 BACKGROUND_SIZE = (384, 768)
@@ -23,74 +22,8 @@ TIME_SHARE = 0.18
 
 MAX_LOOKS = 48
 _FEATHER = 0.12
-_FIT = 0.97
-_LEAST_WEIGHT = (1 - _FIT) / _FEATHER  # what every direction gets from one look at least
+_LEAST_WEIGHT = (1 - OVERLAP) / _FEATHER  # what every direction gets from one look at least
 _WIDEST = math.radians(100.0)
-
-
-def sphere_directions(height: int, width: int) -> Tensor:
-    """Unit world directions of an equirectangular picture's pixel centres, (height·width)×3."""
-    longitude, latitude = erp_angles(height, width)
-    grid_latitude, grid_longitude = torch.meshgrid(latitude, longitude, indexing="ij")
-    return angles_to_directions(grid_longitude, grid_latitude).reshape(-1, 3)
-
-
-def project(look: Look, aspect: float, directions: Tensor) -> tuple[Tensor, Tensor]:
-    """Where a picture of ``look`` shows world directions.
-
-    Args:
-        look: with its horizontal field of view.
-        aspect: the picture's width over its height.
-        directions: n×3.
-
-    Returns:
-        n×2 coordinates for `grid_sample` (±1 are the borders), and n booleans: it does.
-    """
-    camera = directions @ torch.as_tensor(look.rotation(), dtype=directions.dtype)
-    tangent = math.tan(look.hfov / 2)
-    depth = camera[:, 2].clamp_min(1e-6)
-    plane = torch.stack(
-        [camera[:, 0] / depth / tangent, -camera[:, 1] / depth / tangent * aspect], -1
-    )
-    return plane, (camera[:, 2] > 0) & (plane.abs().amax(-1) <= 1)
-
-
-@functools.lru_cache(maxsize=16)
-def covering_looks(hfov: float, aspect: float) -> tuple[Look, ...]:
-    """The fewest looks of one field of view that show the whole sphere between them: both poles
-    and rings of them in between; the faces of a cube where 90° and a little are to be had.
-
-    Raises:
-        ValueError: the field of view is so narrow that it would take more than `MAX_LOOKS`.
-    """
-    vfov = 2 * math.atan(math.tan(hfov / 2) / aspect)
-    solid_angle = 4 * math.asin(math.sin(hfov / 2) * math.sin(vfov / 2))
-    fewest = 4 * math.pi / solid_angle
-    poles = [Look(0.0, p * math.pi / 2, 0.0, hfov) for p in (1, -1)]
-    plans = []
-    for rings, around in itertools.product(range(1, 8), range(3, 24)):
-        looks = list(poles)
-        for ring in range(rings):
-            pitch = ((ring + 1) / (rings + 1) - 0.5) * math.pi
-            count = max(3, math.ceil(around * math.cos(pitch)))
-            looks += [Look(2 * math.pi * i / count, pitch, 0.0, hfov) for i in range(count)]
-        if fewest <= len(looks) <= MAX_LOOKS:
-            plans.append(looks)
-    fitted = 2 * math.atan(_FIT * math.tan(hfov / 2))
-    for looks in sorted(plans, key=len):
-        if all(_covered(looks, fitted, aspect, height) for height in (24, 96)):
-            return tuple(looks)
-    raise ValueError(
-        f"it takes more than {MAX_LOOKS} views of {math.degrees(hfov):.0f}° to see a whole sphere"
-    )
-
-
-def _covered(looks: list[Look], hfov: float, aspect: float, height: int) -> bool:
-    directions = sphere_directions(height, 2 * height)
-    for look in looks:
-        narrower = Look(look.yaw, look.pitch, 0.0, hfov)
-        directions = directions[~project(narrower, aspect, directions)[1]]
-    return len(directions) == 0
 
 
 @dataclass
@@ -124,11 +57,15 @@ class Background:
         """
         self._engine = engine
         self._size = size
-        self._directions = sphere_directions(*size)
-        self._aspect = engine.size[1] / engine.size[0]
+        self._directions = erp_directions(*size).reshape(-1, 3)
         low, high = engine.hfov_range
         hfov = max(min(high, _WIDEST), low)
-        self._looks = list(covering_looks(hfov, self._aspect))
+        self._looks = list(covering_looks(hfov, *engine.size))
+        if len(self._looks) > MAX_LOOKS:
+            raise ValueError(
+                f"it takes more than {MAX_LOOKS} views of {math.degrees(hfov):.0f}° to see a whole "
+                f"sphere"
+            )
         self._parts: list[_Part] = []
         # Sums of weighted colours, and of weights: parts can come and change in any order.
         self._canvas = torch.zeros(len(self._directions), 4, device=engine.device)
@@ -182,7 +119,7 @@ class Background:
         return pixels.to(torch.uint8).view(*self._size, 4).cpu()
 
     def _plan(self, look: Look) -> _Part:
-        plane, inside = project(look, self._aspect, self._directions)
+        plane, inside = project(self._directions, look, *self._engine.size)
         pixels = inside.nonzero()[:, 0]
         depth = (1 - plane[pixels].abs().amax(-1)) / _FEATHER
         device = self._engine.device

@@ -1,33 +1,18 @@
 from __future__ import annotations
 
-import math
-
 import pytest
-import torch
 
 from model.geometry import Look
 from tests.support.fake_engine import FakeEngine, psnr, sphere_panorama
-from viewer.decode.background import Background, covering_looks, project, sphere_directions
-
-
-@pytest.mark.parametrize("hfov_deg", [50, 60, 78.1, 90, 100, 120])
-def test_the_looks_show_the_whole_sphere(hfov_deg: float) -> None:
-    looks = covering_looks(math.radians(hfov_deg), 1.0)
-    directions = sphere_directions(128, 256)
-    seen = torch.zeros(len(directions), dtype=torch.bool)
-    for look in looks:
-        seen |= project(look, 1.0, directions)[1]
-    assert seen.all()
-    if hfov_deg >= 95:
-        assert len(looks) <= 6
+from viewer.decode.background import Background
 
 
 def test_a_view_too_narrow_for_a_sphere_is_refused() -> None:
-    with pytest.raises(ValueError, match="more than 48 views of 3°"):
-        covering_looks(math.radians(3), 1.0)
+    with pytest.raises(ValueError, match="more than 48 views of 20°"):
+        Background(FakeEngine((96, 96), hfov_range_deg=(20, 20)))
 
 
-@pytest.mark.parametrize("hfov_range_deg", [(60, 120), (78.1, 78.1), (60, 65)])
+@pytest.mark.parametrize("hfov_range_deg", [(60, 120), (78.1, 78.1), (60, 65), (50, 50)])
 def test_the_canvas_is_the_sphere(hfov_range_deg: tuple[float, float]) -> None:
     engine = FakeEngine((160, 160), hfov_range_deg=hfov_range_deg)
     background = Background(engine, (128, 256))

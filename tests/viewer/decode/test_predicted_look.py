@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.geometry import Look
+from model.reprojection import project
 from tests.support.fake_engine import FakeEngine
-from viewer.decode.background import project
 from viewer.decode.predicted_look import Request, covering_hfov, predicted_look
 from viewer.panels.viewport_border import viewport_border
 
@@ -30,7 +30,7 @@ def test_the_picture_contains_what_is_shown_and_no_more_than_needed(
 
     def contained(hfov: float) -> bool:
         picture = Look(look.yaw, look.pitch, 0.0, hfov)
-        return bool(project(picture, picture_aspect, border)[1].all())
+        return bool(project(border, picture, 1, picture_aspect)[1].all())
 
     assert contained(hfov + 1e-6)
     assert not contained(hfov - 1e-3)

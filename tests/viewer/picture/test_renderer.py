@@ -10,8 +10,8 @@ import torch
 
 from model.decoding.engine import Picture
 from model.geometry import Look, viewport_directions
+from model.reprojection import project
 from tests.support.fake_engine import psnr, rgba, sphere_panorama, sphere_viewport
-from viewer.decode.background import project
 from viewer.picture.renderer import CLEAR_COLOUR, Renderer, read_framebuffer
 from viewer.picture.upload import PixelBufferUpload
 from viewer.picture.window import Window
@@ -90,7 +90,7 @@ def test_the_picture_itself_is_shown_where_it_has_something_to_show(renderer: Re
     wide = Look.from_degrees(20, 10, 0, 100)
     image = drawn(renderer, wide).float().mean(-1)
     directions = viewport_directions(wide, HEIGHT, WIDTH).reshape(-1, 3)
-    plane, _ = project(look, 16 / 9, directions)
+    plane, _ = project(directions, look, 9, 16)
     inside = (plane.abs().amax(-1) < 0.93).view(HEIGHT, WIDTH)
     outside = (plane.abs().amax(-1) > 1.0).view(HEIGHT, WIDTH)
     assert image[inside].max() == 0

@@ -1,0 +1,79 @@
+"""Pictures seen from another direction: each is an exact rotation of itself."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import torch
+from torch import Tensor
+
+from model.geometry import Look, angles_to_directions, vertical_fov
+
+OVERLAP = 0.96
+"""Share of a picture, from its middle, that `covering_looks` counts on."""
+
+
+def project(directions: Tensor, look: Look, height: float, width: float) -> tuple[Tensor, Tensor]:
+    """Places of world directions in a rectilinear picture; its inverse is `viewport_directions`.
+
+    Args:
+        directions: …×3, of any length.
+        look: the picture's.
+        height, width: its size, of which only the ratio counts.
+
+    Returns:
+        Coordinates …×2 for `torch.nn.functional.grid_sample` (x to the right, y downwards, borders
+        at ±1), and booleans …: the direction is in the picture.
+    """
+    rotation = torch.as_tensor(look.rotation(), dtype=directions.dtype, device=directions.device)
+    camera = directions @ rotation
+    depth = camera[..., 2].clamp_min(1e-6)
+    tangent = math.tan(look.hfov / 2)
+    x = camera[..., 0] / (depth * tangent)
+    y = -camera[..., 1] / (depth * tangent * height / width)
+    inside = (camera[..., 2] > 1e-6) & (x.abs() <= 1) & (y.abs() <= 1)
+    return torch.stack([x, y], -1), inside
+
+
+@functools.lru_cache(maxsize=32)
+def covering_looks(hfov: float, height: int, width: int) -> tuple[Look, ...]:
+    """Looks whose height×width pictures together show the whole sphere, overlapping a little: no
+    direction is further out than `OVERLAP` in all of them.
+
+    Rows of equal pitch, each with as few looks as cover its band of latitudes.
+
+    Args:
+        hfov: horizontal field of view of all of them, radians.
+    """
+    best: tuple[Look, ...] = ()
+    least = math.ceil(math.pi / vertical_fov(hfov, height, width))
+    for rows in range(least, 2 * least + 6):
+        looks: list[Look] = []
+        band = math.pi / rows
+        for row in range(rows):
+            pitch = -math.pi / 2 + band * (row + 0.5)
+            count = _looks_around(hfov, height, width, pitch, band)
+            if not count:
+                break
+            looks += [Look(2 * math.pi * k / count, pitch, 0.0, hfov) for k in range(count)]
+        else:
+            if best and len(looks) >= len(best):
+                return best
+            best = tuple(looks)
+    return best
+
+
+def _looks_around(hfov: float, height: int, width: int, pitch: float, band: float) -> int:
+    """Number of looks of one pitch that cover its band of latitudes; 0 where none does."""
+    latitude = torch.linspace(pitch - band / 2, pitch + band / 2, 33, dtype=torch.float64)
+    along_the_middle = math.atan2(math.tan(hfov / 2), math.cos(pitch))
+    least = math.ceil(math.pi / along_the_middle)
+    for count in range(least, 4 * least + 8):
+        longitude = torch.linspace(0, math.pi / count, 17, dtype=torch.float64)
+        grid = torch.meshgrid(latitude, longitude, indexing="ij")
+        look = Look(0.0, pitch, 0.0, hfov)
+        place, inside = project(angles_to_directions(grid[1], grid[0]), look, height, width)
+        if bool((inside & (place.abs().amax(-1) < OVERLAP)).all()):
+            return count
+    return 0
