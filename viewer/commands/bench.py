@@ -11,7 +11,7 @@ import typer
 
 from model.errors import InputError
 from model.files import atomic_write
-from viewer.commands.scene_options import check_output, device_option, for_option
+from viewer.commands.options import Device, check_output, device_option, for_option
 
 if TYPE_CHECKING:
     import torch
@@ -52,7 +52,7 @@ def bench(
             "table 1, and of table 2 on a GPU) or demo."
         ),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    device: Device = "auto",
     pictures: Annotated[
         int, typer.Option(help="Pictures of each measurement; table 1: at most.", min=3)
     ] = 50,

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from viewer.commands.scene_options import device_option, for_option
+from viewer.commands.options import device_option, for_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

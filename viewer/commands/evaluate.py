@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 import typer
 
 from model.errors import InputError
-from viewer.commands.scene_options import check_range, device_option, parse_size, path_option
+from viewer.commands.options import Device, check_range, device_option, parse_size, path_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +44,7 @@ def evaluate(
     film: Annotated[
         bool, typer.Option("--film", help="Also films: original, decoded and error map.")
     ] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    device: Device = "auto",
 ) -> None:
     """Evaluate a scene along gaze paths and write a report. Stopped, it goes on where it was."""
     check_range("--sphere-frames", sphere_frames, 1, 100_000)

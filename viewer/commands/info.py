@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from model.errors import InputError
-from viewer.commands.scene_options import for_option
+from viewer.commands.options import for_option
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from viewer.commands.scene_options import device_option
+from viewer.commands.options import Device, Overwrite, device_option
 
 MAX_WIDTH, MIN_WIDTH = 8192, 64
 MAX_FRAMES = 100_000
@@ -25,11 +25,11 @@ def make_clip(
     ),
     frames: Annotated[int, typer.Option(help="Pictures in the loop.")] = 90,
     fps: Annotated[float, typer.Option(help="Pictures a second.")] = 30.0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: Device = "auto",
     quality: Annotated[
         int, typer.Option(help="CRF of the video: 0 is lossless, 51 the worst.")
     ] = 12,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Render an original animated harbour town as an equirectangular clip that loops."""
     width, height = check_options(output, size, frames, fps, quality, overwrite)

@@ -11,12 +11,15 @@ import typer
 
 from model.errors import InputError
 from model.files import atomic_write
-from viewer.commands.scene_options import (
-    ENGINE_HELP,
+from viewer.commands.options import (
+    Device,
+    EngineName,
+    Overwrite,
+    SceneFile,
     check_frame,
     check_output,
     check_range,
-    choose_decoder,
+    decoder_option,
     device_option,
     for_option,
     parse_size,
@@ -49,9 +52,7 @@ def render(
         Path,
         typer.Option("-o", "--output", help="A picture (.png, .jpg) or film (.mp4, .mkv, .mov)."),
     ],
-    scene: Annotated[
-        Path | None, typer.Argument(help="Scene file; the demo scene if none is given.")
-    ] = None,
+    scene: SceneFile = None,
     yaw: Annotated[float, typer.Option(help="Degrees to the right.")] = 0.0,
     pitch: Annotated[float, typer.Option(help="Degrees up, -90 to 90.")] = 0.0,
     roll: Annotated[float, typer.Option(help="Degrees the head leans clockwise.")] = 0.0,
@@ -74,9 +75,9 @@ def render(
         typer.Option(help="Gaze path that a film follows: a file, or jvet:balboa-vp0 and others."),
     ] = None,
     decoder: Annotated[str | None, typer.Option(help="Decoder of the scene.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
-    engine: Annotated[str, typer.Option(help=ENGINE_HELP)] = "auto",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output.")] = False,
+    device: Device = "auto",
+    engine: EngineName = "auto",
+    overwrite: Overwrite = False,
 ) -> None:
     """Render one picture of a scene, or a film along a sweep or a gaze path."""
     suffix = output.suffix.lower()
@@ -101,7 +102,7 @@ def render(
     from viewer.failures import describe
 
     contents = read_scene(scene or DEMO)
-    name = choose_decoder(contents, decoder)
+    name = decoder_option(contents, decoder)
     config = contents.decoders[name].config
     check_frame(contents, frame)
     aim = _Aim(yaw, pitch, roll, hfov, frame, sweep)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from model.errors import InputError
-from viewer.commands.scene_options import check_output, check_text, device_option, for_option
+from viewer.commands.options import Device, check_output, check_text, device_option, for_option
 from viewer.text import printable_name
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def train(
         typer.Option("--set", metavar="NAME=VALUE", help="Change any number of the preset."),
     ] = None,
     frames: Annotated[int | None, typer.Option(help="Use only the first frames.", min=1)] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    device: Device = "auto",
     resume: Annotated[
         bool,
         typer.Option(

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from model.errors import InputError
-from viewer.commands.scene_options import (
-    ENGINE_HELP,
+from viewer.commands.options import (
+    Device,
+    EngineName,
+    SceneFile,
     check_frame,
     check_range,
-    choose_decoder,
+    decoder_option,
     device_option,
     for_option,
     parse_size,
@@ -29,9 +31,7 @@ SMALLEST_WINDOW = (160, 90)
 
 
 def view(
-    scene: Annotated[
-        Path | None, typer.Argument(help="Scene file; the demo scene if none is given.")
-    ] = None,
+    scene: SceneFile = None,
     exit_after: Annotated[
         float | None, typer.Option(metavar="S", help="Close the window after S seconds.")
     ] = None,
@@ -43,10 +43,8 @@ def view(
         str | None, typer.Option(metavar="WxH", help="Size of the window, such as 1280x720.")
     ] = None,
     decoder: Annotated[str | None, typer.Option(help="Decoder of the scene to begin with.")] = None,
-    device: Annotated[
-        str, typer.Option(help="Where to decode: auto, cpu, cuda, cuda:N or mps.")
-    ] = "auto",
-    engine: Annotated[str, typer.Option(help=ENGINE_HELP)] = "auto",
+    device: Device = "auto",
+    engine: EngineName = "auto",
     interop: Annotated[
         bool,
         typer.Option(help="Pictures decoded on a GPU go to the screen without leaving it."),
@@ -94,7 +92,7 @@ def view(
             check_video_name(film)
     chosen, file = device_option(device), scene or DEMO
     contents = read_scene(file)
-    name = choose_decoder(contents, decoder)
+    name = decoder_option(contents, decoder)
     with for_option("--engine"):
         check_engine(engine, contents.decoder(name).config, chosen)
     check_frame(contents, frame)

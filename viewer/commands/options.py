@@ -8,7 +8,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from model.decoding import engine_help
 from model.errors import InputError
@@ -23,7 +25,13 @@ if TYPE_CHECKING:
 SMALLEST_SIDE = 16
 LARGEST_SIDE = 8192
 LONGEST_TEXT = 2000
-ENGINE_HELP = engine_help()
+
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
+EngineName = Annotated[str, typer.Option("--engine", help=engine_help())]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output.")]
+SceneFile = Annotated[
+    Path | None, typer.Argument(help="Scene file; the demo scene if none is given.")
+]
 
 
 @contextmanager
@@ -117,7 +125,7 @@ def device_option(name: str) -> torch.device:
         return choose_device(name)
 
 
-def choose_decoder(scene: Scene, name: str | None) -> str:
+def decoder_option(scene: Scene, name: str | None) -> str:
     """The decoder of ``--decoder NAME``; the one that the viewer begins with where it is None.
 
     Raises:
