@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.scene.scene_file import write_scene
+from model.scene import write_scene
 from model.video.reading import open_frames
 from tests.support.scenes import tiny_scene
 

@@ -14,7 +14,7 @@ from model.decoding import needs_compiler
 from model.decoding.compiled.preloading import load_compilers
 from model.errors import InputError
 from model.geometry import Look
-from model.scene.scene_file import Scene, read_scene
+from model.scene import Scene, read_scene
 from model.trajectories.reading import UnknownFormatError, read_trajectory
 from model.trajectories.trajectory import Trajectory
 from viewer.app import App

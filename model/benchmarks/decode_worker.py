@@ -22,7 +22,7 @@ from model.decoding import open_engine
 from model.decoding.timing import picture_seconds
 from model.devices import choose_device
 from model.geometry import Look
-from model.scene.scene_file import read_scene
+from model.scene import read_scene
 from model.video.reading import open_frames
 
 PICTURES = 24

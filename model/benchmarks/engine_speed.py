@@ -21,7 +21,7 @@ from model.decoding.timing import picture_seconds
 from model.devices import multiplies_bfloat16
 from model.geometry import Look
 from model.networks.registry import build_decoder, count_flops, count_traffic
-from model.scene.scene_file import Decoder, TrainingSummary
+from model.scene import Decoder, TrainingSummary
 
 WARM_UP = 5
 GPU_SIDE, CPU_SIDE = 8192, 2048

@@ -27,7 +27,7 @@ from model.decoding.timing import picture_seconds
 from model.geometry import Look
 from model.networks.encoder import Encoder
 from model.networks.registry import to_channels_last
-from model.scene.scene_file import Material, Scene
+from model.scene import Material, Scene
 from model.training.dataset import ClipFrames
 from model.training.processes import Processes
 from model.training.settings import TrainingSettings

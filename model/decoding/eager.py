@@ -16,7 +16,7 @@ from model.devices import float64_device
 from model.geometry import Look, viewport_grid
 from model.networks.nerv360 import NeRV360
 from model.networks.registry import architecture_of, build_decoder, frame_times
-from model.scene.scene_file import Decoder
+from model.scene import Decoder
 
 
 def hfov_range(config: ModelConfig) -> tuple[float, float]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from model.config import ModelConfig
     from model.decoding.engine import Engine
     from model.networks.architecture import Architecture
-    from model.scene.scene_file import Decoder, Scene
+    from model.scene import Decoder, Scene
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,7 @@ from torch import Tensor
 
 from model.errors import InputError
 from model.metrics.moving import median_frames, temporal_median
-from model.scene.fingerprint import Sample, likeness, sampled_frames
-from model.scene.scene_file import SceneHeader
+from model.scene import Sample, SceneHeader, likeness, sampled_frames
 from model.video.reading import FrameSource, VideoInfo, open_frames
 
 UNCHECKED = "not checked: the scene has no fingerprint of the clip that it was trained on"

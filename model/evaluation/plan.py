@@ -22,7 +22,7 @@ from model.evaluation.methods import (
 )
 from model.evaluation.results import ResultStore
 from model.geometry import Look
-from model.scene.scene_file import Scene, bytes_alone, read_header, read_scene
+from model.scene import Scene, bytes_alone, read_header, read_scene
 from model.trajectories.trajectory import Step, Trajectory
 
 

@@ -13,7 +13,7 @@ from model.benchmarks.decode_worker import SpeedResult
 from model.errors import InputError
 from model.files import atomic_write
 from model.metrics.moving import MovingError, pooled
-from model.scene.scene_file import TrainingSummary
+from model.scene import TrainingSummary
 
 FORMAT = 2
 """Raise it whenever a number would come out differently."""

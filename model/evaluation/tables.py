@@ -9,7 +9,7 @@ from pathlib import Path
 
 from model.evaluation.results import Evaluation, PathResult, mean, write_text
 from model.metrics.moving import MovingError, pooled
-from model.scene.scene_file import TrainingSummary
+from model.scene import TrainingSummary
 
 SUMMARY = (
     "decoder",

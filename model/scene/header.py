@@ -18,6 +18,8 @@ FORMAT_VERSION = 2
 """Raised when a file's weights would decode to other pictures, or its fields mean other things. In
 version 1 HNeRV had no activation after its stem, and the conditions' embeddings had no sines.
 """
+HEADER_KEY = "nerv360"
+"""Of the header among a file's metadata."""
 MAX_FRAMES = 100_000
 MAX_SOURCE_SIDE = 65_536
 

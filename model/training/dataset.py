@@ -13,7 +13,7 @@ from model.config import ModelConfig
 from model.errors import InputError
 from model.metrics.moving import median_frames, temporal_median
 from model.networks.registry import architecture_of, checked
-from model.scene.fingerprint import Fingerprint, FingerprintMaker
+from model.scene import Fingerprint, FingerprintMaker
 from model.video.reading import VideoInfo, open_frames
 
 ASPECT_TOLERANCE = 0.02

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from model.errors import InputError
-from model.scene.fingerprint import likeness
-from model.scene.scene_file import Decoder, Material, Scene, TrainingSummary, quantised, write_scene
+from model.scene import Decoder, Material, Scene, TrainingSummary, likeness, quantised, write_scene
 from model.training.autoencoder import Autoencoder
 from model.training.dataset import ClipFrames
 from model.training.quality import Quality, held_out_quality

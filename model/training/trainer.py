@@ -20,7 +20,7 @@ from model.config import ModelConfig
 from model.devices import float64_device, multiplies_bfloat16
 from model.errors import InputError
 from model.networks.registry import architecture_of, frame_times
-from model.scene.header import FORMAT_VERSION
+from model.scene import FORMAT_VERSION
 from model.training.autoencoder import Autoencoder
 from model.training.checkpoint import load_checkpoint, save_checkpoint
 from model.training.crops import crop_at

@@ -13,7 +13,7 @@ import torch
 
 from model.decoding import open_engine
 from model.geometry import Look
-from model.scene.scene_file import read_scene
+from model.scene import read_scene
 from tests.support.hand import CallbackHand
 from tests.support.running import settle
 from viewer.app import App

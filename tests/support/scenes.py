@@ -6,7 +6,7 @@ import torch
 
 from model.config import ModelConfig
 from model.networks.registry import build_decoder
-from model.scene.scene_file import Decoder, Material, Scene, TrainingSummary
+from model.scene import Decoder, Material, Scene, TrainingSummary
 
 TINY = ModelConfig(
     frame_height=48,

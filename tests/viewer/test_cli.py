@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from model.scene.scene_file import write_scene
+from model.scene import write_scene
 from tests.support.scenes import CONFIGS, tiny_scene
 from viewer import cli
 from viewer.cli import main

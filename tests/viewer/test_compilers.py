@@ -14,7 +14,7 @@ import pytest
 
 _CUDA_SESSION = """
 import sys, torch
-from model.scene.scene_file import read_scene
+from model.scene import read_scene
 from viewer import run
 from viewer.data_files import DEMO
 

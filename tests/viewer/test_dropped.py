@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from model.errors import InputError
-from model.scene.scene_file import write_scene
+from model.scene import write_scene
 from model.trajectories.trajectory import Trajectory
 from tests.support.scenes import tiny_scene
 from viewer.decode.open_scene import OpenScene

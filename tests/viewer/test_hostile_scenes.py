@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import torch
 
-from model.scene.scene_file import write_scene
+from model.scene import write_scene
 from tests.support.scenes import tiny_scene
 from viewer.cli import main
 
@@ -316,7 +316,7 @@ def test_absurd_sizes_are_refused_without_allocating_them(tmp_path: Path, whole:
         import resource, sys
         from pathlib import Path
         import torch._subclasses
-        import model.scene.scene_file
+        import model.scene
         from viewer.cli import main
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         limit = pages * resource.getpagesize() + 512 * 2**20

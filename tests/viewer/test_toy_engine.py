@@ -11,7 +11,7 @@ import torch
 from model.decoding import ENGINES, EngineKind, Picture, engine_help, open_engine
 from model.errors import InputError
 from model.geometry import Look
-from model.scene.scene_file import Decoder, write_scene
+from model.scene import Decoder, write_scene
 from tests.support.scenes import tiny_scene
 from viewer.cli import main
 from viewer.decode.predicted_look import Request

@@ -16,7 +16,7 @@ from viewer.commands.options import Device, check_output, device_option, for_opt
 if TYPE_CHECKING:
     import torch
 
-    from model.scene.scene_file import Decoder
+    from model.scene import Decoder
 
 
 def bench(
@@ -158,7 +158,7 @@ def _uploads(
 def _decoders(scene: Path | None, preset: str | None) -> dict[str, Decoder]:
     from model.benchmarks.engine_speed import random_decoder
     from model.networks.registry import preset as named_preset
-    from model.scene.scene_file import read_scene
+    from model.scene import read_scene
     from viewer.data_files import DEMO
 
     if preset is not None:

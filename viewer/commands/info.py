@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from model.config import ModelConfig
-    from model.scene.scene_file import StoredScene
+    from model.scene import StoredScene
 
 Report = dict[str, Any]
 
@@ -42,7 +42,7 @@ def info(
 
 def _scene_report(path: Path) -> Report:
     from model.evaluation.tables import unequal_training
-    from model.scene.scene_file import read_header, read_scene
+    from model.scene import read_header, read_scene
 
     read_scene(path)  # a file is only described once all of it is known to be sound
     stored = read_header(path)

@@ -19,7 +19,7 @@ from model.files import partial_path
 if TYPE_CHECKING:
     import torch
 
-    from model.scene.scene_file import Scene
+    from model.scene import Scene
     from model.trajectories.trajectory import Trajectory
 
 SMALLEST_SIDE = 16

@@ -28,7 +28,7 @@ from viewer.commands.options import (
 
 if TYPE_CHECKING:
     from model.decoding import Engine
-    from model.scene.scene_file import Scene
+    from model.scene import Scene
     from model.trajectories.trajectory import Step
 
 _PICTURES = (".png", ".jpg", ".jpeg")
@@ -97,7 +97,7 @@ def render(
     wanted = parse_size(size) if size else None
 
     from model.decoding import check_engine, open_engine, without_compiler
-    from model.scene.scene_file import read_scene
+    from model.scene import read_scene
     from viewer.data_files import DEMO
     from viewer.failures import describe
 

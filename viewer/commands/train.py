@@ -15,7 +15,7 @@ from viewer.text import printable_name
 
 if TYPE_CHECKING:
     from model.config import ModelConfig
-    from model.scene.scene_file import Material, Scene
+    from model.scene import Material, Scene
     from model.training.processes import Processes
     from model.training.settings import TrainingSettings
     from model.video.reading import VideoInfo
@@ -60,7 +60,7 @@ def train(
     --resume. Several processes train together under torchrun.
     """
     from model.devices import choose_device
-    from model.scene.scene_file import Material, read_scene
+    from model.scene import Material, read_scene
     from model.training.processes import processes
     from model.training.settings import TRAINING_PRESETS, training_preset
     from model.video.reading import open_frames
@@ -153,7 +153,7 @@ def _train(
 ) -> None:
     import torch
 
-    from model.scene.scene_file import write_scene
+    from model.scene import write_scene
     from model.training.checkpoint import checkpoint_path
     from model.training.dataset import read_clip
     from model.training.export import check_same_clip, export_scene, merged, rehearse

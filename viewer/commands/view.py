@@ -24,7 +24,7 @@ from viewer.commands.options import (
 from viewer.data_files import DEMO
 
 if TYPE_CHECKING:
-    from model.scene.scene_file import Scene
+    from model.scene import Scene
     from model.trajectories.trajectory import Trajectory
 
 SMALLEST_WINDOW = (160, 90)
@@ -83,7 +83,7 @@ def view(
 
     from model.decoding import check_engine
     from model.geometry import Look
-    from model.scene.scene_file import read_scene
+    from model.scene import read_scene
     from model.video.writing import check_video_name
     from viewer.run import Options, run_window
 

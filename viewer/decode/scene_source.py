@@ -12,7 +12,7 @@ import torch
 from model.decoding import PLAINEST, open_engine, picture_size, without_compiler
 from model.decoding.memory_estimate import decoding_bytes
 from model.networks.registry import architecture_of
-from model.scene.scene_file import Scene
+from model.scene import Scene
 from viewer.decode.open_scene import Cost, EngineSource, OpenScene
 
 _BACKGROUND_VIEW = (224, 224)

@@ -11,7 +11,7 @@ import platformdirs
 import torch
 
 from model.files import atomic_write
-from model.scene.scene_file import Decoder
+from model.scene import Decoder
 
 log = logging.getLogger(__name__)
 

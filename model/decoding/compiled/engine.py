@@ -17,7 +17,7 @@ from model.decoding.eager import hfov_range, look_tensor, picture_look
 from model.decoding.engine import Picture
 from model.geometry import Look
 from model.networks.registry import architecture_of
-from model.scene.scene_file import Decoder
+from model.scene import Decoder
 
 log = logging.getLogger(__name__)
 

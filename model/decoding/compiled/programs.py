@@ -22,7 +22,7 @@ from model.networks.hnerv import BoostStage, HNeRV, HNeRVBoost
 from model.networks.layers import ConditionedBlock, UpsamplingBlock, positional_encoding
 from model.networks.nerv360 import NeRV360, ViewportStage
 from model.networks.registry import build_decoder, frame_times
-from model.scene.scene_file import Decoder
+from model.scene import Decoder
 
 if TYPE_CHECKING:
     from model.decoding.triton.trunk import FusedTrunk

@@ -20,7 +20,7 @@ from model.networks.architecture import Architecture
 from model.networks.hnerv import BoostStage, HNeRV, HNeRVBoost
 from model.networks.layers import ConditionedBlock, UpsamplingBlock
 from model.networks.nerv360 import NeRV360
-from model.scene.scene_file import Decoder
+from model.scene import Decoder
 
 Stages = list[tuple[UpsamplingBlock, list[ConditionedBlock]]]
 

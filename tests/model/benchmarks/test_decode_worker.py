@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from model.benchmarks.decode_worker import DecodingTask, measure_decoding
-from model.scene.scene_file import Scene, write_scene
+from model.scene import Scene, write_scene
 from tests.support.scenes import tiny_scene
 
 FRAMES = 2000

@@ -18,7 +18,7 @@ from model.errors import InputError
 from model.geometry import Look
 from model.networks.nerv360 import NeRV360
 from model.networks.registry import architecture_of, build_decoder
-from model.scene.scene_file import Scene, read_scene
+from model.scene import Scene, read_scene
 from tests.support.fake_cuda import FakeCuda, FakeStream
 from tests.support.scenes import CONFIGS, TINY, lively_decoder, tiny_scene
 

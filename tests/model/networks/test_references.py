@@ -15,7 +15,7 @@ from model.decoding import open_engine
 from model.decoding.compiled.programs import build_programs
 from model.geometry import Look
 from model.networks.registry import architecture_of, build_decoder
-from model.scene.scene_file import Decoder, Material, Scene
+from model.scene import Decoder, Material, Scene
 from tests.support import references
 from tests.support.references import FUNCTIONS, Activate, Shape, as_written
 from tests.support.scenes import lively_decoder

@@ -25,7 +25,7 @@ from model.networks.registry import (
     preset,
 )
 from model.rendering import render_view
-from model.scene.scene_file import read_scene, write_scene
+from model.scene import read_scene, write_scene
 from model.training.autoencoder import Autoencoder
 from model.training.crops import reach
 from tests.support.scenes import CONFIGS, TINY, tiny_scene

@@ -12,8 +12,17 @@ from torch import Tensor
 
 from model.errors import InputError
 from model.evaluation.clip import UNCHECKED, ClipPictures, check_clip
-from model.scene.fingerprint import Fingerprint, FingerprintMaker, Sample, likeness, sampled_frames
-from model.scene.scene_file import Scene, read_header, read_scene, write_scene
+from model.scene import (
+    Fingerprint,
+    FingerprintMaker,
+    Sample,
+    Scene,
+    likeness,
+    read_header,
+    read_scene,
+    sampled_frames,
+    write_scene,
+)
 from model.training.dataset import read_clip
 from model.training.export import check_same_clip
 from model.video.reading import open_frames

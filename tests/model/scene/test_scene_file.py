@@ -14,9 +14,7 @@ from safetensors import safe_open
 
 from model.errors import InputError
 from model.networks.registry import build_decoder
-from model.scene.header import SceneHeader, header_from_json, header_to_json
-from model.scene.safetensors_file import parse_json
-from model.scene.scene_file import (
+from model.scene import (
     Material,
     TrainingSummary,
     bytes_alone,
@@ -25,6 +23,8 @@ from model.scene.scene_file import (
     read_scene,
     write_scene,
 )
+from model.scene.header import SceneHeader, header_from_json, header_to_json
+from model.scene.safetensors_file import parse_json
 from tests.support.scenes import CONFIGS, tiny_scene
 
 

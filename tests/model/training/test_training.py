@@ -18,9 +18,7 @@ from pytorch_msssim import MS_SSIM
 from model.config import ModelConfig
 from model.errors import InputError
 from model.geometry import erp_angles
-from model.scene.fingerprint import Sample
-from model.scene.header import FORMAT_VERSION
-from model.scene.scene_file import read_scene
+from model.scene import FORMAT_VERSION, Sample, read_scene
 from model.training import quality
 from model.training.autoencoder import Autoencoder
 from model.training.checkpoint import load_checkpoint, save_checkpoint

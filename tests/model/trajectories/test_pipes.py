@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from model.errors import InputError
-from model.scene.scene_file import read_header, read_scene
+from model.scene import read_header, read_scene
 from model.trajectories.reading import read_trajectory
 
 

@@ -15,8 +15,7 @@ import torch
 from model.decoding import open_engine
 from model.geometry import Look
 from model.metrics.similarity import cut_viewport, psnr_8bit
-from model.scene.fingerprint import FingerprintMaker
-from model.scene.scene_file import read_scene, write_scene
+from model.scene import FingerprintMaker, read_scene, write_scene
 from model.video.reading import open_frames
 from model.video.writing import VideoWriter
 from tests.support.scenes import tiny_scene

@@ -12,7 +12,7 @@ from PIL import Image
 
 from model.decoding import open_engine
 from model.geometry import Look
-from model.scene.scene_file import read_scene, write_scene
+from model.scene import read_scene, write_scene
 from model.video.reading import open_frames
 from tests.support.scenes import tiny_scene
 from viewer.cli import main

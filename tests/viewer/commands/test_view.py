@@ -9,7 +9,7 @@ import platformdirs
 import pytest
 from PIL import Image
 
-from model.scene.scene_file import write_scene
+from model.scene import write_scene
 from model.video.reading import open_frames
 from tests.support.scenes import tiny_scene
 from viewer.app import App

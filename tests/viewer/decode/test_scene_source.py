@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from model.geometry import Look
-from model.scene.scene_file import Scene
+from model.scene import Scene
 from tests.support.scenes import tiny_scene
 from viewer.decode.scene_source import engine_source, free_memory, open_scene
 

@@ -17,7 +17,7 @@ from model.decoding.eager import EagerEngine, look_tensor, picture_look
 from model.geometry import Look
 from model.networks.nerv360 import NeRV360
 from model.networks.registry import architecture_of, build_decoder, presets
-from model.scene.scene_file import Decoder
+from model.scene import Decoder
 from tests.support.scenes import CONFIGS, TINY, lively_decoder
 
 CPU = torch.device("cpu")

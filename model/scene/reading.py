@@ -1,0 +1,116 @@
+"""Scene files in: headers alone, whole scenes, or one decoder of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from model.errors import InputError
+from model.scene.header import HEADER_KEY, SceneHeader, header_from_json, header_to_json
+from model.scene.safetensors_file import parse_json, read_contents, shown
+from model.scene.scene import Scene
+from model.scene.tensors import check_stored, from_stored
+
+
+@dataclass(frozen=True)
+class StoredScene:
+    """A scene file without its tensors.
+
+    Attributes:
+        file_bytes: length of the file.
+        weight_bytes, embedding_bytes: by decoder, bytes of its tensors in the file.
+    """
+
+    header: SceneHeader
+    file_bytes: int
+    weight_bytes: dict[str, int]
+    embedding_bytes: dict[str, int]
+
+
+def read_header(path: str | os.PathLike[str]) -> StoredScene:
+    """Header and sizes of the scene file at ``path``, checked as `read_scene` does but loading no
+    tensor.
+
+    Raises:
+        InputError: it is not a scene file or it is damaged.
+    """
+    path = Path(path)
+    contents = read_contents(path)
+    if HEADER_KEY not in contents.metadata:
+        raise InputError(f"{path} is a safetensors file but not a scene: it has no scene header")
+    try:
+        header = header_from_json(parse_json(contents.metadata[HEADER_KEY]))
+        check_stored(header, contents)
+    except ValueError as error:
+        sentence = str(error) if isinstance(error, InputError) else f"its header is bad ({error})"
+        raise InputError(f"{path} cannot be read as a scene: {sentence}") from error
+
+    def stored(test: Callable[[str, str], bool]) -> dict[str, int]:
+        return {
+            decoder: sum(t.size for name, t in contents.tensors.items() if test(name, decoder))
+            for decoder in header.configs
+        }
+
+    return StoredScene(
+        header=header,
+        file_bytes=path.stat().st_size,
+        weight_bytes=stored(lambda name, decoder: name.startswith(f"{decoder}.weights.")),
+        embedding_bytes=stored(lambda name, decoder: name.startswith(f"{decoder}.embeddings")),
+    )
+
+
+def read_scene(path: str | os.PathLike[str], only: str | None = None) -> Scene:
+    """The scene in the file at ``path``, its tensors float32 on the CPU.
+
+    Args:
+        only: a decoder of it; the others are not loaded.
+
+    Raises:
+        InputError: it is not a scene file, it is damaged, a value in it is not finite, or it has
+            no such decoder.
+    """
+    header, tensors = _read_stored(path, only)
+    for name, tensor in tensors.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise InputError(f"{path} is damaged: its tensor {shown(name)} is not finite")
+    scene = from_stored(header, tensors)
+    for name, decoder in scene.decoders.items():
+        if not bool(torch.isfinite(decoder.embeddings).all()):
+            raise InputError(f"{path} is damaged: the embeddings of {name} are not finite")
+    return scene
+
+
+def bytes_alone(path: str | os.PathLike[str], decoder: str) -> int:
+    """Length of the scene file at ``path`` if it held this decoder alone, header and all.
+
+    Raises:
+        InputError: it is not a scene file, or it has no such decoder.
+    """
+    header, tensors = _read_stored(path, decoder)
+    return len(save(tensors, {HEADER_KEY: header_to_json(header)}))
+
+
+def _read_stored(
+    path: str | os.PathLike[str], only: str | None
+) -> tuple[SceneHeader, dict[str, Tensor]]:
+    """Header and tensors as they are stored, of one decoder or of all."""
+    header = read_header(path).header
+    others: tuple[str, ...] = ()
+    if only is not None:
+        if only not in header.configs:
+            raise InputError(f"{path} has no decoder {only}, only {', '.join(header.configs)}")
+        others = tuple(f"{name}." for name in header.configs if name != only)
+        header = header.only(only)
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = [name for name in file.keys() if not name.startswith(others)]  # noqa: SIM118
+            return header, {name: file.get_tensor(name) for name in names}
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from error

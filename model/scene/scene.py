@@ -1,0 +1,73 @@
+"""A scene in memory: a clip as its decoders know it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from model.config import ModelConfig
+from model.errors import InputError
+from model.scene.fingerprint import Fingerprint
+from model.scene.header import Material, SceneHeader, TrainingSummary
+
+
+@dataclass
+class Decoder:
+    """One trained decoder and the embeddings that it decodes.
+
+    Attributes:
+        config: its network's.
+        weights: its state dict, without encoder and embeddings; float32.
+        embeddings: frames×d×h×w, float32.
+        training: how it came about.
+    """
+
+    config: ModelConfig
+    weights: dict[str, Tensor]
+    embeddings: Tensor
+    training: TrainingSummary
+
+
+@dataclass
+class Scene:
+    """A clip as its decoders know it; picture i of ``frames`` has the time i / frames.
+
+    Attributes:
+        width, height: pixels of the source clip.
+        fps: its pictures a second.
+        decoders: at least one, by the name of its architecture.
+        fingerprint: of the pictures that they learnt, where it is known.
+    """
+
+    material: Material
+    width: int
+    height: int
+    fps: float
+    frames: int
+    decoders: dict[str, Decoder]
+    fingerprint: Fingerprint | None = None
+
+    def decoder(self, name: str) -> Decoder:
+        """Decoder called ``name``.
+
+        Raises:
+            InputError: the scene has none of that name.
+        """
+        if name not in self.decoders:
+            raise InputError(f"the scene has no decoder {name}, only {', '.join(self.decoders)}")
+        return self.decoders[name]
+
+    @property
+    def header(self) -> SceneHeader:
+        """Everything but the tensors."""
+        return SceneHeader(
+            material=self.material,
+            width=self.width,
+            height=self.height,
+            fps=self.fps,
+            frames=self.frames,
+            configs={name: decoder.config for name, decoder in self.decoders.items()},
+            trainings={name: decoder.training for name, decoder in self.decoders.items()},
+            fingerprint=self.fingerprint,
+        )

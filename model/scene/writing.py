@@ -1,0 +1,57 @@
+"""Scene files out: one ``.safetensors`` with a clip's decoders and embeddings."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+
+from model.errors import InputError
+from model.files import atomic_write
+from model.scene.header import HEADER_KEY, header_to_json
+from model.scene.reading import read_scene
+from model.scene.scene import Scene
+from model.scene.tensors import from_stored, to_stored
+
+
+def write_scene(
+    path: str | os.PathLike[str], scene: Scene, *, embedding_bits: int = 8, weight_bits: int = 16
+) -> None:
+    """Write ``scene`` to ``path``, which appears whole or not at all.
+
+    Args:
+        embedding_bits: 8, 16 or 32.
+        weight_bits: 16 or 32; what half precision cannot hold is stored in 32 all the same.
+
+    Raises:
+        InputError: the scene would not open again, or the file cannot be written.
+        ValueError: there is no such number of bits.
+    """
+    path = Path(path)
+    partial = path
+    try:
+        header = header_to_json(scene.header)
+        tensors = to_stored(scene, embedding_bits, weight_bits)
+        with atomic_write(path) as partial:
+            partial.touch()
+            mode = partial.stat().st_mode
+            save_file(tensors, partial, metadata={HEADER_KEY: header})
+            partial.chmod(mode)  # safetensors makes files that only their owner may read
+            read_scene(partial)
+    except InputError as error:
+        sentence = str(error).replace(str(partial), "it")
+        raise InputError(f"{path} cannot be written: {sentence}") from error
+    except (OSError, SafetensorError) as error:
+        reason = (isinstance(error, OSError) and error.strerror) or str(error)
+        raise InputError(f"{path} cannot be written: {reason}") from error
+
+
+def quantised(scene: Scene, *, embedding_bits: int = 8, weight_bits: int = 16) -> Scene:
+    """``scene`` as `write_scene` and `read_scene` would hand it on, without a file.
+
+    Raises:
+        ValueError: there is no such number of bits.
+    """
+    return from_stored(scene.header, to_stored(scene, embedding_bits, weight_bits))
