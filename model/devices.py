@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import psutil
 import torch
 
 from model.errors import InputError
@@ -45,3 +46,10 @@ def choose_device(name: str) -> torch.device:
     if kind == "mps" and not torch.backends.mps.is_available():
         raise InputError("torch has no Metal device here; use cpu or auto")
     return torch.device(name)
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory that a new process can get on ``device``."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(psutil.virtual_memory().available)

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
-import psutil
 import torch
 
 from model.benchmarks.engine_speed import PAPER_FPS, PAPER_GIB
@@ -16,6 +15,7 @@ from model.benchmarks.process import OutOfMemoryError
 from model.benchmarks.resolution import DECODERS, picture_size
 from model.benchmarks.table1_worker import PARTS, PartResult, measure_part
 from model.config import ModelConfig
+from model.devices import free_bytes
 from model.errors import InputError
 from model.networks.registry import count_flops, count_parameters
 
@@ -150,13 +150,6 @@ def needed_bytes(part: str, config: ModelConfig, *, half: bool) -> int:
     """
     dtype = torch.float16 if half else torch.float32
     return round(predicted_bytes(part, config, dtype) * WORKSPACE) + BARE_BYTES
-
-
-def free_bytes(device: torch.device) -> int:
-    """Memory that a new process can get on ``device``."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    return int(psutil.virtual_memory().available)
 
 
 def smaller_scale(scale: Fraction, bytes_: int, free: int) -> Fraction | None:

@@ -12,8 +12,9 @@ from typing import Any
 
 import torch
 
-from model.benchmarks.table1 import free_bytes, needed_bytes
+from model.benchmarks.table1 import needed_bytes
 from model.config import ModelConfig
+from model.devices import free_bytes
 from model.errors import InputError
 from model.networks.registry import count_flops, count_parameters
 from model.training.dataset import ClipFrames

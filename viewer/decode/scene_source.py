@@ -6,11 +6,11 @@ import functools
 from functools import partial
 from pathlib import Path
 
-import psutil
 import torch
 
 from model.decoding import PLAINEST, open_engine, picture_size, without_compiler
 from model.decoding.memory_estimate import decoding_bytes
+from model.devices import free_bytes
 from model.networks.registry import architecture_of
 from model.scene import Scene
 from viewer.decode.open_scene import Cost, EngineSource, OpenScene
@@ -54,9 +54,9 @@ def decoder_cost(scene: Scene, decoder: str, device: torch.device) -> Cost:
 def free_memory(device: torch.device) -> int:
     """Bytes that tensors on ``device`` may still take."""
     if device.type != "cuda":
-        return int(psutil.virtual_memory().available)
+        return free_bytes(device)
     unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return int(torch.cuda.mem_get_info(device)[0] + unused)
+    return free_bytes(device) + unused
 
 
 def engine_source(
