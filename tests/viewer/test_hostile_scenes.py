@@ -2,116 +2,36 @@
 
 from __future__ import annotations
 
-import copy
 import io
-import json
 import os
 import pickle
-import struct
 import subprocess
 import sys
 import textwrap
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
 from model.scene import write_scene
+from tests.support.broken_scenes import (
+    WEIGHT,
+    Mutation,
+    Parts,
+    add_a_tensor,
+    at,
+    config,
+    drop_the_scene,
+    enclosed,
+    lie_about_size,
+    lose_a_tensor,
+    overlap,
+    tensor,
+    without,
+)
 from tests.support.scenes import tiny_scene
 from viewer.cli import main
-
-WEIGHT = "nerv360.weights.head.conv.weight"
-
-
-class Parts:
-    """A scene file taken apart: header, the JSON in its metadata, data."""
-
-    def __init__(self, whole: bytes) -> None:
-        length = int.from_bytes(whole[:8], "little")
-        self.header: dict[str, Any] = json.loads(whole[8 : 8 + length])
-        self.scene: dict[str, Any] = json.loads(self.header["__metadata__"]["nerv360"])
-        self.data = bytearray(whole[8 + length :])
-
-    @property
-    def config(self) -> dict[str, Any]:
-        config: dict[str, Any] = self.scene["scene"]["decoders"]["nerv360"]["config"]
-        return config
-
-    def bytes(self) -> bytes:
-        header = copy.deepcopy(self.header)
-        if isinstance(header["__metadata__"].get("nerv360"), str):
-            header["__metadata__"]["nerv360"] = json.dumps(self.scene)
-        return enclosed(json.dumps(header).encode()) + self.data
-
-    def put(self, name: str, numbers: list[float], kind: str) -> None:
-        begin = self.header[name]["data_offsets"][0]
-        struct.pack_into(f"<{len(numbers)}{kind}", self.data, begin, *numbers)
-
-
-def enclosed(header: bytes) -> bytes:
-    return len(header).to_bytes(8, "little") + header
-
-
-Mutation = Callable[[Parts], None]
-
-
-def at(*keys: str, value: object) -> Mutation:
-    """Set one field of the JSON header."""
-
-    def mutate(parts: Parts) -> None:
-        target = parts.scene
-        for key in keys[:-1]:
-            target = target[key]
-        target[keys[-1]] = value
-
-    return mutate
-
-
-def config(**changes: object) -> Mutation:
-    return lambda parts: parts.config.update(changes)
-
-
-def tensor(name: str, **changes: object) -> Mutation:
-    return lambda parts: parts.header[name].update(changes)
-
-
-def without(*keys: str) -> Mutation:
-    def mutate(parts: Parts) -> None:
-        target = parts.scene
-        for key in keys[:-1]:
-            target = target[key]
-        del target[keys[-1]]
-
-    return mutate
-
-
-def lose_a_tensor(parts: Parts) -> None:
-    last = max(parts.header, key=lambda n: parts.header[n].get("data_offsets", [0])[0])
-    del parts.data[parts.header.pop(last)["data_offsets"][0] :]
-
-
-def add_a_tensor(parts: Parts) -> None:
-    end = len(parts.data)
-    parts.header["extra"] = {"dtype": "U8", "shape": [4], "data_offsets": [end, end + 4]}
-    parts.data += b"1234"
-
-
-def overlap(parts: Parts) -> None:
-    parts.header[WEIGHT]["data_offsets"] = [
-        offset - 2 for offset in parts.header[WEIGHT]["data_offsets"]
-    ]
-
-
-def lie_about_size(parts: Parts) -> None:
-    parts.header["nerv360.embeddings"]["shape"] = [2**40, 1, 2, 4]
-
-
-def drop_the_scene(parts: Parts) -> None:
-    del parts.header["__metadata__"]["nerv360"]
-
 
 MUTATIONS: dict[str, tuple[Mutation, str]] = {
     "unknown version": (

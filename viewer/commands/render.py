@@ -36,15 +36,15 @@ _FILMS = (".mp4", ".mkv", ".mov")
 
 
 @dataclass(frozen=True)
-class _Aim:
-    """The look of a picture, or the first one of a sweep; degrees."""
+class _Sweep:
+    """First look of a film and its turn over the clip, or the one look of a picture; degrees."""
 
     yaw_deg: float
     pitch_deg: float
     roll_deg: float
     hfov_deg: float | None
     frame: int | None
-    sweep_deg: float
+    turn_deg: float
 
 
 def render(
@@ -105,8 +105,8 @@ def render(
     name = decoder_option(contents, decoder)
     config = contents.decoders[name].config
     check_frame(contents, frame)
-    aim = _Aim(yaw, pitch, roll, hfov, frame, sweep)
-    steps = _steps(contents, aim, config.hfov_deg, trajectory, film=suffix in _FILMS)
+    shown = _Sweep(yaw, pitch, roll, hfov, frame, sweep)
+    steps = _steps(contents, shown, config.hfov_deg, trajectory, film=suffix in _FILMS)
     height, width = wanted or (config.viewport_height, config.viewport_width)
     if suffix in _FILMS and (height % 2 or width % 2):
         raise InputError(f"--size {width}x{height}: a film needs even sides")
@@ -133,26 +133,29 @@ def _decoded_size(height: int, width: int, scale: int) -> tuple[int, int]:
 
 
 def _steps(
-    scene: Scene, aim: _Aim, hfov_deg: float, trajectory: str | None, *, film: bool
+    scene: Scene, shown: _Sweep, hfov_deg: float, trajectory: str | None, *, film: bool
 ) -> list[Step]:
     from model.geometry import Look
     from model.trajectories.trajectory import Step
 
-    hfov_deg = aim.hfov_deg or hfov_deg
+    hfov_deg = shown.hfov_deg or hfov_deg
     if trajectory is not None:
         steps = path_option(trajectory).steps(scene.frames, scene.fps)
-        if aim.hfov_deg is not None:
-            hfov = math.radians(aim.hfov_deg)
+        if shown.hfov_deg is not None:
+            hfov = math.radians(shown.hfov_deg)
             steps = [Step(s.frame, replace(s.look, hfov=hfov)) for s in steps]
-        if aim.frame is not None:
-            steps = [Step(aim.frame, s.look) for s in steps]
+        if shown.frame is not None:
+            steps = [Step(shown.frame, s.look) for s in steps]
         return steps
     count = scene.frames if film else 1
     return [
         Step(
-            aim.frame if aim.frame is not None else k,
+            shown.frame if shown.frame is not None else k,
             Look.from_degrees(
-                aim.yaw_deg + aim.sweep_deg * k / count, aim.pitch_deg, aim.roll_deg, hfov_deg
+                shown.yaw_deg + shown.turn_deg * k / count,
+                shown.pitch_deg,
+                shown.roll_deg,
+                hfov_deg,
             ),
         )
         for k in range(count)
