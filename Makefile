@@ -1,6 +1,7 @@
 # make view   look around in the demo scene (make view SCENE=clip.safetensors: in another one);
 #             without a screen it is shown on a virtual one for ten seconds, and filmed
 # make test   the whole test suite
+# make check  what one runs before a commit: the fast tests, without a window, and make lint
 # make soak   a restless hand on the window for SECONDS=300; fails where it ends or memory grows
 # make lint   linter, formatter and type checker
 # make clean  remove what the above made
@@ -23,7 +24,7 @@ SHOWN_S := 10
 SECONDS := 300
 SEED := 0
 
-.PHONY: view test soak lint clean screen
+.PHONY: view test check soak lint clean screen
 
 view: $(VENV)/installed
 	@if [ "$$(uname)" != Linux ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then \
@@ -45,6 +46,9 @@ test: $(VENV)/installed-test screen
 		echo "There is no screen: the tests that open a window are skipped until you install" \
 			"$(SCREEN) (names of Debian and Ubuntu)" >&2
 	$(IN_VENV) pytest
+
+check: $(VENV)/installed-test lint
+	$(IN_VENV) pytest -q -m "not slow and not window"
 
 soak: $(VENV)/installed-test screen
 	NERV360_SOAK_SECONDS=$(SECONDS) NERV360_SOAK_SEED=$(SEED) $(IN_VENV) pytest -s \

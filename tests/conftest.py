@@ -35,6 +35,12 @@ settings.load_profile("nerv360")
 _LACKING = "there is neither a display nor Xvfb (Debian and Ubuntu: apt-get install xvfb)"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "display" in getattr(item, "fixturenames", ()):
+            item.add_marker("window")
+
+
 def pytest_configure() -> None:
     # Windows of tests belong on the X display below, also where a Wayland compositor runs.
     os.environ.pop("WAYLAND_DISPLAY", None)

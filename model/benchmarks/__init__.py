@@ -1,0 +1,1 @@
+"""Speed and memory: of engines, of training, and the paper's two tables."""

@@ -15,7 +15,7 @@ EMBEDDING_HIDDEN = 64
 
 
 def positional_encoding(value: Tensor, base: float, levels: int) -> Tensor:
-    """sin and cos of b^i·π·value for i < l (paper, section 2.3).
+    """Sines and cosines of b^i·π·value for i < l (paper, section 2.3).
 
     The highest base is about 1.4·10⁸ at the paper's b and l, so that float32 would turn it into
     noise that differs between machines.
@@ -37,7 +37,7 @@ def positional_encoding(value: Tensor, base: float, levels: int) -> Tensor:
 
 
 def periodic_encoding(angle: Tensor, levels: int) -> Tensor:
-    """sin and cos of the first multiples of an angle in radians: continuous across ±180°.
+    """Sines and cosines of the first multiples of an angle in radians: continuous across ±180°.
 
     Args:
         angle: float64, any shape ….

@@ -1,0 +1,1 @@
+"""The harbour town: an animated equirectangular scene of our own."""

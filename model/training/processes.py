@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Processes:
-    """This process's place among those that train together."""
+    """Place of this process among those that train together."""
 
     rank: int = 0
     count: int = 1
@@ -22,7 +22,7 @@ class Processes:
 
     @property
     def is_first(self) -> bool:
-        """This process evaluates, reports and writes."""
+        """True of the one process that evaluates, reports and writes."""
         return self.rank == 0
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:

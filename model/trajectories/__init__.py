@@ -1,0 +1,1 @@
+"""Gaze paths and their readers."""

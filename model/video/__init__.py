@@ -1,0 +1,1 @@
+"""Clips in and out: video files, folders of pictures, frame rates."""

@@ -83,7 +83,7 @@ class FakeEngine:
         self.name = name
         self.device = torch.device("cpu")
         self.size = size
-        self.hfov_range = tuple(math.radians(v) for v in hfov_range_deg)  # type: ignore[assignment]
+        self.hfov_range: tuple[float, float] = tuple(math.radians(v) for v in hfov_range_deg)  # type: ignore[assignment]
         self.full_frame = full_frame
         self.ring = ring
         self.precision = torch.float32

@@ -160,7 +160,7 @@ def gated_scene(gate: Gate, scene: str) -> OpenScene:
 
 
 class GatedApp:
-    """The application on gated scenes, each of its events one letter:
+    """The application on gated scenes, each of its events one letter.
 
     A, B: open that scene; C: the key C; T: Tab; N: the next frame; R: a turn of the loop, which
     receives and requests; D: let the oldest step of the decoder pass; F: let it fail.

@@ -40,7 +40,7 @@ class SphereEngine:
         self.frames, self.full_frame = frames, full_frame
         self.size = tuple(frames[0].shape[:2]) if full_frame else size
         self.device = torch.device("cpu")
-        self.hfov_range = hfov_range
+        self.hfov_range: tuple[float, float] = hfov_range
         self.decoded: list[Look] = []
 
     def decode(self, look: Look, frame: int) -> Picture:

@@ -36,7 +36,8 @@ def test_a_frame_takes_few_calls_of_opengl(
     open_app: Callable[..., App], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each call through ctypes gives the interpreter away, and where another thread is busy it
-    comes back a switch interval later."""
+    comes back a switch interval later.
+    """
     app = open_app()
     settle(app)
     calls = counted(monkeypatch, GL, "gl")

@@ -1,0 +1,1 @@
+"""The commands of ``nerv360``, one module each."""

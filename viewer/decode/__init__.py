@@ -1,0 +1,1 @@
+"""Decoding behind the window: one thread, its sessions and engines."""

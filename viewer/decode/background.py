@@ -111,7 +111,8 @@ class Background:
 
     def pixels(self) -> Tensor:
         """The canvas, height×width×4 uint8 on the CPU, premultiplied RGBA: alpha is 0 where nothing
-        has been decoded yet."""
+        has been decoded yet.
+        """
         weight = self._canvas[:, 3:]
         alpha = (weight / _LEAST_WEIGHT).clamp(max=1.0)
         colours = self._canvas[:, :3] * (alpha / weight.clamp_min(1e-6))

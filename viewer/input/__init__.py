@@ -1,0 +1,1 @@
+"""Input: events, keys, the camera, the clock of the clip, gaze paths."""

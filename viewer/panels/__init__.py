@@ -1,0 +1,1 @@
+"""The overlay's panels; each owns its state and its drawing."""

@@ -1,0 +1,1 @@
+"""The picture: window, OpenGL, uploads, renderer, panes, screenshots and films."""

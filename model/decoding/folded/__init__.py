@@ -1,0 +1,1 @@
+"""The CPU's engines: affines folded into convolutions, fewer passes over memory."""

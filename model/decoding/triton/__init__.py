@@ -1,0 +1,1 @@
+"""A viewport's stages as kernels of our own."""

@@ -1,0 +1,1 @@
+"""Solids, paints and light."""

@@ -1,0 +1,1 @@
+"""All that moves: boats, flags, gulls, the carousel."""

@@ -1,0 +1,1 @@
+"""All that stands still: quays, houses, signs."""

@@ -1,5 +1,6 @@
 """Pictures of a GPU on their way to the screen: by interop, by pixel buffers, and from one to the
-other, against a stand-in for CUDA."""
+other, against a stand-in for CUDA.
+"""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import glfw
 import pytest
@@ -98,7 +99,7 @@ def test_the_rate_is_that_of_the_windows_monitor_and_asked_again_when_the_window
     desk = Desk(monkeypatch, (0, 0, 1000, 1200), (1000, 0, 900, 1200))
     place = [(1100, 0)]
     monkeypatch.setattr(glfw, "get_window_pos", lambda _: place[0])
-    moved = glfw.set_window_pos_callback(window.handle, None)
+    moved: Any = glfw.set_window_pos_callback(window.handle, None)  # type: ignore[arg-type]
     if moved is not None:
         moved(window.handle, 1100, 0)
     asked = desk.questions
