@@ -22,11 +22,12 @@ NEEDS = "needs"
 def bench_table1(preset: str, scale_text: str, device: str, pictures: int) -> dict[str, Any]:
     """Measure, print, and return what the JSON holds."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import TimeElapsedColumn
 
     from model.benchmarks.machine import machine_facts
     from model.benchmarks.resolution import comparison, parse_scale
     from model.benchmarks.table1 import jobs, measure_table, parts_left_out
+    from viewer.commands.terminal import progress_bar
 
     with for_option("--scale"):
         scale = parse_scale(scale_text)
@@ -36,14 +37,7 @@ def bench_table1(preset: str, scale_text: str, device: str, pictures: int) -> di
     with for_option("--scale"):
         needs = parts_left_out(configs, scale, chosen)
     console = Console()
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    ) as progress:
+    with progress_bar(console, TimeElapsedColumn()) as progress:
         task = progress.add_task("", total=jobs(configs), completed=-1)
         rows = measure_table(
             configs,

@@ -28,13 +28,7 @@ def bench_table2(
 ) -> tuple[dict[str, Any], bool]:
     """Train, print, and return what the JSON holds and whether all rows are in it."""
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import TimeRemainingColumn
 
     from model.benchmarks.machine import machine_facts
     from model.benchmarks.resolution import parse_scale, scaled
@@ -49,7 +43,7 @@ def bench_table2(
     from model.training.dataset import read_clip
     from model.training.settings import training_preset
     from model.video.reading import open_frames
-    from viewer.commands.train_progress import StopOnInterrupt
+    from viewer.commands.terminal import StopOnInterrupt, progress_bar
 
     with for_option("--scale"):
         scale = parse_scale(scale_text)
@@ -69,17 +63,7 @@ def bench_table2(
     seeds = [settings.seed + k for k in range(seed_count or SEEDS)]
     results: list[Ablation] = []
     console = Console()
-    with (
-        StopOnInterrupt() as stop,
-        Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-        ) as progress,
-    ):
+    with StopOnInterrupt() as stop, progress_bar(console, TimeRemainingColumn()) as progress:
         task = progress.add_task("", total=len(rows) * len(seeds) * settings.epochs * len(frames))
 
         def show(variant: Variant, step: StepReport) -> None:
@@ -110,6 +94,7 @@ def bench_table2(
 def _print(console: Console, report: dict[str, Any]) -> None:
     from model.benchmarks.machine import facts_line
     from model.benchmarks.table2 import differences
+    from viewer.commands.terminal import plain_table
 
     rows, training = report["rows"], report["training"]
     height, width = report["frame"]
@@ -138,9 +123,12 @@ def _print(console: Console, report: dict[str, Any]) -> None:
             published += [f"{row[key]:.2f}", less]
         quality.append(measured)
         paper.append(published)
-    _table(console, ("", "embedding", "parameters", "GFLOP", "steps", "seconds"), size)
-    _table(console, ("", "PSNR dB", "difference", "moving dB", "difference"), quality)
-    _table(console, ("", "paper VP0", "difference", "paper VP1", "difference"), paper)
+    for head, lines in (
+        (["", "embedding", "parameters", "GFLOP", "steps", "seconds"], size),
+        (["", "PSNR dB", "difference", "moving dB", "difference"], quality),
+        (["", "paper VP0", "difference", "paper VP1", "difference"], paper),
+    ):
+        console.print(plain_table(head, lines))
     seeds = ", ".join(str(seed) for seed in report["seeds"])
     console.print(
         f"Mean ± standard deviation over the trainings from the seeds {seeds}; differences are "
@@ -150,18 +138,6 @@ def _print(console: Console, report: dict[str, Any]) -> None:
     )
     if not report["complete"]:
         console.print(f"stopped early: {len(rows)} of 7 variants are finished")
-
-
-def _table(console: Console, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for index, column in enumerate(head):
-        table.add_column(column, justify="right" if index else "left", no_wrap=index > 0)
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
 
 
 def _with_spread(values: Sequence[float | None], sign: str = "") -> str:

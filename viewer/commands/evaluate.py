@@ -94,22 +94,16 @@ def _no_repeats(option: str, names: list[str]) -> None:
 
 
 class _Bar:
-    """What goes on, on the terminal; where there is none, a line for each part on stderr."""
+    """Progress on the terminal; where there is none, a line for each part on stderr."""
 
     def __init__(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-        from rich.progress import TimeRemainingColumn as Remaining
+        from rich.progress import TimeRemainingColumn
+
+        from viewer.commands.terminal import progress_bar
 
         self._console = Console(stderr=True)
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            Remaining(),
-            console=self._console,
-            disable=not self._console.is_terminal,
-        )
+        self._progress = progress_bar(self._console, TimeRemainingColumn())
         self._task = self._progress.add_task("reading", total=None)
 
     def begin(self, label: str, units: int) -> None:
@@ -137,11 +131,10 @@ class _Bar:
 
 
 def _print(evaluation: Evaluation) -> None:
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.table import Table
 
     from model.evaluation.tables import QUALITY, SUMMARY, along_paths, summary, unequal_training
+    from viewer.commands.terminal import plain_table
 
     console = Console()
     rows = summary(evaluation)
@@ -154,13 +147,7 @@ def _print(evaluation: Evaluation) -> None:
         (head, [[cell.replace(" / ", "\n") for cell in row] for row in paths]),
     ]
     for columns, lines in tables:
-        table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-        for index, column in enumerate(columns):
-            heading = column.replace(" ", "\n")
-            table.add_column(heading, justify="left" if index == 0 else "right", no_wrap=True)
-        for line in lines:
-            table.add_row(*line)
-        console.print(table)
+        console.print(plain_table([column.replace(" ", "\n") for column in columns], lines))
     console.print("Along each path: PSNR in dB, PSNR in dB where it moves, MS-SSIM.")
     if sentence := unequal_training(evaluation.trainings):
         console.print(sentence, highlight=False)

@@ -37,21 +37,18 @@ def make_clip(
     if device == "auto" and chosen.type == "mps":
         chosen = device_option("cpu")  # Metal has no float64, in which rays are computed
 
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+    from rich.console import Console
+    from rich.progress import TimeRemainingColumn
 
     from model.synthetic.renderer import HarbourTown
     from model.video.writing import FolderWriter, VideoWriter
+    from viewer.commands.terminal import progress_bar
 
     with (
         FolderWriter(output)
         if output.suffix == ""
         else VideoWriter(output, width, height, fps, crf=quality) as writer,
-        Progress(
-            "[progress.description]{task.description}",
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-        ) as progress,
+        progress_bar(Console(), TimeRemainingColumn()) as progress,
     ):
         still = progress.add_task("still picture", total=100)
         scene = HarbourTown(

@@ -158,7 +158,8 @@ def _train(
     from model.training.dataset import read_clip
     from model.training.export import check_same_clip, export_scene, merged, rehearse
     from model.training.trainer import Trainer
-    from viewer.commands.train_progress import StopOnInterrupt, TrainingProgress
+    from viewer.commands.terminal import StopOnInterrupt
+    from viewer.commands.train_progress import TrainingProgress
 
     clip_frames = read_clip(clip, (config.frame_height, config.frame_width), limit)
     if existing is not None:

@@ -1,58 +1,19 @@
-"""What a person sees of a running training, and how Ctrl-C ends it."""
+"""Progress of a running training, for a person."""
 
 from __future__ import annotations
 
-import signal
-from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from viewer.commands.terminal import progress_bar
 
 if TYPE_CHECKING:
     from model.training.trainer import StepReport
 
 SMOOTHING = 0.05
-
-
-class StopOnInterrupt:
-    """Asks a training to end after its step at the first Ctrl-C (or SIGTERM); a second one stops
-    at once. Calling it tells whether to stop.
-    """
-
-    def __init__(self) -> None:
-        self._asked = False
-        self._previous: dict[int, Any] = {}
-
-    def __enter__(self) -> StopOnInterrupt:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._previous[number] = signal.signal(number, self._ask)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-
-    def __call__(self) -> bool:
-        return self._asked
-
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self._asked:
-            raise KeyboardInterrupt
-        self._asked = True
 
 
 class TrainingProgress:
@@ -64,19 +25,16 @@ class TrainingProgress:
         self._loss: float | None = None
         self._printed: float | None = None
         self._pictures = 0
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
+        self._progress = progress_bar(
+            self._console,
             TextColumn("{task.fields[details]}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            console=self._console,
-            disable=not visible or not self._console.is_terminal,
+            visible=visible,
         )
         self._task: TaskID | None = None
 
-    def __enter__(self) -> TrainingProgress:
+    def __enter__(self) -> Self:
         self._progress.start()
         return self
 
