@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from model.config import ModelConfig
+from model.decoding import ENGINES, picture_size
 from model.decoding.eager import EagerEngine
 from model.decoding.engine import Engine
-from model.decoding.engines import ENGINES, picture_size
 from model.decoding.timing import picture_seconds
 from model.devices import multiplies_bfloat16
 from model.geometry import Look
@@ -145,7 +145,7 @@ def engines_for(decoder: Decoder, device: torch.device) -> dict[str, Callable[[]
     """Openers of every engine of the table that is for ``decoder`` on ``device``, by name, at its
     trained size.
     """
-    size = picture_size(decoder.config, None)
+    size = picture_size(decoder.config)
     openers: dict[str, Callable[[], Engine]] = {
         kind.name: partial(kind.open, decoder, device, size)
         for kind in ENGINES.values()
@@ -238,7 +238,7 @@ def _stage_times(engine: EagerEngine, frames: int) -> dict[str, float]:
     """Median milliseconds of each top-level part of the network over a few pictures."""
     spans: dict[str, list[float]] = {}
     handles = []
-    for name, module in _parts(engine.network):
+    for name, module in _parts(engine.network).items():
         started: list[float] = []
 
         def before(_: nn.Module, __: Any, started: list[float] = started) -> None:
@@ -264,10 +264,15 @@ def _stage_times(engine: EagerEngine, frames: int) -> dict[str, float]:
     return {name: statistics.median(times) * 1000 for name, times in spans.items()}
 
 
-def _parts(network: nn.Module) -> list[tuple[str, nn.Module]]:
-    wanted = [(n, m) for n, m in network.named_children() if n in ("expansion", "stem", "head")]
-    stages = network.get_submodule("stages")
-    return [*wanted[:-1], *((f"stage {n}", m) for n, m in stages.named_children()), wanted[-1]]
+def _parts(network: nn.Module) -> dict[str, nn.Module]:
+    """Expansion or stem, each stage, and the head of a network, where it has them."""
+    parts: dict[str, nn.Module] = {}
+    for name, child in network.named_children():
+        if name == "stages":
+            parts |= {f"stage {number}": stage for number, stage in child.named_children()}
+        elif name in ("expansion", "stem", "head"):
+            parts[name] = child
+    return parts
 
 
 def _fastest(run: Callable[[], object], device: torch.device, times: int) -> float:

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from model.benchmarks.resolution import picture_size
 from model.config import ModelConfig
 from model.decoding.eager import to_rgba
 from model.networks.encoder import Encoder
@@ -112,7 +111,8 @@ def _decoding(config: ModelConfig) -> Prepared:
 
 
 def _training(config: ModelConfig) -> Prepared:
-    network, loss = Autoencoder(config), DistortionLoss(*picture_size(config)).to("meta")
+    network = Autoencoder(config)
+    loss = DistortionLoss(*network.target_size).to("meta")
 
     def run() -> None:
         frame, (time, look) = _frame(config), _time_and_look()

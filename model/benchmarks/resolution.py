@@ -7,7 +7,6 @@ from fractions import Fraction
 
 from model.config import ModelConfig
 from model.errors import InputError
-from model.networks.registry import architecture_of
 from model.training.settings import training_preset
 
 DECODERS = ("nerv360", "hnerv", "hnerv-boost")
@@ -81,10 +80,3 @@ def comparison(name: str, scale: Fraction) -> dict[str, ModelConfig]:
         )
         for d, whole in presets.items()
     }
-
-
-def picture_size(config: ModelConfig) -> tuple[int, int]:
-    """Height and width of one decoded picture: the viewport, or the whole frame."""
-    if architecture_of(config).full_frame:
-        return config.frame_height, config.frame_width
-    return config.viewport_height, config.viewport_width

@@ -12,9 +12,10 @@ import torch
 from model.benchmarks.engine_speed import PAPER_FPS, PAPER_GIB
 from model.benchmarks.memory_estimate import predicted_bytes
 from model.benchmarks.process import OutOfMemoryError
-from model.benchmarks.resolution import DECODERS, picture_size
+from model.benchmarks.resolution import DECODERS
 from model.benchmarks.table1_worker import PARTS, PartResult, measure_part
 from model.config import ModelConfig
+from model.decoding import picture_size
 from model.devices import free_bytes
 from model.errors import InputError
 from model.networks.registry import count_flops, count_parameters

@@ -290,8 +290,8 @@ def _open_fastest(decoder: Decoder, device: torch.device, size: tuple[int, int])
     return open_fastest(makers, KeptFile(key))
 
 
-def picture_size(config: ModelConfig, size: tuple[int, int] | None) -> tuple[int, int]:
-    """Height and width that a decoder yields when asked for ``size``."""
+def picture_size(config: ModelConfig, size: tuple[int, int] | None = None) -> tuple[int, int]:
+    """Height and width that a decoder yields when asked for ``size``, or for the trained size."""
     if _architecture(config).full_frame:
         return config.frame_height, config.frame_width
     if size is None:

@@ -49,6 +49,15 @@ class Autoencoder(nn.Module):
             embedding: Tensor = self.encoder(frame)
         return embedding
 
+    @property
+    def target_size(self) -> tuple[int, int]:
+        """Height and width of `target` in training mode, pixels."""
+        config = self.config
+        whole = not self.crops or crop_at(config, torch.zeros(4)) is None
+        if self.decoder.full_frame and whole:
+            return config.frame_height, config.frame_width
+        return config.viewport_height, config.viewport_width
+
     def target(self, frame: Tensor, looks: Tensor) -> Tensor:
         """The picture that `forward` ought to give: N×3×h×w or 1×3×H×W."""
         if self.decoder.full_frame:

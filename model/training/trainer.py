@@ -19,11 +19,10 @@ from torch import Tensor
 from model.config import ModelConfig
 from model.devices import float64_device, multiplies_bfloat16
 from model.errors import InputError
-from model.networks.registry import architecture_of, frame_times
+from model.networks.registry import frame_times
 from model.scene import FORMAT_VERSION
 from model.training.autoencoder import Autoencoder
 from model.training.checkpoint import load_checkpoint, save_checkpoint
-from model.training.crops import crop_at
 from model.training.dataset import ClipFrames
 from model.training.loss import DistortionLoss
 from model.training.processes import Processes
@@ -80,9 +79,7 @@ class Trainer:
         self.network = Autoencoder(config, crops=settings.windows).to(device)
         self.times = frame_times(len(frames)).to(float64_device(device))
         self.loss = DistortionLoss(
-            *_trained_size(config, settings),
-            settings.loss_balance,
-            settings.loss_alpha,
+            *self.network.target_size, settings.loss_balance, settings.loss_alpha
         ).to(device)
         self.optimiser = Adan(self.network.parameters(), lr=settings.learning_rate, foreach=True)
         self.steps_an_epoch = math.ceil(len(frames) / group.count)
@@ -255,10 +252,3 @@ class Trainer:
             save_checkpoint(path, state)
         except InputError as error:
             log.warning("%s; the training goes on", error)
-
-
-def _trained_size(config: ModelConfig, settings: TrainingSettings) -> tuple[int, int]:
-    full_frame = architecture_of(config).full_frame
-    if full_frame and (not settings.windows or crop_at(config, torch.zeros(4)) is None):
-        return config.frame_height, config.frame_width
-    return config.viewport_height, config.viewport_width

@@ -233,11 +233,14 @@ def _print(console: Any, report: dict[str, Any]) -> None:
         f"{ceilings['gbytes_per_s']:.1f} GB/s of a copy."
     )
     for name, (height, width) in {e["decoder"]: e["size"] for e in measured}.items():
-        console.print(
-            f"{name}: pictures of {width}x{height}; the paper's, a "
-            f"{'1920x1080 viewport' if name == 'nerv360' else '6144x3072 frame'}, took an H100 "
-            f"{1000 / PAPER_FPS[name]:.0f} ms in {PAPER_GIB[name]} GiB"
-        )
+        paper = ""
+        if name in PAPER_FPS:
+            paper = (
+                f"; the paper's, a "
+                f"{'1920x1080 viewport' if name == 'nerv360' else '6144x3072 frame'}, took an H100 "
+                f"{1000 / PAPER_FPS[name]:.0f} ms in {PAPER_GIB[name]} GiB"
+            )
+        console.print(f"{name}: pictures of {width}x{height}{paper}")
     for engine in measured:
         if engine["stages_ms"]:
             parts = ", ".join(f"{n} {ms:.1f}" for n, ms in engine["stages_ms"].items())

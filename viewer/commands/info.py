@@ -87,16 +87,14 @@ def _preset_report(name: str) -> Report:
 
 
 def _config_report(config: ModelConfig) -> Report:
+    from model.decoding import picture_size
     from model.networks.registry import architecture_of, count_flops, count_parameters
 
-    size = (config.frame_height, config.frame_width)
-    full_frame = architecture_of(config).full_frame
-    if not full_frame:
-        size = (config.viewport_height, config.viewport_width)
+    height, width = picture_size(config)
     return {
-        "picture": "whole frame" if full_frame else "viewport",
-        "picture_height": size[0],
-        "picture_width": size[1],
+        "picture": "whole frame" if architecture_of(config).full_frame else "viewport",
+        "picture_height": height,
+        "picture_width": width,
         "widths": list(config.widths),
         "embedding_shape": [config.embedding_channels, *config.embedding_size],
         "parameters": count_parameters(config),
