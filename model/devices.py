@@ -11,13 +11,13 @@ from model.errors import InputError
 
 
 def float64_device(device: torch.device) -> torch.device:
-    """Where angles and times live that a network on ``device`` takes: Metal has no float64."""
+    """Device of the angles and times that a network on ``device`` takes: Metal has no float64."""
     return torch.device("cpu") if device.type == "mps" else device
 
 
 def multiplies_bfloat16() -> bool:
-    """The CPU has instructions for sums of bfloat16 products that torch's convolutions use: AMX or
-    AVX-512. Elsewhere torch emulates them and is slower than in float32.
+    """True where the CPU has instructions for sums of bfloat16 products that torch's convolutions
+    use, AMX or AVX-512. Elsewhere torch emulates them and is slower than in float32.
     """
     # Older torch cannot tell; there it stays float32.
     known: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()

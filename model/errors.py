@@ -4,6 +4,7 @@
 class InputError(ValueError):
     """Something the user gave cannot be used.
 
-    The message is one sentence that names the file or option, says what is wrong and what would
-    be right. The command line prints it alone and exits with code 2.
+    The message is one sentence that names the file or value, says what is wrong and what would be
+    right. A command puts before it the option that the value came by, prints it alone and exits
+    with code 2.
     """

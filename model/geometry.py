@@ -27,7 +27,7 @@ def wrap_yaw(yaw: float) -> float:
 
 @dataclass(frozen=True)
 class Look:
-    """Where the viewer looks, in radians.
+    """Direction, roll and field of view of a viewer, in radians.
 
     Attributes:
         yaw: longitude θ of the viewport's centre; rises to the right, any real number.
@@ -127,7 +127,7 @@ def viewport_directions(
 
 
 def without_autocast(device: torch.device) -> AbstractContextManager[object]:
-    """While it is entered, products on ``device`` keep their operands' precision.
+    """Context in which products on ``device`` keep their operands' precision.
 
     Autocast would multiply float32 rays and rotations in half precision, whose directions are
     pixels off; float64, as in `viewport_directions`, it leaves alone.

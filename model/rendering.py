@@ -19,7 +19,7 @@ ROWS_AT_ONCE = 256
 
 
 def render_view(engine: Engine, look: Look, frame: int, height: int, width: int) -> Tensor:
-    """What ``look`` sees of ``frame``, height×width×3 uint8 on the engine's device.
+    """View of ``frame`` along ``look``, height×width×3 uint8 RGB on the engine's device.
 
     A picture that was decoded for just this look and size is returned untouched. Otherwise the
     decoded pictures are re-projected; where one does not reach, others are blended in.
@@ -35,7 +35,7 @@ def render_view(engine: Engine, look: Look, frame: int, height: int, width: int)
 
 
 def render_sphere(engine: Engine, frame: int, height: int, width: int) -> Tensor:
-    """The whole sphere as an ERP frame, height×width×3 uint8 on the engine's device.
+    """The whole sphere as an ERP frame, height×width×3 uint8 RGB on the engine's device.
 
     A full-frame engine's picture is returned as it is where it has that size. A viewport engine's
     sphere is composed of the pictures at `covering_looks`: each pixel is the mean of the pictures

@@ -1,4 +1,4 @@
-"""What the decoders are built of: encodings, SNeRV blocks and conditioned residual blocks."""
+"""Layers of the decoders: encodings, SNeRV blocks and conditioned residual blocks."""
 
 from __future__ import annotations
 
@@ -59,6 +59,8 @@ class SphereConv(nn.Conv2d):
     leaves torch's own.
     """
 
+    bias: Tensor
+
     def __init__(
         self,
         channels_in: int,
@@ -72,7 +74,6 @@ class SphereConv(nn.Conv2d):
         if gain is None:
             return
         _normal(self.weight, gain / math.sqrt(channels_in * kernel**2))
-        assert self.bias is not None
         nn.init.uniform_(self.bias, -0.1, 0.1)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -88,7 +88,7 @@ class Fingerprint:
 
 
 class FingerprintMaker:
-    """Takes a clip's pictures in order and keeps the samples among them."""
+    """Collector of the samples among a clip's pictures, which it takes in order."""
 
     def __init__(self, frames: int) -> None:
         self._wanted = set(sampled_frames(frames))
@@ -101,13 +101,13 @@ class FingerprintMaker:
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """Of the pictures seen."""
+        """Fingerprint of the pictures seen."""
         return Fingerprint(tuple(self._samples))
 
 
 @dataclass(frozen=True)
 class Likeness:
-    """How alike two clips are.
+    """Agreement of two clips.
 
     Attributes:
         same: every sampled picture is the same, bit for bit.

@@ -28,7 +28,7 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 @dataclass(frozen=True)
 class Material:
-    """What was filmed and how it may be used.
+    """Source of a clip and the terms of its use.
 
     Attributes:
         title, licence, credit: as the source states them; up to 2000 characters each.
@@ -43,7 +43,7 @@ class Material:
 
 @dataclass(frozen=True)
 class TrainingSummary:
-    """How a decoder came about and how good it is.
+    """Origin and quality of a decoder.
 
     Attributes:
         epochs, steps: passes over the clip and optimiser steps made.

@@ -1,4 +1,4 @@
-"""What a safetensors file says it holds, checked before any tensor of it is touched."""
+"""Contents of a safetensors file, checked before any tensor of it is touched."""
 
 from __future__ import annotations
 

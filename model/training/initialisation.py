@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
 
 from model.networks.architecture import Architecture
 from model.networks.encoder import COLOUR_GAIN, OPPONENT
+from model.networks.layers import SphereConv
 
 _CARRIED = 0.5
 """Amplitude of a carried channel: small enough for a sine to hardly bend it."""
@@ -34,33 +34,28 @@ def carry_colours(decoder: Architecture) -> None:
         copies = stage.stride**2
         _pass_through(stage.conv, carried, copies, gain)
         if not stage.sine:
-            _bias(stage.conv)[: carried * copies] = _LIFT - lift
+            stage.conv.bias[: carried * copies] = _LIFT - lift
             lift = _lifted()
         for block in stage.residuals:
             block.conv2.weight[:carried] = 0
-            _bias(block.conv2)[:carried] = 0
+            block.conv2.bias[:carried] = 0
         gain = 1.0
     head = layout.head.conv
     colours = torch.linalg.pinv(torch.tensor(OPPONENT)[:carried]) * 2 / (COLOUR_GAIN * _CARRIED)
     head.weight.mul_(_HEAD_NOISE)
     head.weight[:, :carried] = 0
     head.weight[:, :carried, 1, 1] = colours
-    _bias(head).copy_(-lift * colours.sum(1))
+    head.bias.copy_(-lift * colours.sum(1))
 
 
 def _lifted() -> float:
     return float(F.gelu(torch.tensor(_LIFT)))
 
 
-def _pass_through(conv: nn.Conv2d, carried: int, copies: int, gain: float) -> None:
+def _pass_through(conv: SphereConv, carried: int, copies: int, gain: float) -> None:
     centre = conv.kernel_size[0] // 2
     conv.weight[: carried * copies] = 0
-    _bias(conv)[: carried * copies] = 0
+    conv.bias[: carried * copies] = 0
     for channel in range(carried):
         rows = slice(channel * copies, (channel + 1) * copies)
         conv.weight[rows, channel, centre, centre] = gain
-
-
-def _bias(conv: nn.Conv2d) -> Tensor:
-    assert conv.bias is not None
-    return conv.bias
