@@ -10,8 +10,8 @@ from pathlib import Path
 from model.errors import InputError
 from model.trajectories.trajectory import Trajectory
 from viewer.actions import commands
+from viewer.decode.look_prediction import Request
 from viewer.decode.open_scene import OpenScene
-from viewer.decode.predicted_look import Request
 from viewer.decode.worker import DecodeWorker
 from viewer.failures import Failures, describe
 from viewer.input.camera import Camera

@@ -19,7 +19,7 @@ from model.trajectories.reading import UnknownFormatError, read_trajectory
 from model.trajectories.trajectory import Trajectory
 from viewer.app import App
 from viewer.decode.open_scene import OpenScene
-from viewer.decode.scene_source import open_scene
+from viewer.decode.scene_source import prepare_scene
 from viewer.loading import SCENE_SUFFIX, is_scene
 from viewer.picture.cuda_runtime import device_of_window
 from viewer.picture.cuda_upload import choose_upload
@@ -87,7 +87,7 @@ def run_window(scene: Scene, file: Path, options: Options) -> None:
         device = device_of_window(options.device)
         app = App(
             window,
-            open_scene(scene, file, device, options.engine),
+            prepare_scene(scene, file, device, options.engine),
             lambda path: open_dropped(path, device, options.engine),
             settings=settings,
             decoder=options.decoder,
@@ -126,7 +126,7 @@ def open_dropped(path: Path, device: torch.device, engine: str) -> OpenScene | T
         InputError: it can be neither shown nor followed.
     """
     if is_scene(path):
-        return open_scene(read_scene(path), path, device, engine)
+        return prepare_scene(read_scene(path), path, device, engine)
     try:
         return read_trajectory(str(path))
     except UnknownFormatError as error:

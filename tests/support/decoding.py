@@ -13,7 +13,7 @@ import pytest
 from model.decoding.engine import Picture
 from model.geometry import Look
 from viewer.decode import worker as decode_worker
-from viewer.decode.predicted_look import Request
+from viewer.decode.look_prediction import Request
 from viewer.decode.worker import DecodeWorker
 
 _LIMIT_S = 120.0

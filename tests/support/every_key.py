@@ -18,7 +18,7 @@ from tests.support.hand import CallbackHand
 from tests.support.running import settle
 from viewer.app import App
 from viewer.data_files import DEMO
-from viewer.decode.scene_source import open_scene
+from viewer.decode.scene_source import prepare_scene
 from viewer.input.keymap import CHARACTER_ACTIONS, KEY_ACTIONS, Action
 from viewer.picture.window import Window
 
@@ -31,7 +31,7 @@ def main() -> None:
     for kind in ("auto", "folded", "eager"):
         open_engine(scene, "nerv360", cpu, kind=kind).decode(Look(), 0)
     window = Window("every key", 320, 180)
-    app = App(window, open_scene(scene, DEMO, cpu), lambda path: open_scene(scene, path, cpu))
+    app = App(window, prepare_scene(scene, DEMO, cpu), lambda path: prepare_scene(scene, path, cpu))
     app.playback.playing = False
     settle(app)
     hand = CallbackHand(window)

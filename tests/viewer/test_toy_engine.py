@@ -14,7 +14,7 @@ from model.geometry import Look
 from model.scene import Decoder, write_scene
 from tests.support.scenes import tiny_scene
 from viewer.cli import main
-from viewer.decode.predicted_look import Request
+from viewer.decode.look_prediction import Request
 from viewer.decode.scene_source import engine_source
 from viewer.decode.session import DecodeSession
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from model.decoding.engine import Engine
 from model.geometry import Look, erp_directions
 from model.reprojection import OVERLAP, covering_looks, project
-from viewer.decode.predicted_look import Request
+from viewer.decode.look_prediction import Request
 
 BACKGROUND_SIZE = (384, 768)
 TIME_SHARE = 0.18

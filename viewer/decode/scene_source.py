@@ -19,7 +19,9 @@ _BACKGROUND_VIEW = (224, 224)
 _CPU = torch.device("cpu")
 
 
-def open_scene(scene: Scene, path: Path, device: torch.device, engine: str = "auto") -> OpenScene:
+def prepare_scene(
+    scene: Scene, path: Path, device: torch.device, engine: str = "auto"
+) -> OpenScene:
     """``scene``, read from ``path``, its decoders opened on ``device`` when they are needed, by the
     kind of engine that `open_engine` knows as ``engine``.
     """

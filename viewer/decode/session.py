@@ -15,8 +15,8 @@ from model.decoding.engine import Engine, Picture
 from model.errors import InputError
 from viewer.decode.background import BackgroundUpdater
 from viewer.decode.engine_builder import BUILDER, Build
+from viewer.decode.look_prediction import Request, predicted_look
 from viewer.decode.open_scene import EngineSource
-from viewer.decode.predicted_look import Request, predicted_look
 from viewer.failures import describe
 
 log = logging.getLogger(__name__)

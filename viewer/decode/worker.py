@@ -12,8 +12,8 @@ from functools import partial
 from torch import Tensor
 
 from model.decoding.engine import Picture
+from viewer.decode.look_prediction import Request
 from viewer.decode.open_scene import EngineSource
-from viewer.decode.predicted_look import Request
 from viewer.decode.session import DecodeReport, DecodeSession
 
 log = logging.getLogger(__name__)

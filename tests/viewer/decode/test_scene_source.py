@@ -11,20 +11,20 @@ import torch
 from model.geometry import Look
 from model.scene import Scene
 from tests.support.scenes import tiny_scene
-from viewer.decode.scene_source import engine_source, free_memory, open_scene
+from viewer.decode.scene_source import engine_source, free_memory, prepare_scene
 
 CPU = torch.device("cpu")
 
 
 def test_the_viewport_decoder_comes_first() -> None:
     scene = tiny_scene("hnerv-boost", "hnerv", "nerv360")
-    opened = open_scene(scene, Path("pier.safetensors"), CPU)
+    opened = prepare_scene(scene, Path("pier.safetensors"), CPU)
     assert opened.decoders == ("nerv360", "hnerv", "hnerv-boost")
 
 
 def test_a_cost_is_what_a_picture_takes() -> None:
     scene = tiny_scene("nerv360", "hnerv")
-    opened = open_scene(scene, Path("pier.safetensors"), CPU)
+    opened = prepare_scene(scene, Path("pier.safetensors"), CPU)
     viewport, frame = opened.cost("nerv360"), opened.cost("hnerv")
     assert (viewport.pixels, viewport.full_frame) == (24 * 48, False)
     assert (frame.pixels, frame.full_frame) == (48 * 96, True)
@@ -38,7 +38,7 @@ def test_a_cost_is_what_a_picture_takes() -> None:
 
 @pytest.mark.parametrize("name", ["nerv360", "hnerv"])
 def test_every_engine_of_a_source_decodes(name: str) -> None:
-    opened = open_scene(tiny_scene("nerv360", "hnerv"), Path("pier.safetensors"), CPU)
+    opened = prepare_scene(tiny_scene("nerv360", "hnerv"), Path("pier.safetensors"), CPU)
     source = opened.source(name)
     engines = [make() for make in source.engines]
     assert len({engine.name for engine in engines}) == 2

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from model.geometry import Look
 from model.reprojection import project
 from tests.support.fake_engine import FakeEngine
-from viewer.decode.predicted_look import Request, covering_hfov, predicted_look
+from viewer.decode.look_prediction import Request, covering_hfov, predicted_look
 from viewer.panels.viewport_border import viewport_border
 
 LOOKS = st.builds(
