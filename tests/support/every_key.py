@@ -17,9 +17,9 @@ from model.scene import read_scene
 from tests.support.hand import CallbackHand
 from tests.support.running import settle
 from viewer.app import App
-from viewer.data_files import DEMO
 from viewer.decode.scene_source import prepare_scene
 from viewer.input.keymap import CHARACTER_ACTIONS, KEY_ACTIONS, Action
+from viewer.paths import DEMO
 from viewer.picture.window import Window
 
 COMPILERS = ("triton", "torch._dynamo", "torch._inductor")

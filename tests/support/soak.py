@@ -17,8 +17,8 @@ from statistics import median
 import psutil
 
 from tests.support.hand import XHand
-from viewer.data_files import DEMO
 from viewer.input.keymap import CHARACTER_ACTIONS, KEYMAP
+from viewer.paths import DEMO
 
 KEYS = tuple(key for binding in KEYMAP for key in binding.keys if key != "ESCAPE")
 _SIZES = ((640, 360), (1280, 720), (200, 400), (160, 90), (900, 500))

@@ -16,7 +16,7 @@ _CUDA_SESSION = """
 import sys, torch
 from model.scene import read_scene
 from viewer import run
-from viewer.data_files import DEMO
+from viewer.paths import DEMO
 
 def window(*_: object, **__: object) -> None:
     found = [name for name in ("torch._dynamo", "triton") if name in sys.modules]

@@ -159,7 +159,7 @@ def _decoders(scene: Path | None, preset: str | None) -> dict[str, Decoder]:
     from model.benchmarks.engine_speed import random_decoder
     from model.networks.registry import preset as named_preset
     from model.scene import read_scene
-    from viewer.data_files import DEMO
+    from viewer.paths import DEMO
 
     if preset is not None:
         with for_option("--preset"):
@@ -171,7 +171,7 @@ def _decoders(scene: Path | None, preset: str | None) -> dict[str, Decoder]:
 def _memory(scene: Path | None, decoder: str, device: str) -> dict[str, Any]:
     from model.benchmarks.decode_worker import DecodingTask, measure_decoding
     from model.benchmarks.process import WorkerError
-    from viewer.data_files import DEMO
+    from viewer.paths import DEMO
 
     try:
         result = measure_decoding(decoder, DecodingTask(scene or DEMO, decoder, device))

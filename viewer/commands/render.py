@@ -98,8 +98,8 @@ def render(
 
     from model.decoding import check_engine, open_engine, without_compiler
     from model.scene import read_scene
-    from viewer.data_files import DEMO
     from viewer.failures import describe
+    from viewer.paths import DEMO
 
     contents = read_scene(scene or DEMO)
     name = decoder_option(contents, decoder)

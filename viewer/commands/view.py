@@ -21,7 +21,7 @@ from viewer.commands.options import (
     parse_size,
     path_option,
 )
-from viewer.data_files import DEMO
+from viewer.paths import DEMO
 
 if TYPE_CHECKING:
     from model.scene import Scene

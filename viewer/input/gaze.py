@@ -12,9 +12,9 @@ from model.geometry import Look
 from model.trajectories.own_csv import TrajectoryWriter
 from model.trajectories.trajectory import Step, Trajectory
 from viewer.failures import describe
-from viewer.free_path import free_path
 from viewer.input.camera import Camera
 from viewer.input.playback import Playback
+from viewer.paths import free_path
 from viewer.text import printable
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from OpenGL import GL
 
-from viewer.data_files import data_file
+from viewer.paths import data_file
 
 
 class Texture:

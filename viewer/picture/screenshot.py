@@ -11,7 +11,7 @@ from PIL import Image
 
 from model.errors import InputError
 from model.files import atomic_write
-from viewer.free_path import free_path
+from viewer.paths import free_path
 from viewer.picture.renderer import read_framebuffer
 from viewer.picture.window import Window
 

@@ -1,0 +1,34 @@
+"""Paths of files that the program brings along, and of new ones that it makes by itself."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def data_file(name: str) -> Path:
+    """The file called ``name``, such as ``shaders/timewarp.frag``, whether it was installed inside
+    the package or lies at the top of a checkout.
+    """
+    installed = _PACKAGE / name
+    return installed if installed.exists() else _PACKAGE.parent / name
+
+
+DEMO = data_file("assets/demo.safetensors")
+"""The demo scene."""
+
+
+def free_path(folder: Path, prefix: str, suffix: str) -> Path:
+    """A name in ``folder`` that is free, by date and time.
+
+    Raises:
+        OSError: the folder cannot be looked into.
+    """
+    stem = time.strftime(f"{prefix}-%Y%m%d-%H%M%S")
+    path, number = folder / f"{stem}{suffix}", 1
+    while path.exists():
+        number += 1
+        path = folder / f"{stem}-{number}{suffix}"
+    return path
