@@ -14,7 +14,7 @@ import numpy as np
 
 from model.errors import InputError
 from model.trajectories.table import choose, path_name
-from model.trajectories.trajectory import DEFAULT_HFOV_DEG, Between, Trajectory
+from model.trajectories.trajectory import DEFAULT_HFOV_DEG, Interpolation, Trajectory
 
 _SAMPLES = "pitch_yaw_roll_data_hmd"
 
@@ -57,7 +57,7 @@ def read(text: str, label: str, part: str) -> Trajectory:
         pitch_deg=-pitch_deg,
         roll_deg=roll_deg,
         hfov_deg=np.full(len(samples), DEFAULT_HFOV_DEG),
-        between=Between.ROTATION,
+        interpolation=Interpolation.ROTATION,
     )
 
 

@@ -22,7 +22,7 @@ from model.trajectories.table import (
     path_name,
     refuse_part,
 )
-from model.trajectories.trajectory import MAX_SAMPLES, Between, Floats, Trajectory, too_long
+from model.trajectories.trajectory import MAX_SAMPLES, Floats, Interpolation, Trajectory, too_long
 
 MAGIC = "# nerv360 trajectory 1"
 COLUMNS = "time_s,frame,yaw_deg,pitch_deg,roll_deg,hfov_deg"
@@ -102,7 +102,7 @@ class _Reading:
             roll_deg=roll_deg,
             hfov_deg=hfov_deg,
             frame=frame.astype(np.int64) if named.any() else None,
-            between=_between(self._comments.get("between", Between.ANGLES.value), self._label),
+            interpolation=_interpolation(self._comments, self._label),
             scaled=self._comments.get("scaled") == "yes",
             remark=self._remark,
         )
@@ -261,8 +261,9 @@ class TrajectoryWriter:
         self.close()
 
 
-def _between(value: str, label: str) -> Between:
+def _interpolation(comments: dict[str, str], label: str) -> Interpolation:
+    value = comments.get("between", Interpolation.ANGLES.value)
     try:
-        return Between(value)
+        return Interpolation(value)
     except ValueError as error:
         raise InputError(f"{label}: 'between' is angles or rotation, not {value!r}") from error

@@ -23,7 +23,7 @@ MAX_TIME_S = 1e8
 MAX_TURN_DEG = 1e7
 
 
-class Between(Enum):
+class Interpolation(Enum):
     """Interpolation of a path from one sample to the next.
 
     ANGLES: each angle linearly, as JVET defines its viewports and as our own recordings do.
@@ -56,7 +56,7 @@ class Trajectory:
         roll_deg: n angles; head leaning clockwise is positive.
         hfov_deg: n horizontal fields of view, between 0 and 180, both exclusive.
         frame: n frame indices that were shown, where the path was recorded with a clip.
-        between: how to interpolate.
+        interpolation: from one sample to the next.
         scaled: the whole path is stretched over the whole clip, whatever their lengths.
         remark: one sentence on what could not be read of it, for people; nothing by default.
     """
@@ -69,7 +69,7 @@ class Trajectory:
     roll_deg: Floats
     hfov_deg: Floats
     frame: Integers | None = None
-    between: Between = Between.ANGLES
+    interpolation: Interpolation = Interpolation.ANGLES
     scaled: bool = False
     remark: str | None = None
 
@@ -93,7 +93,7 @@ class Trajectory:
         if right == len(self) or self.time_s[left] == time_s:
             return self._sample(left)
         weight = float((time_s - self.time_s[left]) / (self.time_s[right] - self.time_s[left]))
-        if self.between is Between.ROTATION:
+        if self.interpolation is Interpolation.ROTATION:
             return self._turned(left, right, weight)
         columns = (self.yaw_deg, self.pitch_deg, self.roll_deg, self.hfov_deg)
         return Look.from_degrees(*(_mix(float(c[left]), float(c[right]), weight) for c in columns))
@@ -195,7 +195,7 @@ def from_rotations(
         pitch_deg=pitch,
         roll_deg=roll,
         hfov_deg=np.full(len(yaw), DEFAULT_HFOV_DEG),
-        between=Between.ROTATION,
+        interpolation=Interpolation.ROTATION,
     )
 
 

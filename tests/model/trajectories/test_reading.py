@@ -19,7 +19,7 @@ from model.trajectories.jvet import NAMES
 from model.trajectories.own_csv import TrajectoryWriter
 from model.trajectories.reading import MAX_OWN_BYTES, own_csv, read_trajectory
 from model.trajectories.table import numbers
-from model.trajectories.trajectory import MAX_SAMPLES, Between
+from model.trajectories.trajectory import MAX_SAMPLES, Interpolation
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 real_data = pytest.mark.skipif(
@@ -34,20 +34,24 @@ samples = st.tuples(
 
 @given(
     rows=st.lists(samples, min_size=1, max_size=20),
-    between=st.sampled_from(Between),
+    interpolation=st.sampled_from(Interpolation),
     scaled=st.booleans(),
     with_frames=st.booleans(),
 )
 def test_our_own_csv_is_read_exactly(
     tmp_path_factory: pytest.TempPathFactory,
     rows: list[tuple[float, ...]],
-    between: Between,
+    interpolation: Interpolation,
     scaled: bool,
     with_frames: bool,
 ) -> None:
     rows.sort()
     frames = [3 * k for k in range(len(rows))] if with_frames else None
-    lines = [f"# between: {between.value}", *(["# scaled: yes"] if scaled else []), HEADER.strip()]
+    lines = [
+        f"# between: {interpolation.value}",
+        *(["# scaled: yes"] if scaled else []),
+        HEADER.strip(),
+    ]
     for k, (time_s, *angles) in enumerate(rows):
         lines.append(",".join(map(str, [time_s, "" if frames is None else frames[k], *angles])))
     file = tmp_path_factory.mktemp("csv") / "path.csv"
@@ -56,7 +60,7 @@ def test_our_own_csv_is_read_exactly(
     columns = (read.time_s, read.yaw_deg, read.pitch_deg, read.roll_deg, read.hfov_deg)
     assert list(zip(*(column.tolist() for column in columns), strict=True)) == rows
     assert (None if read.frame is None else read.frame.tolist()) == frames
-    assert (read.between, read.scaled) == (between, scaled)
+    assert (read.interpolation, read.scaled) == (interpolation, scaled)
 
 
 def test_a_recording_is_safe_and_continuous_while_it_happens(tmp_path: Path) -> None:
@@ -157,7 +161,7 @@ def test_long_paths_are_parsed_by_numpy_alone(
     assert (read.frame is None) == (not frames)
     if read.frame is not None:
         assert read.frame.tolist() == list(range(4000))
-    assert (read.between is Between.ROTATION) == bool(gap)
+    assert (read.interpolation is Interpolation.ROTATION) == bool(gap)
     file.write_text("\n".join(f"{k},{k % 7},{k % 5},{k % 3}" for k in range(20_000)))
     assert len(read_trajectory(str(file))) == 20_000
     assert len(by_hand) < 10, "to tell the format, and no more"

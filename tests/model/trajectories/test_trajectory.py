@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from model.errors import InputError
 from model.geometry import Look, look_from_rotation
-from model.trajectories.trajectory import Between, Trajectory, from_rotations
+from model.trajectories.trajectory import Interpolation, Trajectory, from_rotations
 
 
 def path(
@@ -38,9 +38,11 @@ angles = st.floats(-400, 400)
 looks = st.builds(Look.from_degrees, angles, st.floats(-89, 89), st.floats(-170, 170))
 
 
-@pytest.mark.parametrize("between", Between)
-def test_samples_come_back_unchanged(between: Between) -> None:
-    trajectory = path([0.1, 0.3, 0.7], [179.3, 181.1, -3.0], [1.0, 2.0, 3.3], between=between)
+@pytest.mark.parametrize("interpolation", Interpolation)
+def test_samples_come_back_unchanged(interpolation: Interpolation) -> None:
+    trajectory = path(
+        [0.1, 0.3, 0.7], [179.3, 181.1, -3.0], [1.0, 2.0, 3.3], interpolation=interpolation
+    )
     for index, time in enumerate(trajectory.time_s):
         look = trajectory.look_at(float(time))
         assert look == Look.from_degrees(
@@ -48,9 +50,9 @@ def test_samples_come_back_unchanged(between: Between) -> None:
         )
 
 
-@pytest.mark.parametrize("between", Between)
-def test_yaw_passes_180_without_a_jump(between: Between) -> None:
-    looks = path([0, 1], [170.0, 190.0], between=between).at_frames(31, 30)
+@pytest.mark.parametrize("interpolation", Interpolation)
+def test_yaw_passes_180_without_a_jump(interpolation: Interpolation) -> None:
+    looks = path([0, 1], [170.0, 190.0], interpolation=interpolation).at_frames(31, 30)
     yaw = np.degrees([look.yaw for look in looks])
     np.testing.assert_allclose(yaw, np.linspace(170, 190, 31), atol=1e-6)
 
