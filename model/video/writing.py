@@ -22,6 +22,7 @@ from model.files import partial_path
 from model.video.reading import SCALING, reason
 
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov")
+_CODEC = "libx264"
 
 
 def check_video_name(path: Path) -> None:
@@ -37,9 +38,8 @@ class VideoWriter:
         path: .mp4, .mkv or .mov.
         width, height: even numbers of pixels.
         fps: pictures a second.
-        crf: the codec's quality, lower is better (0 to 51 for libx264).
-        preset: the codec's name for how much time it takes, its own choice where it is None.
-        codec: an encoder that PyAV has.
+        crf: quality of libx264, 0 (lossless) to 51 (worst).
+        preset: the codec's name for the time that it takes; its own choice where it is None.
 
     Raises:
         InputError: a size, the name's ending, the codec or the place cannot be used.
@@ -54,7 +54,6 @@ class VideoWriter:
         *,
         crf: int = 18,
         preset: str | None = None,
-        codec: str = "libx264",
     ) -> None:
         self.path = Path(path)
         check_video_name(self.path)
@@ -71,12 +70,12 @@ class VideoWriter:
         try:
             rate = Fraction(fps).limit_denominator(1001)
             options = {"crf": str(crf)} | ({"preset": preset} if preset else {})
-            stream = self._container.add_stream(codec, rate=rate, options=options)
+            stream = self._container.add_stream(_CODEC, rate=rate, options=options)
             if not isinstance(stream, av.VideoStream):
-                raise TypeError(f"{codec} encodes no video")
+                raise TypeError(f"{_CODEC} encodes no video")
         except (av.FFmpegError, TypeError, ValueError) as error:
             self._discard()
-            raise InputError(f"{path} cannot be written with the codec {codec}") from error
+            raise InputError(f"{path} cannot be written with the codec {_CODEC}") from error
         self._stream: av.VideoStream = stream
         self._stream.width, self._stream.height, self._stream.pix_fmt = (
             width,

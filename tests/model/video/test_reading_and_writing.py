@@ -300,20 +300,17 @@ def test_a_damaged_picture_is_refused_when_it_comes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "size", "codec"),
+    ("name", "size"),
     [
-        ("clip.xyz", (96, 48), "libx264"),
-        ("clip.mp4", (95, 48), "libx264"),
-        ("clip.mp4", (0, 0), "libx264"),
-        ("clip.mp4", (96, 48), "no-such-codec"),
-        ("missing/clip.mp4", (96, 48), "libx264"),
+        ("clip.xyz", (96, 48)),
+        ("clip.mp4", (95, 48)),
+        ("clip.mp4", (0, 0)),
+        ("missing/clip.mp4", (96, 48)),
     ],
 )
-def test_unusable_targets_are_refused(
-    tmp_path: Path, name: str, size: tuple[int, int], codec: str
-) -> None:
+def test_unusable_targets_are_refused(tmp_path: Path, name: str, size: tuple[int, int]) -> None:
     with pytest.raises(InputError):
-        VideoWriter(tmp_path / name, *size, 30, codec=codec)
+        VideoWriter(tmp_path / name, *size, 30)
     assert list(tmp_path.iterdir()) == []
 
 
