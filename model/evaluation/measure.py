@@ -104,12 +104,6 @@ def measure_sphere(
     )
 
 
-def spread(count: int, of: int) -> list[int]:
-    """``count`` indices spread evenly over ``of``, in the middle of their shares."""
-    count = min(count, of)
-    return [(2 * k + 1) * of // (2 * count) for k in range(count)]
-
-
 def _cells(shown: Tensor, wanted: Tensor) -> Tensor:
     square = (unit(shown) - unit(wanted)).square().mean(-1)
     return F.adaptive_avg_pool2d(square[None, None], CELLS)[0, 0].double()

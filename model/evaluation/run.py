@@ -9,7 +9,7 @@ import torch
 
 from model.benchmarks.decode_worker import SpeedResult, measure_decoding
 from model.evaluation.clip import digest
-from model.evaluation.measure import measure_path, measure_sphere, spread
+from model.evaluation.measure import measure_path, measure_sphere
 from model.evaluation.methods import Method, VideoMethod
 from model.evaluation.plan import Plan, Progress
 from model.evaluation.results import (
@@ -21,6 +21,7 @@ from model.evaluation.results import (
     sphere_result,
     stored,
 )
+from model.metrics.moving import spread_frames
 from model.trajectories.trajectory import Step
 
 ORIGINAL = "original"
@@ -72,8 +73,8 @@ def _path(
 def _sphere(
     plan: Plan, method: Method, method_key: dict[str, Any], progress: Progress
 ) -> SphereResult:
-    frames = spread(plan.options.sphere_frames, plan.scene.frames)
-    pairs = spread(CONSISTENCY_FRAMES, plan.scene.frames)
+    frames = spread_frames(plan.options.sphere_frames, plan.scene.frames)
+    pairs = spread_frames(CONSISTENCY_FRAMES, plan.scene.frames)
     key = {**plan.base_key, "sphere": frames, "consistency": pairs, "hfov": plan.hfov, **method_key}
 
     def measure() -> dict[str, Any]:

@@ -72,11 +72,18 @@ def moving_error(
     return MovingError(float((error * moves).sum()), float(moves.sum()))
 
 
+def spread_frames(count: int, frames: int) -> list[int]:
+    """``count`` indices, or all that there are, spread over ``frames``: the middles of as many
+    equal shares.
+    """
+    count = min(count, frames)
+    return [(2 * k + 1) * frames // (2 * count) for k in range(count)]
+
+
 def median_frames(frames: int, picture_bytes: int) -> list[int]:
     """An odd number of indices, spread over ``frames``, whose median stands for the clip's."""
     count = min(frames, MEDIAN_FRAMES, max(1, MEDIAN_BYTES // picture_bytes))
-    count -= 1 - count % 2
-    return [(2 * k + 1) * frames // (2 * count) for k in range(count)]
+    return spread_frames(count - 1 + count % 2, frames)
 
 
 def temporal_median(pictures: Sequence[Tensor]) -> Tensor:

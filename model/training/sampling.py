@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from model.config import ModelConfig
+from model.metrics.moving import spread_frames
 
 LOOKS_A_FRAME = 3
 
@@ -39,8 +40,8 @@ def held_out_looks(config: ModelConfig, frames: int, count: int) -> tuple[list[i
     pitch = torch.asin(1 - 2 * (index + 0.5) / count)
     hfov = torch.full_like(yaw, math.radians(config.hfov_deg))
     looks = torch.stack([yaw, pitch, torch.zeros_like(yaw), hfov], -1)
-    used = min(frames, math.ceil(count / LOOKS_A_FRAME))
-    return [(2 * (i % used) + 1) * frames // (2 * used) for i in range(count)], looks
+    used = spread_frames(math.ceil(count / LOOKS_A_FRAME), frames)
+    return [used[k % len(used)] for k in range(count)], looks
 
 
 def epoch_order(frames: int, seed: int, epoch: int) -> list[int]:
