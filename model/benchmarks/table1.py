@@ -20,13 +20,13 @@ from model.devices import free_bytes
 from model.errors import InputError
 from model.networks.registry import count_flops, count_parameters
 
-PAPER: dict[str, dict[str, tuple[float, float]]] = {
+PAPER_TABLE1: dict[str, dict[str, tuple[float, float]]] = {
     "nerv360": {"training": (3.4, 21.2)},
     "hnerv": {"training": (2.7, 51.3)},
     "hnerv-boost": {"training": (0.8, 73.2)},
 }
 """Frames a second and GiB on an H100, by decoder and part; their encoder is one and the same."""
-for _name, _parts in PAPER.items():
+for _name, _parts in PAPER_TABLE1.items():
     _parts |= {"encoding": (27.3, 2.8), "decoding": (PAPER_FPS[_name], PAPER_GIB[_name])}
 
 WORKSPACE = 1.25
@@ -36,7 +36,7 @@ SMALLER = (Fraction(1, 2), Fraction(1, 4), Fraction(1, 8), Fraction(1, 16))
 
 
 @dataclass(frozen=True)
-class Row:
+class Table1Row:
     """One decoder: each part's result, or the bytes that it would need and does not get."""
 
     decoder: str
@@ -52,7 +52,8 @@ class Row:
             if isinstance(result, int):
                 values["parts"][part] = {"needs_bytes": result}
         values["paper"] = {
-            part: {"fps": fps, "gib": gib} for part, (fps, gib) in PAPER[self.decoder].items()
+            part: {"fps": fps, "gib": gib}
+            for part, (fps, gib) in PAPER_TABLE1[self.decoder].items()
         }
         return values
 
@@ -87,13 +88,13 @@ def parts_left_out(configs: dict[str, ModelConfig], scale: Fraction, device: tor
     return needs
 
 
-def measure_table(
+def measure_table1(
     configs: dict[str, ModelConfig],
     needs: Needs,
     device: torch.device,
     pictures: int,
     advance: Callable[[str], None],
-) -> list[Row]:
+) -> list[Table1Row]:
     """One row a decoder; the encoder, the same for all three but for its padding, is measured
     once, with NeRV360's.
 
@@ -117,13 +118,13 @@ def measure_table(
             except OutOfMemoryError:
                 results[name][part] = needed_bytes(part, config, half=device.type == "cuda")
     return [
-        Row(name, count_parameters(c), count_flops(c), picture_size(c), results[name])
+        Table1Row(name, count_parameters(c), count_flops(c), picture_size(c), results[name])
         for name, c in configs.items()
     ]
 
 
-def jobs(configs: dict[str, ModelConfig]) -> int:
-    """Count of the times that `measure_table` advances."""
+def table1_steps(configs: dict[str, ModelConfig]) -> int:
+    """Count of calls of ``advance`` by `measure_table1`."""
     return 1 + 2 * len(configs)
 
 
@@ -131,6 +132,18 @@ def ratios(values: list[float | None]) -> list[float | None]:
     """Each value over the first, NeRV360's; None where one of the two is missing."""
     first = values[0]
     return [v / first if first and v is not None else None for v in values]
+
+
+def table1_ratios(rows: list[Table1Row]) -> dict[str, dict[str, list[float | None]]]:
+    """By quantity, the decoders' values over NeRV360's: ``measured`` and the ``paper``'s."""
+    result: dict[str, dict[str, list[float | None]]] = {}
+    for part in ("decoding", "training"):
+        for index, (name, value) in enumerate((("FPS", fps_of), ("memory", gib_of))):
+            result[f"{part} {name}"] = {
+                "measured": ratios([value(row.parts[part]) for row in rows]),
+                "paper": ratios([PAPER_TABLE1[row.decoder][part][index] for row in rows]),
+            }
+    return result
 
 
 def fps_of(result: PartResult | int) -> float | None:

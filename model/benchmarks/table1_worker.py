@@ -69,7 +69,7 @@ class PartResult:
     machine: str
 
 
-class Pace:
+class LapTimes:
     """Collects the seconds of each picture after a warm-up, and says when they are enough."""
 
     def __init__(self, pictures: int) -> None:
@@ -122,8 +122,8 @@ def measure_part_here(
     """Time one of `PARTS` here; the memory is this process's or torch's on the GPU."""
     before = resident_bytes()
     run = {"encoding": _encode, "decoding": _decode, "training": _train}[part]
-    pace = Pace(pictures)
-    program = run(config, device, pace)
+    laps = LapTimes(pictures)
+    program = run(config, device, laps)
     if device.type == "cuda":
         memory, kind = torch.cuda.max_memory_allocated(device), "torch's peak on the GPU"
         machine = torch.cuda.get_device_name(device)
@@ -131,11 +131,11 @@ def measure_part_here(
         memory, kind = peak_bytes() - before, "the process's peak over the bare program"
         machine = processor_name()
     return PartResult(
-        fps=1 / statistics.median(pace.seconds),
+        fps=1 / statistics.median(laps.seconds),
         memory_bytes=max(memory, 0),
         memory_kind=kind,
-        pictures=len(pace.seconds),
-        quartiles_ms=quartiles_ms(pace.seconds),
+        pictures=len(laps.seconds),
+        quartiles_ms=quartiles_ms(laps.seconds),
         program=program,
         machine=machine,
     )
@@ -149,25 +149,25 @@ def quartiles_ms(seconds: list[float]) -> tuple[float, float, float]:
     return first * 1000, second * 1000, third * 1000
 
 
-def _encode(config: ModelConfig, device: torch.device, pace: Pace) -> str:
+def _encode(config: ModelConfig, device: torch.device, laps: LapTimes) -> str:
     encoder = Encoder(config)
     to_channels_last(encoder)
     encoder.to(device).eval()
     cuda = device.type == "cuda"
     size = (config.frame_height, config.frame_width)
     frame = noise_frames(1, size).frame(0, device)
-    while not pace.done:
+    while not laps.done:
         start = clock.perf_counter()
         # The precision that the trainer encodes in.
         with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16, enabled=cuda):
             encoder(frame)
         if cuda:
             torch.cuda.synchronize(device)
-        pace.lap(clock.perf_counter() - start)
+        laps.lap(clock.perf_counter() - start)
     return f"encoder, {_precision(device)}"
 
 
-def _decode(config: ModelConfig, device: torch.device, pace: Pace) -> str:
+def _decode(config: ModelConfig, device: torch.device, laps: LapTimes) -> str:
     name = config.architecture
     material = Material("noise", "none", "nobody", "none")
     decoder = random_decoder(config, FRAMES)
@@ -176,9 +176,9 @@ def _decode(config: ModelConfig, device: torch.device, pace: Pace) -> str:
     engine = open_engine(scene, name, device)
     batch = CUDA_BATCH if device.type == "cuda" else 1
     requests = ((_look(index), index % FRAMES) for index in itertools.count())
-    while not pace.done:
+    while not laps.done:
         for seconds in picture_seconds(engine, list(itertools.islice(requests, batch))):
-            pace.lap(seconds)
+            laps.lap(seconds)
     precision = precision_name(engine.precision)
     return f"{engine.name.removesuffix(f'-{precision}')} engine, {precision}"
 
@@ -187,7 +187,7 @@ def _look(index: int) -> Look:
     return Look.from_degrees(5.0 * index, index % 9 * 10.0 - 40.0)
 
 
-def _train(config: ModelConfig, device: torch.device, pace: Pace) -> str:
+def _train(config: ModelConfig, device: torch.device, laps: LapTimes) -> str:
     settings = TrainingSettings(epochs=100_000, evaluate_every=100_000, checkpoint_s=86_400.0)
     frames = noise_frames(FRAMES, (config.frame_height, config.frame_width))
     trainer = Trainer(config, settings, frames, device, Processes())
@@ -196,11 +196,11 @@ def _train(config: ModelConfig, device: torch.device, pace: Pace) -> str:
     def report(_: StepReport) -> None:
         nonlocal last
         now = clock.perf_counter()
-        pace.lap(now - last)
+        laps.lap(now - last)
         last = now
 
     with tempfile.TemporaryDirectory() as folder:
-        trainer.run(Path(folder) / "checkpoint", report, lambda: pace.done)
+        trainer.run(Path(folder) / "checkpoint", report, lambda: laps.done)
     return f"training step, {_precision(device)}"
 
 

@@ -22,8 +22,8 @@ from model.training.processes import Processes
 from model.training.settings import TrainingSettings
 from model.training.trainer import StepReport, Trainer
 
-EPOCHS = 5
-SEEDS = 3
+TABLE2_EPOCHS = 5
+TABLE2_SEEDS = 3
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def differences(values: Sequence[float | None], base: Sequence[float | None]) ->
     return [a - b if a is not None and b is not None else None for a, b in pairs]
 
 
-def variants(base: ModelConfig) -> list[Variant]:
+def table2_variants(base: ModelConfig) -> list[Variant]:
     """``base`` and the paper's six changes to it, all with the widths of ``base``.
 
     Their parameters stay within 1 % too, but for the last: without the layers that take yaw and
@@ -112,14 +112,14 @@ def variants(base: ModelConfig) -> list[Variant]:
     return [Variant(*row) for row in rows]
 
 
-def brief(settings: TrainingSettings, epochs: int) -> TrainingSettings:
+def brief_training(settings: TrainingSettings, epochs: int) -> TrainingSettings:
     """``settings`` for ``epochs``, judged after the last one alone."""
     return dataclasses.replace(
         settings, epochs=epochs, evaluate_every=epochs, checkpoint_s=86_400.0
     )
 
 
-def check_memory(config: ModelConfig, frames: int, device: torch.device) -> None:
+def check_training_memory(config: ModelConfig, frames: int, device: torch.device) -> None:
     """Make sure that training ``config`` on so many frames fits.
 
     Raises:

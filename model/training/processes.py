@@ -49,7 +49,7 @@ class Processes:
 
 
 @contextmanager
-def processes(device_type: str) -> Iterator[Processes]:
+def process_group(device_type: str) -> Iterator[Processes]:
     """The group that torchrun set up (gloo on the CPU, NCCL on CUDA), or this process alone."""
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from model.benchmarks.table1 import Row
+    from model.benchmarks.table1 import Table1Row
     from model.benchmarks.table1_worker import PartResult
 
 TITLES = {"nerv360": "NeRV360", "hnerv": "HNeRV", "hnerv-boost": "HNeRV-Boost"}
@@ -26,7 +26,7 @@ def bench_table1(preset: str, scale_text: str, device: str, pictures: int) -> di
 
     from model.benchmarks.machine import machine_facts
     from model.benchmarks.resolution import comparison, parse_scale
-    from model.benchmarks.table1 import jobs, measure_table, parts_left_out
+    from model.benchmarks.table1 import measure_table1, parts_left_out, table1_ratios, table1_steps
     from viewer.commands.terminal import progress_bar
 
     with for_option("--scale"):
@@ -38,8 +38,8 @@ def bench_table1(preset: str, scale_text: str, device: str, pictures: int) -> di
         needs = parts_left_out(configs, scale, chosen)
     console = Console()
     with progress_bar(console, TimeElapsedColumn()) as progress:
-        task = progress.add_task("", total=jobs(configs), completed=-1)
-        rows = measure_table(
+        task = progress.add_task("", total=table1_steps(configs), completed=-1)
+        rows = measure_table1(
             configs,
             needs,
             chosen,
@@ -54,31 +54,19 @@ def bench_table1(preset: str, scale_text: str, device: str, pictures: int) -> di
         **machine_facts(chosen),
         "frame": [configs["nerv360"].frame_height, configs["nerv360"].frame_width],
         "rows": [row.to_dict() for row in rows],
-        "ratios": _ratios(rows),
+        "ratios": table1_ratios(rows),
     }
     _print(console, report, rows, scale)
     return report
 
 
-def _ratios(rows: list[Row]) -> dict[str, dict[str, list[float | None]]]:
-    """By quantity: decoders' values over NeRV360's, measured and in the paper."""
-    from model.benchmarks.table1 import PAPER, fps_of, gib_of, ratios
-
-    result: dict[str, dict[str, list[float | None]]] = {}
-    for part in ("decoding", "training"):
-        for index, (name, value) in enumerate((("FPS", fps_of), ("memory", gib_of))):
-            result[f"{part} {name}"] = {
-                "measured": ratios([value(row.parts[part]) for row in rows]),
-                "paper": ratios([PAPER[row.decoder][part][index] for row in rows]),
-            }
-    return result
-
-
-def _print(console: Console, report: dict[str, Any], rows: list[Row], scale: Fraction) -> None:
+def _print(
+    console: Console, report: dict[str, Any], rows: list[Table1Row], scale: Fraction
+) -> None:
     from rich.table import Table
 
     from model.benchmarks.machine import facts_line
-    from model.benchmarks.table1 import PAPER, fps_of, gib_of
+    from model.benchmarks.table1 import PAPER_TABLE1, fps_of, gib_of
     from model.benchmarks.table1_worker import PARTS
 
     size = "the paper's size" if scale == 1 else f"{scale} of the sides"
@@ -94,7 +82,7 @@ def _print(console: Console, report: dict[str, Any], rows: list[Row], scale: Fra
         for part in PARTS:
             cells = []
             for row in rows:
-                cells += [_cell(row.parts[part], read), f"{PAPER[row.decoder][part][index]}"]
+                cells += [_cell(row.parts[part], read), f"{PAPER_TABLE1[row.decoder][part][index]}"]
             table.add_row(f"{part} {unit}", *cells)
     console.print(table)
     beside = Table(title="NeRV360 : HNeRV : HNeRV-Boost")
@@ -119,7 +107,7 @@ def _proportion(values: list[float | None]) -> str:
     return " : ".join("–" if value is None else f"{value:.2f}" for value in values)
 
 
-def _notes(rows: list[Row]) -> list[str]:
+def _notes(rows: list[Table1Row]) -> list[str]:
     ran = [r for row in rows for r in row.parts.values() if not isinstance(r, int)]
     counts = [r.pictures for row in rows for r in row.parts.values() if not isinstance(r, int)]
     pictures = ", ".join(f"{row.size[1]}x{row.size[0]} of {TITLES[row.decoder]}" for row in rows)
@@ -137,7 +125,7 @@ def _notes(rows: list[Row]) -> list[str]:
     return lines
 
 
-def _programs(rows: list[Row]) -> list[str]:
+def _programs(rows: list[Table1Row]) -> list[str]:
     """A line a part: the program and the precision of each decoder."""
     lines = []
     for part in rows[0].parts:

@@ -33,12 +33,12 @@ def bench_table2(
     from model.benchmarks.machine import machine_facts
     from model.benchmarks.resolution import parse_scale, scaled
     from model.benchmarks.table2 import (
-        EPOCHS,
-        SEEDS,
-        brief,
-        check_memory,
+        TABLE2_EPOCHS,
+        TABLE2_SEEDS,
+        brief_training,
+        check_training_memory,
+        table2_variants,
         train_variants,
-        variants,
     )
     from model.training.dataset import read_clip
     from model.training.settings import training_preset
@@ -51,16 +51,16 @@ def bench_table2(
     name = preset or ("demo" if chosen.type == "cpu" else "paper")
     with for_option("--preset"):
         config, settings = training_preset(name, "nerv360")
-    base, settings = scaled(config, scale), brief(settings, epochs or EPOCHS)
+    base, settings = scaled(config, scale), brief_training(settings, epochs or TABLE2_EPOCHS)
     info = open_frames(clip).info
     if info.note:
         print(f"{clip}: {info.note}", file=sys.stderr)
     count = min(info.frames, frame_limit or info.frames)
     with for_option("--scale"):
-        check_memory(base, count, chosen)
+        check_training_memory(base, count, chosen)
     frames = read_clip(clip, (base.frame_height, base.frame_width), frame_limit)
-    rows = variants(base)
-    seeds = [settings.seed + k for k in range(seed_count or SEEDS)]
+    rows = table2_variants(base)
+    seeds = [settings.seed + k for k in range(seed_count or TABLE2_SEEDS)]
     results: list[Ablation] = []
     console = Console()
     with StopOnInterrupt() as stop, progress_bar(console, TimeRemainingColumn()) as progress:

@@ -61,7 +61,7 @@ def train(
     """
     from model.devices import choose_device
     from model.scene import Material, read_scene
-    from model.training.processes import processes
+    from model.training.processes import process_group
     from model.training.settings import TRAINING_PRESETS, training_preset
     from model.video.reading import open_frames
 
@@ -79,7 +79,7 @@ def train(
     existing = read_scene(into) if into is not None else None
     if existing is not None and model in existing.decoders and not (overwrite or resume):
         raise InputError(f"--into {into}: it has a {model} decoder already; add --overwrite")
-    with processes(chosen.type) as group:
+    with process_group(chosen.type) as group:
         if chosen.type == "cuda" and group.count > 1:
             chosen = choose_device(f"cuda:{group.local_rank}")
         info = open_frames(clip).info

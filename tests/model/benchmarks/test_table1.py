@@ -16,16 +16,16 @@ from model.benchmarks import table1
 from model.benchmarks.memory_estimate import OPTIMISER_COPIES, LiveBytes, predicted_bytes
 from model.benchmarks.process import OutOfMemoryError, WorkerError
 from model.benchmarks.table1 import (
-    PAPER,
+    PAPER_TABLE1,
     fps_of,
     gib_of,
-    measure_table,
+    measure_table1,
     parts_left_out,
     ratios,
     smaller_scale,
 )
 from model.benchmarks.table1_worker import (
-    Pace,
+    LapTimes,
     PartResult,
     measure_part,
     measure_part_here,
@@ -140,8 +140,8 @@ def test_a_gpu_leaves_out_full_frame_parts_that_do_not_fit_and_says_what_they_ne
     with pytest.raises(InputError):
         parts_left_out(TRIO, Fraction(1), CPU)
     asked: list[str] = []
-    rows = measure_table(TRIO, needs, CPU, 3, asked.append)
-    assert len(asked) == table1.jobs(TRIO) == 7
+    rows = measure_table1(TRIO, needs, CPU, 3, asked.append)
+    assert len(asked) == table1.table1_steps(TRIO) == 7
     assert [fps_of(row.parts["training"]) for row in rows] == [10.0, None, None]
     assert rows[1].to_dict()["parts"]["training"] == {"needs_bytes": 12}
     assert rows[1].to_dict()["parts"]["decoding"]["fps"] == 10.0
@@ -154,7 +154,7 @@ def test_a_part_that_runs_out_of_memory_says_what_it_wanted(
         raise OutOfMemoryError("decoding of nerv360 failed")
 
     monkeypatch.setattr(table1, "measure_part", full)
-    (row,) = measure_table({"nerv360": TINY}, {}, CPU, 3, lambda _: None)
+    (row,) = measure_table1({"nerv360": TINY}, {}, CPU, 3, lambda _: None)
     assert gib_of(row.parts["decoding"]) is None
     assert row.parts["decoding"] == table1.needed_bytes("decoding", TINY, half=False)
 
@@ -172,7 +172,7 @@ def test_the_quartiles_are_those_of_the_times() -> None:
 def test_ratios_are_over_nerv360() -> None:
     assert ratios([2.0, 1.0, None]) == [1.0, 0.5, None]
     assert ratios([None, 1.0, 2.0]) == [None, None, None]
-    memory = ratios([PAPER[name]["decoding"][1] for name in TRIO])
+    memory = ratios([PAPER_TABLE1[name]["decoding"][1] for name in TRIO])
     assert memory[1] == pytest.approx(7.28, abs=0.01)
 
 
@@ -185,7 +185,7 @@ def test_the_largest_halving_that_fits_is_advised() -> None:
 
 
 def test_twenty_slow_pictures_are_enough_and_the_first_is_never_counted() -> None:
-    slow, fast = Pace(50), Pace(50)
+    slow, fast = LapTimes(50), LapTimes(50)
     for _ in range(21):
         assert not slow.done
         slow.lap(30.0)

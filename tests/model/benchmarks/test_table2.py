@@ -12,12 +12,12 @@ import torch
 from model.benchmarks import table2 as ablations
 from model.benchmarks.table2 import (
     Ablation,
-    brief,
-    check_memory,
+    brief_training,
+    check_training_memory,
     differences,
     mean_and_spread,
+    table2_variants,
     train_variants,
-    variants,
 )
 from model.config import ModelConfig
 from model.errors import InputError
@@ -56,7 +56,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_papers_embeddings_at_one_budget() -> None:
     base = preset("paper")
-    rows = variants(base)
+    rows = table2_variants(base)
     sizes = [(v.config.embedding_channels, *v.config.embedding_size) for v in rows]
     assert sizes == [
         (1, 128, 256),
@@ -76,13 +76,13 @@ def test_the_papers_embeddings_at_one_budget() -> None:
 
 def test_yaw_and_pitch_are_left_out_in_the_last_row_alone() -> None:
     for name in ("paper", "demo"):
-        rows = variants(preset(name))
+        rows = table2_variants(preset(name))
         assert [row.config.condition_on_look for row in rows] == [True] * 6 + [False]
 
 
 @pytest.mark.parametrize("name", ["paper", "demo"])
 def test_no_row_is_another_network(name: str) -> None:
-    rows = variants(preset(name))
+    rows = table2_variants(preset(name))
     assert {row.config.widths for row in rows} == {preset(name).widths}
     without, whole = rows[6].config, rows[0].config
     assert count_flops(without) == pytest.approx(count_flops(whole), rel=0.01)
@@ -100,16 +100,16 @@ def test_mean_spread_and_differences_are_over_seeds() -> None:
 
 def test_what_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ablations, "free_bytes", lambda device: 2**30)
-    check_memory(BASE, 3, CPU)
+    check_training_memory(BASE, 3, CPU)
     with pytest.raises(InputError, match=r"on 20000 frames would take 1.* a smaller scale"):
-        check_memory(BASE, 20_000, CPU)
+        check_training_memory(BASE, 20_000, CPU)
 
 
 def test_the_same_seed_gives_the_same_numbers_and_a_stop_keeps_what_is_finished(
     clip: Path,
 ) -> None:
-    frames, settings = read_clip(clip, (96, 192)), brief(SETTINGS, 1)
-    rows = variants(BASE)[:2]
+    frames, settings = read_clip(clip, (96, 192)), brief_training(SETTINGS, 1)
+    rows = table2_variants(BASE)[:2]
     nothing, never = lambda *_: None, lambda: False
     first = list(train_variants(rows, settings, frames, CPU, [0, 1], nothing, never))
     seen: list[str] = []
