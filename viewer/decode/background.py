@@ -179,7 +179,7 @@ class BackgroundUpdater:
         return self._background.pixels()
 
     def show_again(self) -> None:
-        """Whoever showed the background has lost it: the next step hands it over as it is."""
+        """Hand over the background as it is in the next step: the window shows it no more."""
         self._unseen = self._background is not None
 
     def begin_anew(self) -> None:

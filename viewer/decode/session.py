@@ -57,7 +57,7 @@ class DecodeSession:
         """Nothing is built yet.
 
         Args:
-            source: of pictures.
+            source: of engines.
             wake: called from another thread when there is work without a new request.
         """
         self.source = source
@@ -91,7 +91,7 @@ class DecodeSession:
         return self._engine.ring if self._engine else 1
 
     def give_up(self, error: Exception) -> None:
-        """Something failed that nobody foresaw: go on with the next engine."""
+        """Go on with the next engine after an error that nobody foresaw."""
         self._fail("pictures cannot be decoded", error)
         self._step_down()
 

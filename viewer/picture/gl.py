@@ -63,7 +63,7 @@ class Texture:
         GL.glDeleteTextures([self.id])
 
 
-class Program:
+class ShaderProgram:
     """A vertex and a fragment shader of the ``shaders`` folder, linked."""
 
     def __init__(self, vertex: str, *fragment: str) -> None:

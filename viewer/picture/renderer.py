@@ -13,7 +13,7 @@ from torch import Tensor
 
 from model.decoding.engine import Picture
 from model.geometry import Look
-from viewer.picture.gl import Program, Texture
+from viewer.picture.gl import ShaderProgram, Texture
 from viewer.picture.upload import PixelBufferUpload, Upload
 
 CLEAR_COLOUR = (0.055, 0.06, 0.07)
@@ -49,8 +49,10 @@ class Renderer:
         self._panorama = Texture(wraps=True)
         self.background = Texture(wraps=True)
         self.background.clear()
-        self._timewarp = Program("camera_rays.vert", "equirectangular.glsl", "timewarp.frag")
-        self._cut = Program("camera_rays.vert", "equirectangular.glsl", "panorama.frag")
+        self._timewarp = ShaderProgram("camera_rays.vert", "equirectangular.glsl", "timewarp.frag")
+        self._panorama_cut = ShaderProgram(
+            "camera_rays.vert", "equirectangular.glsl", "panorama.frag"
+        )
         self._vertices = int(GL.glGenVertexArrays(1))
         self._set_constants()
 
@@ -105,8 +107,8 @@ class Renderer:
         self, look: Look, width: int, height: int, extent: tuple[float, float] = (0.0, 1.0)
     ) -> None:
         """Draw the newest picture as ``look`` sees it into a framebuffer of ``width``×``height``
-        pixels; the background where there is none. Only what lies between the two shares of the
-        width in ``extent`` is touched.
+        pixels, over the clear colour. Only what lies between the two shares of the width in
+        ``extent`` is touched.
         """
         left, right = (round(share * width) for share in extent)
         GL.glEnable(GL.GL_SCISSOR_TEST)
@@ -123,7 +125,7 @@ class Renderer:
             return
         shown = look.rotation()
         tangent = math.tan(look.hfov / 2)
-        program = self._cut if self.picture.equirectangular else self._timewarp
+        program = self._panorama_cut if self.picture.equirectangular else self._timewarp
         program.use()
         program.set_vector("half_extent", tangent, tangent * height / width)
         program.set_matrix("shown_to_world", shown)
@@ -137,7 +139,7 @@ class Renderer:
         GL.glActiveTexture(GL.GL_TEXTURE0)
 
     def _set_constants(self) -> None:
-        for program in (self._cut, self._timewarp):
+        for program in (self._panorama_cut, self._timewarp):
             program.use()
             program.set_sampler("picture", 0)
         self._timewarp.set_sampler("background", 1)
@@ -158,7 +160,7 @@ class Renderer:
         self._background_upload.close()
         for texture in (self._viewport, self._panorama, self.background):
             texture.close()
-        for program in (self._timewarp, self._cut):
+        for program in (self._timewarp, self._panorama_cut):
             program.close()
         GL.glDeleteVertexArrays(1, [self._vertices])
 
