@@ -1,0 +1,106 @@
+"""The library's public names and the examples that use them."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import model
+from model.geometry import Look
+from model.scene import read_scene, write_scene
+from model.trajectories.own_csv import TrajectoryWriter
+from model.video.writing import VideoWriter
+from tests.support.scenes import tiny_scene
+
+EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
+FRAMES = 3
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Path:
+    path = tmp_path / "pier.safetensors"
+    write_scene(path, tiny_scene("nerv360", "hnerv", frames=FRAMES))
+    return path
+
+
+def run(monkeypatch: pytest.MonkeyPatch, name: str, *arguments: Path) -> None:
+    monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+    runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+
+
+def test_a_view_is_saved(scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(monkeypatch, "save_view.py", scene, tmp_path / "view.png")
+    engine = model.open_engine(read_scene(scene), "nerv360")
+    expected = model.render_view(engine, Look.from_degrees(30, -10), 0, 540, 960)
+    with Image.open(tmp_path / "view.png") as picture:
+        assert np.array_equal(np.array(picture), expected.cpu().numpy())
+
+
+def test_a_path_is_evaluated(
+    scene: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with VideoWriter(tmp_path / "pier.mp4", 96, 48, 29.97) as video:
+        for _ in range(FRAMES):
+            video.write(torch.full((48, 96, 3), 128, dtype=torch.uint8))
+    with TrajectoryWriter(tmp_path / "gaze.csv", "pier") as writer:
+        for frame in range(FRAMES):
+            writer.append(frame / 29.97, frame, Look(0.1 * frame, 0.2))
+    run(monkeypatch, "evaluate_path.py", scene, tmp_path / "pier.mp4", tmp_path / "gaze.csv")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["nerv360", "hnerv"]
+    assert all(line.endswith(f"dB over {FRAMES} pictures") for line in lines)
+
+
+def test_an_engine_is_added(
+    scene: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(model.ENGINES, "mirror", model.ENGINES["eager"])  # taken out afterwards
+    run(monkeypatch, "add_engine.py", scene)
+    assert capsys.readouterr().out.startswith("mirror torch.Size([24, 48, 4])")
+    mirrored = model.open_engine(read_scene(scene), "nerv360", kind="mirror").decode(Look(), 1)
+    plain = model.open_engine(read_scene(scene), "nerv360", kind="eager").decode(Look(), 1)
+    assert torch.equal(mirrored.pixels, plain.pixels.flip(1))
+
+
+@pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+def test_examples_are_short_and_need_no_more_than_the_library(example: Path) -> None:
+    text = example.read_text()
+    assert len(text.splitlines()) <= 20
+    imported = {
+        a.name for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Import) for a in n.names
+    }
+    assert imported <= {"model", "sys"}
+
+
+def test_every_public_name_is_there_and_none_is_loaded_before_it_is_used() -> None:
+    program = (
+        "import sys, model; assert not {'torch', 'numpy'} & set(sys.modules);"
+        "from model import *; print(*(name for name in model.__all__ if name not in globals()))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("\n", "")
+    with pytest.raises(AttributeError, match="vae"):
+        model.vae  # noqa: B018
+    assert {"read_scene", "__doc__"} <= set(dir(model))
+
+
+def test_type_checkers_see_the_names_that_are_imported_when_used() -> None:
+    body = ast.parse(Path(model.__file__).read_text()).body
+    (block,) = [node for node in body if isinstance(node, ast.If)]
+    seen = [node for node in block.body if isinstance(node, ast.ImportFrom) and node.module]
+    names = [(alias.name, node.module) for node in seen for alias in node.names]
+    assert sorted(name for name, _ in names) == model.__all__
+    for name, module in names:
+        assert getattr(model, name) is getattr(importlib.import_module(str(module)), name)
