@@ -23,7 +23,7 @@ def machine_facts(device: torch.device) -> dict[str, Any]:
     cuda = device.type == "cuda"
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": _commit(_CHECKOUT),
+        "commit": checkout_commit(_CHECKOUT),
         "machine": platform.machine(),
         "device": str(device),
         "processor": torch.cuda.get_device_name(device) if cuda else processor_name(),
@@ -54,7 +54,8 @@ def processor_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def _commit(checkout: Path) -> str | None:
+def checkout_commit(checkout: Path) -> str | None:
+    """The commit of a checkout, ending in ``-dirty`` where files differ; None of other folders."""
     if not (checkout / ".git").exists():
         return None  # installed: git would answer for a repository around it, if there is one
     return _answer(

@@ -118,7 +118,8 @@ class Trainer:
                 )
             self.seconds = before + clock.monotonic() - started
             if position + 1 == self.steps_an_epoch:
-                self._end_epoch(epoch)
+                if self.group.is_first and self._is_evaluated(epoch):
+                    self.evaluate()
                 if self._is_due(saved):
                     saved = clock.monotonic()
                     self._save(checkpoint)
@@ -163,6 +164,23 @@ class Trainer:
         self.psnr_db, self.best_psnr_db = state["psnr_db"], state["best_psnr_db"]
         self.moving_db = state.get("moving_db")
 
+    def evaluate(self) -> None:
+        """Measure the present network on the held-out looks, and keep its weights if it is the
+        best so far.
+        """
+        self.network.eval()
+        quality = held_out_quality(
+            self.network,
+            self.frames,
+            self.times,
+            self.settings.held_out,
+            precision=self._half_precision,
+        )
+        self.psnr_db, self.moving_db = quality.psnr_db, quality.moving_db
+        if self.best_psnr_db is None or self.psnr_db > self.best_psnr_db:
+            self.best_psnr_db = self.psnr_db
+            self.best = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
+
     def best_network(self) -> Autoencoder:
         """A copy with the weights that did best on the held-out looks, or the present ones."""
         network = copy.deepcopy(self.network)
@@ -204,22 +222,9 @@ class Trainer:
             return torch.autocast(kind, dtype=torch.bfloat16)
         return nullcontext()
 
-    def _end_epoch(self, epoch: int) -> None:
+    def _is_evaluated(self, epoch: int) -> bool:
         last = epoch + 1 == self.settings.epochs
-        if not self.group.is_first or not (last or (epoch + 1) % self.settings.evaluate_every == 0):
-            return
-        self.network.eval()
-        quality = held_out_quality(
-            self.network,
-            self.frames,
-            self.times,
-            self.settings.held_out,
-            precision=self._half_precision,
-        )
-        self.psnr_db, self.moving_db = quality.psnr_db, quality.moving_db
-        if self.best_psnr_db is None or self.psnr_db > self.best_psnr_db:
-            self.best_psnr_db = self.psnr_db
-            self.best = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
+        return last or (epoch + 1) % self.settings.evaluate_every == 0
 
     def _is_due(self, saved: float) -> bool:
         return clock.monotonic() - saved >= self.settings.checkpoint_s

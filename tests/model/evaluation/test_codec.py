@@ -31,7 +31,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("codec", ["x265", "av1"])
 def test_the_bytes_are_those_asked_for(clip: Path, tmp_path: Path, codec: str) -> None:
-    file, told = tmp_path / "out.mp4", []
+    file, told = tmp_path / "out.mp4", list[str]()
     encoding = encode_at(clip, FRAMES, codec, 24_000, file, told.append)
     assert encoding.bytes == file.stat().st_size
     assert encoding.bytes == pytest.approx(24_000, rel=0.04 if codec == "x265" else 0.25)

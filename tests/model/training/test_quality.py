@@ -48,8 +48,9 @@ def counted(network: Autoencoder) -> Calls:
 
     network.encoder.register_forward_hook(lambda *_: count("encoder"))
     network.decoder.register_forward_hook(lambda *_: count("decoder"))
-    if hasattr(network.decoder, "expansion"):
-        network.decoder.expansion.register_forward_hook(lambda *_: count("expansion"))
+    for name, module in network.decoder.named_children():
+        if name == "expansion":
+            module.register_forward_hook(lambda *_: count("expansion"))
     return calls
 
 

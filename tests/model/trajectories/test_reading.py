@@ -17,7 +17,7 @@ from model.geometry import Look
 from model.trajectories import table
 from model.trajectories.jvet import NAMES
 from model.trajectories.own_csv import TrajectoryWriter
-from model.trajectories.reading import MAX_OWN_BYTES, own_csv, read_trajectory
+from model.trajectories.reading import MAX_OWN_BYTES, read_trajectory
 from model.trajectories.table import numbers
 from model.trajectories.trajectory import MAX_SAMPLES, Interpolation
 
@@ -144,7 +144,7 @@ def test_long_paths_are_parsed_by_numpy_alone(
         by_hand.append(line)
         return numbers(line, separator)
 
-    monkeypatch.setattr(own_csv, "numbers", counting)
+    monkeypatch.setattr("model.trajectories.own_csv.numbers", counting)
     monkeypatch.setattr(table, "numbers", counting)
     generator = np.random.default_rng(1)
     columns = generator.uniform(-90, 90, (5, 4000))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +13,6 @@ import torch
 
 from model import devices
 from model.benchmarks import engine_speed as benchmark
-from model.benchmarks import machine
 from model.benchmarks.decode_worker import measure_decoding
 from model.benchmarks.process import WorkerError
 from model.decoding import ENGINES
@@ -176,19 +174,6 @@ def test_a_decoder_whose_memory_cannot_be_measured_keeps_its_speed(
     assert len(report["engines"]) == 4
 
 
-def test_on_a_gpu_every_engine_has_its_row() -> None:
-    decoders = tiny_scene("nerv360", "hnerv").decoders
-    openers = {n: benchmark.engines_for(d, torch.device("cuda")) for n, d in decoders.items()}
-    assert list(openers["nerv360"]) == ["eager", "folded", "compiled", "fused"]
-    assert list(openers["hnerv"]) == ["eager", "folded", "compiled"]
-    for engine, opener in openers["nerv360"].items():
-        row = benchmark.try_engine(
-            opener, engine, "nerv360", decoders["nerv360"], torch.device("cuda"), 3
-        )
-        assert torch.cuda.is_available() or isinstance(row, benchmark.EngineFailure)
-        assert row.engine == engine
-
-
 def test_a_result_that_exists_is_kept(
     scene: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -197,21 +182,3 @@ def test_a_result_that_exists_is_kept(
     assert bench(scene, "-o", str(file)) == 2
     assert "--overwrite" in capsys.readouterr().err
     assert file.read_text() == "mine"
-
-
-def test_the_commit_is_the_checkouts_and_says_where_files_differ(tmp_path: Path) -> None:
-    def git(*arguments: str) -> str:
-        identity = ["-c", "user.name=A", "-c", "user.email=a@b.c"]
-        command = ["git", "-C", str(tmp_path), *identity, *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-    assert machine._commit(tmp_path) is None, "no checkout"
-    git("init")
-    file = tmp_path / "file"
-    file.write_text("one")
-    git("add", "file")
-    git("commit", "-m", "one")
-    head = git("rev-parse", "HEAD")
-    assert machine._commit(tmp_path) == head
-    file.write_text("two")
-    assert machine._commit(tmp_path) == f"{head}-dirty"

@@ -1,8 +1,12 @@
-"""Whatever can refuse a scene is found out before the first step of its training."""
+"""`nerv360 train`: a scene and nothing else; what can refuse it is found out before a step."""
 
 from __future__ import annotations
 
+import math
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from unittest.mock import patch
 
@@ -11,8 +15,11 @@ import torch
 from torch import Tensor
 
 from model.errors import InputError
-from model.scene import read_scene, write_scene
+from model.scene import Sample, read_scene, write_scene
+from model.training.autoencoder import Autoencoder
+from model.training.loss import DistortionLoss
 from model.training.trainer import Trainer
+from model.video.reading import open_frames
 from model.video.writing import FolderWriter, VideoWriter
 from tests.support.scenes import tiny_scene
 from viewer.cli import main
@@ -21,6 +28,7 @@ TINY = [
     "--preset=demo", "--device=cpu", "--set=channels=16", "--set=viewport_width=96",
     "--set=viewport_height=64", "--set=held_out=2", "--epochs=1",
 ]  # fmt: skip
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="session")
@@ -41,9 +49,8 @@ def clip(tmp_path: Path, pictures: list[Tensor]) -> Path:
 
 
 def refused(clip: Path, *options: str, capsys: pytest.CaptureFixture[str]) -> str:
-    """What a training says that must end before its first step."""
-    first = AssertionError("a step was made")
-    with patch.object(Trainer, "_train_step", side_effect=first):
+    """The sentence of a training that must end before its first step."""
+    with patch.object(Trainer, "run", side_effect=AssertionError("the training began")):
         assert main(["train", str(clip), *options, *TINY]) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1
@@ -116,9 +123,10 @@ def test_a_diverged_training_ends(
     clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = tmp_path / "s.safetensors"
-    with patch.object(Trainer, "_train_step", return_value=float("nan")) as step:
+    loss = torch.tensor(math.nan, requires_grad=True)
+    with patch.object(DistortionLoss, "forward", return_value=loss) as forward:
         assert main(["train", str(clip), "-o", str(target), *TINY]) == 2
-    assert step.call_count == 1
+    assert forward.call_count == 1
     assert "diverged" in capsys.readouterr().err
 
 
@@ -130,7 +138,7 @@ def test_a_scene_that_is_refused_at_last_can_be_resumed(
     full = InputError(f"{target} cannot be written: No space left on device")
     with patch("model.scene.write_scene", side_effect=full):
         assert main(command) == 2
-    with patch.object(Trainer, "_train_step", side_effect=AssertionError("a step was made")):
+    with patch.object(Autoencoder, "forward", side_effect=AssertionError("a step was made")):
         assert main([*command, "--resume"]) == 0
     assert read_scene(target).decoders["nerv360"].training.steps == 3
 
@@ -144,3 +152,88 @@ def test_a_checkpoint_that_cannot_be_written_does_not_end_the_training(
         assert main(["train", str(clip), "-o", str(target), *TINY, "--set=checkpoint_s=0"]) == 0
     assert save.called
     assert read_scene(target).frames == 3
+
+
+def test_the_command_writes_a_scene_and_nothing_else(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "scene.safetensors"
+    assert main(["train", str(clip), "-o", str(target), *TINY]) == 0
+    scene = read_scene(target)
+    assert scene.frames == 3
+    assert scene.decoders["nerv360"].training.psnr_db is not None
+    assert scene.fingerprint is not None
+    assert scene.fingerprint.samples == tuple(map(Sample.of, open_frames(clip)))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["clip", "scene.safetensors"]
+    assert "cost" in capsys.readouterr().out
+    before = target.read_bytes()
+    assert main(["train", str(clip), "-o", str(target), *TINY]) == 2
+    assert target.read_bytes() == before
+
+
+def test_a_decoder_is_added_to_a_scene(clip: Path, tmp_path: Path) -> None:
+    target = tmp_path / "scene.safetensors"
+    assert main(["train", str(clip), "-o", str(target), *TINY]) == 0
+    for model in ("hnerv", "hnerv-boost"):
+        assert main(["train", str(clip), "--into", str(target), "--model", model, *TINY]) == 0
+    assert sorted(read_scene(target).decoders) == ["hnerv", "hnerv-boost", "nerv360"]
+    assert main(["train", str(clip), "--into", str(target), *TINY]) == 2
+
+
+def test_ctrl_c_leaves_a_scene_that_opens_and_resumes(clip: Path, tmp_path: Path) -> None:
+    target = tmp_path / "scene.safetensors"
+    command = [sys.executable, "-m", "viewer", "train", str(clip), "-o", str(target), *TINY]
+    command += ["--epochs=5000", "--set=evaluate_every=1"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=120) == 130
+    assert read_scene(target).decoders["nerv360"].training.steps > 0
+    assert target.with_name("scene.safetensors.checkpoint").is_file()
+
+
+@pytest.mark.timeout(600)
+def test_two_processes_train_as_one(clip: Path, tmp_path: Path) -> None:
+    """Both end with the same weights, and every step has seen two frames."""
+    target = tmp_path / "scene.safetensors"
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
+    command += ["--master-port=0", "--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0"]
+    command += ["-m", "viewer", "train", str(clip), "-o", str(target), *TINY, "--epochs=2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    result = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=500
+    )
+    assert result.returncode == 0, result.stderr
+    assert read_scene(target).decoders["nerv360"].training.steps == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--preset=huge"], "--preset"),
+        (["--model=vae"], "--model"),
+        (["--device=tpu"], "--device"),
+        (["--set=channels=many"], "channels"),
+        (["--set=colour=1"], "colour"),
+        (["--set=channels"], "NAME=VALUE"),
+        (["--set=strides=4,2"], "kernels"),
+        (["--epochs=0"], "epochs"),
+        (["--set=learning_rate=nan"], "learning_rate"),
+        (["--resume"], "no checkpoint"),
+        (["--frames=0"], "frames"),
+    ],
+)
+def test_bad_options_are_refused_in_one_sentence(
+    clip: Path,
+    tmp_path: Path,
+    arguments: list[str],
+    sentence: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command = ["train", str(clip), "-o", str(tmp_path / "s.safetensors"), *TINY, *arguments]
+    assert main(command) == 2
+    error = capsys.readouterr().err.strip()
+    assert sentence in error
+    assert len(error.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == [clip]

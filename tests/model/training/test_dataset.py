@@ -1,0 +1,21 @@
+"""The frame size that a configuration takes from a clip."""
+
+from __future__ import annotations
+
+import pytest
+
+from model.errors import InputError
+from model.training.dataset import fit_config
+from model.training.settings import training_preset
+from model.video.reading import VideoInfo
+
+
+def test_clips_of_other_shapes_are_fitted_or_refused() -> None:
+    preset = training_preset("demo", "nerv360")[0]
+    fitted = fit_config(preset, VideoInfo(640, 322, 30.0, 10), "a.mp4")
+    assert (fitted.frame_width, fitted.frame_height) == (640, 320)
+    assert fitted.viewport_width % fitted.scale == 0
+    with pytest.raises(InputError, match="not equirectangular"):
+        fit_config(preset, VideoInfo(640, 480, 30.0, 10), "b.mp4")
+    with pytest.raises(InputError, match="too small"):
+        fit_config(preset, VideoInfo(12, 6, 30.0, 10), "c.mp4")

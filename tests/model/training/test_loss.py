@@ -1,0 +1,66 @@
+"""The loss is the paper's, and MS-SSIM on the CPU the published one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from pytorch_msssim import MS_SSIM
+
+from model.training.loss import (
+    DistortionLoss,
+    TrainingMSSSIM,
+    fourier_l1,
+    ms_ssim_module,
+    ms_ssim_window,
+)
+
+
+def test_the_fourier_term_is_the_mean_over_the_full_spectrum() -> None:
+    generator = torch.Generator().manual_seed(0)
+    for width in (20, 21):
+        error = torch.randn(2, 3, 12, width, generator=generator)
+        spectrum = np.fft.fft2(error.numpy())
+        expected = np.mean(np.abs(np.stack([spectrum.real, spectrum.imag])))
+        assert fourier_l1(error).item() == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_the_loss_is_equation_2() -> None:
+    generator = torch.Generator().manual_seed(1)
+    a, b = (torch.rand(1, 3, 176, 192, generator=generator) for _ in range(2))
+    l1 = (a - b).abs().mean()
+    expected = fourier_l1(a - b) + 60 * 0.7 * l1 + 60 * 0.3 * (1 - ms_ssim_module(176, 192)(a, b))
+    torch.testing.assert_close(DistortionLoss(176, 192)(a, b), expected)
+    assert DistortionLoss(176, 192)(a, a).item() == pytest.approx(0.0, abs=1e-4)
+
+
+@pytest.mark.parametrize(("device", "planar"), [("cpu", False), ("meta", True)])
+def test_ms_ssim_gets_pictures_as_the_device_filters_them_best(
+    device: str, planar: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planes: list[bool] = []
+
+    def forward(_: object, *pictures: torch.Tensor) -> torch.Tensor:
+        planes.extend(picture.is_contiguous() for picture in pictures)
+        return pictures[0].mean()
+
+    monkeypatch.setattr(MS_SSIM, "forward", forward)
+    picture = torch.empty(1, 3, 64, 96, device=device).to(memory_format=torch.channels_last)
+    ms_ssim_module(64, 96).to(device)(picture, picture)
+    assert planes == [planar, planar]
+
+
+@pytest.mark.parametrize("size", [(176, 192), (181, 333), (40, 64)])
+def test_the_trainings_ms_ssim_is_the_published_one(size: tuple[int, int]) -> None:
+    generator = torch.Generator().manual_seed(1)
+    original = torch.rand(2, 3, *size, generator=generator)
+    picture = (original + 0.2 * torch.randn(2, 3, *size, generator=generator)).clamp(0, 1)
+    values, gradients = [], []
+    for module in (ms_ssim_module(*size), TrainingMSSSIM(ms_ssim_window(*size))):
+        leaf = picture.clone().requires_grad_()
+        value = module(leaf, original)
+        values.append(value.item())
+        gradients.append(torch.autograd.grad(value, leaf)[0])
+    assert values[1] == pytest.approx(values[0], abs=2e-5)
+    published, ours = gradients
+    assert (ours - published).norm() < 1e-3 * published.norm()

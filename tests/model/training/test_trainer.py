@@ -1,0 +1,163 @@
+"""A training learns, stops, resumes bit for bit, and keeps its best weights."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+
+from model.config import ModelConfig
+from model.errors import InputError
+from model.geometry import erp_angles
+from model.metrics.similarity import psnr_8bit
+from model.scene import FORMAT_VERSION
+from model.training.autoencoder import Autoencoder
+from model.training.checkpoint import load_checkpoint, save_checkpoint
+from model.training.dataset import fit_config, read_clip
+from model.training.processes import Processes
+from model.training.quality import held_out_quality
+from model.training.sampling import random_looks
+from model.training.settings import TrainingSettings, training_preset, with_changes
+from model.training.trainer import Trainer
+from model.video.reading import VideoInfo
+from model.video.writing import VideoWriter
+
+CHANGES = {
+    "channels": "16",
+    "viewport_width": "96",
+    "viewport_height": "64",
+    "held_out": "4",
+    "evaluate_every": "1",
+    "checkpoint_s": "0",
+    "epochs": "3",
+}
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four frames of a coloured sphere that turns, 128×64."""
+    path = tmp_path_factory.mktemp("clip") / "turning.mp4"
+    longitude, latitude = erp_angles(64, 128)
+    with VideoWriter(path, 128, 64, 10.0, crf=8) as writer:
+        for turn in range(4):
+            red = 0.5 + 0.4 * torch.cos(longitude + turn / 2).expand(64, 128)
+            green = 0.5 + 0.4 * torch.sin(2 * latitude)[:, None].expand(64, 128)
+            blue = 0.5 + 0.4 * torch.sin(3 * longitude).expand(64, 128)
+            writer.write((torch.stack([red, green, blue], -1) * 255).byte())
+    return path
+
+
+def config_for(clip: Path, architecture: str = "nerv360") -> tuple[ModelConfig, TrainingSettings]:
+    config, settings = training_preset("demo", architecture)
+    config = fit_config(config, VideoInfo(128, 64, 10.0, 4), str(clip))
+    return with_changes(config, settings, CHANGES)
+
+
+def trainer_for(clip: Path, architecture: str = "nerv360") -> Trainer:
+    config, settings = config_for(clip, architecture)
+    frames = read_clip(clip, (config.frame_height, config.frame_width))
+    return Trainer(config, settings, frames, torch.device("cpu"), Processes())
+
+
+def test_half_precision_on_a_cpu_reaches_the_decoder_alone(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model.training.trainer.multiplies_bfloat16", lambda: True)
+    trainer = trainer_for(clip)
+    types: dict[str, torch.dtype] = {}
+    network = trainer.network
+    network.encoder.register_forward_hook(lambda *it: types.update(encoder=it[2].dtype))
+    head = network.decoder.layout().head.conv
+    head.register_forward_hook(lambda *it: types.update(head=it[2].dtype))
+    trainer.run(tmp_path / "c", lambda step: None, lambda: True)
+    assert types == {"encoder": torch.float32, "head": torch.bfloat16}
+
+
+def test_training_learns_and_resumes_bit_for_bit(clip: Path, tmp_path: Path) -> None:
+    unbroken = trainer_for(clip)
+    losses: list[float] = []
+    assert unbroken.run(tmp_path / "a", lambda step: losses.append(step.loss), lambda: False)
+    assert len(losses) == 12
+    assert sum(losses[-4:]) < sum(losses[:4])
+
+    broken = trainer_for(clip)
+    assert not broken.run(tmp_path / "b", lambda step: None, lambda: broken.step == 5)
+    resumed = trainer_for(clip)
+    resumed.resume(tmp_path / "b")
+    assert resumed.step == 5
+    assert resumed.run(tmp_path / "b", lambda step: None, lambda: False)
+    for name, value in unbroken.network.state_dict().items():
+        assert torch.equal(value, resumed.network.state_dict()[name]), name
+    assert unbroken.best_psnr_db == resumed.best_psnr_db
+
+
+def test_a_checkpoint_of_another_training_is_refused(clip: Path, tmp_path: Path) -> None:
+    trainer = trainer_for(clip)
+    trainer.run(tmp_path / "c", lambda step: None, lambda: True)
+    other = trainer_for(clip)
+    other.settings = TrainingSettings(epochs=7)
+    with pytest.raises(InputError, match="another training"):
+        other.resume(tmp_path / "c")
+    (tmp_path / "c").write_bytes((tmp_path / "c").read_bytes()[:300])
+    with pytest.raises(InputError, match="damaged"):
+        trainer_for(clip).resume(tmp_path / "c")
+
+
+def test_a_checkpoint_of_earlier_networks_is_refused(clip: Path, tmp_path: Path) -> None:
+    """Its weights fit, and would go on as those of another network."""
+    path = tmp_path / "c"
+    trainer_for(clip).run(path, lambda step: None, lambda: True)
+    state = load_checkpoint(path)
+    state["identity"]["version of the networks"] = FORMAT_VERSION - 1
+    save_checkpoint(path, state)
+    with pytest.raises(InputError, match=r"made with another version of the networks"):
+        trainer_for(clip).resume(path)
+    del state["identity"]["version of the networks"]
+    save_checkpoint(path, state)
+    with pytest.raises(InputError, match=r"made with another version of the networks"):
+        trainer_for(clip).resume(path)
+
+
+def test_the_best_weights_are_kept(clip: Path, tmp_path: Path) -> None:
+    trainer = trainer_for(clip)
+    trainer.run(tmp_path / "d", lambda step: None, lambda: False)
+    best = {name: value.clone() for name, value in trainer.best.items()}
+    trainer.best_psnr_db = 99.0
+    trainer.evaluate()
+    for name, value in trainer.best_network().state_dict().items():
+        assert torch.equal(value, best[name])
+
+
+@pytest.mark.parametrize("architecture", ["nerv360", "hnerv", "hnerv-boost"])
+def test_half_precision_is_judged_on_the_target_that_float32_is(
+    clip: Path, architecture: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    def note(decoded: torch.Tensor, original: torch.Tensor) -> float:
+        judged.append((decoded.float(), original))
+        return psnr_8bit(decoded, original)
+
+    monkeypatch.setattr("model.training.quality.psnr_8bit", note)
+    trainer = trainer_for(clip, architecture)
+    network, count = trainer.network.eval(), trainer.settings.held_out
+    for precision in (nullcontext, partial(torch.autocast, "cpu", torch.bfloat16)):
+        held_out_quality(network, trainer.frames, trainer.times, count, precision=precision)
+    assert len(judged) == 2 * count
+    for (single, original), (half, target) in zip(judged[:count], judged[count:], strict=True):
+        assert torch.equal(target, original)
+        assert 0 < (half - single).abs().max() < 0.1
+
+
+def test_a_training_step_in_half_precision_has_the_target_of_float32(clip: Path) -> None:
+    config = config_for(clip)[0]
+    network = Autoencoder(config)
+    frame, looks = torch.rand(1, 3, 384, 768), random_looks(config, 3, 0, 0)
+    expected = network.target(frame, looks)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(network.target(frame, looks), expected)
+    assert not torch.equal(network.target(frame.bfloat16(), looks), expected)
+    assert network.target(frame.bfloat16(), looks).dtype == torch.float32
