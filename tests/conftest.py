@@ -18,7 +18,7 @@ import pytest
 import torch
 from hypothesis import settings
 
-from model.decoding.compiled.preloading import load_compilers
+from model.decoding.preloading import load_compilers
 
 torch.set_num_threads(2)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from model.decoding import needs_compiler
-from model.decoding.compiled.preloading import load_compilers
+from model.decoding.preloading import load_compilers
 from model.errors import InputError
 from model.geometry import Look
 from model.scene import Scene, read_scene

@@ -91,19 +91,21 @@ def _open_folded(
 ) -> Engine:
     import torch
 
-    from model.decoding.eager import FoldedEngine
-    from model.decoding.folded.frame import FoldedFrameEngine
+    from model.decoding.folded.engine import FoldedEngine
 
-    engine = FoldedFrameEngine if _architecture(decoder.config).full_frame else FoldedEngine
-    return engine(decoder, device, size, getattr(torch, precision))
+    return FoldedEngine(decoder, device, size, getattr(torch, precision))
 
 
-def _open_compiled(
-    decoder: Decoder, device: torch.device, size: tuple[int, int], *, fused: bool = False
-) -> Engine:
+def _open_compiled(decoder: Decoder, device: torch.device, size: tuple[int, int]) -> Engine:
     from model.decoding.compiled.engine import open_compiled
 
-    return open_compiled(decoder, device, size, fused=fused)
+    return open_compiled(decoder, device, size)
+
+
+def _open_fused(decoder: Decoder, device: torch.device, size: tuple[int, int]) -> Engine:
+    from model.decoding.triton.engine import open_fused
+
+    return open_fused(decoder, device, size)
 
 
 def _unsuited_to_bfloat16(config: ModelConfig) -> str | None:
@@ -156,7 +158,7 @@ ENGINES = {
         EngineKind(
             "fused",
             "as compiled, its stages in Triton kernels of the project's own",
-            partial(_open_compiled, fused=True),
+            _open_fused,
             devices=("cuda",),
             unsuited=_viewports_alone,
             missing=_missing_for_fused,
@@ -279,15 +281,15 @@ def _open_auto(decoder: Decoder, device: torch.device, size: tuple[int, int]) ->
 def _open_fastest(decoder: Decoder, device: torch.device, size: tuple[int, int]) -> Engine:
     import torch
 
-    from model.decoding.compiled.cache import KeptFile, artefact_key
+    from model.decoding.compiled.cache import CacheFile, cache_key
     from model.decoding.compiled.fastest import open_fastest
 
     able = [k for k in _compiling() if k.refusal(decoder.config, device) is None]
     if len(able) == 1:
         return able[0].open(decoder, device, size)
     makers = {k.name: partial(k.open, decoder, device, size) for k in able}
-    key = artefact_key(decoder, device, size, torch.float16, "fastest")
-    return open_fastest(makers, KeptFile(key))
+    key = cache_key(decoder, device, size, torch.float16, "fastest")
+    return open_fastest(makers, CacheFile(key))
 
 
 def picture_size(config: ModelConfig, size: tuple[int, int] | None = None) -> tuple[int, int]:

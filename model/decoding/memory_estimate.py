@@ -1,4 +1,4 @@
-"""How much memory a picture takes to decode, told from the configuration alone.
+"""Memory that a picture takes to decode, from the configuration alone.
 
 Running the network on torch's meta device would tell it too, and does in `model.evaluation`, but
 loads torch's compiler and with it Triton: seconds, 80 MiB, and a second LLVM beside the one that

@@ -1,4 +1,4 @@
-"""How long each of a series of pictures takes an engine."""
+"""Time that an engine takes for each of a series of pictures."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from unittest.mock import patch
 import torch
 
 from model.decoding.compiled import engine as compiled
-from model.decoding.compiled.programs import Programs, build_programs
+from model.decoding.compiled.program import Programs, build_programs
 
 
 class Tracked(list[weakref.ref[Any]]):

@@ -1,5 +1,4 @@
-"""The decoders' building blocks as tensor cores want them: half precision, channels-last, and
-channels in eights.
+"""Layers as tensor cores want them: half precision, channels-last, and channels in eights.
 
 Channels that are missing from a multiple of eight are added as zeros. They stay zero through
 sine, GELU and the affines, and nothing is read from them, so that the picture is the same.
@@ -13,13 +12,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.geometry import pad_erp
-from model.networks.layers import Affine, ColourHead, ConditionedBlock, UpsamplingBlock
+from model.decoding.lowering import (
+    OPAQUE,
+    affine_layers,
+    affines_of,
+    cells_first,
+    rgba_bytes,
+    shuffle,
+    sphere_conv,
+)
+from model.networks.architecture import Stage
+from model.networks.layers import Affine, ColourHead, ConditionedBlock, SphereConv
 
 ALIGNMENT = 8
-_OPAQUE = 1000.0
 
 Affines = Sequence[tuple[Tensor, Tensor]]
+"""1 + γ and β, 1×c×1×1 each."""
 
 
 def aligned(channels: int) -> int:
@@ -33,23 +41,26 @@ class AlignedConv(nn.Module):
 
     With ``cells`` above 1 its outputs are put into the order (cell, channel), as the pixel
     shuffle after it wants them, and are aligned within each cell.
+
+    Attributes:
+        channels: of a cell, those added included.
     """
 
     weight: Tensor
     bias: Tensor
 
     def __init__(
-        self, conv: nn.Conv2d, dtype: torch.dtype, *, cells: int = 1, first: bool = False
+        self, conv: SphereConv, dtype: torch.dtype, *, cells: int = 1, first: bool = False
     ) -> None:
         super().__init__()
         self.padding = conv.kernel_size[0] // 2
-        self.wrap = bool(getattr(conv, "wrap", False)) and self.padding > 0
+        self.wrap = conv.wrap
         self.channels = aligned(conv.out_channels // cells)
         spare_in = 0 if first else aligned(conv.in_channels) - conv.in_channels
         spare_out = self.channels - conv.out_channels // cells
         assert conv.bias is not None
-        weight = conv.weight.detach().reshape(-1, cells, *conv.weight.shape[1:]).transpose(0, 1)
-        bias = conv.bias.detach().reshape(-1, cells).transpose(0, 1)
+        weight = cells_first(conv.weight.detach(), cells)
+        bias = cells_first(conv.bias.detach(), cells)
         weight = F.pad(weight, (0, 0, 0, 0, 0, spare_in, 0, spare_out)).flatten(0, 1)
         bias = F.pad(bias, (0, spare_out)).flatten()
         weight = weight.to(dtype).contiguous(memory_format=torch.channels_last)
@@ -57,40 +68,7 @@ class AlignedConv(nn.Module):
         self.register_buffer("bias", bias.to(dtype))
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.wrap:
-            return F.conv2d(pad_erp(x, self.padding), self.weight, self.bias)
-        return F.conv2d(x, self.weight, self.bias, padding=self.padding)
-
-
-class AlignedUpsampling(nn.Module):
-    """`UpsamplingBlock`, its pixel shuffle moving whole runs of channels."""
-
-    def __init__(self, block: UpsamplingBlock, dtype: torch.dtype, *, first: bool = False) -> None:
-        super().__init__()
-        self.stride, self.sine = block.stride, block.sine
-        self.conv = AlignedConv(block.conv, dtype, cells=block.stride**2, first=first)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.conv(x)
-        y = y.sin() if self.sine else F.gelu(y)
-        s, c = self.stride, self.conv.channels
-        if s == 1:
-            return y
-        height, width = y.shape[-2:]
-        cells = y.permute(0, 2, 3, 1).reshape(height, width, s, s, c)
-        shuffled = cells.permute(0, 2, 1, 3, 4).reshape(1, height * s, width * s, c)
-        return shuffled.permute(0, 3, 1, 2)
-
-
-class AlignedStem(nn.Module):
-    """`HNeRV`'s first convolution and its GELU."""
-
-    def __init__(self, conv: nn.Conv2d, dtype: torch.dtype, *, first: bool = False) -> None:
-        super().__init__()
-        self.conv = AlignedConv(conv, dtype, first=first)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.gelu(self.conv(x))
+        return sphere_conv(x, self.weight, self.bias, self.padding, wrap=self.wrap)
 
 
 class AlignedResidual(nn.Module):
@@ -108,27 +86,43 @@ class AlignedResidual(nn.Module):
 
 
 class AlignedStage(nn.Module):
-    """An upsampling block and its residual blocks, which take their affines from the list of
-    the whole decoder from ``offset`` on.
+    """A stage, its pixel shuffle moving whole runs of channels; its residual blocks take their
+    affines from the list of the whole decoder from ``offset`` on.
     """
 
     def __init__(
-        self,
-        upsampling: nn.Module,
-        residuals: Sequence[ConditionedBlock],
-        dtype: torch.dtype,
-        offset: int,
+        self, stage: Stage, dtype: torch.dtype, offset: int, *, first: bool = False
     ) -> None:
         super().__init__()
-        self.upsampling = upsampling
-        self.residuals = nn.ModuleList(AlignedResidual(block, dtype) for block in residuals)
-        self.offset = offset
+        self.stride, self.sine, self.offset = stage.stride, stage.sine, offset
+        self.conv = AlignedConv(stage.conv, dtype, cells=stage.stride**2, first=first)
+        self.residuals = nn.ModuleList(AlignedResidual(block, dtype) for block in stage.residuals)
 
     def forward(self, x: Tensor, affines: Affines) -> Tensor:
-        x = self.upsampling(x)
+        y: Tensor = self.conv(x)
+        x = shuffle(y.sin() if self.sine else F.gelu(y), self.stride)
         for index, residual in enumerate(self.residuals):
             at = self.offset + 2 * index
             x = residual(x, affines[at : at + 2])
+        return x
+
+
+class AlignedStages(nn.Module):
+    """Stages that take their affines from one table."""
+
+    def __init__(self, stages: Sequence[Stage], dtype: torch.dtype, *, first: bool = False) -> None:
+        """With ``first`` they are a decoder's first ones, and their input is as it is stored."""
+        super().__init__()
+        self.stages = nn.ModuleList(
+            AlignedStage(stage, dtype, len(affines_of(stages[:k])), first=first and k == 0)
+            for k, stage in enumerate(stages)
+        )
+        self.table = affine_table(stages, dtype)
+
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        affines = self.table(condition) if self.table is not None else []
+        for stage in self.stages:
+            x = stage(x, affines)
         return x
 
 
@@ -145,9 +139,8 @@ class AffineTable(nn.Module):
     def __init__(self, affines: Sequence[Affine], dtype: torch.dtype) -> None:
         super().__init__()
         self.dtype = dtype
-        self.widths = [aligned(_linear(affine.gamma[2]).out_features) for affine in affines]
-        heads = [head for affine in affines for head in (affine.gamma, affine.beta)]
-        first, second = [_linear(h[0]) for h in heads], [_linear(h[2]) for h in heads]
+        first, second = affine_layers(affines)
+        self.widths = [aligned(layer.out_features) for layer in second[::2]]
         widest = max(self.widths)
 
         def widen(x: Tensor) -> Tensor:
@@ -160,41 +153,38 @@ class AffineTable(nn.Module):
         self.register_buffer("second", torch.stack([widen(layer.weight.T) for layer in second]))
         self.register_buffer("second_bias", second_bias[:, None])
 
-    def rows(self, condition: Tensor) -> Tensor:
+    def scales_and_shifts(self, condition: Tensor) -> Tensor:
         """2·affines × 1 × widest, 1 + γ and β in turn, for a float32 1×e condition."""
         hidden = F.linear(condition, self.first, self.first_bias).relu()
         hidden = hidden.view(self.second.shape[0], 1, -1)
         return torch.baddbmm(self.second_bias, hidden, self.second)
 
-    def forward(self, condition: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Pairs of 1×c×1×1 in the order of the affines, for a float32 1×e condition."""
-        table = self.rows(condition).to(self.dtype)
-        rows = [table[k, 0] for k in range(2 * len(self.widths))]
+    def forward(self, condition: Tensor) -> Affines:
+        """Pairs in the order of the affines, for a float32 1×e condition."""
+        table = self.scales_and_shifts(condition).to(self.dtype)
+        cells = [table[k, 0] for k in range(2 * len(self.widths))]
         return [
-            (rows[2 * k][:width].view(1, -1, 1, 1), rows[2 * k + 1][:width].view(1, -1, 1, 1))
+            (cells[2 * k][:width].view(1, -1, 1, 1), cells[2 * k + 1][:width].view(1, -1, 1, 1))
             for k, width in enumerate(self.widths)
         ]
 
 
-class RgbaHead(nn.Module):
-    """`ColourHead`, ending in contiguous H×W×4 bytes.
+def affine_table(stages: Sequence[Stage], dtype: torch.dtype) -> AffineTable | None:
+    """The table of all affines of some stages, where they have any."""
+    affines = affines_of(stages)
+    return AffineTable(affines, dtype) if affines else None
 
-    tanh(x)·0.5 + 0.5 is the logistic function of 2x: the factor goes into the weights, and a
-    fourth channel whose bias saturates it becomes alpha.
-    """
+
+class AlignedHead(nn.Module):
+    """`ColourHead`, tanh's factor and alpha in its weights, ending in RGBA bytes."""
 
     def __init__(self, head: ColourHead, dtype: torch.dtype) -> None:
         super().__init__()
         self.conv = AlignedConv(head.conv, dtype)
         self.conv.weight *= 2
         self.conv.bias *= 2
-        self.conv.bias[3] = _OPAQUE
+        self.conv.bias[3] = OPAQUE
 
     def forward(self, x: Tensor) -> Tensor:
-        rgba: Tensor = self.conv(x)[0, :4].permute(1, 2, 0)
-        return (rgba.float().sigmoid() * 255 + 0.5).to(torch.uint8).contiguous()
-
-
-def _linear(layer: nn.Module) -> nn.Linear:
-    assert isinstance(layer, nn.Linear)
-    return layer
+        """1×c×h×w → contiguous h×w×4 uint8."""
+        return rgba_bytes(self.conv(x))

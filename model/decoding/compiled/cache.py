@@ -1,4 +1,4 @@
-"""What was compiled and measured, kept between runs for each decoder, machine and version."""
+"""Compiled code and measurements, kept between runs for each decoder, machine and version."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from model.scene import Decoder
 
 log = logging.getLogger(__name__)
 
-_MAGIC = b"nerv360 artefacts 1\n"
+_MAGIC = b"nerv360 compile cache 1\n"
 _KEPT = 32
 _SOURCES = sorted(
     file
@@ -24,7 +24,7 @@ _SOURCES = sorted(
 )
 
 
-class KeptFile:
+class CacheFile:
     """Some bytes in the user's cache.
 
     They are stored behind their digest, so that a file cut short or overwritten counts as none.
@@ -36,7 +36,7 @@ class KeptFile:
         self.file = self.folder / f"{key}.bin"
 
     def read(self) -> bytes | None:
-        """What it holds; nothing where it is missing or damaged."""
+        """Its bytes; None where it is missing or damaged."""
         try:
             content = self.file.read_bytes()
         except OSError:
@@ -67,32 +67,33 @@ class KeptFile:
             file.unlink(missing_ok=True)
 
 
-class Artefacts(KeptFile):
+class CompileCache(CacheFile):
     """Inductor's and Triton's caches for one decoder, which torch writes and reads as one sequence
     of bytes. What torch no longer accepts, it compiles anew.
     """
 
     def load(self) -> bool:
-        """Put what the file holds into the compiler's caches; tells whether it held anything."""
+        """Put its bytes into the compiler's caches; False where they are none that torch takes."""
         payload = self.read()
         return payload is not None and torch.compiler.load_cache_artifacts(payload) is not None
 
     def save(self) -> None:
-        """Write what was compiled in this process, in place of what the file held."""
+        """Write all that was compiled in this process, in place of what the file held."""
         made = torch.compiler.save_cache_artifacts()
         if made is not None:
             self.write(made[0])
 
 
-def artefact_key(
+def cache_key(
     decoder: Decoder,
     device: torch.device,
     size: tuple[int, int],
     dtype: torch.dtype,
     purpose: str = "compiled",
 ) -> str:
-    """Names all that the compiled code depends on: the decoder's shape, what is compiled, by what
-    and for what. Weights and embeddings are inputs of the code and no part of it.
+    """Name for all that compiled code depends on: the decoder's shape, the sources, the compiler,
+    the machine, and the pictures' size. Weights and embeddings are inputs of the code and no part
+    of it.
 
     Args:
         purpose: of the file, an engine's name for instance.

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
 from torch import Tensor
 
-from model.decoding.compiled.cache import Artefacts, KeptFile, artefact_key
+from model.decoding.compiled.cache import CacheFile, CompileCache, cache_key
 from model.decoding.compiled.compiler import building, free_frames
 from model.decoding.compiled.gpu import CudaGpu, Gpu
-from model.decoding.compiled.programs import Programs, build_programs
-from model.decoding.eager import hfov_range, look_tensor, picture_look
+from model.decoding.compiled.program import Programs, build_programs
+from model.decoding.compiled.runner import RunnerMaker
 from model.decoding.engine import Picture
+from model.decoding.looks import decoded_look, hfov_range, look_tensor
 from model.geometry import Look
 from model.networks.registry import architecture_of
 from model.scene import Decoder
@@ -26,7 +27,7 @@ RING = 3
 
 
 class _Slot:
-    """Where a picture is left, and when it was begun and finished."""
+    """Place of the ring for a picture, and the events of its beginning and its end."""
 
     def __init__(self, gpu: Gpu, size: tuple[int, int]) -> None:
         self.pixels = torch.empty(*size, 4, dtype=torch.uint8, device=gpu.device)
@@ -35,7 +36,7 @@ class _Slot:
 
 
 class CompiledEngine:
-    """Decodes by replaying graphs; `decode` only enqueues, on the current stream.
+    """Engine that replays graphs; `decode` only enqueues, on the current stream.
 
     Nothing is allocated, compiled or waited for once the engine is built. Inputs are set by fills,
     whose values travel as arguments of the launch: a pinned buffer could be written again only
@@ -62,21 +63,19 @@ class CompiledEngine:
         size: tuple[int, int],
         dtype: torch.dtype = torch.float16,
         *,
-        fused: bool = False,
-        tiles: KeptFile | None = None,
+        name: str = "compiled",
+        make_runner: RunnerMaker | None = None,
     ) -> None:
         """Compile and capture; seconds to minutes, less when the compiler's cache is warm.
 
         Args:
-            fused: a viewport's stages are the project's own kernels (`FusedTrunk`), and only what
-                comes before them is the compiler's.
-            tiles: as `FusedTrunk` has it.
+            make_runner: makes what computes a viewport's stages and head; only what comes before
+                them is then the compiler's.
 
         Raises:
-            ImportError: ``fused`` without Triton.
-            RuntimeError: no compiler works here, or memory runs out.
+            RuntimeError: no compiler works here, the runner cannot run, or memory runs out.
         """
-        self.name = "fused" if fused else "compiled"
+        self.name = name
         self.device, self.size, self.precision = gpu.device, size, dtype
         self.hfov_range = hfov_range(decoder.config)
         self.full_frame = architecture_of(decoder.config).full_frame
@@ -88,7 +87,7 @@ class CompiledEngine:
         self._slots = [_Slot(gpu, size) for _ in range(RING)]
         with building(), torch.no_grad():
             self._prepare, self._picture, self._output = self._capture(
-                build_programs(decoder, self.device, size, dtype, fused=fused, tiles=tiles)
+                build_programs(decoder, self.device, size, dtype, make_runner=make_runner)
             )
         self._prepared: int | None = None
         self._count = 0
@@ -101,7 +100,7 @@ class CompiledEngine:
         """See `Engine.decode`; the picture's `ready` event passes when its pixels are there."""
         if not 0 <= frame < self._frames:
             raise IndexError(f"there is no frame {frame}, only {self._frames}")
-        actual = Look() if self.full_frame else picture_look(look, self.hfov_range)
+        actual = Look() if self.full_frame else decoded_look(look, self.hfov_range)
         slot = self._slots[self._count % RING]
         self._count += 1
         self._note_time(slot)
@@ -138,8 +137,8 @@ class CompiledEngine:
             self._kept.append(prepare)
             # Held for good: in a shared pool the next capture would else reuse the memory of these.
             self._features, replay_prepare = self._gpu.capture(lambda: prepare(self._index))
-        trunk = programs.trunk
-        if trunk is None:
+        runner = programs.runner
+        if runner is None:
             picture: Callable[..., Tensor] = self._gpu.compile(programs.picture)
             self._kept.append(picture)
             output, replay = self._gpu.capture(lambda: picture(*self._inputs()))
@@ -147,8 +146,8 @@ class CompiledEngine:
             front: Callable[..., tuple[Tensor, ...]] = self._gpu.compile(programs.picture)
             self._kept.append(front)
             with self._gpu.current():
-                trunk.ready(self._gpu, *front(*self._inputs()))
-            output, replay = self._gpu.capture(lambda: trunk(*front(*self._inputs())))
+                runner.ready(self._gpu, *front(*self._inputs()))
+            output, replay = self._gpu.capture(lambda: runner(*front(*self._inputs())))
         return replay_prepare, replay, output
 
     def _inputs(self) -> tuple[Tensor, ...]:
@@ -157,39 +156,46 @@ class CompiledEngine:
 
 
 def open_compiled(
-    decoder: Decoder, device: torch.device, size: tuple[int, int], *, fused: bool = False
+    decoder: Decoder,
+    device: torch.device,
+    size: tuple[int, int],
+    *,
+    name: str = "compiled",
+    make_runner: RunnerMaker | None = None,
+    measured: Sequence[CacheFile] = (),
 ) -> CompiledEngine:
     """A `CompiledEngine` on a CUDA device, from the code that an earlier run compiled where that
     is still good.
 
+    Args:
+        name: the engine's; code is kept for each.
+        make_runner: as `CompiledEngine` has it.
+        measured: more files that the engine is made from, discarded with code that fails.
+
     Raises:
-        ImportError: ``fused`` without Triton.
         RuntimeError: memory runs out.
         Exception: no compiler works here; of which kind, that compiler decides.
     """
+
+    def build(gpu: CudaGpu) -> CompiledEngine:
+        return CompiledEngine(decoder, gpu, size, name=name, make_runner=make_runner)
+
+    cache = CompileCache(cache_key(decoder, device, size, torch.float16, name))
     with building():
-        return _open_compiled(decoder, CudaGpu(device), size, fused=fused)
-
-
-def _open_compiled(
-    decoder: Decoder, gpu: CudaGpu, size: tuple[int, int], *, fused: bool
-) -> CompiledEngine:
-    name = "fused" if fused else "compiled"
-    tiles = KeptFile(artefact_key(decoder, gpu.device, size, torch.float16, "tiles"))
-    kept = Artefacts(artefact_key(decoder, gpu.device, size, torch.float16, name))
-    try:
-        kept.load()
-        engine = CompiledEngine(decoder, gpu, size, fused=fused, tiles=tiles)
-    except (torch.OutOfMemoryError, ImportError):
-        raise
-    except Exception as error:
-        # Kept code that no longer runs must not stand in the way of new code.
-        log.info("compiling anew, without what was kept: %s", error)
-        free_frames(error)
-        kept.discard()
-        tiles.discard()
-        torch.compiler.reset()
-        with torch.compiler.config.patch(force_disable_caches=True):  # type: ignore[attr-defined]
-            return CompiledEngine(decoder, CudaGpu(gpu.device), size, fused=fused, tiles=tiles)
-    kept.save()
-    return engine
+        gpu = CudaGpu(device)
+        try:
+            cache.load()
+            engine = build(gpu)
+        except (torch.OutOfMemoryError, ImportError):
+            raise
+        except Exception as error:
+            # Kept code that no longer runs must not stand in the way of new code.
+            log.info("compiling anew, without what was kept: %s", error)
+            free_frames(error)
+            for file in (cache, *measured):
+                file.discard()
+            torch.compiler.reset()
+            with torch.compiler.config.patch(force_disable_caches=True):  # type: ignore[attr-defined]
+                return build(CudaGpu(device))
+        cache.save()
+        return engine

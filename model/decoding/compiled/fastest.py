@@ -1,4 +1,4 @@
-"""Which of several engines is fastest on this machine: measured once, then remembered."""
+"""The fastest of several engines on this machine: measured once, then remembered."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 import torch
 
-from model.decoding.compiled.cache import KeptFile
+from model.decoding.compiled.cache import CacheFile
 from model.decoding.compiled.compiler import free_frames
 from model.decoding.engine import Engine
 from model.decoding.timing import picture_seconds
@@ -23,7 +23,7 @@ _LOOKS = tuple(Look.from_degrees(40.0 * k, 15.0 * k - 60.0) for k in range(9))
 _ROUNDS = 4
 
 
-def open_fastest(makers: Mapping[str, Callable[[], Engine]], kept: KeptFile) -> Engine:
+def open_fastest(makers: Mapping[str, Callable[[], Engine]], kept: CacheFile) -> Engine:
     """The engine that decodes a paused frame fastest, of those that can be made.
 
     The first one's pictures are what the others must show too. Each engine's time is its shortest
@@ -82,7 +82,7 @@ def _fastest(engines: dict[str, Engine]) -> str:
 
 
 def _agree(reference: Engine, engine: Engine, name: str) -> bool:
-    """Whether both show the same, as far as half precision goes."""
+    """Both show the same, as far as half precision goes."""
     errors = []
     for look in _LOOKS[::4]:
         pixels = [e.decode(look, 0).pixels.double() for e in (reference, engine)]

@@ -1,4 +1,4 @@
-"""What the compiled engine asks of a GPU, and CUDA's answer."""
+"""Protocol of a GPU as the compiled engine needs it, and CUDA behind it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _WARM_UPS = 3
 
 
 class Event(Protocol):
-    """As `torch.cuda.Event`."""
+    """Point in a stream, as `torch.cuda.Event`."""
 
     def query(self) -> bool:
-        """Whether it has passed."""
+        """It has passed."""
         ...
 
     def synchronize(self) -> None:
@@ -29,7 +29,7 @@ class Event(Protocol):
 
 
 class Gpu(Protocol):
-    """The few things beyond tensors that the engine needs.
+    """The few things beyond tensors that engines and runners need.
 
     Attributes:
         device: where its tensors are.
@@ -87,15 +87,15 @@ class CudaGpu:
             self._side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
 
     def current(self) -> AbstractContextManager[object]:
-        """As `Gpu.current`."""
+        """See `Gpu.current`."""
         return torch.cuda.device(self.device)
 
     def compile(self, program: nn.Module) -> Callable[..., Captured]:
-        """As `Gpu.compile`; inductor's own CUDA graphs stay off, as the default mode has it."""
+        """See `Gpu.compile`; inductor's own CUDA graphs stay off, as the default mode has it."""
         return CompiledProgram(program)
 
     def capture(self, run: Callable[[], Captured]) -> tuple[Captured, Callable[[], None]]:
-        """As `Gpu.capture`."""
+        """See `Gpu.capture`."""
         # Entered for its end: a capture that breaks would leave its own stream the current one.
         stream = torch.cuda.current_stream(self.device)
         with self.current(), torch.cuda.stream(stream):
@@ -114,16 +114,16 @@ class CudaGpu:
         return captured, graph.replay
 
     def event(self) -> torch.cuda.Event:
-        """As `Gpu.event`."""
+        """See `Gpu.event`."""
         return torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
 
     def record(self, event: Event) -> None:
-        """As `Gpu.record`."""
+        """See `Gpu.record`."""
         assert isinstance(event, torch.cuda.Event)
         event.record(torch.cuda.current_stream(self.device))
 
     def seconds(self, start: Event, end: Event) -> float:
-        """As `Gpu.seconds`."""
+        """See `Gpu.seconds`."""
         assert isinstance(start, torch.cuda.Event)
         assert isinstance(end, torch.cuda.Event)
         return float(start.elapsed_time(end)) / 1000

@@ -1,4 +1,4 @@
-"""Which rows of a frame's features a viewport needs, and which are to be computed for it."""
+"""Rows of a frame's features that a viewport needs, and those to be computed for it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 class RowPlan:
-    """Which rows of each frame to expand for the looks that come, one after the other.
+    """Plan of the rows of each frame to expand for the looks that come, one after the other.
 
     The first look at a frame gets the rows that it sees, a later one that needs others all of them.
     Where the frame before was looked at beyond its first look, all are expanded at once.

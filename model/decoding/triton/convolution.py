@@ -1,4 +1,4 @@
-"""Convolutions as the Triton kernels take them, and how they are launched."""
+"""Convolutions as the Triton kernels take them, and their launches."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from triton.errors import TritonError
 
 from model.decoding.compiled.aligned import AlignedConv
+from model.decoding.compiled.band import Span
 from model.decoding.compiled.gpu import Gpu
 from model.decoding.triton import kernels
+from model.networks.layers import SphereConv
 
 SINE, GELU, ADD = (kernels.SINE.value, kernels.GELU.value, kernels.ADD.value)
 
@@ -24,14 +26,14 @@ _COLOUR_BLOCK = 512
 
 
 class Tile(NamedTuple):
-    """What one program computes, and with how much of the GPU.
+    """Share of one instance of the kernel, and how much of the GPU it takes.
 
     Attributes:
         rows, columns: of its part of the picture.
         depth: elements of the sum taken at a time; 32, or what divides it.
         warps: of 32 threads.
         stages: how many of those parts of the sum are in shared memory at a time.
-        registers: of a thread at most, where fewer let a second program run beside this one.
+        registers: of a thread at most, where fewer let a second instance run beside this one.
     """
 
     rows: int
@@ -53,26 +55,26 @@ TILES = (
 """From the one that fetches least to the one that asks least of a GPU."""
 
 _REGISTERS, _SUMS = 255, 0.78
-"""Of a thread, and which share of them sums may be; with more of those they spill."""
+"""Of a thread, and the share of them that sums may be; with more of those they spill."""
 
 
-class Rows(NamedTuple):
-    """Some rows of a map that is ``height`` high, as they lie in memory.
+class BandMap(NamedTuple):
+    """A band of a map of features, as it lies in memory.
 
     Attributes:
-        map: rows × width × channels, contiguous.
-        first: which row of the whole map the first one is.
+        band: rows × width × channels, contiguous.
+        first: row of the whole map that is the band's first.
         height: of the whole map.
     """
 
-    map: Tensor
+    band: Tensor
     first: int
     height: int
 
 
 @dataclass(frozen=True)
 class Head:
-    """Where `FusedConv` leaves the products with the head's taps instead of its result.
+    """Place for the products of a `FusedConv` with the head's taps, instead of for its result.
 
     Attributes:
         weight: (N0 + N1) × `kernels.PARTS`.
@@ -100,7 +102,7 @@ class FusedConv:
 
     def __init__(
         self,
-        conv: nn.Conv2d,
+        conv: SphereConv,
         dtype: torch.dtype,
         epilogue: int,
         *,
@@ -129,7 +131,7 @@ class FusedConv:
         self.tile = TILES[0]
 
     def __call__(
-        self, source: Rows, target: Rows, rows: tuple[int, int], head: Head | None = None
+        self, source: BandMap, target: BandMap, rows: Span, head: Head | None = None
     ) -> None:
         """Compute ``rows``, first and end of them before the pixel shuffle, from ``source``.
 
@@ -137,15 +139,15 @@ class FusedConv:
         """
         if rows[0] >= rows[1]:
             return
-        tile, width = self.tile, source.map.shape[1]
+        tile, width = self.tile, source.band.shape[1]
         across, down = -(-width // tile.columns), -(-(rows[1] - rows[0]) // tile.rows)
         kernels.convolve[(across * down * self.stride**2,)](
-            source.map,
+            source.band,
             self.weight,
             self.bias,
-            target.map,
+            target.band,
             head.weight if head else self.weight,
-            head.parts if head else target.map,
+            head.parts if head else target.band,
             source.height,
             source.first,
             target.first,
@@ -191,7 +193,7 @@ class FusedConv:
 
 
 def seconds(gpu: Gpu, run: Callable[[], object]) -> float:
-    """What ``run`` takes on the GPU at its best: of small kernels some are done before Python has
+    """Least time that ``run`` takes on the GPU: of small kernels some are done before Python has
     launched the next, so that a graph launches them, and other work may delay any of its replays.
     """
 
@@ -240,7 +242,7 @@ class AffineFolds:
         self._layout = torch.tensor(layout, dtype=torch.int32, device=device)
 
     def __call__(self, table: Tensor) -> None:
-        """Fold 2·convolutions × 1 × width float32, scales and shifts in turn."""
+        """Fold `AffineTable.scales_and_shifts`, 2·convolutions × 1 × width float32."""
         kernels.fold[(self._count, -(-self._widest // _FOLD_BLOCK))](
             table,
             self._layout,
@@ -260,7 +262,7 @@ class FusedHead:
     by every tap, and `assemble` sums what belongs to a pixel.
     """
 
-    def __init__(self, conv: nn.Conv2d, width: int, dtype: torch.dtype) -> None:
+    def __init__(self, conv: SphereConv, width: int, dtype: torch.dtype) -> None:
         """For features of ``width`` channels, filled up; tanh's factor 2 goes into the weights."""
         colours, channels = conv.out_channels, conv.in_channels
         taps = 2 * conv.weight.detach().permute(1, 2, 3, 0).reshape(channels, 9 * colours)
@@ -269,11 +271,11 @@ class FusedHead:
         assert conv.bias is not None
         self.bias = 2 * conv.bias.detach()
 
-    def assemble(self, parts: Rows, picture: Tensor, rows: tuple[int, int]) -> None:
+    def assemble(self, parts: BandMap, picture: Tensor, rows: Span) -> None:
         """Write ``rows``, first and end, of a height×width×4 uint8 picture."""
         width = picture.shape[1]
         kernels.colour[(-(-(rows[1] - rows[0]) * width // _COLOUR_BLOCK),)](
-            parts.map,
+            parts.band,
             self.bias,
             picture.view(torch.int32),
             parts.height,

@@ -3,8 +3,8 @@
 Features are rows × columns × channels in memory, channels in eights. `convolve` takes its input
 as it lies: along a row, the kernel's columns and their channels are one run of KERNEL·CIN
 elements, so that a window is an offset into the row and zeros outside the row need one comparison.
-Each program computes several rows of a strip of columns: the input rows that neighbouring output
-rows share, and the weights, are fetched once for all of them.
+Each instance of it computes several rows of a strip of columns: the input rows that neighbouring
+output rows share, and the weights, are fetched once for all of them.
 """
 
 from __future__ import annotations
@@ -222,7 +222,7 @@ def fold(
 ):
     """Weights and the nine cases' biases of 3×3 convolutions that do x·scale + shift too.
 
-    One program for each convolution and each BLOCK of its outputs.
+    One instance for each convolution and each BLOCK of its outputs.
 
     table: convolutions × (scale, shift) × TABLE_WIDTH float32.
     layout: convolutions × FIELDS int32: input channels, K, N, and where its weights, its plain

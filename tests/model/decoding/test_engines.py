@@ -12,7 +12,8 @@ import torch
 
 from model.config import ModelConfig
 from model.decoding import ENGINES, engine_help, open_engine, picture_size
-from model.decoding.eager import look_tensor, to_rgba
+from model.decoding.eager import to_rgba
+from model.decoding.looks import look_tensor
 from model.devices import multiplies_bfloat16
 from model.errors import InputError
 from model.geometry import Look

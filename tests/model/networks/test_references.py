@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from model.config import ModelConfig
-from model.decoding import open_engine
-from model.decoding.compiled.programs import build_programs
+from model.decoding import open_engine, picture_size
+from model.decoding.compiled.program import build_programs
 from model.geometry import Look
 from model.networks.registry import architecture_of, build_decoder
 from model.scene import Decoder, Material, Scene
 from tests.support import references
+from tests.support.decoders import run_programs
 from tests.support.references import FUNCTIONS, Activate, Shape, as_written
 from tests.support.scenes import lively_decoder
 
@@ -216,20 +217,8 @@ def by_engine(kind: str) -> Callable[[Decoder], Tensor]:
 
 def by_programs(decoder: Decoder) -> Tensor:
     """H×W×4 uint8 by what the compiled engine compiles."""
-    config = decoder.config
-    size = (config.viewport_height, config.viewport_width)
-    if architecture_of(config).full_frame:
-        size = (config.frame_height, config.frame_width)
-    programs = build_programs(decoder, CPU, size, torch.float32)
-    index = torch.tensor([FRAME])
-    with torch.inference_mode():
-        if programs.prepare is None:
-            inputs: tuple[Tensor, ...] = (index,)
-        else:
-            look = torch.tensor([[LOOK.yaw, LOOK.pitch, 0.0, LOOK.hfov]], dtype=torch.float64)
-            inputs = (*programs.prepare(index), look)
-        picture: Tensor = programs.picture(*inputs)
-    return picture
+    size = picture_size(decoder.config, None)
+    return run_programs(build_programs(decoder, CPU, size, torch.float32), LOOK, FRAME)
 
 
 ENGINES = {"eager": by_engine("eager"), "folded": by_engine("folded"), "programs": by_programs}

@@ -15,7 +15,7 @@ import torch
 
 from model.decoding import ENGINES, open_engine
 from model.decoding.compiled import engine as opening
-from model.decoding.compiled.cache import Artefacts, artefact_key
+from model.decoding.compiled.cache import CacheFile, CompileCache, cache_key
 from model.decoding.compiled.engine import open_compiled
 from model.errors import InputError
 from tests.support.scenes import CONFIGS, lively_decoder, tiny_scene
@@ -25,15 +25,15 @@ PAYLOAD = b"what the compiler made" * 40
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Artefacts:
-    """A file with artefacts."""
-    artefacts = Artefacts("key", tmp_path / "cache")
+def kept(tmp_path: Path) -> CompileCache:
+    """A file with compiled code."""
+    cache = CompileCache("key", tmp_path / "cache")
     with patch("torch.compiler.save_cache_artifacts", return_value=(PAYLOAD, None)):
-        artefacts.save()
-    return artefacts
+        cache.save()
+    return cache
 
 
-def test_what_was_saved_is_loaded(kept: Artefacts) -> None:
+def test_what_was_saved_is_loaded(kept: CompileCache) -> None:
     with patch("torch.compiler.load_cache_artifacts") as load:
         assert kept.load()
     load.assert_called_once_with(PAYLOAD)
@@ -47,10 +47,10 @@ def test_what_was_saved_is_loaded(kept: Artefacts) -> None:
         lambda content: b"garbage" * 100,
         lambda content: content[:-1],
         lambda content: content[:-1] + b"x",
-        lambda content: content.replace(b"artefacts 1", b"artefacts 0"),
+        lambda content: content.replace(b"cache 1", b"cache 0"),
     ],
 )
-def test_damaged_files_count_as_none(kept: Artefacts, damage: object) -> None:
+def test_damaged_files_count_as_none(kept: CompileCache, damage: object) -> None:
     assert callable(damage)
     kept.file.write_bytes(damage(kept.file.read_bytes()))
     with patch("torch.compiler.load_cache_artifacts") as load:
@@ -58,29 +58,29 @@ def test_damaged_files_count_as_none(kept: Artefacts, damage: object) -> None:
     load.assert_not_called()
 
 
-def test_what_torch_no_longer_reads_counts_as_none(kept: Artefacts) -> None:
+def test_what_torch_no_longer_reads_counts_as_none(kept: CompileCache) -> None:
     with patch("torch.compiler.load_cache_artifacts", return_value=None):
         assert not kept.load()
 
 
 def test_nothing_kept_and_nothing_made_are_no_errors(tmp_path: Path) -> None:
-    artefacts = Artefacts("other", tmp_path / "cache")
-    assert not artefacts.load()
+    cache = CompileCache("other", tmp_path / "cache")
+    assert not cache.load()
     with patch("torch.compiler.save_cache_artifacts", return_value=None):
-        artefacts.save()
-    assert not artefacts.file.exists()
+        cache.save()
+    assert not cache.file.exists()
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file where the folder should be")
     with patch("torch.compiler.save_cache_artifacts", return_value=(PAYLOAD, None)):
-        Artefacts("key", tmp_path / "cache").save()
+        CompileCache("key", tmp_path / "cache").save()
 
 
-def test_the_oldest_files_go(kept: Artefacts) -> None:
+def test_the_oldest_files_go(kept: CompileCache) -> None:
     with patch("torch.compiler.save_cache_artifacts", return_value=(PAYLOAD, None)):
         for number in range(40):
-            Artefacts(f"key{number}", kept.folder).save()
+            CompileCache(f"key{number}", kept.folder).save()
     assert len(list(kept.folder.iterdir())) == 32
 
 
@@ -88,17 +88,17 @@ def test_the_key_changes_with_all_that_matters() -> None:
     decoder = lively_decoder(CONFIGS["nerv360"])
     other = lively_decoder(CONFIGS["nerv360"].replace(blocks=(1, 1, 1, 0)))
     keys = [
-        artefact_key(decoder, CPU, (24, 48), torch.float16),
-        artefact_key(decoder, CPU, (24, 48), torch.float32),
-        artefact_key(decoder, CPU, (48, 48), torch.float16),
-        artefact_key(other, CPU, (24, 48), torch.float16),
-        artefact_key(lively_decoder(CONFIGS["nerv360"], 4), CPU, (24, 48), torch.float16),
-        artefact_key(decoder, CPU, (24, 48), torch.float16, "fused"),
+        cache_key(decoder, CPU, (24, 48), torch.float16),
+        cache_key(decoder, CPU, (24, 48), torch.float32),
+        cache_key(decoder, CPU, (48, 48), torch.float16),
+        cache_key(other, CPU, (24, 48), torch.float16),
+        cache_key(lively_decoder(CONFIGS["nerv360"], 4), CPU, (24, 48), torch.float16),
+        cache_key(decoder, CPU, (24, 48), torch.float16, "fused"),
     ]
     with patch.object(torch, "__version__", "9.9"):
-        keys.append(artefact_key(decoder, CPU, (24, 48), torch.float16))
+        keys.append(cache_key(decoder, CPU, (24, 48), torch.float16))
     assert len(set(keys)) == len(keys)
-    assert keys[0] == artefact_key(decoder, CPU, (24, 48), torch.float16)
+    assert keys[0] == cache_key(decoder, CPU, (24, 48), torch.float16)
 
 
 @pytest.mark.parametrize("kind", ["compiled", "fused", "fastest"])
@@ -124,7 +124,7 @@ def test_the_fastest_engine_is_compiled_or_fused_and_compiled_for_whole_frames()
     with (
         replaced("compiled", lambda *args: made.append("compiled")),
         replaced("fused", lambda *args: made.append("fused")),
-        patch("model.decoding.compiled.cache.artefact_key", return_value="key"),
+        patch("model.decoding.compiled.cache.cache_key", return_value="key"),
         patch("model.decoding.compiled.fastest.open_fastest", first_and_last),
     ):
         for name in ("nerv360", "hnerv"):
@@ -143,7 +143,7 @@ def test_auto_runs_uncompiled_where_no_compiler_works(
         replaced("compiled", fails),
         replaced("fused", fails),
         replaced("eager", lambda *args: "eager"),
-        patch("model.decoding.compiled.cache.artefact_key", return_value="key"),
+        patch("model.decoding.compiled.cache.cache_key", return_value="key"),
         caplog.at_level(logging.WARNING),
     ):
         opened: object = open_engine(tiny_scene(), "nerv360", CUDA)
@@ -176,7 +176,7 @@ def test_the_fused_engine_says_that_triton_is_missing() -> None:
 
 @pytest.mark.parametrize("failure", [RuntimeError, Exception])
 def test_kept_code_that_does_not_run_is_compiled_anew(
-    failure: type[Exception], kept: Artefacts
+    failure: type[Exception], kept: CompileCache
 ) -> None:
     attempts: list[bool] = []
     halves: list[weakref.ref[torch.Tensor]] = []
@@ -190,15 +190,17 @@ def test_kept_code_that_does_not_run_is_compiled_anew(
             raise failure("invalid device image")
         return "engine"
 
+    measured = CacheFile("tiles", kept.folder)
+    measured.write(b"measured")
     with (
         patch.object(opening, "CudaGpu"),
-        patch.object(opening, "artefact_key"),
-        patch.object(opening, "KeptFile") as tiles,
-        patch.object(opening, "Artefacts", lambda key: kept),
+        patch.object(opening, "cache_key"),
+        patch.object(opening, "CompileCache", lambda key: kept),
         patch.object(opening, "CompiledEngine", build),
     ):
-        built: object = open_compiled(lively_decoder(CONFIGS["nerv360"]), CPU, (24, 48))
+        decoder = lively_decoder(CONFIGS["nerv360"])
+        built: object = open_compiled(decoder, CPU, (24, 48), measured=[measured])
     assert built == "engine"
     assert attempts == [False, True]
     assert not kept.file.exists()
-    tiles.return_value.discard.assert_called_once_with()
+    assert measured.read() is None

@@ -14,13 +14,15 @@ import torch
 from torch.utils._python_dispatch import _disable_current_modes
 
 from model.config import ModelConfig
-from model.decoding.compiled import programs
+from model.decoding import picture_size
+from model.decoding.compiled import program
 from model.decoding.compiled.engine import RING, CompiledEngine
 from model.decoding.compiled.gpu import CudaGpu
 from model.decoding.eager import EagerEngine
 from model.geometry import Look
-from tests.model.decoding.compiled.test_programs import psnr, size_of
+from model.scene import Decoder
 from tests.support.counting import count
+from tests.support.decoders import psnr
 from tests.support.fake_gpu import FakeEvent, FakeGpu
 from tests.support.lifetimes import Tracked, track_programs
 from tests.support.scenes import CONFIGS, lively_decoder
@@ -42,8 +44,14 @@ cuda_only = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees
 def opened(config: ModelConfig = CONFIGS["nerv360"], gpu: FakeGpu | None = None) -> CompiledEngine:
     """An engine in float32 on a fake GPU."""
     return CompiledEngine(
-        lively_decoder(config), gpu or FakeGpu(), size_of(config), dtype=torch.float32
+        lively_decoder(config), gpu or FakeGpu(), picture_size(config, None), dtype=torch.float32
     )
+
+
+def opened_on_cuda(config: ModelConfig) -> tuple[CompiledEngine, Decoder]:
+    """An engine on the GPU, and its decoder."""
+    decoder, gpu = lively_decoder(config), CudaGpu(torch.device("cuda"))
+    return CompiledEngine(decoder, gpu, picture_size(config, None)), decoder
 
 
 @pytest.fixture
@@ -163,7 +171,7 @@ def test_all_that_graphs_use_lives_as_long_as_the_engine(
     case: str, backend: str | None, tracked: Tracked
 ) -> None:
     config = {**CONFIGS, "short": SHORT, "in bands": CONFIGS["nerv360"]}[case]
-    with patch.object(programs, "band_count", lambda *args: 3 if case == "in bands" else 1):
+    with patch.object(program, "band_count", lambda *args: 3 if case == "in bands" else 1):
         engine = opened(config, FakeGpu(backend))
     assert None not in [ref() for ref in tracked]
     assert len(tracked) > 10
@@ -238,8 +246,7 @@ def test_many_sizes_are_compiled_in_one_process() -> None:
 @cuda_only
 @pytest.mark.parametrize("name", CONFIGS)
 def test_on_a_gpu_pictures_are_within_half_precision(name: str) -> None:
-    decoder = lively_decoder(CONFIGS[name])
-    engine = CompiledEngine(decoder, CudaGpu(torch.device("cuda")), size_of(decoder.config))
+    engine, decoder = opened_on_cuda(CONFIGS[name])
     eager = EagerEngine(decoder, CPU, engine.size)
     for look, frame in STEPS:
         expected = eager.decode(look, frame).pixels
@@ -249,8 +256,7 @@ def test_on_a_gpu_pictures_are_within_half_precision(name: str) -> None:
 @cuda_only
 @pytest.mark.parametrize("name", CONFIGS)
 def test_on_a_gpu_the_loop_only_enqueues(name: str) -> None:
-    decoder = lively_decoder(CONFIGS[name])
-    engine = CompiledEngine(decoder, CudaGpu(torch.device("cuda")), size_of(decoder.config))
+    engine, _ = opened_on_cuda(CONFIGS[name])
     run = loop(engine)
     run()
     count(run).check()
@@ -260,8 +266,7 @@ def test_on_a_gpu_the_loop_only_enqueues(name: str) -> None:
 
 @cuda_only
 def test_on_a_gpu_the_count_sees_a_wait() -> None:
-    decoder = lively_decoder(CONFIGS["nerv360"])
-    engine = CompiledEngine(decoder, CudaGpu(torch.device("cuda")), size_of(decoder.config))
+    engine, _ = opened_on_cuda(CONFIGS["nerv360"])
     value = torch.ones((), device="cuda")
     with pytest.raises(RuntimeError, match="synchroniz"):
         count(loop(engine, lambda k: value.item()))

@@ -1,4 +1,4 @@
-"""Which engine is taken where several can be made."""
+"""The engine that is taken where several can be made."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.decoding.compiled.cache import KeptFile
+from model.decoding.compiled.cache import CacheFile
 from model.decoding.compiled.fastest import open_fastest
 from model.decoding.engine import Picture
 from model.geometry import Look
@@ -47,12 +47,12 @@ def failing() -> Engine:
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> KeptFile:
-    return KeptFile("fastest", tmp_path)
+def kept(tmp_path: Path) -> CacheFile:
+    return CacheFile("fastest", tmp_path)
 
 
 @pytest.mark.parametrize("winner", ["a", "b"])
-def test_the_faster_one_is_taken_and_remembered(kept: KeptFile, winner: str) -> None:
+def test_the_faster_one_is_taken_and_remembered(kept: CacheFile, winner: str) -> None:
     engines = {n: Engine(n, 0.002 if n == winner else 0.003) for n in ("a", "b")}
     opened = open_fastest({n: maker(e) for n, e in engines.items()}, kept)
     assert opened.name == winner
@@ -63,7 +63,7 @@ def test_the_faster_one_is_taken_and_remembered(kept: KeptFile, winner: str) -> 
 
 @pytest.mark.parametrize(("grey", "name"), [(101, "b"), (103, "a")])
 def test_pictures_must_agree_with_the_first_ones(
-    kept: KeptFile, grey: int, name: str, caplog: pytest.LogCaptureFixture
+    kept: CacheFile, grey: int, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     makers = {"a": maker(Engine("a", 0.003)), "b": maker(Engine("b", 0.001, grey))}
     with caplog.at_level(logging.WARNING):
@@ -73,14 +73,14 @@ def test_pictures_must_agree_with_the_first_ones(
     )
 
 
-def test_one_that_cannot_be_made_does_not_compete(kept: KeptFile) -> None:
+def test_one_that_cannot_be_made_does_not_compete(kept: CacheFile) -> None:
     assert open_fastest({"a": failing, "b": maker(Engine("b", 1.0))}, kept).name == "b"
     assert kept.read() is None
     with pytest.raises(CompilerError, match="no compiler works here"):
         open_fastest({"a": failing, "b": failing}, kept)
 
 
-def test_what_failed_leaves_its_memory_to_the_next(kept: KeptFile) -> None:
+def test_what_failed_leaves_its_memory_to_the_next(kept: CacheFile) -> None:
     halves: list[weakref.ref[Engine]] = []
 
     def half_built() -> Engine:
@@ -100,7 +100,7 @@ def test_what_failed_leaves_its_memory_to_the_next(kept: KeptFile) -> None:
     assert open_fastest({"b": next_one, "a": half_built}, kept).name == "b"
 
 
-def test_one_that_was_fastest_and_cannot_be_made_any_more_is_forgotten(kept: KeptFile) -> None:
+def test_one_that_was_fastest_and_cannot_be_made_any_more_is_forgotten(kept: CacheFile) -> None:
     kept.write(b"b")
     assert open_fastest({"a": maker(Engine("a", 1.0)), "b": failing}, kept).name == "a"
     assert kept.read() is None

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.decoding.eager import look_tensor
 from model.decoding.folded.feature_rows import RowPlan, sampled_rows
+from model.decoding.looks import look_tensor
 from model.geometry import Look, viewport_grid
 from model.networks.nerv360 import sample_features
 from model.networks.registry import build_decoder

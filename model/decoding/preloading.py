@@ -15,7 +15,7 @@ def load_compilers() -> None:
 
     Triton brings an LLVM of its own. Loaded into a process in which OpenGL in software has brought
     one already, it ends the process (seen with Mesa 22.3); the other way round both live.
-    Which of them are missing is found out again, and said, where they are used.
+    Those that are missing are found out again, and named, where they are used.
     """
     for name in _COMPILERS:
         try:

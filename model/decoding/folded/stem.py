@@ -1,4 +1,4 @@
-"""The NeRV360 channel expansion rearranged for inference: fewer passes over memory."""
+"""The stem of a viewport network, folded, for those rows of a frame that a look sees."""
 
 from __future__ import annotations
 
@@ -6,52 +6,60 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.decoding.folded.stages import AffineBank, affine_conv, fold_affine
-from model.networks.nerv360 import NeRV360
+from model.decoding.folded.stage import AffineBank, ScaleAndShift, affine_conv, fold_affine
+from model.decoding.lowering import affines_of
+from model.networks.architecture import Stage
 
 
-class FoldedExpansion:
-    """`NeRV360.expand` of a network that expands before it projects, one frame at a time.
+class FoldedStem:
+    """Channel expansion and one TAT residual block on the sphere (paper, section 2.2).
 
     Where features wrap around the sphere, what surrounds them went through the affine too, so
     that the affine folds into the convolution without a correction at the border. Each map is
     computed straight into the middle of a buffer that is one pixel wider a side, of which only
-    the rim is then copied, where `pad_erp` copies whole maps. And a viewport needs but some of
-    the rows.
+    the rim is then copied, where `pad_erp` copies whole maps.
 
     Attributes:
         features: what the latest call returned.
     """
 
-    def __init__(self, network: NeRV360, dtype: torch.dtype = torch.float32) -> None:
-        self.network, self.dtype = network, dtype
-        self.wrap = network.expansion.block.conv.wrap
-        expand, residual = network.expansion.block.conv, network.expansion.residual
-        assert expand.bias is not None
-        self.weight, self.bias = expand.weight.to(dtype), expand.bias.to(dtype)
+    def __init__(self, stem: Stage, size: tuple[int, int], dtype: torch.dtype) -> None:
+        """For embeddings of ``size``, height and width, and a stem that `fits`."""
+        self.dtype, self.wrap = dtype, stem.conv.wrap
+        assert stem.conv.bias is not None
+        self.weight, self.bias = stem.conv.weight.to(dtype), stem.conv.bias.to(dtype)
+        (residual,) = stem.residuals
         self.convolutions = (residual.conv1, residual.conv2)
-        self.bank = AffineBank([residual.affine1, residual.affine2])
-        config = network.config
-        height, width = config.embedding_size
-        shape = (1, config.widths[0], height + 2, width + 2)
-        device = residual.conv1.weight.device
+        self.bank = AffineBank(affines_of([stem]))
+        shape = (1, stem.conv.out_channels, size[0] + 2, size[1] + 2)
         self._first, self._second, self.features = (
-            torch.empty(shape, dtype=dtype, device=device, memory_format=torch.channels_last)
+            torch.empty(
+                shape,
+                dtype=dtype,
+                device=stem.conv.weight.device,
+                memory_format=torch.channels_last,
+            )
             for _ in range(3)
         )
 
+    @staticmethod
+    def fits(stem: Stage) -> bool:
+        """The stem is a 1×1 convolution, a sine and one residual block."""
+        return stem.conv.kernel_size == (1, 1) and stem.sine and len(stem.residuals) == 1
+
     def __call__(
-        self, embedding: Tensor, time: Tensor, rows: tuple[int, int] | None = None
+        self, embedding: Tensor, condition: Tensor, rows: tuple[int, int] | None = None
     ) -> Tensor:
-        """1×d×h×w → 1×c2×(h+2)×(w+2), valid until the next call.
+        """1×d×h×w → 1×c×(h+2)×(w+2), continued across seam and poles, valid until the next call.
 
         Args:
+            condition: `Architecture.time_condition` of the frame.
             rows: first and end of the rows of h that are wanted, all by default. The others, and
                 what is wrapped from them, are undefined.
         """
         height = embedding.shape[-2]
         first, end = rows if rows and self.wrap else (0, height)
-        affines = self.bank(self.network.time_condition(time))
+        affines = self.bank(condition)
         embedding = embedding.to(self.dtype, memory_format=torch.channels_last)
         below, above = max(first - 2, 0), min(end + 2, height)
         expanded = F.conv2d(embedding[..., below:above, :], self.weight, self.bias)
@@ -65,7 +73,7 @@ class FoldedExpansion:
         return self.features
 
     def _convolve(
-        self, padded: Tensor, first: int, end: int, index: int, affine: tuple[Tensor, Tensor]
+        self, padded: Tensor, first: int, end: int, index: int, affine: ScaleAndShift
     ) -> Tensor:
         conv = self.convolutions[index]
         if not self.wrap:

@@ -7,72 +7,30 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
 
 from model.config import ModelConfig
+from model.decoding import picture_size
 from model.decoding.compiled.aligned import aligned
-from model.decoding.compiled.bands import BandedTrunk, band_count, plan_bands
-from model.decoding.compiled.programs import Programs, build_programs, sample_bilinear
-from model.decoding.eager import EagerEngine, look_tensor, picture_look
+from model.decoding.compiled.band import band_count, plan_bands
+from model.decoding.compiled.program import build_programs, sample_bilinear
+from model.decoding.compiled.runner import BandRunner
+from model.decoding.looks import decoded_look, look_tensor
 from model.geometry import Look
 from model.networks.nerv360 import NeRV360
 from model.networks.registry import architecture_of, build_decoder, presets
-from model.scene import Decoder
+from tests.support.decoders import CASES, LARGER, LOOKS, psnr, reference, run_programs
 from tests.support.scenes import CONFIGS, TINY, lively_decoder
 
 CPU = torch.device("cpu")
-LARGER = TINY.replace(frame_height=96, frame_width=192, viewport_height=72, viewport_width=96)
-CASES = {
-    **CONFIGS,
-    "larger": LARGER,
-    "expanded after projection": LARGER.replace(expand_before_projection=False),
-    "periodic": TINY.replace(look_encoding="periodic", look_levels=3),
-    "unconditioned": TINY.replace(condition_on_look=False),
-    "zeros": LARGER.replace(erp_padding="zeros", embedding_channels=3),
-    "uneven blocks": TINY.replace(blocks=(2, 0, 1, 0), channels=13, min_width=5),
-    "frames with zeros": CONFIGS["hnerv-boost"].replace(erp_padding="zeros"),
-}
-LOOKS = [Look(3.1, 0.4), Look(-3.1, -1.5, 0.7), Look(1.0, 0.0, 0.0, 2.5)]
-
-
-def size_of(config: ModelConfig) -> tuple[int, int]:
-    """Height and width of a decoder's pictures."""
-    if architecture_of(config).full_frame:
-        return config.frame_height, config.frame_width
-    return config.viewport_height, config.viewport_width
-
-
-def run(programs: Programs, look: Look, frame: int) -> Tensor:
-    """The picture, computed as the engine's graphs are."""
-    index = torch.tensor([frame])
-    with torch.no_grad():
-        inputs = (index,)
-        if programs.prepare is not None:
-            inputs = (*programs.prepare(index), look_tensor(look))
-        result = programs.picture(*inputs)
-        return result if programs.trunk is None else programs.trunk(*result)
-
-
-def psnr(a: Tensor, b: Tensor) -> float:
-    """Of RGBA bytes, alpha not counted; decibels."""
-    error = (a.double() - b.double())[..., :3].square().mean()
-    return float(10 * torch.log10(255**2 / error.clamp(min=1e-9)))
-
-
-def reference(decoder: Decoder, look: Look, frame: int) -> tuple[Look, Tensor]:
-    """The eager engine's float32 picture, and the look it was decoded for."""
-    engine = EagerEngine(decoder, CPU, size_of(decoder.config))
-    picture = engine.decode(look, frame)
-    return picture.look, picture.pixels
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_float32_pictures_are_the_reference(case: str) -> None:
     decoder = lively_decoder(CASES[case])
-    programs = build_programs(decoder, CPU, size_of(decoder.config), torch.float32)
+    programs = build_programs(decoder, CPU, picture_size(decoder.config, None), torch.float32)
     for look in LOOKS[: 1 if architecture_of(decoder.config).full_frame else 3]:
         actual, expected = reference(decoder, look, 1)
-        pixels = run(programs, actual, 1)
+        pixels = run_programs(programs, actual, 1)
         assert (pixels.int() - expected.int()).abs().max() <= 1
         assert pixels.is_contiguous()
         assert (pixels[..., 3] == 255).all()
@@ -88,14 +46,14 @@ BANDED = {
 @pytest.mark.parametrize("case", BANDED)
 def test_bands_change_nothing(case: str) -> None:
     decoder = lively_decoder(BANDED[case])
-    size = size_of(decoder.config)
+    size = picture_size(decoder.config, None)
     whole = build_programs(decoder, CPU, size, torch.float32, bands=1)
-    expected = run(whole, LOOKS[0], 1)
+    expected = run_programs(whole, LOOKS[0], 1)
     for bands in (2, 3, 5):
         programs = build_programs(decoder, CPU, size, torch.float32, bands=bands)
-        assert isinstance(programs.trunk, BandedTrunk)
-        programs.trunk.picture.fill_(77)
-        pixels = run(programs, LOOKS[0], 1)
+        assert isinstance(programs.runner, BandRunner)
+        programs.runner.picture.fill_(77)
+        pixels = run_programs(programs, LOOKS[0], 1)
         assert (pixels.int() - expected.int()).abs().max() <= 1
         assert (pixels == expected).float().mean() > 0.99
 
@@ -120,11 +78,8 @@ def test_bands_cover_every_row_once_with_what_lies_beyond(
 
 def test_large_maps_alone_are_decoded_in_bands() -> None:
     def count(config: ModelConfig) -> int:
-        stages = build_decoder(config).stages
-        assert isinstance(stages, torch.nn.ModuleList)
-        last = stages[-1]
-        block = getattr(last, "block", last)
-        return band_count(block, size_of(config), torch.float16)
+        last = build_decoder(config).layout().stages[-1]
+        return band_count(last, picture_size(config, None), torch.float16)
 
     with torch.device("meta"):
         counts = {name: count(config) for name, config in presets().items()}
@@ -136,14 +91,14 @@ def test_large_maps_alone_are_decoded_in_bands() -> None:
 @pytest.mark.parametrize("case", [*CONFIGS, "larger"])
 def test_half_precision_stays_within_45_db(case: str, dtype: torch.dtype) -> None:
     decoder = lively_decoder(CASES[case])
-    programs = build_programs(decoder, CPU, size_of(decoder.config), dtype)
+    programs = build_programs(decoder, CPU, picture_size(decoder.config, None), dtype)
     actual, expected = reference(decoder, LOOKS[0], 1)
-    assert psnr(run(programs, actual, 1), expected) >= 45
+    assert psnr(run_programs(programs, actual, 1), expected) >= 45
 
 
 def test_every_convolution_after_the_first_has_channels_in_eights() -> None:
     decoder = lively_decoder(TINY.replace(channels=13, min_width=5))
-    programs = build_programs(decoder, CPU, size_of(TINY), torch.float16)
+    programs = build_programs(decoder, CPU, picture_size(TINY, None), torch.float16)
     shapes = [
         tuple(buffer.shape[:2])
         for name, buffer in programs.picture.named_buffers()
@@ -172,7 +127,7 @@ def test_half_precision_features_are_sampled_where_full_precision_ones_are(
     assert isinstance(network, NeRV360)
     # Stripes that any type holds exactly: a shift by half a pixel would change them by a half.
     columns = (torch.arange(258) % 2).float().expand(1, 1, 130, 258)
-    look = look_tensor(picture_look(Look(2.0, 0.3), (0.1, 3.0)))
+    look = look_tensor(decoded_look(Look(2.0, 0.3), (0.1, 3.0)))
     exact = network.project(columns, look, (24, 48))
     sampled = network.project(columns.to(dtype), look, (24, 48))
     assert (sampled - exact).abs().max() < 1e-4

@@ -1,4 +1,4 @@
-"""The folded channel expansion gives the features of the network it was folded from."""
+"""The folded stem gives the features of the network that it was folded from."""
 
 from __future__ import annotations
 
@@ -6,22 +6,27 @@ import pytest
 import torch
 
 from model.config import ModelConfig
-from model.decoding.folded.expansion import FoldedExpansion, wrap_rim
+from model.decoding.folded.stem import FoldedStem, wrap_rim
 from model.geometry import pad_erp
-from model.networks.nerv360 import NeRV360
+from model.networks.architecture import Architecture
 from model.networks.registry import build_decoder
 from tests.support.scenes import TINY
 
 
-def network(config: ModelConfig) -> NeRV360:
+def network(config: ModelConfig) -> Architecture:
     """A random decoder whose affines are far from the identity."""
     torch.manual_seed(0)
     built = build_decoder(config).eval().requires_grad_(False)
-    assert isinstance(built, NeRV360)
     for name, weight in built.named_parameters():
         if "gamma.2" in name or "beta.2" in name:
             weight.normal_(std=0.3)
     return built
+
+
+def folded_stem(network: Architecture) -> FoldedStem:
+    stem = network.layout().stem
+    assert FoldedStem.fits(stem)
+    return FoldedStem(stem, network.config.embedding_size, torch.float32)
 
 
 @pytest.mark.parametrize("padding", ["wrap", "zeros"])
@@ -32,13 +37,13 @@ def test_the_features_are_the_networks(padding: str, channels: int) -> None:
     )
     decoder = network(config)
     with torch.inference_mode():
-        folded = FoldedExpansion(decoder)
+        folded = folded_stem(decoder)
         for index in range(2):
             embedding = torch.randn(1, channels, *config.embedding_size)
             time = torch.tensor([0.3 * index], dtype=torch.float64)
-            torch.testing.assert_close(
-                folded(embedding, time), decoder.expand(embedding, time), rtol=1e-5, atol=1e-5
-            )
+            features = folded(embedding, decoder.time_condition(time))
+            expected = decoder.expand(embedding, time)
+            torch.testing.assert_close(features, expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("rows", [(0, 3), (0, 12), (1, 5), (4, 6), (8, 12), (11, 12)])
@@ -49,9 +54,9 @@ def test_rows_that_are_wanted_are_the_networks_whatever_the_others_hold(
     assert decoder.config.embedding_size == (12, 24)
     embedding, time = torch.randn(1, 1, 12, 24), torch.tensor([0.3], dtype=torch.float64)
     with torch.inference_mode():
-        folded = FoldedExpansion(decoder)
-        folded(torch.full_like(embedding, torch.nan), time)
-        features = folded(embedding, time, rows)
+        folded, condition = folded_stem(decoder), decoder.time_condition(time)
+        folded(torch.full_like(embedding, torch.nan), condition)
+        features = folded(embedding, condition, rows)
         expected = decoder.expand(embedding, time)
     first, end = rows[0] + (rows[0] > 0), rows[1] + 1 + (rows[1] == 12)
     torch.testing.assert_close(

@@ -1,4 +1,4 @@
-"""A viewport's stages as a sequence of fused kernels over four buffers that are allocated once.
+"""Runner of a viewport's stages: fused kernels in a row, over four buffers allocated once.
 
 A stage of one residual block passes over memory six times: its features are written and read by
 the block's first convolution, whose result is written and read by the second, which adds to the
@@ -22,7 +22,8 @@ import torch
 from torch import Tensor
 from triton.errors import TritonError
 
-from model.decoding.compiled.cache import KeptFile
+from model.decoding.compiled.band import Span, wider
+from model.decoding.compiled.cache import CacheFile
 from model.decoding.compiled.gpu import Gpu
 from model.decoding.triton import convolution as fused_conv
 from model.decoding.triton.convolution import (
@@ -30,70 +31,78 @@ from model.decoding.triton.convolution import (
     GELU,
     SINE,
     AffineFolds,
+    BandMap,
     FusedConv,
     FusedHead,
     Head,
-    Rows,
     Tile,
 )
 from model.decoding.triton.kernels import PARTS
-from model.networks.layers import ColourHead, ConditionedBlock, UpsamplingBlock
+from model.networks.architecture import Stage
+from model.networks.layers import ColourHead
 
 log = logging.getLogger(__name__)
 
 _MAX_ELEMENTS = 2**31 - 1
 """The kernels count elements in 32 bits."""
 
-Span = tuple[int, int]
-"""First row, and the one after the last."""
-
 
 @dataclass(frozen=True)
 class FusedStage:
-    """An SNeRV block and its STAT blocks, each as the two convolutions it has."""
+    """A stage's convolution, and those two of each of its residual blocks."""
 
     upsampling: FusedConv
     residuals: Sequence[tuple[FusedConv, FusedConv]]
 
+    @property
+    def convolutions(self) -> list[FusedConv]:
+        """All of them, in the order in which they are launched."""
+        return [self.upsampling, *(conv for pair in self.residuals for conv in pair)]
+
     def needs(self, rows: Span, height: int) -> Span:
-        """Which rows of the upsampling block's result its ``rows`` depend on."""
-        return _wider(rows, 2 * len(self.residuals), height)
+        """Rows of the shuffled map that ``rows`` of the stage's result depend on."""
+        return wider(rows, 2 * len(self.residuals), height)
 
 
-class FusedTrunk:
+class FusedRunner:
     """All stages and the head, from features at the viewport's embedding size to RGBA bytes.
 
     Attributes:
+        projected: height and width of the features that it starts from.
         size: height and width of the picture.
-        bands: how many the last stage runs in.
+        bands: number of them in which the last stage runs.
+        convolutions: of all stages, in the order in which they are first launched.
+        buffers: features of the stages in turn, what is between a block's convolutions, and the
+            products with the head's taps.
     """
 
     def __init__(
         self,
-        stages: Sequence[tuple[UpsamplingBlock, Sequence[ConditionedBlock]]],
+        stages: Sequence[Stage],
         head: ColourHead,
         projected: tuple[int, int],
         dtype: torch.dtype,
         bands: int | None = None,
-        tiles: KeptFile | None = None,
+        tiles: CacheFile | None = None,
     ) -> None:
         """Rearrange the layers, on the device where they are.
 
         Args:
             projected: height and width of the features.
             bands: as many as the last stage's pixel shuffle has cells, unless given.
-            tiles: where those that suit this GPU are kept; measured each time unless given.
+            tiles: file for those that suit this GPU; they are measured each time unless given.
 
         Raises:
             RuntimeError: a map is too large for the kernels, or memory runs out.
         """
         self._tiles = tiles
-        self.stages = [_stage(block, residuals, dtype) for block, residuals in stages]
+        self.stages = [_fused(stage, dtype) for stage in stages]
         folding = [conv for stage in self.stages for pair in stage.residuals for conv in pair]
         self._folds = AffineFolds(folding) if folding else None
+        self.convolutions = [conv for stage in self.stages for conv in stage.convolutions]
         last = self.stages[-1].upsampling
         self._head = FusedHead(head.conv, sum(last.chunks), dtype)
-        self._sizes = [projected]
+        self.projected, self._sizes = projected, [projected]
         for stage in self.stages:
             height, width = self._sizes[-1]
             self._sizes.append((height * stage.upsampling.stride, width * stage.upsampling.stride))
@@ -106,7 +115,7 @@ class FusedTrunk:
 
         Args:
             features: h×w×c, contiguous.
-            table: `AffineTable.rows` of all residual blocks.
+            table: `AffineTable.scales_and_shifts` of all residual blocks.
         """
         self._fold(table)
         for launch in self._launches(features):
@@ -114,12 +123,11 @@ class FusedTrunk:
         return self.picture
 
     def ready(self, gpu: Gpu, features: Tensor, table: Tensor) -> None:
-        """As `Trunk.ready`: measure which tile suits each convolution, once for a GPU."""
+        """See `Runner.ready`: measure which tile suits each convolution, once for a GPU."""
         self._fold(table)
-        convolutions = self._convolutions()
-        kept = kept_tiles(self._tiles, len(convolutions))
+        kept = kept_tiles(self._tiles, len(self.convolutions))
         if kept is not None:
-            for convolution, tile in zip(convolutions, kept, strict=True):
+            for convolution, tile in zip(self.convolutions, kept, strict=True):
                 convolution.tile = tile
             try:
                 self(features, table)
@@ -135,15 +143,8 @@ class FusedTrunk:
                 launch()
         if self._tiles is not None:
             self._tiles.write(
-                json.dumps([convolution.tile for convolution in convolutions]).encode()
+                json.dumps([convolution.tile for convolution in self.convolutions]).encode()
             )
-
-    def _convolutions(self) -> list[FusedConv]:
-        return [
-            convolution
-            for stage in self.stages
-            for convolution in (stage.upsampling, *(c for pair in stage.residuals for c in pair))
-        ]
 
     def _fold(self, table: Tensor) -> None:
         if self._folds is not None:
@@ -151,7 +152,7 @@ class FusedTrunk:
 
     def _launches(self, features: Tensor) -> list[partial[None]]:
         """Every kernel but the folding one, in order."""
-        source = Rows(features, 0, self._sizes[0][0])
+        source = BandMap(features, 0, self._sizes[0][0])
         launches: list[partial[None]] = []
         for index, stage in enumerate(self.stages[:-1]):
             height = self._sizes[index + 1][0]
@@ -159,12 +160,12 @@ class FusedTrunk:
             launches += _stage_launches(stage, source, maps, (0, height), None)
             source = maps[0]
         for rows in self._band_rows():
-            visible = _wider(rows, 1, self.size[0])
+            visible = wider(rows, 1, self.size[0])
             stage = self.stages[-1]
             first = self._first(stage, visible)
             maps = self._maps(len(self.stages) - 1, first)
-            parts = Rows(self._parts, first, self.size[0])
-            head = Head(self._head.weight, self._parts)
+            parts = BandMap(self.buffers[3], first, self.size[0])
+            head = Head(self._head.weight, self.buffers[3])
             launches += _stage_launches(stage, source, maps, visible, head)
             launches.append(partial(self._head.assemble, parts, self.picture, rows))
         return launches
@@ -179,21 +180,21 @@ class FusedTrunk:
         stride = stage.upsampling.stride
         return stage.needs(rows, self.size[0])[0] // stride * stride
 
-    def _maps(self, index: int, first: int) -> tuple[Rows, Rows]:
+    def _maps(self, index: int, first: int) -> tuple[BandMap, BandMap]:
         """A stage's features, and what its residual blocks hold between their convolutions."""
         height, width = self._sizes[index + 1]
         held = self._held if index == len(self.stages) - 1 else height
         shape = (held, width, self.stages[index].upsampling.outputs)
         size = held * width * shape[-1]
-        features = Rows(self._buffers[index % 2][:size].view(shape), first, height)
+        features = BandMap(self.buffers[index % 2][:size].view(shape), first, height)
         if not self.stages[index].residuals:
             return features, features
-        return features, Rows(self._buffers[2][:size].view(shape), first, height)
+        return features, BandMap(self.buffers[2][:size].view(shape), first, height)
 
     def _allocate(self, dtype: torch.dtype, device: torch.device) -> None:
         stage, height = self.stages[-1], self.size[0]
         stride = stage.upsampling.stride
-        spans = [stage.needs(_wider(rows, 1, height), height) for rows in self._band_rows()]
+        spans = [stage.needs(wider(rows, 1, height), height) for rows in self._band_rows()]
         self._held = max(
             -(-end // stride) * stride - first // stride * stride for first, end in spans
         )
@@ -210,12 +211,12 @@ class FusedTrunk:
             raise RuntimeError(
                 f"a picture of {self.size[1]}x{height} is too large for the fused engine"
             )
-        self._buffers = [torch.empty(size, dtype=dtype, device=device) for size in sizes]
-        self._parts = torch.empty(parts, dtype=dtype, device=device)
+        self.buffers = [torch.empty(size, dtype=dtype, device=device) for size in sizes]
+        self.buffers.append(torch.empty(parts, dtype=dtype, device=device))
         self.picture = torch.empty(*self.size, 4, dtype=torch.uint8, device=device)
 
 
-def kept_tiles(file: KeptFile | None, count: int) -> list[Tile] | None:
+def kept_tiles(file: CacheFile | None, count: int) -> list[Tile] | None:
     """As many tiles as are asked for, if ``file`` holds just those and they are among `TILES`."""
     payload = file.read() if file is not None else None
     if payload is None:
@@ -227,23 +228,21 @@ def kept_tiles(file: KeptFile | None, count: int) -> list[Tile] | None:
     return tiles if len(tiles) == count and set(tiles) <= set(fused_conv.TILES) else None
 
 
-def _stage(
-    block: UpsamplingBlock, residuals: Sequence[ConditionedBlock], dtype: torch.dtype
-) -> FusedStage:
+def _fused(stage: Stage, dtype: torch.dtype) -> FusedStage:
     return FusedStage(
-        FusedConv(block.conv, dtype, SINE if block.sine else GELU, stride=block.stride),
+        FusedConv(stage.conv, dtype, SINE if stage.sine else GELU, stride=stage.stride),
         [
             (
                 FusedConv(residual.conv1, dtype, GELU, folds=True),
                 FusedConv(residual.conv2, dtype, ADD, folds=True),
             )
-            for residual in residuals
+            for residual in stage.residuals
         ],
     )
 
 
 def _stage_launches(
-    stage: FusedStage, source: Rows, maps: tuple[Rows, Rows], rows: Span, head: Head | None
+    stage: FusedStage, source: BandMap, maps: tuple[BandMap, BandMap], rows: Span, head: Head | None
 ) -> list[partial[None]]:
     """The kernels that compute ``rows`` of a stage into the first of ``maps``, or the products
     with the head's taps into ``head``.
@@ -255,12 +254,8 @@ def _stage_launches(
     cells = (first // stride, -(-end // stride))
     launches = [partial(stage.upsampling, source, features, cells, None if blocks else head)]
     for index, (conv1, conv2) in enumerate(stage.residuals):
-        out = _wider(rows, 2 * (blocks - 1 - index), height)
-        launches.append(partial(conv1, features, between, _wider(out, 1, height)))
+        out = wider(rows, 2 * (blocks - 1 - index), height)
+        launches.append(partial(conv1, features, between, wider(out, 1, height)))
         final = head if index == blocks - 1 else None
         launches.append(partial(conv2, between, features, out, final))
     return launches
-
-
-def _wider(rows: Span, by: int, height: int) -> Span:
-    return max(rows[0] - by, 0), min(rows[1] + by, height)

@@ -16,30 +16,31 @@ from torch import Tensor, nn
 pytest.importorskip("triton", reason="Triton is not installed")
 
 from model.config import ModelConfig
-from model.decoding.compiled.cache import KeptFile
+from model.decoding import picture_size
+from model.decoding.compiled.cache import CacheFile
 from model.decoding.compiled.engine import CompiledEngine
-from model.decoding.compiled.gpu import CudaGpu
-from model.decoding.compiled.programs import Programs, build_programs
-from model.decoding.eager import EagerEngine, look_tensor
-from model.decoding.folded.stages import affine_conv
+from model.decoding.compiled.gpu import CudaGpu, Gpu
+from model.decoding.compiled.program import build_programs
+from model.decoding.eager import EagerEngine
+from model.decoding.folded.stage import affine_conv
 from model.decoding.triton import convolution as fused_conv
 from model.decoding.triton.convolution import (
     ADD,
     GELU,
     SINE,
     AffineFolds,
+    BandMap,
     FusedConv,
-    Rows,
     Tile,
     chunks,
 )
-from model.decoding.triton.trunk import FusedTrunk, kept_tiles
+from model.decoding.triton.runner import FusedRunner, kept_tiles
 from model.geometry import Look
 from model.networks.layers import SphereConv
-from model.networks.nerv360 import NeRV360, ViewportStage
 from model.networks.registry import build_decoder, presets
-from tests.model.decoding.compiled.test_programs import CASES, LOOKS, psnr, reference, size_of
+from model.scene import Decoder
 from tests.support.counting import count
+from tests.support.decoders import CASES, LOOKS, psnr, reference, run_programs
 from tests.support.fake_gpu import FakeEvent, FakeGpu
 from tests.support.lifetimes import track_programs
 from tests.support.scenes import TINY, lively_decoder
@@ -89,7 +90,7 @@ def test_a_convolution_is_that_of_torch(
     x = torch.randn(1, inputs, height, width).half().float()
     out = torch.full((height * stride, width * stride, fused.outputs), torch.nan)
     out = out.to(DEVICE, torch.float16)
-    fused(Rows(rows_of(x, fused.inputs), 0, height), Rows(out, 0, len(out)), (0, height))
+    fused(BandMap(rows_of(x, fused.inputs), 0, height), BandMap(out, 0, len(out)), (0, height))
     y = conv.cpu()(x)
     expected = F.pixel_shuffle(y.sin() if epilogue == SINE else F.gelu(y), stride)
     assert (out[..., :outputs].cpu().permute(2, 0, 1) - expected[0]).abs().max() < 6e-3
@@ -103,13 +104,13 @@ def test_a_sum_is_added_where_it_lies_and_other_rows_stay() -> None:
     # Maps that hold rows 1 to 8 and 2 to 7 of 9; rows 3 to 6 are computed.
     source = rows_of(x, 16)[1:8].contiguous()
     target = rows_of(before, 16)[2:7].contiguous()
-    fused(Rows(source, 1, 9), Rows(target, 2, 9), (3, 6))
+    fused(BandMap(source, 1, 9), BandMap(target, 2, 9), (3, 6))
     after = target.cpu().permute(2, 0, 1).float()
     expected = before + conv.cpu()(x)
     assert (after[:, 1:4] - expected[0, :, 3:6]).abs().max() < 1e-2
     assert torch.equal(after[:, [0, 4]], before[0][:, [2, 6]])
     untouched = target.clone()
-    fused(Rows(source, 1, 9), Rows(target, 2, 9), (4, 4))
+    fused(BandMap(source, 1, 9), BandMap(target, 2, 9), (4, 4))
     assert torch.equal(target, untouched)
 
 
@@ -124,21 +125,11 @@ def test_affines_are_folded_with_zeros_around_the_shifted_features() -> None:
     for k, (conv, each) in enumerate(zip(convs, fused, strict=True)):
         x = torch.randn(1, conv.in_channels, 4, 6).half().float()
         out = torch.empty(4, 6, each.outputs, dtype=torch.float16, device=DEVICE)
-        each(Rows(rows_of(x, each.inputs), 0, 4), Rows(out, 0, 4), (0, 4))
+        each(BandMap(rows_of(x, each.inputs), 0, 4), BandMap(out, 0, 4), (0, 4))
         scale, shift = table[2 * k : 2 * k + 2, 0, : conv.in_channels]
         expected = F.gelu(affine_conv(x, conv.cpu(), scale, shift))[0]
         actual = out[..., : conv.out_channels].cpu().permute(2, 0, 1)
         assert (actual - expected).abs().max() < 4e-3 * expected.abs().max()
-
-
-def picture(programs: Programs, look: Look, frame: int = 1) -> Tensor:
-    """As the engine's graphs compute it."""
-    assert programs.prepare is not None
-    assert programs.trunk is not None
-    with torch.no_grad():
-        features = programs.prepare(torch.tensor([frame], device=DEVICE))
-        front = programs.picture(*features, look_tensor(look, DEVICE))
-        return programs.trunk(*front).cpu().clone()
 
 
 @pytest.mark.parametrize(
@@ -148,28 +139,23 @@ def test_pictures_are_within_half_precision(case: str) -> None:
     config = CASES[case].replace(viewport_height=24, viewport_width=48)
     decoder = lively_decoder(config)
     actual, expected = reference(decoder, LOOKS[0], 1)
-    pixels = picture(
-        build_programs(decoder, DEVICE, size_of(config), torch.float16, fused=True), actual
+    programs = build_programs(
+        decoder, DEVICE, picture_size(config, None), torch.float16, make_runner=FusedRunner
     )
+    pixels = run_programs(programs, actual, 1, DEVICE)
     assert psnr(pixels, expected) >= 60
     assert (pixels[..., 3] == 255).all()
 
 
-def trunk_of(
-    config: ModelConfig,
-    bands: int | None,
-    device: torch.device,
-    tiles: KeptFile | None = None,
-) -> FusedTrunk:
-    """A trunk with random weights for the configuration's viewport."""
+def runner_of(
+    config: ModelConfig, bands: int | None, device: torch.device, tiles: CacheFile | None = None
+) -> FusedRunner:
+    """A runner with random weights for the configuration's viewport."""
     torch.manual_seed(0)
     with device:
-        network = build_decoder(config).requires_grad_(False)
-    assert isinstance(network, NeRV360)
-    stages = [s for s in network.stages if isinstance(s, ViewportStage)]
+        layout = build_decoder(config).requires_grad_(False).layout()
     size = config.viewport_embedding_size
-    blocks = [(s.block, list(s.residuals)) for s in stages]
-    return FusedTrunk(blocks, network.head, size, torch.float16, bands, tiles)  # type: ignore[arg-type]
+    return FusedRunner(layout.stages, layout.head, size, torch.float16, bands, tiles)
 
 
 SHORT = TINY.replace(strides=(2,), kernels=(3,), blocks=(2,), viewport_height=16, viewport_width=32)
@@ -180,32 +166,32 @@ ONE = SHORT.replace(strides=(1,), blocks=(1,), viewport_height=8, viewport_width
 def test_bands_change_nothing() -> None:
     pictures = []
     for bands in (1, 5):
-        trunk = trunk_of(SHORT, bands, DEVICE)
+        runner = runner_of(SHORT, bands, DEVICE)
         torch.manual_seed(1)
-        inputs = trunk.stages[0].upsampling.inputs
+        inputs = runner.stages[0].upsampling.inputs
         features = torch.randn(8, 16, inputs, device=DEVICE).half()
         table = 1 + 0.3 * torch.randn(8, 1, inputs, device=DEVICE)
-        pictures.append(trunk(features, table).cpu().clone())
-        assert trunk.bands == bands
+        pictures.append(runner(features, table).cpu().clone())
+        assert runner.bands == bands
     assert torch.equal(pictures[0], pictures[1])
     assert pictures[0][..., :3].double().std() > 10
 
 
 def test_the_papers_viewport_needs_less_than_300_mib() -> None:
     """By what is allocated for it, which does not depend on the device."""
-    trunk = trunk_of(presets()["paper"], None, torch.device("meta"))
-    tensors = [*trunk._buffers, trunk._parts, trunk.picture]
-    for stage in trunk.stages:
+    runner = runner_of(presets()["paper"], None, torch.device("meta"))
+    tensors = [*runner.buffers, runner.picture]
+    for stage in runner.stages:
         for conv in (stage.upsampling, *(c for pair in stage.residuals for c in pair)):
             tensors += [conv.weight, conv.master]
     assert 250 < sum(tensor.nbytes for tensor in tensors) / 2**20 < 300
-    assert trunk.size == (1080, 1920)
+    assert runner.size == (1080, 1920)
 
 
 def test_a_picture_too_large_for_the_kernels_is_refused() -> None:
     config = presets()["paper"].replace(viewport_height=16368, viewport_width=16368)
     with pytest.raises(RuntimeError, match="16368x16368 is too large for the fused engine"):
-        trunk_of(config, 1, torch.device("meta"))
+        runner_of(config, 1, torch.device("meta"))
 
 
 def test_channels_are_held_by_powers_of_two() -> None:
@@ -271,16 +257,16 @@ def test_a_kernels_time_is_its_least_in_a_graph_of_several() -> None:
 
 
 def test_tiles_are_measured_once_for_a_gpu(tmp_path: Path) -> None:
-    file = KeptFile("tiles", tmp_path)
+    file = CacheFile("tiles", tmp_path)
     other = Tile(2, 64, 32, 4, 2)
 
     def made_ready() -> tuple[list[Tile], FakeGpu]:
-        trunk, gpu = trunk_of(ONE, 1, DEVICE, file), FakeGpu()
-        inputs = trunk.stages[0].upsampling.inputs
-        shape = (*trunk._sizes[0], inputs)
+        runner, gpu = runner_of(ONE, 1, DEVICE, file), FakeGpu()
+        inputs = runner.stages[0].upsampling.inputs
+        shape = (*runner.projected, inputs)
         features = torch.zeros(shape, device=DEVICE, dtype=torch.float16)
-        trunk.ready(gpu, features, torch.zeros(4, 1, inputs, device=DEVICE))
-        return [convolution.tile for convolution in trunk._convolutions()], gpu
+        runner.ready(gpu, features, torch.zeros(4, 1, inputs, device=DEVICE))
+        return [convolution.tile for convolution in runner.convolutions], gpu
 
     tiles, gpu = made_ready()
     assert tiles == [SMALL] * 3
@@ -299,11 +285,16 @@ def test_tiles_are_measured_once_for_a_gpu(tmp_path: Path) -> None:
         assert kept_tiles(file, 3) == tiles
 
 
+def fused_engine(decoder: Decoder, gpu: Gpu) -> CompiledEngine:
+    size = picture_size(decoder.config, None)
+    return CompiledEngine(decoder, gpu, size, name="fused", make_runner=FusedRunner)
+
+
 def test_the_engine_only_enqueues_and_shows_what_eager_shows() -> None:
     decoder = lively_decoder(ONE)
-    size = size_of(decoder.config)
+    size = picture_size(decoder.config, None)
     gpu = CudaGpu(DEVICE) if DEVICE.type == "cuda" else FakeGpu()
-    engine = CompiledEngine(decoder, gpu, size, fused=True)
+    engine = fused_engine(decoder, gpu)
     assert engine.name == "fused"
     eager = EagerEngine(decoder, torch.device("cpu"), size)
     steps = [(Look(0.3 * k, 0.1 * k), k // 2) for k in range(3)]
@@ -321,7 +312,7 @@ def test_the_engine_only_enqueues_and_shows_what_eager_shows() -> None:
 @pytest.mark.skipif(DEVICE.type == "cuda", reason="the stand-in is for machines without a GPU")
 def test_all_that_graphs_use_lives_as_long_as_the_engine() -> None:
     with track_programs() as tracked:
-        engine = CompiledEngine(lively_decoder(ONE), FakeGpu(), size_of(ONE), fused=True)
+        engine = fused_engine(lively_decoder(ONE), FakeGpu())
     assert None not in [ref() for ref in tracked]
     assert len(tracked) > 30
     engine.decode(Look(0.3), 1)
@@ -334,6 +325,6 @@ def test_all_that_graphs_use_lives_as_long_as_the_engine() -> None:
 @pytest.mark.parametrize("preset", ["paper", "demo"])
 def test_on_a_gpu_full_size_pictures_are_within_half_precision(preset: str) -> None:
     decoder = lively_decoder(presets()[preset])
-    engine = CompiledEngine(decoder, CudaGpu(DEVICE), size_of(decoder.config), fused=True)
+    engine = fused_engine(decoder, CudaGpu(DEVICE))
     expected = EagerEngine(decoder, DEVICE, engine.size, torch.float32).decode(LOOKS[0], 1).pixels
     assert psnr(engine.decode(LOOKS[0], 1).pixels.cpu(), expected.cpu()) >= 45

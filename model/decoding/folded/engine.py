@@ -1,0 +1,43 @@
+"""The engine that needs no compiler and passes over memory less often than the eager one."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from model.decoding.folded.program import FoldedFrame, FoldedProgram, FoldedViewport
+from model.decoding.looks import look_tensor
+from model.decoding.uncompiled import UncompiledEngine
+from model.geometry import Look
+from model.scene import Decoder
+
+
+class FoldedEngine(UncompiledEngine):
+    """Engine of a folded program.
+
+    Affines are folded into the weights of the convolutions after them, pixel shuffles move whole
+    runs of channels, and of a viewport's frame no more rows are expanded than a look samples.
+    """
+
+    name = "folded"
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        device: torch.device,
+        size: tuple[int, int],
+        precision: torch.dtype = torch.float32,
+    ) -> None:
+        """Fold the decoder; its convolutions run in ``precision``, float32 or bfloat16."""
+        super().__init__(decoder, device, size, precision)
+        if precision is torch.bfloat16:
+            self.name = "folded-bfloat16"
+        with torch.inference_mode():
+            self._program: FoldedProgram = (
+                FoldedFrame(self.network, precision)
+                if self.full_frame
+                else FoldedViewport(self.network, self._projected_size, precision)
+            )
+
+    def _pixels(self, look: Look, frame: int) -> Tensor:
+        return self._program(frame, *self._code(frame), look_tensor(look, self.times.device))

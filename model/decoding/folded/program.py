@@ -1,0 +1,91 @@
+"""Programs of the folded engine: from a frame's code, and a look, to RGBA bytes."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from model.decoding.folded.feature_rows import RowPlan, sampled_rows
+from model.decoding.folded.stage import FoldedStages
+from model.decoding.folded.stem import FoldedStem
+from model.geometry import viewport_grid
+from model.networks.architecture import Architecture, Stage
+from model.networks.nerv360 import sample_features
+
+
+class FoldedProgram(Protocol):
+    """One decoder's computation, run operator by operator."""
+
+    def __call__(self, frame: int, embedding: Tensor, time: Tensor, look: Tensor) -> Tensor:
+        """Contiguous height×width×4 uint8 of ``frame``, whose embedding is 1×d×h×w and whose time
+        float64 1, as seen from a look, float64 1×4.
+        """
+        ...
+
+
+class FoldedFrame:
+    """Program of a full-frame decoder, to which looks are all the same."""
+
+    def __init__(self, network: Architecture, dtype: torch.dtype = torch.float32) -> None:
+        """Fold ``network``, its convolutions in ``dtype``."""
+        layout = network.layout()
+        self.network = network
+        self.stages = FoldedStages((layout.stem, *layout.stages), layout.head, dtype)
+
+    def __call__(self, frame: int, embedding: Tensor, time: Tensor, look: Tensor) -> Tensor:
+        """See `FoldedProgram`."""
+        return self.stages(embedding, self.network.time_condition(time))
+
+
+class FoldedViewport:
+    """Program of a viewport decoder. What it expanded of a frame serves the next looks at it."""
+
+    def __init__(
+        self, network: Architecture, projected: tuple[int, int], dtype: torch.dtype = torch.float32
+    ) -> None:
+        """Fold ``network``, its convolutions in ``dtype``.
+
+        Args:
+            projected: height and width of the viewport before the first stage.
+        """
+        layout, config = network.layout(), network.config
+        self.network, self.projected = network, projected
+        self.late = None if config.expand_before_projection else layout.stem
+        self.stem: FoldedStem | None = None
+        if self.late is None and FoldedStem.fits(layout.stem):
+            self.stem = FoldedStem(layout.stem, config.embedding_size, dtype)
+        self.plan = RowPlan(config.embedding_size[0])
+        self.stages = FoldedStages(layout.stages, layout.head, dtype)
+
+    def __call__(self, frame: int, embedding: Tensor, time: Tensor, look: Tensor) -> Tensor:
+        """See `FoldedProgram`."""
+        height, width = embedding.shape[-2:]
+        grid = viewport_grid(look, self.projected, (height + 2, width + 2))
+        x = sample_features(self._features(frame, embedding, time, grid), grid)
+        if self.late is not None:
+            x = _as_trained(self.late, x, self.network.time_condition(time))
+        return self.stages(x, self.network.condition(time, look))
+
+    def _features(self, frame: int, embedding: Tensor, time: Tensor, grid: Tensor) -> Tensor:
+        """`Architecture.expand` of a frame, as far as ``grid`` samples it."""
+        if self.stem is None:
+            return self.network.expand(embedding, time)
+        missing = self.plan.missing(frame, sampled_rows(grid, embedding.shape[-2]))
+        if missing is not None:
+            try:
+                self.stem(embedding, self.network.time_condition(time), missing)
+            except BaseException:
+                self.plan.forget()
+                raise
+        return self.stem.features
+
+
+def _as_trained(stem: Stage, x: Tensor, condition: Tensor) -> Tensor:
+    x = stem.conv(x)
+    x = x.sin() if stem.sine else F.gelu(x)
+    for block in stem.residuals:
+        x = block(x, condition)
+    return x

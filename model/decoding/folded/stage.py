@@ -1,0 +1,143 @@
+"""Stages with their affines folded into the convolutions: fewer passes over memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from model.decoding.lowering import (
+    OPAQUE,
+    affine_layers,
+    affines_of,
+    cells_first,
+    rgba_bytes,
+    shuffle,
+    sphere_conv,
+)
+from model.geometry import pad_erp
+from model.networks.architecture import Stage
+from model.networks.layers import Affine, ColourHead, ConditionedBlock, SphereConv
+
+ScaleAndShift = tuple[Tensor, Tensor]
+
+
+class AffineBank:
+    """γ and β of every affine from one condition: one product for all first layers."""
+
+    def __init__(self, affines: Sequence[Affine]) -> None:
+        first, self.second = affine_layers(affines)
+        self.weight = torch.cat([layer.weight for layer in first])
+        self.bias = torch.cat([layer.bias for layer in first])
+
+    def __call__(self, condition: Tensor) -> list[ScaleAndShift]:
+        """(1 + γ, β) of every affine, each a vector of its channels, for a 1×c condition."""
+        hidden = F.linear(condition[0], self.weight, self.bias).relu_()
+        parts = hidden.view(len(self.second), -1)
+        out = [layer(part) for layer, part in zip(self.second, parts, strict=True)]
+        return [(1 + gamma, beta) for gamma, beta in zip(out[::2], out[1::2], strict=True)]
+
+
+class FoldedStages:
+    """Stages and head of a network, convolutions in ``dtype``, to RGBA bytes."""
+
+    def __init__(self, stages: Sequence[Stage], head: ColourHead, dtype: torch.dtype) -> None:
+        self.dtype = dtype
+        self.stages = [FoldedStage(stage, dtype) for stage in stages]
+        affines = affines_of(stages)
+        self.bank = AffineBank(affines) if affines else None
+        self.head = FoldedHead(head, dtype)
+
+    def __call__(self, x: Tensor, condition: Tensor) -> Tensor:
+        """1×c×h×w features and the 1×c' condition of all blocks → contiguous H×W×4 uint8."""
+        x = x.to(self.dtype, memory_format=torch.channels_last)
+        affines = iter(self.bank(condition) if self.bank is not None else ())
+        for stage in self.stages:
+            x = stage(x, affines)
+        return self.head(x)
+
+
+class FoldedStage:
+    """A stage whose pixel shuffle moves whole runs of channels."""
+
+    def __init__(self, stage: Stage, dtype: torch.dtype) -> None:
+        conv, cells = stage.conv, stage.stride**2
+        assert conv.bias is not None
+        weight = cells_first(conv.weight, cells).flatten(0, 1).to(dtype)
+        self.weight = weight.contiguous(memory_format=torch.channels_last)
+        self.bias = cells_first(conv.bias, cells).flatten().to(dtype)
+        self.padding, self.wrap = conv.kernel_size[0] // 2, conv.wrap
+        self.stride, self.sine = stage.stride, stage.sine
+        self.blocks = [FoldedBlock(block) for block in stage.residuals]
+
+    def __call__(self, x: Tensor, affines: Iterator[ScaleAndShift]) -> Tensor:
+        """1×c×h×w → 1×c'×sh×sw, both channels-last; its blocks take their ``affines``."""
+        y = sphere_conv(x, self.weight, self.bias, self.padding, wrap=self.wrap)
+        x = shuffle(y.sin_() if self.sine else gelu_(y), self.stride)
+        for block in self.blocks:
+            x = block(x, next(affines), next(affines))
+        return x
+
+
+class FoldedBlock:
+    """A residual block whose affines are folded into its convolutions' weights."""
+
+    def __init__(self, block: ConditionedBlock) -> None:
+        self.convolutions = (block.conv1, block.conv2)
+
+    def __call__(self, x: Tensor, first: ScaleAndShift, second: ScaleAndShift) -> Tensor:
+        y = gelu_(affine_conv(x, self.convolutions[0], *first))
+        return affine_conv(y, self.convolutions[1], *second).add_(x)
+
+
+class FoldedHead:
+    """The colour head, tanh's factor and alpha in its weights, ending in RGBA bytes."""
+
+    def __init__(self, head: ColourHead, dtype: torch.dtype) -> None:
+        conv = head.conv
+        assert conv.bias is not None
+        weight = F.pad(2 * conv.weight, (0, 0, 0, 0, 0, 0, 0, 1))
+        self.weight = weight.to(dtype).contiguous(memory_format=torch.channels_last)
+        self.bias = F.pad(2 * conv.bias, (0, 1), value=OPAQUE).to(dtype)
+        self.wrap = conv.wrap
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """1×c×h×w → contiguous h×w×4 uint8."""
+        return rgba_bytes(sphere_conv(x, self.weight, self.bias, 1, wrap=self.wrap))
+
+
+def affine_conv(x: Tensor, conv: SphereConv, scale: Tensor, shift: Tensor) -> Tensor:
+    """The 3×3 convolution of x·scale + shift in the precision of ``x``.
+
+    The shift turns into a bias. Where zeros surround the features some taps meet those instead of
+    shifted features: what they would have added is taken off again.
+    """
+    weight, bias, taps = fold_affine(conv, scale, shift)
+    if conv.wrap:
+        return F.conv2d(pad_erp(x, 1), weight.to(x.dtype), bias.to(x.dtype))
+    y = F.conv2d(x, weight.to(x.dtype), bias.to(x.dtype), padding=1)
+    y[..., 0, :] -= taps[:, 0].sum(1)[:, None]
+    y[..., -1, :] -= taps[:, 2].sum(1)[:, None]
+    y[..., 0] -= taps[:, :, 0].sum(1)[:, None]
+    y[..., -1] -= taps[:, :, 2].sum(1)[:, None]
+    for row in (0, -1):
+        for column in (0, -1):
+            y[..., row, column] += taps[:, row, column]
+    return y
+
+
+def fold_affine(conv: SphereConv, scale: Tensor, shift: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Weight and bias of a convolution that does x·scale + shift too, and the shift's part in
+    each tap, out×kernel×kernel, of which the bias has the sum.
+    """
+    taps = torch.einsum("ocij,c->oij", conv.weight, shift)
+    assert conv.bias is not None
+    return conv.weight * scale[:, None, None], conv.bias + taps.sum((1, 2)), taps
+
+
+def gelu_(x: Tensor) -> Tensor:
+    """GELU in place."""
+    activated: Tensor = torch.ops.aten.gelu_(x)
+    return activated

@@ -1,0 +1,70 @@
+"""Layers of a network's layout, rearranged as several engines need them.
+
+None of it changes a picture. Engines differ in how affines meet the convolutions after them, and
+in the precision of γ and β.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from model.geometry import pad_erp
+from model.networks.architecture import Stage
+from model.networks.layers import Affine
+
+OPAQUE = 1000.0
+"""Bias of the head's fourth channel, which saturates the logistic function: alpha is 255."""
+
+
+def affines_of(stages: Iterable[Stage]) -> list[Affine]:
+    """Affines of the stages' residual blocks, in the order in which they are applied."""
+    blocks = [block for stage in stages for block in stage.residuals]
+    return [affine for block in blocks for affine in (block.affine1, block.affine2)]
+
+
+def affine_layers(affines: Sequence[Affine]) -> tuple[list[nn.Linear], list[nn.Linear]]:
+    """First and second layers of the affines' heads: those of γ and β in turn."""
+    heads = [head for affine in affines for head in (affine.gamma, affine.beta)]
+    return [cast(nn.Linear, head[0]) for head in heads], [cast(nn.Linear, h[2]) for h in heads]
+
+
+def cells_first(outputs: Tensor, cells: int) -> Tensor:
+    """Weights or biases of a convolution before a pixel shuffle, (c·cells)×… → cells×c×…: what
+    lands in one cell of the shuffle is then a run of channels.
+    """
+    return outputs.reshape(-1, cells, *outputs.shape[1:]).transpose(0, 1)
+
+
+def shuffle(x: Tensor, stride: int) -> Tensor:
+    """Pixel shuffle of channels in the order of `cells_first`, both sides channels-last:
+    1×(s²·c)×h×w → 1×c×sh×sw.
+    """
+    if stride == 1:
+        return x
+    height, width = x.shape[-2:]
+    channels = x.shape[1] // stride**2
+    cells = x.permute(0, 2, 3, 1).reshape(height, width, stride, stride * channels)
+    shuffled = cells.transpose(1, 2).contiguous()
+    return shuffled.view(1, height * stride, width * stride, channels).permute(0, 3, 1, 2)
+
+
+def sphere_conv(x: Tensor, weight: Tensor, bias: Tensor, padding: int, *, wrap: bool) -> Tensor:
+    """The convolution that a `SphereConv` of such a ``padding`` does."""
+    if wrap and padding:
+        return F.conv2d(pad_erp(x, padding), weight, bias)
+    return F.conv2d(x, weight, bias, padding=padding)
+
+
+def rgba_bytes(x: Tensor) -> Tensor:
+    """1×c×h×w, its first four channels twice what the colour head's tanh takes, and `OPAQUE` →
+    contiguous h×w×4 uint8.
+
+    tanh(x)·0.5 + 0.5 is the logistic function of 2x.
+    """
+    rgba = x[0, :4].permute(1, 2, 0).float()
+    return rgba.sigmoid_().mul_(255).add_(0.5).to(torch.uint8).contiguous()

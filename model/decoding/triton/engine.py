@@ -1,0 +1,24 @@
+"""The fused engine: the compiled one, a viewport's stages in kernels of the project's own."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+
+from model.decoding.compiled.cache import CacheFile, cache_key
+from model.decoding.compiled.engine import CompiledEngine, open_compiled
+from model.decoding.triton.runner import FusedRunner
+from model.scene import Decoder
+
+
+def open_fused(decoder: Decoder, device: torch.device, size: tuple[int, int]) -> CompiledEngine:
+    """The fused engine of a viewport decoder, on a CUDA device, for pictures of ``size``.
+
+    Raises:
+        RuntimeError: the picture is too large for the kernels, or memory runs out.
+        Exception: no compiler works here; of which kind, that compiler decides.
+    """
+    tiles = CacheFile(cache_key(decoder, device, size, torch.float16, "tiles"))
+    runner = partial(FusedRunner, tiles=tiles)
+    return open_compiled(decoder, device, size, name="fused", make_runner=runner, measured=[tiles])

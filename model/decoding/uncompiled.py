@@ -1,0 +1,72 @@
+"""Base of the engines that run torch's operators one by one, on any device."""
+
+from __future__ import annotations
+
+import time as clock
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from model.decoding.engine import Picture
+from model.decoding.looks import decoded_look, hfov_range
+from model.devices import float64_device
+from model.geometry import Look
+from model.networks.registry import build_decoder, frame_times
+from model.scene import Decoder
+
+
+class UncompiledEngine(ABC):
+    """Engine that computes a picture while `decode` is called.
+
+    Attributes:
+        network: the decoder's, in evaluation mode on the engine's device.
+        embeddings: of all frames, n×d×h×w.
+        times: float64 n, of all frames.
+    """
+
+    name: str
+    ring = 1 << 30  # every picture has pixels of its own
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        device: torch.device,
+        size: tuple[int, int],
+        precision: torch.dtype,
+    ) -> None:
+        """Build the network on ``device``, for pictures of ``size``, height and width."""
+        config = decoder.config
+        self.device, self.size, self.precision = device, size, precision
+        self.hfov_range = hfov_range(config)
+        network = build_decoder(config)
+        network.load_state_dict(decoder.weights)
+        self.network = network.to(device).eval().requires_grad_(False)
+        self.full_frame = network.full_frame
+        self.embeddings = decoder.embeddings.to(device)
+        self.times = frame_times(self.embeddings.shape[0]).to(float64_device(device))
+        self._projected_size = (size[0] // config.scale, size[1] // config.scale)
+
+    def decode(self, look: Look, frame: int) -> Picture:
+        """See `Engine.decode`; the picture is finished when it returns."""
+        if not 0 <= frame < self.embeddings.shape[0]:
+            raise IndexError(f"there is no frame {frame}, only {self.embeddings.shape[0]}")
+        start = clock.perf_counter()
+        actual = Look() if self.full_frame else decoded_look(look, self.hfov_range)
+        with torch.inference_mode():
+            pixels = self._pixels(actual, frame)
+        ready = None
+        if self.device.type == "cuda":
+            # Without it a reader in another stream would wait for the next picture, too.
+            ready = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            ready.record(torch.cuda.current_stream(self.device))
+            ready.synchronize()
+        return Picture(pixels, actual, frame, self.full_frame, clock.perf_counter() - start, ready)
+
+    def _code(self, frame: int) -> tuple[Tensor, Tensor]:
+        """A frame's embedding, 1×d×h×w, and its time, float64 1."""
+        return self.embeddings[frame : frame + 1], self.times[frame : frame + 1]
+
+    @abstractmethod
+    def _pixels(self, look: Look, frame: int) -> Tensor:
+        """Contiguous height×width×4 uint8."""

@@ -1,0 +1,53 @@
+"""Random decoders of many configurations, and the pictures that engines are held against."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from model.decoding import picture_size
+from model.decoding.compiled.program import Programs
+from model.decoding.eager import EagerEngine
+from model.decoding.looks import look_tensor
+from model.geometry import Look
+from model.scene import Decoder
+from tests.support.scenes import CONFIGS, TINY
+
+LARGER = TINY.replace(frame_height=96, frame_width=192, viewport_height=72, viewport_width=96)
+CASES = {
+    **CONFIGS,
+    "larger": LARGER,
+    "expanded after projection": LARGER.replace(expand_before_projection=False),
+    "periodic": TINY.replace(look_encoding="periodic", look_levels=3),
+    "unconditioned": TINY.replace(condition_on_look=False),
+    "zeros": LARGER.replace(erp_padding="zeros", embedding_channels=3),
+    "uneven blocks": TINY.replace(blocks=(2, 0, 1, 0), channels=13, min_width=5),
+    "frames with zeros": CONFIGS["hnerv-boost"].replace(erp_padding="zeros"),
+}
+LOOKS = [Look(3.1, 0.4), Look(-3.1, -1.5, 0.7), Look(1.0, 0.0, 0.0, 2.5)]
+
+
+def psnr(a: Tensor, b: Tensor) -> float:
+    """PSNR of RGBA bytes, alpha not counted; decibels."""
+    error = (a.double() - b.double())[..., :3].square().mean()
+    return float(10 * torch.log10(255**2 / error.clamp(min=1e-9)))
+
+
+def reference(decoder: Decoder, look: Look, frame: int) -> tuple[Look, Tensor]:
+    """The look that the eager engine decodes, and its float32 picture."""
+    engine = EagerEngine(decoder, torch.device("cpu"), picture_size(decoder.config, None))
+    picture = engine.decode(look, frame)
+    return picture.look, picture.pixels
+
+
+def run_programs(
+    programs: Programs, look: Look, frame: int, device: torch.device | str = "cpu"
+) -> Tensor:
+    """The picture, height×width×4 uint8 on the CPU, as the compiled engine's graphs compute it."""
+    inputs: tuple[Tensor, ...] = (torch.tensor([frame], device=device),)
+    with torch.no_grad():
+        if programs.prepare is not None:
+            inputs = (*programs.prepare(*inputs), look_tensor(look, device))
+        result = programs.picture(*inputs)
+        pixels: Tensor = result if programs.runner is None else programs.runner(*result)
+        return pixels.cpu().clone()
