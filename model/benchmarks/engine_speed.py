@@ -20,7 +20,8 @@ from model.decoding.engine import Engine
 from model.decoding.timing import picture_seconds
 from model.devices import multiplies_bfloat16
 from model.geometry import Look
-from model.networks.registry import build_decoder, count_flops, count_traffic
+from model.networks.cost import count_flops, count_traffic
+from model.networks.registry import build_decoder
 from model.scene import Decoder, TrainingSummary
 
 WARM_UP = 5

@@ -88,7 +88,8 @@ def _preset_report(name: str) -> Report:
 
 def _config_report(config: ModelConfig) -> Report:
     from model.decoding import picture_size
-    from model.networks.registry import architecture_of, count_flops, count_parameters
+    from model.networks.cost import count_flops, count_parameters
+    from model.networks.registry import architecture_of
 
     height, width = picture_size(config)
     return {

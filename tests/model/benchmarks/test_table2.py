@@ -21,7 +21,8 @@ from model.benchmarks.table2 import (
 )
 from model.config import ModelConfig
 from model.errors import InputError
-from model.networks.registry import count_flops, count_parameters, preset
+from model.networks.cost import count_flops, count_parameters
+from model.networks.registry import preset
 from model.training.dataset import read_clip
 from model.training.settings import TrainingSettings
 from model.video.writing import VideoWriter

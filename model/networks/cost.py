@@ -1,0 +1,59 @@
+"""Weight and cost of a decoder, told from its configuration on torch's meta device."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from model.config import ModelConfig
+from model.networks.registry import build_decoder
+
+
+def count_parameters(config: ModelConfig) -> int:
+    """Parameters of the decoder, encoder and embeddings not counted."""
+    return sum(p.numel() for p in build_decoder(config, "meta").parameters())
+
+
+def count_flops(config: ModelConfig, *, look_alone: bool = False) -> int:
+    """Floating-point operations (multiply-adds counted twice) of one picture from its embedding.
+
+    Args:
+        look_alone: without `Architecture.expand`, which serves all looks at a frame.
+    """
+    # It loads Triton where that is installed: 80 MiB of every program that opens a scene.
+    from torch.utils.flop_counter import FlopCounterMode
+
+    decoder = build_decoder(config, "meta")
+    embedding, time, look = _inputs_on_meta(config)
+    with torch.no_grad():
+        features = decoder.expand(embedding, time)
+        with FlopCounterMode(display=False) as counter:
+            if not look_alone:
+                features = decoder.expand(embedding, time)
+            decoder.decode(features, time, look)
+    return int(counter.get_total_flops())
+
+
+def count_traffic(config: ModelConfig, element_bytes: int) -> int:
+    """Bytes that one picture moves through memory from its embedding if every convolution reads
+    its input and writes its output once, and all work between them is fused into them.
+    """
+    decoder = build_decoder(config, "meta")
+    moved = 0
+
+    def count(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal moved
+        moved += element_bytes * (inputs[0].numel() + output.numel())
+
+    for module in decoder.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_hook(count)
+    with torch.no_grad():
+        decoder(*_inputs_on_meta(config))
+    return moved
+
+
+def _inputs_on_meta(config: ModelConfig) -> tuple[Tensor, Tensor, Tensor]:
+    embedding = torch.empty(1, config.embedding_channels, *config.embedding_size, device="meta")
+    time = torch.zeros(1, dtype=torch.float64, device="meta")
+    return embedding, time, torch.zeros(1, 4, dtype=torch.float64, device="meta")

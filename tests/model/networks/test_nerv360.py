@@ -1,0 +1,114 @@
+"""NeRV360: its projection, its seam and its condition."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from model.config import ModelConfig
+from model.geometry import Look, camera_rays, sample_erp, viewport_grid
+from model.networks.nerv360 import NeRV360
+
+TINY = ModelConfig(
+    frame_height=96,
+    frame_width=192,
+    encoder_strides=(2, 2),
+    encoder_channels=8,
+    embedding_channels=2,
+    strides=(2, 2),
+    kernels=(1, 3),
+    blocks=(1, 1),
+    channels=16,
+    look_encoding="periodic",
+    viewport_height=72,
+    viewport_width=128,
+)
+
+
+def looks(*rows: tuple[float, float]) -> torch.Tensor:
+    hfov = math.radians(78.1)
+    return torch.tensor([(yaw, pitch, 0.0, hfov) for yaw, pitch in rows], dtype=torch.float64)
+
+
+def test_projection_agrees_with_sampling_the_features() -> None:
+    torch.manual_seed(1)
+    decoder = NeRV360(TINY)
+    embedding = torch.randn(1, 2, *TINY.embedding_size)
+    time = torch.zeros(1, dtype=torch.float64)
+    look = Look(3.0, -0.7)
+    with torch.no_grad():
+        features = decoder.expand(embedding, time)
+        projected = decoder.project(features, looks((3.0, -0.7)), (18, 32))
+    rays = camera_rays(18, 32, math.tan(look.hfov / 2))
+    directions = rays @ torch.as_tensor(look.rotation()).float().T
+    expected = sample_erp(features[..., 1:-1, 1:-1], directions)
+    torch.testing.assert_close(projected, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_autocast_leaves_the_projection_alone() -> None:
+    decoder = NeRV360(TINY)
+    features = torch.randn(1, 2, *TINY.embedding_size)
+    where = looks((3.0, -0.7), (0.1, 1.2))
+    grid = viewport_grid(where, (18, 32), TINY.embedding_size)
+    projected = decoder.project(features, where, (18, 32))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(viewport_grid(where, (18, 32), TINY.embedding_size), grid)
+        assert torch.equal(decoder.project(features, where, (18, 32)), projected)
+
+
+def test_a_turned_scene_decodes_to_the_turned_picture() -> None:
+    """Nothing but the condition knows where longitude 180° is."""
+    torch.manual_seed(2)
+    decoder = NeRV360(TINY.replace(condition_on_look=False))
+    embedding = torch.randn(1, 2, *TINY.embedding_size)
+    time = torch.zeros(1, dtype=torch.float64)
+    half = embedding.shape[-1] // 2
+    with torch.no_grad():
+        across_seam = decoder(embedding, time, looks((math.pi, 0.3)))
+        in_front = decoder(embedding.roll(half, -1), time, looks((0.0, 0.3)))
+    torch.testing.assert_close(across_seam, in_front, atol=1e-4, rtol=1e-4)
+
+
+def test_the_same_look_named_twice_decodes_alike_across_the_seam() -> None:
+    torch.manual_seed(3)
+    decoder = NeRV360(TINY)
+    embedding = torch.randn(1, 2, *TINY.embedding_size)
+    time = torch.zeros(2, dtype=torch.float64)
+    with torch.no_grad():
+        left, right = (
+            decoder(embedding, time[:1], looks((-math.pi, 0.1))),
+            decoder(embedding, time[:1], looks((math.pi, 0.1))),
+        )
+        near = decoder(embedding, time[:1], looks((math.pi - 1e-6, 0.1)))
+        beyond = decoder(embedding, time[:1], looks((math.pi + 1e-6, 0.1)))
+    torch.testing.assert_close(left, right, atol=1e-4, rtol=0)
+    assert (near - beyond).abs().max() < 1e-3
+
+
+def test_several_looks_share_one_expansion() -> None:
+    torch.manual_seed(4)
+    decoder = NeRV360(TINY)
+    embedding = torch.randn(1, 2, *TINY.embedding_size)
+    time = torch.full((1,), 0.25, dtype=torch.float64)
+    both = looks((0.5, 0.2), (-2.0, -0.9))
+    with torch.no_grad():
+        together = decoder.decode(decoder.expand(embedding, time), time, both)
+        apart = torch.cat([decoder(embedding, time, both[i : i + 1]) for i in range(2)])
+    torch.testing.assert_close(together, apart, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("change", ["yaw", "pitch", "time"])
+def test_the_condition_matters(change: str) -> None:
+    decoder = NeRV360(TINY)
+    time = torch.zeros(1, dtype=torch.float64)
+    base = decoder.condition(time, looks((0.1, 0.1)))
+    other = decoder.condition(
+        time + (0.5 if change == "time" else 0.0),
+        looks((0.6 if change == "yaw" else 0.1, 0.6 if change == "pitch" else 0.1)),
+    )
+    assert (base - other).abs().max() > 1e-3
+    without = NeRV360(TINY.replace(condition_on_look=False))
+    same = without.condition(time, looks((0.1, 0.1))) - without.condition(time, looks((0.6, 0.6)))
+    assert torch.equal(same, torch.zeros_like(same))

@@ -1,0 +1,41 @@
+"""Configurations: what they survive, and which are refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from model.config import ModelConfig
+from model.errors import InputError
+from model.networks.registry import checked, preset, presets
+
+
+@pytest.mark.parametrize("name", sorted(presets()))
+def test_configurations_survive_json(name: str) -> None:
+    assert ModelConfig.from_dict(preset(name).to_dict()) == preset(name)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"architecture": "vae"},
+        {"strides": (3, 2)},
+        {"frame_width": 6000},
+        {"viewport_height": 1081},
+        {"reduction": 0.5},
+        {"kernels": (1, 2, 3, 3)},
+        {"channels": 100_000},
+        {"hfov_deg": 180.0},
+        {"look_encoding": "none"},
+    ],
+)
+def test_impossible_configurations_are_refused(change: dict[str, object]) -> None:
+    with pytest.raises(InputError):
+        checked(ModelConfig().replace(**change))
+
+
+@pytest.mark.parametrize("change", [{"channels": "135"}, {"strides": [3, 2.0, 2, 2]}, {"extra": 1}])
+def test_configurations_of_the_wrong_type_are_refused(change: dict[str, object]) -> None:
+    with pytest.raises(InputError):
+        ModelConfig.from_dict({**ModelConfig().to_dict(), **change})
+    with pytest.raises(InputError, match="lacks"):
+        ModelConfig.from_dict({})
