@@ -18,7 +18,7 @@ from model.networks.layers import SphereConv
 _CARRIED = 0.5
 """Amplitude of a carried channel: small enough for a sine to hardly bend it."""
 _LIFT = 2.5
-"""Where GELU is nearly the identity; its channels are carried about this value."""
+"""Value about which channels pass a GELU, where it is nearly the identity."""
 _HEAD_NOISE = 0.05
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +9,6 @@ import torch
 
 from model.benchmarks import table2 as ablations
 from model.benchmarks.table2 import (
-    Ablation,
     brief_training,
     check_training_memory,
     differences,
@@ -19,7 +16,6 @@ from model.benchmarks.table2 import (
     table2_variants,
     train_variants,
 )
-from model.config import ModelConfig
 from model.errors import InputError
 from model.networks.cost import count_flops, count_parameters
 from model.networks.registry import preset
@@ -27,7 +23,6 @@ from model.training.dataset import read_clip
 from model.training.settings import TrainingSettings
 from model.video.writing import VideoWriter
 from tests.support.scenes import TINY
-from viewer.cli import main
 
 CPU = torch.device("cpu")
 BASE = TINY.replace(frame_height=96, frame_width=192, encoder_strides=(4, 2))
@@ -43,16 +38,6 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for _ in range(3):
             writer.write(torch.randint(256, (96, 192, 3), dtype=torch.uint8, generator=generator))
     return path
-
-
-@pytest.fixture
-def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A preset that trains in no time."""
-
-    def small(name: str, architecture: str) -> tuple[ModelConfig, TrainingSettings]:
-        return BASE, SETTINGS
-
-    monkeypatch.setattr("model.training.settings.training_preset", small)
 
 
 def test_the_papers_embeddings_at_one_budget() -> None:
@@ -127,47 +112,3 @@ def test_the_same_seed_gives_the_same_numbers_and_a_stop_keeps_what_is_finished(
     assert first[0].seeds == [0, 1]
     assert first[0].psnr_db[0] != first[0].psnr_db[1]
     assert len(first[0].moving_db) == 2
-
-
-@pytest.mark.usefixtures("tiny")
-def test_the_command_prints_all_rows_and_writes_them(
-    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = tmp_path / "table2.json"
-    options = ["--epochs", "1", "--frames", "3", "--seeds", "2", "--device", "cpu", "-o", str(file)]
-    assert main(["bench", "--table", "2", str(clip), *options]) == 0
-    said = capsys.readouterr().out
-    assert "26.69" in said
-    assert "Balboa" in said
-    report = json.loads(file.read_text())
-    assert report["complete"]
-    assert report["frames"] == 3
-    assert report["seeds"] == [0, 1]
-    assert len(report["rows"]) == 7
-    for row in report["rows"]:
-        assert row["steps"] == 3
-        assert row["seconds"] > 0
-        for key in ("psnr_db", "moving_db"):
-            assert len(row[key]) == 2
-            assert all(0 < value < 60 for value in row[key])
-
-
-@pytest.mark.usefixtures("tiny")
-def test_an_interrupt_leaves_what_is_finished(
-    clip: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    def one(*_: object) -> Iterator[Ablation]:
-        seeds, psnr = [0, 1, 2], [20.0, 20.1, 20.2]
-        yield Ablation(
-            "NeRV360", (1, 12, 24), 1000, 9, 3, 0.1, seeds, psnr, [None] * 3, 26.69, 27.0
-        )
-
-    monkeypatch.setattr(ablations, "train_variants", one)
-    file = tmp_path / "table2.json"
-    options = ["--device", "cpu", "-o", str(file)]
-    assert main(["bench", "--table", "2", str(clip), *options]) == 130
-    assert "1 of 7 variants are finished" in capsys.readouterr().out
-    assert not json.loads(file.read_text())["complete"]

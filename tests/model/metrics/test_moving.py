@@ -1,4 +1,4 @@
-"""Where it moves: which pixels count, how they are averaged, and what the median is of."""
+"""Quality where it moves: its pixels, their mean, and the median that tells them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a network shows before its first step."""
+"""Pictures of a network before its first step."""
 
 from __future__ import annotations
 

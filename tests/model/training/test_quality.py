@@ -33,7 +33,7 @@ def moving_frames(count: int) -> ClipFrames:
 
 @dataclass
 class Calls:
-    """How often a part of the network ran."""
+    """Runs of the parts of a network."""
 
     encoder: int = 0
     expansion: int = 0

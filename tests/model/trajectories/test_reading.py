@@ -293,7 +293,7 @@ def test_jin_angles_are_intrinsic_zxy_of_unitys_axes(tmp_path: Path) -> None:
 
 @real_data
 def test_real_heads_stay_level_and_look_to_the_front() -> None:
-    """What told the conventions: heads roll little, pitch more, and mostly look ahead."""
+    """Evidence for the conventions: heads roll little, pitch more, and mostly look ahead."""
     files = sorted((DATA / "gaze" / "netllm_jin2022").glob("*.csv"))
     paths = [read_trajectory(str(file)) for file in files]
     assert len(paths) == 9

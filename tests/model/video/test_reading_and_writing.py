@@ -125,7 +125,7 @@ def timed_clip(path: Path, codec: str, times_ms: list[int]) -> Path:
 
 
 def shown_pictures(path: Path) -> list[int]:
-    """Which of `picture` each one is, told by its blue."""
+    """Index of each `picture`, told by its blue."""
     return [round((float(frame[..., 2].float().mean()) - 40) / 20) for frame in open_frames(path)]
 
 

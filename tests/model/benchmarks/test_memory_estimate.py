@@ -1,0 +1,71 @@
+"""Memory estimates are what a network's tensors take."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from model.benchmarks.memory_estimate import OPTIMISER_COPIES, LiveBytes, predicted_bytes
+from model.decoding.eager import to_rgba
+from model.networks.registry import build_decoder, preset
+from model.training.autoencoder import Autoencoder
+from model.training.loss import DistortionLoss
+from tests.support.scenes import CONFIGS
+
+TRIO = {n: c.replace(frame_height=96, frame_width=192) for n, c in CONFIGS.items()}
+TINY = TRIO["nerv360"]
+
+
+def test_bytes_are_counted_while_their_tensor_lives() -> None:
+    with LiveBytes() as counter:
+        first = torch.zeros(1000)
+        second = first + 1
+        view = second[:10]
+        assert counter.live == 8000
+        del first, second
+        assert counter.live == 4000
+        del view
+        assert counter.live == 0
+    assert counter.peak == 8000
+
+
+def test_the_prediction_is_what_a_real_training_step_holds() -> None:
+    config = TINY.replace(frame_height=192, frame_width=384, viewport_height=96, viewport_width=144)
+    network, loss = Autoencoder(config), DistortionLoss(96, 144)
+    time, look = torch.zeros(1, dtype=torch.float64), torch.zeros(1, 4, dtype=torch.float64)
+    look[0, 3] = 1.0
+    with LiveBytes() as counter:
+        frame = torch.rand(1, 3, 192, 384)
+        loss(network(frame, time, look), network.target(frame, look)).backward()
+    parameters = sum(p.numel() * 4 for p in network.parameters())
+    predicted = predicted_bytes("training", config) - OPTIMISER_COPIES * parameters
+    assert predicted == pytest.approx(counter.peak, rel=0.1)
+
+
+@pytest.mark.parametrize("name", TRIO)
+def test_a_decoder_in_half_precision_is_predicted_so(name: str) -> None:
+    config = TRIO[name].replace(viewport_height=96, viewport_width=144)
+    network = build_decoder(config).requires_grad_(False)
+    time, look = torch.zeros(1, dtype=torch.float64), torch.zeros(1, 4, dtype=torch.float64)
+    look[0, 3] = 1.0
+    with torch.autocast("cpu", torch.bfloat16), LiveBytes() as counter:
+        to_rgba(
+            network(torch.rand(1, config.embedding_channels, *config.embedding_size), time, look)
+        )
+    parameters = sum(p.numel() * 4 for p in network.parameters())
+    predicted = predicted_bytes("decoding", config, torch.bfloat16) - parameters
+    assert predicted == pytest.approx(counter.peak, rel=0.1)
+
+
+def test_whole_frames_of_the_papers_take_half_the_memory_in_half_precision() -> None:
+    boost = preset("paper-hnerv-boost")
+    whole, half = (predicted_bytes("decoding", boost, t) for t in (torch.float32, torch.float16))
+    assert half < 11 * 2**30 < 20 * 2**30 < whole
+    assert whole < 21 * 2**30, "without the copies that wrapping around the sphere takes"
+    assert predicted_bytes("decoding", boost.replace(erp_padding="wrap")) > 24 * 2**30
+
+
+def test_full_frames_take_more_to_decode_and_training_more_than_decoding() -> None:
+    viewport = predicted_bytes("decoding", TINY)
+    whole = predicted_bytes("decoding", TRIO["hnerv-boost"])
+    assert viewport < whole < predicted_bytes("training", TRIO["hnerv-boost"])

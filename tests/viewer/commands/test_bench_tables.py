@@ -1,0 +1,156 @@
+"""`nerv360 bench --table 1` and `--table 2`: what they print, write and refuse."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from model.benchmarks import table1
+from model.benchmarks import table2 as ablations
+from model.benchmarks.table1_worker import measure_part_here
+from model.benchmarks.table2 import Ablation
+from model.config import ModelConfig
+from model.training.settings import TrainingSettings
+from model.video.writing import FolderWriter
+from tests.support.scenes import CONFIGS, TINY
+from viewer.cli import main
+
+TRIO = {n: c.replace(frame_height=96, frame_width=192) for n, c in CONFIGS.items()}
+BASE = TINY.replace(frame_height=96, frame_width=192, encoder_strides=(4, 2))
+SETTINGS = TrainingSettings(epochs=100, learning_rate=5e-3, held_out=2)
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """Three frames of noise, 192×96."""
+    generator = torch.Generator().manual_seed(0)
+    with FolderWriter(tmp_path / "noise") as writer:
+        for _ in range(3):
+            writer.write(torch.randint(256, (96, 192, 3), dtype=torch.uint8, generator=generator))
+    return tmp_path / "noise"
+
+
+@pytest.fixture
+def tiny_table1(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The three decoders of a tiny comparison, measured in this process."""
+    monkeypatch.setattr("model.benchmarks.resolution.comparison", lambda preset, scale: TRIO)
+    monkeypatch.setattr(table1, "measure_part", measure_part_here)
+
+
+@pytest.fixture
+def tiny_preset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A preset that trains in no time."""
+
+    def small(name: str, architecture: str) -> tuple[ModelConfig, TrainingSettings]:
+        return BASE, SETTINGS
+
+    monkeypatch.setattr("model.training.settings.training_preset", small)
+
+
+def test_what_does_not_fit_is_refused_with_a_scale_that_does(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(table1, "free_bytes", lambda device: 8 * 2**30)
+    assert main(["bench", "--table", "1", "--device", "cpu"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    assert "training nerv360 would take 2" in said.err
+    assert "7.2 GiB can be used; try 1/4" in said.err
+
+
+@pytest.mark.usefixtures("tiny_table1")
+def test_table_1_is_printed_and_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "table1.json"
+    options = ["--scale", "1/8", "--device", "cpu", "--pictures", "3", "-o", str(file)]
+    assert main(["bench", "--table", "1", *options]) == 0
+    said = capsys.readouterr().out
+    for wanted in ("1/8 of the sides", "HNeRV-Boost", "38.4", "73.2", "torch", "threads"):
+        assert wanted in said
+    report = json.loads(file.read_text())
+    assert report["scale"] == "1/8"
+    assert {"date", "device", "threads", "torch"} <= set(report)
+    for row in report["rows"]:
+        for part in row["parts"].values():
+            first, median, third = part["quartiles_ms"]
+            assert 0 < first <= median <= third
+            assert part["fps"] == pytest.approx(1000 / median)
+    words = " ".join(said.split())
+    precision = r"(b?float\d+)"
+    assert re.search(
+        rf"Decoding: NeRV360, folded engine, {precision}; HNeRV, folded engine, float32; "
+        rf"HNeRV-Boost, folded engine, \1", words
+    )  # fmt: skip
+    fps = [row["parts"]["decoding"]["fps"] for row in report["rows"]]
+    assert report["ratios"]["decoding FPS"]["measured"][2] == pytest.approx(fps[2] / fps[0])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--table", "3"], "--table must be 1 or 2, not 3"),
+        (["--scale", "1/8"], "--scale goes with --table"),
+        (["--table", "1", "--epochs", "2"], "--epochs, --frames and --seeds go with --table 2"),
+        (["--table", "1", "scene.safetensors"], "needs no file"),
+        (["--table", "1", "--scale", "1/7"], "--scale: "),
+        (["--table", "1", "--preset", "huge"], "--preset: the preset must be one of paper, demo"),
+        (["--table", "2"], "needs a clip"),
+        (["--table", "2", "missing.mp4"], "missing.mp4"),
+    ],
+)
+def test_bad_options_are_one_sentence(
+    options: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", *options]) == 2
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    assert said in printed
+
+
+@pytest.mark.usefixtures("tiny_preset")
+def test_table_2_is_printed_and_written(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "table2.json"
+    options = ["--epochs", "1", "--frames", "3", "--seeds", "2", "--device", "cpu", "-o", str(file)]
+    assert main(["bench", "--table", "2", str(clip), *options]) == 0
+    said = capsys.readouterr().out
+    assert "26.69" in said
+    assert "Balboa" in said
+    report = json.loads(file.read_text())
+    assert report["complete"]
+    assert report["frames"] == 3
+    assert report["seeds"] == [0, 1]
+    assert len(report["rows"]) == 7
+    for row in report["rows"]:
+        assert row["steps"] == 3
+        assert row["seconds"] > 0
+        for key in ("psnr_db", "moving_db"):
+            assert len(row[key]) == 2
+            assert all(0 < value < 60 for value in row[key])
+
+
+@pytest.mark.usefixtures("tiny_preset")
+def test_an_interrupt_leaves_what_is_finished(
+    clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def one(*_: object) -> Iterator[Ablation]:
+        seeds, psnr = [0, 1, 2], [20.0, 20.1, 20.2]
+        yield Ablation(
+            "NeRV360", (1, 12, 24), 1000, 9, 3, 0.1, seeds, psnr, [None] * 3, 26.69, 27.0
+        )
+
+    monkeypatch.setattr(ablations, "train_variants", one)
+    file = tmp_path / "table2.json"
+    options = ["--device", "cpu", "-o", str(file)]
+    assert main(["bench", "--table", "2", str(clip), *options]) == 130
+    assert "1 of 7 variants are finished" in capsys.readouterr().out
+    assert not json.loads(file.read_text())["complete"]
