@@ -91,19 +91,19 @@ def _open_folded(
 ) -> Engine:
     import torch
 
-    from model.decoding.folded.engine import FoldedEngine
+    from model.decoding.folded import FoldedEngine
 
     return FoldedEngine(decoder, device, size, getattr(torch, precision))
 
 
 def _open_compiled(decoder: Decoder, device: torch.device, size: tuple[int, int]) -> Engine:
-    from model.decoding.compiled.engine import open_compiled
+    from model.decoding.compiled import open_compiled
 
     return open_compiled(decoder, device, size)
 
 
 def _open_fused(decoder: Decoder, device: torch.device, size: tuple[int, int]) -> Engine:
-    from model.decoding.triton.engine import open_fused
+    from model.decoding.triton import open_fused
 
     return open_fused(decoder, device, size)
 
@@ -268,7 +268,7 @@ def _open_auto(decoder: Decoder, device: torch.device, size: tuple[int, int]) ->
         try:
             return _open_fastest(decoder, device, size)
         except Exception as error:  # compilers raise whatever they like
-            from model.decoding.compiled.compiler import free_frames
+            from model.decoding.compiled import free_frames
 
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             log.warning("the decoder cannot be compiled here and runs uncompiled: %s", reason)
@@ -281,8 +281,7 @@ def _open_auto(decoder: Decoder, device: torch.device, size: tuple[int, int]) ->
 def _open_fastest(decoder: Decoder, device: torch.device, size: tuple[int, int]) -> Engine:
     import torch
 
-    from model.decoding.compiled.cache import CacheFile, cache_key
-    from model.decoding.compiled.fastest import open_fastest
+    from model.decoding.compiled import CacheFile, cache_key, open_fastest
 
     able = [k for k in _compiling() if k.refusal(decoder.config, device) is None]
     if len(able) == 1:

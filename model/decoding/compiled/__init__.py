@@ -1,1 +1,22 @@
 """CUDA's engines: programs that torch.compile and CUDA graphs run, and what is kept of them."""
+
+from model.decoding.compiled.aligned import AlignedConv
+from model.decoding.compiled.band import Span, wider
+from model.decoding.compiled.cache import CacheFile, cache_key
+from model.decoding.compiled.compiler import free_frames
+from model.decoding.compiled.engine import CompiledEngine, open_compiled
+from model.decoding.compiled.fastest import open_fastest
+from model.decoding.compiled.gpu import Gpu
+
+__all__ = [
+    "AlignedConv",
+    "CacheFile",
+    "CompiledEngine",
+    "Gpu",
+    "Span",
+    "cache_key",
+    "free_frames",
+    "open_compiled",
+    "open_fastest",
+    "wider",
+]

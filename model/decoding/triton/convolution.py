@@ -11,9 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from triton.errors import TritonError
 
-from model.decoding.compiled.aligned import AlignedConv
-from model.decoding.compiled.band import Span
-from model.decoding.compiled.gpu import Gpu
+from model.decoding.compiled import AlignedConv, Gpu, Span
 from model.decoding.triton import kernels
 from model.networks.layers import SphereConv
 

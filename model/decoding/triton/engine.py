@@ -6,8 +6,7 @@ from functools import partial
 
 import torch
 
-from model.decoding.compiled.cache import CacheFile, cache_key
-from model.decoding.compiled.engine import CompiledEngine, open_compiled
+from model.decoding.compiled import CacheFile, CompiledEngine, cache_key, open_compiled
 from model.decoding.triton.runner import FusedRunner
 from model.scene import Decoder
 

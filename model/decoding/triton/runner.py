@@ -22,9 +22,7 @@ import torch
 from torch import Tensor
 from triton.errors import TritonError
 
-from model.decoding.compiled.band import Span, wider
-from model.decoding.compiled.cache import CacheFile
-from model.decoding.compiled.gpu import Gpu
+from model.decoding.compiled import CacheFile, Gpu, Span, wider
 from model.decoding.triton import convolution as fused_conv
 from model.decoding.triton.convolution import (
     ADD,

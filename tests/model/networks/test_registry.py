@@ -11,6 +11,7 @@ from torch import Tensor
 
 from model.config import ModelConfig
 from model.decoding import open_engine
+from model.decoding.compiled.program import build_programs
 from model.errors import InputError
 from model.geometry import Look
 from model.networks.architecture import Architecture, Layout, Stage
@@ -27,6 +28,7 @@ from model.rendering import render_view
 from model.scene import read_scene, write_scene
 from model.training.autoencoder import Autoencoder
 from model.training.crops import reach
+from tests.support.decoders import run_programs
 from tests.support.scenes import CONFIGS, TINY, tiny_scene
 
 
@@ -66,6 +68,18 @@ def test_a_new_architecture_is_decoded_viewed_and_kept(config: ModelConfig, tmp_
     engine = open_engine(read_scene(path), "toy", "cpu", kind="eager")
     assert engine.decode(Look(), 1).pixels.shape == (48, 96, 4)
     assert render_view(engine, Look(2.0, 0.5), 1, 24, 48).shape == (24, 48, 3)
+
+
+def test_every_engine_decodes_a_new_architecture(config: ModelConfig) -> None:
+    scene = tiny_scene("toy")
+    eager, folded = (open_engine(scene, "toy", "cpu", kind=kind) for kind in ("eager", "folded"))
+    expected = eager.decode(Look(), 1).pixels.int()
+    assert (folded.decode(Look(), 1).pixels.int() - expected).abs().max() <= 1
+    for bands in (1, 3):
+        programs = build_programs(
+            scene.decoders["toy"], torch.device("cpu"), eager.size, torch.float32, bands=bands
+        )
+        assert (run_programs(programs, Look(), 1).int() - expected).abs().max() <= 1
 
 
 def test_a_new_architecture_has_its_cost_and_its_presets(config: ModelConfig) -> None:

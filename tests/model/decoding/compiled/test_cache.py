@@ -124,8 +124,8 @@ def test_the_fastest_engine_is_compiled_or_fused_and_compiled_for_whole_frames()
     with (
         replaced("compiled", lambda *args: made.append("compiled")),
         replaced("fused", lambda *args: made.append("fused")),
-        patch("model.decoding.compiled.cache.cache_key", return_value="key"),
-        patch("model.decoding.compiled.fastest.open_fastest", first_and_last),
+        patch("model.decoding.compiled.cache_key", return_value="key"),
+        patch("model.decoding.compiled.open_fastest", first_and_last),
     ):
         for name in ("nerv360", "hnerv"):
             open_engine(scene, name, CUDA, kind="fastest")
@@ -143,7 +143,7 @@ def test_auto_runs_uncompiled_where_no_compiler_works(
         replaced("compiled", fails),
         replaced("fused", fails),
         replaced("eager", lambda *args: "eager"),
-        patch("model.decoding.compiled.cache.cache_key", return_value="key"),
+        patch("model.decoding.compiled.cache_key", return_value="key"),
         caplog.at_level(logging.WARNING),
     ):
         opened: object = open_engine(tiny_scene(), "nerv360", CUDA)
