@@ -12,7 +12,7 @@ from model.evaluation.pictures import stills
 from model.evaluation.plan import Plan
 from model.evaluation.plots import colours, over_sphere, over_time, speed_and_memory
 from model.evaluation.results import Evaluation, write_text
-from model.evaluation.tables import SUMMARY, along_paths, summary, unequal_training
+from model.evaluation.tables import SUMMARY_COLUMNS, path_table, summary_rows, unequal_training
 from model.evaluation.view_consistency import STEP_DEG
 from model.metrics.moving import THRESHOLD
 
@@ -58,11 +58,11 @@ def write_report(plan: Plan, evaluation: Evaluation, folder: Path) -> Path:
         f"<h1>{html.escape(evaluation.title)}</h1>",
         _table((), evaluation.facts.items(), "facts"),
         "<h2>Summary</h2>",
-        _table(SUMMARY, summary(evaluation)),
+        _table(SUMMARY_COLUMNS, summary_rows(evaluation)),
         _explanation(evaluation),
         "<h2>Quality along each path</h2>",
         "<p>Mean PSNR in dB / PSNR in dB where it moves / MS-SSIM of the viewports.</p>",
-        _table(*along_paths(evaluation)),
+        _table(*path_table(evaluation)),
         *(_figure(figures[f"over-time-{name}"], name) for name in names),
         "<h2>Quality over the sphere</h2>",
         _figure(

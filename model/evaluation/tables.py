@@ -11,7 +11,10 @@ from model.evaluation.results import Evaluation, PathResult, mean, write_text
 from model.metrics.moving import MovingError, pooled
 from model.scene import TrainingSummary
 
-SUMMARY = (
+Table = tuple[Sequence[str], Sequence[Sequence[str]]]
+"""Head and rows."""
+
+SUMMARY_COLUMNS = (
     "decoder",
     "steps",
     "training s",
@@ -26,9 +29,9 @@ SUMMARY = (
     "ms",
     "memory MiB",
 )
-QUALITY = SUMMARY[:8]
-"""The columns on training and quality; a narrow page has the others in a table of their own."""
-PICTURES = (
+_ON_QUALITY = 8
+"""Columns on training and quality; a narrow page has the others in a table of their own."""
+_PICTURE_COLUMNS = (
     "decoder",
     "path",
     "step",
@@ -43,9 +46,9 @@ PICTURES = (
 )
 
 
-def summary(evaluation: Evaluation) -> list[tuple[str, ...]]:
-    """One row a method, in the columns of `SUMMARY`; PSNR and MS-SSIM are means over the paths,
-    and the moving pixels are those of all of them.
+def summary_rows(evaluation: Evaluation) -> list[tuple[str, ...]]:
+    """One row a method, in the columns of `SUMMARY_COLUMNS`; PSNR and MS-SSIM are means over the
+    paths, and the moving pixels are those of all of them.
     """
     rows: list[tuple[str, ...]] = []
     for sphere, speed in zip(evaluation.spheres, evaluation.speeds, strict=True):
@@ -100,8 +103,20 @@ def _quality(path: PathResult) -> str:
     return f"{path.psnr_db:.2f} / {_moving(path.moving)}{structure}"
 
 
-def along_paths(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
-    """Head and rows of PSNR / PSNR where it moves / MS-SSIM, a row a path, a column a method."""
+def narrow_summary(evaluation: Evaluation) -> list[Table]:
+    """The summary as two tables: training and quality, then what is left."""
+    rows = summary_rows(evaluation)
+    return [
+        (SUMMARY_COLUMNS[:_ON_QUALITY], [row[:_ON_QUALITY] for row in rows]),
+        (
+            SUMMARY_COLUMNS[:1] + SUMMARY_COLUMNS[_ON_QUALITY:],
+            [row[:1] + row[_ON_QUALITY:] for row in rows],
+        ),
+    ]
+
+
+def path_table(evaluation: Evaluation) -> Table:
+    """Table of PSNR / PSNR where it moves / MS-SSIM, a row a path, a column a method."""
     names = list(evaluation.stored_bytes)
     rows: dict[str, list[str]] = {}
     for path in evaluation.paths:
@@ -114,7 +129,7 @@ def write_csv(evaluation: Evaluation, folder: Path) -> None:
     """``pictures.csv``, ``spheres.csv`` and ``summary.csv``, numbers at full precision."""
     _write(
         folder / "pictures.csv",
-        PICTURES,
+        _PICTURE_COLUMNS,
         (
             [
                 path.method,
@@ -144,7 +159,7 @@ def write_csv(evaluation: Evaluation, folder: Path) -> None:
             )
         ),
     )
-    _write(folder / "summary.csv", SUMMARY, summary(evaluation))
+    _write(folder / "summary.csv", SUMMARY_COLUMNS, summary_rows(evaluation))
 
 
 def _write(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -189,7 +189,8 @@ class VideoFile:
             if isinstance(error, InputError):
                 raise
             raise InputError(
-                f"{self.path} cannot be read as a video ({reason(error)}): give a whole video file"
+                f"{self.path} cannot be read as a video ({failure_reason(error)}): give a whole "
+                f"video file"
             ) from error
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
@@ -204,7 +205,7 @@ def _quarters(frame: av.VideoFrame) -> int:
     return round(frame.rotation / 90) % 4
 
 
-def reason(error: BaseException) -> str:
-    """Why a file could not be read or written, for the end of a sentence."""
+def failure_reason(error: BaseException) -> str:
+    """Reason that a file could not be read or written, for the end of a sentence."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return text.splitlines()[0].rstrip(".").lower()

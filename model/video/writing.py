@@ -19,7 +19,7 @@ from torch import Tensor
 
 from model.errors import InputError
 from model.files import partial_path
-from model.video.reading import SCALING, reason
+from model.video.reading import SCALING, failure_reason
 
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov")
 _CODEC = "libx264"
@@ -66,7 +66,7 @@ class VideoWriter:
         try:
             self._container = av.open(str(self._temporary), mode="w")
         except (av.FFmpegError, OSError) as error:
-            raise InputError(f"{path} cannot be written: {reason(error)}") from error
+            raise InputError(f"{path} cannot be written: {failure_reason(error)}") from error
         try:
             rate = Fraction(fps).limit_denominator(1001)
             options = {"crf": str(crf)} | ({"preset": preset} if preset else {})
@@ -127,7 +127,7 @@ class VideoWriter:
         try:
             yield
         except (av.FFmpegError, OSError) as error:
-            raise InputError(f"{self.path} cannot be written: {reason(error)}") from error
+            raise InputError(f"{self.path} cannot be written: {failure_reason(error)}") from error
 
     def _discard(self) -> None:
         with contextlib.suppress(av.FFmpegError, OSError):
@@ -146,7 +146,7 @@ class FolderWriter:
         try:
             self._temporary.mkdir()
         except OSError as error:
-            raise InputError(f"{path} cannot be written: {reason(error)}") from error
+            raise InputError(f"{path} cannot be written: {failure_reason(error)}") from error
         self._written = 0
 
     def __enter__(self) -> Self:
@@ -158,7 +158,7 @@ class FolderWriter:
         try:
             image.save(self._temporary / f"{self._written:05d}.png", compress_level=1)
         except OSError as error:
-            raise InputError(f"{self.path} cannot be written: {reason(error)}") from error
+            raise InputError(f"{self.path} cannot be written: {failure_reason(error)}") from error
         self._written += 1
 
     def __exit__(

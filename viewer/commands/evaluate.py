@@ -13,8 +13,6 @@ from model.errors import InputError
 from viewer.commands.options import Device, check_range, device_option, parse_size, path_option
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from model.evaluation.results import Evaluation
 
 
@@ -133,17 +131,13 @@ class _Bar:
 def _print(evaluation: Evaluation) -> None:
     from rich.console import Console
 
-    from model.evaluation.tables import QUALITY, SUMMARY, along_paths, summary, unequal_training
+    from model.evaluation.tables import narrow_summary, path_table, unequal_training
     from viewer.commands.terminal import plain_table
 
     console = Console()
-    rows = summary(evaluation)
-    quality = [row[: len(QUALITY)] for row in rows]
-    speed = [row[:1] + row[len(QUALITY) :] for row in rows]
-    head, paths = along_paths(evaluation)
-    tables: list[tuple[Sequence[str], Sequence[Sequence[str]]]] = [
-        (QUALITY, quality),
-        (SUMMARY[:1] + SUMMARY[len(QUALITY) :], speed),
+    head, paths = path_table(evaluation)
+    tables = [
+        *narrow_summary(evaluation),
         (head, [[cell.replace(" / ", "\n") for cell in row] for row in paths]),
     ]
     for columns, lines in tables:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from model.errors import InputError
-from model.video.reading import reason
+from model.video.reading import failure_reason
 from model.video.writing import VideoWriter
 
 FPS = 20
@@ -93,7 +93,7 @@ class Film:
         while self._waiting and self._error is None:
             self._error = self._waiting.popleft().exception()
         if self._error is not None:
-            why = f"{self._writer.path} cannot be written: {reason(self._error)}"
+            why = f"{self._writer.path} cannot be written: {failure_reason(self._error)}"
             raise InputError(why) from self._error
 
     def _places(self) -> int:
