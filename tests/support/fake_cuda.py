@@ -10,7 +10,7 @@ import itertools
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -69,7 +69,7 @@ class FakeStream:
         work()
         self._work.popleft()
 
-    def wait_event(self, event: FakeEvent) -> None:
+    def wait_event(self, event: FakeEvent | torch.cuda.Event) -> None:
         """Let what comes next wait."""
         self.calls.append("wait")
         self.add(event.synchronize)
@@ -101,16 +101,16 @@ class OnGpu(Tensor):
 class Pinned(Tensor):
     """Host memory that copies go to by themselves."""
 
-    cuda: FakeCuda
+    gpu: FakeCuda
 
     def copy_(self, source: Tensor, non_blocking: bool = False) -> Pinned:
         """In the current stream, and waited for unless it is ``non_blocking``."""
-        plain, stream = self.as_subclass(Tensor), self.cuda.current
-        self.cuda.read(source, stream, plain.copy_)
-        self.cuda.busy[plain.data_ptr()] += 1
+        plain, stream = self.as_subclass(Tensor), self.gpu.current
+        self.gpu.read(source, stream, plain.copy_)
+        self.gpu.busy[plain.data_ptr()] += 1
 
         def done() -> None:
-            self.cuda.busy[plain.data_ptr()] -= 1
+            self.gpu.busy[plain.data_ptr()] -= 1
 
         stream.add(done)
         if not non_blocking:
@@ -120,7 +120,7 @@ class Pinned(Tensor):
     def data_ptr(self) -> int:
         """For the host to read."""
         address = super().data_ptr()
-        assert not self.cuda.busy[address], "the host reads memory that a copy still goes to"
+        assert not self.gpu.busy[address], "the host reads memory that a copy still goes to"
         return address
 
 
@@ -145,7 +145,7 @@ class FakeCuda:
             if not pin_memory:
                 return empty(*size, **options)
             memory = empty(*size, **options).fill_(POISON).as_subclass(Pinned)
-            memory.cuda = self
+            memory.gpu = self
             return memory
 
         patch.setattr(torch, "empty", pinned)
@@ -160,7 +160,7 @@ class FakeCuda:
         self._memory[memory.data_ptr()] = memory
         return memory.as_subclass(OnGpu)
 
-    def decode(self, pixels: Tensor, content: Tensor) -> FakeEvent:
+    def decode(self, pixels: Tensor, content: Tensor) -> torch.cuda.Event:
         """Put ``content`` into ``pixels`` in the decoder's stream; what passes when it is there."""
         address = pixels.data_ptr()
         assert not self.busy[address], "the decoder writes over a picture that is still copied"
@@ -174,7 +174,7 @@ class FakeCuda:
         self.decoder.add(fill)
         ready = FakeEvent()
         ready.record(self.decoder)
-        return ready
+        return cast(torch.cuda.Event, ready)
 
     def decode_for_ever(self) -> None:
         """Give the decoder's stream the next picture; whoever waits for it has waited too long."""

@@ -79,7 +79,10 @@ class FakeRuntime:
             if short == self.fails and self.failures:
                 self.failures -= 1
                 self.error = self.code
-                values = {"GLGetDevices": (0, []), "GLRegisterImage": (0,)}
+                values: dict[str, tuple[Any, ...]] = {
+                    "GLGetDevices": (0, []),
+                    "GLRegisterImage": (0,),
+                }
                 return (self.code, *values.get(short, (None,)))
             code, *results = getattr(self, f"_{short}")(*arguments)
             if short != "GetLastError" and code:

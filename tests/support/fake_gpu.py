@@ -118,7 +118,7 @@ class FakeGpu:
         """As `Gpu.capture`, with one run before it."""
         run()
         self.synchronize()
-        graphs = self._living_graphs()
+        graphs: list[_Graph] = self._living_graphs()
         capture = _Capture()
         FakeGpu._underway = capture
         try:
@@ -185,8 +185,8 @@ class Address:
     @classmethod
     def of(cls, tensor: Tensor) -> Address:
         """The address of ``tensor``."""
-        storage = weakref.ref(tensor.untyped_storage())
-        return cls(storage, tensor.dtype, tensor.storage_offset(), tensor.shape, tensor.stride())
+        storage, offset = weakref.ref(tensor.untyped_storage()), int(tensor.storage_offset())
+        return cls(storage, tensor.dtype, offset, tensor.shape, tensor.stride())
 
     def tensor(self) -> Tensor:
         """What lies there now; an illegal access where that was freed."""
@@ -194,7 +194,7 @@ class Address:
         if storage is None:
             raise RuntimeError(f"{ILLEGAL_ACCESS}: a graph uses memory that was freed")
         empty = torch.empty(0, dtype=self.dtype)
-        return empty.set_(storage, self.offset, self.shape, self.stride)  # type: ignore[call-overload]
+        return empty.set_(storage, self.offset, self.shape, self.stride)
 
 
 @dataclass(frozen=True)
@@ -306,12 +306,12 @@ def _key(storage: torch.UntypedStorage) -> int:
 
 
 def _held(storage: torch.UntypedStorage) -> bool:
-    """Whether any tensor uses it: a graph's own hold on its pool is one, and not a tensor's."""
-    return bool(torch._C._storage_Use_Count(storage._cdata) > 1)  # type: ignore[attr-defined]
+    """Use by any tensor: a graph's own hold on its pool is one, and not a tensor's."""
+    return bool(torch._C._storage_Use_Count(storage._cdata) > 1)
 
 
 def _bytes(storage: torch.UntypedStorage) -> Tensor:
-    return torch.empty(0, dtype=torch.uint8).set_(storage)  # type: ignore[call-overload]
+    return torch.empty(0, dtype=torch.uint8).set_(storage)
 
 
 def _spoil(storage: torch.UntypedStorage) -> None:

@@ -38,9 +38,10 @@ class SphereEngine:
         hfov_range: tuple[float, float] = (DEFAULT_HFOV, DEFAULT_HFOV),
     ) -> None:
         self.frames, self.full_frame = frames, full_frame
-        self.size = tuple(frames[0].shape[:2]) if full_frame else size
+        height, width, _ = frames[0].shape
+        self.size = (height, width) if full_frame else size
         self.device = torch.device("cpu")
-        self.hfov_range: tuple[float, float] = hfov_range
+        self.hfov_range = hfov_range
         self.decoded: list[Look] = []
 
     def decode(self, look: Look, frame: int) -> Picture:

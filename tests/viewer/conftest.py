@@ -45,14 +45,21 @@ def open_app(window: Window) -> Iterator[Callable[..., App]]:
         app.close()
 
 
+class _Records(logging.Handler):
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
 @pytest.fixture
 def survived() -> Iterator[list[logging.LogRecord]]:
     """The failures that the application has survived and written down."""
-    records: list[logging.LogRecord] = []
-    handler = logging.Handler(logging.ERROR)
-    handler.emit = records.append  # type: ignore[method-assign]
+    handler = _Records(logging.ERROR)
     failures.log.addHandler(handler)
-    yield records
+    yield handler.records
     failures.log.removeHandler(handler)
 
 
@@ -64,3 +71,12 @@ def _nothing_goes_wrong_unseen(
     asked = "survived" in request.function.__code__.co_varnames
     yield
     assert asked or not survived, survived[0].exc_info
+
+
+@pytest.fixture(autouse=True)
+def _levels_of_logs_last_no_longer_than_a_test() -> Iterator[None]:
+    """The viewer sets one for its process, which tests share."""
+    package = logging.getLogger("viewer")
+    before = package.level
+    yield
+    package.setLevel(before)

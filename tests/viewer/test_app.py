@@ -68,15 +68,18 @@ def test_a_session_by_hand(
     def point(x: int, y: int) -> tuple[float, float]:
         return x / width * 2 - 1, (height - 2 * y) / width
 
+    def at(*position: int) -> bool:
+        return app.input.position == position
+
     hand.move(*start)
-    run_until(app, lambda: app.input.position == start)
+    run_until(app, partial(at, *start))
     held = Look().rotation() @ ray_through(point(*start), Look().hfov)
     hand.button(True)
     run_until(app, lambda: app.camera.dragging)
     for share in (0.25, 0.5, 0.75, 1.0):
         x, y = (round(a + share * (b - a)) for a, b in zip(start, end, strict=True))
         hand.move(x, y)
-        run_until(app, lambda x=x, y=y: app.input.position == (x, y))
+        run_until(app, partial(at, x, y))
     dragged = app.camera.look()
     assert dragged.yaw > math.radians(10)
     assert dragged.pitch > math.radians(5)
@@ -195,11 +198,12 @@ def test_nothing_is_decoded_and_little_is_drawn_while_nothing_changes(
 def test_tab_goes_through_the_decoders(open_app: Callable[..., App], window: Window) -> None:
     app, hand = open_app(), CallbackHand(window)
 
-    def engine() -> str | None:
-        return app.worker.report.engine.name if app.worker.report.engine else None
+    def decodes(name: str) -> bool:
+        engine = app.worker.report.engine
+        return engine is not None and engine.name == name
 
     for name in ("one", "two", "one"):
-        run_until(app, lambda name=name: engine() == name)
+        run_until(app, partial(decodes, name))
         hand.key("TAB", True)
 
 
@@ -255,7 +259,12 @@ def test_all_files_of_all_drops_are_opened_one_after_the_other(
     assert app.panes.scene.title == "a sphere"
     titles = []
     gate.set()
-    run_until(app, lambda: titles.append(app.panes.scene.title) or app.messages.text is None)
+
+    def all_opened() -> bool:
+        titles.append(app.panes.scene.title)
+        return app.messages.text is None
+
+    run_until(app, all_opened)
     opened = [title for title, _ in itertools.groupby(titles)]
     assert opened == ["a sphere", "first", "second"]
     assert app.gaze.replay is not None, "the path is followed in the scene that came with it"

@@ -175,7 +175,8 @@ def test_a_dropped_file_whose_name_is_not_utf_8_is_opened(
 ) -> None:
     app = open_app()
     settle(app)
-    callback = glfw._glfw.glfwSetDropCallback(window.handle, glfw._GLFWdropfun(fail))
+    kind = glfw._GLFWdropfun  # type: ignore[attr-defined]
+    callback = glfw._glfw.glfwSetDropCallback(window.handle, kind(fail))  # type: ignore[attr-defined]
     names = (ctypes.c_char_p * 1)(b"/tmp/caf\xe9.safetensors")
     callback(window.handle, 1, names)
     run_until(app, lambda: app.panes.scene.title == "caf\udce9.safetensors")
@@ -291,7 +292,7 @@ def test_no_panel_stays_lit_when_the_cursor_has_left_the_window(
         hand.move(width // 2, height - 37)
         app.step(1 / 60)
     assert app.overlay.wants_mouse
-    entered = glfw.set_cursor_enter_callback(window.handle, None)
+    entered = glfw.set_cursor_enter_callback(window.handle, None)  # type: ignore[arg-type]
     if entered is not None:
         entered(window.handle, 0)
     app.step(1 / 60)

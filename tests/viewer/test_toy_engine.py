@@ -68,7 +68,7 @@ def test_the_viewer_decodes_with_it_and_falls_back_from_it() -> None:
     session.begin()
     picture = session.decode(Request(Look(), 16 / 9, 1))
     assert picture is not None
-    assert int(picture.pixels[..., 0].unique()) == 101
+    assert (picture.pixels[..., 0] == 101).all()
     session.give_up(RuntimeError("no more greys"))
     assert session.report.engine is not None
     assert session.report.engine.name in ("folded", "folded-bfloat16")

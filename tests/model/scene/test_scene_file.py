@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import string
 from pathlib import Path
+from typing import Any
 
 import hypothesis.strategies as st
 import pytest
@@ -154,7 +155,7 @@ def test_writing_where_there_is_no_folder_is_one_sentence(tmp_path: Path) -> Non
     ],
 )
 def test_a_scene_that_would_not_open_is_not_written(
-    tmp_path: Path, change: dict[str, object], complaint: str
+    tmp_path: Path, change: dict[str, Any], complaint: str
 ) -> None:
     with pytest.raises(InputError, match=complaint):
         write_scene(tmp_path / "s.safetensors", dataclasses.replace(tiny_scene(), **change))

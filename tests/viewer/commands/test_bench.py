@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from model.benchmarks.decode_worker import measure_decoding
 from model.benchmarks.process import WorkerError
 from model.decoding import ENGINES
 from model.decoding.eager import EagerEngine
-from model.decoding.engine import Picture
+from model.decoding.engine import Engine, Picture
 from model.errors import InputError
 from model.geometry import Look
 from model.networks.cost import count_flops, count_traffic
@@ -111,7 +112,7 @@ def test_without_a_display_all_but_the_uploads_is_measured(
     assert "upload: not measured: no display" in capsys.readouterr().out
 
 
-def broken(*_: object, **__: object) -> object:
+def broken(*_: object, **__: object) -> Engine:
     raise RuntimeError(
         "backend='inductor' raised:\nInvalidCxxCompiler: No C++ compiler [clang]\n\n…"
     )
@@ -144,8 +145,9 @@ class TooLarge(EagerEngine):
     ],
 )
 def test_an_engine_that_cannot_be_measured_is_a_row_that_says_why(
-    scene: Path, tmp_path: Path, name: str, engine: object, kept: list[tuple[str, str]],
-    reason: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    scene: Path, tmp_path: Path, name: str, engine: Callable[..., Engine],
+    kept: list[tuple[str, str]], reason: str,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     monkeypatch.setitem(ENGINES, name, replace(ENGINES[name], opener=engine))
     file = tmp_path / "bench.json"

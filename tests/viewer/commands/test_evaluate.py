@@ -8,11 +8,13 @@ import math
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from model.decoding import open_engine
+from model.evaluation.measure import measure_path
 from model.geometry import Look
 from model.metrics.similarity import cut_viewport, psnr_8bit
 from model.scene import FingerprintMaker, read_scene, write_scene
@@ -127,15 +129,12 @@ def test_what_is_measured_is_kept_and_what_is_broken_is_measured_again(
     path_file = next(f for f in (report / "results").iterdir() if f.name.startswith("hnerv-gaze"))
     path_file.write_text('{"key": ')
     measured = []
-    import model.evaluation.run as module
 
-    original = module.measure_path
-
-    def counting(*arguments: object) -> object:
+    def counting(*arguments: Any) -> Any:
         measured.append(arguments[1])
-        return original(*arguments)  # type: ignore[arg-type]
+        return measure_path(*arguments)
 
-    monkeypatch.setattr(module, "measure_path", counting)
+    monkeypatch.setattr("model.evaluation.run.measure_path", counting)
     options = ["--trajectory", "jvet:landing-vp1", "--codec", "x265"]
     assert evaluate(material, report, *options) == 0
     assert measured == ["gaze"]

@@ -250,7 +250,7 @@ def test_a_picture_that_cannot_be_kept_costs_an_engine_and_not_the_thread(
 
     engine = FakeEngine(ring=1)
     plain = engine.decode
-    engine.decode = lambda look, frame: replace(plain(look, frame), pixels=Pixels())  # type: ignore[assignment, arg-type, method-assign]
+    engine.decode = lambda look, frame: replace(plain(look, frame), pixels=Pixels())  # type: ignore[arg-type, method-assign]
     worker.open(EngineSource([lambda: engine, FakeEngine]))
     worker.request(wanted())
     assert picture(worker).frame == 0

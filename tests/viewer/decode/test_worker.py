@@ -6,6 +6,7 @@ import gc
 import threading
 import weakref
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -41,9 +42,13 @@ def test_only_the_newest_request_is_decoded(worker: DecodeWorker) -> None:
 def test_nothing_is_decoded_twice(worker: DecodeWorker, rest: Rest) -> None:
     engine = FakeEngine()
     worker.open(EngineSource([lambda: engine]))
+
+    def turned(yaw: int) -> bool:
+        return bool(engine.requests) and engine.requests[-1][0].degrees()[0] > yaw - 1
+
     for yaw in (0, 0, 0, 20, 20):
         worker.request(wanted(yaw))
-        until(lambda yaw=yaw: engine.requests and engine.requests[-1][0].degrees()[0] > yaw - 1)
+        until(partial(turned, yaw))
     until(lambda: worker.report.decoded == 2)
     rest.wait()
     assert len(engine.requests) == 2

@@ -33,7 +33,9 @@ def angle(a: np.ndarray, b: np.ndarray) -> float:
 
 
 @given(LOOKS, st.lists(POINTS, min_size=2, max_size=30))
-def test_the_point_stays_in_hand_through_a_whole_drag(look: Look, points: list) -> None:
+def test_the_point_stays_in_hand_through_a_whole_drag(
+    look: Look, points: list[tuple[float, float]]
+) -> None:
     assume(abs(look.pitch) < math.radians(45))
     small = [(0.3 * x, 0.3 * y) for x, y in points]
     camera = Camera(inertia=False)
@@ -216,8 +218,8 @@ def test_a_long_step_moves_keys_by_a_tenth_of_a_second_and_feels_the_hand_truly(
     assert thrown[1] < thrown[0] * 1.2, "the way of a whole second is not that of a tenth"
 
 
-def gliding(**kwargs: float) -> Dynamic:
-    return Dynamic(0.0, -1e6, 1e6, friction=5.0, **kwargs)
+def gliding(velocity: float = 0.0) -> Dynamic:
+    return Dynamic(0.0, -1e6, 1e6, friction=5.0, velocity=velocity)
 
 
 @given(SECONDS, st.integers(1, 20), st.floats(-3, 3), st.floats(-3, 3))

@@ -186,7 +186,8 @@ def test_a_recording_shows_and_what_cannot_be_written_is_said(
     monkeypatch.setattr(platformdirs, "user_documents_path", lambda: tmp_path)
     press(app, "R")
     app.update(STEP)
-    assert app.gaze.recorder.path is not None
+    begun = app.gaze.recorder.path
+    assert begun is not None
     monkeypatch.setattr(TrajectoryWriter, "append", _disk_full)
     app.update(STEP)
     assert app.gaze.recorder.path is None

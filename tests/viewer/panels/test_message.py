@@ -16,10 +16,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_a_sentence_is_shown_for_a_while_and_then_the_standing_one(clock: list[float]) -> None:
-    standing: list[str | None] = [None]
-    panel = MessagePanel(lambda: standing[0])
-    assert panel.text is None
-    standing[0] = "Opening harbour …"
+    assert MessagePanel(lambda: None).text is None
+    panel = MessagePanel(lambda: "Opening harbour …")
     panel.notify("Saved path.csv")
     assert panel.text == "Saved path.csv"
     clock[0] += 7.9

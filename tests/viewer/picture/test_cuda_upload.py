@@ -69,7 +69,7 @@ def shows(cuda: FakeCuda, upload: Upload, texture: Texture, number: int = 0) -> 
     reaches the texture.
     """
     pixels, content = cuda.pixels(20, 30), picture(number)
-    ready: Any = cuda.decode(pixels, content)
+    ready = cuda.decode(pixels, content)
     cuda.decode_for_ever()
     upload.upload(texture, pixels, ready)
     cuda.decode(pixels, picture(number + 1))

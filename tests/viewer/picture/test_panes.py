@@ -159,7 +159,8 @@ def test_until_another_decoder_has_a_picture_the_last_one_stays_and_says_so(
     last = app.renderer.picture
     press(app, "TAB")
     app.step(0.0)
-    assert app.panes.opening == "hnerv"
+    opening = app.panes.opening
+    assert opening == "hnerv"
     assert OpeningPanel(app.panes).text == "Opening hnerv …"
     assert app.renderer.picture is last
     gate.set()

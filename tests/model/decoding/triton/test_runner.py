@@ -11,9 +11,11 @@ from unittest.mock import patch
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 pytest.importorskip("triton", reason="Triton is not installed")
+
+from triton.errors import TritonError
 
 from model.config import ModelConfig
 from model.decoding import picture_size
@@ -67,7 +69,7 @@ def rows_of(x: Tensor, channels: int) -> Tensor:
     return x.to(DEVICE, torch.float16).contiguous()
 
 
-def convolution(inputs: int, outputs: int, kernel: int) -> nn.Conv2d:
+def convolution(inputs: int, outputs: int, kernel: int) -> SphereConv:
     """With random weights that float16 holds exactly, and so large that sines turn over."""
     torch.manual_seed(inputs + outputs)
     conv = SphereConv(inputs, outputs, kernel, wrap=False, gain=3.0)
@@ -224,7 +226,7 @@ def test_the_fastest_tile_that_fits_is_kept() -> None:
     def run() -> None:
         assert conv.tile != spilling
         if conv.tile == slow_to_fit:
-            raise fused_conv.TritonError("out of resource: shared memory")
+            raise TritonError("out of resource: shared memory")
 
     with patch.object(fused_conv, "TILES", (SMALL, spilling, fast, slow_to_fit)):
         conv.tune(Clock(), run)
