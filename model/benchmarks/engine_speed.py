@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -174,6 +174,31 @@ def _gpu_memory(device: torch.device) -> dict[str, float]:
         "driver": total - free,
     }
     return {name: size / 2**20 for name, size in counted.items()}
+
+
+def measure_engines(
+    decoders: Mapping[str, Decoder],
+    device: torch.device,
+    pictures: int,
+    advance: Callable[[int, int], None],
+) -> list[EngineResult | EngineFailure]:
+    """Results of every engine of every decoder, one after the other.
+
+    Args:
+        decoders: by name.
+        pictures: of each measurement.
+        advance: called before each engine with how many are done and how many there are.
+    """
+    jobs = [
+        (name, decoder, engine, opener)
+        for name, decoder in decoders.items()
+        for engine, opener in engines_for(decoder, device).items()
+    ]
+    results = []
+    for done, (name, decoder, engine, opener) in enumerate(jobs):
+        advance(done, len(jobs))
+        results.append(try_engine(opener, engine, name, decoder, device, pictures))
+    return results
 
 
 def try_engine(

@@ -93,7 +93,7 @@ def measure_table1(
     needs: Needs,
     device: torch.device,
     pictures: int,
-    advance: Callable[[str], None],
+    advance: Callable[[str, int, int], None],
 ) -> list[Table1Row]:
     """One row a decoder; the encoder, the same for all three but for its padding, is measured
     once, with NeRV360's.
@@ -101,15 +101,17 @@ def measure_table1(
     Args:
         needs: parts that are left out, with the bytes that they would take.
         pictures: at most so many of each part.
-        advance: called with what comes next, before each part.
+        advance: called before each part with its name, how many are done and how many there are.
     """
     results: dict[str, dict[str, PartResult | int]] = {name: {} for name in configs}
+    done, total = 0, 1 + (len(PARTS) - 1) * len(configs)
     for name, config in configs.items():
         for part in PARTS:
             if part == "encoding" and name != DECODERS[0]:
                 results[name][part] = results[DECODERS[0]][part]
                 continue
-            advance(f"{part}, {name}")
+            advance(f"{part}, {name}", done, total)
+            done += 1
             if (name, part) in needs:
                 results[name][part] = needs[name, part]
                 continue
@@ -121,11 +123,6 @@ def measure_table1(
         Table1Row(name, count_parameters(c), count_flops(c), picture_size(c), results[name])
         for name, c in configs.items()
     ]
-
-
-def table1_steps(configs: dict[str, ModelConfig]) -> int:
-    """Count of calls of ``advance`` by `measure_table1`."""
-    return 1 + 2 * len(configs)
 
 
 def ratios(values: list[float | None]) -> list[float | None]:

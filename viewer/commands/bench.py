@@ -100,15 +100,11 @@ def bench(
 
 def _engines(scene: Path | None, preset: str | None, device: str, pictures: int) -> dict[str, Any]:
     from rich.console import Console
-    from rich.progress import track
+    from rich.progress import TimeRemainingColumn
 
-    from model.benchmarks.engine_speed import (
-        EngineResult,
-        engines_for,
-        measure_ceilings,
-        try_engine,
-    )
+    from model.benchmarks.engine_speed import measure_ceilings, measure_engines
     from model.benchmarks.machine import machine_facts
+    from viewer.commands.terminal import progress_bar
 
     if scene is not None and preset is not None:
         raise InputError("bench takes either a scene file or --preset NAME")
@@ -116,23 +112,20 @@ def _engines(scene: Path | None, preset: str | None, device: str, pictures: int)
     decoders = _decoders(scene, preset)
     ceilings = measure_ceilings(chosen)
     console = Console()
-    jobs = [
-        (name, decoder, engine, opener)
-        for name, decoder in decoders.items()
-        for engine, opener in engines_for(decoder, chosen).items()
-    ]
-    results = [
-        try_engine(opener, engine, name, decoder, chosen, pictures)
-        for name, decoder, engine, opener in track(
-            jobs, "measuring", console=console, disable=not console.is_terminal
-        )
-    ]
-    sizes = {result.size for result in results if isinstance(result, EngineResult)}
+    with progress_bar(console, TimeRemainingColumn()) as progress:
+        task = progress.add_task("measuring")
+
+        def advance(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        measured = measure_engines(decoders, chosen, pictures, advance)
+    engines = [result.to_dict() for result in measured]
+    sizes = {engine["size"] for engine in engines if "failed" not in engine}
     uploads, refusal = _uploads(sorted(sizes), chosen)
     report: dict[str, Any] = {
         **machine_facts(chosen),
         "ceilings": {"gflops": ceilings.gflops, "gbytes_per_s": ceilings.gbytes_per_s},
-        "engines": [result.to_dict() for result in results],
+        "engines": engines,
         "memory": {} if preset else {n: _memory(scene, n, str(chosen)) for n in decoders},
         "uploads": uploads,
     }

@@ -56,9 +56,9 @@ def test_a_gpu_leaves_out_full_frame_parts_that_do_not_fit_and_says_what_they_ne
     }
     with pytest.raises(InputError):
         parts_left_out(TRIO, Fraction(1), CPU)
-    asked: list[str] = []
-    rows = measure_table1(TRIO, needs, CPU, 3, asked.append)
-    assert len(asked) == table1.table1_steps(TRIO) == 7
+    asked: list[tuple[str, int, int]] = []
+    rows = measure_table1(TRIO, needs, CPU, 3, lambda *it: asked.append(it))
+    assert [(done, total) for _, done, total in asked] == [(k, 7) for k in range(7)]
     assert [fps_of(row.parts["training"]) for row in rows] == [10.0, None, None]
     assert rows[1].to_dict()["parts"]["training"] == {"needs_bytes": 12}
     assert rows[1].to_dict()["parts"]["decoding"]["fps"] == 10.0
@@ -71,7 +71,7 @@ def test_a_part_that_runs_out_of_memory_says_what_it_wanted(
         raise OutOfMemoryError("decoding of nerv360 failed")
 
     monkeypatch.setattr(table1, "measure_part", full)
-    (row,) = measure_table1({"nerv360": TINY}, {}, CPU, 3, lambda _: None)
+    (row,) = measure_table1({"nerv360": TINY}, {}, CPU, 3, lambda *_: None)
     assert gib_of(row.parts["decoding"]) is None
     assert row.parts["decoding"] == table1.needed_bytes("decoding", TINY, half=False)
 
