@@ -11,10 +11,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from model.decoding.engine import Engine, Picture
-from model.decoding.engines import (
-    ENGINES,
+from model.decoding.engines import ENGINES, EngineKind
+from model.decoding.opening import (
     PLAINEST,
-    EngineKind,
     check_engine,
     engine_help,
     needs_compiler,

@@ -1,4 +1,4 @@
-"""Compiles the paper's last stage for GPUs that need not be there, and prints what came out.
+"""Compilation of the paper's last stage for GPUs that need not be there, whose results are printed.
 
 A program of its own: where Triton interprets, it cannot compile.
 """

@@ -1,4 +1,4 @@
-"""Counts what a decode loop must not do: allocate, wait for the device, compile."""
+"""Counts of what a decode loop must not do: allocate, wait for the device, compile."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _READS = ("_local_scalar_dense", "item", "nonzero", "is_nonzero", "equal")
 
 @dataclass
 class Counts:
-    """What happened, each by name."""
+    """Events of a decode loop, each by name."""
 
     allocations: list[str] = field(default_factory=list)
     waits: list[str] = field(default_factory=list)
@@ -53,7 +53,7 @@ class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def count(run: Callable[[], object], waiting: Sequence[tuple[Any, str]] = ()) -> Counts:
-    """What ``run`` does; it is called twice, as nothing compiles while operators are watched.
+    """Events while ``run`` is called, twice: nothing compiles while operators are watched.
 
     Operators are watched on any device, and on CUDA what torch's allocator and its check for
     synchronisation see besides.

@@ -56,17 +56,17 @@ class FakeEvent:
 
     @property
     def passed(self) -> bool:
-        """Whether all before its last record is done."""
+        """All before its last record is done."""
         assert self.recorded, "an event that was never recorded tells nothing"
         return not self.gpu.busy
 
     def query(self) -> bool:
-        """As `Event.query`."""
+        """See `Event.query`."""
         self.gpu.forbid_to_the_capturing_thread("querying an event")
         return self.passed
 
     def synchronize(self) -> None:
-        """As `Event.synchronize`."""
+        """See `Event.synchronize`."""
         self.gpu.forbid_to_the_capturing_thread("waiting for an event")
         assert self.passed, "the host would wait for ever"
 
@@ -94,11 +94,11 @@ class FakeGpu:
         self._graphs: list[weakref.ref[_Graph]] = []
 
     def current(self) -> AbstractContextManager[object]:
-        """As `Gpu.current`."""
+        """See `Gpu.current`."""
         return nullcontext()
 
     def compile(self, program: nn.Module) -> Callable[..., Any]:
-        """As `Gpu.compile`."""
+        """See `Gpu.compile`."""
         return program if self.backend is None else CompiledProgram(program, self.backend)
 
     def synchronize(self) -> None:
@@ -115,7 +115,7 @@ class FakeGpu:
             raise RuntimeError(f"{FORBIDDEN}: {what}")
 
     def capture(self, run: Callable[[], Captured]) -> tuple[Captured, Callable[[], None]]:
-        """As `Gpu.capture`, with one run before it."""
+        """See `Gpu.capture`, with one run before it."""
         run()
         self.synchronize()
         graphs: list[_Graph] = self._living_graphs()
@@ -151,17 +151,17 @@ class FakeGpu:
                 call()
 
     def event(self) -> FakeEvent:
-        """As `Gpu.event`."""
+        """See `Gpu.event`."""
         return FakeEvent(self)
 
     def record(self, event: Event) -> None:
-        """As `Gpu.record`."""
+        """See `Gpu.record`."""
         assert isinstance(event, FakeEvent)
         self.forbid_to_the_capturing_thread("recording an event")
         event.recorded += 1
 
     def seconds(self, start: Event, end: Event) -> float:
-        """As `Gpu.seconds`."""
+        """See `Gpu.seconds`."""
         assert isinstance(start, FakeEvent)
         assert isinstance(end, FakeEvent)
         assert start.passed
@@ -189,7 +189,7 @@ class Address:
         return cls(storage, tensor.dtype, offset, tensor.shape, tensor.stride())
 
     def tensor(self) -> Tensor:
-        """What lies there now; an illegal access where that was freed."""
+        """The tensor that lies there now; an illegal access where that was freed."""
         storage = self.storage()
         if storage is None:
             raise RuntimeError(f"{ILLEGAL_ACCESS}: a graph uses memory that was freed")
@@ -216,7 +216,7 @@ class _Call:
 
 @dataclass(eq=False)
 class _Graph:
-    """What was captured, with the memory that was allocated meanwhile."""
+    """Calls that were captured, with the memory that was allocated meanwhile."""
 
     calls: list[_Call]
     pool: list[torch.UntypedStorage]

@@ -1,4 +1,4 @@
-"""Watches how long an engine's programs and their memory live."""
+"""Lifetimes of an engine's programs and their memory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Tracked(list[weakref.ref[Any]]):
         self._add(made, set())
 
     def alive(self) -> list[object]:
-        """What was not freed."""
+        """Those that were not freed."""
         return [thing for ref in self if (thing := ref()) is not None]
 
     def _add(self, thing: object, seen: set[int]) -> None:

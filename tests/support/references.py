@@ -32,7 +32,7 @@ def as_written(place: str, kind: str, x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Shape:
-    """What the weights alone do not tell.
+    """Properties of a network that its weights alone do not tell.
 
     Attributes:
         strides: of the stages.

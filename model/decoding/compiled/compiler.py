@@ -59,7 +59,7 @@ class CompiledProgram:
         self._run = torch.compile(program, backend=compiler, fullgraph=True, dynamic=False)
 
     def __call__(self, *inputs: Tensor) -> Any:
-        """What the program returns."""
+        """Run the program."""
         return self._run(*inputs)
 
 

@@ -46,8 +46,8 @@ class Gpu(Protocol):
         ...
 
     def capture(self, run: Callable[[], Captured]) -> tuple[Captured, Callable[[], None]]:
-        """What ``run`` returned, and what computes it anew in the same memory from what its
-        inputs hold by then, in the order of the current stream.
+        """The result of ``run``, and a replay that computes it anew in the same memory from what
+        its inputs hold by then, in the order of the current stream.
 
         It was not computed yet. A graph holds addresses: all that ``run`` uses, modules, tensors
         and compiled code, must be kept as long as it is replayed. Nothing else may be captured,

@@ -243,7 +243,11 @@ def test_the_table_and_the_help_load_no_torch() -> None:
 @pytest.mark.parametrize("name", ENGINES)
 def test_the_documents_describe_every_engine(name: str) -> None:
     text = (DEMO.parents[1] / "docs" / "performance.md").read_text()
-    assert f"- **{name}**" in text
+    kind = ENGINES[name]
+    places = ", ".join({"cpu": "CPU", "cuda": "CUDA", "mps": "Metal"}[d] for d in kind.devices)
+    compiler = "yes" if kind.compiles else "no"
+    assert f"\n| {name} | {places} | {compiler} | {kind.summary} |\n" in text
+    assert f"\n- **{name}**" in text
 
 
 def test_every_engine_of_the_cpu_is_called_what_the_table_calls_it(scene: Scene) -> None:

@@ -56,7 +56,7 @@ def opened_on_cuda(config: ModelConfig) -> tuple[CompiledEngine, Decoder]:
 
 @pytest.fixture
 def tracked() -> Iterator[Tracked]:
-    """What `build_programs` makes."""
+    """The results of `build_programs`."""
     with track_programs() as tracked:
         yield tracked
 
