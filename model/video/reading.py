@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -114,11 +114,9 @@ class VideoFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         with self._opened() as container:
-            if not container.streams.video:
-                raise InputError(f"{path} has no video stream: give a video file")
-            stream = container.streams.video[0]
-            rates = [stream.average_rate, stream.base_rate, stream.guessed_rate]
-            promised, tick = stream.frames, stream.time_base or Fraction(0)
+            stream = first_video_stream(container, path)
+            rate, tick = claimed_rate(stream), stream.time_base or Fraction(0)
+            promised = stream.frames
             packets = [p for p in container.demux(stream) if p.size and not p.is_discard]
             times = [packet.pts for packet in packets]
             del packets
@@ -127,17 +125,11 @@ class VideoFile:
             times = [frame.pts for frame in self._decoded()]
         if not times or first is None or first.width < 1 or first.height < 1:
             raise InputError(f"{path} holds no picture that can be decoded: give a whole video")
-        known = sorted(time * tick for time in times if time is not None)
-        pace = find_pace(known, rates[0], tick) if len(known) == len(times) else None
-        if pace is None:  # pictures without times, or one alone
-            claimed = next((rate for rate in rates if rate and believable(rate)), None)
-            pace = Pace(claimed or Fraction(FOLDER_FPS))
+        pace = pace_of(times, rate, tick)
         self._decodable, self._repeats = len(times), pace.repeats
         self._size = first.width, first.height
-        frames = sum(pace.repeats) if pace.repeats is not None else len(times)
         self.turned = _quarters(first) != 0
-        width, height = self._size if _quarters(first) % 2 == 0 else self._size[::-1]
-        self.info = VideoInfo(width, height, float(pace.fps), frames, pace.note)
+        self.info = video_info(first, pace, len(times))
 
     def __iter__(self) -> Iterator[Tensor]:
         last: av.VideoFrame | None = None
@@ -164,40 +156,99 @@ class VideoFile:
             )
 
     def _picture(self, frame: av.VideoFrame) -> Tensor:
-        if (frame.width, frame.height) != self._size:
-            raise InputError(
-                f"{self.path} changes from {self._size[0]}x{self._size[1]} to "
-                f"{frame.width}x{frame.height} on the way: give a video of one size"
-            )
-        # What is not tagged follows players' custom: BT.709 from HD up, BT.601 below.
-        untagged_hd = frame.colorspace == 2 and frame.height >= HD_HEIGHT
-        rgb = frame.reformat(
-            format="rgb24",
-            src_colorspace=Colorspace.ITU709 if untagged_hd else None,
-            interpolation=SCALING,
-        )
-        picture = torch.from_numpy(rgb.to_ndarray())
-        turns = _quarters(frame)
-        return torch.rot90(picture, turns).contiguous() if turns else picture
+        check_size(frame, self._size, self.path)
+        return to_pixels(frame, "rgb24")
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[av.container.InputContainer]:
-        try:
-            with av.open(str(self.path), mode="r") as container:
-                yield container
-        except (av.FFmpegError, OSError, ValueError, IndexError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(
-                f"{self.path} cannot be read as a video ({failure_reason(error)}): give a whole "
-                f"video file"
-            ) from error
+        with reading(self.path), av.open(str(self.path), mode="r") as container:
+            yield container
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         with self._opened() as container:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             yield from container.decode(stream)
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Context in which what libraries raise becomes an InputError about the video ``path``."""
+    try:
+        yield
+    except (av.FFmpegError, OSError, ValueError, IndexError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"{path} cannot be read as a video ({failure_reason(error)}): give a whole video file"
+        ) from error
+
+
+def first_video_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
+    """The stream whose pictures count as those of the file ``path``.
+
+    Raises:
+        InputError: it has none.
+    """
+    if not container.streams.video:
+        raise InputError(f"{path} has no video stream: give a video file")
+    return container.streams.video[0]
+
+
+def claimed_rate(stream: av.VideoStream) -> tuple[Fraction | None, ...]:
+    """Pictures a second by what the file says of them, the best source first."""
+    return stream.average_rate, stream.base_rate, stream.guessed_rate
+
+
+def pace_of(
+    times: Sequence[int | None], claimed: Sequence[Fraction | None], tick: Fraction
+) -> Pace:
+    """The constant rate of pictures with these times, in ``tick`` seconds and any order.
+
+    Args:
+        claimed: rates by the file's own account, from `claimed_rate`.
+    """
+    known = sorted(time * tick for time in times if time is not None)
+    pace = find_pace(known, claimed[0], tick) if len(known) == len(times) else None
+    if pace is None:  # pictures without times, or one alone
+        rate = next((rate for rate in claimed if rate and believable(rate)), None)
+        pace = Pace(rate or Fraction(FOLDER_FPS))
+    return pace
+
+
+def video_info(first: av.VideoFrame, pace: Pace, decodable: int) -> VideoInfo:
+    """Information about a video of ``decodable`` pictures that begins with ``first``."""
+    size = first.width, first.height
+    width, height = size if _quarters(first) % 2 == 0 else size[::-1]
+    frames = sum(pace.repeats) if pace.repeats is not None else decodable
+    return VideoInfo(width, height, float(pace.fps), frames, pace.note)
+
+
+def check_size(frame: av.VideoFrame, size: tuple[int, int], path: Path) -> None:
+    """Raise InputError where a picture of ``path`` is not ``size``, width and height as coded."""
+    if (frame.width, frame.height) != size:
+        raise InputError(
+            f"{path} changes from {size[0]}x{size[1]} to {frame.width}x{frame.height} on the "
+            f"way: give a video of one size"
+        )
+
+
+def to_pixels(frame: av.VideoFrame, layout: str) -> Tensor:
+    """A decoded picture upright, height×width×channels uint8.
+
+    Args:
+        layout: ``rgb24``, or ``rgba`` with the same colours and alpha 255.
+    """
+    # What is not tagged follows players' custom: BT.709 from HD up, BT.601 below.
+    untagged_hd = frame.colorspace == 2 and frame.height >= HD_HEIGHT
+    converted = frame.reformat(
+        format=layout,
+        src_colorspace=Colorspace.ITU709 if untagged_hd else None,
+        interpolation=SCALING,
+    )
+    picture = torch.from_numpy(converted.to_ndarray())
+    turns = _quarters(frame)
+    return torch.rot90(picture, turns).contiguous() if turns else picture
 
 
 def _quarters(frame: av.VideoFrame) -> int:
