@@ -244,13 +244,32 @@ def sample_erp(frame: Tensor, directions: Tensor) -> Tensor:
     """
     if frame.dtype.itemsize < 4:
         frame = frame.float()
-    if directions.dim() == 3:
-        directions = directions.expand(frame.shape[0], *directions.shape)
     longitude, latitude = directions_to_angles(directions)
-    grid = erp_grid(longitude, latitude, frame.shape[-2], frame.shape[-1]).to(frame.dtype)
+    grid = erp_grid(longitude, latitude, frame.shape[-2], frame.shape[-1])
+    if grid.dim() == 3:
+        grid = grid.expand(frame.shape[0], *grid.shape)
+    return sample_padded(pad_erp(frame, 1), grid)
+
+
+def sample_padded(features: Tensor, grid: Tensor) -> Tensor:
+    """Bilinear samples of ERP features that `pad_erp` widened by one pixel a side.
+
+    Args:
+        features: N×C×H×W, or one for all N grids.
+        grid: N×h×w×2 of `erp_grid` or `viewport_grid`, on any device.
+
+    Returns:
+        N×C×h×w, of the features' type, or float32 where that is narrower: coordinates rounded to
+        half precision are up to a sixteenth of a pixel off in a frame 256 wide, and half a pixel
+        in bfloat16.
+    """
+    if features.dtype.itemsize < 4:
+        features = features.float()
+    if features.shape[0] != grid.shape[0]:
+        features = features.expand(grid.shape[0], *features.shape[1:])
     return F.grid_sample(
-        pad_erp(frame, 1),
-        grid,
+        features,
+        grid.to(features.device, features.dtype),
         mode="bilinear",
         padding_mode="border",
         align_corners=False,

@@ -28,6 +28,7 @@ from model.errors import InputError
 from model.networks.layers import (
     ColourHead,
     ConditionedBlock,
+    ConditionedStage,
     ConditionEmbedding,
     SphereConv,
     UpsamplingBlock,
@@ -202,3 +203,28 @@ class TimeConditioned(Architecture):
             positional_encoding(time, config.encoding_base, config.encoding_levels)
         )
         return embedded
+
+
+def conditioned_stages(config: ModelConfig, condition: int, *, wrap: bool) -> nn.ModuleList:
+    """A `ConditionedStage` for each of the configuration's strides.
+
+    Args:
+        condition: channels of the condition.
+        wrap: as `SphereConv` has it.
+    """
+    widths = zip(config.widths[:-1], config.widths[1:], strict=True)
+    return nn.ModuleList(
+        ConditionedStage(
+            UpsamplingBlock(before, after, stride, kernel, wrap=wrap),
+            (ConditionedBlock(after, condition, wrap=wrap) for _ in range(blocks)),
+        )
+        for (before, after), stride, kernel, blocks in zip(
+            widths, config.strides, config.kernels, config.blocks, strict=True
+        )
+    )
+
+
+def laid_out(stages: nn.ModuleList) -> tuple[Stage, ...]:
+    """The stages of `conditioned_stages` for a layout."""
+    typed = [cast(ConditionedStage, stage) for stage in stages]
+    return tuple(Stage.of(stage.block, stage.residuals) for stage in typed)

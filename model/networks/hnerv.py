@@ -9,7 +9,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.config import DEMO, PAPER, ModelConfig
-from model.networks.architecture import Architecture, Layout, Stage, TimeConditioned
+from model.networks.architecture import (
+    Architecture,
+    Layout,
+    Stage,
+    TimeConditioned,
+    conditioned_stages,
+    laid_out,
+)
 from model.networks.layers import ColourHead, ConditionedBlock, SphereConv, UpsamplingBlock
 
 
@@ -68,26 +75,6 @@ class HNeRV(Architecture):
         return Layout(Stage(self.stem, 1, sine=False), stages, self.head)
 
 
-class BoostStage(nn.Module):
-    """One SNeRV block and its TAT residual blocks."""
-
-    def __init__(self, config: ModelConfig, index: int, *, wrap: bool) -> None:
-        super().__init__()
-        before, after = config.widths[index], config.widths[index + 1]
-        stride, kernel = config.strides[index], config.kernels[index]
-        self.block = UpsamplingBlock(before, after, stride, kernel, wrap=wrap)
-        self.residuals = nn.ModuleList(
-            ConditionedBlock(after, config.condition_channels, wrap=wrap)
-            for _ in range(config.blocks[index])
-        )
-
-    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        x = self.block(x)
-        for residual in self.residuals:
-            x = residual(x, condition)
-        return x
-
-
 class HNeRVBoost(TimeConditioned):
     """HNeRV with SNeRV blocks and TAT residual blocks (Zhang et al., CVPR 2024).
 
@@ -108,9 +95,7 @@ class HNeRVBoost(TimeConditioned):
         width, condition = config.widths[0], config.condition_channels
         self.stem = UpsamplingBlock(config.embedding_channels, width, 1, 1, wrap=wrap)
         self.residual = ConditionedBlock(width, condition, wrap=wrap)
-        self.stages = nn.ModuleList(
-            BoostStage(config, index, wrap=wrap) for index in range(len(config.strides))
-        )
+        self.stages = conditioned_stages(config, condition, wrap=wrap)
         self.head = ColourHead(config.widths[-1], wrap=wrap)
 
     def decode(
@@ -129,9 +114,4 @@ class HNeRVBoost(TimeConditioned):
         return picture
 
     def layout(self) -> Layout:
-        stages = [cast(BoostStage, stage) for stage in self.stages]
-        return Layout(
-            Stage.of(self.stem, [self.residual]),
-            tuple(Stage.of(stage.block, stage.residuals) for stage in stages),
-            self.head,
-        )
+        return Layout(Stage.of(self.stem, [self.residual]), laid_out(self.stages), self.head)

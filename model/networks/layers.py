@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import torch
 import torch.nn.functional as F
@@ -189,6 +190,21 @@ class ConditionedBlock(nn.Module):
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         y = F.gelu(self.conv1(self.affine1(x, condition)))
         return x + self.conv2(self.affine2(y, condition))
+
+
+class ConditionedStage(nn.Module):
+    """An SNeRV block and the TAT or STAT residual blocks after it (paper, figure 3)."""
+
+    def __init__(self, block: UpsamplingBlock, residuals: Iterable[ConditionedBlock]) -> None:
+        super().__init__()
+        self.block = block
+        self.residuals = nn.ModuleList(residuals)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        x = self.block(x)
+        for residual in self.residuals:
+            x = residual(x, condition)
+        return x
 
 
 class ColourHead(nn.Module):

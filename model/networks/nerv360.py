@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.config import DEMO, PAPER, ModelConfig
-from model.geometry import pad_erp, viewport_grid
-from model.networks.architecture import Layout, Stage, TimeConditioned
+from model.geometry import pad_erp, sample_padded, viewport_grid
+from model.networks.architecture import (
+    Layout,
+    Stage,
+    TimeConditioned,
+    conditioned_stages,
+    laid_out,
+)
 from model.networks.layers import (
     ColourHead,
     ConditionedBlock,
@@ -33,25 +38,6 @@ class Expansion(nn.Module):
 
     def forward(self, embedding: Tensor, time_condition: Tensor) -> Tensor:
         x: Tensor = self.residual(self.block(embedding), time_condition)
-        return x
-
-
-class ViewportStage(nn.Module):
-    """One SNeRV block and its STAT residual blocks (paper, figure 3)."""
-
-    def __init__(self, config: ModelConfig, index: int, condition: int) -> None:
-        super().__init__()
-        before, after = config.widths[index], config.widths[index + 1]
-        stride, kernel = config.strides[index], config.kernels[index]
-        self.block = UpsamplingBlock(before, after, stride, kernel, wrap=False)
-        self.residuals = nn.ModuleList(
-            ConditionedBlock(after, condition, wrap=False) for _ in range(config.blocks[index])
-        )
-
-    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        x = self.block(x)
-        for residual in self.residuals:
-            x = residual(x, condition)
         return x
 
 
@@ -82,9 +68,7 @@ class NeRV360(TimeConditioned):
             condition = 3 * channels
         wrap = config.erp_padding == "wrap" and config.expand_before_projection
         self.expansion = Expansion(config, wrap=wrap)
-        self.stages = nn.ModuleList(
-            ViewportStage(config, index, condition) for index in range(len(config.strides))
-        )
+        self.stages = conditioned_stages(config, condition, wrap=False)
         self.head = ColourHead(config.widths[-1], wrap=False)
 
     def look_conditions(self, look: Tensor) -> list[Tensor]:
@@ -116,7 +100,7 @@ class NeRV360(TimeConditioned):
     def project(self, features: Tensor, look: Tensor, size: tuple[int, int]) -> Tensor:
         """Perspective projection to N×c×size, bilinear (paper, section 2.2)."""
         padded = (features.shape[-2], features.shape[-1])
-        return sample_features(features, viewport_grid(look, size, padded))
+        return sample_padded(features, viewport_grid(look, size, padded))
 
     def decode(
         self,
@@ -140,27 +124,5 @@ class NeRV360(TimeConditioned):
 
     def layout(self) -> Layout:
         expansion = self.expansion
-        stages = [cast(ViewportStage, stage) for stage in self.stages]
-        return Layout(
-            Stage.of(expansion.block, [expansion.residual]),
-            tuple(Stage.of(stage.block, stage.residuals) for stage in stages),
-            self.head,
-        )
-
-
-def sample_features(features: Tensor, grid: Tensor) -> Tensor:
-    """Bilinear samples N×c×h×w of features, which may be one frame's for all looks, at a grid of
-    `model.geometry.viewport_grid`.
-
-    Coordinates are float32 at the least: rounded to half precision they are up to a sixteenth
-    of a pixel off in a frame 256 wide, and half a pixel in bfloat16.
-    """
-    if features.shape[0] != grid.shape[0]:
-        features = features.expand(grid.shape[0], *features.shape[1:])
-    return F.grid_sample(
-        features.float(),
-        grid.to(features.device, torch.float32),
-        mode="bilinear",
-        padding_mode="border",
-        align_corners=False,
-    )
+        stem = Stage.of(expansion.block, [expansion.residual])
+        return Layout(stem, laid_out(self.stages), self.head)

@@ -11,9 +11,8 @@ from torch import Tensor
 from model.decoding.folded.feature_rows import RowPlan, sampled_rows
 from model.decoding.folded.stage import FoldedStages
 from model.decoding.folded.stem import FoldedStem
-from model.geometry import viewport_grid
+from model.geometry import sample_padded, viewport_grid
 from model.networks.architecture import Architecture, Stage
-from model.networks.nerv360 import sample_features
 
 
 class FoldedProgram(Protocol):
@@ -64,7 +63,7 @@ class FoldedViewport:
         """See `FoldedProgram`."""
         height, width = embedding.shape[-2:]
         grid = viewport_grid(look, self.projected, (height + 2, width + 2))
-        x = sample_features(self._features(frame, embedding, time, grid), grid)
+        x = sample_padded(self._features(frame, embedding, time, grid), grid)
         if self.late is not None:
             x = _as_trained(self.late, x, self.network.time_condition(time))
         return self.stages(x, self.network.condition(time, look))

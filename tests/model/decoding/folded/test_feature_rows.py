@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from model.decoding.folded.feature_rows import RowPlan, sampled_rows
 from model.decoding.looks import look_tensor
-from model.geometry import Look, viewport_grid
-from model.networks.nerv360 import sample_features
+from model.geometry import Look, sample_padded, viewport_grid
 from model.networks.registry import build_decoder
 from tests.support.scenes import TINY
 
@@ -38,7 +37,7 @@ def test_no_other_row_is_read(yaw: float, pitch: float, hfov: float) -> None:
         features[..., 0, :] = 1.0
     if end == HEIGHT:
         features[..., -1, :] = 1.0
-    assert sample_features(features, grid).isfinite().all()
+    assert sample_padded(features, grid).isfinite().all()
 
 
 def test_a_level_look_reads_the_rows_around_the_horizon() -> None:
