@@ -1,0 +1,74 @@
+"""Two architectures that the program does not have: a full-frame one and one of viewports."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import pytest
+from torch import Tensor
+
+from model.config import DEMO, ModelConfig
+from model.geometry import pad_erp, sample_padded, viewport_grid
+from model.networks.architecture import Architecture, Layout, Stage
+from model.networks.layers import ColourHead, UpsamplingBlock
+from model.networks.registry import ARCHITECTURES
+from tests.support.scenes import CONFIGS, TINY
+
+
+class Toy(Architecture):
+    """A sine and one stage, without a condition."""
+
+    name, full_frame, suits_bfloat16 = "toy", True, True
+    presets: ClassVar = {"demo": DEMO.replace(architecture=name)}
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        self.stem = UpsamplingBlock(config.embedding_channels, 8, 1, 1, wrap=True)
+        self.stage = UpsamplingBlock(8, 8, config.scale, 3, wrap=self.full_frame)
+        self.head = ColourHead(8, wrap=self.full_frame)
+
+    def decode(
+        self,
+        features: Tensor,
+        time: Tensor,
+        look: Tensor | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> Tensor:
+        picture: Tensor = self.head(self.stage(self.stem(features)))
+        return picture
+
+    def layout(self) -> Layout:
+        return Layout(Stage.of(self.stem), (Stage.of(self.stage),), self.head)
+
+
+class ToyViewport(Toy):
+    """The same, projected between the two."""
+
+    name, full_frame = "toy-viewport", False
+    presets: ClassVar = {"demo": DEMO.replace(architecture=name)}
+
+    def expand(self, embedding: Tensor, time: Tensor) -> Tensor:
+        return pad_erp(self.stem(embedding), 1)
+
+    def decode(
+        self,
+        features: Tensor,
+        time: Tensor,
+        look: Tensor | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> Tensor:
+        assert look is not None
+        padded = (features.shape[-2], features.shape[-1])
+        grid = viewport_grid(look, size or self.config.viewport_embedding_size, padded)
+        picture: Tensor = self.head(self.stage(sample_padded(features, grid)))
+        return picture
+
+
+def added(kind: type[Toy], monkeypatch: pytest.MonkeyPatch) -> ModelConfig:
+    """A small configuration of a toy, which is in the table of architectures until the test ends;
+    `tests.support.scenes` makes scenes of it.
+    """
+    config = TINY.replace(architecture=kind.name, colour_skip=True)
+    monkeypatch.setitem(ARCHITECTURES, kind.name, kind)
+    monkeypatch.setitem(CONFIGS, kind.name, config)
+    return config

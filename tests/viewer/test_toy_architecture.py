@@ -1,0 +1,75 @@
+"""A new architecture is one class and one entry; train, render, view and bench follow."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from model.config import ModelConfig
+from model.geometry import Look
+from model.scene import read_scene, write_scene
+from model.video.writing import VideoWriter
+from tests.support.scenes import tiny_scene
+from tests.support.toys import Toy, ToyViewport, added
+from viewer.cli import main
+from viewer.decode.look_prediction import Request
+from viewer.decode.scene_source import engine_source
+from viewer.decode.session import DecodeSession
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(params=[Toy, ToyViewport])
+def toy(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ModelConfig:
+    return added(request.param, monkeypatch)
+
+
+@pytest.fixture
+def scene(toy: ModelConfig, tmp_path: Path) -> Path:
+    write_scene(tmp_path / "pier.safetensors", tiny_scene(toy.architecture))
+    return tmp_path / "pier.safetensors"
+
+
+def test_it_renders(scene: Path, tmp_path: Path) -> None:
+    output = tmp_path / "view.png"
+    command = ["render", str(scene), "-o", str(output), "--device", "cpu", "--size", "48x32"]
+    assert main([*command, "--frame", "2"]) == 0
+    with Image.open(output) as image:
+        assert image.size == (48, 32)
+
+
+def test_the_viewer_decodes_it(toy: ModelConfig) -> None:
+    source = engine_source(tiny_scene(toy.architecture), toy.architecture, CPU)
+    session = DecodeSession(source, lambda: None)
+    session.begin()
+    picture = session.decode(Request(Look(), 16 / 9, 1))
+    assert picture is not None
+    assert picture.equirectangular == (toy.architecture == "toy")
+
+
+def test_it_is_measured(scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("model.benchmarks.engine_speed.CPU_SIDE", 64)
+    monkeypatch.setattr("viewer.commands.bench._memory", lambda *_: {"failed": "not asked for"})
+    monkeypatch.setattr("viewer.commands.bench._uploads", lambda *_: ([], None))
+    report = tmp_path / "bench.json"
+    command = ["bench", str(scene), "--device", "cpu", "--pictures", "3", "-o", str(report)]
+    assert main(command) == 0
+    rows = {row["engine"]: row for row in json.loads(report.read_text())["engines"]}
+    assert {"eager", "folded"} <= set(rows)
+    assert not any("failed" in row for row in rows.values())
+    assert {"stem", "head"} <= set(rows["eager"]["stages_ms"])
+
+
+def test_it_is_trained(toy: ModelConfig, tmp_path: Path) -> None:
+    clip, target = tmp_path / "clip.mp4", tmp_path / "clip.safetensors"
+    with VideoWriter(clip, 128, 64, 20) as video:
+        for grey in (60, 120):
+            video.write(torch.full((64, 128, 3), grey, dtype=torch.uint8))
+    size = ["--set=viewport_width=96", "--set=viewport_height=64"]
+    command = ["train", str(clip), "-o", str(target), "--device=cpu", "--epochs=1", *size]
+    assert main([*command, "--preset=demo", f"--model={toy.architecture}"]) == 0
+    assert list(read_scene(target).decoders) == [toy.architecture]
