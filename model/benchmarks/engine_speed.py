@@ -1,4 +1,4 @@
-"""Speed and memory of engines, beside the ceilings of the machine."""
+"""Speed and memory of engines."""
 
 from __future__ import annotations
 
@@ -13,20 +13,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from model.benchmarks.ceilings import precision_name, wait_for
 from model.config import ModelConfig
 from model.decoding import ENGINES, picture_size
 from model.decoding.eager import EagerEngine
 from model.decoding.engine import Engine
 from model.decoding.timing import picture_seconds
-from model.devices import multiplies_bfloat16
 from model.geometry import Look
 from model.networks.cost import count_flops, count_traffic
 from model.networks.registry import build_decoder
 from model.scene import Decoder, TrainingSummary
 
 WARM_UP = 5
-GPU_SIDE, CPU_SIDE = 8192, 2048
-"""Rows and columns of the matrices whose product is a ceiling."""
 PAPER_FPS = {"nerv360": 38.4, "hnerv": 15.0, "hnerv-boost": 5.0}
 PAPER_GIB = {"nerv360": 3.6, "hnerv": 26.2, "hnerv-boost": 30.3}
 
@@ -92,46 +90,6 @@ class EngineFailure:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         return asdict(self)
-
-
-@dataclass(frozen=True)
-class Ceilings:
-    """Rates that the machine reached in the same run.
-
-    Attributes:
-        gflops: of a matrix product, by the name of each precision that engines decode in.
-        gbytes_per_s: of a copy, read and written.
-    """
-
-    gflops: dict[str, float]
-    gbytes_per_s: float
-
-
-def measure_ceilings(device: torch.device) -> Ceilings:
-    """Measure a matrix product in each precision, and a copy."""
-    cuda = device.type == "cuda"
-    side = GPU_SIDE if cuda else CPU_SIDE
-    gflops = {}
-    for precision in _precisions(device):
-        a = torch.randn(side, side, device=device).to(precision)
-        product = _fastest(lambda a=a: a @ a, device, 10)  # type: ignore[misc]
-        gflops[precision_name(precision)] = 2 * side**3 / product / 1e9
-    source = torch.empty(2**28 if cuda else 2**26, dtype=torch.uint8, device=device).fill_(7)
-    target = torch.empty_like(source)
-    copy = _fastest(lambda: target.copy_(source), device, 10)
-    return Ceilings(gflops, 2 * source.numel() / copy / 1e9)
-
-
-def _precisions(device: torch.device) -> list[torch.dtype]:
-    if device.type == "cuda":
-        return [torch.float16, torch.float32]
-    half = device.type == "cpu" and multiplies_bfloat16()
-    return [torch.float32, torch.bfloat16] if half else [torch.float32]
-
-
-def precision_name(precision: torch.dtype) -> str:
-    """``float32`` and so on."""
-    return str(precision).removeprefix("torch.")
 
 
 def random_decoder(config: ModelConfig, frames: int = 4) -> Decoder:
@@ -268,13 +226,13 @@ def _stage_times(engine: EagerEngine, frames: int) -> dict[str, float]:
         started: list[float] = []
 
         def before(_: nn.Module, __: Any, started: list[float] = started) -> None:
-            _wait(engine.device)
+            wait_for(engine.device)
             started.append(time.perf_counter())
 
         def after(
             _: nn.Module, __: Any, ___: Tensor, name: str = name, started: list[float] = started
         ) -> None:
-            _wait(engine.device)
+            wait_for(engine.device)
             spans.setdefault(name, []).append(time.perf_counter() - started.pop())
 
         handles += [
@@ -299,20 +257,3 @@ def _parts(network: nn.Module) -> dict[str, nn.Module]:
         elif name in ("expansion", "stem", "head"):
             parts[name] = child
     return parts
-
-
-def _fastest(run: Callable[[], object], device: torch.device, times: int) -> float:
-    """Seconds of the fastest run: a ceiling is what the machine can do when nothing disturbs it."""
-    seconds = []
-    for _ in range(times + 2):
-        _wait(device)
-        start = time.perf_counter()
-        run()
-        _wait(device)
-        seconds.append(time.perf_counter() - start)
-    return min(seconds[2:])
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

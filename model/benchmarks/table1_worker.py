@@ -18,7 +18,8 @@ from pathlib import Path
 
 import torch
 
-from model.benchmarks.engine_speed import precision_name, random_decoder
+from model.benchmarks.ceilings import precision_name
+from model.benchmarks.engine_speed import random_decoder
 from model.benchmarks.machine import processor_name
 from model.benchmarks.process import peak_bytes, resident_bytes, run_worker
 from model.config import ModelConfig

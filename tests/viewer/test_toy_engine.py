@@ -75,7 +75,7 @@ def test_the_viewer_decodes_with_it_and_falls_back_from_it() -> None:
 
 
 def test_it_is_measured(scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("model.benchmarks.engine_speed.CPU_SIDE", 64)
+    monkeypatch.setattr("model.benchmarks.ceilings.CPU_SIDE", 64)
     monkeypatch.setattr("viewer.commands.bench._memory", lambda *_: {"failed": "not asked for"})
     monkeypatch.setattr("viewer.commands.bench._uploads", lambda *_: ([], None))
     report = tmp_path / "bench.json"

@@ -102,7 +102,8 @@ def _engines(scene: Path | None, preset: str | None, device: str, pictures: int)
     from rich.console import Console
     from rich.progress import TimeRemainingColumn
 
-    from model.benchmarks.engine_speed import measure_ceilings, measure_engines
+    from model.benchmarks.ceilings import measure_ceilings
+    from model.benchmarks.engine_speed import measure_engines
     from model.benchmarks.machine import machine_facts
     from viewer.commands.terminal import progress_bar
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from model import devices
-from model.benchmarks import engine_speed as benchmark
+from model.benchmarks import ceilings
 from model.benchmarks.decode_worker import measure_decoding
 from model.benchmarks.process import WorkerError
 from model.decoding import ENGINES
@@ -42,7 +42,7 @@ def bench(scene: Path, *options: str) -> int:
 
 def bfloat16(monkeypatch: pytest.MonkeyPatch, multiplied: bool) -> None:
     """The processor multiplies bfloat16, or does not."""
-    for owner in (devices, benchmark):
+    for owner in (devices, ceilings):
         monkeypatch.setattr(owner, "multiplies_bfloat16", lambda: multiplied)
 
 
@@ -53,7 +53,7 @@ def _plain_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     one = partial(measure_decoding, processes=1)
     monkeypatch.setattr("model.benchmarks.decode_worker.measure_decoding", one)
-    monkeypatch.setattr(benchmark, "CPU_SIDE", 64)
+    monkeypatch.setattr(ceilings, "CPU_SIDE", 64)
     bfloat16(monkeypatch, False)
 
 
