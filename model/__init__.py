@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from model.metrics.similarity import ms_ssim as ms_ssim
     from model.metrics.similarity import psnr_8bit as psnr_8bit
     from model.metrics.similarity import ws_psnr as ws_psnr
-    from model.networks.registry import ARCHITECTURES as ARCHITECTURES
-    from model.networks.registry import build_decoder as build_decoder
-    from model.networks.registry import preset as preset
-    from model.networks.registry import presets as presets
+    from model.networks import ARCHITECTURES as ARCHITECTURES
+    from model.networks import build_decoder as build_decoder
+    from model.networks import preset as preset
+    from model.networks import presets as presets
     from model.rendering import render_sphere as render_sphere
     from model.rendering import render_view as render_view
     from model.scene import Decoder as Decoder
@@ -45,7 +45,7 @@ _HOMES = {
     "model.evaluation.clip": ("ClipPictures",),
     "model.geometry": ("Look",),
     "model.metrics.similarity": ("cut_viewport", "ms_ssim", "psnr_8bit", "ws_psnr"),
-    "model.networks.registry": ("ARCHITECTURES", "build_decoder", "preset", "presets"),
+    "model.networks": ("ARCHITECTURES", "build_decoder", "preset", "presets"),
     "model.rendering": ("render_sphere", "render_view"),
     "model.scene": ("Decoder", "Scene", "read_scene", "write_scene"),
     "model.trajectories.reading": ("read_trajectory",),

@@ -20,8 +20,7 @@ from model.decoding.eager import EagerEngine
 from model.decoding.engine import Engine
 from model.decoding.timing import picture_seconds
 from model.geometry import Look
-from model.networks.cost import count_flops, count_traffic
-from model.networks.registry import build_decoder
+from model.networks import build_decoder, count_flops, count_traffic
 from model.scene import Decoder, TrainingSummary
 
 WARM_UP = 5

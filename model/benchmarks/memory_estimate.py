@@ -13,8 +13,7 @@ from torch.utils._pytree import tree_leaves
 
 from model.config import ModelConfig
 from model.decoding.eager import to_rgba
-from model.networks.encoder import Encoder
-from model.networks.registry import build_decoder
+from model.networks import Encoder, build_decoder
 from model.training.autoencoder import Autoencoder
 from model.training.loss import DistortionLoss
 

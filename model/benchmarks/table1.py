@@ -18,7 +18,7 @@ from model.config import ModelConfig
 from model.decoding import picture_size
 from model.devices import free_bytes
 from model.errors import InputError
-from model.networks.cost import count_flops, count_parameters
+from model.networks import count_flops, count_parameters
 
 PAPER_TABLE1: dict[str, dict[str, tuple[float, float]]] = {
     "nerv360": {"training": (3.4, 21.2)},

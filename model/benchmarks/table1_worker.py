@@ -26,8 +26,7 @@ from model.config import ModelConfig
 from model.decoding import open_engine
 from model.decoding.timing import picture_seconds
 from model.geometry import Look
-from model.networks.encoder import Encoder
-from model.networks.registry import to_channels_last
+from model.networks import Encoder, to_channels_last
 from model.scene import Material, Scene
 from model.training.dataset import ClipFrames
 from model.training.processes import Processes

@@ -16,7 +16,7 @@ from model.benchmarks.table1 import needed_bytes
 from model.config import ModelConfig
 from model.devices import free_bytes
 from model.errors import InputError
-from model.networks.cost import count_flops, count_parameters
+from model.networks import count_flops, count_parameters
 from model.training.dataset import ClipFrames
 from model.training.processes import Processes
 from model.training.settings import TrainingSettings

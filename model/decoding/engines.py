@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from model.config import ModelConfig
     from model.decoding.engine import Engine
-    from model.networks.architecture import Architecture
+    from model.networks import Architecture
     from model.scene import Decoder
 
 _CALLED = {"cpu": "the CPU", "cuda": "a CUDA device", "mps": "a Metal device"}
@@ -103,7 +103,7 @@ def _open_fused(decoder: Decoder, device: torch.device, size: tuple[int, int]) -
 
 
 def _architecture(config: ModelConfig) -> type[Architecture]:
-    from model.networks.registry import architecture_of
+    from model.networks import architecture_of
 
     return architecture_of(config)
 

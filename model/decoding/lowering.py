@@ -14,8 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.geometry import pad_erp
-from model.networks.architecture import Stage
-from model.networks.layers import Affine
+from model.networks import Affine, Stage
 
 OPAQUE = 1000.0
 """Bias of the head's fourth channel, which saturates the logistic function: alpha is 255."""

@@ -8,9 +8,7 @@ OpenGL in software has, of which processes die.
 from __future__ import annotations
 
 from model.config import ModelConfig
-from model.networks.architecture import Stage
-from model.networks.layers import ConditionedBlock, SphereConv
-from model.networks.registry import build_decoder
+from model.networks import ConditionedBlock, SphereConv, Stage, build_decoder
 
 Shape = tuple[int, int, int]
 """Channels, height and width."""

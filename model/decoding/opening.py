@@ -144,7 +144,7 @@ def _open_fastest(decoder: Decoder, device: torch.device, size: tuple[int, int])
 
 def picture_size(config: ModelConfig, size: tuple[int, int] | None = None) -> tuple[int, int]:
     """Height and width that a decoder yields when asked for ``size``, or for the trained size."""
-    from model.networks.registry import architecture_of
+    from model.networks import architecture_of
 
     if architecture_of(config).full_frame:
         return config.frame_height, config.frame_width

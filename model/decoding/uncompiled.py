@@ -12,7 +12,7 @@ from model.decoding.engine import Picture
 from model.decoding.looks import decoded_look, hfov_range
 from model.devices import float64_device
 from model.geometry import Look
-from model.networks.registry import build_decoder, frame_times
+from model.networks import build_decoder, frame_times
 from model.scene import Decoder
 
 

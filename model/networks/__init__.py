@@ -1,1 +1,41 @@
 """The networks (design, section 3): layers, encoder, one class an architecture, their registry."""
+
+from model.networks.architecture import Architecture, Layout, Stage
+from model.networks.cost import count_flops, count_parameters, count_traffic
+from model.networks.encoder import COLOUR_GAIN, OPPONENT, Encoder
+from model.networks.layers import Affine, ColourHead, ConditionedBlock, SphereConv, UpsamplingBlock
+from model.networks.registry import (
+    ARCHITECTURES,
+    architecture_of,
+    build_decoder,
+    checked,
+    frame_times,
+    preset,
+    presets,
+    to_channels_last,
+)
+
+__all__ = [
+    "ARCHITECTURES",
+    "COLOUR_GAIN",
+    "OPPONENT",
+    "Affine",
+    "Architecture",
+    "ColourHead",
+    "ConditionedBlock",
+    "Encoder",
+    "Layout",
+    "SphereConv",
+    "Stage",
+    "UpsamplingBlock",
+    "architecture_of",
+    "build_decoder",
+    "checked",
+    "count_flops",
+    "count_parameters",
+    "count_traffic",
+    "frame_times",
+    "preset",
+    "presets",
+    "to_channels_last",
+]

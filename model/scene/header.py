@@ -10,7 +10,7 @@ from typing import Any
 
 from model.config import ModelConfig
 from model.errors import InputError
-from model.networks.registry import ARCHITECTURES, checked
+from model.networks import ARCHITECTURES, checked
 from model.scene.fingerprint import Fingerprint
 from model.scene.safetensors_file import shown
 

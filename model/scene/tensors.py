@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from model.errors import InputError
-from model.networks.registry import build_decoder
+from model.networks import build_decoder
 from model.scene.header import SceneHeader
 from model.scene.safetensors_file import Contents, shown
 from model.scene.scene import Decoder, Scene

@@ -9,8 +9,7 @@ from torch import Tensor, nn
 
 from model.config import ModelConfig
 from model.geometry import camera_rays, rotation_tensor, sample_erp, without_autocast
-from model.networks.encoder import Encoder
-from model.networks.registry import architecture_of, build_decoder, to_channels_last
+from model.networks import Encoder, architecture_of, build_decoder, to_channels_last
 from model.training.crops import Crop, crop_at
 from model.training.initialisation import carry_colours
 

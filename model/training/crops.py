@@ -18,7 +18,7 @@ from torch import Tensor
 
 from model.config import ModelConfig
 from model.geometry import pad_erp
-from model.networks.registry import build_decoder
+from model.networks import build_decoder
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from model.networks.architecture import Architecture
-from model.networks.encoder import COLOUR_GAIN, OPPONENT
-from model.networks.layers import SphereConv
+from model.networks import COLOUR_GAIN, OPPONENT, Architecture, SphereConv
 
 _CARRIED = 0.5
 """Amplitude of a carried channel: small enough for a sine to hardly bend it."""

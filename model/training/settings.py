@@ -9,7 +9,7 @@ from typing import Any
 
 from model.config import ModelConfig
 from model.errors import InputError
-from model.networks.registry import ARCHITECTURES, checked
+from model.networks import ARCHITECTURES, checked
 
 
 @dataclass(frozen=True)

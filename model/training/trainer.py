@@ -19,7 +19,7 @@ from torch import Tensor
 from model.config import ModelConfig
 from model.devices import float64_device, multiplies_bfloat16
 from model.errors import InputError
-from model.networks.registry import frame_times
+from model.networks import frame_times
 from model.scene import FORMAT_VERSION
 from model.training.autoencoder import Autoencoder
 from model.training.checkpoint import load_checkpoint, save_checkpoint

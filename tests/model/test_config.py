@@ -6,7 +6,7 @@ import pytest
 
 from model.config import ModelConfig
 from model.errors import InputError
-from model.networks.registry import checked, preset, presets
+from model.networks import checked, preset, presets
 
 
 @pytest.mark.parametrize("name", sorted(presets()))

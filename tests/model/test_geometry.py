@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.geometry import (
+    DEFAULT_HFOV,
     Look,
     angles_to_directions,
     camera_rays,
@@ -21,8 +22,10 @@ from model.geometry import (
     pad_erp,
     rotation_tensor,
     sample_erp,
+    sample_padded,
     vertical_fov,
     viewport_directions,
+    viewport_grid,
     wrap_yaw,
 )
 
@@ -175,3 +178,15 @@ def test_half_precision_reaches_frames_and_never_directions() -> None:
     for dtype in (torch.bfloat16, torch.float16):
         with pytest.raises(TypeError, match="float32 or float64"):
             sample_erp(frame, directions.to(dtype))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_features_are_sampled_where_full_precision_ones_are(
+    dtype: torch.dtype,
+) -> None:
+    # Stripes that any type holds exactly: a shift by half a pixel would change them by a half.
+    columns = (torch.arange(258) % 2).float().expand(1, 1, 130, 258)
+    look = torch.tensor([[2.0, 0.3, 0.0, DEFAULT_HFOV]], dtype=torch.float64)
+    grid = viewport_grid(look, (24, 48), (130, 258))
+    exact, sampled = sample_padded(columns, grid), sample_padded(columns.to(dtype), grid)
+    assert (sampled - exact).abs().max() < 1e-4

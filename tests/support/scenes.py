@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from model.config import ModelConfig
-from model.networks.registry import build_decoder
+from model.networks import build_decoder
 from model.scene import Decoder, Material, Scene, TrainingSummary
 
 TINY = ModelConfig(

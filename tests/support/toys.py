@@ -9,9 +9,7 @@ from torch import Tensor
 
 from model.config import DEMO, ModelConfig
 from model.geometry import pad_erp, sample_padded, viewport_grid
-from model.networks.architecture import Architecture, Layout, Stage
-from model.networks.layers import ColourHead, UpsamplingBlock
-from model.networks.registry import ARCHITECTURES
+from model.networks import ARCHITECTURES, Architecture, ColourHead, Layout, Stage, UpsamplingBlock
 from tests.support.scenes import CONFIGS, TINY
 
 

@@ -151,7 +151,7 @@ def _uploads(
 
 def _decoders(scene: Path | None, preset: str | None) -> dict[str, Decoder]:
     from model.benchmarks.engine_speed import random_decoder
-    from model.networks.registry import preset as named_preset
+    from model.networks import preset as named_preset
     from model.scene import read_scene
     from viewer.paths import DEMO
 

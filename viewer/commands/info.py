@@ -74,7 +74,7 @@ def _decoder_report(stored: StoredScene, name: str) -> Report:
 
 
 def _preset_report(name: str) -> Report:
-    from model.networks.registry import preset
+    from model.networks import preset
 
     with for_option("--preset"):
         config = preset(name)
@@ -88,8 +88,7 @@ def _preset_report(name: str) -> Report:
 
 def _config_report(config: ModelConfig) -> Report:
     from model.decoding import picture_size
-    from model.networks.cost import count_flops, count_parameters
-    from model.networks.registry import architecture_of
+    from model.networks import architecture_of, count_flops, count_parameters
 
     height, width = picture_size(config)
     return {

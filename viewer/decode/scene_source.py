@@ -11,7 +11,7 @@ import torch
 from model.decoding import PLAINEST, open_engine, picture_size, without_compiler
 from model.decoding.memory_estimate import decoding_bytes
 from model.devices import free_bytes
-from model.networks.registry import architecture_of
+from model.networks import architecture_of
 from model.scene import Scene
 from viewer.decode.open_scene import Cost, EngineSource, OpenScene
 

@@ -21,8 +21,7 @@ from model.decoding.lowering import (
     shuffle,
     sphere_conv,
 )
-from model.networks.architecture import Stage
-from model.networks.layers import Affine, ColourHead, ConditionedBlock, SphereConv
+from model.networks import Affine, ColourHead, ConditionedBlock, SphereConv, Stage
 
 ALIGNMENT = 8
 

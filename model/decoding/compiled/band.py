@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from model.decoding.compiled.aligned import aligned
-from model.networks.architecture import Stage
+from model.networks import Stage
 
 _BAND_BYTES = 160 * 2**20
 

@@ -17,7 +17,7 @@ from model.decoding.compiled.runner import RunnerMaker
 from model.decoding.engine import Picture
 from model.decoding.looks import decoded_look, hfov_range, look_tensor
 from model.geometry import Look
-from model.networks.registry import architecture_of
+from model.networks import architecture_of
 from model.scene import Decoder
 
 log = logging.getLogger(__name__)

@@ -16,8 +16,7 @@ from model.decoding.compiled.band import band_count, plan_bands, rows_beyond
 from model.decoding.compiled.runner import BandRunner, Runner, RunnerMaker
 from model.decoding.lowering import affines_of
 from model.geometry import pad_erp, viewport_grid
-from model.networks.architecture import Architecture, Stage
-from model.networks.registry import build_decoder, frame_times
+from model.networks import Architecture, Stage, build_decoder, frame_times
 from model.scene import Decoder
 
 

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from model.decoding.compiled.band import Band
 from model.decoding.compiled.gpu import Gpu
-from model.networks.architecture import Stage
-from model.networks.layers import ColourHead
+from model.networks import ColourHead, Stage
 
 
 class Runner(Protocol):

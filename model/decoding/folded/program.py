@@ -12,7 +12,7 @@ from model.decoding.folded.feature_rows import RowPlan, sampled_rows
 from model.decoding.folded.stage import FoldedStages
 from model.decoding.folded.stem import FoldedStem
 from model.geometry import sample_padded, viewport_grid
-from model.networks.architecture import Architecture, Stage
+from model.networks import Architecture, Stage
 
 
 class FoldedProgram(Protocol):

@@ -18,8 +18,7 @@ from model.decoding.lowering import (
     sphere_conv,
 )
 from model.geometry import pad_erp
-from model.networks.architecture import Stage
-from model.networks.layers import Affine, ColourHead, ConditionedBlock, SphereConv
+from model.networks import Affine, ColourHead, ConditionedBlock, SphereConv, Stage
 
 ScaleAndShift = tuple[Tensor, Tensor]
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from model.decoding.folded.stage import AffineBank, ScaleAndShift, affine_conv, fold_affine
 from model.decoding.lowering import affines_of
-from model.networks.architecture import Stage
+from model.networks import Stage
 
 
 class FoldedStem:

@@ -13,7 +13,7 @@ from triton.errors import TritonError
 
 from model.decoding.compiled import AlignedConv, Gpu, Span
 from model.decoding.triton import kernels
-from model.networks.layers import SphereConv
+from model.networks import SphereConv
 
 SINE, GELU, ADD = (kernels.SINE.value, kernels.GELU.value, kernels.ADD.value)
 

@@ -36,8 +36,7 @@ from model.decoding.triton.convolution import (
     Tile,
 )
 from model.decoding.triton.kernels import PARTS
-from model.networks.architecture import Stage
-from model.networks.layers import ColourHead
+from model.networks import ColourHead, Stage
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import torch
 
 from model.benchmarks.memory_estimate import OPTIMISER_COPIES, LiveBytes, predicted_bytes
 from model.decoding.eager import to_rgba
-from model.networks.registry import build_decoder, preset
+from model.networks import build_decoder, preset
 from model.training.autoencoder import Autoencoder
 from model.training.loss import DistortionLoss
 from tests.support.scenes import CONFIGS

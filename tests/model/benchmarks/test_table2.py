@@ -17,8 +17,7 @@ from model.benchmarks.table2 import (
     train_variants,
 )
 from model.errors import InputError
-from model.networks.cost import count_flops, count_parameters
-from model.networks.registry import preset
+from model.networks import count_flops, count_parameters, preset
 from model.training.dataset import read_clip
 from model.training.settings import TrainingSettings
 from model.video.writing import VideoWriter

@@ -17,8 +17,7 @@ from model.decoding.looks import look_tensor
 from model.devices import multiplies_bfloat16
 from model.errors import InputError
 from model.geometry import Look
-from model.networks.nerv360 import NeRV360
-from model.networks.registry import architecture_of, build_decoder
+from model.networks import architecture_of, build_decoder
 from model.scene import Scene, read_scene
 from tests.support.fake_cuda import FakeCuda, FakeStream
 from tests.support.scenes import CONFIGS, TINY, lively_decoder, tiny_scene
@@ -47,7 +46,6 @@ def test_engines_agree_with_the_network(scene: Scene, kind: str, look: Look) -> 
     stored = scene.decoders["nerv360"]
     network = build_decoder(stored.config)
     network.load_state_dict(stored.weights)
-    assert isinstance(network, NeRV360)
     time = torch.tensor([1 / 3], dtype=torch.float64)
     with torch.no_grad():
         reference = network(stored.embeddings[1:2], time, look_tensor(picture.look))

@@ -7,7 +7,7 @@ import pytest
 from model.benchmarks.memory_estimate import predicted_bytes
 from model.config import ModelConfig
 from model.decoding.memory_estimate import decoding_bytes
-from model.networks.cost import count_parameters
+from model.networks import count_parameters
 from tests.support.scenes import CONFIGS
 
 _CONDITIONS = 3 * 2**14

@@ -14,7 +14,7 @@ from hypothesis import given
 from safetensors import safe_open
 
 from model.errors import InputError
-from model.networks.registry import build_decoder
+from model.networks import build_decoder
 from model.scene import (
     Material,
     TrainingSummary,

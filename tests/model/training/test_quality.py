@@ -10,7 +10,7 @@ from torch import Tensor
 
 from model.geometry import Look
 from model.metrics.similarity import cut_viewport, psnr_8bit
-from model.networks.registry import frame_times
+from model.networks import frame_times
 from model.training.autoencoder import Autoencoder
 from model.training.dataset import ClipFrames
 from model.training.quality import held_out_quality

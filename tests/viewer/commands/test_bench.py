@@ -21,7 +21,7 @@ from model.decoding.eager import EagerEngine
 from model.decoding.engine import Engine, Picture
 from model.errors import InputError
 from model.geometry import Look
-from model.networks.cost import count_flops, count_traffic
+from model.networks import count_flops, count_traffic
 from model.scene import write_scene
 from tests.support.scenes import CONFIGS, tiny_scene
 from viewer.cli import main

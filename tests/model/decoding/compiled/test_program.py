@@ -14,10 +14,7 @@ from model.decoding.compiled.aligned import aligned
 from model.decoding.compiled.band import band_count, plan_bands
 from model.decoding.compiled.program import build_programs, sample_bilinear
 from model.decoding.compiled.runner import BandRunner
-from model.decoding.looks import decoded_look, look_tensor
-from model.geometry import Look
-from model.networks.nerv360 import NeRV360
-from model.networks.registry import architecture_of, build_decoder, presets
+from model.networks import architecture_of, build_decoder, presets
 from tests.support.decoders import CASES, LARGER, LOOKS, psnr, reference, run_programs
 from tests.support.scenes import CONFIGS, TINY, lively_decoder
 
@@ -117,17 +114,3 @@ def test_bilinear_samples_are_those_of_torch() -> None:
         features, grid.float(), mode="bilinear", padding_mode="border", align_corners=False
     )
     torch.testing.assert_close(sample_bilinear(features, grid[0]), expected, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_half_precision_features_are_sampled_where_full_precision_ones_are(
-    dtype: torch.dtype,
-) -> None:
-    network = build_decoder(TINY)
-    assert isinstance(network, NeRV360)
-    # Stripes that any type holds exactly: a shift by half a pixel would change them by a half.
-    columns = (torch.arange(258) % 2).float().expand(1, 1, 130, 258)
-    look = look_tensor(decoded_look(Look(2.0, 0.3), (0.1, 3.0)))
-    exact = network.project(columns, look, (24, 48))
-    sampled = network.project(columns.to(dtype), look, (24, 48))
-    assert (sampled - exact).abs().max() < 1e-4

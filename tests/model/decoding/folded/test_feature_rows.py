@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from model.decoding.folded.feature_rows import RowPlan, sampled_rows
 from model.decoding.looks import look_tensor
 from model.geometry import Look, sample_padded, viewport_grid
-from model.networks.registry import build_decoder
+from model.networks import build_decoder
 from tests.support.scenes import TINY
 
 HEIGHT, WIDTH = 64, 128

@@ -8,8 +8,7 @@ import torch
 from model.config import ModelConfig
 from model.decoding.folded.stem import FoldedStem, wrap_rim
 from model.geometry import pad_erp
-from model.networks.architecture import Architecture
-from model.networks.registry import build_decoder
+from model.networks import Architecture, build_decoder
 from tests.support.scenes import TINY
 
 

@@ -38,8 +38,7 @@ from model.decoding.triton.convolution import (
 )
 from model.decoding.triton.runner import FusedRunner, kept_tiles
 from model.geometry import Look
-from model.networks.layers import SphereConv
-from model.networks.registry import build_decoder, presets
+from model.networks import SphereConv, build_decoder, presets
 from model.scene import Decoder
 from tests.support.counting import count
 from tests.support.decoders import CASES, LOOKS, psnr, reference, run_programs
