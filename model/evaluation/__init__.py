@@ -1,1 +1,1 @@
-"""Gaze paths, picture quality along them, and the reports made of both."""
+"""Quality, speed and memory of a scene's decoders along gaze paths, and reports of them."""

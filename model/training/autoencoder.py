@@ -15,7 +15,7 @@ from model.training.initialisation import carry_colours
 
 
 class Autoencoder(nn.Module):
-    """A frame in; its viewports at the given looks out, or of a full-frame decoder the whole."""
+    """Network from a frame to viewports at given looks, or of full-frame decoders to the frame."""
 
     def __init__(self, config: ModelConfig, *, crops: bool = False) -> None:
         """With ``crops`` a full-frame decoder in training mode decodes only the part of the frame

@@ -1,4 +1,4 @@
-"""From a trained network to a decoder in a scene file, and what storing it costs."""
+"""Export of a trained network as a decoder in a scene, and the quality that storing it costs."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Export:
 
 @torch.no_grad()
 def export_scene(trainer: Trainer, material: Material) -> Export:
-    """The best network's decoder and the embeddings of all frames, in stored precision; the
-    quality in the summary is that of what is stored.
+    """A scene of the best network's decoder and the embeddings of all frames, in stored precision;
+    the quality in its summary is that of what is stored.
     """
     architecture = trainer.config.architecture
     network, frames, device = trainer.best_network(), trainer.frames, trainer.device

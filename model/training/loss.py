@@ -55,7 +55,8 @@ def ms_ssim_window(height: int, width: int) -> int:
 
 
 class DistortionLoss(nn.Module):
-    """L1 of the Fourier transforms + λ·α·L1 + λ·(1 − α)·(1 − MS-SSIM), a scalar.
+    """L1 of the Fourier transforms + λ·α·L1 + λ·(1 − α)·(1 − MS-SSIM), a scalar (equation 2); λ is
+    the ``balance``.
 
     Pictures are N×3×H×W in [0, 1]; everything is computed in float32.
     """

@@ -1,4 +1,4 @@
-"""Video in, scene out: the training loop."""
+"""The training loop (paper, section 3.1)."""
 
 from __future__ import annotations
 
