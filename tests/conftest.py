@@ -1,4 +1,4 @@
-"""What every test shares: few threads, and a screen where there is none."""
+"""Surroundings of every test: few threads, and a screen where there is none."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from model.benchmarks.process import WorkerError
 from model.decoding import ENGINES, EngineKind, Picture, engine_help, open_engine
 from model.errors import InputError
 from model.geometry import Look
@@ -74,10 +75,14 @@ def test_the_viewer_decodes_with_it_and_falls_back_from_it() -> None:
     assert session.report.engine.name in ("folded", "folded-bfloat16")
 
 
+def not_asked_for(*_: object) -> None:
+    raise WorkerError("not asked for")
+
+
 def test_it_is_measured(scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("model.benchmarks.ceilings.CPU_SIDE", 64)
-    monkeypatch.setattr("viewer.commands.bench._memory", lambda *_: {"failed": "not asked for"})
-    monkeypatch.setattr("viewer.commands.bench._uploads", lambda *_: ([], None))
+    monkeypatch.setattr("model.benchmarks.decode_worker.measure_decoding", not_asked_for)
+    monkeypatch.setattr("viewer.commands.bench_uploads.measure_uploads", lambda *_: [])
     report = tmp_path / "bench.json"
     command = ["bench", str(scene), "--device", "cpu", "--pictures", "3", "-o", str(report)]
     assert main(command) == 0

@@ -17,8 +17,10 @@ from model.networks import SphereConv
 
 SINE, GELU, ADD = (kernels.SINE.value, kernels.GELU.value, kernels.ADD.value)
 
+LAUNCHES, REPEATS = 10, 5
+"""Of a kernel in the graph that times it, and of that graph."""
+
 _DEPTH_ALIGNMENT = 32
-_LAUNCHES, _REPEATS = 10, 5
 _FOLD_BLOCK, _FOLD_DEPTH = 16, 64
 _COLOUR_BLOCK = 512
 
@@ -196,19 +198,19 @@ def seconds(gpu: Gpu, run: Callable[[], object]) -> float:
     """
 
     def launches() -> tuple[Tensor, ...]:
-        for _ in range(_LAUNCHES):
+        for _ in range(LAUNCHES):
             run()
         return ()
 
     _, replay = gpu.capture(launches)
     start, end = gpu.event(), gpu.event()
     times = []
-    for _ in range(_REPEATS):
+    for _ in range(REPEATS):
         gpu.record(start)
         replay()
         gpu.record(end)
         end.synchronize()
-        times.append(gpu.seconds(start, end) / _LAUNCHES)
+        times.append(gpu.seconds(start, end) / LAUNCHES)
     return min(times)
 
 

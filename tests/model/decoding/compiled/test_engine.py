@@ -143,7 +143,8 @@ def test_the_count_sees_an_allocation() -> None:
     counts = count(loop(engine, lambda k: torch.empty(4) if k == 3 else None), WAITS)
     assert counts.allocations == ["empty"]
     assert not counts.waits
-    copied = count(loop(engine, lambda k: engine._look.clone()), WAITS)
+    kept = torch.ones(2)
+    copied = count(loop(engine, lambda k: kept.clone()), WAITS)
     assert copied.allocations == ["clone"] * len(STEPS)
 
 

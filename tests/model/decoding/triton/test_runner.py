@@ -56,8 +56,8 @@ def one_tile() -> Iterator[None]:
     """A small tile, and nothing to measure: interpreted kernels take seconds."""
     with (
         patch.object(fused_conv, "TILES", (SMALL,)),
-        patch.object(fused_conv, "_LAUNCHES", 1),
-        patch.object(fused_conv, "_REPEATS", 1),
+        patch.object(fused_conv, "LAUNCHES", 1),
+        patch.object(fused_conv, "REPEATS", 1),
     ):
         yield
 
@@ -250,7 +250,7 @@ def test_a_kernels_time_is_its_least_in_a_graph_of_several() -> None:
         launched.append(1)
         counter.add_(1)
 
-    with patch.object(fused_conv, "_LAUNCHES", 10), patch.object(fused_conv, "_REPEATS", 3):
+    with patch.object(fused_conv, "LAUNCHES", 10), patch.object(fused_conv, "REPEATS", 3):
         assert fused_conv.seconds(gpu, run) == pytest.approx(0.03)
     assert gpu.replays == [3]
     assert len(launched) == 20, "by a run that compiles and by one that is captured"
