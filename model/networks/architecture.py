@@ -6,10 +6,11 @@ An architecture is a subclass of `Architecture` in a module of its own, and one 
 - its traits, presets and limits are class attributes and `Architecture.check`;
 - to train it and to decode by torch's own operators, `expand` and `decode`;
 - engines that rearrange the network, the initialisation of its colours and its receptive field
-  follow `layout`: the stem, the stages and the head that hold its weights. A viewport's network is
-  the stem on the embedding, `model.geometry.viewport_grid` and the stages on what that samples
-  (`ModelConfig.expand_before_projection` swaps the first two); a full-frame network is the stem and
-  the stages. The stem's blocks see `time_condition`, those of the stages `condition`.
+  follow `layout`: the stem, the stages and the head that hold its weights. A full-frame network
+  runs them one after the other. A viewport's runs the stem, widens its features by one pixel a side
+  (`model.geometry.pad_erp`), samples them at `viewport_grid` and goes on with the stages; without
+  ``expand_before_projection`` it samples the embedding, and the stem comes after that. The stem's
+  blocks see `time_condition`, those of the stages `condition`.
 """
 
 from __future__ import annotations
@@ -90,7 +91,8 @@ class Architecture(nn.Module, ABC):
     Attributes:
         name: as configurations, scene files and command lines have it.
         full_frame: one decode yields the whole frame instead of a viewport.
-        suits_bfloat16: its convolutions can be multiplied in bfloat16 on CPUs.
+        suits_bfloat16: its convolutions can be multiplied in bfloat16 on CPUs, as where sines keep
+            features within ±1.
         presets: configurations by the name of the family: ``paper``, ``demo``.
     """
 

@@ -12,7 +12,7 @@ from model.config import ModelConfig
 from model.errors import InputError
 from model.networks import ARCHITECTURES, checked
 from model.scene.fingerprint import Fingerprint
-from model.scene.safetensors_file import shown
+from model.scene.safetensors_file import quoted
 
 FORMAT_VERSION = 2
 """Raised when a file's weights would decode to other pictures, or its fields mean other things. In
@@ -110,18 +110,18 @@ class _Field:
         if self.kind is float and type(value) is int:
             value = float(value) if abs(value) < 2**53 else math.inf
         if type(value) is not self.kind:
-            raise InputError(f"{where} must be {_KINDS[self.kind]}, not {shown(value)}")
+            raise InputError(f"{where} must be {_KINDS[self.kind]}, not {quoted(value)}")
         if isinstance(value, int | float):
             if not (math.isfinite(value) and self.low <= value <= self.high):
                 raise InputError(
-                    f"{where} must be between {self.low:g} and {self.high:g}, not {shown(value)}"
+                    f"{where} must be between {self.low:g} and {self.high:g}, not {quoted(value)}"
                 )
         elif isinstance(value, str) and len(value) > self.high:
             raise InputError(
                 f"{where} must have at most {self.high:g} characters, not {len(value)}"
             )
         elif isinstance(value, str) and not _is_encodable(value):
-            raise InputError(f"{where} must be text, not {shown(value)}")
+            raise InputError(f"{where} must be text, not {quoted(value)}")
         return value
 
 
@@ -186,7 +186,7 @@ def header_from_json(values: object) -> SceneHeader:
             older = version < FORMAT_VERSION
             advice = "; train it again" if older else "; a newer version of the program wrote it"
         raise InputError(
-            f"its format version is {shown(version)}, "
+            f"its format version is {quoted(version)}, "
             f"this program reads version {FORMAT_VERSION}{advice}"
         )
     scene = _checked(_checked(values, _FILE, "its header")["scene"], _SCENE, "its scene")
@@ -195,7 +195,7 @@ def header_from_json(values: object) -> SceneHeader:
     for name, entry in scene["decoders"].items():
         if name not in ARCHITECTURES:
             raise InputError(
-                f"it has the unknown decoder {shown(name)}, known are {', '.join(ARCHITECTURES)}"
+                f"it has the unknown decoder {quoted(name)}, known are {', '.join(ARCHITECTURES)}"
             )
         decoder = _checked(entry, _DECODER, f"its decoder {name}")
         configs[name] = _config(name, decoder["config"])
@@ -219,11 +219,11 @@ def header_from_json(values: object) -> SceneHeader:
 
 def _checked(values: object, table: Mapping[str, _Field], where: str) -> dict[str, Any]:
     if not isinstance(values, dict):
-        raise InputError(f"{where} must be a map, not {shown(values)}")
+        raise InputError(f"{where} must be a map, not {quoted(values)}")
     if missing := [name for name, rule in table.items() if name not in values and not rule.added]:
         raise InputError(f"{where} lacks the field {missing[0]!r}")
     if unknown := [name for name in values if name not in table]:
-        raise InputError(f"{where} has the unknown field {shown(unknown[0])}")
+        raise InputError(f"{where} has the unknown field {quoted(unknown[0])}")
     return {name: rule.check(values.get(name), f"{where}: {name}") for name, rule in table.items()}
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from model.errors import InputError
 from model.scene.header import HEADER_KEY, SceneHeader, header_from_json, header_to_json
-from model.scene.safetensors_file import parse_json, read_contents, shown
+from model.scene.safetensors_file import parse_json, quoted, read_contents
 from model.scene.scene import Scene
 from model.scene.tensors import check_stored, from_stored
 
@@ -79,7 +79,7 @@ def read_scene(path: str | os.PathLike[str], only: str | None = None) -> Scene:
     header, tensors = _read_stored(path, only)
     for name, tensor in tensors.items():
         if not bool(torch.isfinite(tensor).all()):
-            raise InputError(f"{path} is damaged: its tensor {shown(name)} is not finite")
+            raise InputError(f"{path} is damaged: its tensor {quoted(name)} is not finite")
     scene = from_stored(header, tensors)
     for name, decoder in scene.decoders.items():
         if not bool(torch.isfinite(decoder.embeddings).all()):

@@ -43,7 +43,7 @@ class Contents:
     tensors: dict[str, StoredTensor]
 
 
-def shown(value: object) -> str:
+def quoted(value: object) -> str:
     """``value`` as an error message quotes it: on one line and short."""
     text = repr(value) if not isinstance(value, int) or abs(value) < 10**30 else "a huge number"
     return text if len(text) <= 80 else f"{text[:77]}..."
@@ -147,7 +147,7 @@ def _tensors(path: Path, header: dict[str, Any], data_bytes: int) -> dict[str, S
     end = 0
     for begin, following, name in itertools.chain(spans, [(data_bytes, data_bytes, "")]):
         if begin != end:
-            what = f"the tensor {shown(name)} starts at" if name else "its data end at"
+            what = f"the tensor {quoted(name)} starts at" if name else "its data end at"
             truncated = not name and end > data_bytes
             raise InputError(
                 f"{path} is {'truncated' if truncated else 'damaged'}: "
@@ -161,22 +161,23 @@ def _tensor(path: Path, name: str, entry: object) -> tuple[StoredTensor, int]:
     """The tensor and where its bytes begin."""
 
     def bad(what: str) -> InputError:
-        return InputError(f"{path} is damaged: the tensor {shown(name)} {what}")
+        return InputError(f"{path} is damaged: the tensor {quoted(name)} {what}")
 
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise bad("is not described by dtype, shape and data_offsets")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in ITEM_BYTES:
-        raise bad(f"has the type {shown(dtype)}; a scene holds {', '.join(ITEM_BYTES)}")
+        raise bad(f"has the type {quoted(dtype)}; a scene holds {', '.join(ITEM_BYTES)}")
     if not _whole_numbers(shape) or len(shape) > MAX_DIMENSIONS:
-        raise bad(f"has the shape {shown(shape)}")
+        raise bad(f"has the shape {quoted(shape)}")
     if not _whole_numbers(offsets) or len(offsets) != 2:
-        raise bad(f"has the offsets {shown(offsets)}")
+        raise bad(f"has the offsets {quoted(offsets)}")
     size = math.prod(shape) * ITEM_BYTES[dtype]
     begin, end = offsets
     if end - begin != size:
         raise bad(
-            f"needs {shown(size)} bytes for its shape {shown(shape)} but has {shown(end - begin)}"
+            f"needs {quoted(size)} bytes for its shape {quoted(shape)} "
+            f"but has {quoted(end - begin)}"
         )
     return StoredTensor(dtype, tuple(shape), size), begin
 

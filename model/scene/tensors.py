@@ -16,7 +16,7 @@ from torch import Tensor
 from model.errors import InputError
 from model.networks import build_decoder
 from model.scene.header import SceneHeader
-from model.scene.safetensors_file import Contents, shown
+from model.scene.safetensors_file import Contents, quoted
 from model.scene.scene import Decoder, Scene
 
 _WEIGHT_TYPES = {16: torch.float16, 32: torch.float32}
@@ -51,7 +51,7 @@ def check_stored(header: SceneHeader, contents: Contents) -> None:
     if missing := [name for name in expected if name not in contents.tensors]:
         raise InputError(f"the tensor {missing[0]!r} is missing")
     if unknown := [name for name in contents.tensors if name not in expected]:
-        raise InputError(f"the tensor {shown(unknown[0])} does not belong to it")
+        raise InputError(f"the tensor {quoted(unknown[0])} does not belong to it")
     for name, (shape, types) in expected.items():
         tensor = contents.tensors[name]
         if tensor.shape != shape:
