@@ -186,6 +186,9 @@ class App:
         self.playback.open(scene.frames, scene.fps)
         self.window.set_title(f"{scene.title} – NeRV360")
         self.panes.open(scene, decoder)
+        if scene.remark is not None:
+            log.info("%s", scene.remark)
+            self.messages.notify(scene.remark)
 
     def follow(self, trajectory: Trajectory) -> None:
         """Lead the look and the clip along ``trajectory``, and say what is wrong with it.

@@ -14,6 +14,10 @@ from viewer import process_end
 from viewer.text import printable_name
 
 SCENE_SUFFIX = ".safetensors"
+CLIP_SUFFIXES = frozenset(
+    {".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"}
+    | {".ogv", ".ts", ".webm", ".wmv"}
+)
 _THREAD = "loading"
 _PATIENCE_S = 5.0
 
@@ -64,6 +68,11 @@ def opening_sentence(paths: tuple[Path, ...]) -> str | None:
 def is_scene(path: Path) -> bool:
     """Its name is that of a scene file."""
     return path.suffix.lower() == SCENE_SUFFIX
+
+
+def is_clip(path: Path) -> bool:
+    """Its name is that of a video."""
+    return path.suffix.lower() in CLIP_SUFFIXES
 
 
 def _reading() -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,13 +15,15 @@ from model.decoding import needs_compiler
 from model.decoding.preloading import load_compilers
 from model.errors import InputError
 from model.geometry import Look
-from model.scene import Scene, read_scene
+from model.scene import read_scene
 from model.trajectories.reading import UnknownFormatError, read_trajectory
 from model.trajectories.trajectory import Trajectory
+from model.video.random_access import index_video
 from viewer.app import App
+from viewer.decode.clip_source import prepare_clip
 from viewer.decode.open_scene import OpenScene
 from viewer.decode.scene_source import prepare_scene
-from viewer.loading import SCENE_SUFFIX, is_scene
+from viewer.loading import SCENE_SUFFIX, is_clip, is_scene
 from viewer.picture.cuda_runtime import device_of_window
 from viewer.picture.cuda_upload import choose_upload
 from viewer.picture.film import Film
@@ -29,8 +32,6 @@ from viewer.settings import Settings, load_settings, save_settings, settings_pat
 from viewer.text import printable_name
 
 log = logging.getLogger(__name__)
-
-_CLIPS = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm"})
 
 _SWITCH_S = 0.0005
 """Time for which a busy thread keeps the interpreter from the one that draws; Python's own 5 ms,
@@ -67,8 +68,12 @@ class Options:
     film: Path | None = None
 
 
-def run_window(scene: Scene, file: Path, options: Options) -> None:
-    """Open a window on ``scene``, which was read from ``file``, and return when it has closed.
+def run_window(prepare: Callable[[torch.device], OpenScene], options: Options) -> None:
+    """Open a window on a scene, and return when it has closed.
+
+    Args:
+        prepare: makes the scene for the device that decodes it, once the window is open.
+        options: wishes for this run.
 
     Raises:
         InputError: there is no display, the path shows frames that the scene does not have, or
@@ -87,7 +92,7 @@ def run_window(scene: Scene, file: Path, options: Options) -> None:
         device = device_of_window(options.device)
         app = App(
             window,
-            prepare_scene(scene, file, device, options.engine),
+            prepare(device),
             lambda path: open_dropped(path, device, options.engine),
             settings=settings,
             decoder=options.decoder,
@@ -127,10 +132,11 @@ def open_dropped(path: Path, device: torch.device, engine: str) -> OpenScene | T
     """
     if is_scene(path):
         return prepare_scene(read_scene(path), path, device, engine)
+    if is_clip(path):
+        return prepare_clip(index_video(path))
     try:
         return read_trajectory(str(path))
     except UnknownFormatError as error:
-        train = "; `nerv360 train` makes a scene of a clip" if path.suffix.lower() in _CLIPS else ""
         raise InputError(
-            f"{printable_name(path)} is neither a scene ({SCENE_SUFFIX}) nor a gaze path{train}"
+            f"{printable_name(path)} is neither a scene ({SCENE_SUFFIX}), a video nor a gaze path"
         ) from error

@@ -64,6 +64,7 @@ class Engine(Protocol):
 
         Raises:
             IndexError: there is no such frame.
+            InputError: the frame's data are damaged; others may decode.
             RuntimeError: torch could not decode, for instance for lack of memory.
         """
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import struct
 from collections.abc import Sequence
 from fractions import Fraction
@@ -49,6 +50,19 @@ def encode(
             frame.pts, frame.time_base = times_ms[index] if times_ms else index, tick
             container.mux(stream.encode(frame.reformat(format="yuv420p")))
         container.mux(stream.encode(None))
+    return path
+
+
+def damaged(path: Path, first: int, last: int) -> Path:
+    """The clip with noise in the place of these packets."""
+    data = bytearray(path.read_bytes())
+    noise = random.Random(2)
+    with av.open(str(path)) as container:
+        packets = [p for p in container.demux(video=0) if p.size]
+    for packet in packets[first:last]:
+        assert packet.pos is not None
+        data[packet.pos : packet.pos + packet.size] = noise.randbytes(packet.size)
+    path.write_bytes(data)
     return path
 
 

@@ -16,6 +16,7 @@ _CUDA_SESSION = """
 import sys, torch
 from model.scene import read_scene
 from viewer import run
+from viewer.decode.scene_source import prepare_scene
 from viewer.paths import DEMO
 
 def window(*_: object, **__: object) -> None:
@@ -24,7 +25,10 @@ def window(*_: object, **__: object) -> None:
     raise SystemExit
 
 run.Window = window
-run.run_window(read_scene(DEMO), DEMO, run.Options("nerv360", torch.device("cuda"), {engine!r}))
+run.run_window(
+    lambda device: prepare_scene(read_scene(DEMO), DEMO, device),
+    run.Options("nerv360", torch.device("cuda"), {engine!r}),
+)
 """
 
 

@@ -11,6 +11,7 @@ import torch
 from model.errors import InputError
 from model.scene import write_scene
 from model.trajectories.trajectory import Trajectory
+from tests.support.clips import encode, ramp
 from tests.support.scenes import tiny_scene
 from viewer.decode.open_scene import OpenScene
 from viewer.run import open_dropped
@@ -33,16 +34,23 @@ def test_scenes_and_paths_are_told_apart_however_their_names_are_written(tmp_pat
     assert isinstance(open_dropped(path, CPU, "auto"), Trajectory)
 
 
-def test_a_clip_is_not_said_to_be_no_text(tmp_path: Path) -> None:
+def test_a_clip_is_a_scene_of_its_own_codec(tmp_path: Path) -> None:
+    clip = encode(tmp_path / "clip.mp4", [ramp(index) for index in range(5)])
+    opened = open_dropped(clip.rename(tmp_path / "HOLIDAY.MP4"), CPU, "auto")
+    assert isinstance(opened, OpenScene)
+    assert (opened.title, opened.frames, opened.fps) == ("HOLIDAY.MP4", 5, 25)
+    assert opened.decoders == ("original",)
+
+
+def test_what_is_none_of_these_is_said_to_be_so(tmp_path: Path) -> None:
     clip = tmp_path / "holiday.MP4"
     clip.write_bytes(bytes(range(256)))
-    assert said_of(clip) == (
-        "holiday.MP4 is neither a scene (.safetensors) nor a gaze path; "
-        "`nerv360 train` makes a scene of a clip"
-    )
+    assert said_of(clip).startswith(f"{clip} cannot be read as a video")
     letter = tmp_path / "letter.txt"
     letter.write_text("Dear all,\n")
-    assert said_of(letter) == "letter.txt is neither a scene (.safetensors) nor a gaze path"
+    assert said_of(letter) == (
+        "letter.txt is neither a scene (.safetensors), a video nor a gaze path"
+    )
 
 
 @pytest.mark.parametrize("name", ["gone.csv", "gone.safetensors"])

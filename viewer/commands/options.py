@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from model.scene import Scene
     from model.trajectories.trajectory import Trajectory
+    from viewer.decode.open_scene import OpenScene
 
 SMALLEST_SIDE = 16
 LARGEST_SIDE = 8192
@@ -140,7 +141,7 @@ def decoder_option(scene: Scene, name: str | None) -> str:
     return name
 
 
-def check_frame(scene: Scene, frame: int | None) -> None:
+def check_frame(scene: Scene | OpenScene, frame: int | None) -> None:
     """Raise InputError where ``scene`` has no such frame."""
     if frame is not None and not 0 <= frame < scene.frames:
         raise InputError(f"--frame {frame}: the scene has frames 0 to {scene.frames - 1}")

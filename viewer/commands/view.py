@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,6 @@ from model.errors import InputError
 from viewer.commands.options import (
     Device,
     EngineName,
-    SceneFile,
     check_frame,
     check_range,
     decoder_option,
@@ -24,14 +24,23 @@ from viewer.commands.options import (
 from viewer.paths import DEMO
 
 if TYPE_CHECKING:
-    from model.scene import Scene
-    from model.trajectories.trajectory import Trajectory
+    import torch
 
+    from model.trajectories.trajectory import Trajectory
+    from viewer.decode.open_scene import OpenScene
+
+SceneOrClip = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[SCENE]",
+        help="Scene file, or any equirectangular video; the demo scene if none is given.",
+    ),
+]
 SMALLEST_WINDOW = (160, 90)
 
 
 def view(
-    scene: SceneFile = None,
+    scene: SceneOrClip = None,
     exit_after: Annotated[
         float | None, typer.Option(metavar="S", help="Close the window after S seconds.")
     ] = None,
@@ -66,7 +75,7 @@ def view(
     yaw: Annotated[float, typer.Option(help="First view: degrees to the right.")] = 0.0,
     pitch: Annotated[float, typer.Option(help="First view: degrees up, -90 to 90.")] = 0.0,
 ) -> None:
-    """Look around in a decoded scene in a window. Press ? in it for the keys."""
+    """Look around in a decoded scene or a 360° video in a window. Press ? in it for the keys."""
     if exit_after is not None:
         check_range("--exit-after", exit_after, 0.1, 1e9)
     check_range("--yaw", yaw, -360, 360)
@@ -81,9 +90,7 @@ def view(
     # busy cores that made decoding several times slower. OpenMP reads this when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-    from model.decoding import check_engine
     from model.geometry import Look
-    from model.scene import read_scene
     from model.video.writing import check_video_name
     from viewer.run import Options, run_window
 
@@ -91,11 +98,9 @@ def view(
         with for_option("--film"):
             check_video_name(film)
     chosen, file = device_option(device), scene or DEMO
-    contents = read_scene(file)
-    name = decoder_option(contents, decoder)
-    with for_option("--engine"):
-        check_engine(engine, contents.decoder(name).config, chosen)
-    check_frame(contents, frame)
+    name, prepare = _open(file, decoder, chosen, engine)
+    shown = prepare(chosen)
+    check_frame(shown, frame)
     options = Options(
         decoder=name,
         device=chosen,
@@ -104,15 +109,40 @@ def view(
         size=window_size,
         look=Look.from_degrees(yaw, pitch),
         frame=frame,
-        path=_path(contents, trajectory, wander),
+        path=_path(shown, trajectory, wander),
         exit_after=exit_after,
         screenshot=screenshot,
         film=film,
     )
-    run_window(contents, file, options)
+    run_window(prepare, options)
 
 
-def _path(scene: Scene, spec: str | None, wanders: bool) -> Trajectory | None:
+def _open(
+    file: Path, decoder: str | None, device: torch.device, engine: str
+) -> tuple[str, Callable[[torch.device], OpenScene]]:
+    """The decoder to begin with, and what prepares the scene or the clip for a device."""
+    from model.decoding import check_engine
+    from model.scene import read_scene
+    from model.video.random_access import index_video
+    from viewer.decode.clip_source import ORIGINAL, prepare_clip
+    from viewer.decode.scene_source import prepare_scene
+    from viewer.loading import is_clip
+
+    if is_clip(file):
+        if decoder not in (None, ORIGINAL):
+            raise InputError(f"--decoder: a video has no decoder {decoder}, only {ORIGINAL}")
+        if engine != "auto":
+            raise InputError(f"--engine: a video is decoded by its own codec, not by {engine}")
+        clip = prepare_clip(index_video(file))
+        return ORIGINAL, lambda device: clip
+    scene = read_scene(file)
+    name = decoder_option(scene, decoder)
+    with for_option("--engine"):
+        check_engine(engine, scene.decoder(name).config, device)
+    return name, lambda device: prepare_scene(scene, file, device, engine)
+
+
+def _path(scene: OpenScene, spec: str | None, wanders: bool) -> Trajectory | None:
     from viewer.input.wander import wander
 
     if wanders:

@@ -55,6 +55,7 @@ class OpenScene:
         source: makes the `EngineSource` of a decoder by its name.
         cost: of one picture of a decoder, by its name.
         free_bytes: how much memory there is for another decoder now.
+        remark: one sentence that is to be said when it is opened, or nothing.
     """
 
     title: str
@@ -65,3 +66,4 @@ class OpenScene:
     source: Callable[[str], EngineSource]
     cost: Callable[[str], Cost]
     free_bytes: Callable[[], int]
+    remark: str | None = None

@@ -118,7 +118,7 @@ class DecodeSession:
         what, picture = f"frame {request.frame} cannot be decoded", None
         try:
             picture = self._picture(engine, request)
-        except IndexError as error:
+        except (IndexError, InputError) as error:  # of this frame, not of the engine
             self._fail(what, error)
             return None
         except Exception as error:
@@ -213,7 +213,10 @@ class DecodeSession:
         return self._background.due(request.frame)
 
     def _fail(self, what: str, error: Exception) -> None:
-        log.error(
+        # A damaged clip fails again with each frame: that is shown, and written down once.
+        again = isinstance(error, InputError) and self.report.error is not None
+        log.log(
+            logging.DEBUG if again else logging.ERROR,
             "%s: %s",
             what,
             describe(error),

@@ -43,7 +43,8 @@ class KeysPanel:
             imgui.end_table()
         imgui.dummy(ImVec2(0, 2 * scale))
         imgui.text_colored(
-            QUIET, "Drag to look around, wheel to zoom, drop a scene or a gaze path to open it."
+            QUIET,
+            "Drag to look around, wheel to zoom, drop a scene, a video or a gaze path to open it.",
         )
         imgui.end()
 

@@ -15,7 +15,7 @@ from model.errors import InputError
 from model.video import random_access
 from model.video.random_access import VideoReader, index_video
 from model.video.reading import open_frames
-from tests.support.clips import GROUPS_OF_12, encode, ramp
+from tests.support.clips import GROUPS_OF_12, damaged, encode, ramp
 
 FRAMES = 60
 B_FRAMES = "bframes=3:b-adapt=0:b-pyramid=normal:scenecut=0:ref=3"
@@ -127,19 +127,6 @@ def test_pictures_that_share_a_time_are_all_there(tmp_path: Path) -> None:
     reader = VideoReader(index)
     for order in (range(len(known)), reversed(range(len(known)))):
         assert all(same(reader, at, known) for at in order)
-
-
-def damaged(path: Path, first: int, last: int) -> Path:
-    """The clip with noise in the place of these packets."""
-    data = bytearray(path.read_bytes())
-    noise = random.Random(2)
-    with av.open(str(path)) as container:
-        packets = [p for p in container.demux(video=0) if p.size]
-    for packet in packets[first:last]:
-        assert packet.pos is not None
-        data[packet.pos : packet.pos + packet.size] = noise.randbytes(packet.size)
-    path.write_bytes(data)
-    return path
 
 
 def test_a_clip_that_breaks_in_the_middle_goes_on_after_it(tmp_path: Path) -> None:

@@ -1,0 +1,38 @@
+"""A clip itself behind the protocol of an engine, so that it is shown and measured as they are."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import torch
+
+from model.decoding.engine import Picture
+from model.geometry import Look
+from model.video.random_access import VideoIndex, VideoReader
+
+
+class ClipEngine:
+    """Decodes whole frames of a video by its own codec; the look is the display's alone."""
+
+    hfov_range = (0.0, math.pi)
+    full_frame = True
+    ring = 1 << 30  # every picture has pixels of its own
+    precision = torch.uint8
+
+    def __init__(self, index: VideoIndex) -> None:
+        """Open the clip.
+
+        Raises:
+            InputError: it cannot be read any more.
+        """
+        self.name = f"PyAV, {index.codec}"
+        self.device = torch.device("cpu")
+        self.size = (index.info.height, index.info.width)
+        self._reader = VideoReader(index)
+
+    def decode(self, look: Look, frame: int) -> Picture:
+        """As `Engine.decode`."""
+        started = time.perf_counter()
+        pixels = self._reader.frame(frame)
+        return Picture(pixels, Look(), frame, True, time.perf_counter() - started)
