@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from model.config import ModelConfig as ModelConfig
     from model.decoding import ENGINES as ENGINES
+    from model.decoding import EagerEngine as EagerEngine
     from model.decoding import Engine as Engine
     from model.decoding import EngineKind as EngineKind
     from model.decoding import Picture as Picture
     from model.decoding import open_engine as open_engine
-    from model.decoding.eager import EagerEngine as EagerEngine
     from model.errors import InputError as InputError
     from model.evaluation.clip import ClipPictures as ClipPictures
     from model.geometry import Look as Look
@@ -39,8 +39,14 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "model.config": ("ModelConfig",),
-    "model.decoding": ("ENGINES", "Engine", "EngineKind", "Picture", "open_engine"),
-    "model.decoding.eager": ("EagerEngine",),
+    "model.decoding": (
+        "ENGINES",
+        "EagerEngine",
+        "Engine",
+        "EngineKind",
+        "Picture",
+        "open_engine",
+    ),
     "model.errors": ("InputError",),
     "model.evaluation.clip": ("ClipPictures",),
     "model.geometry": ("Look",),

@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from model.benchmarks.process import WorkerError
 from model.config import ModelConfig
 from model.geometry import Look
 from model.scene import read_scene, write_scene
@@ -51,10 +52,14 @@ def test_the_viewer_decodes_it(toy: ModelConfig) -> None:
     assert picture.equirectangular == (toy.architecture == "toy")
 
 
+def not_asked_for(*_: object) -> None:
+    raise WorkerError("not asked for")
+
+
 def test_it_is_measured(scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("model.benchmarks.engine_speed.CPU_SIDE", 64)
-    monkeypatch.setattr("viewer.commands.bench._memory", lambda *_: {"failed": "not asked for"})
-    monkeypatch.setattr("viewer.commands.bench._uploads", lambda *_: ([], None))
+    monkeypatch.setattr("model.benchmarks.ceilings.CPU_SIDE", 64)
+    monkeypatch.setattr("model.benchmarks.decode_worker.measure_decoding", not_asked_for)
+    monkeypatch.setattr("viewer.commands.bench_uploads.measure_uploads", lambda *_: [])
     report = tmp_path / "bench.json"
     command = ["bench", str(scene), "--device", "cpu", "--pictures", "3", "-o", str(report)]
     assert main(command) == 0
