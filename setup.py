@@ -9,5 +9,5 @@ DATA = {f"viewer.{folder}": folder for folder in ("assets", "shaders")}
 setup(
     packages=[*find_packages(include=["model*", "viewer*"]), *DATA],
     package_dir=DATA,
-    package_data={package: ["*"] for package in DATA},
+    package_data={"": ["*.pyi"], **{package: ["*"] for package in DATA}},
 )

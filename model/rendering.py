@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.decoding.engine import Engine, Picture
+from model.decoding import Engine, Picture
 from model.geometry import Look, erp_directions, sample_erp, viewport_directions
 from model.reprojection import covering_looks, project
 

@@ -65,7 +65,12 @@ def _pixels(file: Path) -> np.ndarray:
 
 
 def test_the_wheel_holds_the_program_and_its_data_and_no_more(wheel: Path) -> None:
-    files = [file for part in ("model", "viewer") for file in (ROOT / part).rglob("*.py")]
+    files = [
+        file
+        for part in ("model", "viewer")
+        for pattern in ("*.py", "*.pyi")
+        for file in (ROOT / part).rglob(pattern)
+    ]
     expected = {file.relative_to(ROOT).as_posix() for file in files}
     expected |= {f"viewer/shaders/{file.name}" for file in (ROOT / "shaders").iterdir()}
     expected |= {f"viewer/assets/{file.name}" for file in (ROOT / "assets").iterdir()}

@@ -7,17 +7,9 @@ from typing import Protocol
 
 from model.errors import InputError
 from viewer.failures import describe
-from viewer.input.camera import Camera
-from viewer.input.gaze import Gaze
-from viewer.input.keymap import Action
-from viewer.input.playback import Playback
-from viewer.panels.keys import KeysPanel
-from viewer.panels.message import MessagePanel
-from viewer.panels.overlay import Overlay
-from viewer.panels.status import StatusPanel
-from viewer.picture.panes import Panes
-from viewer.picture.screenshot import capture, new_screenshot_path, save_png
-from viewer.picture.window import Window
+from viewer.input import Action, Camera, Gaze, Playback
+from viewer.panels import KeysPanel, MessagePanel, Overlay, StatusPanel
+from viewer.picture import Panes, Window, capture, new_screenshot_path, save_png
 
 
 class Parts(Protocol):

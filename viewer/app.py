@@ -8,33 +8,26 @@ from collections.abc import Callable
 from pathlib import Path
 
 from model.errors import InputError
-from model.trajectories.trajectory import Trajectory
+from model.trajectories import Trajectory
 from viewer.actions import commands
-from viewer.decode.look_prediction import Request
-from viewer.decode.open_scene import OpenScene
-from viewer.decode.worker import DecodeWorker
+from viewer.decode import DecodeWorker, OpenScene, Request
 from viewer.failures import Failures, describe
-from viewer.input.camera import Camera
-from viewer.input.events import Input
-from viewer.input.gaze import Gaze
-from viewer.input.playback import Playback
+from viewer.input import Camera, Gaze, Input, Playback
 from viewer.loading import Loader, opening_sentence
-from viewer.panels.gaze import GazePanel
-from viewer.panels.keys import KeysPanel
-from viewer.panels.message import MessagePanel
-from viewer.panels.minimap import MinimapPanel
-from viewer.panels.opening import OpeningPanel
-from viewer.panels.overlay import Overlay
-from viewer.panels.split import SplitPanel
-from viewer.panels.statistics import Rate, seconds_since_start
-from viewer.panels.status import StatusPanel
-from viewer.panels.timeline import TimelinePanel
-from viewer.picture.film import Film
-from viewer.picture.panes import Panes
-from viewer.picture.renderer import Renderer
-from viewer.picture.screenshot import capture, save_png
-from viewer.picture.upload import Upload
-from viewer.picture.window import Window
+from viewer.panels import (
+    GazePanel,
+    KeysPanel,
+    MessagePanel,
+    MinimapPanel,
+    OpeningPanel,
+    Overlay,
+    Rate,
+    SplitPanel,
+    StatusPanel,
+    TimelinePanel,
+    seconds_since_start,
+)
+from viewer.picture import Film, Panes, Renderer, Upload, Window, capture, save_png
 from viewer.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""The command line: one typer application, one function per file in `viewer.commands`."""
+"""The command line: one typer application, one function a module of `viewer.commands`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,7 @@ import typer
 
 from model.errors import InputError
 from viewer import process_end
-from viewer.commands.bench import bench
-from viewer.commands.evaluate import evaluate
-from viewer.commands.info import info
-from viewer.commands.make_clip import make_clip
-from viewer.commands.render import render
-from viewer.commands.train import train
-from viewer.commands.view import view
+from viewer.commands import COMMANDS
 
 INTERRUPTED = 130
 BROKEN_PIPE = 1
@@ -32,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (view, train, render, evaluate, info, make_clip, bench):
+for _command in COMMANDS:
     app.command()(_command)
 
 

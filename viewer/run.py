@@ -11,23 +11,16 @@ from pathlib import Path
 
 import torch
 
-from model.decoding import needs_compiler
-from model.decoding.preloading import load_compilers
+from model.decoding import load_compilers, needs_compiler
 from model.errors import InputError
 from model.geometry import Look
 from model.scene import read_scene
-from model.trajectories.reading import UnknownFormatError, read_trajectory
-from model.trajectories.trajectory import Trajectory
-from model.video.random_access import index_video
+from model.trajectories import Trajectory, UnknownFormatError, read_trajectory
+from model.video import index_video
 from viewer.app import App
-from viewer.decode.clip_source import prepare_clip
-from viewer.decode.open_scene import OpenScene
-from viewer.decode.scene_source import prepare_scene
+from viewer.decode import OpenScene, prepare_clip, prepare_scene
 from viewer.loading import SCENE_SUFFIX, is_clip, is_scene
-from viewer.picture.cuda_runtime import device_of_window
-from viewer.picture.cuda_upload import choose_upload
-from viewer.picture.film import Film
-from viewer.picture.window import Window
+from viewer.picture import Film, Window, choose_upload, device_of_window
 from viewer.settings import Settings, load_settings, save_settings, settings_path
 from viewer.text import printable_name
 

@@ -1,1 +1,5 @@
 """Speed and memory: of engines, of training, and the paper's two tables."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -18,12 +18,11 @@ import torch
 
 from model.benchmarks.machine import processor_name
 from model.benchmarks.process import peak_bytes, resident_bytes, run_worker
-from model.decoding import open_engine
-from model.decoding.timing import picture_seconds
+from model.decoding import open_engine, picture_seconds
 from model.devices import choose_device
 from model.geometry import Look
 from model.scene import read_scene
-from model.video.reading import open_frames
+from model.video import open_frames
 
 PICTURES = 24
 WARM_UP = 3

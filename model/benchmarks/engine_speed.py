@@ -15,10 +15,7 @@ from torch import Tensor, nn
 
 from model.benchmarks.ceilings import precision_name, wait_for
 from model.config import ModelConfig
-from model.decoding import ENGINES, picture_size
-from model.decoding.eager import EagerEngine
-from model.decoding.engine import Engine
-from model.decoding.timing import picture_seconds
+from model.decoding import ENGINES, EagerEngine, Engine, picture_seconds, picture_size
 from model.geometry import Look
 from model.networks import build_decoder, count_flops, count_traffic
 from model.scene import Decoder, TrainingSummary

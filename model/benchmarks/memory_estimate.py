@@ -12,10 +12,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from model.config import ModelConfig
-from model.decoding.eager import to_rgba
+from model.decoding import to_rgba
 from model.networks import Encoder, build_decoder
-from model.training.autoencoder import Autoencoder
-from model.training.loss import DistortionLoss
+from model.training import Autoencoder, DistortionLoss
 
 OPTIMISER_COPIES = 8
 """The parameters themselves, Adan's four states and what its step allocates."""

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from model.config import ModelConfig
 from model.errors import InputError
-from model.training.settings import training_preset
+from model.training import training_preset
 
 DECODERS = ("nerv360", "hnerv", "hnerv-boost")
 WITHIN = 0.01

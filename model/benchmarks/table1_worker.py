@@ -23,16 +23,12 @@ from model.benchmarks.engine_speed import random_decoder
 from model.benchmarks.machine import processor_name
 from model.benchmarks.process import peak_bytes, resident_bytes, run_worker
 from model.config import ModelConfig
-from model.decoding import open_engine
-from model.decoding.timing import picture_seconds
+from model.decoding import open_engine, picture_seconds
 from model.geometry import Look
 from model.networks import Encoder, to_channels_last
 from model.scene import Material, Scene
-from model.training.dataset import ClipFrames
-from model.training.processes import Processes
-from model.training.settings import TrainingSettings
-from model.training.trainer import StepReport, Trainer
-from model.video.reading import VideoInfo
+from model.training import ClipFrames, Processes, StepReport, Trainer, TrainingSettings
+from model.video import VideoInfo
 
 CUDA_BATCH = 10
 """Pictures that are enqueued before the host waits, as `picture_seconds` does."""

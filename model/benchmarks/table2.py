@@ -17,10 +17,7 @@ from model.config import ModelConfig
 from model.devices import free_bytes
 from model.errors import InputError
 from model.networks import count_flops, count_parameters
-from model.training.dataset import ClipFrames
-from model.training.processes import Processes
-from model.training.settings import TrainingSettings
-from model.training.trainer import StepReport, Trainer
+from model.training import ClipFrames, Processes, StepReport, Trainer, TrainingSettings
 
 TABLE2_EPOCHS = 5
 TABLE2_SEEDS = 3

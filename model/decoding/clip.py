@@ -9,7 +9,7 @@ import torch
 
 from model.decoding.engine import Picture
 from model.geometry import Look
-from model.video.random_access import VideoIndex, VideoReader
+from model.video import VideoIndex, VideoReader
 
 
 class ClipEngine:

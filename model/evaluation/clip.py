@@ -10,9 +10,9 @@ from pathlib import Path
 from torch import Tensor
 
 from model.errors import InputError
-from model.metrics.moving import median_frames, temporal_median
+from model.metrics import median_frames, temporal_median
 from model.scene import Sample, SceneHeader, likeness, sampled_frames
-from model.video.reading import FrameSource, VideoInfo, open_frames
+from model.video import FrameSource, VideoInfo, open_frames
 
 UNCHECKED = "not checked: the scene has no fingerprint of the clip that it was trained on"
 

@@ -15,7 +15,7 @@ from av.video.reformatter import ColorRange, Colorspace
 
 from model.errors import InputError
 from model.files import partial_path
-from model.video.reading import SCALING, FrameSource, VideoFile, open_frames
+from model.video import SCALING, FrameSource, VideoFile, open_frames
 
 CODECS = ("x265", "av1")
 TOLERANCE = 0.02

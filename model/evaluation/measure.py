@@ -12,16 +12,16 @@ from model.evaluation.clip import ClipPictures
 from model.evaluation.methods import Method
 from model.evaluation.results import PathResult, PictureRow, SphereResult
 from model.evaluation.view_consistency import measure_view_consistency
-from model.metrics.moving import moving_error
-from model.metrics.similarity import (
+from model.metrics import (
     MS_SSIM_MIN_SIDE,
     cut_viewport,
+    moving_error,
     ms_ssim,
     psnr_8bit,
     unit,
     ws_psnr,
 )
-from model.trajectories.trajectory import Step
+from model.trajectories import Step
 
 Advance = Callable[[], None]
 CELLS = (36, 72)

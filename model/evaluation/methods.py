@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from model.decoding.engine import Engine
+from model.decoding import Engine
 from model.evaluation.clip import ClipPictures
 from model.geometry import Look
-from model.metrics.similarity import as_shown, cut_viewport
+from model.metrics import as_shown, cut_viewport
 from model.rendering import render_sphere
 
 KEPT_BYTES = 512 * 2**20

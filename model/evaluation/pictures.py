@@ -14,10 +14,9 @@ from torch import Tensor
 
 from model.evaluation.methods import Method
 from model.evaluation.plan import Plan, Progress
-from model.metrics.moving import moving_error
-from model.metrics.similarity import as_shown, cut_viewport, psnr_8bit, unit
-from model.trajectories.trajectory import Step
-from model.video.writing import VideoWriter
+from model.metrics import as_shown, cut_viewport, moving_error, psnr_8bit, unit
+from model.trajectories import Step
+from model.video import VideoWriter
 
 AMPLIFIED = 8
 STRIP = 28

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import torch
 
-from model.benchmarks.decode_worker import DecodingTask
+from model.benchmarks import DecodingTask
 from model.decoding import Engine, open_engine
 from model.errors import InputError
 from model.evaluation.clip import ClipPictures, check_clip, digest
@@ -23,7 +23,7 @@ from model.evaluation.methods import (
 from model.evaluation.results import ResultStore
 from model.geometry import Look
 from model.scene import Scene, bytes_alone, read_header, read_scene
-from model.trajectories.trajectory import Step, Trajectory
+from model.trajectories import Step, Trajectory
 
 
 @dataclass(frozen=True)

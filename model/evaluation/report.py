@@ -7,14 +7,14 @@ import html
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from model.benchmarks.decode_worker import PROCESSES, SpeedResult
+from model.benchmarks import PROCESSES, SpeedResult
 from model.evaluation.pictures import stills
 from model.evaluation.plan import Plan
 from model.evaluation.plots import colours, over_sphere, over_time, speed_and_memory
 from model.evaluation.results import Evaluation, write_text
 from model.evaluation.tables import SUMMARY_COLUMNS, path_table, summary_rows, unequal_training
 from model.evaluation.view_consistency import STEP_DEG
-from model.metrics.moving import THRESHOLD
+from model.metrics import THRESHOLD
 
 STILLS_OF = 2
 

@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from model.benchmarks.decode_worker import SpeedResult
+from model.benchmarks import SpeedResult
 from model.errors import InputError
 from model.files import atomic_write
-from model.metrics.moving import MovingError, pooled
+from model.metrics import MovingError, pooled
 from model.scene import TrainingSummary
 
 FORMAT = 2

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from model.benchmarks.decode_worker import SpeedResult, measure_decoding
+from model.benchmarks import SpeedResult, measure_decoding
 from model.evaluation.clip import digest
 from model.evaluation.measure import measure_path, measure_sphere
 from model.evaluation.methods import Method, VideoMethod
@@ -21,8 +21,8 @@ from model.evaluation.results import (
     sphere_result,
     stored,
 )
-from model.metrics.moving import spread_frames
-from model.trajectories.trajectory import Step
+from model.metrics import spread_frames
+from model.trajectories import Step
 
 ORIGINAL = "original"
 CONSISTENCY_FRAMES = 2

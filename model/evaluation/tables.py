@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from model.evaluation.results import Evaluation, PathResult, mean, write_text
-from model.metrics.moving import MovingError, pooled
+from model.metrics import MovingError, pooled
 from model.scene import TrainingSummary
 
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.geometry import Look, viewport_directions
-from model.metrics.similarity import decibels, unit
+from model.metrics import decibels, unit
 from model.reprojection import project
 
 STEP_DEG = 0.25

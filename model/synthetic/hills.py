@@ -5,10 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from model.synthetic.drawing.light import SUN, colour, display, haze_colour, mix
-from model.synthetic.drawing.noise import fbm, smoothstep
-from model.synthetic.drawing.solids import FAR
-from model.synthetic.drawing.stage import EYE
+from model.synthetic.drawing import (
+    EYE,
+    FAR,
+    SUN,
+    colour,
+    display,
+    fbm,
+    haze_colour,
+    mix,
+    smoothstep,
+)
 
 # Distance in metres, mean height, height of the relief, features around the circle, seed, haze.
 _CHAINS = (

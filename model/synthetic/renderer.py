@@ -11,14 +11,21 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.synthetic import water as sea
-from model.synthetic.drawing.light import ShadowMap, display, illuminate, through_air
-from model.synthetic.drawing.solids import FAR
-from model.synthetic.drawing.stage import EYE, Placed, erp_rays, region_of
+from model.synthetic.drawing import (
+    EYE,
+    FAR,
+    Placed,
+    ShadowMap,
+    display,
+    erp_rays,
+    illuminate,
+    region_of,
+    through_air,
+)
 from model.synthetic.hills import Hills
-from model.synthetic.movers.harbour import movers
-from model.synthetic.movers.mover import Mover
+from model.synthetic.movers import Mover, movers
 from model.synthetic.sky import Clouds
-from model.synthetic.town.layout import town
+from model.synthetic.town import town
 
 SAMPLES = 3
 BAND_RAYS = 1_500_000

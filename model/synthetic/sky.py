@@ -8,8 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.synthetic.drawing.light import SUN, colour, display, haze_colour, mix
-from model.synthetic.drawing.noise import fbm, smoothstep
+from model.synthetic.drawing import SUN, colour, display, fbm, haze_colour, mix, smoothstep
 
 _EXTENT = 7.2
 _FLATNESS = 0.16

@@ -9,10 +9,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.geometry import erp_grid, pad_erp
-from model.synthetic.drawing.light import SUN, colour, display, haze_colour, mix
-from model.synthetic.drawing.noise import fbm, smoothstep
-from model.synthetic.drawing.solids import length
-from model.synthetic.drawing.stage import EYE
+from model.synthetic.drawing import (
+    EYE,
+    SUN,
+    colour,
+    display,
+    fbm,
+    haze_colour,
+    length,
+    mix,
+    smoothstep,
+)
 
 LEVEL = -1.2
 # Bearing in degrees, wavelength in metres, steepness, whole cycles in one loop.

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from model.config import ModelConfig
 from model.errors import InputError
-from model.metrics.moving import median_frames, temporal_median
+from model.metrics import median_frames, temporal_median
 from model.networks import architecture_of, checked
 from model.scene import Fingerprint, FingerprintMaker
-from model.video.reading import VideoInfo, open_frames
+from model.video import VideoInfo, open_frames
 
 ASPECT_TOLERANCE = 0.02
 

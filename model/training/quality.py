@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from model.metrics.moving import moving_error, pooled
-from model.metrics.similarity import as_shown, psnr_8bit, unit
+from model.metrics import as_shown, moving_error, pooled, psnr_8bit, unit
 from model.training.autoencoder import Autoencoder, cut_viewports
 from model.training.dataset import ClipFrames
 from model.training.loss import ms_ssim_module

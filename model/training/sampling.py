@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from model.config import ModelConfig
-from model.metrics.moving import spread_frames
+from model.metrics import spread_frames
 
 LOOKS_A_FRAME = 3
 

@@ -102,9 +102,7 @@ def _engines(scene: Path | None, preset: str | None, device: str, pictures: int)
     from rich.console import Console
     from rich.progress import TimeRemainingColumn
 
-    from model.benchmarks.ceilings import measure_ceilings
-    from model.benchmarks.engine_speed import measure_engines
-    from model.benchmarks.machine import machine_facts
+    from model.benchmarks import machine_facts, measure_ceilings, measure_engines
     from viewer.commands.terminal import progress_bar
 
     if scene is not None and preset is not None:
@@ -150,7 +148,7 @@ def _uploads(
 
 
 def _decoders(scene: Path | None, preset: str | None) -> dict[str, Decoder]:
-    from model.benchmarks.engine_speed import random_decoder
+    from model.benchmarks import random_decoder
     from model.networks import preset as named_preset
     from model.scene import read_scene
     from viewer.paths import DEMO
@@ -163,8 +161,7 @@ def _decoders(scene: Path | None, preset: str | None) -> dict[str, Decoder]:
 
 
 def _memory(scene: Path | None, decoder: str, device: str) -> dict[str, Any]:
-    from model.benchmarks.decode_worker import DecodingTask, measure_decoding
-    from model.benchmarks.process import WorkerError
+    from model.benchmarks import DecodingTask, WorkerError, measure_decoding
     from viewer.paths import DEMO
 
     try:
@@ -192,8 +189,7 @@ def _by_flop(engine: dict[str, Any], gflops: dict[str, float]) -> str:
 def _print(console: Any, report: dict[str, Any]) -> None:
     from rich.table import Table
 
-    from model.benchmarks.engine_speed import PAPER_FPS, PAPER_GIB
-    from model.benchmarks.machine import facts_line
+    from model.benchmarks import PAPER_FPS, PAPER_GIB, facts_line
 
     table = Table(title="Decoding, pictures a second", caption=facts_line(report))
     table.add_column("decoder")

@@ -20,9 +20,14 @@ def bench_table1(preset: str, scale_text: str, device: str, pictures: int) -> Va
     from rich.console import Console
     from rich.progress import TimeElapsedColumn
 
-    from model.benchmarks.machine import machine_facts
-    from model.benchmarks.resolution import comparison, parse_scale
-    from model.benchmarks.table1 import measure_table1, parts_left_out, table1_ratios
+    from model.benchmarks import (
+        comparison,
+        machine_facts,
+        measure_table1,
+        parse_scale,
+        parts_left_out,
+        table1_ratios,
+    )
     from viewer.commands.terminal import progress_bar
 
     with for_option("--scale"):
@@ -56,7 +61,7 @@ def bench_table1(preset: str, scale_text: str, device: str, pictures: int) -> Va
 def _print(console: Console, report: Values) -> None:
     from rich.table import Table
 
-    from model.benchmarks.machine import facts_line
+    from model.benchmarks import facts_line
 
     rows, scale = report["rows"], report["scale"]
     size = "the paper's size" if scale == "1" else f"{scale} of the sides"

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from model.benchmarks.table2 import Ablation, Variant
-    from model.training.trainer import StepReport
+    from model.benchmarks import Ablation, Variant
+    from model.training import StepReport
 
 
 def bench_table2(
@@ -30,19 +30,19 @@ def bench_table2(
     from rich.console import Console
     from rich.progress import TimeRemainingColumn
 
-    from model.benchmarks.machine import machine_facts
-    from model.benchmarks.resolution import parse_scale, scaled
-    from model.benchmarks.table2 import (
+    from model.benchmarks import (
         TABLE2_EPOCHS,
         TABLE2_SEEDS,
         brief_training,
         check_training_memory,
+        machine_facts,
+        parse_scale,
+        scaled,
         table2_variants,
         train_variants,
     )
-    from model.training.dataset import read_clip
-    from model.training.settings import training_preset
-    from model.video.reading import open_frames
+    from model.training import read_clip, training_preset
+    from model.video import open_frames
     from viewer.commands.terminal import StopOnInterrupt, progress_bar
 
     with for_option("--scale"):
@@ -92,8 +92,7 @@ def bench_table2(
 
 
 def _print(console: Console, report: dict[str, Any]) -> None:
-    from model.benchmarks.machine import facts_line
-    from model.benchmarks.table2 import differences
+    from model.benchmarks import differences, facts_line
     from viewer.commands.terminal import plain_table
 
     rows, training = report["rows"], report["training"]
@@ -141,7 +140,7 @@ def _print(console: Console, report: dict[str, Any]) -> None:
 
 
 def _with_spread(values: Sequence[float | None], sign: str = "") -> str:
-    from model.benchmarks.table2 import mean_and_spread
+    from model.benchmarks import mean_and_spread
 
     found = mean_and_spread(values)
     if found is None:

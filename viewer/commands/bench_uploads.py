@@ -10,9 +10,7 @@ from dataclasses import dataclass
 import torch
 from OpenGL import GL
 
-from viewer.picture.cuda_upload import choose_upload
-from viewer.picture.gl import Texture
-from viewer.picture.window import Window
+from viewer.picture import Texture, Window, choose_upload
 
 _TIMES = 20
 _WARM_UP = 3

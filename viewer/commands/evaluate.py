@@ -13,7 +13,7 @@ from model.errors import InputError
 from viewer.commands.options import Device, check_range, device_option, parse_size, path_option
 
 if TYPE_CHECKING:
-    from model.evaluation.results import Evaluation
+    from model.evaluation import Evaluation
 
 
 def evaluate(
@@ -50,12 +50,15 @@ def evaluate(
     _no_repeats("--decoder", decoder or [])
     _no_repeats("--codec", codec or [])
 
-    from model.evaluation.codec import CODECS
-    from model.evaluation.pictures import write_films
-    from model.evaluation.plan import EvaluationOptions, prepare
-    from model.evaluation.report import write_report
-    from model.evaluation.run import evaluate as run
-    from model.evaluation.tables import write_csv
+    from model.evaluation import (
+        CODECS,
+        EvaluationOptions,
+        prepare,
+        write_csv,
+        write_films,
+        write_report,
+    )
+    from model.evaluation import evaluate as run
 
     for name in codec or []:
         if name not in CODECS:
@@ -131,7 +134,7 @@ class _Bar:
 def _print(evaluation: Evaluation) -> None:
     from rich.console import Console
 
-    from model.evaluation.tables import narrow_summary, path_table, unequal_training
+    from model.evaluation import narrow_summary, path_table, unequal_training
     from viewer.commands.terminal import plain_table
 
     console = Console()

@@ -41,7 +41,7 @@ def info(
 
 
 def _scene_report(path: Path) -> Report:
-    from model.evaluation.tables import unequal_training
+    from model.evaluation import unequal_training
     from model.scene import read_header, read_scene
 
     read_scene(path)  # a file is only described once all of it is known to be sound

@@ -40,8 +40,8 @@ def make_clip(
     from rich.console import Console
     from rich.progress import TimeRemainingColumn
 
-    from model.synthetic.renderer import HarbourTown
-    from model.video.writing import FolderWriter, VideoWriter
+    from model.synthetic import HarbourTown
+    from model.video import FolderWriter, VideoWriter
     from viewer.commands.terminal import progress_bar
 
     with (

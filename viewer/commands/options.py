@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import torch
 
     from model.scene import Scene
-    from model.trajectories.trajectory import Trajectory
-    from viewer.decode.open_scene import OpenScene
+    from model.trajectories import Trajectory
+    from viewer.decode import OpenScene
 
 SMALLEST_SIDE = 16
 LARGEST_SIDE = 8192
@@ -105,7 +105,7 @@ def path_option(spec: str) -> Trajectory:
     Raises:
         InputError: there is none, or it is broken.
     """
-    from model.trajectories.reading import read_trajectory
+    from model.trajectories import read_trajectory
 
     with for_option("--trajectory"):
         trajectory = read_trajectory(spec)
@@ -132,7 +132,7 @@ def decoder_option(scene: Scene, name: str | None) -> str:
     Raises:
         InputError: the scene has none of that name.
     """
-    from viewer.decode.scene_source import decoder_names
+    from viewer.decode import decoder_names
 
     if name is None:
         return decoder_names(scene)[0]

@@ -29,7 +29,7 @@ from viewer.commands.options import (
 if TYPE_CHECKING:
     from model.decoding import Engine
     from model.scene import Scene
-    from model.trajectories.trajectory import Step
+    from model.trajectories import Step
 
 _PICTURES = (".png", ".jpg", ".jpeg")
 _FILMS = (".mp4", ".mkv", ".mov")
@@ -136,7 +136,7 @@ def _steps(
     scene: Scene, shown: _Sweep, hfov_deg: float, trajectory: str | None, *, film: bool
 ) -> list[Step]:
     from model.geometry import Look
-    from model.trajectories.trajectory import Step
+    from model.trajectories import Step
 
     hfov_deg = shown.hfov_deg or hfov_deg
     if trajectory is not None:
@@ -182,7 +182,7 @@ def _write_film(
     from rich.progress import track
 
     from model.rendering import render_view
-    from model.video.writing import VideoWriter
+    from model.video import VideoWriter
 
     console = Console(stderr=True)
     with VideoWriter(output, width, height, fps) as film:

@@ -16,9 +16,8 @@ from viewer.text import printable_name
 if TYPE_CHECKING:
     from model.config import ModelConfig
     from model.scene import Material, Scene
-    from model.training.processes import Processes
-    from model.training.settings import TrainingSettings
-    from model.video.reading import VideoInfo
+    from model.training import Processes, TrainingSettings
+    from model.video import VideoInfo
 
 
 def train(
@@ -61,9 +60,8 @@ def train(
     """
     from model.devices import choose_device
     from model.scene import Material, read_scene
-    from model.training.processes import process_group
-    from model.training.settings import TRAINING_PRESETS, training_preset
-    from model.video.reading import open_frames
+    from model.training import TRAINING_PRESETS, process_group, training_preset
+    from model.video import open_frames
 
     target = _target(output, into, resume or overwrite)
     for option, text in (("--title", title or ""), ("--licence", licence), ("--credit", credit)):
@@ -120,8 +118,7 @@ def _fit(
     name: str,
     assignments: list[str],
 ) -> tuple[ModelConfig, TrainingSettings]:
-    from model.training.dataset import fit_config
-    from model.training.settings import with_changes
+    from model.training import fit_config, with_changes
 
     frame_fields = {"frame_height", "frame_width", "viewport_height", "viewport_width"}
     early: dict[str, str] = {}
@@ -154,10 +151,15 @@ def _train(
     import torch
 
     from model.scene import write_scene
-    from model.training.checkpoint import checkpoint_path
-    from model.training.dataset import read_clip
-    from model.training.export import check_same_clip, export_scene, merged, rehearse
-    from model.training.trainer import Trainer
+    from model.training import (
+        Trainer,
+        check_same_clip,
+        checkpoint_path,
+        export_scene,
+        merged,
+        read_clip,
+        rehearse,
+    )
     from viewer.commands.terminal import StopOnInterrupt
     from viewer.commands.train_progress import TrainingProgress
 

@@ -11,7 +11,7 @@ from rich.progress import TaskID, TextColumn, TimeElapsedColumn, TimeRemainingCo
 from viewer.commands.terminal import progress_bar
 
 if TYPE_CHECKING:
-    from model.training.trainer import StepReport
+    from model.training import StepReport
 
 SMOOTHING = 0.05
 

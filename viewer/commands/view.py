@@ -26,8 +26,8 @@ from viewer.paths import DEMO
 if TYPE_CHECKING:
     import torch
 
-    from model.trajectories.trajectory import Trajectory
-    from viewer.decode.open_scene import OpenScene
+    from model.trajectories import Trajectory
+    from viewer.decode import OpenScene
 
 SceneOrClip = Annotated[
     Path | None,
@@ -91,7 +91,7 @@ def view(
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
     from model.geometry import Look
-    from model.video.writing import check_video_name
+    from model.video import check_video_name
     from viewer.run import Options, run_window
 
     if film is not None:
@@ -123,9 +123,8 @@ def _open(
     """The decoder to begin with, and what prepares the scene or the clip for a device."""
     from model.decoding import check_engine
     from model.scene import read_scene
-    from model.video.random_access import index_video
-    from viewer.decode.clip_source import ORIGINAL, prepare_clip
-    from viewer.decode.scene_source import prepare_scene
+    from model.video import index_video
+    from viewer.decode import ORIGINAL, prepare_clip, prepare_scene
     from viewer.loading import is_clip
 
     if is_clip(file):
@@ -143,10 +142,10 @@ def _open(
 
 
 def _path(scene: OpenScene, spec: str | None, wanders: bool) -> Trajectory | None:
-    from viewer.input.wander import wander
+    from viewer.input import wandering_path
 
     if wanders:
-        return wander(scene.frames, scene.fps)
+        return wandering_path(scene.frames, scene.fps)
     if spec is None:
         return None
     path = path_option(spec)

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.decoding.engine import Engine
+from model.decoding import Engine
 from model.geometry import Look, erp_directions
 from model.reprojection import OVERLAP, covering_looks, project
 from viewer.decode.look_prediction import Request

@@ -6,10 +6,9 @@ from functools import partial
 
 import torch
 
-from model.decoding.clip import ClipEngine
+from model.decoding import ClipEngine
 from model.devices import free_bytes
-from model.video.random_access import VideoIndex
-from model.video.spherical import check_equirectangular
+from model.video import VideoIndex, check_equirectangular
 from viewer.decode.open_scene import Cost, EngineSource, OpenScene
 from viewer.text import printable_name
 

@@ -9,7 +9,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 
-from model.decoding.engine import Engine
+from model.decoding import Engine
 from viewer import process_end
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from model.decoding.engine import Engine
+from model.decoding import Engine
 from model.geometry import Look
 
 _SPARE = 1.05

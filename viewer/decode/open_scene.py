@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from model.decoding.engine import Engine
+from model.decoding import Engine
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import torch
 
-from model.decoding import PLAINEST, open_engine, picture_size, without_compiler
-from model.decoding.memory_estimate import decoding_bytes
+from model.decoding import PLAINEST, decoding_bytes, open_engine, picture_size, without_compiler
 from model.devices import free_bytes
 from model.networks import architecture_of
 from model.scene import Scene

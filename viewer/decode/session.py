@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
-from model.decoding.engine import Engine, Picture
+from model.decoding import Engine, Picture
 from model.errors import InputError
 from viewer.decode.background import BackgroundUpdater
 from viewer.decode.engine_builder import BUILDER, Build

@@ -11,7 +11,7 @@ from functools import partial
 
 from torch import Tensor
 
-from model.decoding.engine import Picture
+from model.decoding import Picture
 from viewer.decode.look_prediction import Request
 from viewer.decode.open_scene import EngineSource
 from viewer.decode.session import DecodeReport, DecodeSession

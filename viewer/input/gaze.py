@@ -9,8 +9,7 @@ import platformdirs
 
 from model.errors import InputError
 from model.geometry import Look
-from model.trajectories.own_csv import TrajectoryWriter
-from model.trajectories.trajectory import Step, Trajectory
+from model.trajectories import Step, Trajectory, TrajectoryWriter
 from viewer.failures import describe
 from viewer.input.camera import Camera
 from viewer.input.playback import Playback

@@ -6,14 +6,14 @@ import math
 
 import numpy as np
 
-from model.trajectories.trajectory import DEFAULT_HFOV_DEG, Trajectory
+from model.trajectories import DEFAULT_HFOV_DEG, Trajectory
 
 DURATION_S = 24.0
 _SAMPLES_A_SECOND = 30  # at least
 _SWAY_DEG, _NOD_DEG, _ZOOM_DEG = 12.0, 14.0, 12.0
 
 
-def wander(frames: int, fps: float) -> Trajectory:
+def wandering_path(frames: int, fps: float) -> Trajectory:
     """A path that ends where it begins, with the clip of ``frames`` running again and again at
     ``fps`` pictures a second. It starts at the middle of the picture.
     """

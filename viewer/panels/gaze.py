@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from imgui_bundle import ImVec2, imgui
 
-from viewer.input.gaze import Gaze
+from viewer.input import Gaze
 from viewer.panels.layout import FITTED, MARGIN, clock, place
 from viewer.panels.theme import QUIET, RECORDING, colour
 from viewer.text import printable

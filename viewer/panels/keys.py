@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from imgui_bundle import ImVec2, imgui
 
-from viewer.input.keymap import KEYMAP
+from viewer.input import KEYMAP
 from viewer.panels.layout import FITTED, place
 from viewer.panels.theme import ACCENT, QUIET
 

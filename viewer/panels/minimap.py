@@ -6,12 +6,11 @@ from typing import Any
 
 from imgui_bundle import ImVec2, imgui
 
-from viewer.input.camera import Camera
+from viewer.input import Camera
 from viewer.panels.layout import FITTED, MARGIN, place
 from viewer.panels.theme import ACCENT, FAINT, TEXT, colour
 from viewer.panels.viewport_border import outline
-from viewer.picture.panes import Panes
-from viewer.picture.window import Window
+from viewer.picture import Panes, Window
 
 _WIDTH = 220.0
 

@@ -6,7 +6,7 @@ from imgui_bundle import ImVec2, imgui
 
 from viewer.panels.layout import MARGIN
 from viewer.panels.theme import QUIET, colour
-from viewer.picture.panes import Panes
+from viewer.picture import Panes
 from viewer.text import printable
 
 

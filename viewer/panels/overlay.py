@@ -9,7 +9,7 @@ from typing import Protocol
 from imgui_bundle import ImVec2, imgui
 
 from viewer.panels import theme
-from viewer.picture.window import Window
+from viewer.picture import Window
 
 
 class Panel(Protocol):

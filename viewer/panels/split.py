@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from imgui_bundle import ImVec2, imgui
 
-from viewer.decode.session import DecodeReport
-from viewer.decode.worker import DecodeWorker
+from viewer.decode import DecodeReport, DecodeWorker
 from viewer.panels.layout import ABOVE_BAR, FITTED, MARGIN, place, table
 from viewer.panels.statistics import MIB
 from viewer.panels.theme import ACCENT, TEXT, colour
-from viewer.picture.panes import Panes, Split
+from viewer.picture import Panes, Split
 from viewer.text import printable
 
 _GRIP = 24.0

@@ -7,13 +7,11 @@ from collections.abc import Callable
 import numpy as np
 from imgui_bundle import ImVec2, imgui
 
-from viewer.decode.worker import DecodeWorker
-from viewer.input.camera import Camera
-from viewer.input.playback import Playback
+from viewer.decode import DecodeWorker
+from viewer.input import Camera, Playback
 from viewer.panels.layout import FITTED, MARGIN, place, table
 from viewer.panels.statistics import MIB, Memory, rate_of
-from viewer.picture.panes import Panes
-from viewer.picture.window import Window
+from viewer.picture import Panes, Window
 from viewer.text import printable
 
 _WIDTH = 262.0

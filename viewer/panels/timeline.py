@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from imgui_bundle import ImVec2, imgui
 
-from viewer.input.playback import Playback
+from viewer.input import Playback
 from viewer.panels.layout import BAR_HEIGHT, FIXED, MARGIN, clock, place
 from viewer.panels.theme import ACCENT, FAINT, QUIET, TEXT, colour
 

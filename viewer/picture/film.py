@@ -14,8 +14,7 @@ import numpy.typing as npt
 import torch
 
 from model.errors import InputError
-from model.video.reading import failure_reason
-from model.video.writing import VideoWriter
+from model.video import VideoWriter, failure_reason
 
 FPS = 20
 _PRESET = "ultrafast"  # decoding wants the processor too

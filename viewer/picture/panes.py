@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from model.decoding.engine import Picture
-from viewer.decode.open_scene import EngineSource, OpenScene
-from viewer.decode.session import DecodeReport
-from viewer.decode.worker import DecodeWorker
+from model.decoding import Picture
+from viewer.decode import DecodeReport, DecodeWorker, EngineSource, OpenScene
 from viewer.picture.renderer import Renderer
 from viewer.picture.upload import Upload
 

@@ -11,7 +11,7 @@ import torch
 from OpenGL import GL
 from torch import Tensor
 
-from model.decoding.engine import Picture
+from model.decoding import Picture
 from model.geometry import Look
 from viewer.picture.gl import ShaderProgram, Texture
 from viewer.picture.upload import PixelBufferUpload, Upload

@@ -1,1 +1,9 @@
 """All that moves: boats, flags, gulls, the carousel."""
+
+from model.synthetic.movers.harbour import movers
+from model.synthetic.movers.mover import Mover
+
+__all__ = [
+    "Mover",
+    "movers",
+]

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import math
 
-from model.synthetic.drawing.paints import Colour, Plain, Stripes
-from model.synthetic.drawing.solids import Convex, Ellipsoid, Frustum, box
-from model.synthetic.drawing.stage import Placed, Rotation, multiply, turned
+from model.synthetic.drawing import (
+    Colour,
+    Convex,
+    Ellipsoid,
+    Frustum,
+    Placed,
+    Plain,
+    Rotation,
+    Stripes,
+    box,
+    multiply,
+    turned,
+)
 from model.synthetic.movers.mover import BLUE, GOLD, RED, WHITE, Mover, Point, place
-from model.synthetic.town.layout import CAROUSEL
+from model.synthetic.town import CAROUSEL
 
 
 def _horse(origin: Point, rotation: Rotation, coat: Colour, saddle: Colour) -> list[Placed]:

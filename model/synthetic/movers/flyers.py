@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import math
 
-from model.synthetic.drawing.paints import Plain, Planks, Stripes
-from model.synthetic.drawing.solids import Ellipsoid, Frustum, box, polyhedron
-from model.synthetic.drawing.stage import Placed, multiply, turned
+from model.synthetic.drawing import (
+    Ellipsoid,
+    Frustum,
+    Placed,
+    Plain,
+    Planks,
+    Stripes,
+    box,
+    multiply,
+    polyhedron,
+    turned,
+)
 from model.synthetic.movers.mover import WHITE, Mover, Point
 
 

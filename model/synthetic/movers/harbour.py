@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import math
 
-from model.synthetic.drawing.paints import Plain, Stripes
-from model.synthetic.drawing.soft_solids import Pennant
-from model.synthetic.drawing.solids import Ellipsoid, box, polyhedron
-from model.synthetic.drawing.stage import Placed, multiply, turned
+from model.synthetic.drawing import (
+    Ellipsoid,
+    Pennant,
+    Placed,
+    Plain,
+    Stripes,
+    box,
+    multiply,
+    polyhedron,
+    turned,
+)
 from model.synthetic.movers.carousel import carousel
 from model.synthetic.movers.flyers import balloon, gulls
 from model.synthetic.movers.mover import BLUE, RED, WHITE, Mover, place
 from model.synthetic.movers.vessels import boat, buoy
-from model.synthetic.town.layout import FLAGPOLE, WINDMILL
+from model.synthetic.town import FLAGPOLE, WINDMILL
 
 
 def movers() -> list[Mover]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from model.synthetic.drawing.stage import Placed, Rotation
+from model.synthetic.drawing import Placed, Rotation
 
 Point = tuple[float, float, float]
 WHITE, RED, BLUE, GOLD = (

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import math
 
-from model.synthetic.drawing.paints import Colour, Plain, Planks, Stripes
-from model.synthetic.drawing.solids import Convex, Ellipsoid, Frustum, box, polyhedron
-from model.synthetic.drawing.stage import Placed, turned
+from model.synthetic.drawing import (
+    Colour,
+    Convex,
+    Ellipsoid,
+    Frustum,
+    Placed,
+    Plain,
+    Planks,
+    Stripes,
+    box,
+    polyhedron,
+    turned,
+)
 from model.synthetic.movers.mover import RED, WHITE, Mover, Point, place
 
 

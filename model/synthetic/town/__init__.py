@@ -1,1 +1,10 @@
 """All that stands still: quays, houses, signs."""
+
+from model.synthetic.town.layout import CAROUSEL, FLAGPOLE, WINDMILL, town
+
+__all__ = [
+    "CAROUSEL",
+    "FLAGPOLE",
+    "WINDMILL",
+    "town",
+]

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import math
 
-from model.synthetic.drawing.paints import Colour, Foliage, Plain, Planks, Stripes
-from model.synthetic.drawing.soft_solids import Rough
-from model.synthetic.drawing.solids import Ellipsoid, Frustum, box, gable, pyramid
-from model.synthetic.drawing.stage import Placed, turned
+from model.synthetic.drawing import (
+    Colour,
+    Ellipsoid,
+    Foliage,
+    Frustum,
+    Placed,
+    Plain,
+    Planks,
+    Rough,
+    Stripes,
+    box,
+    gable,
+    pyramid,
+    turned,
+)
 from model.synthetic.town.facades import Facade, Tiles
 
 SLATE, CLAY, RUST = (0.17, 0.19, 0.23), (0.50, 0.19, 0.10), (0.38, 0.15, 0.09)

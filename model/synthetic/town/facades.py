@@ -7,10 +7,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from model.synthetic.drawing.light import colour, mix
-from model.synthetic.drawing.noise import fbm, hash01
-from model.synthetic.drawing.paints import Colour, along_face, inside, rectangle
-from model.synthetic.drawing.stage import Surface
+from model.synthetic.drawing import (
+    Colour,
+    Surface,
+    along_face,
+    colour,
+    fbm,
+    hash01,
+    inside,
+    mix,
+    rectangle,
+)
 
 _FRAME, _GLASS = (0.80, 0.77, 0.70), (0.045, 0.065, 0.09)
 

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from model.synthetic.drawing.paints import Plain, Planks, Sign, Stripes
-from model.synthetic.drawing.soft_solids import Rough
-from model.synthetic.drawing.solids import Frustum, box, pyramid
-from model.synthetic.drawing.stage import Placed, turned
+from model.synthetic.drawing import (
+    Frustum,
+    Placed,
+    Plain,
+    Planks,
+    Rough,
+    Sign,
+    Stripes,
+    box,
+    pyramid,
+    turned,
+)
 from model.synthetic.town.buildings import (
     CLAY,
     RUST,

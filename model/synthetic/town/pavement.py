@@ -8,11 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from model.synthetic.drawing.glyphs import text_distance
-from model.synthetic.drawing.light import colour, mix
-from model.synthetic.drawing.noise import fbm, hash01
-from model.synthetic.drawing.paints import inside
-from model.synthetic.drawing.stage import Surface
+from model.synthetic.drawing import Surface, colour, fbm, hash01, inside, mix, text_distance
 from model.synthetic.town.facades import mix_fade
 
 _ROSE = 3.1

@@ -13,7 +13,7 @@ from model.errors import InputError
 from model.geometry import Look
 from model.video.reading import open_frames
 from model.video.writing import VideoWriter
-from viewer.input.wander import DURATION_S, wander
+from viewer.input.wander import DURATION_S, wandering_path
 from viewer.picture.film import Film
 
 
@@ -96,7 +96,7 @@ def test_a_full_disk_is_told_at_the_end(tmp_path: Path, clock: Clock) -> None:
 
 
 def test_the_look_wanders_over_the_sphere_and_back() -> None:
-    path = wander(50, 20.0)
+    path = wandering_path(50, 20.0)
     path.check_frames(50)
     assert path.duration_s == DURATION_S
     assert path.look_at(0.0) == Look.from_degrees(0, 0)

@@ -1,0 +1,17 @@
+from .clip import ClipEngine as ClipEngine
+from .eager import EagerEngine as EagerEngine
+from .eager import to_rgba as to_rgba
+from .engine import Engine as Engine
+from .engine import Picture as Picture
+from .engines import ENGINES as ENGINES
+from .engines import EngineKind as EngineKind
+from .memory_estimate import decoding_bytes as decoding_bytes
+from .opening import PLAINEST as PLAINEST
+from .opening import check_engine as check_engine
+from .opening import engine_help as engine_help
+from .opening import needs_compiler as needs_compiler
+from .opening import open_engine as open_engine
+from .opening import picture_size as picture_size
+from .opening import without_compiler as without_compiler
+from .preloading import load_compilers as load_compilers
+from .timing import picture_seconds as picture_seconds

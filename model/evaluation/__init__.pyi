@@ -1,0 +1,12 @@
+from .clip import ClipPictures as ClipPictures
+from .codec import CODECS as CODECS
+from .pictures import write_films as write_films
+from .plan import EvaluationOptions as EvaluationOptions
+from .plan import prepare as prepare
+from .report import write_report as write_report
+from .results import Evaluation as Evaluation
+from .run import evaluate as evaluate
+from .tables import narrow_summary as narrow_summary
+from .tables import path_table as path_table
+from .tables import unequal_training as unequal_training
+from .tables import write_csv as write_csv

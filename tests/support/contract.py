@@ -1,0 +1,114 @@
+"""The house's contract: imports as edges between rooms, and what breaks its rules."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGES = ("model", "viewer")
+
+
+def modules(root: Path) -> dict[str, Path]:
+    """Files of both packages by their dotted names; a package's is its ``__init__.py``."""
+    found = {}
+    for package in PACKAGES:
+        for path in sorted((root / package).rglob("*.py")):
+            parts = path.relative_to(root).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imports(root: Path) -> Iterator[tuple[str, str]]:
+    """Pairs of importer and imported module, imports within functions and for types included.
+
+    A package's ``__init__.py`` is named ``package.__init__`` as importer: its own modules are
+    beside it.
+    """
+    known = modules(root)
+    for name, path in known.items():
+        importer = f"{name}.__init__" if path.name == "__init__.py" else name
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                targets = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                base = node.module or ""
+                if node.level:
+                    above = importer.split(".")[: -node.level]
+                    base = ".".join([*above, base] if base else above)
+                inner = [f"{base}.{alias.name}" for alias in node.names]
+                targets = [each if each in known else base for each in inner]
+            else:
+                continue
+            for target in dict.fromkeys(targets):
+                if target.split(".")[0] in PACKAGES:
+                    yield importer, target
+
+
+def upward_imports(root: Path) -> list[str]:
+    """Imports of ``viewer`` in ``model``."""
+    return [
+        f"{importer} imports {target}"
+        for importer, target in imports(root)
+        if importer.split(".")[0] == "model" and target.split(".")[0] == "viewer"
+    ]
+
+
+def imports_past_doors(root: Path) -> list[str]:
+    """Imports of what lies within a room that the importer is not in."""
+    past = []
+    for importer, target in imports(root):
+        shared = _shared(importer, target) or target.split(".")[:1]
+        if len(target.split(".")) > len(shared) + 1:
+            past.append(f"{importer} imports {target}")
+    return past
+
+
+def circles(root: Path) -> list[str]:
+    """Circles among the neighbours within each package, a room being one neighbour."""
+    graphs: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for importer, target in imports(root):
+        shared = _shared(importer, target)
+        a, b = importer.split("."), target.split(".")
+        if len(b) == len(shared):  # the package's own door
+            continue
+        start, end = a[len(shared)], b[len(shared)]
+        if start not in ("__init__", end):
+            graphs[".".join(shared)][start].add(end)
+    return [
+        f"{package or 'the top'}: {' → '.join([*circle, circle[0]])}"
+        for package, graph in sorted(graphs.items())
+        if (circle := _circle(graph))
+    ]
+
+
+def _shared(importer: str, target: str) -> list[str]:
+    """The package that both are in."""
+    a, b = importer.split(".")[:-1], target.split(".")
+    shared = []
+    for one, other in zip(a, b, strict=False):
+        if one != other:
+            break
+        shared.append(one)
+    return shared
+
+
+def _circle(graph: dict[str, set[str]]) -> list[str] | None:
+    done: set[str] = set()
+
+    def search(node: str, path: list[str]) -> list[str] | None:
+        if node in path:
+            return path[path.index(node) :]
+        if node in done:
+            return None
+        for following in sorted(graph.get(node, ())):
+            if found := search(following, [*path, node]):
+                return found
+        done.add(node)
+        return None
+
+    for node in sorted(graph):
+        if found := search(node, []):
+            return found
+    return None
