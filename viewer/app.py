@@ -9,8 +9,16 @@ from pathlib import Path
 
 from model.errors import InputError
 from model.trajectories import Trajectory
+from model.video import VideoIndex
 from viewer.actions import commands
-from viewer.decode import DecodeWorker, OpenScene, Request
+from viewer.decode import (
+    DecodeWorker,
+    Extension,
+    OpenScene,
+    Request,
+    extend_by_clip,
+    prepare_clip,
+)
 from viewer.failures import Failures, describe
 from viewer.input import Camera, Gaze, Input, Playback
 from viewer.loading import Loader, opening_sentence
@@ -38,6 +46,10 @@ _RESTING_REFRESH_S = 1.0
 _RESTING_TURN_S = 0.05
 
 
+Content = OpenScene | Extension | Trajectory | VideoIndex
+"""Content of a file that is dropped, and what is made of it."""
+
+
 class App:
     """One window on one scene at a time.
 
@@ -54,7 +66,7 @@ class App:
         self,
         window: Window,
         scene: OpenScene,
-        load: Callable[[Path], OpenScene | Trajectory],
+        load: Callable[[Path], Content],
         *,
         settings: Settings | None = None,
         decoder: str | None = None,
@@ -65,8 +77,8 @@ class App:
         Args:
             window: open, its context current; the caller closes it.
             scene: what is shown first.
-            load: opens a file that is dropped on the window, a scene or a gaze path; `InputError`
-                where it cannot.
+            load: opens a file that is dropped on the window, a scene, a clip or a gaze path;
+                `InputError` where it cannot.
             settings: remembered ones.
             decoder: one of the scene's, the first by default.
             upload: makes the way of pictures into textures, one for each side of a split view.
@@ -179,9 +191,7 @@ class App:
         self.playback.open(scene.frames, scene.fps)
         self.window.set_title(f"{scene.title} – NeRV360")
         self.panes.open(scene, decoder)
-        if scene.remark is not None:
-            log.info("%s", scene.remark)
-            self.messages.notify(scene.remark)
+        self._remark(scene)
 
     def follow(self, trajectory: Trajectory) -> None:
         """Lead the look and the clip along ``trajectory``, and say what is wrong with it.
@@ -266,8 +276,28 @@ class App:
                 log.exception("a dropped file cannot be opened")
                 self.messages.refuse(f"{loaded.name} cannot be opened: {describe(error)}")
 
-    def _show(self, loaded: OpenScene | Trajectory) -> None:
+    def _show(self, loaded: Content) -> None:
         if isinstance(loaded, Trajectory):
             self.follow(loaded)
+        elif isinstance(loaded, VideoIndex):
+            self._show_clip(loaded)
+        elif isinstance(loaded, Extension):
+            if loaded.scene is self.panes.scene:
+                self.panes.extend(loaded.extended, loaded.decoder)
+                self._remark(loaded.extended)
         else:
             self.open(loaded, loaded.decoders[0])
+
+    def _show_clip(self, clip: VideoIndex) -> None:
+        """Show ``clip`` in place of another, or, once it has been compared, beside its scene."""
+        scene = self.panes.scene
+        if scene.sameness is None:
+            alone = prepare_clip(clip)
+            self.open(alone, alone.decoders[0])
+        else:
+            self.loader.go_on(clip.path, lambda path: extend_by_clip(scene, clip))
+
+    def _remark(self, scene: OpenScene) -> None:
+        if scene.remark is not None:
+            log.info("%s", scene.remark)
+            self.messages.notify(scene.remark)

@@ -101,20 +101,26 @@ class Loader(Generic[T]):
         """
         self._load = load
         self._clock = clock
-        self._waiting: deque[Path] = deque()
+        self._waiting: deque[tuple[Path, Callable[[Path], T]]] = deque()
         self.running: list[Loaded[T]] = []
         self._begun = 0.0
 
     @property
     def opening(self) -> tuple[Path, ...]:
         """The files that have not been opened yet, those that are being read first."""
-        return (*(loaded.path for loaded in self.running), *self._waiting)
+        return (*(loaded.path for loaded in self.running), *(path for path, _ in self._waiting))
 
     def add(self, paths: list[Path]) -> None:
         """Read ``paths`` after what was asked for before; scenes first, as a path is followed in
         the scene that is open.
         """
-        self._waiting.extend(sorted(paths, key=lambda path: not is_scene(path)))
+        ordered = sorted(paths, key=lambda path: not is_scene(path))
+        self._waiting.extend((path, self._load) for path in ordered)
+        self._start()
+
+    def go_on(self, path: Path, load: Callable[[Path], T]) -> None:
+        """Read ``path`` once more by ``load``, before all that waits."""
+        self._waiting.appendleft((path, load))
         self._start()
 
     def take(self) -> list[Loaded[T]]:
@@ -131,15 +137,18 @@ class Loader(Generic[T]):
     def _start(self) -> None:
         late = self._clock() - self._begun > _PATIENCE_S
         if self._waiting and (not self.running or late):
-            loaded: Loaded[T] = Loaded(self._waiting.popleft())
+            path, load = self._waiting.popleft()
+            loaded: Loaded[T] = Loaded(path)
             self.running.append(loaded)
             self._begun = self._clock()
             # A daemon: a read that a network file system never answers cannot be called off.
-            threading.Thread(target=self._read, args=(loaded,), name=_THREAD, daemon=True).start()
+            threading.Thread(
+                target=self._read, args=(loaded, load), name=_THREAD, daemon=True
+            ).start()
 
-    def _read(self, loaded: Loaded[T]) -> None:
+    def _read(self, loaded: Loaded[T], load: Callable[[Path], T]) -> None:
         try:
-            loaded.value = self._load(loaded.path)
+            loaded.value = load(loaded.path)
         except Exception as error:
             loaded.error = error
         loaded.done.set()

@@ -16,9 +16,9 @@ from model.errors import InputError
 from model.geometry import Look
 from model.scene import read_scene
 from model.trajectories import Trajectory, UnknownFormatError, read_trajectory
-from model.video import index_video
+from model.video import VideoIndex, index_video
 from viewer.app import App
-from viewer.decode import OpenScene, prepare_clip, prepare_scene
+from viewer.decode import OpenScene, prepare_scene
 from viewer.loading import SCENE_SUFFIX, is_clip, is_scene
 from viewer.picture import Film, Window, choose_upload, device_of_window
 from viewer.settings import Settings, load_settings, save_settings, settings_path
@@ -117,7 +117,9 @@ def _remember(settings: Settings, stored: Settings, options: Options) -> None:
     save_settings(settings_path(), settings)
 
 
-def open_dropped(path: Path, device: torch.device, engine: str) -> OpenScene | Trajectory:
+def open_dropped(
+    path: Path, device: torch.device, engine: str
+) -> OpenScene | Trajectory | VideoIndex:
     """Read a dropped file.
 
     Raises:
@@ -126,7 +128,7 @@ def open_dropped(path: Path, device: torch.device, engine: str) -> OpenScene | T
     if is_scene(path):
         return prepare_scene(read_scene(path), path, device, engine)
     if is_clip(path):
-        return prepare_clip(index_video(path))
+        return index_video(path)
     try:
         return read_trajectory(str(path))
     except UnknownFormatError as error:

@@ -9,12 +9,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from model.errors import InputError
 from model.metrics import median_frames, temporal_median
-from model.scene import Sample, SceneHeader, likeness, sampled_frames
 from model.video import FrameSource, VideoInfo, open_frames
-
-UNCHECKED = "not checked: the scene has no fingerprint of the clip that it was trained on"
 
 
 class ClipPictures:
@@ -50,40 +46,6 @@ class ClipPictures:
             wanted = median_frames(frames, 3 * self.info.width * self.info.height)
             self._still = frames, temporal_median([self[index] for index in wanted])
         return self._still[1]
-
-
-def check_clip(pictures: ClipPictures, clip: Path, header: SceneHeader, scene: Path) -> str:
-    """A phrase on how far ``clip`` is known to be what ``scene`` was trained on.
-
-    Raises:
-        InputError: it is another clip.
-    """
-    info = pictures.info
-    if (info.width, info.height) != (header.width, header.height):
-        raise InputError(
-            f"{clip} is {info.width}x{info.height} but {scene} was trained on "
-            f"{header.width}x{header.height}: give the clip that it was trained on"
-        )
-    if info.frames < header.frames:
-        raise InputError(
-            f"{clip} has {info.frames} pictures but {scene} has {header.frames}: give the "
-            f"clip that it was trained on"
-        )
-    if header.fingerprint is None:
-        return UNCHECKED
-    samples = (Sample.of(pictures[index]) for index in sampled_frames(header.frames))
-    found = likeness(header.fingerprint, samples)
-    if not found.alike:
-        raise InputError(
-            f"{clip} shows other pictures than {scene} was trained on: give the clip that "
-            f"it was trained on"
-        )
-    if found.same:
-        return "the pictures that the scene was trained on"
-    return (
-        f"encoded again, or decoded by another program: its pictures differ a little from those "
-        f"that the scene was trained on (thumbnails by up to {found.difference:.2f} of 255)"
-    )
 
 
 def digest(path: Path) -> str:

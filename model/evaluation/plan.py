@@ -11,7 +11,7 @@ import torch
 from model.benchmarks import DecodingTask
 from model.decoding import Engine, open_engine
 from model.errors import InputError
-from model.evaluation.clip import ClipPictures, check_clip, digest
+from model.evaluation.clip import ClipPictures, digest
 from model.evaluation.codec import Encoding, encode_at
 from model.evaluation.methods import (
     DecoderMethod,
@@ -22,7 +22,7 @@ from model.evaluation.methods import (
 )
 from model.evaluation.results import ResultStore
 from model.geometry import Look
-from model.scene import Scene, bytes_alone, read_header, read_scene
+from model.scene import Scene, bytes_alone, check_clip, read_header, read_scene
 from model.trajectories import Step, Trajectory
 
 
@@ -99,7 +99,7 @@ def prepare(options: EvaluationOptions, progress: Progress) -> Plan:
     """
     header = read_header(options.scene).header
     original = ClipPictures(options.clip)
-    sameness = check_clip(original, options.clip, header, options.scene)
+    sameness = check_clip(original.info, original.__getitem__, options.clip, header, options.scene)
     scene = read_scene(options.scene)
     names = options.decoders or tuple(scene.decoders)
     engines = {n: open_engine(scene, n, options.device, options.size) for n in names}

@@ -10,11 +10,14 @@ from model.scene.fingerprint import (
 )
 from model.scene.header import FORMAT_VERSION, Material, SceneHeader, TrainingSummary
 from model.scene.reading import StoredScene, bytes_alone, read_header, read_scene
+from model.scene.same_clip import SAME, UNCHECKED, check_clip
 from model.scene.scene import Decoder, Scene
 from model.scene.writing import quantised, write_scene
 
 __all__ = [
     "FORMAT_VERSION",
+    "SAME",
+    "UNCHECKED",
     "Decoder",
     "Fingerprint",
     "FingerprintMaker",
@@ -26,6 +29,7 @@ __all__ = [
     "StoredScene",
     "TrainingSummary",
     "bytes_alone",
+    "check_clip",
     "likeness",
     "quantised",
     "read_header",

@@ -11,6 +11,7 @@ import torch
 from model.errors import InputError
 from model.scene import write_scene
 from model.trajectories.trajectory import Trajectory
+from model.video.random_access import VideoIndex
 from tests.support.clips import encode, ramp
 from tests.support.scenes import tiny_scene
 from viewer.decode.open_scene import OpenScene
@@ -34,12 +35,11 @@ def test_scenes_and_paths_are_told_apart_however_their_names_are_written(tmp_pat
     assert isinstance(open_dropped(path, CPU, "auto"), Trajectory)
 
 
-def test_a_clip_is_a_scene_of_its_own_codec(tmp_path: Path) -> None:
+def test_a_clip_is_one_however_its_name_is_written(tmp_path: Path) -> None:
     clip = encode(tmp_path / "clip.mp4", [ramp(index) for index in range(5)])
     opened = open_dropped(clip.rename(tmp_path / "HOLIDAY.MP4"), CPU, "auto")
-    assert isinstance(opened, OpenScene)
-    assert (opened.title, opened.frames, opened.fps) == ("HOLIDAY.MP4", 5, 25)
-    assert opened.decoders == ("original",)
+    assert isinstance(opened, VideoIndex)
+    assert opened.info.frames == 5
 
 
 def test_what_is_none_of_these_is_said_to_be_so(tmp_path: Path) -> None:

@@ -48,6 +48,10 @@ def view(
         Path | None,
         typer.Option(metavar="PNG", help="Write what the window shows when it closes."),
     ] = None,
+    video: Annotated[
+        Path | None,
+        typer.Option(metavar="CLIP", help="The clip of the scene, as a decoder more."),
+    ] = None,
     size: Annotated[
         str | None, typer.Option(metavar="WxH", help="Size of the window, such as 1280x720.")
     ] = None,
@@ -98,7 +102,7 @@ def view(
         with for_option("--film"):
             check_video_name(film)
     chosen, file = device_option(device), scene or DEMO
-    name, prepare = _open(file, decoder, chosen, engine)
+    name, prepare = _open(file, video, decoder, chosen, engine)
     shown = prepare(chosen)
     check_frame(shown, frame)
     options = Options(
@@ -118,16 +122,23 @@ def view(
 
 
 def _open(
-    file: Path, decoder: str | None, device: torch.device, engine: str
+    file: Path, video: Path | None, decoder: str | None, device: torch.device, engine: str
 ) -> tuple[str, Callable[[torch.device], OpenScene]]:
-    """The decoder to begin with, and what prepares the scene or the clip for a device."""
+    """The decoder to begin with, and what prepares the scene or the clip for a device.
+
+    Raises:
+        InputError: it cannot be read, what is given does not go together, or ``video`` is not the
+            scene's clip.
+    """
     from model.decoding import check_engine
     from model.scene import read_scene
     from model.video import index_video
-    from viewer.decode import ORIGINAL, prepare_clip, prepare_scene
+    from viewer.decode import ORIGINAL, compare_clip, prepare_clip, prepare_scene, put_beside
     from viewer.loading import is_clip
 
     if is_clip(file):
+        if video is not None:
+            raise InputError(f"--video: {file} is a video already; give a scene before it")
         if decoder not in (None, ORIGINAL):
             raise InputError(f"--decoder: a video has no decoder {decoder}, only {ORIGINAL}")
         if engine != "auto":
@@ -135,10 +146,20 @@ def _open(
         clip = prepare_clip(index_video(file))
         return ORIGINAL, lambda device: clip
     scene = read_scene(file)
-    name = decoder_option(scene, decoder)
+    wants_clip = video is not None and decoder == ORIGINAL
+    name = decoder_option(scene, None if wants_clip else decoder)
     with for_option("--engine"):
         check_engine(engine, scene.decoder(name).config, device)
-    return name, lambda device: prepare_scene(scene, file, device, engine)
+    if video is None:
+        return name, lambda device: prepare_scene(scene, file, device, engine)
+    with for_option("--video"):
+        index = index_video(video)
+        remark = compare_clip(prepare_scene(scene, file, device, engine), index)
+
+    def prepare(device: torch.device) -> OpenScene:
+        return put_beside(prepare_scene(scene, file, device, engine), index, remark)
+
+    return ORIGINAL if wants_clip else name, prepare
 
 
 def _path(scene: OpenScene, spec: str | None, wanders: bool) -> Trajectory | None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import torch
 
 from model.decoding import ClipEngine
 from model.devices import free_bytes
-from model.video import VideoIndex, check_equirectangular
-from viewer.decode.open_scene import Cost, EngineSource, OpenScene
+from model.errors import InputError
+from model.scene import SceneHeader, check_clip
+from model.video import VideoIndex, VideoReader, check_equirectangular
+from viewer.decode.open_scene import Cost, EngineSource, Extension, OpenScene
 from viewer.text import printable_name
 
 ORIGINAL = "original"
@@ -35,6 +39,59 @@ def prepare_clip(index: VideoIndex) -> OpenScene:
         free_bytes=lambda: free_bytes(torch.device("cpu")),
         remark=f"{name}: {info.note}." if info.note else None,
     )
+
+
+def compare_clip(scene: OpenScene, index: VideoIndex) -> str:
+    """Check that a clip is the scene's own, and say how far that is known, in one sentence.
+
+    Raises:
+        InputError: it is another clip, or the scene is a clip itself.
+    """
+    name = printable_name(index.path)
+    if scene.sameness is None:
+        raise InputError(f"{name} has no scene to be put beside")
+    return f"{name} is beside the scene (Tab, C): {scene.sameness(index)}."
+
+
+def put_beside(scene: OpenScene, index: VideoIndex, remark: str) -> OpenScene:
+    """``scene`` with its own clip as a decoder more, the second in turn.
+
+    Args:
+        remark: what `compare_clip` said.
+    """
+    others = tuple(name for name in scene.decoders if name != ORIGINAL)
+    return replace(
+        scene,
+        decoders=(others[0], ORIGINAL, *others[1:]),
+        source=lambda name: clip_source(index) if name == ORIGINAL else scene.source(name),
+        cost=lambda name: clip_cost(index) if name == ORIGINAL else scene.cost(name),
+        remark=remark,
+    )
+
+
+def extend_by_clip(scene: OpenScene, index: VideoIndex) -> Extension:
+    """The scene that is open and its clip, which is compared first; it takes seconds.
+
+    Raises:
+        InputError: it is another clip.
+    """
+    try:
+        remark = compare_clip(scene, index)
+    except InputError as error:
+        alone = f"nerv360 view {printable_name(index.path)}"
+        raise InputError(f"{error}, or open it alone: `{alone}`") from error
+    return Extension(scene, put_beside(scene, index, remark), ORIGINAL)
+
+
+def clip_sameness(header: SceneHeader, scene: Path, index: VideoIndex) -> str:
+    """A phrase on how far a clip is the one that a scene was trained on, as `check_clip` has it."""
+    reader = VideoReader(index)
+    try:
+        return check_clip(
+            index.info, lambda at: reader.frame(at)[..., :3], index.path, header, scene
+        )
+    finally:
+        reader.close()
 
 
 def clip_source(index: VideoIndex) -> EngineSource:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from model.decoding import Engine
+from model.video import VideoIndex
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class OpenScene:
         source: makes the `EngineSource` of a decoder by its name.
         cost: of one picture of a decoder, by its name.
         free_bytes: how much memory there is for another decoder now.
+        sameness: says how far a clip is known to be the scene's own, and raises InputError where it
+            is another; nothing where the scene is a clip itself. It takes seconds.
         remark: one sentence that is to be said when it is opened, or nothing.
     """
 
@@ -66,4 +69,20 @@ class OpenScene:
     source: Callable[[str], EngineSource]
     cost: Callable[[str], Cost]
     free_bytes: Callable[[], int]
+    sameness: Callable[[VideoIndex], str] | None = None
     remark: str | None = None
+
+
+@dataclass(frozen=True)
+class Extension:
+    """Another decoder for a scene while it is open.
+
+    Attributes:
+        scene: the open one.
+        extended: what takes its place, with that decoder.
+        decoder: its name.
+    """
+
+    scene: OpenScene
+    extended: OpenScene
+    decoder: str

@@ -12,6 +12,7 @@ from model.decoding import PLAINEST, decoding_bytes, open_engine, picture_size, 
 from model.devices import free_bytes
 from model.networks import architecture_of
 from model.scene import Scene
+from viewer.decode.clip_source import clip_sameness
 from viewer.decode.open_scene import Cost, EngineSource, OpenScene
 
 _BACKGROUND_VIEW = (224, 224)
@@ -33,6 +34,7 @@ def prepare_scene(
         source=lambda decoder: engine_source(scene, decoder, device, engine),
         cost=functools.cache(lambda decoder: decoder_cost(scene, decoder, device)),
         free_bytes=lambda: free_memory(device),
+        sameness=partial(clip_sameness, scene.header, path),
     )
 
 

@@ -120,6 +120,15 @@ class Panes:
         self._panes[0].clear()
         self._decode()
 
+    def extend(self, scene: OpenScene, decoder: str) -> None:
+        """Go on with ``scene``, which is the open one with another ``decoder``, or with another
+        source of it; what is shown stays.
+        """
+        self.scene = scene
+        self._sources.pop(decoder, None)
+        if decoder in self.shown:
+            self._decode()
+
     def next_decoder(self) -> None:
         """Another decoder of the scene; in a split view on its right pane."""
         old = self.split.decoder if self.split else self.decoder

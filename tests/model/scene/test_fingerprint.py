@@ -11,12 +11,15 @@ import torch
 from torch import Tensor
 
 from model.errors import InputError
-from model.evaluation.clip import UNCHECKED, ClipPictures, check_clip
+from model.evaluation.clip import ClipPictures
 from model.scene import (
+    SAME,
+    UNCHECKED,
     Fingerprint,
     FingerprintMaker,
     Sample,
     Scene,
+    check_clip,
     likeness,
     read_header,
     read_scene,
@@ -71,7 +74,9 @@ def scene(clip: Path, tmp_path: Path) -> Path:
 
 
 def check(clip: Path, scene: Path) -> str:
-    return check_clip(ClipPictures(clip), clip, read_header(scene).header, scene)
+    pictures = ClipPictures(clip)
+    header = read_header(scene).header
+    return check_clip(pictures.info, pictures.__getitem__, clip, header, scene)
 
 
 def test_the_first_and_the_last_picture_are_samples() -> None:
@@ -91,7 +96,7 @@ def test_the_clip_itself_fits_in_another_container_too(
                 packet.stream = stream
                 target.mux(packet)
     for same in (clip, remuxed):
-        assert check(same, scene) == "the pictures that the scene was trained on"
+        assert check(same, scene) == SAME
 
 
 @pytest.mark.parametrize("crf", [20, 30])

@@ -1,0 +1,65 @@
+"""Check that a clip is the one that a scene was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from model.errors import InputError
+from model.scene.fingerprint import Sample, likeness, sampled_frames
+from model.scene.header import SceneHeader
+
+if TYPE_CHECKING:
+    from model.video import VideoInfo
+
+SAME = "the pictures that the scene was trained on"
+UNCHECKED = "not checked: the scene has no fingerprint of the clip that it was trained on"
+
+
+def check_clip(
+    info: VideoInfo,
+    picture: Callable[[int], Tensor],
+    clip: Path,
+    header: SceneHeader,
+    scene: Path,
+) -> str:
+    """A phrase on how far a clip is known to be what a scene was trained on: `SAME`, `UNCHECKED`,
+    or how far its pictures differ as those of the same clip do that was encoded again.
+
+    Args:
+        info: of the clip.
+        picture: its picture at an index, height×width×3 uint8; asked for in rising order.
+        clip, scene: their files, for messages.
+        header: of the scene.
+
+    Raises:
+        InputError: it is another clip, or it cannot be read.
+    """
+    if (info.width, info.height) != (header.width, header.height):
+        raise InputError(
+            f"{clip} is {info.width}x{info.height} but {scene} was trained on "
+            f"{header.width}x{header.height}: give the clip that it was trained on"
+        )
+    if info.frames < header.frames:
+        raise InputError(
+            f"{clip} has {info.frames} pictures but {scene} has {header.frames}: give the "
+            f"clip that it was trained on"
+        )
+    if header.fingerprint is None:
+        return UNCHECKED
+    samples = (Sample.of(picture(index)) for index in sampled_frames(header.frames))
+    found = likeness(header.fingerprint, samples)
+    if not found.alike:
+        raise InputError(
+            f"{clip} shows other pictures than {scene} was trained on: give the clip that "
+            f"it was trained on"
+        )
+    if found.same:
+        return SAME
+    return (
+        f"encoded again, or decoded by another program: its pictures differ a little from those "
+        f"that the scene was trained on (thumbnails by up to {found.difference:.2f} of 255)"
+    )
