@@ -1,4 +1,4 @@
-"""The README names the keys, commands and options that there are: all of them, and no others."""
+"""The README and the documents name what there is: keys, commands, options, files."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 import typer.main
 
 from viewer.cli import app
 from viewer.input.keymap import KEYMAP
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")), ROOT / "assets" / "README.md"]
 KEYS, COMMANDS = README.split("## Keys")[1].split("## Commands")
 NAMES = {"←": "LEFT", "→": "RIGHT", "↑": "UP", "↓": "DOWN", "−": "-", "Esc": "ESCAPE"}
 
@@ -47,3 +50,12 @@ def test_every_option_named_exists() -> None:
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", spans))
     assert named
     assert named - known == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_lead_to_files_and_paths_of_code_exist(document: Path) -> None:
+    text = document.read_text()
+    links = re.findall(r"\]\(([^)#:]+)\)", text)
+    assert [link for link in links if not (document.parent / link).exists()] == []
+    code = re.findall(r"(?<![\w./-])(?:model|viewer|tests|shaders)/[\w/]+(?:\.\w+)?", text)
+    assert [path for path in code if not (ROOT / path).exists()] == []
