@@ -173,8 +173,7 @@ class App:
         if width and height:
             self._drawn, self._drawn_at = self._state(), time.monotonic()
             with self.failures.survived():
-                for renderer, extent in zip(self.panes.renderers, self.panes.extents, strict=True):
-                    renderer.draw(self.camera.look(), width, height, extent)
+                self.panes.draw(self.camera.look(), width, height)
             with self.failures.survived():
                 self.overlay.draw()
             self.displayed.count()

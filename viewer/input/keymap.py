@@ -27,6 +27,7 @@ class Action(Enum):
     LOOP = auto()
     NEXT_DECODER = auto()
     SPLIT = auto()
+    DIFFERENCE = auto()
     RECORD = auto()
     FULLSCREEN = auto()
     OVERLAY = auto()
@@ -70,6 +71,7 @@ KEYMAP = (
     Binding(("L",), Action.LOOP, "Loop on or off"),
     Binding(("TAB",), Action.NEXT_DECODER, "Next decoder of the scene"),
     Binding(("C",), Action.SPLIT, "Compare two decoders, or stop"),
+    Binding(("X",), Action.DIFFERENCE, "Difference to the original, or stop"),
     Binding(("R",), Action.RECORD, "Record where you look, or stop"),
     Binding(("F", "F11"), Action.FULLSCREEN, "Full screen on or off"),
     Binding(("H",), Action.OVERLAY, "Show or hide the overlay"),

@@ -8,7 +8,7 @@ from viewer.decode import DecodeReport, DecodeWorker
 from viewer.panels.layout import ABOVE_BAR, FITTED, MARGIN, place, table
 from viewer.panels.statistics import MIB
 from viewer.panels.theme import ACCENT, TEXT, colour
-from viewer.picture import Panes, Split
+from viewer.picture import GAIN, Panes, Split
 from viewer.text import printable
 
 _GRIP = 24.0
@@ -16,7 +16,10 @@ _LATEST = 8
 
 
 class SplitPanel:
-    """A line that can be dragged, and beside it each side's decoder; writes to the panes' split."""
+    """A line that can be dragged, and beside it each side's decoder; writes to the panes' split.
+
+    A difference has no line, and says what it is of.
+    """
 
     hideable = False
 
@@ -29,16 +32,24 @@ class SplitPanel:
         split = self._panes.split
         if split is None:
             return
-        _divider(split, scale)
+        if not split.difference:
+            _divider(split, scale)
         display = imgui.get_io().display_size
         gap, bottom = (MARGIN + _GRIP / 2) * scale, display.y - ABOVE_BAR * scale
+        centre = (0.5 if split.difference else split.share) * display.x
         sides = zip(self._panes.shown, self._worker.reports, strict=False)
         for index, (decoder, report) in enumerate(sides):
             towards = 1 if index else -1
-            place(split.share * display.x + towards * gap, bottom, 0.0 if index else 1.0, 1.0)
+            place(centre + towards * gap, bottom, 0.0 if index else 1.0, 1.0)
             imgui.begin(f"side {index}", None, FITTED)
             imgui.text_colored(ACCENT, printable(decoder))
             table(self._rows(decoder, report))
+            imgui.end()
+        if split.difference:
+            place(display.x / 2, MARGIN * scale, 0.5, 0.0)
+            imgui.begin("difference", None, FITTED)
+            names = " and ".join(self._panes.shown)
+            imgui.text(printable(f"Difference of {names}, {GAIN} times"))
             imgui.end()
 
     def _rows(self, decoder: str, report: DecodeReport) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from viewer.picture.cuda_runtime import device_of_window
 from viewer.picture.cuda_upload import choose_upload
+from viewer.picture.difference import GAIN
 from viewer.picture.film import Film
 from viewer.picture.gl import Texture
 from viewer.picture.panes import Panes, Split
@@ -11,6 +12,7 @@ from viewer.picture.upload import Upload
 from viewer.picture.window import Window
 
 __all__ = [
+    "GAIN",
     "Film",
     "Panes",
     "Renderer",

@@ -103,6 +103,10 @@ class ShaderProgram:
         """The texture unit that a sampler reads."""
         GL.glUniform1i(self._place(name), unit)
 
+    def set_number(self, name: str, value: float) -> None:
+        """A float."""
+        GL.glUniform1f(self._place(name), value)
+
     def set_vector(self, name: str, *values: float) -> None:
         """A vec2 or a vec3."""
         setter = {2: GL.glUniform2f, 3: GL.glUniform3f}[len(values)]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from model.decoding import Picture
-from viewer.decode import DecodeReport, DecodeWorker, EngineSource, OpenScene
+from model.geometry import Look
+from viewer.decode import ORIGINAL, DecodeReport, DecodeWorker, EngineSource, OpenScene
+from viewer.picture.difference import Difference
 from viewer.picture.renderer import Renderer
 from viewer.picture.upload import Upload
 
@@ -19,10 +22,12 @@ class Split:
 
     Attributes:
         decoder: the name of the one on the right.
+        difference: both fill the window, which shows how far they are apart.
     """
 
-    def __init__(self, decoder: str) -> None:
+    def __init__(self, decoder: str, *, difference: bool = False) -> None:
         self.decoder = decoder
+        self.difference = difference
         self._share = 0.5
 
     @property
@@ -83,6 +88,7 @@ class Panes:
         self.decoder = ""
         self.split: Split | None = None
         self._panes = [self._pane()]
+        self._difference: Difference | None = None
         self.error: str | None = None
 
     @property
@@ -112,6 +118,22 @@ class Panes:
         """Begin and end of each pane, as shares of the window's width."""
         return self.split.extents() if self.split else ((0.0, 1.0),)
 
+    def draw(self, look: Look, width: int, height: int) -> None:
+        """Draw each pane as ``look`` sees it into a framebuffer of ``width``×``height`` pixels; or
+        their difference, once there is a picture to differ from.
+        """
+        if self.split is not None and self.split.difference:
+            if self._panes[-1].pictured != self.split.decoder:
+                self.renderers[0].draw(look, width, height)
+                return
+            if self._difference is None:
+                self._difference = Difference()
+            whole = [partial(renderer.draw, look, width, height) for renderer in self.renderers]
+            self._difference.draw(whole, width, height)
+            return
+        for renderer, extent in zip(self.renderers, self.extents, strict=True):
+            renderer.draw(look, width, height, extent)
+
     def open(self, scene: OpenScene, decoder: str) -> None:
         """Show ``scene`` by ``decoder`` alone; nothing of another scene stays."""
         self.scene, self.decoder = scene, decoder
@@ -130,15 +152,18 @@ class Panes:
             self._decode()
 
     def next_decoder(self) -> None:
-        """Another decoder of the scene; in a split view on its right pane."""
-        old = self.split.decoder if self.split else self.decoder
+        """Another decoder of the scene; in a split view on its right pane, and in the difference to
+        the original in that one's place.
+        """
+        turns_right = self.split is not None and not self.split.difference
+        old = self.split.decoder if self.split and turns_right else self.decoder
         name = other_decoder(self.scene.decoders, self.shown, old)
         if name is None:
             count, names = len(self.scene.decoders), " and ".join(self.scene.decoders)
             number = "one decoder" if count == 1 else "two decoders"
             self._notify(f"This scene has {number}, {names}.")
         elif self._fits(name):
-            if self.split:
+            if self.split and turns_right:
                 self.split.decoder = name
             else:
                 self.decoder = name
@@ -156,6 +181,32 @@ class Panes:
         elif self._fits(name):
             self._panes.append(self._pane())
             self.split = Split(name)
+            self._decode()
+
+    def toggle_difference(self) -> None:
+        """Show the difference between the decoder that is shown, or is on the left, and the
+        original, or that decoder alone again.
+        """
+        if self.split and self.split.difference:
+            self._close_split()
+            self._decode()
+            return
+        if ORIGINAL not in self.scene.decoders:
+            self._notify("There is no original to compare with: drop the scene's clip here.")
+            return
+        left = self.decoder
+        if left == ORIGINAL:
+            right = self.split.decoder if self.split else None
+            other = right or other_decoder(self.scene.decoders, (ORIGINAL,), ORIGINAL)
+            if other is None:
+                self._notify("There is nothing to compare with: this scene has one decoder.")
+                return
+            left = other
+        if all(self._fits(name) for name in (left, ORIGINAL) if name not in self.shown):
+            self.decoder = left
+            if len(self._panes) == 1:
+                self._panes.append(self._pane())
+            self.split = Split(ORIGINAL, difference=True)
             self._decode()
 
     def receive(self) -> None:
@@ -178,12 +229,15 @@ class Panes:
     def state(self) -> object:
         """Everything that makes a new drawing differ from the last one."""
         shown = [(renderer.shown, renderer.backgrounds_shown) for renderer in self.renderers]
-        return self.shown, self.extents, self.opening, shown
+        difference = self.split is not None and self.split.difference
+        return self.shown, self.extents, difference, self.opening, shown
 
     def close(self) -> None:
         """Give back what is held in the OpenGL context."""
         for renderer in self.renderers:
             renderer.close()
+        if self._difference is not None:
+            self._difference.close()
 
     def _decode(self) -> None:
         self.error, self._told = None, ()
