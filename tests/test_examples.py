@@ -85,6 +85,7 @@ def test_examples_are_short_and_need_no_more_than_the_library(example: Path) -> 
     assert imported <= {"model", "sys"}
 
 
+@pytest.mark.slow
 def test_every_public_name_is_there_and_none_is_loaded_before_it_is_used() -> None:
     program = (
         "import sys, model; assert not {'torch', 'numpy'} & set(sys.modules);"

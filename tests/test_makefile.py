@@ -16,6 +16,8 @@ from model.scene import write_scene
 from model.video.reading import open_frames
 from tests.support.scenes import tiny_scene
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 TOOLS = ("sh", "make", "uname", "id", "true")
 

@@ -15,6 +15,8 @@ from PIL import Image
 
 from viewer.cli import main
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 
 

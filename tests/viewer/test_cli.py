@@ -58,6 +58,7 @@ def test_an_interrupt_is_quiet(
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_early_is_no_error() -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "viewer", "info", "--preset", "paper", "--json"],

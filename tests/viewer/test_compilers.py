@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 _CUDA_SESSION = """
 import sys, torch
 from model.scene import read_scene

@@ -229,6 +229,7 @@ def test_a_file_name_of_two_lines_is_shown_on_one(
     assert r"two\nlines\x1b[31m" in printed
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux's")
 def test_absurd_sizes_are_refused_without_allocating_them(tmp_path: Path, whole: bytes) -> None:
     program = textwrap.dedent(

@@ -79,6 +79,7 @@ def not_asked_for(*_: object) -> None:
     raise WorkerError("not asked for")
 
 
+@pytest.mark.slow
 def test_it_is_measured(scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("model.benchmarks.ceilings.CPU_SIDE", 64)
     monkeypatch.setattr("model.benchmarks.decode_worker.measure_decoding", not_asked_for)

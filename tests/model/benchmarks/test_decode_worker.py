@@ -21,6 +21,7 @@ def measured(scene: Scene, file: Path) -> int:
     return measure_decoding("nerv360", task, processes=1).memory_bytes
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_the_named_decoder_alone(tmp_path: Path) -> None:
     scene = tiny_scene("nerv360", "hnerv", frames=FRAMES)
     heavy = scene.decoders["hnerv"]

@@ -37,6 +37,7 @@ TINY = TRIO["nerv360"]
 RESULT = PartResult(10.0, 2**30, "a peak", 3, (90.0, 100.0, 110.0), "a program", "a machine")
 
 
+@pytest.mark.slow
 def test_a_gpu_leaves_out_full_frame_parts_that_do_not_fit_and_says_what_they_need(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -64,6 +65,7 @@ def test_a_gpu_leaves_out_full_frame_parts_that_do_not_fit_and_says_what_they_ne
     assert rows[1].to_dict()["parts"]["decoding"]["fps"] == 10.0
 
 
+@pytest.mark.slow
 def test_a_part_that_runs_out_of_memory_says_what_it_wanted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -113,6 +115,7 @@ def test_twenty_slow_pictures_are_enough_and_the_first_is_never_counted() -> Non
     assert len(fast.seconds) == 50
 
 
+@pytest.mark.slow
 def test_a_process_of_its_own_measures_a_part() -> None:
     result = measure_part("training", TINY, CPU, 3)
     assert result.pictures == 3

@@ -90,6 +90,7 @@ def test_what_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         check_training_memory(BASE, 20_000, CPU)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_numbers_and_a_stop_keeps_what_is_finished(
     clip: Path,
 ) -> None:

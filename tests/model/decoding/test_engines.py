@@ -118,7 +118,10 @@ def test_whole_frames_are_folded_on_the_cpu_as_viewports_are(
         assert (error[..., 3] == 0).all()
 
 
-@pytest.mark.parametrize("name", ["nerv360", "hnerv", "hnerv-boost"])
+@pytest.mark.parametrize(
+    "name",
+    ["nerv360", *(pytest.param(n, marks=pytest.mark.slow) for n in ("hnerv", "hnerv-boost"))],
+)
 def test_the_demo_looks_as_it_was_trained_to(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     scene = read_scene(DEMO, name)
     reference = open_engine(scene, name, "cpu", kind="eager")
@@ -213,6 +216,7 @@ def test_what_does_not_exist_is_refused(scene: Scene) -> None:
         open_engine(scene, "nerv360", "cpu").decode(Look(), 3)
 
 
+@pytest.mark.slow
 def test_decoding_on_the_cpu_loads_no_compiler() -> None:
     program = (
         "import sys, torch; from model.decoding import open_engine; "

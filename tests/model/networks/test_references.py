@@ -142,6 +142,7 @@ def test_the_networks_are_the_references(name: str) -> None:
     torch.testing.assert_close(by_network(decoder), reference(decoder), atol=2e-5, rtol=0)
 
 
+@pytest.mark.slow
 def test_hnerv_of_the_published_checkpoints_shape_is_the_reference() -> None:
     """The official "bunny" of 1.5 M parameters: strides 5, 4, 4, 2, 2, d 16, c 68."""
     published = {

@@ -54,6 +54,7 @@ def large(one_thread: None) -> Tensor:
     return HarbourTown(512, 256).frame(0.0).permute(2, 0, 1)[None].float()
 
 
+@pytest.mark.slow
 def test_pictures_are_deterministic_in_any_bands_and_threads(pictures: list[Tensor]) -> None:
     torch.set_num_threads(2)
     again = HarbourTown(WIDTH, HEIGHT, band_rays=5 * WIDTH * 9)
@@ -62,6 +63,7 @@ def test_pictures_are_deterministic_in_any_bands_and_threads(pictures: list[Tens
     assert all(torch.equal(a, b) for a, b in zip(second, pictures, strict=False))
 
 
+@pytest.mark.slow
 def test_the_loop_closes(scene: HarbourTown, pictures: list[Tensor]) -> None:
     assert torch.equal(scene.frame(1.0), pictures[0])
     before = (scene.frame(0.99).int() - pictures[0].int()).abs().float().mean()
@@ -69,6 +71,7 @@ def test_the_loop_closes(scene: HarbourTown, pictures: list[Tensor]) -> None:
     assert before < 2 * after + 0.05
 
 
+@pytest.mark.slow
 def test_motion_is_there_and_most_of_the_town_is_still(pictures: list[Tensor]) -> None:
     change = (pictures[2].int() - pictures[0].int()).abs().amax(-1)
     assert (change > 8).float().mean() > 0.01
@@ -76,6 +79,7 @@ def test_motion_is_there_and_most_of_the_town_is_still(pictures: list[Tensor]) -
     assert (ground_and_houses <= 2).float().mean() > 0.6
 
 
+@pytest.mark.slow
 def test_neither_seam_nor_pole_stands_out(pictures: list[Tensor]) -> None:
     picture = pictures[1].float()
     steps = (picture - picture.roll(1, 1)).abs().mean((0, 2))
@@ -85,6 +89,7 @@ def test_neither_seam_nor_pole_stands_out(pictures: list[Tensor]) -> None:
     assert (picture[-1] - picture[-1].roll(1, 0)).abs().max() < 12
 
 
+@pytest.mark.slow
 def test_sky_is_above_and_sun_where_the_light_comes_from(pictures: list[Tensor]) -> None:
     picture = pictures[0].float()
     top = picture[: HEIGHT // 8].mean((0, 1))
@@ -95,6 +100,7 @@ def test_sky_is_above_and_sun_where_the_light_comes_from(pictures: list[Tensor])
     assert here > picture[row].mean() + 25
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("letter", "centre", "right", "size"),
     [

@@ -76,6 +76,7 @@ def test_half_precision_on_a_cpu_reaches_the_decoder_alone(
     assert types == {"encoder": torch.float32, "head": torch.bfloat16}
 
 
+@pytest.mark.slow
 def test_training_learns_and_resumes_bit_for_bit(clip: Path, tmp_path: Path) -> None:
     unbroken = trainer_for(clip)
     losses: list[float] = []

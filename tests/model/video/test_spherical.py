@@ -1,4 +1,4 @@
-"""What a video says of its projection is believed; what it does not say is told from its shape."""
+"""A projection that a video names is believed; one that it does not name is told by its shape."""
 
 from __future__ import annotations
 

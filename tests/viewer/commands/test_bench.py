@@ -57,6 +57,7 @@ def _plain_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     bfloat16(monkeypatch, False)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("display")
 def test_it_measures_every_engine_and_the_way_to_the_screen(
     scene: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -83,6 +84,7 @@ def test_it_measures_every_engine_and_the_way_to_the_screen(
     assert {"date", "commit", "processor", "torch", "driver"} <= report.keys()
 
 
+@pytest.mark.slow
 def test_the_floor_is_measured_in_the_precision_of_each_engine(
     scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -101,6 +103,7 @@ def test_the_floor_is_measured_in_the_precision_of_each_engine(
         assert f"{rates[row['precision']] * 1e9 / row['look_flops']:.1f}" in said
 
 
+@pytest.mark.slow
 def test_without_a_display_all_but_the_uploads_is_measured(
     scene: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -125,6 +128,7 @@ class TooLarge(EagerEngine):
         raise torch.OutOfMemoryError
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("display")
 @pytest.mark.parametrize(
     ("name", "engine", "kept", "reason"),
@@ -162,6 +166,7 @@ def test_an_engine_that_cannot_be_measured_is_a_row_that_says_why(
     assert report["uploads"]
 
 
+@pytest.mark.slow
 def test_a_decoder_whose_memory_cannot_be_measured_keeps_its_speed(
     scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

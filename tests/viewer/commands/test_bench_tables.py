@@ -52,6 +52,7 @@ def tiny_preset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("model.training.settings.training_preset", small)
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_refused_with_a_scale_that_does(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -64,6 +65,7 @@ def test_what_does_not_fit_is_refused_with_a_scale_that_does(
     assert "7.2 GiB can be used; try 1/4" in said.err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tiny_table1")
 def test_table_1_is_printed_and_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "table1.json"
@@ -112,6 +114,7 @@ def test_bad_options_are_one_sentence(
     assert said in printed
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tiny_preset")
 def test_table_2_is_printed_and_written(
     clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

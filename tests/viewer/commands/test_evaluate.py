@@ -87,6 +87,7 @@ def report(material: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_each_number_is_the_pictures_own(material: Path, report: Path) -> None:
     table = rows(report / "pictures.csv")
     counts = {(row["decoder"], row["path"]) for row in table}
@@ -111,6 +112,7 @@ def test_each_number_is_the_pictures_own(material: Path, report: Path) -> None:
         assert float(row["psnr_db"]) == pytest.approx(psnr_8bit(shown, wanted), abs=0.02)
 
 
+@pytest.mark.slow
 def test_evaluated_twice_the_numbers_are_the_same(
     material: Path, report: Path, tmp_path: Path
 ) -> None:
@@ -122,6 +124,7 @@ def test_evaluated_twice_the_numbers_are_the_same(
     assert rows(again / "spheres.csv") == spheres
 
 
+@pytest.mark.slow
 def test_what_is_measured_is_kept_and_what_is_broken_is_measured_again(
     material: Path, report: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +144,7 @@ def test_what_is_measured_is_kept_and_what_is_broken_is_measured_again(
     assert results(report) == before
 
 
+@pytest.mark.slow
 def test_the_report_stands_alone(report: Path) -> None:
     page = (report / "report.html").read_text()
     assert page.count("data:image/png;base64,") == 4
@@ -162,6 +166,7 @@ def test_the_report_stands_alone(report: Path) -> None:
         assert word in page
 
 
+@pytest.mark.slow
 def test_how_long_each_was_trained_stands_beside_its_quality(report: Path) -> None:
     table = {row["decoder"]: (row["steps"], row["training s"]) for row in rows(report / SUMMARY)}
     assert table == {"nerv360": ("6", "12"), "hnerv": ("6000", "75"), "x265": ("–", "–")}
@@ -170,6 +175,7 @@ def test_how_long_each_was_trained_stands_beside_its_quality(report: Path) -> No
     assert "Trained unequally, on pictures (steps by pictures a step): nerv360 6, hnerv 6," in page
 
 
+@pytest.mark.slow
 def test_quality_where_it_moves_stands_in_every_table(report: Path) -> None:
     for row in rows(report / SUMMARY):
         along = [r for r in rows(report / "pictures.csv") if r["decoder"] == row["decoder"]]
@@ -185,6 +191,7 @@ def test_quality_where_it_moves_stands_in_every_table(report: Path) -> None:
     assert "PSNR in dB where it moves" in (report / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_the_tables_fit_a_narrow_terminal(
     material: Path, report: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -196,6 +203,7 @@ def test_the_tables_fit_a_narrow_terminal(
         assert word in said
 
 
+@pytest.mark.slow
 def test_the_films_show_three_panes(report: Path) -> None:
     films = sorted((report / "films").iterdir())
     assert len(films) == 6
@@ -203,6 +211,7 @@ def test_the_films_show_three_panes(report: Path) -> None:
     assert (info.width, info.height, info.frames) == (3 * 48, 24 + 28, 5)
 
 
+@pytest.mark.slow
 def test_speed_and_memory_are_measured(report: Path) -> None:
     for row in rows(report / "summary.csv"):
         assert float(row["FPS"]) > 0

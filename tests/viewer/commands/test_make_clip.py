@@ -12,6 +12,7 @@ from model.video.reading import open_frames
 from viewer.commands.make_clip import check_options, make_clip
 
 
+@pytest.mark.slow
 def test_a_clip_and_a_folder(tmp_path: Path) -> None:
     for name in ("clip.mp4", "pictures"):
         make_clip(tmp_path / name, "64x32", 2, 25.0, "cpu", 12, False)
@@ -49,6 +50,7 @@ def test_options_are_refused_by_name(tmp_path: Path, change: dict[str, Any], nam
         check_options(**{**options, **change})
 
 
+@pytest.mark.slow
 def test_an_existing_file_is_kept_unless_told_otherwise(tmp_path: Path) -> None:
     kept = tmp_path / "clip.mp4"
     kept.write_text("precious")

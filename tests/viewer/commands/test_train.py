@@ -171,6 +171,7 @@ def test_the_command_writes_a_scene_and_nothing_else(
     assert target.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_decoder_is_added_to_a_scene(clip: Path, tmp_path: Path) -> None:
     target = tmp_path / "scene.safetensors"
     assert main(["train", str(clip), "-o", str(target), *TINY]) == 0
@@ -180,6 +181,7 @@ def test_a_decoder_is_added_to_a_scene(clip: Path, tmp_path: Path) -> None:
     assert main(["train", str(clip), "--into", str(target), *TINY]) == 2
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_scene_that_opens_and_resumes(clip: Path, tmp_path: Path) -> None:
     target = tmp_path / "scene.safetensors"
     command = [sys.executable, "-m", "viewer", "train", str(clip), "-o", str(target), *TINY]
@@ -193,6 +195,7 @@ def test_ctrl_c_leaves_a_scene_that_opens_and_resumes(clip: Path, tmp_path: Path
     assert target.with_name("scene.safetensors.checkpoint").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_two_processes_train_as_one(clip: Path, tmp_path: Path) -> None:
     """Both end with the same weights, and every step has seen two frames."""

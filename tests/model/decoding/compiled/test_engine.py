@@ -125,6 +125,7 @@ def test_the_loop_neither_allocates_nor_waits_nor_compiles(name: str) -> None:
     count(loop(opened(CONFIGS[name])), WAITS).check()
 
 
+@pytest.mark.slow
 def test_a_compiled_program_is_not_compiled_again_in_the_loop() -> None:
     engine = opened(SHORT, FakeGpu("eager"))
     count(loop(engine), WAITS).check()
@@ -161,9 +162,10 @@ def test_the_count_sees_a_wait() -> None:
 LIVES = [
     *((name, None) for name in CONFIGS),
     ("in bands", None),
-    ("short", "eager"),
-    ("short", "aot_eager"),
-    ("nerv360", "aot_eager"),
+    *(
+        pytest.param(case, backend, marks=pytest.mark.slow)
+        for case, backend in (("short", "eager"), ("short", "aot_eager"), ("nerv360", "aot_eager"))
+    ),
 ]
 
 
@@ -184,6 +186,7 @@ def test_all_that_graphs_use_lives_as_long_as_the_engine(
     assert tracked.alive() == []
 
 
+@pytest.mark.slow
 def test_compiled_code_lives_as_long_as_the_engine() -> None:
     """A reset of the compiler drops its own hold on it, and inductor's kernels with it."""
     code: list[weakref.ref[Any]] = []
@@ -238,6 +241,7 @@ def test_two_threads_build_one_after_the_other() -> None:
     assert errors == []
 
 
+@pytest.mark.slow
 def test_many_sizes_are_compiled_in_one_process() -> None:
     for step in range(12):
         height = SHORT.frame_height + 2 * step

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 triton = pytest.importorskip("triton", reason="Triton is not installed")
 
 SHARED = {80: 163 * 1024, 90: 227 * 1024, 120: 99 * 1024}

@@ -76,6 +76,7 @@ def convolution(inputs: int, outputs: int, kernel: int) -> SphereConv:
     return conv.requires_grad_(False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("inputs", "outputs", "stride", "kernel"),
     [(16, 24, 2, 3), (13, 5, 3, 1), (24, 72, 1, 3), (8, 8, 1, 5), (3, 40, 2, 3)],
@@ -115,6 +116,7 @@ def test_a_sum_is_added_where_it_lies_and_other_rows_stay() -> None:
     assert torch.equal(target, untouched)
 
 
+@pytest.mark.slow
 def test_affines_are_folded_with_zeros_around_the_shifted_features() -> None:
     convs = [convolution(16, 16, 3), convolution(5, 5, 3), convolution(72, 72, 3)]
     fused = [FusedConv(conv.to(DEVICE), torch.float16, GELU, folds=True) for conv in convs]
@@ -133,6 +135,7 @@ def test_affines_are_folded_with_zeros_around_the_shifted_features() -> None:
         assert (actual - expected).abs().max() < 4e-3 * expected.abs().max()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case", ["nerv360", "expanded after projection", "uneven blocks", "unconditioned"]
 )
@@ -164,6 +167,7 @@ SHORT = TINY.replace(strides=(2,), kernels=(3,), blocks=(2,), viewport_height=16
 ONE = SHORT.replace(strides=(1,), blocks=(1,), viewport_height=8, viewport_width=16)
 
 
+@pytest.mark.slow
 def test_bands_change_nothing() -> None:
     pictures = []
     for bands in (1, 5):
@@ -257,6 +261,7 @@ def test_a_kernels_time_is_its_least_in_a_graph_of_several() -> None:
     assert counter.item() == 10 + 3 * 10
 
 
+@pytest.mark.slow
 def test_tiles_are_measured_once_for_a_gpu(tmp_path: Path) -> None:
     file = CacheFile("tiles", tmp_path)
     other = Tile(2, 64, 32, 4, 2)
@@ -291,6 +296,7 @@ def fused_engine(decoder: Decoder, gpu: Gpu) -> CompiledEngine:
     return CompiledEngine(decoder, gpu, size, name="fused", make_runner=FusedRunner)
 
 
+@pytest.mark.slow
 def test_the_engine_only_enqueues_and_shows_what_eager_shows() -> None:
     decoder = lively_decoder(ONE)
     size = picture_size(decoder.config, None)
@@ -310,6 +316,7 @@ def test_the_engine_only_enqueues_and_shows_what_eager_shows() -> None:
     count(loop, [(FakeEvent, "synchronize")]).check()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(DEVICE.type == "cuda", reason="the stand-in is for machines without a GPU")
 def test_all_that_graphs_use_lives_as_long_as_the_engine() -> None:
     with track_programs() as tracked:
