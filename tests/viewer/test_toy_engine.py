@@ -82,7 +82,7 @@ def not_asked_for(*_: object) -> None:
 @pytest.mark.slow
 def test_it_is_measured(scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("model.benchmarks.ceilings.CPU_SIDE", 64)
-    monkeypatch.setattr("model.benchmarks.decode_worker.measure_decoding", not_asked_for)
+    monkeypatch.setattr("model.benchmarks.measure_decoding", not_asked_for)
     monkeypatch.setattr("viewer.commands.bench_uploads.measure_uploads", lambda *_: [])
     report = tmp_path / "bench.json"
     command = ["bench", str(scene), "--device", "cpu", "--pictures", "3", "-o", str(report)]

@@ -52,7 +52,7 @@ def _plain_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     one process for each memory is enough here.
     """
     one = partial(measure_decoding, processes=1)
-    monkeypatch.setattr("model.benchmarks.decode_worker.measure_decoding", one)
+    monkeypatch.setattr("model.benchmarks.measure_decoding", one)
     monkeypatch.setattr(ceilings, "CPU_SIDE", 64)
     bfloat16(monkeypatch, False)
 
@@ -173,7 +173,7 @@ def test_a_decoder_whose_memory_cannot_be_measured_keeps_its_speed(
     def fails(name: str, _: object) -> None:
         raise WorkerError(f"measuring the speed of {name} failed: Killed")
 
-    monkeypatch.setattr("model.benchmarks.decode_worker.measure_decoding", fails)
+    monkeypatch.setattr("model.benchmarks.measure_decoding", fails)
     file = tmp_path / "bench.json"
     assert bench(scene, "-o", str(file)) == 0
     report = json.loads(file.read_text())

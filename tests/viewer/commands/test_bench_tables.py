@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from model.benchmarks import table1
-from model.benchmarks import table2 as ablations
 from model.benchmarks.table1_worker import measure_part_here
 from model.benchmarks.table2 import Ablation
 from model.config import ModelConfig
@@ -38,7 +37,7 @@ def clip(tmp_path: Path) -> Path:
 @pytest.fixture
 def tiny_table1(monkeypatch: pytest.MonkeyPatch) -> None:
     """The three decoders of a tiny comparison, measured in this process."""
-    monkeypatch.setattr("model.benchmarks.resolution.comparison", lambda preset, scale: TRIO)
+    monkeypatch.setattr("model.benchmarks.comparison", lambda preset, scale: TRIO)
     monkeypatch.setattr(table1, "measure_part", measure_part_here)
 
 
@@ -49,7 +48,7 @@ def tiny_preset(monkeypatch: pytest.MonkeyPatch) -> None:
     def small(name: str, architecture: str) -> tuple[ModelConfig, TrainingSettings]:
         return BASE, SETTINGS
 
-    monkeypatch.setattr("model.training.settings.training_preset", small)
+    monkeypatch.setattr("model.training.training_preset", small)
 
 
 @pytest.mark.slow
@@ -151,7 +150,7 @@ def test_an_interrupt_leaves_what_is_finished(
             "NeRV360", (1, 12, 24), 1000, 9, 3, 0.1, seeds, psnr, [None] * 3, 26.69, 27.0
         )
 
-    monkeypatch.setattr(ablations, "train_variants", one)
+    monkeypatch.setattr("model.benchmarks.train_variants", one)
     file = tmp_path / "table2.json"
     options = ["--device", "cpu", "-o", str(file)]
     assert main(["bench", "--table", "2", str(clip), *options]) == 130

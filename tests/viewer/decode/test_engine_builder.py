@@ -149,6 +149,7 @@ sys.exit(cli.main([]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("end", "code", "errors"),
     [("return 0", 0, ""), ("return 2", 2, ""), ("raise OSError('disk')", 1, "OSError: disk")],
