@@ -38,6 +38,7 @@ def run(monkeypatch: pytest.MonkeyPatch, name: str, *arguments: Path) -> None:
     runpy.run_path(str(EXAMPLES / name), run_name="__main__")
 
 
+@pytest.mark.slow
 def test_a_view_is_saved(scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(monkeypatch, "save_view.py", scene, tmp_path / "view.png")
     engine = model.open_engine(read_scene(scene), "nerv360")

@@ -69,6 +69,7 @@ def test_it_is_measured(scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert {"stem", "head"} <= set(rows["eager"]["stages_ms"])
 
 
+@pytest.mark.slow
 def test_it_is_trained(toy: ModelConfig, tmp_path: Path) -> None:
     clip, target = tmp_path / "clip.mp4", tmp_path / "clip.safetensors"
     with VideoWriter(clip, 128, 64, 20) as video:

@@ -139,6 +139,7 @@ def test_a_compiled_program_is_not_compiled_again_in_the_loop() -> None:
     assert len(count(loop(engine, late), WAITS).compilations) == 1
 
 
+@pytest.mark.slow
 def test_the_count_sees_an_allocation() -> None:
     engine = opened()
     counts = count(loop(engine, lambda k: torch.empty(4) if k == 3 else None), WAITS)
@@ -149,6 +150,7 @@ def test_the_count_sees_an_allocation() -> None:
     assert copied.allocations == ["clone"] * len(STEPS)
 
 
+@pytest.mark.slow
 def test_the_count_sees_a_wait() -> None:
     engine = opened()
     ready = engine.decode(Look(), 0).ready
