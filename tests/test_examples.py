@@ -47,6 +47,7 @@ def test_a_view_is_saved(scene: Path, tmp_path: Path, monkeypatch: pytest.Monkey
         assert np.array_equal(np.array(picture), expected.cpu().numpy())
 
 
+@pytest.mark.slow
 def test_a_path_is_evaluated(
     scene: Path,
     tmp_path: Path,

@@ -93,6 +93,7 @@ def test_info_describes_a_scene(tmp_path: Path, capsys: pytest.CaptureFixture[st
         assert shown in printed
 
 
+@pytest.mark.slow
 def test_info_says_where_decoders_were_trained_unequally(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -110,6 +111,7 @@ def test_info_says_where_decoders_were_trained_unequally(
     assert "Trained unequally, on pictures" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_info_describes_the_paper(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", "--preset", "paper", "--json"]) == 0
     decoder = json.loads(capsys.readouterr().out)["decoders"]["nerv360"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from model.benchmarks.engine_speed import EngineFailure, engines_for, try_engine
 from tests.support.scenes import tiny_scene
 
 
+@pytest.mark.slow
 def test_on_a_gpu_every_engine_has_its_row() -> None:
     decoders = tiny_scene("nerv360", "hnerv").decoders
     openers = {n: engines_for(d, torch.device("cuda")) for n, d in decoders.items()}

@@ -29,6 +29,7 @@ def test_bytes_are_counted_while_their_tensor_lives() -> None:
     assert counter.peak == 8000
 
 
+@pytest.mark.slow
 def test_the_prediction_is_what_a_real_training_step_holds() -> None:
     config = TINY.replace(frame_height=192, frame_width=384, viewport_height=96, viewport_width=144)
     network, loss = Autoencoder(config), DistortionLoss(96, 144)
@@ -65,6 +66,7 @@ def test_whole_frames_of_the_papers_take_half_the_memory_in_half_precision() -> 
     assert predicted_bytes("decoding", boost.replace(erp_padding="wrap")) > 24 * 2**30
 
 
+@pytest.mark.slow
 def test_full_frames_take_more_to_decode_and_training_more_than_decoding() -> None:
     viewport = predicted_bytes("decoding", TINY)
     whole = predicted_bytes("decoding", TRIO["hnerv-boost"])

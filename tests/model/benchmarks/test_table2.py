@@ -65,6 +65,7 @@ def test_yaw_and_pitch_are_left_out_in_the_last_row_alone() -> None:
         assert [row.config.condition_on_look for row in rows] == [True] * 6 + [False]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["paper", "demo"])
 def test_no_row_is_another_network(name: str) -> None:
     rows = table2_variants(preset(name))
@@ -83,6 +84,7 @@ def test_mean_spread_and_differences_are_over_seeds() -> None:
     )
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ablations, "free_bytes", lambda device: 2**30)
     check_training_memory(BASE, 3, CPU)

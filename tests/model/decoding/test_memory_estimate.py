@@ -29,6 +29,7 @@ _CHANGES: dict[str, dict[str, object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", _CHANGES.values(), ids=_CHANGES)
 @pytest.mark.parametrize("name", CONFIGS)
 def test_it_is_what_the_network_holds(name: str, changes: dict[str, object]) -> None:

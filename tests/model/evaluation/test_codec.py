@@ -15,6 +15,8 @@ from model.video.reading import open_frames
 from model.video.writing import VideoWriter
 from tests.support.spheres import smooth_sphere
 
+pytestmark = pytest.mark.slow
+
 FRAMES = 5
 
 

@@ -179,6 +179,7 @@ def but(place: str, kind: str) -> Activate:
     return activate
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "place"), [(n, p) for n in PLACES for p in PLACES[n]])
 def test_the_references_tell_one_activation_from_another(name: str, place: str) -> None:
     """Else they could not hold a network to its activations."""

@@ -122,6 +122,7 @@ def test_a_checkpoint_of_earlier_networks_is_refused(clip: Path, tmp_path: Path)
         trainer_for(clip).resume(path)
 
 
+@pytest.mark.slow
 def test_the_best_weights_are_kept(clip: Path, tmp_path: Path) -> None:
     trainer = trainer_for(clip)
     trainer.run(tmp_path / "d", lambda step: None, lambda: False)

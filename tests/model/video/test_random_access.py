@@ -17,6 +17,8 @@ from model.video.random_access import VideoReader, index_video
 from model.video.reading import open_frames
 from tests.support.clips import GROUPS_OF_12, damaged, encode, ramp
 
+pytestmark = pytest.mark.slow
+
 FRAMES = 60
 B_FRAMES = "bframes=3:b-adapt=0:b-pyramid=normal:scenecut=0:ref=3"
 KINDS = {

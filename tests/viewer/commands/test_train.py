@@ -108,6 +108,7 @@ def test_a_full_disk(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert f"{target} cannot be written: No space left on device" in said
 
 
+@pytest.mark.slow
 def test_a_clip_whose_name_is_no_text(clip: Path, tmp_path: Path) -> None:
     odd = tmp_path / os.fsdecode(b"caf\xe9")
     try:
@@ -130,6 +131,7 @@ def test_a_diverged_training_ends(
     assert "diverged" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_scene_that_is_refused_at_last_can_be_resumed(
     clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -143,6 +145,7 @@ def test_a_scene_that_is_refused_at_last_can_be_resumed(
     assert read_scene(target).decoders["nerv360"].training.steps == 3
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_cannot_be_written_does_not_end_the_training(
     clip: Path, tmp_path: Path
 ) -> None:
@@ -154,6 +157,7 @@ def test_a_checkpoint_that_cannot_be_written_does_not_end_the_training(
     assert read_scene(target).frames == 3
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_scene_and_nothing_else(
     clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
