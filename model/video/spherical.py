@@ -35,7 +35,7 @@ _ASPECT, _TOLERANCE = 2.0, 0.01
 
 @dataclass(frozen=True)
 class SphericalLayout:
-    """What a video says of its pictures.
+    """Declaration of a video about its pictures.
 
     Attributes:
         projection: its name; None where the file says nothing.

@@ -73,7 +73,7 @@ class Background:
 
     @property
     def parts(self) -> int:
-        """How many looks it takes."""
+        """Number of looks that it takes."""
         return len(self._looks) + len(self._parts)
 
     def stale(self, frame: int) -> bool:
