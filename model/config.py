@@ -31,6 +31,11 @@ class ModelConfig:
         colour_skip: add the mean colour of each embedding pixel's patch, through a 1×1 convolution,
             to the embedding: training then starts from a small picture of the frame.
         embedding_channels: d, channels of the per-frame embedding.
+        level_channels: channels of the finer embeddings of a frame; entry i has the frame's size
+            over what is left of the encoder's factor after decoder stage i, and is added to that
+            stage's result (0: none there). Empty in the paper.
+        still_panorama: pictures have an alpha, how much they cover the scene's still panorama.
+        comparison_cell: side in pixels of the squares in which a picture is compared with it.
         strides, kernels: one upsampling stage each; ``blocks`` counts its residual blocks.
         channels, reduction, min_width, width_multiple: widths are c, then round(c / r) stage by
             stage, never under ``min_width``, rounded to a multiple of ``width_multiple``.
@@ -54,6 +59,9 @@ class ModelConfig:
     encoder_channels: int = 64
     colour_skip: bool = False
     embedding_channels: int = 1
+    level_channels: tuple[int, ...] = ()
+    still_panorama: bool = False
+    comparison_cell: int = 4
     strides: tuple[int, ...] = (3, 2, 2, 2)
     kernels: tuple[int, ...] = (1, 3, 3, 3)
     blocks: tuple[int, ...] = (1, 1, 1, 1)
@@ -97,6 +105,21 @@ class ModelConfig:
         """Height and width of one frame's embedding."""
         factor = math.prod(self.encoder_strides)
         return self.frame_height // factor, self.frame_width // factor
+
+    @property
+    def level_stages(self) -> tuple[int, ...]:
+        """Indices of the stages to whose results a finer embedding is added, in order."""
+        return tuple(stage for stage, channels in enumerate(self.level_channels) if channels)
+
+    @property
+    def embedding_shapes(self) -> tuple[tuple[int, int, int], ...]:
+        """Channels, height and width of each of a frame's embeddings, the coarsest first."""
+        height, width = self.embedding_size
+        shapes = [(self.embedding_channels, height, width)]
+        for stage in self.level_stages:
+            finer = math.prod(self.strides[: stage + 1])
+            shapes.append((self.level_channels[stage], height * finer, width * finer))
+        return tuple(shapes)
 
     @property
     def viewport_embedding_size(self) -> tuple[int, int]:
@@ -179,6 +202,7 @@ def _check(config: ModelConfig) -> None:
         within(name, 1, MAX_WIDTH)
     within("embedding_channels", 1, 256)
     within("width_multiple", 1, 64)
+    within("comparison_cell", 1, 64)
     within("reduction", 1.0, 8.0)
     within("encoding_base", 1.0, 4.0)
     within("encoding_levels", 1, 256)
@@ -207,7 +231,22 @@ def _check(config: ModelConfig) -> None:
         1 <= len(config.encoder_strides) <= 8 and all(1 <= s <= 16 for s in config.encoder_strides),
         "encoder_strides must be 1 to 8 numbers between 1 and 16",
     )
+    need(
+        not config.still_panorama or config.scale % config.comparison_cell == 0,
+        f"comparison_cell must divide {config.scale}, the product of the strides, not "
+        f"{config.comparison_cell}",
+    )
     factor = math.prod(config.encoder_strides)
+    need(
+        len(config.level_channels) < stages and all(0 <= c <= 256 for c in config.level_channels),
+        f"level_channels must be at most {stages - 1} numbers between 0 and 256, one for each "
+        f"stage but the last",
+    )
+    need(
+        all(factor % math.prod(config.strides[: stage + 1]) == 0 for stage in config.level_stages),
+        f"the decoder's strides up to each of level_channels must divide {factor}, the product "
+        f"of the encoder's strides",
+    )
     need(
         config.frame_height % factor == 0 and config.frame_width % factor == 0,
         f"the frame of {config.frame_width}x{config.frame_height} must be divisible by "

@@ -215,6 +215,13 @@ def viewport_grid(look: Tensor, size: tuple[int, int], padded: tuple[int, int]) 
     Returns:
         Float64 N×size×2.
     """
+    return erp_grid(*viewport_angles(look, size), padded[0] - 2, padded[1] - 2)
+
+
+def viewport_angles(look: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Longitudes and latitudes, float64 N×size, of the pixel centres of viewports of ``size``,
+    height and width, for looks as `viewport_grid` has them.
+    """
     height, width = size
     rays = camera_rays(height, width, 1.0, look.device, torch.float64)
     scale = torch.tan(look[:, 3] / 2)[:, None, None]
@@ -226,9 +233,7 @@ def viewport_grid(look: Tensor, size: tuple[int, int], padded: tuple[int, int]) 
         -1,
     )
     rotation = rotation_tensor(look[:, 0], look[:, 1], look[:, 2])
-    directions = torch.einsum("nhwj,nij->nhwi", rays, rotation)
-    longitude, latitude = directions_to_angles(directions)
-    return erp_grid(longitude, latitude, padded[0] - 2, padded[1] - 2)
+    return directions_to_angles(torch.einsum("nhwj,nij->nhwi", rays, rotation))
 
 
 def sample_erp(frame: Tensor, directions: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
 """Views that no single decoded picture shows: rolled, wide, or the whole sphere.
 
 A rectilinear picture seen from another direction is an exact rotation of itself, so a view is
-assembled by re-projecting as many decoded pictures as it takes to cover it.
+assembled by re-projecting as many decoded pictures as it takes to cover it. Pictures that cover a
+still panorama are composited with it, sampled at the view's own resolution.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from model.decoding import Engine, Picture
 from model.geometry import Look, erp_directions, sample_erp, viewport_directions
+from model.networks import composite
 from model.reprojection import covering_looks, project
 
 EDGE = 0.15
@@ -21,16 +23,19 @@ ROWS_AT_ONCE = 256
 def render_view(engine: Engine, look: Look, frame: int, height: int, width: int) -> Tensor:
     """View of ``frame`` along ``look``, height×width×3 uint8 RGB on the engine's device.
 
-    A picture that was decoded for just this look and size is returned untouched. Otherwise the
+    A picture that was decoded for just this look and size is not resampled. Otherwise the
     decoded pictures are re-projected; where one does not reach, others are blended in.
 
     Raises:
         IndexError: there is no such frame.
     """
     picture = engine.decode(look, frame)
-    if _shows(picture, look, height, width):
+    exact = _shows(picture, look, height, width)
+    if exact and engine.still is None:
         return picture.pixels[..., :3].contiguous()
     directions = viewport_directions(look, height, width, engine.device)
+    if exact:
+        return _bytes(_over(_planes(picture)[0], _still_at(engine, directions)))
     return _assemble(engine, frame, picture, directions)
 
 
@@ -48,7 +53,7 @@ def render_sphere(engine: Engine, frame: int, height: int, width: int) -> Tensor
     if not engine.full_frame:
         return _assemble(engine, frame, None, directions)
     picture = engine.decode(Look(), frame)
-    if tuple(picture.pixels.shape[:2]) == (height, width):
+    if tuple(picture.pixels.shape[:2]) == (height, width) and engine.still is None:
         return picture.pixels[..., :3].contiguous()
     return _assemble(engine, frame, picture, directions)
 
@@ -64,14 +69,13 @@ def _shows(picture: Picture, look: Look, height: int, width: int) -> bool:
 def _assemble(engine: Engine, frame: int, picture: Picture | None, directions: Tensor) -> Tensor:
     """Decoded pictures, ``picture`` before all others, as seen in ``directions``: uint8."""
     height, width = directions.shape[:2]
+    still = _still_at(engine, directions)
     if picture is not None and picture.equirectangular:
-        planes = _planes(picture)
-        strips = torch.split(directions, ROWS_AT_ONCE)
-        return _bytes(torch.cat([sample_erp(planes, strip)[0] for strip in strips], 1))
+        return _bytes(_over(_sampled(_planes(picture), directions), still))
     total = torch.zeros(3, height, width, device=directions.device)
     weights = torch.zeros(height, width, device=directions.device)
     if picture is not None:
-        _add(total, weights, picture, directions, primary=True)
+        _add(total, weights, picture, directions, still, primary=True)
         if bool((weights > 0.999).all()):
             return _bytes(total)
     missing = 1 - weights
@@ -79,12 +83,19 @@ def _assemble(engine: Engine, frame: int, picture: Picture | None, directions: T
     for look in covering_looks(engine.hfov_range[1], *engine.size):
         _, inside = project(directions, look, *engine.size)
         if bool((inside & (missing > 0)).any()):
-            _add(others, other_weights, engine.decode(look, frame), directions, primary=False)
+            other = engine.decode(look, frame)
+            _add(others, other_weights, other, directions, still, primary=False)
     return _bytes(total + missing * others / other_weights.clamp_min(1e-12))
 
 
 def _add(
-    total: Tensor, weights: Tensor, picture: Picture, directions: Tensor, *, primary: bool
+    total: Tensor,
+    weights: Tensor,
+    picture: Picture,
+    directions: Tensor,
+    still: Tensor | None,
+    *,
+    primary: bool,
 ) -> None:
     """Add ``picture`` to the weighted sum; the primary one fades out only at its very edge."""
     place, inside = project(directions, picture.look, *picture.pixels.shape[:2])
@@ -99,12 +110,30 @@ def _add(
     sampled = F.grid_sample(
         _planes(picture), place[None], "bilinear", padding_mode="border", align_corners=False
     )[0]
-    total += sampled * weight
+    total += _over(sampled, still) * weight
     weights += weight
 
 
+def _over(rgba: Tensor, still: Tensor | None) -> Tensor:
+    """RGB 3×h×w of a picture 4×h×w over the still panorama as the same pixels see it, if any."""
+    return rgba[:3] if still is None else composite(rgba[:3], rgba[3:], still)
+
+
+def _still_at(engine: Engine, directions: Tensor) -> Tensor | None:
+    """The still panorama in ``directions``, 3×h×w, where the engine's pictures cover one."""
+    if engine.still is None:
+        return None
+    return _sampled(engine.still.permute(2, 0, 1)[None].float() / 255, directions)
+
+
+def _sampled(sphere: Tensor, directions: Tensor) -> Tensor:
+    """An ERP frame 1×c×H×W in ``directions``, c×h×w."""
+    strips = torch.split(directions, ROWS_AT_ONCE)
+    return torch.cat([sample_erp(sphere, strip)[0] for strip in strips], 1)
+
+
 def _planes(picture: Picture) -> Tensor:
-    return picture.pixels[..., :3].permute(2, 0, 1)[None].float() / 255
+    return picture.pixels.permute(2, 0, 1)[None].float() / 255
 
 
 def _bytes(planes: Tensor) -> Tensor:

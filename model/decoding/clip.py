@@ -19,6 +19,7 @@ class ClipEngine:
     full_frame = True
     ring = 1 << 30  # every picture has pixels of its own
     precision = torch.uint8
+    still: torch.Tensor | None = None
 
     def __init__(self, index: VideoIndex) -> None:
         """Open the clip.

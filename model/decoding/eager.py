@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from model.decoding.alpha import AlphaSource
+from model.decoding.grids import ViewportGrids
 from model.decoding.looks import look_tensor
 from model.decoding.uncompiled import UncompiledEngine
 from model.geometry import Look
@@ -29,20 +31,29 @@ class EagerEngine(UncompiledEngine):
         default = torch.float16 if device.type == "cuda" else torch.float32
         super().__init__(decoder, device, size, precision or default)
         self._features: tuple[int, Tensor] | None = None
+        self._alpha = AlphaSource.of(self.network, self.still)
+        self._grids = ViewportGrids()
 
     def _pixels(self, look: Look, frame: int) -> Tensor:
-        network, (embedding, time) = self.network, self._code(frame)
+        network, (embedding, finer, time) = self.network, self._code(frame)
         half = self.precision is not torch.float32
         with torch.autocast(self.device.type, self.precision, enabled=half):
             if self._features is None or self._features[0] != frame:
                 self._features = frame, network.expand(embedding, time)
             looks = look_tensor(look, self.times.device)
-            return to_rgba(network.decode(self._features[1], time, looks, self._projected_size))
+            size = self._projected_size
+            picture = network.decode(self._features[1], time, looks, size, finer)
+        if self._alpha is None:
+            return to_rgba(picture)
+        self._grids.turn(looks)
+        return to_rgba(picture, self._alpha(picture.float(), self._grids.project))
 
 
-def to_rgba(picture: Tensor) -> Tensor:
-    """1×3×H×W in [0, 1] → contiguous H×W×4 uint8, alpha 255."""
+def to_rgba(picture: Tensor, alpha: Tensor | None = None) -> Tensor:
+    """1×3×H×W in [0, 1], and alpha 1×1×H×W or 1 → contiguous H×W×4 uint8."""
     colours = picture[0].permute(1, 2, 0).float().mul(255).add_(0.5).clamp_(0, 255)
     pixels = torch.full((*colours.shape[:2], 4), 255, dtype=torch.uint8, device=picture.device)
     pixels[..., :3] = colours
+    if alpha is not None:
+        pixels[..., 3] = alpha[0, 0].mul(255).add_(0.5)
     return pixels

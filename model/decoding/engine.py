@@ -17,8 +17,10 @@ class Picture:
     """One decoded picture and what it shows.
 
     Attributes:
-        pixels: height×width×4 uint8 RGBA (alpha 255), row 0 on top, contiguous, on the engine's
-            device. It stays valid until the engine has decoded `Engine.ring` further pictures.
+        pixels: height×width×4 uint8 RGBA, row 0 on top, contiguous, on the engine's device. Alpha
+            says how much it covers the engine's still panorama, 255 everywhere without one, and
+            colours are not premultiplied. They stay valid until the engine has decoded
+            `Engine.ring` further pictures.
         look: the look it was really decoded for: roll 0, and the field of view that was used.
             A full-frame engine's pictures are equirectangular; their look is the default one.
         frame: index of the frame shown.
@@ -49,6 +51,8 @@ class Engine(Protocol):
         full_frame: it yields whole equirectangular frames.
         ring: how many pictures stay valid at a time.
         precision: type of the numbers that its convolutions multiply.
+        still: the still panorama that its pictures cover, height×width×3 uint8 on its device, to
+            be composited by whoever shows them; None without one.
     """
 
     name: str
@@ -58,6 +62,7 @@ class Engine(Protocol):
     full_frame: bool
     ring: int
     precision: torch.dtype
+    still: Tensor | None
 
     def decode(self, look: Look, frame: int) -> Picture:
         """Decode ``frame`` as seen from ``look``; its roll is left to the display.

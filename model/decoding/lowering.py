@@ -6,7 +6,7 @@ in the precision of γ and β.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from model.geometry import pad_erp
 from model.networks import Affine, Stage
+from model.scene import Decoder
 
 OPAQUE = 1000.0
 """Bias of the head's fourth channel, which saturates the logistic function: alpha is 255."""
@@ -59,11 +60,30 @@ def sphere_conv(x: Tensor, weight: Tensor, bias: Tensor, padding: int, *, wrap: 
     return F.conv2d(x, weight, bias, padding=padding)
 
 
-def rgba_bytes(x: Tensor) -> Tensor:
+def covered_still(decoder: Decoder, device: torch.device) -> Tensor | None:
+    """The still panorama that a decoder's pictures cover, on ``device``; None where they have no
+    alpha.
+
+    Raises:
+        ValueError: it covers one, and has none.
+    """
+    if not decoder.config.still_panorama:
+        return None
+    if decoder.still is None:
+        raise ValueError("the decoder covers a still panorama, and was given none")
+    return decoder.still.to(device)
+
+
+def rgba_bytes(x: Tensor, alpha: Callable[[Tensor], Tensor] | None = None) -> Tensor:
     """1×c×h×w, its first four channels twice what the colour head's tanh takes, and `OPAQUE` →
     contiguous h×w×4 uint8.
 
     tanh(x)·0.5 + 0.5 is the logistic function of 2x.
+
+    Args:
+        alpha: that of a picture 1×4×h×w, float32 in [0, 1], as 1×1×h×w; 1 everywhere without it.
     """
-    rgba = x[0, :4].permute(1, 2, 0).float()
-    return rgba.sigmoid_().mul_(255).add_(0.5).to(torch.uint8).contiguous()
+    rgba = x[0, :4].permute(1, 2, 0).float().sigmoid_()
+    if alpha is not None:
+        rgba[..., 3] = alpha(rgba.permute(2, 0, 1)[None])[0, 0]
+    return rgba.mul_(255).add_(0.5).to(torch.uint8).contiguous()

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from model.decoding.engine import Picture
 from model.decoding.looks import decoded_look, hfov_range
+from model.decoding.lowering import covered_still
 from model.devices import float64_device
 from model.geometry import Look
 from model.networks import build_decoder, frame_times
@@ -21,7 +22,7 @@ class UncompiledEngine(ABC):
 
     Attributes:
         network: the decoder's, in evaluation mode on the engine's device.
-        embeddings: of all frames, n×d×h×w.
+        embeddings: of all frames, the coarsest, n×d×h×w, first.
         times: float64 n, of all frames.
     """
 
@@ -43,14 +44,16 @@ class UncompiledEngine(ABC):
         network.load_state_dict(decoder.weights)
         self.network = network.to(device).eval().requires_grad_(False)
         self.full_frame = network.full_frame
-        self.embeddings = decoder.embeddings.to(device)
-        self.times = frame_times(self.embeddings.shape[0]).to(float64_device(device))
+        self.frames = decoder.frames
+        self.embeddings = tuple(e.to(device) for e in (decoder.embeddings, *decoder.finer))
+        self.still = covered_still(decoder, device)
+        self.times = frame_times(self.frames).to(float64_device(device))
         self._projected_size = (size[0] // config.scale, size[1] // config.scale)
 
     def decode(self, look: Look, frame: int) -> Picture:
         """See `Engine.decode`; the picture is finished when it returns."""
-        if not 0 <= frame < self.embeddings.shape[0]:
-            raise IndexError(f"there is no frame {frame}, only {self.embeddings.shape[0]}")
+        if not 0 <= frame < self.frames:
+            raise IndexError(f"there is no frame {frame}, only {self.frames}")
         start = clock.perf_counter()
         actual = Look() if self.full_frame else decoded_look(look, self.hfov_range)
         with torch.inference_mode():
@@ -63,9 +66,10 @@ class UncompiledEngine(ABC):
             ready.synchronize()
         return Picture(pixels, actual, frame, self.full_frame, clock.perf_counter() - start, ready)
 
-    def _code(self, frame: int) -> tuple[Tensor, Tensor]:
-        """A frame's embedding, 1×d×h×w, and its time, float64 1."""
-        return self.embeddings[frame : frame + 1], self.times[frame : frame + 1]
+    def _code(self, frame: int) -> tuple[Tensor, list[Tensor], Tensor]:
+        """A frame's embedding, 1×d×h×w, its finer ones, and its time, float64 1."""
+        coarsest, *finer = (e[frame : frame + 1] for e in self.embeddings)
+        return coarsest, finer, self.times[frame : frame + 1]
 
     @abstractmethod
     def _pixels(self, look: Look, frame: int) -> Tensor:

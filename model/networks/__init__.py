@@ -2,6 +2,7 @@
 
 from model.networks.architecture import Architecture, Layout, Stage
 from model.networks.cost import count_flops, count_parameters, count_traffic
+from model.networks.coverage import Coverage, compared_panorama, composite
 from model.networks.encoder import COLOUR_GAIN, OPPONENT, Encoder
 from model.networks.layers import Affine, ColourHead, ConditionedBlock, SphereConv, UpsamplingBlock
 from model.networks.registry import (
@@ -23,6 +24,7 @@ __all__ = [
     "Architecture",
     "ColourHead",
     "ConditionedBlock",
+    "Coverage",
     "Encoder",
     "Layout",
     "SphereConv",
@@ -31,6 +33,8 @@ __all__ = [
     "architecture_of",
     "build_decoder",
     "checked",
+    "compared_panorama",
+    "composite",
     "count_flops",
     "count_parameters",
     "count_traffic",

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, cast
 
@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from model.config import ModelConfig
 from model.errors import InputError
+from model.networks.coverage import Coverage
 from model.networks.layers import (
     ColourHead,
     ConditionedBlock,
@@ -46,18 +47,25 @@ class Stage:
         stride: of the pixel shuffle; 1 for none.
         sine: the activation is a sine, as in SNeRV blocks; otherwise GELU, as in HNeRV.
         residuals: c_out → c_out channels each, at the shuffled size.
+        finer: 1×1 convolution of a finer embedding that is added to the result, if there is one.
     """
 
     conv: SphereConv
     stride: int
     sine: bool
     residuals: tuple[ConditionedBlock, ...] = ()
+    finer: SphereConv | None = None
 
     @classmethod
-    def of(cls, block: UpsamplingBlock, residuals: Iterable[nn.Module] = ()) -> Stage:
+    def of(
+        cls,
+        block: UpsamplingBlock,
+        residuals: Iterable[nn.Module] = (),
+        finer: SphereConv | None = None,
+    ) -> Stage:
         """The stage that an upsampling block and its conditioned residual blocks make."""
         blocks = tuple(cast(ConditionedBlock, residual) for residual in residuals)
-        return cls(block.conv, block.stride, block.sine, blocks)
+        return cls(block.conv, block.stride, block.sine, blocks, finer)
 
 
 @dataclass(frozen=True)
@@ -94,6 +102,7 @@ class Architecture(nn.Module, ABC):
         suits_bfloat16: its convolutions can be multiplied in bfloat16 on CPUs, as where sines keep
             features within ±1.
         presets: configurations by the name of the family: ``paper``, ``demo``.
+        coverage: alpha of its pictures over the still panorama; None without one.
     """
 
     name: ClassVar[str]
@@ -104,6 +113,10 @@ class Architecture(nn.Module, ABC):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
+        self.finer = FinerEmbeddings(config)
+        self.coverage: Coverage | None = None
+        if config.still_panorama:
+            self.coverage = Coverage(config, full_frame=self.full_frame)
 
     @classmethod
     def check(cls, config: ModelConfig) -> None:
@@ -148,6 +161,7 @@ class Architecture(nn.Module, ABC):
         time: Tensor,
         look: Tensor | None = None,
         size: tuple[int, int] | None = None,
+        finer: Sequence[Tensor] = (),
     ) -> Tensor:
         """Pictures in [0, 1]: N×3×H×W viewports, or full frames.
 
@@ -158,9 +172,11 @@ class Architecture(nn.Module, ABC):
                 full-frame decoder has no use for it.
             size: the viewport's height and width over the product of the strides; the
                 configuration's unless given. Full frames have but one size.
+            finer: the frame's finer embeddings, coarser ones first, as ``embedding_shapes`` has
+                them after the first.
 
         Raises:
-            ValueError: a viewport without a look.
+            ValueError: a viewport without a look, or not as many finer embeddings as there are.
         """
 
     @abstractmethod
@@ -185,9 +201,40 @@ class Architecture(nn.Module, ABC):
         time: Tensor,
         look: Tensor | None = None,
         size: tuple[int, int] | None = None,
+        finer: Sequence[Tensor] = (),
     ) -> Tensor:
         """`expand` and `decode` in one."""
-        return self.decode(self.expand(embedding, time), time, look, size)
+        return self.decode(self.expand(embedding, time), time, look, size, finer)
+
+
+class FinerEmbeddings(nn.Module):
+    """1×1 convolutions by which finer embeddings are added to the results of stages."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.added = nn.ModuleDict(
+            {
+                str(stage): SphereConv(
+                    config.level_channels[stage], config.widths[stage + 1], 1, wrap=False
+                )
+                for stage in config.level_stages
+            }
+        )
+
+    def after(self, stage: int) -> SphereConv | None:
+        """The convolution after a stage, by its index; nothing where none is."""
+        key = str(stage)
+        return cast(SphereConv, self.added[key]) if key in self.added else None
+
+    def matched(self, finer: Sequence[Tensor]) -> dict[int, Tensor]:
+        """Finer embeddings by the index of their stage.
+
+        Raises:
+            ValueError: there are not as many as there are convolutions.
+        """
+        if len(finer) != len(self.added):
+            raise ValueError(f"{len(self.added)} finer embeddings are needed, not {len(finer)}")
+        return {int(key): level for key, level in zip(self.added, finer, strict=True)}
 
 
 class TimeConditioned(Architecture):
@@ -226,7 +273,10 @@ def conditioned_stages(config: ModelConfig, condition: int, *, wrap: bool) -> nn
     )
 
 
-def laid_out(stages: nn.ModuleList) -> tuple[Stage, ...]:
+def laid_out(stages: nn.ModuleList, finer: FinerEmbeddings) -> tuple[Stage, ...]:
     """The stages of `conditioned_stages` for a layout."""
     typed = [cast(ConditionedStage, stage) for stage in stages]
-    return tuple(Stage.of(stage.block, stage.residuals) for stage in typed)
+    return tuple(
+        Stage.of(stage.block, stage.residuals, finer.after(index))
+        for index, stage in enumerate(typed)
+    )

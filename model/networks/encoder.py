@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from math import prod
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +14,7 @@ from model.geometry import pad_erp
 LAYER_SCALE = 0.1
 COLOUR_GAIN = 2.0
 DETAIL_GAIN = 0.05
+FINER_GAIN = 0.3
 OPPONENT = ((1 / 3, 1 / 3, 1 / 3), (0.5, 0.0, -0.5), (-0.25, 0.5, -0.25))
 
 
@@ -66,18 +67,50 @@ class Encoder(nn.Module):
             channels = width
         self.stages = nn.Sequential(*stages)
         self.narrow = nn.Conv2d(width, config.embedding_channels, 1)
-        self.factor = math.prod(config.encoder_strides)
+        self.factor = prod(config.encoder_strides)
         self.colour: nn.Conv2d | None = None
         if config.colour_skip:
             self.colour = _colour_skip(config.embedding_channels)
             self.narrow.weight.data.mul_(DETAIL_GAIN)
             nn.init.zeros_(_bias(self.narrow))
 
+        self.finer = nn.ModuleList(
+            FinerEncoder(config, config.level_channels[stage], prod(config.strides[: stage + 1]))
+            for stage in config.level_stages
+        )
+
     def forward(self, frame: Tensor) -> Tensor:
         embedding: Tensor = self.narrow(self.stages(frame))
         if self.colour is not None:
             embedding = embedding + self.colour(F.avg_pool2d(frame, self.factor))
         return embedding
+
+    def embeddings(self, frame: Tensor) -> tuple[Tensor, ...]:
+        """All embeddings of a frame, the coarsest first: ``embedding_shapes`` of the configuration,
+        each with a dimension N before it.
+        """
+        return (self(frame), *(finer(frame) for finer in self.finer))
+
+
+class FinerEncoder(nn.Sequential):
+    """Encoder of one finer embedding: patches, normalised, through a layer as wide as four times
+    theirs.
+    """
+
+    def __init__(self, config: ModelConfig, channels: int, finer: int) -> None:
+        """For an embedding of ``channels``, ``finer`` times as fine as the coarsest."""
+        width = config.encoder_channels // 2
+        patch = prod(config.encoder_strides) // finer
+        narrow = nn.Conv2d(4 * width, channels, 1)
+        narrow.weight.data.mul_(FINER_GAIN)
+        nn.init.zeros_(_bias(narrow))
+        super().__init__(
+            nn.Conv2d(3, width, patch, patch),
+            ChannelNorm(width, eps=1e-6),
+            nn.Conv2d(width, 4 * width, 1),
+            nn.GELU(),
+            narrow,
+        )
 
 
 def _colour_skip(channels: int) -> nn.Conv2d:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, cast
 
 import torch
@@ -63,15 +64,22 @@ class HNeRV(Architecture):
         time: Tensor,
         look: Tensor | None = None,
         size: tuple[int, int] | None = None,
+        finer: Sequence[Tensor] = (),
     ) -> Tensor:
+        levels = self.finer.matched(finer)
         x = F.gelu(self.stem(features)).contiguous(memory_format=torch.channels_last)
-        for stage in self.stages:
+        for index, stage in enumerate(self.stages):
             x = stage(x)
+            added = self.finer.after(index)
+            x = x if added is None else x + added(levels[index])
         picture: Tensor = self.head(x)
         return picture
 
     def layout(self) -> Layout:
-        stages = tuple(Stage.of(cast(UpsamplingBlock, block)) for block in self.stages)
+        stages = tuple(
+            Stage.of(cast(UpsamplingBlock, block), finer=self.finer.after(index))
+            for index, block in enumerate(self.stages)
+        )
         return Layout(Stage(self.stem, 1, sine=False), stages, self.head)
 
 
@@ -104,14 +112,19 @@ class HNeRVBoost(TimeConditioned):
         time: Tensor,
         look: Tensor | None = None,
         size: tuple[int, int] | None = None,
+        finer: Sequence[Tensor] = (),
     ) -> Tensor:
-        condition = self.time_condition(time)
+        condition, levels = self.time_condition(time), self.finer.matched(finer)
         x = self.stem(features).contiguous(memory_format=torch.channels_last)
         x = self.residual(x, condition)
-        for stage in self.stages:
+        for index, stage in enumerate(self.stages):
             x = stage(x, condition)
+            added = self.finer.after(index)
+            x = x if added is None else x + added(levels[index])
         picture: Tensor = self.head(x)
         return picture
 
     def layout(self) -> Layout:
-        return Layout(Stage.of(self.stem, [self.residual]), laid_out(self.stages), self.head)
+        return Layout(
+            Stage.of(self.stem, [self.residual]), laid_out(self.stages, self.finer), self.head
+        )

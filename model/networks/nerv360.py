@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -108,21 +109,26 @@ class NeRV360(TimeConditioned):
         time: Tensor,
         look: Tensor | None = None,
         size: tuple[int, int] | None = None,
+        finer: Sequence[Tensor] = (),
     ) -> Tensor:
         if look is None:
             raise ValueError("a viewport is decoded for a look, and none was given")
-        time = time.expand(look.shape[0])
+        time, levels = time.expand(look.shape[0]), self.finer.matched(finer)
         x = self.project(features, look, size or self.config.viewport_embedding_size)
         if not self.config.expand_before_projection:
             x = self.expansion(x, self.time_condition(time))
         x = x.contiguous(memory_format=torch.channels_last)
         condition = self.condition(time, look)
-        for stage in self.stages:
+        for index, stage in enumerate(self.stages):
             x = stage(x, condition)
+            added = self.finer.after(index)
+            if added is not None:
+                seen = self.project(pad_erp(levels[index], 1), look, (x.shape[-2], x.shape[-1]))
+                x = x + added(seen)
         picture: Tensor = self.head(x)
         return picture
 
     def layout(self) -> Layout:
         expansion = self.expansion
         stem = Stage.of(expansion.block, [expansion.residual])
-        return Layout(stem, laid_out(self.stages), self.head)
+        return Layout(stem, laid_out(self.stages, self.finer), self.head)

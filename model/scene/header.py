@@ -14,16 +14,22 @@ from model.networks import ARCHITECTURES, checked
 from model.scene.fingerprint import Fingerprint
 from model.scene.safetensors_file import quoted
 
-FORMAT_VERSION = 2
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+FORMAT_VERSION = 3
 """Raised when a file's weights would decode to other pictures, or its fields mean other things. In
-version 1 HNeRV had no activation after its stem, and the conditions' embeddings had no sines.
+version 1 HNeRV had no activation after its stem, and the conditions' embeddings had no sines;
+version 2 had neither finer embeddings nor a still panorama.
 """
+_READABLE_VERSIONS = (2, FORMAT_VERSION)
+_ADDED_IN_3: Mapping[str, Json] = {
+    "level_channels": [], "still_panorama": False, "comparison_cell": 4
+}  # fmt: skip
+"""Fields of a configuration that a file of version 2 lacks, and their meaning there."""
 HEADER_KEY = "nerv360"
 """Of the header among a file's metadata."""
 MAX_FRAMES = 100_000
 MAX_SOURCE_SIDE = 65_536
-
-Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 
 @dataclass(frozen=True)
@@ -180,15 +186,17 @@ def header_from_json(values: object) -> SceneHeader:
     Raises:
         InputError: a field is unknown, missing, of the wrong type or out of its range.
     """
-    if isinstance(values, dict) and (version := values.get("version")) != FORMAT_VERSION:
+    version = values.get("version") if isinstance(values, dict) else FORMAT_VERSION
+    if type(version) is not int or version not in _READABLE_VERSIONS:
         advice = ""
         if type(version) is int:
             older = version < FORMAT_VERSION
             advice = "; train it again" if older else "; a newer version of the program wrote it"
         raise InputError(
-            f"its format version is {quoted(version)}, "
-            f"this program reads version {FORMAT_VERSION}{advice}"
+            f"its format version is {quoted(version)}, this program reads versions "
+            f"{' and '.join(map(str, _READABLE_VERSIONS))}{advice}"
         )
+    added = _ADDED_IN_3 if version < FORMAT_VERSION else {}
     scene = _checked(_checked(values, _FILE, "its header")["scene"], _SCENE, "its scene")
     configs: dict[str, ModelConfig] = {}
     trainings: dict[str, TrainingSummary] = {}
@@ -198,7 +206,7 @@ def header_from_json(values: object) -> SceneHeader:
                 f"it has the unknown decoder {quoted(name)}, known are {', '.join(ARCHITECTURES)}"
             )
         decoder = _checked(entry, _DECODER, f"its decoder {name}")
-        configs[name] = _config(name, decoder["config"])
+        configs[name] = _config(name, {**added, **decoder["config"]})
         trainings[name] = _training(decoder["training"], f"the training of its decoder {name}")
     if not configs:
         raise InputError("it holds no decoder")

@@ -16,7 +16,7 @@ from model.errors import InputError
 from model.scene.header import HEADER_KEY, SceneHeader, header_from_json, header_to_json
 from model.scene.safetensors_file import parse_json, quoted, read_contents
 from model.scene.scene import Scene
-from model.scene.tensors import check_stored, from_stored
+from model.scene.tensors import STILL, check_stored, from_stored
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,13 @@ def read_scene(path: str | os.PathLike[str], only: str | None = None) -> Scene:
     for name, tensor in tensors.items():
         if not bool(torch.isfinite(tensor).all()):
             raise InputError(f"{path} is damaged: its tensor {quoted(name)} is not finite")
-    scene = from_stored(header, tensors)
+    try:
+        scene = from_stored(header, tensors)
+    except InputError as error:
+        raise InputError(f"{path} is damaged: {error}") from error
     for name, decoder in scene.decoders.items():
-        if not bool(torch.isfinite(decoder.embeddings).all()):
+        embeddings = (decoder.embeddings, *decoder.finer)
+        if not all(bool(torch.isfinite(each).all()) for each in embeddings):
             raise InputError(f"{path} is damaged: the embeddings of {name} are not finite")
     return scene
 
@@ -108,6 +112,8 @@ def _read_stored(
             raise InputError(f"{path} has no decoder {only}, only {', '.join(header.configs)}")
         others = tuple(f"{name}." for name in header.configs if name != only)
         header = header.only(only)
+        if not header.configs[only].still_panorama:
+            others = (*others, STILL)
     try:
         with safe_open(path, framework="pt") as file:
             names = [name for name in file.keys() if not name.startswith(others)]  # noqa: SIM118

@@ -21,12 +21,22 @@ class Decoder:
         weights: its state dict, without encoder and embeddings; float32.
         embeddings: frames×d×h×w, float32.
         training: how it came about.
+        finer: its finer embeddings, frames×c×h×w each, coarser ones first.
+        still: the still panorama that its pictures cover, height×width×3 uint8; one for all
+            decoders of a scene, and None where it does without.
     """
 
     config: ModelConfig
     weights: dict[str, Tensor]
     embeddings: Tensor
     training: TrainingSummary
+    finer: tuple[Tensor, ...] = ()
+    still: Tensor | None = None
+
+    @property
+    def frames(self) -> int:
+        """Pictures of the clip."""
+        return self.embeddings.shape[0]
 
 
 @dataclass
@@ -47,6 +57,14 @@ class Scene:
     frames: int
     decoders: dict[str, Decoder]
     fingerprint: Fingerprint | None = None
+
+    @property
+    def still(self) -> Tensor | None:
+        """The still panorama that pictures of its decoders cover, height×width×3 uint8; None where
+        none does.
+        """
+        stills = (decoder.still for decoder in self.decoders.values())
+        return next((still for still in stills if still is not None), None)
 
     def decoder(self, name: str) -> Decoder:
         """Decoder called ``name``.

@@ -2,7 +2,8 @@
 
 For each decoder there are ``<decoder>.weights.<name of the state dict>`` and
 ``<decoder>.embeddings``, the latter in 8 bits beside ``.scale`` and ``.offset``, frames×channels:
-value = offset + scale · byte.
+value = offset + scale · byte; finer embeddings are ``<decoder>.embeddings.1`` and so on. ``still``
+is the still panorama that decoders cover, as the bytes of an AVIF, of the frame's size.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from model.networks import build_decoder
 from model.scene.header import SceneHeader
 from model.scene.safetensors_file import Contents, quoted
 from model.scene.scene import Decoder, Scene
+from model.scene.still import MAX_STILL_BYTES, packed_still, unpacked_still
 
 _WEIGHT_TYPES = {16: torch.float16, 32: torch.float32}
 _EMBEDDING_TYPES = {8: torch.uint8, 16: torch.float16, 32: torch.float32}
+STILL = "still"
 _MAX_VALUES = 2**29
 """Of a decoder's weights, and of its embeddings: 2 GiB in float32."""
 
@@ -33,9 +36,10 @@ def check_stored(header: SceneHeader, contents: Contents) -> None:
     """
     expected: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {}
     for decoder, config in header.configs.items():
-        embeddings = (header.frames, config.embedding_channels, *config.embedding_size)
-        if math.prod(embeddings) > _MAX_VALUES:
-            raise InputError(f"the embeddings of {decoder} would have the absurd size {embeddings}")
+        shapes: list[tuple[int, ...]] = [(header.frames, *s) for s in config.embedding_shapes]
+        for shape in shapes:
+            if math.prod(shape) > _MAX_VALUES:
+                raise InputError(f"the embeddings of {decoder} would have the absurd size {shape}")
         weights = build_decoder(config, "meta").state_dict()
         if (count := sum(weight.numel() for weight in weights.values())) > _MAX_VALUES:
             raise InputError(
@@ -43,11 +47,18 @@ def check_stored(header: SceneHeader, contents: Contents) -> None:
             )
         for name, tensor in weights.items():
             expected[f"{decoder}.weights.{name}"] = (tuple(tensor.shape), ("F16", "F32"))
-        name = f"{decoder}.embeddings"
-        expected[name] = (embeddings, ("U8", "F16", "F32"))
-        if name in contents.tensors and contents.tensors[name].dtype == "U8":
-            for part in ("scale", "offset"):
-                expected[f"{name}.{part}"] = (embeddings[:2], ("F32",))
+        for level, shape in enumerate(shapes):
+            name = _embeddings_name(decoder, level)
+            expected[name] = (shape, ("U8", "F16", "F32"))
+            if name in contents.tensors and contents.tensors[name].dtype == "U8":
+                for part in ("scale", "offset"):
+                    expected[f"{name}.{part}"] = (shape[:2], ("F32",))
+    if _still_size(header) is not None:
+        found = contents.tensors.get(STILL)
+        count = found.shape[0] if found is not None and len(found.shape) == 1 else 0
+        if found is not None and not 1 <= count <= MAX_STILL_BYTES:
+            raise InputError(f"the still panorama has the absurd shape {found.shape}")
+        expected[STILL] = ((count,), ("U8",))
     if missing := [name for name in expected if name not in contents.tensors]:
         raise InputError(f"the tensor {missing[0]!r} is missing")
     if unknown := [name for name in contents.tensors if name not in expected]:
@@ -81,24 +92,29 @@ def to_stored(scene: Scene, embedding_bits: int, weight_bits: int) -> dict[str, 
     for decoder_name, decoder in scene.decoders.items():
         for name, weight in decoder.weights.items():
             stored[f"{decoder_name}.weights.{name}"] = _narrowed(weight, _WEIGHT_TYPES[weight_bits])
-        name = f"{decoder_name}.embeddings"
-        if embedding_bits == 8:
-            bytes_, scale, offset = _to_bytes(decoder.embeddings)
-            stored |= {name: bytes_, f"{name}.scale": scale, f"{name}.offset": offset}
-        else:
-            stored[name] = _narrowed(decoder.embeddings, _EMBEDDING_TYPES[embedding_bits])
+        for level, embeddings in enumerate((decoder.embeddings, *decoder.finer)):
+            name = _embeddings_name(decoder_name, level)
+            if embedding_bits == 8:
+                bytes_, scale, offset = _to_bytes(embeddings)
+                stored |= {name: bytes_, f"{name}.scale": scale, f"{name}.offset": offset}
+            else:
+                stored[name] = _narrowed(embeddings, _EMBEDDING_TYPES[embedding_bits])
+    if scene.still is not None:
+        stored[STILL] = packed_still(scene.still)
     return stored
 
 
 def from_stored(header: SceneHeader, stored: dict[str, Tensor]) -> Scene:
     """The scene, in float32, whose tensors `to_stored` gave."""
     decoders: dict[str, Decoder] = {}
+    size = _still_size(header)
+    still = unpacked_still(stored[STILL], size) if size is not None else None
     for name, config in header.configs.items():
         prefix = f"{name}.weights."
-        embeddings = stored[f"{name}.embeddings"].float()
-        if stored[f"{name}.embeddings"].dtype == torch.uint8:
-            scale, offset = stored[f"{name}.embeddings.scale"], stored[f"{name}.embeddings.offset"]
-            embeddings.mul_(scale[..., None, None]).add_(offset[..., None, None])
+        embeddings, *finer = (
+            _from_bytes(stored, _embeddings_name(name, level))
+            for level in range(len(config.embedding_shapes))
+        )
         decoders[name] = Decoder(
             config=replace(config),
             weights={
@@ -108,11 +124,41 @@ def from_stored(header: SceneHeader, stored: dict[str, Tensor]) -> Scene:
             },
             embeddings=embeddings,
             training=header.trainings[name],
+            finer=tuple(finer),
+            still=still if config.still_panorama else None,
         )
     return Scene(
         header.material, header.width, header.height, header.fps, header.frames, decoders,
         header.fingerprint,
     )  # fmt: skip
+
+
+def _embeddings_name(decoder: str, level: int) -> str:
+    return f"{decoder}.embeddings" + (f".{level}" if level else "")
+
+
+def _still_size(header: SceneHeader) -> tuple[int, int] | None:
+    """Height and width of the still panorama: the frame of the decoders that cover it.
+
+    Raises:
+        InputError: they have frames of several sizes.
+    """
+    sizes = {
+        (config.frame_height, config.frame_width)
+        for config in header.configs.values()
+        if config.still_panorama
+    }
+    if len(sizes) > 1:
+        raise InputError("its decoders would cover still panoramas of several sizes")
+    return next(iter(sizes), None)
+
+
+def _from_bytes(stored: dict[str, Tensor], name: str) -> Tensor:
+    embeddings = stored[name].float()
+    if stored[name].dtype == torch.uint8:
+        scale, offset = stored[f"{name}.scale"], stored[f"{name}.offset"]
+        embeddings.mul_(scale[..., None, None]).add_(offset[..., None, None])
+    return embeddings
 
 
 def _narrowed(tensor: Tensor, dtype: torch.dtype) -> Tensor:

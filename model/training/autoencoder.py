@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 
 import torch
@@ -9,7 +10,13 @@ from torch import Tensor, nn
 
 from model.config import ModelConfig
 from model.geometry import camera_rays, rotation_tensor, sample_erp, without_autocast
-from model.networks import Encoder, architecture_of, build_decoder, to_channels_last
+from model.networks import (
+    Encoder,
+    architecture_of,
+    build_decoder,
+    compared_panorama,
+    to_channels_last,
+)
 from model.training.crops import Crop, crop_at
 from model.training.initialisation import carry_colours
 
@@ -32,21 +39,52 @@ class Autoencoder(nn.Module):
 
     def forward(self, frame: Tensor, time: Tensor, looks: Tensor) -> Tensor:
         """1×3×H×W in [0, 1], float64 times (1) and looks (N×4) → N×3×h×w or 1×3×H×W."""
-        embedding = self.encode(frame)
+        embeddings = self.encode(frame)
         crop = self._crop(looks)
         if crop is None:
-            decoded: Tensor = self.decoder(embedding, time, looks)
-            return decoded
-        return crop.inner(self.decoder(crop.embedding(embedding), time, looks))
+            return self.decode(embeddings, time, looks)
+        return crop.inner(self.decode(crop.embeddings(embeddings), time, looks))
 
-    def encode(self, frame: Tensor) -> Tensor:
-        """The encoder's embedding 1×d×h×w of a frame 1×3×H×W. Autocast does not reach it on the
-        CPU, where its depthwise convolutions are slower in half precision.
+    def decode(self, embeddings: Sequence[Tensor], time: Tensor, looks: Tensor) -> Tensor:
+        """The decoder's pictures of a frame's embeddings, the coarsest first."""
+        coarsest, *finer = embeddings
+        decoded: Tensor = self.decoder(coarsest, time, looks, finer=finer)
+        return decoded
+
+    def encode(self, frame: Tensor) -> tuple[Tensor, ...]:
+        """The encoder's embeddings 1×d×h×w of a frame 1×3×H×W, the coarsest first. Autocast does
+        not reach it on the CPU, where its depthwise convolutions are slower in half precision.
         """
         on_cpu = frame.device.type == "cpu"
         with without_autocast(frame.device) if on_cpu else nullcontext():
-            embedding: Tensor = self.encoder(frame)
-        return embedding
+            embeddings: tuple[Tensor, ...] = self.encoder.embeddings(frame)
+        return embeddings
+
+    def alpha(self, decoded: Tensor, panorama: Tensor, looks: Tensor) -> Tensor:
+        """Alpha N×1×h×w of what `forward` gave, over the still panorama.
+
+        Args:
+            panorama: of `compared`.
+        """
+        coverage = self.decoder.coverage
+        assert coverage is not None
+        with without_autocast(decoded.device):
+            if not self.decoder.full_frame:
+                size = (decoded.shape[-2], decoded.shape[-1])
+                compared = coverage.compared_viewports(panorama, looks, size)
+            else:
+                crop = self._crop(looks)
+                compared = panorama if crop is None else crop.cells(panorama, coverage.cell)
+            alpha: Tensor = coverage(decoded, compared)
+        return alpha
+
+    def compared(self, still: Tensor) -> Tensor:
+        """The still panorama 1×3×H×W as `alpha` compares pictures with it."""
+        coverage = self.decoder.coverage
+        assert coverage is not None
+        return (
+            coverage.compared_frame(still) if self.decoder.full_frame else compared_panorama(still)
+        )
 
     @property
     def target_size(self) -> tuple[int, int]:

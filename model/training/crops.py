@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -42,16 +43,22 @@ class Crop:
     scale: int
     wrap: bool
 
-    def embedding(self, embedding: Tensor) -> Tensor:
-        """The crop and its margin, of the whole embedding N×d×H×W."""
-        margin = self.margin
+    def embeddings(self, embeddings: Sequence[Tensor]) -> list[Tensor]:
+        """The crop and its margin, of all whole embeddings N×d×H×W, the coarsest first."""
+        rows = embeddings[0].shape[-2]
+        return [self._with_margin(e, e.shape[-2] // rows) for e in embeddings]
+
+    def _with_margin(self, embedding: Tensor, finer: int) -> Tensor:
+        """Of an embedding that is ``finer`` times as fine as the coarsest."""
+        margin, top, left = (finer * side for side in (self.margin, self.top, self.left))
+        height, width = finer * self.height, finer * self.width
         if not self.wrap:
-            rows = slice(max(self.top - margin, 0), self.top + self.height + margin)
-            columns = slice(max(self.left - margin, 0), self.left + self.width + margin)
+            rows = slice(max(top - margin, 0), top + height + margin)
+            columns = slice(max(left - margin, 0), left + width + margin)
             return embedding[..., rows, columns]
-        rolled = pad_erp(embedding.roll(margin - self.left, -1), margin)
-        rows = slice(self.top, self.top + self.height + 2 * margin)
-        return rolled[..., rows, margin : margin + self.width + 2 * margin]
+        rolled = pad_erp(embedding.roll(margin - left, -1), margin)
+        rows = slice(top, top + height + 2 * margin)
+        return rolled[..., rows, margin : margin + width + 2 * margin]
 
     def inner(self, decoded: Tensor) -> Tensor:
         """The pixels that were decoded from `embedding`, without those of the margin."""
@@ -65,7 +72,11 @@ class Crop:
 
     def frame(self, frame: Tensor) -> Tensor:
         """The same part of the frame, N×3×H×W."""
-        scale = self.scale
+        return self.cells(frame, 1)
+
+    def cells(self, frame: Tensor, cell: int) -> Tensor:
+        """The same part of the frame in squares of ``cell`` pixels, N×3×(H/cell)×(W/cell)."""
+        scale = self.scale // cell
         rolled = frame.roll(-self.left * scale, -1)
         rows = slice(self.top * scale, (self.top + self.height) * scale)
         return rolled[..., rows, : self.width * scale]

@@ -43,12 +43,16 @@ class ClipFrames:
         """Frame ``index`` as 1×3×H×W floats in [0, 1], channels-last."""
         return _floats(self.bytes[index], device)
 
-    def still(self, device: torch.device) -> Tensor:
-        """The clip's temporal median, as `frame` gives a picture."""
+    def still_bytes(self) -> Tensor:
+        """The clip's temporal median, H×W×3 uint8."""
         if self._still is None:
             wanted = median_frames(len(self), self.bytes[0].nbytes)
             self._still = temporal_median([self.bytes[index] for index in wanted])
-        return _floats(self._still, device)
+        return self._still
+
+    def still(self, device: torch.device) -> Tensor:
+        """The clip's temporal median, as `frame` gives a picture."""
+        return _floats(self.still_bytes(), device)
 
 
 def read_clip(path: Path, frame_size: tuple[int, int], limit: int | None = None) -> ClipFrames:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,8 +34,12 @@ def export_scene(trainer: Trainer, material: Material) -> Export:
     architecture = trainer.config.architecture
     network, frames, device = trainer.best_network(), trainer.frames, trainer.device
     count = trainer.settings.held_out
-    embeddings = torch.cat([network.encoder(frames.frame(i, device)) for i in range(len(frames))])
-    before = held_out_quality(network, frames, trainer.times, count, embeddings=embeddings)
+    codes = [network.encoder.embeddings(frames.frame(i, device)) for i in range(len(frames))]
+    embeddings = [torch.cat(level) for level in zip(*codes, strict=True)]
+    panorama = trainer.objective.panorama
+    before = held_out_quality(
+        network, frames, trainer.times, count, embeddings=embeddings, still=panorama
+    )
     scene = quantised(_scene(trainer, network, embeddings, material))
     stored = scene.decoders[architecture]
     network.decoder.load_state_dict(stored.weights)
@@ -43,7 +48,8 @@ def export_scene(trainer: Trainer, material: Material) -> Export:
         frames,
         trainer.times,
         count,
-        embeddings=stored.embeddings.to(device),
+        embeddings=[level.to(device) for level in (stored.embeddings, *stored.finer)],
+        still=panorama,
         structure=True,
     )
     summary = replace(
@@ -65,8 +71,8 @@ def rehearse(trainer: Trainer, material: Material, existing: Scene | None, targe
         InputError: the scene cannot be what it would be, or cannot be written there.
     """
     network, frames = trainer.network, trainer.frames
-    first = network.encoder(frames.frame(0, trainer.device))
-    embeddings = first.expand(len(frames), *first.shape[1:])
+    first = network.encoder.embeddings(frames.frame(0, trainer.device))
+    embeddings = [level.expand(len(frames), *level.shape[1:]) for level in first]
     scene = _scene(trainer, network, embeddings, material)
     rehearsal = target.with_name(f".{target.name}.rehearsal")
     try:
@@ -77,8 +83,11 @@ def rehearse(trainer: Trainer, material: Material, existing: Scene | None, targe
         rehearsal.unlink(missing_ok=True)
 
 
-def _scene(trainer: Trainer, network: Autoencoder, embeddings: Tensor, material: Material) -> Scene:
+def _scene(
+    trainer: Trainer, network: Autoencoder, embeddings: Sequence[Tensor], material: Material
+) -> Scene:
     """The clip with one decoder, its quality not yet measured."""
+    coarsest, *finer = (level.float().cpu() for level in embeddings)
     summary = TrainingSummary(
         epochs=trainer.step // trainer.steps_an_epoch,
         steps=trainer.step,
@@ -90,8 +99,10 @@ def _scene(trainer: Trainer, network: Autoencoder, embeddings: Tensor, material:
     decoder = Decoder(
         config=trainer.config,
         weights={k: v.float().cpu() for k, v in network.decoder.state_dict().items()},
-        embeddings=embeddings.float().cpu(),
+        embeddings=coarsest,
         training=summary,
+        finer=tuple(finer),
+        still=trainer.objective.still,
     )
     info, frames = trainer.frames.info, trainer.frames
     return Scene(

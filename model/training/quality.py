@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from model.metrics import as_shown, moving_error, pooled, psnr_8bit, unit
+from model.networks import composite
 from model.training.autoencoder import Autoencoder, cut_viewports
 from model.training.dataset import ClipFrames
 from model.training.loss import ms_ssim_module
@@ -39,7 +40,8 @@ def held_out_quality(
     times: Tensor,
     count: int,
     *,
-    embeddings: Tensor | None = None,
+    embeddings: Sequence[Tensor] | None = None,
+    still: Tensor | None = None,
     structure: bool = False,
     precision: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Quality:
@@ -47,7 +49,9 @@ def held_out_quality(
     and by whole-frame decoders decoded, once for all of its looks.
 
     Args:
-        embeddings: frames×d×h×w to decode from instead of the encoder's, as a scene file does.
+        embeddings: frames×d×h×w to decode from instead of the encoder's, the coarsest first, as a
+            scene file does.
+        still: the still panorama that pictures cover, 1×3×H×W; the clip's own unless given.
         structure: measure MS-SSIM too.
         precision: autocast, for the encoder and the decoder alone: what they are held against is
             cut and compared in float32.
@@ -56,22 +60,31 @@ def held_out_quality(
     height, width = config.viewport_height, config.viewport_width
     indices, looks = held_out_looks(config, len(frames), count)
     looks = looks.to(times.device)
-    still = frames.still(device)
+    median = frames.still(device)
+    panorama = median if still is None else still
+    covers = network.decoder.coverage is not None
+    compared = network.compared(panorama) if covers else None
     ms_ssim = ms_ssim_module(height, width).to(device) if structure else None
     ratios, similarities, moving = [], [], []
     for index in sorted(set(indices)):
         frame, time = frames.frame(index, device), times[index : index + 1]
         with precision():
-            code = network.encode(frame) if embeddings is None else embeddings[index : index + 1]
-            view_at = _views(network, code, time)
+            if embeddings is None:
+                code = network.encode(frame)
+            else:
+                code = tuple(e[index : index + 1] for e in embeddings)
+            view_at = _views(network, code, time, compared)
         for position in [k for k, other in enumerate(indices) if other == index]:
             look = looks[position : position + 1]
             with precision():
                 view = view_at(look)
+            if covers:
+                seen = cut_viewports(panorama, look, height, width)
+                view = composite(view[:, :3], view[:, 3:], seen)
             shown = _picture(view)
             original = cut_viewports(frame, look, height, width)
             ratios.append(psnr_8bit(shown, _picture(original)))
-            there = _picture(cut_viewports(still, look, height, width))
+            there = _picture(cut_viewports(median, look, height, width))
             moving.append(moving_error(shown, _picture(original), there))
             if ms_ssim is not None:
                 planes = unit(as_shown(shown)).permute(2, 0, 1)[None]
@@ -81,13 +94,25 @@ def held_out_quality(
     return Quality(mean, pooled(moving).db, structure_mean)
 
 
-def _views(network: Autoencoder, code: Tensor, time: Tensor) -> Callable[[Tensor], Tensor]:
-    """A function that decodes any look (1×4) of one frame to 1×3×H×W."""
-    decoder, config = network.decoder, network.config
+def _views(
+    network: Autoencoder, code: Sequence[Tensor], time: Tensor, compared: Tensor | None
+) -> Callable[[Tensor], Tensor]:
+    """A function that decodes any look (1×4) of one frame to 1×3×H×W, or 1×4×H×W with its alpha
+    over the still panorama, ``compared`` as `Autoencoder.compared` gives it.
+    """
+    config, decoder = network.config, network.decoder
+    coarsest, *finer = code
+    features = decoder.expand(coarsest, time)
+
+    def decoded(look: Tensor) -> Tensor:
+        picture = decoder.decode(features, time, look, finer=finer).float()
+        if compared is None:
+            return picture
+        return torch.cat([picture, network.alpha(picture, compared, look)], 1)
+
     if not decoder.full_frame:
-        features = decoder.expand(code, time)
-        return lambda look: decoder.decode(features, time, look)
-    whole = decoder(code, time).float()
+        return decoded
+    whole = decoded(torch.zeros(1, 4))
     return lambda look: cut_viewports(whole, look, config.viewport_height, config.viewport_width)
 
 

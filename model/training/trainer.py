@@ -24,7 +24,7 @@ from model.scene import FORMAT_VERSION
 from model.training.autoencoder import Autoencoder
 from model.training.checkpoint import load_checkpoint, save_checkpoint
 from model.training.dataset import ClipFrames
-from model.training.loss import DistortionLoss
+from model.training.objective import Objective
 from model.training.processes import Processes
 from model.training.quality import held_out_quality
 from model.training.sampling import epoch_order, random_looks
@@ -72,15 +72,20 @@ class Trainer:
         frames: ClipFrames,
         device: torch.device,
         group: Processes,
+        still: Tensor | None = None,
     ) -> None:
+        """Begin with random weights.
+
+        Args:
+            still: the panorama that pictures are to cover, height×width×3 uint8, where the
+                configuration has one; the clip's temporal median by default.
+        """
         self.config, self.settings, self.frames = config, settings, frames
         self.device, self.group = device, group
         torch.manual_seed(settings.seed)
         self.network = Autoencoder(config, crops=settings.windows).to(device)
         self.times = frame_times(len(frames)).to(float64_device(device))
-        self.loss = DistortionLoss(
-            *self.network.target_size, settings.loss_balance, settings.loss_alpha
-        ).to(device)
+        self.objective = Objective(self.network, settings, frames, still)
         self.optimiser = Adan(self.network.parameters(), lr=settings.learning_rate, foreach=True)
         self.steps_an_epoch = math.ceil(len(frames) / group.count)
         self.steps = settings.epochs * self.steps_an_epoch
@@ -174,6 +179,7 @@ class Trainer:
             self.frames,
             self.times,
             self.settings.held_out,
+            still=self.objective.panorama,
             precision=self._half_precision,
         )
         self.psnr_db, self.moving_db = quality.psnr_db, quality.moving_db
@@ -200,9 +206,9 @@ class Trainer:
         self.network.train()
         with self._half_precision():
             decoded = self.network(frame, self.times[index : index + 1], looks)
-        loss = self.loss(decoded, self.network.target(frame, looks))
+        loss: Tensor = self.objective(decoded, frame, looks)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         self.group.average_gradients(self.network.parameters())
         self.optimiser.step()
         return float(loss.detach())

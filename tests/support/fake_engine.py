@@ -87,6 +87,7 @@ class FakeEngine:
         self.full_frame = full_frame
         self.ring = ring
         self.precision = torch.float32
+        self.still: torch.Tensor | None = None
         self.frames = frames
         self.delay = delay
         self.gate = gate

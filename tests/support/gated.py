@@ -109,6 +109,7 @@ class GatedEngine:
     device = torch.device("cpu")
     ring = 2
     precision = torch.float32
+    still: torch.Tensor | None = None
 
     def __init__(self, gate: Gate, scene: str, decoder: str, use: str, hfov_deg: float) -> None:
         gate.step(f"opening {use} of {scene} {decoder}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from model.config import ModelConfig
@@ -24,6 +26,26 @@ CONFIGS = {
     "hnerv": TINY.replace(architecture="hnerv"),
     "hnerv-boost": TINY.replace(architecture="hnerv-boost", embedding_channels=3),
 }
+
+
+def over_still(config: ModelConfig) -> ModelConfig:
+    """``config`` with a finer embedding and pictures over a still panorama."""
+    channels = (0, 2) if len(config.strides) > 2 else (2,)
+    return config.replace(level_channels=channels, still_panorama=True)
+
+
+def over_still_scene(*names: str, frames: int = 3) -> Scene:
+    """As `tiny_scene`, of `over_still` configurations, over waves of colour."""
+    torch.manual_seed(0)
+    rows, columns = torch.meshgrid(torch.arange(48), torch.arange(96), indexing="ij")
+    planes = [rows * 5, columns * 2.6, 128 + 90 * (columns / 8).sin()]
+    still = torch.stack(planes, -1).to(torch.uint8)
+    decoders = {}
+    for name in names or ("nerv360",):
+        decoder = lively_decoder(over_still(CONFIGS[name]), frames)
+        decoders[name] = replace(decoder, still=still)
+    material = Material("Pier", "Apache-2.0", "A. N. Author", "pier.mp4")
+    return Scene(material, 96, 48, 29.97, frames, decoders)
 
 
 def tiny_scene(*names: str, frames: int = 3) -> Scene:
@@ -50,5 +72,6 @@ def lively_decoder(config: ModelConfig, frames: int = 3) -> Decoder:
     for name, weight in weights.items():
         if "gamma.2" in name or "beta.2" in name:
             weight.normal_(std=0.2)
-    embeddings = torch.randn(frames, config.embedding_channels, *config.embedding_size)
-    return Decoder(config, weights, embeddings, TrainingSummary(0, 0, None, None, 0.0))
+    coarsest, *finer = (torch.randn(frames, *shape) for shape in config.embedding_shapes)
+    summary = TrainingSummary(0, 0, None, None, 0.0)
+    return Decoder(config, weights, coarsest, summary, tuple(finer))

@@ -29,6 +29,7 @@ class SphereEngine:
     name = "sphere"
     ring = 1
     precision = torch.float32
+    still: Tensor | None = None
 
     def __init__(
         self,

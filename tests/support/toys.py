@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import pytest
@@ -31,6 +32,7 @@ class Toy(Architecture):
         time: Tensor,
         look: Tensor | None = None,
         size: tuple[int, int] | None = None,
+        finer: Sequence[Tensor] = (),
     ) -> Tensor:
         picture: Tensor = self.head(self.stage(self.stem(features)))
         return picture
@@ -54,6 +56,7 @@ class ToyViewport(Toy):
         time: Tensor,
         look: Tensor | None = None,
         size: tuple[int, int] | None = None,
+        finer: Sequence[Tensor] = (),
     ) -> Tensor:
         assert look is not None
         padded = (features.shape[-2], features.shape[-1])

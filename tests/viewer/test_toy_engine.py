@@ -27,6 +27,7 @@ class Grey:
 
     name, ring, full_frame, precision = "grey", 1, False, torch.float64
     hfov_range = (0.5, 2.0)
+    still: torch.Tensor | None = None
 
     def __init__(self, decoder: Decoder, device: torch.device, size: tuple[int, int]) -> None:
         self.device, self.size = device, size

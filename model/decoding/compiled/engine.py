@@ -16,6 +16,7 @@ from model.decoding.compiled.program import Programs, build_programs
 from model.decoding.compiled.runner import RunnerMaker
 from model.decoding.engine import Picture
 from model.decoding.looks import decoded_look, hfov_range, look_tensor
+from model.decoding.lowering import covered_still
 from model.geometry import Look
 from model.networks import architecture_of
 from model.scene import Decoder
@@ -79,6 +80,7 @@ class CompiledEngine:
         self.device, self.size, self.precision = gpu.device, size, dtype
         self.hfov_range = hfov_range(decoder.config)
         self.full_frame = architecture_of(decoder.config).full_frame
+        self.still = covered_still(decoder, gpu.device)
         self._gpu = gpu
         self._frames = decoder.embeddings.shape[0]
         self._index = torch.zeros(1, dtype=torch.int64, device=gpu.device)

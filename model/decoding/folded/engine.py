@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from model.decoding.alpha import AlphaSource
 from model.decoding.folded.program import FoldedFrame, FoldedProgram, FoldedViewport
 from model.decoding.looks import look_tensor
 from model.decoding.uncompiled import UncompiledEngine
@@ -33,10 +34,11 @@ class FoldedEngine(UncompiledEngine):
         if precision is torch.bfloat16:
             self.name = "folded-bfloat16"
         with torch.inference_mode():
+            alpha = AlphaSource.of(self.network, self.still)
             self._program: FoldedProgram = (
-                FoldedFrame(self.network, precision)
+                FoldedFrame(self.network, precision, alpha)
                 if self.full_frame
-                else FoldedViewport(self.network, self._projected_size, precision)
+                else FoldedViewport(self.network, self._projected_size, precision, alpha)
             )
 
     def _pixels(self, look: Look, frame: int) -> Tensor:

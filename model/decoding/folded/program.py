@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from model.decoding.alpha import AlphaSource, alpha_of
 from model.decoding.folded.feature_rows import RowPlan, sampled_rows
 from model.decoding.folded.stage import FoldedStages
 from model.decoding.folded.stem import FoldedStem
-from model.geometry import sample_padded, viewport_grid
+from model.decoding.grids import ViewportGrids
+from model.decoding.lowering import rgba_bytes
+from model.geometry import pad_erp, sample_padded
 from model.networks import Architecture, Stage
 
 
 class FoldedProgram(Protocol):
     """One decoder's computation, run operator by operator."""
 
-    def __call__(self, frame: int, embedding: Tensor, time: Tensor, look: Tensor) -> Tensor:
-        """Contiguous height×width×4 uint8 of ``frame``, whose embedding is 1×d×h×w and whose time
-        float64 1, as seen from a look, float64 1×4.
+    def __call__(
+        self, frame: int, embedding: Tensor, finer: Sequence[Tensor], time: Tensor, look: Tensor
+    ) -> Tensor:
+        """Contiguous height×width×4 uint8 of ``frame``, whose embedding is 1×d×h×w, beside finer
+        ones, and whose time float64 1, as seen from a look, float64 1×4.
         """
         ...
 
@@ -28,28 +34,46 @@ class FoldedProgram(Protocol):
 class FoldedFrame:
     """Program of a full-frame decoder, to which looks are all the same."""
 
-    def __init__(self, network: Architecture, dtype: torch.dtype = torch.float32) -> None:
-        """Fold ``network``, its convolutions in ``dtype``."""
+    def __init__(
+        self,
+        network: Architecture,
+        dtype: torch.dtype = torch.float32,
+        alpha: AlphaSource | None = None,
+    ) -> None:
+        """Fold ``network``, its convolutions in ``dtype``; ``alpha`` is that of its pictures."""
         layout = network.layout()
-        self.network = network
+        self.network, self.alpha = network, alpha
         self.stages = FoldedStages((layout.stem, *layout.stages), layout.head, dtype)
 
-    def __call__(self, frame: int, embedding: Tensor, time: Tensor, look: Tensor) -> Tensor:
+    def __call__(
+        self, frame: int, embedding: Tensor, finer: Sequence[Tensor], time: Tensor, look: Tensor
+    ) -> Tensor:
         """See `FoldedProgram`."""
-        return self.stages(embedding, self.network.time_condition(time))
+
+        def whole(features: Tensor, size: tuple[int, int]) -> Tensor:
+            return features
+
+        x = self.stages(embedding, self.network.time_condition(time), finer, whole)
+        return rgba_bytes(x, alpha_of(self.alpha, whole))
 
 
 class FoldedViewport:
     """Program of a viewport decoder. What it expanded of a frame serves the next looks at it."""
 
     def __init__(
-        self, network: Architecture, projected: tuple[int, int], dtype: torch.dtype = torch.float32
+        self,
+        network: Architecture,
+        projected: tuple[int, int],
+        dtype: torch.dtype = torch.float32,
+        alpha: AlphaSource | None = None,
     ) -> None:
         """Fold ``network``, its convolutions in ``dtype``.
 
         Args:
             projected: height and width of the viewport before the first stage.
+            alpha: that of its pictures.
         """
+        self.grids, self.alpha = ViewportGrids(), alpha
         layout, config = network.layout(), network.config
         self.network, self.projected = network, projected
         self.late = None if config.expand_before_projection else layout.stem
@@ -59,14 +83,19 @@ class FoldedViewport:
         self.plan = RowPlan(config.embedding_size[0])
         self.stages = FoldedStages(layout.stages, layout.head, dtype)
 
-    def __call__(self, frame: int, embedding: Tensor, time: Tensor, look: Tensor) -> Tensor:
+    def __call__(
+        self, frame: int, embedding: Tensor, finer: Sequence[Tensor], time: Tensor, look: Tensor
+    ) -> Tensor:
         """See `FoldedProgram`."""
         height, width = embedding.shape[-2:]
-        grid = viewport_grid(look, self.projected, (height + 2, width + 2))
+        self.grids.turn(look)
+        grid = self.grids.grid(self.projected, (height + 2, width + 2))
         x = sample_padded(self._features(frame, embedding, time, grid), grid)
         if self.late is not None:
             x = _as_trained(self.late, x, self.network.time_condition(time))
-        return self.stages(x, self.network.condition(time, look))
+        levels = [pad_erp(level, 1) for level in finer]
+        x = self.stages(x, self.network.condition(time, look), levels, self.grids.project)
+        return rgba_bytes(x, alpha_of(self.alpha, self.grids.project))
 
     def _features(self, frame: int, embedding: Tensor, time: Tensor, grid: Tensor) -> Tensor:
         """`Architecture.expand` of a frame, as far as ``grid`` samples it."""

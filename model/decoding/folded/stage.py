@@ -8,12 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from model.decoding.alpha import Projection
 from model.decoding.lowering import (
     OPAQUE,
     affine_layers,
     affines_of,
     cells_first,
-    rgba_bytes,
     shuffle,
     sphere_conv,
 )
@@ -49,12 +49,22 @@ class FoldedStages:
         self.bank = AffineBank(affines) if affines else None
         self.head = FoldedHead(head, dtype)
 
-    def __call__(self, x: Tensor, condition: Tensor) -> Tensor:
-        """1×c×h×w features and the 1×c' condition of all blocks → contiguous H×W×4 uint8."""
+    def __call__(
+        self, x: Tensor, condition: Tensor, finer: Sequence[Tensor], project: Projection
+    ) -> Tensor:
+        """1×c×h×w features and the 1×c' condition of all blocks → 1×4×H×W, as `rgba_bytes` takes
+        it.
+
+        Args:
+            finer: the frame's finer embeddings, as ``project`` samples them.
+        """
         x = x.to(self.dtype, memory_format=torch.channels_last)
-        affines = iter(self.bank(condition) if self.bank is not None else ())
+        affines, levels = iter(self.bank(condition) if self.bank is not None else ()), iter(finer)
         for stage in self.stages:
             x = stage(x, affines)
+            if stage.finer is not None:
+                size = (x.shape[-2], x.shape[-1])
+                x = x.add_(stage.finer(project(next(levels), size)))
         return self.head(x)
 
 
@@ -70,6 +80,7 @@ class FoldedStage:
         self.padding, self.wrap = conv.kernel_size[0] // 2, conv.wrap
         self.stride, self.sine = stage.stride, stage.sine
         self.blocks = [FoldedBlock(block) for block in stage.residuals]
+        self.finer = FoldedLevel(stage.finer, dtype) if stage.finer is not None else None
 
     def __call__(self, x: Tensor, affines: Iterator[ScaleAndShift]) -> Tensor:
         """1×c×h×w → 1×c'×sh×sw, both channels-last; its blocks take their ``affines``."""
@@ -78,6 +89,19 @@ class FoldedStage:
         for block in self.blocks:
             x = block(x, next(affines), next(affines))
         return x
+
+
+class FoldedLevel:
+    """The 1×1 convolution of a finer embedding, in ``dtype``."""
+
+    def __init__(self, conv: SphereConv, dtype: torch.dtype) -> None:
+        self.weight = conv.weight.to(dtype).contiguous(memory_format=torch.channels_last)
+        self.bias = conv.bias.to(dtype)
+
+    def __call__(self, level: Tensor) -> Tensor:
+        """1×c×h×w → 1×c'×h×w, channels-last."""
+        level = level.to(self.weight.dtype, memory_format=torch.channels_last)
+        return F.conv2d(level, self.weight, self.bias)
 
 
 class FoldedBlock:
@@ -92,7 +116,7 @@ class FoldedBlock:
 
 
 class FoldedHead:
-    """The colour head, tanh's factor and alpha in its weights, ending in RGBA bytes."""
+    """The colour head, tanh's factor and alpha in its weights, as `rgba_bytes` takes it."""
 
     def __init__(self, head: ColourHead, dtype: torch.dtype) -> None:
         conv = head.conv
@@ -103,8 +127,8 @@ class FoldedHead:
         self.wrap = conv.wrap
 
     def __call__(self, x: Tensor) -> Tensor:
-        """1×c×h×w → contiguous h×w×4 uint8."""
-        return rgba_bytes(sphere_conv(x, self.weight, self.bias, 1, wrap=self.wrap))
+        """1×c×h×w → 1×4×h×w."""
+        return sphere_conv(x, self.weight, self.bias, 1, wrap=self.wrap)
 
 
 def affine_conv(x: Tensor, conv: SphereConv, scale: Tensor, shift: Tensor) -> Tensor:

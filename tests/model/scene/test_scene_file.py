@@ -16,6 +16,7 @@ from safetensors import safe_open
 from model.errors import InputError
 from model.networks import build_decoder
 from model.scene import (
+    FORMAT_VERSION,
     Material,
     TrainingSummary,
     bytes_alone,
@@ -96,7 +97,7 @@ def test_any_safetensors_reader_lists_it(tmp_path: Path) -> None:
     write_scene(tmp_path / "s.safetensors", tiny_scene("nerv360", "hnerv"))
     with safe_open(tmp_path / "s.safetensors", framework="np") as file:
         header = parse_json(file.metadata()["nerv360"])
-        assert header["version"] == 2
+        assert header["version"] == FORMAT_VERSION
         assert header["scene"]["material"]["title"] == "Pier"
         assert file.get_slice("nerv360.embeddings").get_shape() == [3, 1, 2, 4]
         assert file.get_slice("nerv360.embeddings").get_dtype() == "U8"

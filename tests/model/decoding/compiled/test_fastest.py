@@ -21,6 +21,7 @@ class Engine:
 
     device, size, hfov_range, full_frame, ring = torch.device("cpu"), (4, 4), (1.0, 2.0), False, 1
     precision = torch.float32
+    still: torch.Tensor | None = None
 
     def __init__(self, name: str, seconds: float, grey: int = 100) -> None:
         self.name, self.seconds, self.grey = name, seconds, grey

@@ -1,0 +1,33 @@
+"""Grids of one look's viewport at several sizes, computed once for each."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from model.geometry import erp_grid, sample_padded, viewport_angles
+
+
+class ViewportGrids:
+    """Sampling of ERP features by the latest look."""
+
+    def __init__(self) -> None:
+        self._look: Tensor | None = None
+        self._angles: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
+
+    def turn(self, look: Tensor) -> None:
+        """Sample by ``look``, float64 1×4 of yaw, pitch, roll and horizontal field of view, from
+        now on.
+        """
+        if self._look is None or not self._look.equal(look):
+            self._look, self._angles = look, {}
+
+    def grid(self, size: tuple[int, int], padded: tuple[int, int]) -> Tensor:
+        """As `model.geometry.viewport_grid`."""
+        assert self._look is not None
+        if size not in self._angles:
+            self._angles[size] = viewport_angles(self._look, size)
+        return erp_grid(*self._angles[size], padded[0] - 2, padded[1] - 2)
+
+    def project(self, features: Tensor, size: tuple[int, int]) -> Tensor:
+        """Bilinear samples 1×c×size of ERP features that were widened by one pixel a side."""
+        return sample_padded(features, self.grid(size, (features.shape[-2], features.shape[-1])))

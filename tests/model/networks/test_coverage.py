@@ -1,0 +1,76 @@
+"""Alpha by comparison: nothing where the pictures agree, everything where they do not."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from model.config import DEMO
+from model.geometry import Look, sample_erp, viewport_directions
+from model.networks import Coverage, compared_panorama, composite
+from tests.support.spheres import smooth_sphere
+
+CONFIG = DEMO.replace(still_panorama=True)
+SIZE = (64, 96)
+
+
+def picture(*, grey: float = 0.5) -> torch.Tensor:
+    return torch.full((1, 3, *SIZE), grey)
+
+
+@pytest.mark.parametrize("full_frame", [False, True])
+def test_another_thing_covers_and_the_same_does_not(full_frame: bool) -> None:
+    coverage = Coverage(CONFIG, full_frame=full_frame)
+    still = torch.full((1, 3, SIZE[0] // 4, SIZE[1] // 4), 0.5)
+    shown = picture()
+    shown[:, :, 24:40, 32:64] = 0.9
+    alpha = coverage(shown, still)
+    assert alpha.shape == (1, 1, *SIZE)
+    assert float(alpha[0, 0, 26:38, 34:62].min()) > 0.95
+    assert float(alpha[0, 0, :12].max()) < 0.1
+
+
+def test_what_is_merely_soft_does_not_cover() -> None:
+    torch.manual_seed(0)
+    coverage = Coverage(CONFIG, full_frame=False)
+    sharp = 0.5 + 0.1 * torch.randn(1, 3, *SIZE)
+    cells = torch.nn.functional.avg_pool2d(sharp, 4)
+    assert float(coverage(picture(), cells).detach().mean()) < 0.15
+
+
+def test_the_decoded_picture_gets_a_gradient_through_alpha() -> None:
+    coverage = Coverage(CONFIG, full_frame=False)
+    shown = picture(grey=0.53).requires_grad_()
+    still = torch.full((1, 3, SIZE[0] // 4, SIZE[1] // 4), 0.5)
+    coverage(shown, still).sum().backward()
+    assert shown.grad is not None
+    assert float(shown.grad.abs().min()) > 0
+    assert coverage.threshold.grad is not None
+    assert float(coverage.threshold.grad) < 0
+
+
+@pytest.mark.parametrize(("yaw", "pitch"), [(0, 0), (180, 0), (30, 90), (-100, -70)])
+def test_a_viewport_is_compared_with_the_panorama_that_it_sees(yaw: float, pitch: float) -> None:
+    coverage, look = Coverage(CONFIG, full_frame=False), Look.from_degrees(yaw, pitch)
+    planes = smooth_sphere(256, 512).permute(2, 0, 1)[None].float() / 255
+    values = torch.tensor([[look.yaw, look.pitch, 0.0, look.hfov]], dtype=torch.float64)
+    compared = coverage.compared_viewports(compared_panorama(planes), values, SIZE)
+    seen = viewport_directions(look, SIZE[0] // 4, SIZE[1] // 4)
+    wanted = sample_erp(planes, seen)
+    assert float((compared - wanted).abs().max()) < 0.02
+
+
+def test_a_composite_is_between_the_two() -> None:
+    still, alpha = torch.zeros(1, 3, *SIZE), torch.full((1, 1, *SIZE), 0.25)
+    assert float((composite(picture(grey=0.8), alpha, still) - 0.2).abs().max()) < 1e-6
+
+
+def test_whole_frames_wrap() -> None:
+    coverage = Coverage(CONFIG, full_frame=True)
+    still = torch.full((1, 3, SIZE[0] // 4, SIZE[1] // 4), 0.5)
+    shown = picture()
+    shown[..., -4:] = 1.0
+    assert float(coverage(shown, still)[0, 0, :, 0].detach().min()) > 0.5
+    assert math.isclose(float(coverage(shown, still)[0, 0, 32, 48].detach()), 0.047, abs_tol=0.02)
