@@ -13,6 +13,13 @@ from .process import WorkerError as WorkerError
 from .resolution import comparison as comparison
 from .resolution import parse_scale as parse_scale
 from .resolution import scaled as scaled
+from .sizes import DEFAULT_SIZES as DEFAULT_SIZES
+from .sizes import METHODS as METHODS
+from .sizes import draw_sizes as draw_sizes
+from .sizes import harbour_source as harbour_source
+from .sizes import measure_sizes as measure_sizes
+from .sizes import parse_sizes as parse_sizes
+from .sizes import sized_configs as sized_configs
 from .table1 import measure_table1 as measure_table1
 from .table1 import parts_left_out as parts_left_out
 from .table1 import table1_ratios as table1_ratios

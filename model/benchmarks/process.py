@@ -26,20 +26,28 @@ class OutOfMemoryError(WorkerError):
     """The device or the system ran out of memory in a worker."""
 
 
-def run_worker(module: str, task: Mapping[str, Any], label: str) -> dict[str, Any]:
+def run_worker(
+    module: str, task: Mapping[str, Any], label: str, limit_s: float | None = None
+) -> dict[str, Any]:
     """The JSON object that ``python -m module`` prints last, given ``task`` as its one argument.
 
     Args:
         module: full name of the worker's module.
         task: plain JSON values.
         label: what is measured, to begin the sentence of a failure with.
+        limit_s: seconds after which it is ended; it may take any time where it is None.
 
     Raises:
         OutOfMemoryError: it ran out of memory, or the system ended it.
-        WorkerError: it failed otherwise.
+        WorkerError: it failed otherwise, or took too long.
     """
     command = [sys.executable, "-m", module, json.dumps(task)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=_ROOT, check=False)
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, cwd=_ROOT, check=False, timeout=limit_s
+        )
+    except subprocess.TimeoutExpired as error:
+        raise WorkerError(f"{label} took longer than {limit_s:g} seconds") from error
     if done.returncode == -signal.SIGKILL:
         raise OutOfMemoryError(f"{label} failed: the system ended the process")
     if done.returncode:

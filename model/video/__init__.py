@@ -1,6 +1,6 @@
 """Clips in and out: video files, folders of pictures, frame rates."""
 
-from model.video.random_access import VideoIndex, VideoReader, index_video
+from model.video.random_access import KEPT_BYTES, VideoIndex, VideoReader, index_video
 from model.video.reading import (
     SCALING,
     FrameSource,
@@ -13,6 +13,7 @@ from model.video.spherical import check_equirectangular
 from model.video.writing import FolderWriter, VideoWriter, check_video_name
 
 __all__ = [
+    "KEPT_BYTES",
     "SCALING",
     "FolderWriter",
     "FrameSource",

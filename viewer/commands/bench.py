@@ -11,7 +11,7 @@ import typer
 
 from model.errors import InputError
 from model.files import atomic_write
-from viewer.commands.options import Device, check_output, device_option, for_option
+from viewer.commands.options import Device, check_output, check_range, device_option, for_option
 
 if TYPE_CHECKING:
     import torch
@@ -24,16 +24,20 @@ def bench(
         Path | None,
         typer.Argument(
             metavar="[SCENE|CLIP]",
-            help="Scene file (the demo scene if none is given); for --table 2, a clip.",
+            help="Scene file (the demo scene if none is given); for --table 2 and, if you like, "
+            "--table 4, a clip.",
         ),
     ] = None,
     table: Annotated[
         int | None,
-        typer.Option(help="Measure the paper's table 1 (speed, memory) or 2 (ablations) again."),
+        typer.Option(
+            help="Measure the paper's table 1 (speed, memory) or 2 (ablations) again, or 4: what "
+            "one more viewport costs of panoramas of growing size, beside x265 and AV1."
+        ),
     ] = None,
     scale: Annotated[
         str | None,
-        typer.Option(help="Tables: this fraction of the sides, such as 1/8; 1 by default."),
+        typer.Option(help="Tables 1, 2: this fraction of the sides, such as 1/8; 1 by default."),
     ] = None,
     epochs: Annotated[
         int | None, typer.Option(help="Table 2: passes over the clip, 5 by default.", min=1)
@@ -52,50 +56,88 @@ def bench(
             "table 1, and of table 2 on a GPU) or demo."
         ),
     ] = None,
+    sizes: Annotated[
+        str | None,
+        typer.Option(
+            help="Table 4: widths of panoramas, 1024,2048,4096 by default (some minutes on two "
+            "cores); up to 16384."
+        ),
+    ] = None,
+    limit: Annotated[
+        float | None,
+        typer.Option(
+            help="Table 4: seconds for one method at one size, 120 by default; what takes longer "
+            "is left out, saying so."
+        ),
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Table 4: also draw the results, as a PNG.")
+    ] = None,
     device: Device = "auto",
     pictures: Annotated[
-        int, typer.Option(help="Pictures of each measurement; table 1: at most.", min=3)
+        int, typer.Option(help="Pictures of each measurement; tables 1, 4: at most.", min=3)
     ] = 50,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Also write the results as JSON.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the JSON.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output.")] = False,
 ) -> None:
     """Measure every engine of a scene's decoders against what the machine could do.
 
     --table 1 measures encoding, decoding and training of NeRV360, HNeRV and HNeRV-Boost, and
-    --table 2 CLIP trains the paper's ablations, both beside the paper's numbers.
+    --table 2 CLIP trains the paper's ablations, both beside the paper's numbers. --table 4 [CLIP]
+    measures what panoramas of growing size cost.
     """
-    if table not in (None, 1, 2):
-        raise InputError(f"--table must be 1 or 2, not {table}")
-    if table is None and scale is not None:
+    if table not in (None, 1, 2, 4):
+        raise InputError(f"--table must be 1, 2 or 4, not {table}")
+    if table not in (1, 2) and scale is not None:
         raise InputError("--scale goes with --table 1 or --table 2")
     if table != 2 and any(option is not None for option in (epochs, frames, seeds)):
         raise InputError("--epochs, --frames and --seeds go with --table 2")
+    if table != 4 and any(option is not None for option in (sizes, limit, plot)):
+        raise InputError("--sizes, --limit and --plot go with --table 4")
     if output is not None:
         check_output(output, overwrite)
+    if plot is not None:
+        check_output(plot, overwrite, "--plot")
+        if plot.suffix.lower() != ".png" or plot == output:
+            raise InputError(f"--plot {plot}: name a file of its own that ends in .png")
+    if limit is not None:
+        check_range("--limit", limit, 1, 86_400)
     if table is None:
         report, complete = _engines(source, preset, device, pictures), True
+    elif table == 4:
+        from viewer.commands.tables import bench_table4
+
+        report, complete = bench_table4(source, sizes, preset or "demo", device, pictures, limit)
     elif table == 1:
-        from viewer.commands.bench_table1 import bench_table1
+        from viewer.commands.tables import bench_table1
 
         if source is not None:
             raise InputError("bench --table 1 needs no file: it measures random weights")
         report, complete = bench_table1(preset or "paper", scale or "1", device, pictures), True
     else:
-        from viewer.commands.bench_table2 import bench_table2
+        from viewer.commands.tables import bench_table2
 
         if source is None:
             raise InputError("bench --table 2 needs a clip to train on: name a video file")
         report, complete = bench_table2(source, preset, scale or "1", device, epochs, frames, seeds)
     if output is not None:
-        try:
-            with atomic_write(output) as partial:
-                partial.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"-o {output} cannot be written: {error.strerror}") from error
+        _write("-o", output, f"{json.dumps(report, indent=2)}\n".encode())
+    if plot is not None:
+        from model.benchmarks import draw_sizes
+
+        _write("--plot", plot, draw_sizes(report["rows"]))
     if not complete:
         raise typer.Exit(130)
+
+
+def _write(option: str, file: Path, content: bytes) -> None:
+    try:
+        with atomic_write(file) as partial:
+            partial.write_bytes(content)
+    except OSError as error:
+        raise InputError(f"{option} {file} cannot be written: {error.strerror}") from error
 
 
 def _engines(scene: Path | None, preset: str | None, device: str, pictures: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`nerv360 bench --table 1` and `--table 2`: what they print, write and refuse."""
+"""`nerv360 bench --table 1`, `--table 2` and `--table 4`: what they print, write and refuse."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ import pytest
 import torch
 
 from model.benchmarks import table1
+from model.benchmarks.sizes import SizeFailure, draw_sizes, measure
+from model.benchmarks.sizes.clips import encode_clip_here
+from model.benchmarks.sizes.worker import Sample, SizeTask, measure_sample_here
 from model.benchmarks.table1_worker import measure_part_here
 from model.benchmarks.table2 import Ablation
 from model.config import ModelConfig
@@ -94,7 +97,15 @@ def test_table_1_is_printed_and_written(tmp_path: Path, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--table", "3"], "--table must be 1 or 2, not 3"),
+        (["--table", "7"], "--table must be 1, 2 or 4, not 7"),
+        (["--table", "1", "--sizes", "1024"], "--sizes, --limit and --plot go with --table 4"),
+        (["--table", "4", "--scale", "1/8"], "--scale goes with --table 1 or --table 2"),
+        (["--table", "4", "--sizes", "1024,wide"], "--sizes: give widths such as 1024,2048"),
+        (["--table", "4", "--sizes", "1028"], "--sizes: the frame of 1028x514 must be divisible"),
+        (["--table", "4", "--preset", "huge"], "--preset: the preset must be one of paper, demo"),
+        (["--table", "4", "--limit", "0"], "--limit 0: give 1 to 86400"),
+        (["--table", "4", "--plot", "table.jpg"], "--plot table.jpg: name a file of its own"),
+        (["--table", "4", "missing.mp4"], "missing.mp4 does not exist"),
         (["--scale", "1/8"], "--scale goes with --table"),
         (["--table", "1", "--epochs", "2"], "--epochs, --frames and --seeds go with --table 2"),
         (["--table", "1", "scene.safetensors"], "needs no file"),
@@ -156,3 +167,77 @@ def test_an_interrupt_leaves_what_is_finished(
     assert main(["bench", "--table", "2", str(clip), *options]) == 130
     assert "1 of 7 variants are finished" in capsys.readouterr().out
     assert not json.loads(file.read_text())["complete"]
+
+
+@pytest.fixture
+def small_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Table 4 of tiny decoders, measured in this process."""
+
+    def small(preset: str, widths: list[int]) -> dict[int, dict[str, ModelConfig]]:
+        return {
+            w: {n: c.replace(frame_width=w, frame_height=w // 2) for n, c in CONFIGS.items()}
+            for w in widths
+        }
+
+    monkeypatch.setattr("model.benchmarks.sized_configs", small)
+
+    def sample(task: SizeTask, limit_s: float) -> Sample:
+        return measure_sample_here(task)
+
+    def encode(source: Path, codec: str, width: int, output: Path, limit_s: float) -> str:
+        return encode_clip_here(source, codec, width, output)
+
+    monkeypatch.setattr("model.benchmarks.sizes.clips.KEPT_BYTES", 2**20)
+    monkeypatch.setattr(measure, "PROCESSES", 1)
+    monkeypatch.setattr(measure, "measure_sample", sample)
+    monkeypatch.setattr(measure, "encode_clip", encode)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("small_sizes")
+def test_table_4_is_printed_written_and_drawn(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, plot = tmp_path / "table4.json", tmp_path / "table4.png"
+    options = ["--sizes", "384,192", "--pictures", "3", "--device", "cpu", "-o", str(file)]
+    assert main(["bench", "--table", "4", str(clip), *options, "--plot", str(plot)]) == 0
+    said = capsys.readouterr().out
+    for wanted in ("NeRV360", "HNeRV-Boost", "x265", "AV1", "384x192", "jumping", "RGBA", "load"):
+        assert wanted in said
+    report = json.loads(file.read_text())
+    assert report["complete"]
+    assert report["sizes"] == [192, 384]
+    assert {"commit", "processor", "load_average_before"} <= report.keys()
+    assert [(row["method"], row["frame"]) for row in report["rows"]] == [
+        (method, [w // 2, w])
+        for w in (192, 384)
+        for method in ("nerv360", "hnerv", "hnerv-boost", "x265", "av1")
+    ]
+    for row in report["rows"]:
+        assert row["memory_range"] == [row["memory_bytes"]] * 2
+        for way in ("looking", "playing", "jumping"):
+            first, median, third = row[way]["quartiles_ms"]
+            assert 0 < first <= median <= third
+    assert plot.read_bytes() == draw_sizes(report["rows"])
+
+
+@pytest.mark.usefixtures("small_sizes")
+def test_an_interrupt_keeps_the_sizes_that_are_finished(
+    clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def one(*_: object) -> Iterator[SizeFailure]:
+        yield SizeFailure("nerv360", (96, 192), "decoding would take 9 GiB")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("model.benchmarks.measure_sizes", one)
+    file, plot = tmp_path / "table4.json", tmp_path / "table4.png"
+    options = ["--sizes", "192", "-o", str(file), "--plot", str(plot)]
+    assert main(["bench", "--table", "4", str(clip), "--device", "cpu", *options]) == 130
+    said = capsys.readouterr().out
+    assert "NeRV360 at 192x96: not measured: decoding would take 9 GiB" in said
+    assert "stopped early: 1 of 5 rows are finished" in said
+    assert not json.loads(file.read_text())["complete"]
+    assert plot.exists()

@@ -1,0 +1,247 @@
+"""Cost of one more viewport against the panorama's size: networks and codecs side by side."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from model.benchmarks.decode_worker import PROCESSES
+from model.benchmarks.process import OutOfMemoryError, WorkerError
+from model.benchmarks.resolution import DECODERS
+from model.benchmarks.sizes.clips import ENCODERS, encode_clip, encoding_bytes
+from model.benchmarks.sizes.worker import Sample, SizeTask, measure_sample
+from model.benchmarks.table1 import SAFE, needed_bytes
+from model.benchmarks.table1_worker import quartiles_ms
+from model.config import MAX_SIDE, ModelConfig
+from model.devices import free_bytes
+from model.errors import InputError
+from model.synthetic import HarbourTown
+from model.training import training_preset
+from model.video import FolderWriter
+
+METHODS = {
+    "nerv360": "NeRV360",
+    "hnerv": "HNeRV",
+    "hnerv-boost": "HNeRV-Boost",
+    "x265": "x265",
+    "av1": "AV1",
+}
+"""Names for people, in the order in which the methods are measured."""
+DEFAULT_SIZES = (1024, 2048, 4096)
+LEAST_WIDTH = 128
+SOURCE_WIDTH = 1024
+
+
+@dataclass(frozen=True)
+class Times:
+    """Milliseconds that viewports took: how many were timed, their mean and their quartiles."""
+
+    pictures: int
+    mean_ms: float
+    quartiles_ms: tuple[float, float, float]
+
+    @classmethod
+    def of(cls, seconds: list[float]) -> Times:
+        """Those of one or more times in seconds."""
+        return cls(len(seconds), statistics.fmean(seconds) * 1000, quartiles_ms(seconds))
+
+
+@dataclass(frozen=True)
+class SizeResult:
+    """One method at one size.
+
+    Attributes:
+        method: a key of `METHODS`.
+        frame: height and width of the panorama in pixels.
+        looking, playing, jumping: another viewport of the same frame, one of the next frame, one
+            of a frame anywhere; of all processes.
+        converting: the part of the last two that turns a codec's picture into RGBA.
+        memory_bytes: median of the processes' peaks, ``memory_kind`` says of what.
+        memory_range: the least and the most of them.
+        processes: how many there were.
+        program: what decoded, and in which precision.
+        settings: of the encoder; None of networks.
+        machine: processor or GPU.
+    """
+
+    method: str
+    frame: tuple[int, int]
+    looking: Times
+    playing: Times
+    jumping: Times
+    converting: Times | None
+    memory_bytes: int
+    memory_range: tuple[int, int]
+    memory_kind: str
+    processes: int
+    program: str
+    settings: str | None
+    machine: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class SizeFailure:
+    """A method that could not be measured at a size, and why."""
+
+    method: str
+    frame: tuple[int, int]
+    failed: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+
+def parse_sizes(text: str) -> list[int]:
+    """Widths of panoramas, rising, from a list such as ``1024,2048``.
+
+    Raises:
+        InputError: there is none, or one is no width that can be measured.
+    """
+    widths = set()
+    for part in text.split(","):
+        width = int(part) if part.strip().isascii() and part.strip().isdecimal() else 0
+        if not LEAST_WIDTH <= width <= MAX_SIDE or width % 4:
+            raise InputError(
+                f"give widths such as 1024,2048 from {LEAST_WIDTH} to {MAX_SIDE} that 4 divides, "
+                f"not {part.strip()!r}"
+            )
+        widths.add(width)
+    return sorted(widths)
+
+
+def sized_configs(preset: str, widths: Sequence[int]) -> dict[int, dict[str, ModelConfig]]:
+    """The three decoders of a preset by width of the panorama; viewport, strides and channels stay.
+
+    Raises:
+        InputError: there is no such preset, or the encoder's strides do not divide a width.
+    """
+    whole = {name: training_preset(preset, name)[0] for name in DECODERS}
+    return {
+        width: {n: c.replace(frame_width=width, frame_height=width // 2) for n, c in whole.items()}
+        for width in widths
+    }
+
+
+def harbour_source(folder: Path, progress: Callable[[float], None]) -> Path:
+    """Folder with one picture of the harbour town, made in ``folder``, for `measure_sizes`.
+
+    Args:
+        progress: called with the share that is done, 0 to 1.
+    """
+    with FolderWriter(folder / "harbour") as writer:
+        town = HarbourTown(SOURCE_WIDTH, SOURCE_WIDTH // 2, progress=progress)
+        writer.write(town.frame(0.25))
+    return folder / "harbour"
+
+
+def measure_sizes(
+    configs: Mapping[int, Mapping[str, ModelConfig]],
+    source: Path,
+    device: torch.device,
+    pictures: int,
+    limit_s: float,
+    advance: Callable[[str, int, int], None],
+) -> Iterator[SizeResult | SizeFailure]:
+    """Results of all methods, size by size, each when it is finished.
+
+    What does not fit into memory, takes longer than ``limit_s`` or cannot be encoded is a result
+    that says so.
+
+    Args:
+        configs: `sized_configs`.
+        source: the clip or the folder of pictures whose first second the codecs' clips are made of.
+        device: of the networks; codecs decode on the CPU.
+        pictures: at most so many of each way in each process.
+        limit_s: seconds for the processes of one method at one size, and for making a clip.
+        advance: called before each with its name, how many are done and how many there are.
+    """
+    jobs = [(width, method) for width in configs for method in METHODS]
+    with tempfile.TemporaryDirectory() as folder:
+        clip = Path(folder) / "clip.mp4"
+        for done, (width, method) in enumerate(jobs):
+            advance(f"{METHODS[method]} at {width}x{width // 2}", done, len(jobs))
+            try:
+                if method in ENCODERS:
+                    settings = _made(clip, source, method, width, limit_s)
+                    viewport = _viewport(configs[width][DECODERS[0]])
+                    task = SizeTask(METHODS[method], viewport, pictures, clip=clip)
+                else:
+                    settings, config = None, configs[width][method]
+                    half = device.type == "cuda"
+                    _check_memory("decoding", needed_bytes("decoding", config, half=half), device)
+                    task = SizeTask(
+                        METHODS[method], _viewport(config), pictures, str(device), config
+                    )
+                samples = repeated_samples(task, limit_s)
+            except WorkerError as error:
+                yield SizeFailure(method, (width // 2, width), str(error))
+            else:
+                yield _result(method, (width // 2, width), settings, samples)
+
+
+def _viewport(config: ModelConfig) -> tuple[int, int]:
+    return config.viewport_height, config.viewport_width
+
+
+def _made(clip: Path, source: Path, codec: str, width: int, limit_s: float) -> str:
+    """A note on the settings of the ``clip`` that was made."""
+    _check_memory("encoding", encoding_bytes(width), torch.device("cpu"))
+    return encode_clip(source, codec, width, clip, limit_s)
+
+
+def _check_memory(what: str, bytes_: int, device: torch.device) -> None:
+    free = free_bytes(device) * SAFE
+    if bytes_ > free:
+        raise OutOfMemoryError(
+            f"{what} would take {bytes_ / 2**30:.1f} GiB, and {free / 2**30:.1f} can be used"
+        )
+
+
+def repeated_samples(task: SizeTask, limit_s: float) -> list[Sample]:
+    """Samples of up to `PROCESSES` processes, of fewer where another would pass the limit."""
+    started = time.monotonic()
+    samples: list[Sample] = []
+    while not samples or (
+        len(samples) < PROCESSES
+        and (time.monotonic() - started) * (len(samples) + 1) / len(samples) <= limit_s
+    ):
+        samples.append(measure_sample(dataclasses.replace(task, run=len(samples)), limit_s))
+    return samples
+
+
+def _result(
+    method: str, frame: tuple[int, int], settings: str | None, samples: list[Sample]
+) -> SizeResult:
+    memory = sorted(sample.memory_bytes for sample in samples)
+
+    def times(read: Callable[[Sample], list[float]]) -> Times:
+        return Times.of([seconds for sample in samples for seconds in read(sample)])
+
+    return SizeResult(
+        method,
+        frame,
+        looking=times(lambda sample: sample.looking),
+        playing=times(lambda sample: sample.playing),
+        jumping=times(lambda sample: sample.jumping),
+        converting=times(lambda sample: sample.converting) if samples[0].converting else None,
+        memory_bytes=round(statistics.median(memory)),
+        memory_range=(memory[0], memory[-1]),
+        memory_kind=samples[0].memory_kind,
+        processes=len(samples),
+        program=samples[0].program,
+        settings=settings,
+        machine=samples[0].machine,
+    )

@@ -1,0 +1,247 @@
+"""One method at one size, measured in a process of its own.
+
+``python -m model.benchmarks.sizes.worker TASK`` prints one line of JSON.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from model.benchmarks.ceilings import precision_name, wait_for
+from model.benchmarks.engine_speed import random_decoder
+from model.benchmarks.machine import processor_name
+from model.benchmarks.process import peak_bytes, resident_bytes, run_worker
+from model.benchmarks.sizes.clips import FPS
+from model.benchmarks.sizes.cut import cut_viewport
+from model.config import ModelConfig
+from model.decoding import Engine, open_engine
+from model.geometry import Look
+from model.scene import Material, Scene
+from model.video import VideoReader, index_video
+
+FRAMES = FPS
+"""Pictures of the networks' clip: as many as are different in the codecs'."""
+WARM_UP = 3
+ENOUGH_S = 2.0
+GOLDEN = 0.618034
+"""Its multiples, without their whole parts, spread evenly however many there are."""
+
+
+@dataclass(frozen=True)
+class SizeTask:
+    """A decoder or a clip to measure.
+
+    Attributes:
+        name: of the method, for people.
+        viewport: height and width in pixels of what is shown.
+        pictures: at most so many in each way.
+        device: of the networks, a name that torch takes.
+        config: the decoder's; None of a clip.
+        clip: the file; None of a decoder.
+        run: number of this process among those of the same method and size.
+    """
+
+    name: str
+    viewport: tuple[int, int]
+    pictures: int
+    device: str = "cpu"
+    config: ModelConfig | None = None
+    clip: Path | None = None
+    run: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        config = self.config.to_dict() if self.config else None
+        return {**asdict(self), "config": config, "clip": str(self.clip) if self.clip else None}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> SizeTask:
+        """The inverse of `to_dict`."""
+        config = ModelConfig.from_dict(values["config"]) if values["config"] else None
+        clip = Path(values["clip"]) if values["clip"] else None
+        viewport = (values["viewport"][0], values["viewport"][1])
+        return cls(**{**values, "config": config, "clip": clip, "viewport": viewport})
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Measurements of one process.
+
+    Attributes:
+        looking, playing, jumping: seconds of each viewport: another one of the same frame, one of
+            the next frame, one of a frame anywhere.
+        converting: seconds of turning a decoded picture of a codec into RGBA, which is part of the
+            last two; empty of networks, which decode RGBA.
+        memory_bytes: peak, ``memory_kind`` says of what.
+        program: what decoded, and in which precision.
+        machine: processor or GPU.
+    """
+
+    looking: list[float]
+    playing: list[float]
+    jumping: list[float]
+    converting: list[float]
+    memory_bytes: int
+    memory_kind: str
+    program: str
+    machine: str
+
+
+class _Method(Protocol):
+    """Decodes and shows viewports of frames 0 to ``frames`` − 1."""
+
+    program: str
+    device: torch.device
+    frames: int
+
+    def show(self, look: Look, frame: int) -> Tensor:
+        """Viewport of ``frame``; it is the same frame as before where it is asked for again."""
+        ...
+
+    def jumps(self, run: int) -> Iterator[int]:
+        """Frames anywhere in the clip, without end, each decoded anew."""
+        ...
+
+
+def measure_sample(task: SizeTask, limit_s: float) -> Sample:
+    """`measure_sample_here` in a process of its own.
+
+    Raises:
+        OutOfMemoryError: it did not fit.
+        WorkerError: the process failed otherwise, or took longer than ``limit_s``.
+    """
+    return Sample(**run_worker(__name__, task.to_dict(), f"decoding {task.name}", limit_s))
+
+
+def measure_sample_here(task: SizeTask) -> Sample:
+    """Look around, play and jump; the memory is this process's or torch's on the GPU."""
+    before = resident_bytes()
+    method: ShownDecoder | ShownClip
+    if task.config is not None:
+        method = ShownDecoder(task.config, task.device, task.viewport)
+    elif task.clip is not None:
+        method = ShownClip(task.clip, task.viewport)
+    else:
+        raise ValueError("a task needs a configuration or a clip")
+    looks = (Look.from_degrees(5.0 * k, k % 9 * 10.0 - 40.0) for k in itertools.count())
+
+    def timed(frames: Iterator[int]) -> list[float]:
+        return _seconds(
+            lambda: method.show(next(looks), next(frames)), method.device, task.pictures
+        )
+
+    method.show(next(looks), 0)
+    looking = timed(itertools.repeat(0))
+    playing = timed(k % method.frames for k in itertools.count(1))
+    jumping = timed(method.jumps(task.run))
+    converting: list[float] = []
+    if isinstance(method, ShownClip):
+        converting = _seconds(method.convert, method.device, task.pictures)
+    if method.device.type == "cuda":
+        memory, kind = torch.cuda.max_memory_allocated(method.device), "torch's peak on the GPU"
+        machine = torch.cuda.get_device_name(method.device)
+    else:
+        memory, kind = peak_bytes() - before, "the process's peak over the bare program"
+        machine = f"{processor_name()}, {torch.get_num_threads()} threads"
+    return Sample(
+        looking, playing, jumping, converting, max(memory, 0), kind, method.program, machine
+    )
+
+
+def _seconds(run: Callable[[], object], device: torch.device, pictures: int) -> list[float]:
+    """Seconds of each run after some to warm up; slow ones are enough once `ENOUGH_S` has passed,
+    and few of them are not warmed up for.
+    """
+    seconds: list[float] = []
+    while len(seconds) < WARM_UP + pictures and sum(seconds) < ENOUGH_S:
+        start = time.perf_counter()
+        run()
+        wait_for(device)
+        seconds.append(time.perf_counter() - start)
+    return seconds[min(WARM_UP, len(seconds) // 4) :]
+
+
+class ShownDecoder:
+    """A decoder of random weights, in the engine that the viewer would use."""
+
+    frames = FRAMES
+
+    def __init__(self, config: ModelConfig, device: str, viewport: tuple[int, int]) -> None:
+        name, size = config.architecture, (config.frame_width, config.frame_height)
+        material = Material("noise", "none", "nobody", "none")
+        decoder = random_decoder(config, FRAMES)
+        scene = Scene(material, *size, float(FPS), FRAMES, {name: decoder})
+        self._engine: Engine = open_engine(scene, name, torch.device(device))
+        self._viewport = viewport
+        self._at_hand: tuple[int, Tensor] | None = None
+        self.device = self._engine.device
+        precision = precision_name(self._engine.precision)
+        engine = self._engine.name.removesuffix(f"-{precision}")
+        self.program = f"{engine} engine, {precision}"
+
+    def show(self, look: Look, frame: int) -> Tensor:
+        if not self._engine.full_frame:
+            return self._engine.decode(look, frame).pixels
+        if self._at_hand is None or self._at_hand[0] != frame:
+            self._at_hand = frame, self._engine.decode(look, frame).pixels
+        return cut_viewport(self._at_hand[1], look, self._viewport)
+
+    def jumps(self, run: int) -> Iterator[int]:
+        chosen = random.Random(run)
+        frame = 0
+        while True:
+            # Any but the one before, of which the decoder would know what it expanded.
+            frame = (frame + chosen.randrange(1, FRAMES)) % FRAMES
+            yield frame
+
+
+class ShownClip:
+    """A clip, decoded as the viewer decodes clips."""
+
+    def __init__(self, file: Path, viewport: tuple[int, int]) -> None:
+        index = index_video(file)
+        self.device = torch.device("cpu")
+        self.frames = index.info.frames
+        self.program = f"PyAV {index.codec}"
+        self._reader = VideoReader(index)
+        self._viewport = viewport
+        self._at_hand: tuple[int, Tensor] | None = None
+
+    def show(self, look: Look, frame: int) -> Tensor:
+        if self._at_hand is None or self._at_hand[0] != frame:
+            self._at_hand = frame, self._reader.frame(frame)
+        return cut_viewport(self._at_hand[1], look, self._viewport)
+
+    def convert(self) -> Tensor:
+        """Picture at hand once more, from what the reader has kept of it."""
+        assert self._at_hand is not None
+        return self._reader.frame(self._at_hand[0])
+
+    def jumps(self, run: int) -> Iterator[int]:
+        seconds = self.frames // FPS
+        for k in itertools.count(1):
+            # From one second to the one before, so that none is among the pictures that the reader
+            # has kept; the places in them are spread evenly.
+            place = int((run * 0.5 + k) * GOLDEN % 1 * FPS)
+            yield -k % seconds * FPS + place
+
+
+def main() -> None:
+    """Measure what the command line, a JSON object, describes."""
+    task = SizeTask.from_dict(json.loads(sys.argv[1]))
+    print(json.dumps(asdict(measure_sample_here(task))))
+
+
+if __name__ == "__main__":
+    main()

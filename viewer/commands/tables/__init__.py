@@ -1,0 +1,7 @@
+"""The tables of ``nerv360 bench --table``, one module each."""
+
+from viewer.commands.tables.table1 import bench_table1
+from viewer.commands.tables.table2 import bench_table2
+from viewer.commands.tables.table4 import bench_table4
+
+__all__ = ["bench_table1", "bench_table2", "bench_table4"]

@@ -1,0 +1,168 @@
+"""``nerv360 bench --table 4``: the cost of one more viewport against the panorama's size."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from viewer.commands.options import device_option, for_option
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Values = dict[str, Any]
+
+WAYS = ("looking", "playing", "jumping")
+LIMIT_S = 120.0
+
+
+def bench_table4(
+    source: Path | None,
+    sizes: str | None,
+    preset: str,
+    device: str,
+    pictures: int,
+    limit_s: float | None,
+) -> tuple[Values, bool]:
+    """Measure, print, and return what the JSON holds and whether all rows are in it."""
+    from rich.console import Console
+    from rich.progress import TimeElapsedColumn
+
+    from model.benchmarks import (
+        DEFAULT_SIZES,
+        harbour_source,
+        machine_facts,
+        measure_sizes,
+        parse_sizes,
+        sized_configs,
+    )
+    from model.video import open_frames
+    from viewer.commands.terminal import progress_bar
+
+    with for_option("--sizes"):
+        widths = parse_sizes(sizes) if sizes is not None else list(DEFAULT_SIZES)
+    with for_option("--preset"):
+        sized_configs(preset, [])
+    with for_option("--sizes"):
+        configs = sized_configs(preset, widths)
+    chosen = device_option(device)
+    if source is not None:
+        next(iter(open_frames(source)))
+    viewport = configs[widths[0]]["nerv360"]
+    report: Values = {
+        "table": 4,
+        "preset": preset,
+        **machine_facts(chosen),
+        "load_average_before": round(psutil.getloadavg()[0], 2),
+        "source": source.name if source else "harbour town",
+        "viewport": [viewport.viewport_height, viewport.viewport_width],
+        "sizes": widths,
+        "complete": False,
+        "rows": [],
+    }
+    console = Console()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        progress_bar(console, TimeElapsedColumn()) as progress,
+    ):
+        task = progress.add_task("")
+
+        def advance(what: str, done: int, total: int) -> None:
+            progress.update(task, description=what, completed=done, total=total)
+
+        try:
+            clip = source or harbour_source(
+                Path(folder),
+                lambda share: advance("rendering a picture", round(share * 100), 100),
+            )
+            for row in measure_sizes(configs, clip, chosen, pictures, limit_s or LIMIT_S, advance):
+                report["rows"].append(row.to_dict())
+            report["complete"] = True
+        except KeyboardInterrupt:
+            pass  # what is finished is printed and written
+    _print(console, report)
+    return report, report["complete"]
+
+
+def _print(console: Console, report: Values) -> None:
+    from model.benchmarks import METHODS, facts_line
+    from viewer.commands.terminal import plain_table
+
+    rows = report["rows"]
+    height, width = report["viewport"]
+    console.print(
+        f"Table 4, preset {report['preset']}: one more viewport of {width}x{height}",
+        facts_line(report),
+        sep="\n",
+        highlight=False,
+    )
+    lines = []
+    for method, title in METHODS.items():
+        own = [row for row in rows if row["method"] == method and "failed" not in row]
+        for number, row in enumerate(own):
+            memory = f"{row['memory_bytes'] / 2**20:.0f}"
+            cells = [_milliseconds(row[way]["quartiles_ms"][1]) for way in WAYS]
+            size = f"{row['frame'][1]}x{row['frame'][0]}"
+            lines.append(["" if number else title, size, *cells, _ratio(row), memory])
+    head = ["", "panorama", "looking", "playing", "jumping", "jump / step", "MiB"]
+    console.print(plain_table(head, lines))
+    for row in rows:
+        if "failed" in row:
+            title = f"{METHODS[row['method']]} at {row['frame'][1]}x{row['frame'][0]}"
+            line = f"{title}: not measured: {row['failed']}"
+            console.print(line, soft_wrap=True, markup=False, highlight=False)
+    for note in _notes(report):
+        console.print(note, highlight=False)
+    if not report["complete"]:
+        wanted = len(METHODS) * len(report["sizes"])
+        console.print(f"stopped early: {len(rows)} of {wanted} rows are finished")
+
+
+def _milliseconds(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def _ratio(row: Values) -> str:
+    return f"{row['jumping']['quartiles_ms'][1] / row['playing']['quartiles_ms'][1]:.1f}"
+
+
+def _notes(report: Values) -> list[str]:
+    from model.benchmarks import METHODS
+
+    measured = [row for row in report["rows"] if "failed" not in row]
+    converted = [row for row in measured if row["converting"]]
+    lines = [
+        "Median milliseconds of all processes' viewports: another look at the same frame, a look "
+        "at the next frame, and at a frame anywhere. NeRV360 decodes the viewport; the others "
+        "decode the whole frame, from which the CPU cuts it: looking is that cut alone. Codecs' "
+        "frames are turned into RGBA first, as in the viewer's 360 player."
+    ]
+    if converted:
+        parts = ", ".join(
+            f"{METHODS[row['method']]} at {row['frame'][1]} "
+            f"{_milliseconds(row['converting']['quartiles_ms'][1])}"
+            for row in converted
+        )
+        lines.append(f"Turning into RGBA alone: {parts} ms.")
+    if measured:
+        lines.append(
+            f"Memory: {measured[0]['memory_kind']}, median of the processes, which hold this alone."
+        )
+        told = {row["method"]: row for row in measured}
+        lines.append("; ".join(_program(row) for row in told.values()) + ".")
+    lines.append(
+        f"Networks have random weights, and embeddings of 30 frames. Codecs' clips: one second of "
+        f"{report['source']} at 30 pictures a second, resized and turning, a keyframe each second. "
+        f"The machine's load was {report['load_average_before']:g} before."
+    )
+    return lines
+
+
+def _program(row: Values) -> str:
+    from model.benchmarks import METHODS
+
+    settings = f", encoded by {row['settings']}" if row["settings"] else ""
+    return f"{METHODS[row['method']]}: {row['program']}{settings}"
