@@ -99,11 +99,12 @@ class Sample:
 
 
 class _Method(Protocol):
-    """Decodes and shows viewports of frames 0 to ``frames`` − 1."""
+    """Decodes and shows viewports of ``frames`` frames, of which ``shown`` is the latest."""
 
     program: str
     device: torch.device
     frames: int
+    shown: int
 
     def show(self, look: Look, frame: int) -> Tensor:
         """Viewport of ``frame``; it is the same frame as before where it is asked for again."""
@@ -125,7 +126,7 @@ def measure_sample(task: SizeTask, limit_s: float) -> Sample:
 
 
 def measure_sample_here(task: SizeTask) -> Sample:
-    """Look around, play and jump; the memory is this process's or torch's on the GPU."""
+    """Play, jump and look around; the memory is this process's or torch's on the GPU."""
     before = resident_bytes()
     method: ShownDecoder | ShownClip
     if task.config is not None:
@@ -142,9 +143,11 @@ def measure_sample_here(task: SizeTask) -> Sample:
         )
 
     method.show(next(looks), 0)
-    looking = timed(itertools.repeat(0))
     playing = timed(k % method.frames for k in itertools.count(1))
     jumping = timed(method.jumps(task.run))
+    for _ in range(WARM_UP):  # what the first looks at a frame have expanded serves all others
+        method.show(next(looks), method.shown)
+    looking = timed(itertools.repeat(method.shown))
     converting: list[float] = []
     if isinstance(method, ShownClip):
         converting = _seconds(method.convert, method.device, task.pictures)
@@ -176,6 +179,7 @@ class ShownDecoder:
     """A decoder of random weights, in the engine that the viewer would use."""
 
     frames = FRAMES
+    shown = -1
 
     def __init__(self, config: ModelConfig, device: str, viewport: tuple[int, int]) -> None:
         name, size = config.architecture, (config.frame_width, config.frame_height)
@@ -184,49 +188,50 @@ class ShownDecoder:
         scene = Scene(material, *size, float(FPS), FRAMES, {name: decoder})
         self._engine: Engine = open_engine(scene, name, torch.device(device))
         self._viewport = viewport
-        self._at_hand: tuple[int, Tensor] | None = None
+        self._whole: Tensor | None = None
         self.device = self._engine.device
         precision = precision_name(self._engine.precision)
         engine = self._engine.name.removesuffix(f"-{precision}")
         self.program = f"{engine} engine, {precision}"
 
     def show(self, look: Look, frame: int) -> Tensor:
-        if not self._engine.full_frame:
-            return self._engine.decode(look, frame).pixels
-        if self._at_hand is None or self._at_hand[0] != frame:
-            self._at_hand = frame, self._engine.decode(look, frame).pixels
-        return cut_viewport(self._at_hand[1], look, self._viewport)
+        if self._whole is None or self.shown != frame:
+            self.shown = frame
+            pixels = self._engine.decode(look, frame).pixels
+            if not self._engine.full_frame:
+                return pixels
+            self._whole = pixels
+        return cut_viewport(self._whole, look, self._viewport)
 
     def jumps(self, run: int) -> Iterator[int]:
         chosen = random.Random(run)
-        frame = 0
         while True:
             # Any but the one before, of which the decoder would know what it expanded.
-            frame = (frame + chosen.randrange(1, FRAMES)) % FRAMES
-            yield frame
+            yield (self.shown + chosen.randrange(1, FRAMES)) % FRAMES
 
 
 class ShownClip:
     """A clip, decoded as the viewer decodes clips."""
 
+    device = torch.device("cpu")
+    shown = -1
+
     def __init__(self, file: Path, viewport: tuple[int, int]) -> None:
         index = index_video(file)
-        self.device = torch.device("cpu")
         self.frames = index.info.frames
         self.program = f"PyAV {index.codec}"
         self._reader = VideoReader(index)
         self._viewport = viewport
-        self._at_hand: tuple[int, Tensor] | None = None
+        self._whole: Tensor | None = None
 
     def show(self, look: Look, frame: int) -> Tensor:
-        if self._at_hand is None or self._at_hand[0] != frame:
-            self._at_hand = frame, self._reader.frame(frame)
-        return cut_viewport(self._at_hand[1], look, self._viewport)
+        if self._whole is None or self.shown != frame:
+            self.shown, self._whole = frame, self._reader.frame(frame)
+        return cut_viewport(self._whole, look, self._viewport)
 
     def convert(self) -> Tensor:
-        """Picture at hand once more, from what the reader has kept of it."""
-        assert self._at_hand is not None
-        return self._reader.frame(self._at_hand[0])
+        """Picture that is shown once more, from what the reader has kept of it."""
+        return self._reader.frame(self.shown)
 
     def jumps(self, run: int) -> Iterator[int]:
         seconds = self.frames // FPS
