@@ -127,7 +127,7 @@ def bench(
     if plot is not None:
         from model.benchmarks import draw_sizes
 
-        _write("--plot", plot, draw_sizes(report["rows"]))
+        _write("--plot", plot, draw_sizes(report["rows"], processor=report["device"] == "cpu"))
     if not complete:
         raise typer.Exit(130)
 

@@ -17,7 +17,7 @@ from model.benchmarks.decode_worker import PROCESSES
 from model.benchmarks.process import OutOfMemoryError, WorkerError
 from model.benchmarks.resolution import DECODERS
 from model.benchmarks.sizes.clips import ENCODERS, encode_clip, encoding_bytes
-from model.benchmarks.sizes.worker import Sample, SizeTask, measure_sample
+from model.benchmarks.sizes.worker import Sample, Seconds, SizeTask, measure_sample
 from model.benchmarks.table1 import SAFE, needed_bytes
 from model.benchmarks.table1_worker import quartiles_ms
 from model.config import MAX_SIDE, ModelConfig
@@ -42,16 +42,29 @@ SOURCE_WIDTH = 1024
 
 @dataclass(frozen=True)
 class Times:
-    """Milliseconds that viewports took: how many were timed, their mean and their quartiles."""
+    """Milliseconds that viewports took.
+
+    Attributes:
+        pictures: how many were timed.
+        mean_ms, quartiles_ms: of the time that passed.
+        processor_quartiles_ms: of the processors' time, of all threads together.
+    """
 
     pictures: int
     mean_ms: float
     quartiles_ms: tuple[float, float, float]
+    processor_quartiles_ms: tuple[float, float, float]
 
     @classmethod
-    def of(cls, seconds: list[float]) -> Times:
-        """Those of one or more times in seconds."""
-        return cls(len(seconds), statistics.fmean(seconds) * 1000, quartiles_ms(seconds))
+    def of(cls, seconds: Sequence[Seconds]) -> Times:
+        """Those of one or more runs."""
+        passed, processors = zip(*seconds, strict=True)
+        return cls(
+            len(seconds),
+            statistics.fmean(passed) * 1000,
+            quartiles_ms(list(passed)),
+            quartiles_ms(list(processors)),
+        )
 
 
 @dataclass(frozen=True)
@@ -227,7 +240,7 @@ def _result(
 ) -> SizeResult:
     memory = sorted(sample.memory_bytes for sample in samples)
 
-    def times(read: Callable[[Sample], list[float]]) -> Times:
+    def times(read: Callable[[Sample], list[Seconds]]) -> Times:
         return Times.of([seconds for sample in samples for seconds in read(sample)])
 
     return SizeResult(

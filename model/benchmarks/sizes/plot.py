@@ -15,26 +15,30 @@ from model.benchmarks.sizes.measure import METHODS
 DPI = 110
 COLOURS = dict(zip(METHODS, ("#0b6e99", "#d1495b", "#edae49", "#66a182", "#6c4f9e"), strict=True))
 WAYS = {
-    "looking": "another look, ms",
-    "playing": "the next picture, ms",
-    "jumping": "a picture anywhere, ms",
+    "looking": "another look",
+    "playing": "the next picture",
+    "jumping": "a picture anywhere",
 }
 
 
-def draw_sizes(rows: Sequence[Mapping[str, Any]]) -> bytes:
+def draw_sizes(rows: Sequence[Mapping[str, Any]], *, processor: bool) -> bytes:
     """Milliseconds of each way, with quartiles, and memory against the panorama's width, as a PNG.
 
     Args:
         rows: of the table's JSON; those of methods that were not measured at a size leave a gap.
+        processor: draw the processors' time rather than the time that passed.
     """
+    key, unit = "quartiles_ms", "ms"
+    if processor:
+        key, unit = f"processor_{key}", "ms of one core"
     measured = [row for row in rows if "failed" not in row]
     figure = Figure(dpi=DPI, figsize=(11, 3.3), layout="constrained")
     *times, memory = figure.subplots(1, 4)
     for axis in times[1:]:
         axis.sharey(times[0])
     for axis, (way, label) in zip(times, WAYS.items(), strict=True):
-        _draw(axis, measured, lambda row, way=way: row[way]["quartiles_ms"])  # type: ignore[misc]
-        axis.set_title(label, fontsize=9)
+        _draw(axis, measured, lambda row, way=way: row[way][key])  # type: ignore[misc]
+        axis.set_title(f"{label}, {unit}", fontsize=9)
     _draw(memory, measured, _mebibytes)
     memory.set_title("memory, MiB", fontsize=9)
     widths = sorted({row["frame"][1] for row in rows})

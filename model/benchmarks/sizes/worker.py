@@ -74,24 +74,30 @@ class SizeTask:
         return cls(**{**values, "config": config, "clip": clip, "viewport": viewport})
 
 
+Seconds = tuple[float, float]
+"""Seconds that passed, and seconds of processors, of all threads together: other programs that run
+at the same time make the first longer, hardly the second.
+"""
+
+
 @dataclass(frozen=True)
 class Sample:
     """Measurements of one process.
 
     Attributes:
-        looking, playing, jumping: seconds of each viewport: another one of the same frame, one of
-            the next frame, one of a frame anywhere.
-        converting: seconds of turning a decoded picture of a codec into RGBA, which is part of the
-            last two; empty of networks, which decode RGBA.
+        looking, playing, jumping: of each viewport: another one of the same frame, one of the next
+            frame, one of a frame anywhere.
+        converting: of turning a decoded picture of a codec into RGBA, which is part of the last
+            two; empty of networks, which decode RGBA.
         memory_bytes: peak, ``memory_kind`` says of what.
         program: what decoded, and in which precision.
         machine: processor or GPU.
     """
 
-    looking: list[float]
-    playing: list[float]
-    jumping: list[float]
-    converting: list[float]
+    looking: list[Seconds]
+    playing: list[Seconds]
+    jumping: list[Seconds]
+    converting: list[Seconds]
     memory_bytes: int
     memory_kind: str
     program: str
@@ -137,7 +143,7 @@ def measure_sample_here(task: SizeTask) -> Sample:
         raise ValueError("a task needs a configuration or a clip")
     looks = (Look.from_degrees(5.0 * k, k % 9 * 10.0 - 40.0) for k in itertools.count())
 
-    def timed(frames: Iterator[int]) -> list[float]:
+    def timed(frames: Iterator[int]) -> list[Seconds]:
         return _seconds(
             lambda: method.show(next(looks), next(frames)), method.device, task.pictures
         )
@@ -148,7 +154,7 @@ def measure_sample_here(task: SizeTask) -> Sample:
     for _ in range(WARM_UP):  # what the first looks at a frame have expanded serves all others
         method.show(next(looks), method.shown)
     looking = timed(itertools.repeat(method.shown))
-    converting: list[float] = []
+    converting: list[Seconds] = []
     if isinstance(method, ShownClip):
         converting = _seconds(method.convert, method.device, task.pictures)
     if method.device.type == "cuda":
@@ -162,16 +168,16 @@ def measure_sample_here(task: SizeTask) -> Sample:
     )
 
 
-def _seconds(run: Callable[[], object], device: torch.device, pictures: int) -> list[float]:
-    """Seconds of each run after some to warm up; slow ones are enough once `ENOUGH_S` has passed,
+def _seconds(run: Callable[[], object], device: torch.device, pictures: int) -> list[Seconds]:
+    """Those of each run after some to warm up; slow ones are enough once `ENOUGH_S` has passed,
     and few of them are not warmed up for.
     """
-    seconds: list[float] = []
-    while len(seconds) < WARM_UP + pictures and sum(seconds) < ENOUGH_S:
-        start = time.perf_counter()
+    seconds: list[Seconds] = []
+    while len(seconds) < WARM_UP + pictures and sum(passed for passed, _ in seconds) < ENOUGH_S:
+        start, processors = time.perf_counter(), time.process_time()
         run()
         wait_for(device)
-        seconds.append(time.perf_counter() - start)
+        seconds.append((time.perf_counter() - start, time.process_time() - processors))
     return seconds[min(WARM_UP, len(seconds) // 4) :]
 
 

@@ -46,7 +46,8 @@ from tests.support.scenes import CONFIGS
 
 CPU = torch.device("cpu")
 VIEWPORT = (24, 48)
-SAMPLE = Sample([0.01], [0.02, 0.03, 0.04], [0.05], [], 2**20, "a peak", "a program", "a machine")
+PLAYING = [(0.02, 0.004), (0.03, 0.006), (0.04, 0.008)]
+SAMPLE = Sample([(0.1, 0.1)], PLAYING, [(0.5, 0.1)], [], 2**20, "a peak", "a program", "a machine")
 
 
 def configs(*widths: int) -> dict[int, dict[str, ModelConfig]]:
@@ -127,7 +128,7 @@ def test_processes_of_their_own_measure_a_decoder_and_a_clip(source: Path, tmp_p
         assert sample.memory_bytes > 0
         for seconds in (sample.looking, sample.playing, sample.jumping):
             assert 3 <= len(seconds) <= 6
-            assert min(seconds) > 0
+            assert min(min(pair) for pair in seconds) > 0
 
 
 def test_a_whole_frame_decoder_decodes_each_frame_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,6 +195,7 @@ def test_what_is_too_large_too_slow_or_cannot_be_encoded_is_a_row_that_says_so(
     assert first.playing.pictures == 9
     assert first.playing.mean_ms == pytest.approx(30.0)
     assert first.playing.quartiles_ms == pytest.approx((20.0, 30.0, 40.0))
+    assert first.playing.processor_quartiles_ms == pytest.approx((4.0, 6.0, 8.0))
     assert (first.memory_bytes, first.memory_range) == (2 * 2**20, (2**20, 3 * 2**20))
     assert (first.settings, first.converting) == (None, None)
 
@@ -224,7 +226,7 @@ def test_sizes_are_widths_that_the_strides_divide() -> None:
 
 
 def test_the_plot_is_drawn_of_what_json_holds_with_gaps_where_nothing_was_measured() -> None:
-    times = Times(3, 30.0, (20.0, 30.0, 40.0))
+    times = Times(3, 30.0, (20.0, 30.0, 40.0), (4.0, 6.0, 8.0))
     rows: list[dict[str, Any]] = []
     for width, method in itertools.product((1024, 2048), METHODS):
         frame = (width // 2, width)
@@ -238,11 +240,12 @@ def test_the_plot_is_drawn_of_what_json_holds_with_gaps_where_nothing_was_measur
                 "a program", None, "a machine",
             ).to_dict()
         )  # fmt: skip
-    whole = draw_sizes(rows)
-    assert draw_sizes(json.loads(json.dumps(rows))) == whole
+    whole = draw_sizes(rows, processor=True)
+    assert draw_sizes(json.loads(json.dumps(rows)), processor=True) == whole
     picture = np.asarray(Image.open(io.BytesIO(whole)).convert("RGB"))
     assert picture.shape[1] > 1000
     blue = (picture == (0x0B, 0x6E, 0x99)).all(-1)
     assert blue.any(), "NeRV360's line"
-    assert draw_sizes(rows[:1]) != whole
-    assert draw_sizes([SizeFailure("hnerv", (512, 1024), "too large").to_dict()])
+    assert draw_sizes(rows[:1], processor=True) != whole
+    assert draw_sizes(rows, processor=False) != whole
+    assert draw_sizes([SizeFailure("hnerv", (512, 1024), "too large").to_dict()], processor=True)

@@ -218,7 +218,7 @@ def test_table_4_is_printed_written_and_drawn(
         for way in ("looking", "playing", "jumping"):
             first, median, third = row[way]["quartiles_ms"]
             assert 0 < first <= median <= third
-    assert plot.read_bytes() == draw_sizes(report["rows"])
+    assert plot.read_bytes() == draw_sizes(report["rows"], processor=True)
 
 
 @pytest.mark.usefixtures("small_sizes")

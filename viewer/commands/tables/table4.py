@@ -99,16 +99,13 @@ def _print(console: Console, report: Values) -> None:
         sep="\n",
         highlight=False,
     )
-    lines = []
-    for method, title in METHODS.items():
-        own = [row for row in rows if row["method"] == method and "failed" not in row]
-        for number, row in enumerate(own):
-            memory = f"{row['memory_bytes'] / 2**20:.0f}"
-            cells = [_milliseconds(row[way]["quartiles_ms"][1]) for way in WAYS]
-            size = f"{row['frame'][1]}x{row['frame'][0]}"
-            lines.append(["" if number else title, size, *cells, _ratio(row), memory])
-    head = ["", "panorama", "looking", "playing", "jumping", "jump / step", "MiB"]
-    console.print(plain_table(head, lines))
+    for title, key in (
+        ("milliseconds", "quartiles_ms"),
+        ("milliseconds of one core", "processor_quartiles_ms"),
+    ):
+        if report["device"] == "cpu" or key == "quartiles_ms":
+            head = [title, "panorama", *WAYS, "MiB"]
+            console.print(plain_table(head, _lines(rows, key)))
     for row in rows:
         if "failed" in row:
             title = f"{METHODS[row['method']]} at {row['frame'][1]}x{row['frame'][0]}"
@@ -121,12 +118,23 @@ def _print(console: Console, report: Values) -> None:
         console.print(f"stopped early: {len(rows)} of {wanted} rows are finished")
 
 
+def _lines(rows: list[Values], key: str) -> list[list[str]]:
+    """Cells of all that was measured, method by method."""
+    from model.benchmarks import METHODS
+
+    lines = []
+    for method, title in METHODS.items():
+        own = [row for row in rows if row["method"] == method and "failed" not in row]
+        for number, row in enumerate(own):
+            cells = [_milliseconds(row[way][key][1]) for way in WAYS]
+            size = f"{row['frame'][1]}x{row['frame'][0]}"
+            memory = f"{row['memory_bytes'] / 2**20:.0f}"
+            lines.append(["" if number else title, size, *cells, memory])
+    return lines
+
+
 def _milliseconds(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}"
-
-
-def _ratio(row: Values) -> str:
-    return f"{row['jumping']['quartiles_ms'][1] / row['playing']['quartiles_ms'][1]:.1f}"
 
 
 def _notes(report: Values) -> list[str]:
@@ -135,10 +143,11 @@ def _notes(report: Values) -> list[str]:
     measured = [row for row in report["rows"] if "failed" not in row]
     converted = [row for row in measured if row["converting"]]
     lines = [
-        "Median milliseconds of all processes' viewports: another look at the same frame, a look "
-        "at the next frame, and at a frame anywhere. NeRV360 decodes the viewport; the others "
-        "decode the whole frame, from which the CPU cuts it: looking is that cut alone. Codecs' "
-        "frames are turned into RGBA first, as in the viewer's 360 player."
+        "Medians of all processes' viewports: another look at the same frame, a look at the next "
+        "frame, and at a frame anywhere; the time that passes, and the processors' time, of all "
+        "threads together, which other programs hardly change. NeRV360 decodes the viewport; the "
+        "others decode the whole frame, from which the CPU cuts it: looking is that cut alone. "
+        "Codecs' frames are turned into RGBA first, as in the viewer's 360 player."
     ]
     if converted:
         parts = ", ".join(
