@@ -2,16 +2,16 @@
 
 const float PI = 3.14159265358979;
 
-vec4 sample_equirectangular(sampler2D sphere, vec3 direction) {
-    float rows = float(textureSize(sphere, 0).y);
+// An explicit level of detail: the jump of u at 180 degrees must not choose one.
+vec4 sample_equirectangular(sampler2D sphere, vec3 direction, float level) {
+    float rows = float(textureSize(sphere, 0).y) / exp2(level);
     float longitude = atan(-direction.z, direction.x);
     float latitude = atan(direction.y, length(direction.xz));
     vec2 uv = vec2(longitude / (2.0 * PI) + 0.5, 0.5 - latitude / PI);
-    // An explicit level of detail: the jump of u at 180 degrees must not choose one.
-    vec4 colour = textureLod(sphere, uv, 0.0);
+    vec4 colour = textureLod(sphere, uv, level);
     // Beyond the outermost row's centre lies that row again, on the opposite meridian.
     float beyond = 0.5 - rows * min(uv.y, 1.0 - uv.y);
     if (beyond > 0.0)
-        colour = mix(colour, textureLod(sphere, uv + vec2(0.5, 0.0), 0.0), beyond);
+        colour = mix(colour, textureLod(sphere, uv + vec2(0.5, 0.0), level), beyond);
     return colour;
 }

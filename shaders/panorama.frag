@@ -7,5 +7,7 @@ in vec3 ray;
 out vec4 colour;
 
 void main() {
-    colour = vec4(sample_equirectangular(picture, shown_to_world * ray).rgb, 1.0);
+    vec3 direction = shown_to_world * ray;
+    vec4 decoded = sample_equirectangular(picture, direction, 0.0);
+    colour = vec4(composite(decoded, 1.0, direction), 1.0);
 }

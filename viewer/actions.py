@@ -46,6 +46,7 @@ def commands(app: Parts) -> dict[Action, Callable[[], None]]:
         Action.NEXT_DECODER: app.panes.next_decoder,
         Action.SPLIT: app.panes.toggle,
         Action.DIFFERENCE: app.panes.toggle_difference,
+        Action.COMPOSITING: app.panes.next_compositing,
         Action.RECORD: lambda: app.gaze.toggle_recording(app.panes.scene.title),
         Action.FULLSCREEN: app.window.toggle_fullscreen,
         Action.OVERLAY: lambda: _toggle(app.overlay, "visible"),

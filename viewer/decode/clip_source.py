@@ -65,6 +65,7 @@ def put_beside(scene: OpenScene, index: VideoIndex, remark: str) -> OpenScene:
         decoders=(others[0], ORIGINAL, *others[1:]),
         source=lambda name: clip_source(index) if name == ORIGINAL else scene.source(name),
         cost=lambda name: clip_cost(index) if name == ORIGINAL else scene.cost(name),
+        still=lambda name: None if name == ORIGINAL else scene.still(name),
         remark=remark,
     )
 

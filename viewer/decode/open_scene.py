@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from model.decoding import Engine
 from model.video import VideoIndex
 
@@ -15,7 +17,8 @@ class EngineSource:
 
     Attributes:
         engines: the first to begin with; the next is tried where one fails.
-        background: makes the small engine of the picture around, or nothing does.
+        background: makes the small engine of the picture around, or nothing does; none is needed
+            around pictures that cover a still panorama.
         upgrade: makes a faster engine, which may take long: it is built on a thread of its own
             while the first one decodes, and takes over between two pictures.
         latency: seconds added to decoding until a picture is seen.
@@ -56,6 +59,8 @@ class OpenScene:
         source: makes the `EngineSource` of a decoder by its name.
         cost: of one picture of a decoder, by its name.
         free_bytes: how much memory there is for another decoder now.
+        still: the still panorama that a decoder's pictures cover, by its name, height×width×3
+            uint8 on the CPU and one for all of them; nothing where they cover none.
         sameness: says how far a clip is known to be the scene's own, and raises InputError where it
             is another; nothing where the scene is a clip itself. It takes seconds.
         remark: one sentence that is to be said when it is opened, or nothing.
@@ -69,6 +74,7 @@ class OpenScene:
     source: Callable[[str], EngineSource]
     cost: Callable[[str], Cost]
     free_bytes: Callable[[], int]
+    still: Callable[[str], Tensor | None] = lambda decoder: None
     sameness: Callable[[VideoIndex], str] | None = None
     remark: str | None = None
 

@@ -34,6 +34,7 @@ def prepare_scene(
         source=lambda decoder: engine_source(scene, decoder, device, engine),
         cost=functools.cache(lambda decoder: decoder_cost(scene, decoder, device)),
         free_bytes=lambda: free_memory(device),
+        still=lambda decoder: scene.decoders[decoder].still,
         sameness=partial(clip_sameness, scene.header, path),
     )
 
@@ -78,7 +79,8 @@ def engine_source(
     upgrade = None
     if at_once != engine:
         upgrade = partial(opened, device, kind="fastest" if engine == "auto" else engine)
-    if architecture_of(scene.decoders[decoder].config).full_frame:
+    config = scene.decoders[decoder].config
+    if config.still_panorama or architecture_of(config).full_frame:
         return EngineSource(engines, upgrade=upgrade)
     kind = without_compiler("auto", device)
     background = partial(opened, device, size=_BACKGROUND_VIEW, kind=kind)

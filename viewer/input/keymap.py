@@ -28,6 +28,7 @@ class Action(Enum):
     NEXT_DECODER = auto()
     SPLIT = auto()
     DIFFERENCE = auto()
+    COMPOSITING = auto()
     RECORD = auto()
     FULLSCREEN = auto()
     OVERLAY = auto()
@@ -72,6 +73,7 @@ KEYMAP = (
     Binding(("TAB",), Action.NEXT_DECODER, "Next decoder of the scene"),
     Binding(("C",), Action.SPLIT, "Compare two decoders, or stop"),
     Binding(("X",), Action.DIFFERENCE, "Difference to the original, or stop"),
+    Binding(("P",), Action.COMPOSITING, "Decoded picture alone, its share, or all"),
     Binding(("R",), Action.RECORD, "Record where you look, or stop"),
     Binding(("F", "F11"), Action.FULLSCREEN, "Full screen on or off"),
     Binding(("H",), Action.OVERLAY, "Show or hide the overlay"),

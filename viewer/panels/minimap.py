@@ -38,8 +38,8 @@ class MinimapPanel:
         draw = imgui.get_window_draw_list()
         end = ImVec2(corner.x + size.x, corner.y + size.y)
         draw.add_rect_filled(corner, end, colour(FAINT, 0.4), 4 * scale)
-        if renderer.picture:
-            reference = imgui.ImTextureRef(renderer.sphere.id)
+        for sphere in renderer.spheres:
+            reference = imgui.ImTextureRef(sphere.id)
             draw.add_image_rounded(
                 reference, corner, end, ImVec2(0, 0), ImVec2(1, 1), 0xFFB8B8B8, 4 * scale
             )

@@ -1,4 +1,4 @@
-"""Panels of the split view: its divider, and the costs of each side."""
+"""Panels of what is compared: its caption, the divider of a split view, and each side's costs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from viewer.decode import DecodeReport, DecodeWorker
 from viewer.panels.layout import ABOVE_BAR, FITTED, MARGIN, place, table
 from viewer.panels.statistics import MIB
 from viewer.panels.theme import ACCENT, TEXT, colour
-from viewer.picture import GAIN, Panes, Split
+from viewer.picture import Panes, Split
 from viewer.text import printable
 
 _GRIP = 24.0
@@ -18,7 +18,7 @@ _LATEST = 8
 class SplitPanel:
     """A line that can be dragged, and beside it each side's decoder; writes to the panes' split.
 
-    A difference has no line, and says what it is of.
+    A difference has no line. Where the panes have a caption it is above all that.
     """
 
     hideable = False
@@ -29,6 +29,11 @@ class SplitPanel:
 
     def draw(self, scale: float) -> None:
         """As `Panel.draw`."""
+        if self._panes.caption is not None:
+            place(imgui.get_io().display_size.x / 2, MARGIN * scale, 0.5, 0.0)
+            imgui.begin("caption", None, FITTED)
+            imgui.text(printable(self._panes.caption))
+            imgui.end()
         split = self._panes.split
         if split is None:
             return
@@ -45,12 +50,6 @@ class SplitPanel:
             imgui.text_colored(ACCENT, printable(decoder))
             table(self._rows(decoder, report))
             imgui.end()
-        if split.difference:
-            place(display.x / 2, MARGIN * scale, 0.5, 0.0)
-            imgui.begin("difference", None, FITTED)
-            names = " and ".join(self._panes.shown)
-            imgui.text(printable(f"Difference of {names}, {GAIN} times"))
-            imgui.end()
 
     def _rows(self, decoder: str, report: DecodeReport) -> list[tuple[str, str]]:
         """Label and value of each line about one side."""
@@ -58,6 +57,8 @@ class SplitPanel:
         cost = scene.cost(decoder)
         share = cost.pixels / (scene.size[0] * scene.size[1])
         rows = [("Decodes", "the whole frame" if cost.full_frame else "the viewport")]
+        if scene.still(decoder) is not None:
+            rows += [("Over", "the still panorama")]
         rows += [("Pixels", f"{cost.pixels / 1e6:.2f} M, {share:.0%} of the frame")]
         if report.times:
             latest = report.times[-_LATEST:]

@@ -9,6 +9,11 @@ from OpenGL import GL
 from viewer.paths import data_file
 
 
+def largest_texture() -> int:
+    """Largest width and height of a texture."""
+    return int(GL.glGetIntegerv(GL.GL_MAX_TEXTURE_SIZE))
+
+
 class Texture:
     """An RGBA8 texture with bilinear filtering.
 
@@ -17,20 +22,22 @@ class Texture:
         size: height and width; (0, 0) until `allocate`.
     """
 
-    def __init__(self, *, wraps: bool = False) -> None:
+    def __init__(self, *, wraps: bool = False, levels: bool = False) -> None:
         """An empty texture.
 
         Args:
             wraps: it goes on at the other side in the horizontal, as the sphere does.
+            levels: `put` makes smaller ones of it too, for shaders that sample between them.
         """
         self.id = int(GL.glGenTextures(1))
         self.size = (0, 0)
+        self._levels = levels
         GL.glBindTexture(GL.GL_TEXTURE_2D, self.id)
         across = GL.GL_REPEAT if wraps else GL.GL_CLAMP_TO_EDGE
         for name, value in (
-            (GL.GL_TEXTURE_MIN_FILTER, GL.GL_LINEAR),
+            (GL.GL_TEXTURE_MIN_FILTER, GL.GL_LINEAR_MIPMAP_LINEAR if levels else GL.GL_LINEAR),
             (GL.GL_TEXTURE_MAG_FILTER, GL.GL_LINEAR),
-            (GL.GL_TEXTURE_MAX_LEVEL, 0),
+            (GL.GL_TEXTURE_MAX_LEVEL, 1000 if levels else 0),
             (GL.GL_TEXTURE_WRAP_S, across),
             (GL.GL_TEXTURE_WRAP_T, GL.GL_CLAMP_TO_EDGE),
         ):
@@ -45,13 +52,21 @@ class Texture:
         )  # fmt: skip
         self.size = (height, width)
 
+    def put(self, pixels: npt.NDArray[np.uint8]) -> None:
+        """Take on ``pixels``, height×width×4 RGBA or ×3 RGB that is opaque, contiguous."""
+        height, width, channels = pixels.shape
+        self.allocate(height, width)
+        kind = GL.GL_RGBA if channels == 4 else GL.GL_RGB
+        GL.glPixelStorei(GL.GL_UNPACK_ALIGNMENT, 1)
+        GL.glTexSubImage2D(
+            GL.GL_TEXTURE_2D, 0, 0, 0, width, height, kind, GL.GL_UNSIGNED_BYTE, pixels
+        )
+        if self._levels:
+            GL.glGenerateMipmap(GL.GL_TEXTURE_2D)
+
     def clear(self) -> None:
         """One transparent pixel."""
-        self.allocate(1, 1)
-        nothing = np.zeros((1, 1, 4), np.uint8)
-        GL.glTexSubImage2D(
-            GL.GL_TEXTURE_2D, 0, 0, 0, 1, 1, GL.GL_RGBA, GL.GL_UNSIGNED_BYTE, nothing
-        )
+        self.put(np.zeros((1, 1, 4), np.uint8))
 
     def bind(self, unit: int) -> None:
         """Make it what the shader's sampler ``unit`` reads."""
@@ -94,23 +109,27 @@ class ShaderProgram:
         if not GL.glGetProgramiv(self._id, GL.GL_LINK_STATUS):
             raise RuntimeError(f"{fragment[-1]}: {GL.glGetProgramInfoLog(self._id)}")
         self._places: dict[str, int] = {}
+        self._values: dict[str, object] = {}
 
     def use(self) -> None:
         """Draw with it from now on."""
         GL.glUseProgram(self._id)
 
-    def set_sampler(self, name: str, unit: int) -> None:
-        """The texture unit that a sampler reads."""
-        GL.glUniform1i(self._place(name), unit)
+    def set_integer(self, name: str, value: int) -> None:
+        """An int, or the texture unit that a sampler reads."""
+        if self._changes(name, value):
+            GL.glUniform1i(self._place(name), value)
 
     def set_number(self, name: str, value: float) -> None:
         """A float."""
-        GL.glUniform1f(self._place(name), value)
+        if self._changes(name, value):
+            GL.glUniform1f(self._place(name), value)
 
     def set_vector(self, name: str, *values: float) -> None:
         """A vec2 or a vec3."""
-        setter = {2: GL.glUniform2f, 3: GL.glUniform3f}[len(values)]
-        setter(self._place(name), *values)
+        if self._changes(name, values):
+            setter = {2: GL.glUniform2f, 3: GL.glUniform3f}[len(values)]
+            setter(self._place(name), *values)
 
     def set_matrix(self, name: str, matrix: npt.NDArray[np.float64]) -> None:
         """A mat3 from a 3×3 array that multiplies column vectors."""
@@ -120,6 +139,14 @@ class ShaderProgram:
     def close(self) -> None:
         """Delete it."""
         GL.glDeleteProgram(self._id)
+
+    def _changes(self, name: str, value: object) -> bool:
+        """Keep a uniform's new value, and tell whether the program has another yet: each call of
+        OpenGL gives the interpreter away.
+        """
+        changes = self._values.get(name) != value
+        self._values[name] = value
+        return changes
 
     def _place(self, name: str) -> int:
         if name not in self._places:

@@ -9,39 +9,13 @@ from functools import partial
 from model.decoding import Picture
 from model.geometry import Look
 from viewer.decode import ORIGINAL, DecodeReport, DecodeWorker, EngineSource, OpenScene
-from viewer.picture.difference import Difference
+from viewer.picture.comparison import GAIN, Difference, Split, other_decoder
+from viewer.picture.gl import Texture
 from viewer.picture.renderer import Renderer
+from viewer.picture.still import Compositing, StillPanorama
 from viewer.picture.upload import Upload
 
 _GIB = 2**30
-_LEAST_SHARE = 0.05
-
-
-class Split:
-    """Right pane of the window, decoded by another decoder than the left.
-
-    Attributes:
-        decoder: the name of the one on the right.
-        difference: both fill the window, which shows how far they are apart.
-    """
-
-    def __init__(self, decoder: str, *, difference: bool = False) -> None:
-        self.decoder = decoder
-        self.difference = difference
-        self._share = 0.5
-
-    @property
-    def share(self) -> float:
-        """Place of the divider: 0 is the window's left edge, 1 the right."""
-        return self._share
-
-    @share.setter
-    def share(self, share: float) -> None:
-        self._share = min(max(share, _LEAST_SHARE), 1 - _LEAST_SHARE)
-
-    def extents(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """Begin and end of both panes, as shares of the window's width."""
-        return (0.0, self._share), (self._share, 1.0)
 
 
 @dataclass
@@ -51,10 +25,11 @@ class _Pane:
     renderer: Renderer
     pictured: str = ""
 
-    def show(self, picture: Picture, decoder: str) -> None:
+    def show(self, picture: Picture, decoder: str, still: Texture | None) -> None:
         if decoder != self.pictured:
             self.renderer.clear_background()
         self.renderer.show(picture)
+        self.renderer.still = still
         self.pictured = decoder
 
     def clear(self) -> None:
@@ -69,6 +44,7 @@ class Panes:
         scene: the open one.
         decoder: the name of the one that is shown, or is on the left.
         split: the right pane, or nothing.
+        compositing: what is shown of pictures that cover a still panorama.
         error: one sentence where the decoder that is wanted cannot decode.
     """
 
@@ -87,6 +63,8 @@ class Panes:
         self.scene: OpenScene
         self.decoder = ""
         self.split: Split | None = None
+        self.compositing = Compositing.COMPOSITE
+        self._still = StillPanorama(notify)
         self._panes = [self._pane()]
         self._difference: Difference | None = None
         self.error: str | None = None
@@ -114,6 +92,16 @@ class Panes:
         return next(waiting, None)
 
     @property
+    def caption(self) -> str | None:
+        """Line for each thing by which it shows other than what the decoders are for."""
+        lines = []
+        if self.split is not None and self.split.difference:
+            lines.append(f"Difference of {' and '.join(self.shown)}, {GAIN} times")
+        if self._covering and self.compositing.caption:
+            lines.append(f"{' and '.join(self._covering)}: {self.compositing.caption}")
+        return "\n".join(lines) or None
+
+    @property
     def extents(self) -> tuple[tuple[float, float], ...]:
         """Begin and end of each pane, as shares of the window's width."""
         return self.split.extents() if self.split else ((0.0, 1.0),)
@@ -124,22 +112,27 @@ class Panes:
         """
         if self.split is not None and self.split.difference:
             if self._panes[-1].pictured != self.split.decoder:
-                self.renderers[0].draw(look, width, height)
+                self.renderers[0].draw(look, width, height, compositing=self.compositing)
                 return
             if self._difference is None:
                 self._difference = Difference()
-            whole = [partial(renderer.draw, look, width, height) for renderer in self.renderers]
+            whole = [
+                partial(renderer.draw, look, width, height, compositing=self.compositing)
+                for renderer in self.renderers
+            ]
             self._difference.draw(whole, width, height)
             return
         for renderer, extent in zip(self.renderers, self.extents, strict=True):
-            renderer.draw(look, width, height, extent)
+            renderer.draw(look, width, height, extent, self.compositing)
 
     def open(self, scene: OpenScene, decoder: str) -> None:
         """Show ``scene`` by ``decoder`` alone; nothing of another scene stays."""
         self.scene, self.decoder = scene, decoder
         self._sources, self._working = {}, ""
+        self.compositing = Compositing.COMPOSITE
         self._close_split()
         self._panes[0].clear()
+        self._still.forget()
         self._decode()
 
     def extend(self, scene: OpenScene, decoder: str) -> None:
@@ -209,11 +202,21 @@ class Panes:
             self.split = Split(ORIGINAL, difference=True)
             self._decode()
 
+    def next_compositing(self) -> None:
+        """The decoder's picture alone, its share, or the composite with the still panorama again,
+        in turn.
+        """
+        if not self._covering:
+            self._notify("There is no still panorama here: all that is shown is decoded.")
+            return
+        self.compositing = self.compositing.next
+
     def receive(self) -> None:
         """Show what the worker has finished, and draw the consequences of what it could not do."""
         with self._worker.results() as results:
             for pane, picture in results.pictures.items():
-                self._panes[pane].show(picture, self.shown[pane])
+                name = self.shown[pane]
+                self._panes[pane].show(picture, name, self._still_of(name))
             for pane, pixels in results.backgrounds.items():
                 self._panes[pane].renderer.show_background(pixels)
         if 0 in results.pictures:
@@ -228,9 +231,8 @@ class Panes:
 
     def state(self) -> object:
         """Everything that makes a new drawing differ from the last one."""
-        shown = [(renderer.shown, renderer.backgrounds_shown) for renderer in self.renderers]
-        difference = self.split is not None and self.split.difference
-        return self.shown, self.extents, difference, self.opening, shown
+        shown = [(it.shown, it.backgrounds_shown, it.still) for it in self.renderers]
+        return self.shown, self.extents, self.caption, self.opening, shown
 
     def close(self) -> None:
         """Give back what is held in the OpenGL context."""
@@ -238,12 +240,16 @@ class Panes:
             renderer.close()
         if self._difference is not None:
             self._difference.close()
+        self._still.forget()
 
     def _decode(self) -> None:
         self.error, self._told = None, ()
         for name in self.shown:
             if name not in self._sources:
                 self._sources[name] = self.scene.source(name)
+        for name, pane in zip(self.shown, self._panes, strict=True):
+            if not pane.pictured:
+                pane.renderer.still = self._still_of(name)
         self._worker.open(*(self._sources[name] for name in self.shown))
 
     def _step_back(self, reports: tuple[DecodeReport, ...]) -> None:
@@ -269,6 +275,15 @@ class Panes:
         )
         return False
 
+    @property
+    def _covering(self) -> list[str]:
+        """The decoders on screen that cover a still panorama."""
+        return [name for name in self.shown if self.scene.still(name) is not None]
+
+    def _still_of(self, decoder: str) -> Texture | None:
+        pixels = self.scene.still(decoder)
+        return None if pixels is None else self._still.texture(pixels)
+
     def _pane(self) -> _Pane:
         return _Pane(Renderer(self._upload() if self._upload else None))
 
@@ -276,10 +291,3 @@ class Panes:
         self.split = None
         while len(self._panes) > 1:
             self._panes.pop().renderer.close()
-
-
-def other_decoder(decoders: tuple[str, ...], shown: tuple[str, ...], after: str) -> str | None:
-    """The next of ``decoders`` in turn after ``after`` that is not among ``shown``, or nothing."""
-    start = decoders.index(after) + 1
-    turned = decoders[start:] + decoders[:start]
-    return next((name for name in turned if name not in shown), None)

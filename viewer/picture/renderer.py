@@ -13,7 +13,8 @@ from torch import Tensor
 
 from model.decoding import Picture
 from model.geometry import Look
-from viewer.picture.gl import ShaderProgram, Texture
+from viewer.picture.gl import ShaderProgram, Texture, largest_texture
+from viewer.picture.still import Compositing, level_of_detail
 from viewer.picture.upload import PixelBufferUpload, Upload
 
 CLEAR_COLOUR = (0.055, 0.06, 0.07)
@@ -30,6 +31,8 @@ class Renderer:
         backgrounds_shown: number of backgrounds that have.
         upload_s: seconds that the newest one's upload took.
         background: the texture of what lies around the picture.
+        still: the still panorama that the picture covers, in place of a background; whose texture
+            it is closes it.
         limit: largest width and height of a texture.
         notice: one sentence where pictures are shown otherwise than they are; taken by setting it
             to nothing.
@@ -42,17 +45,19 @@ class Renderer:
         self.backgrounds_shown = 0
         self.upload_s = 0.0
         self.notice: str | None = None
-        self.limit = int(GL.glGetIntegerv(GL.GL_MAX_TEXTURE_SIZE))
+        self.limit = largest_texture()
+        self.still: Texture | None = None
         self._coarse = False
         self._background_upload = PixelBufferUpload()
         self._viewport = Texture()
         self._panorama = Texture(wraps=True)
+        self._nothing = Texture()
+        self._nothing.clear()
         self.background = Texture(wraps=True)
         self.background.clear()
-        self._timewarp = ShaderProgram("camera_rays.vert", "equirectangular.glsl", "timewarp.frag")
-        self._panorama_cut = ShaderProgram(
-            "camera_rays.vert", "equirectangular.glsl", "panorama.frag"
-        )
+        shared = ("camera_rays.vert", "equirectangular.glsl", "composite.glsl")
+        self._timewarp = ShaderProgram(*shared, "timewarp.frag")
+        self._panorama_cut = ShaderProgram(*shared, "panorama.frag")
         self._vertices = int(GL.glGenVertexArrays(1))
         self._set_constants()
 
@@ -76,7 +81,7 @@ class Renderer:
 
     def clear(self) -> None:
         """Show nothing."""
-        self.picture = None
+        self.picture = self.still = None
         self.clear_background()
 
     def _fitting(self, picture: Picture) -> tuple[Tensor, torch.cuda.Event | None]:
@@ -98,38 +103,60 @@ class Renderer:
         return picture.pixels[::step, ::step].contiguous(), None
 
     @property
-    def sphere(self) -> Texture:
-        """The texture with most of the whole sphere: the picture itself, or the background."""
+    def spheres(self) -> tuple[Texture, ...]:
+        """Textures of the whole sphere, each to be put over the one before by its alpha."""
         whole = self.picture is not None and self.picture.equirectangular
-        return self._panorama if whole else self.background
+        behind = (self.still,) if self.still is not None else ()
+        if whole:
+            return *behind, self._panorama
+        return behind or (self.background,)
 
     def draw(
-        self, look: Look, width: int, height: int, extent: tuple[float, float] = (0.0, 1.0)
+        self,
+        look: Look,
+        width: int,
+        height: int,
+        extent: tuple[float, float] = (0.0, 1.0),
+        compositing: Compositing = Compositing.COMPOSITE,
     ) -> None:
         """Draw the newest picture as ``look`` sees it into a framebuffer of ``width``×``height``
-        pixels, over the clear colour. Only what lies between the two shares of the width in
-        ``extent`` is touched.
+        pixels, over the clear colour.
+
+        Args:
+            extent: two shares of the width; only what lies between them is touched.
+            compositing: what is shown of a picture that covers a still panorama.
         """
         left, right = (round(share * width) for share in extent)
         GL.glEnable(GL.GL_SCISSOR_TEST)
         GL.glScissor(left, 0, right - left, height)
-        self._draw(look, width, height)
+        self._draw(look, width, height, compositing)
         GL.glDisable(GL.GL_SCISSOR_TEST)
 
-    def _draw(self, look: Look, width: int, height: int) -> None:
+    def _draw(self, look: Look, width: int, height: int, compositing: Compositing) -> None:
         GL.glViewport(0, 0, width, height)
         GL.glDisable(GL.GL_BLEND)
         GL.glClearColor(*CLEAR_COLOUR, 1.0)
         GL.glClear(GL.GL_COLOR_BUFFER_BIT)
-        if self.picture is None:
+        if self.still is None:
+            compositing, behind, detail = Compositing.COMPOSITE, self.background, 0.0
+        else:
+            behind, detail = self.still, level_of_detail(self.still.size[1], look, width)
+        alone = compositing is Compositing.PICTURE_ALONE
+        if self.picture is None and (self.still is None or alone):
             return
         shown = look.rotation()
         tangent = math.tan(look.hfov / 2)
-        program = self._panorama_cut if self.picture.equirectangular else self._timewarp
+        turned = self.picture is not None and not self.picture.equirectangular
+        program = self._timewarp if turned else self._panorama_cut
         program.use()
         program.set_vector("half_extent", tangent, tangent * height / width)
         program.set_matrix("shown_to_world", shown)
-        if self.picture.equirectangular:
+        program.set_integer("compositing", compositing.value)
+        program.set_number("detail", detail)
+        (self._nothing if alone else behind).bind(1)
+        if self.picture is None:
+            self._nothing.bind(0)
+        elif self.picture.equirectangular:
             self._panorama.bind(0)
         else:
             self._viewport.bind(0)
@@ -141,10 +168,10 @@ class Renderer:
     def _set_constants(self) -> None:
         for program in (self._panorama_cut, self._timewarp):
             program.use()
-            program.set_sampler("picture", 0)
-        self._timewarp.set_sampler("background", 1)
+            program.set_integer("picture", 0)
+            program.set_integer("behind", 1)
+            program.set_vector("clear_colour", *CLEAR_COLOUR)
         self._timewarp.set_vector("feather", _FEATHER, _FEATHER)
-        self._timewarp.set_vector("clear_colour", *CLEAR_COLOUR)
 
     def _set_timewarp(self, decoded: Look, shown: npt.NDArray[np.float64]) -> None:
         rows, columns = self._viewport.size
@@ -152,13 +179,12 @@ class Renderer:
         program = self._timewarp
         program.set_matrix("shown_to_picture", decoded.rotation().T @ shown)
         program.set_vector("picture_half_extent", tangent, tangent * rows / columns)
-        self.background.bind(1)
 
     def close(self) -> None:
         """Delete everything; the context must still be current."""
         self.upload.close()
         self._background_upload.close()
-        for texture in (self._viewport, self._panorama, self.background):
+        for texture in (self._viewport, self._panorama, self._nothing, self.background):
             texture.close()
         for program in (self._timewarp, self._panorama_cut):
             program.close()

@@ -15,7 +15,8 @@ from tests.support.running import image, press, settle
 from tests.support.sphere_scene import FRAMES, sphere_scene
 from viewer.app import App
 from viewer.decode import EngineSource, OpenScene
-from viewer.picture import GAIN, Window
+from viewer.picture import Window
+from viewer.picture.comparison import GAIN
 from viewer.settings import Settings
 
 OFF_BY = (0, 5, 12)

@@ -17,7 +17,7 @@ from tests.support.running import press, run_until, settle
 from viewer.app import App
 from viewer.decode.open_scene import Cost, EngineSource, OpenScene
 from viewer.panels.opening import OpeningPanel
-from viewer.picture.panes import Split, other_decoder
+from viewer.picture.comparison import Split, other_decoder
 from viewer.picture.screenshot import capture
 from viewer.picture.window import Window
 from viewer.settings import Settings

@@ -84,7 +84,7 @@ def test_an_old_picture_is_turned_to_the_newest_look(
 
 def test_the_picture_itself_is_shown_where_it_has_something_to_show(renderer: Renderer) -> None:
     look = Look.from_degrees(20, 10, 0, 60)
-    black = torch.zeros(360, 640, 4, dtype=torch.uint8)
+    black = rgba(torch.zeros(360, 640, 3))
     renderer.show(Picture(black, look, 0, False, 0.0))
     renderer.show_background(torch.full((64, 128, 4), 255, dtype=torch.uint8))
     wide = Look.from_degrees(20, 10, 0, 100)
@@ -138,7 +138,7 @@ def test_the_upload_reads_the_pixels_before_it_returns(window: Window) -> None:
 
 def test_row_0_of_the_framebuffer_is_on_top(renderer: Renderer) -> None:
     look = Look.from_degrees(0, 0, 0, 60)
-    pixels = torch.zeros(90, 160, 4, dtype=torch.uint8)
+    pixels = rgba(torch.zeros(90, 160, 3))
     pixels[:45, :, 0] = 255
     renderer.show(Picture(pixels, look, 0, False, 0.0))
     image = drawn(renderer, Look.from_degrees(0, 0, 0, 40)).numpy()

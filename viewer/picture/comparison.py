@@ -1,5 +1,5 @@
-"""Difference of two panes: each is drawn for the whole window, and a shader shows how far they are
-apart. Main thread only.
+"""Comparison of two decoders: the split view, and the difference of its panes, for which each is
+drawn for the whole window. Main thread only.
 """
 
 from __future__ import annotations
@@ -12,6 +12,35 @@ from viewer.picture.gl import ShaderProgram, Texture
 
 GAIN = 8
 """Factor on the difference, so that one of 8 levels of 255 is seen as 64."""
+
+_LEAST_SHARE = 0.05
+
+
+class Split:
+    """Right pane of the window, decoded by another decoder than the left.
+
+    Attributes:
+        decoder: the name of the one on the right.
+        difference: both fill the window, which shows how far they are apart.
+    """
+
+    def __init__(self, decoder: str, *, difference: bool = False) -> None:
+        self.decoder = decoder
+        self.difference = difference
+        self._share = 0.5
+
+    @property
+    def share(self) -> float:
+        """Place of the divider: 0 is the window's left edge, 1 the right."""
+        return self._share
+
+    @share.setter
+    def share(self, share: float) -> None:
+        self._share = min(max(share, _LEAST_SHARE), 1 - _LEAST_SHARE)
+
+    def extents(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Begin and end of both panes, as shares of the window's width."""
+        return (0.0, self._share), (self._share, 1.0)
 
 
 class Difference:
@@ -26,7 +55,7 @@ class Difference:
         self._program.set_vector("half_extent", 1.0, 1.0)
         self._program.set_number("gain", GAIN)
         for unit, name in enumerate(("first", "second")):
-            self._program.set_sampler(name, unit)
+            self._program.set_integer(name, unit)
 
     def draw(self, drawings: Sequence[Callable[[], None]], width: int, height: int) -> None:
         """Draw the difference of what two ``drawings`` put into a framebuffer, into the
@@ -57,3 +86,10 @@ class Difference:
         self._program.close()
         GL.glDeleteFramebuffers(1, [self._framebuffer])
         GL.glDeleteVertexArrays(1, [self._vertices])
+
+
+def other_decoder(decoders: tuple[str, ...], shown: tuple[str, ...], after: str) -> str | None:
+    """The next of ``decoders`` in turn after ``after`` that is not among ``shown``, or nothing."""
+    start = decoders.index(after) + 1
+    turned = decoders[start:] + decoders[:start]
+    return next((name for name in turned if name not in shown), None)

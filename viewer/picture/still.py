@@ -1,0 +1,95 @@
+"""The open scene's still panorama on the GPU, and what is shown of pictures that cover it. Main
+thread only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from enum import Enum
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from model.geometry import Look
+from viewer.picture.gl import Texture, largest_texture
+
+_SHARP = 0.5
+
+
+class Compositing(Enum):
+    """What is shown of decoded pictures that cover a still panorama; values as the shader's."""
+
+    COMPOSITE = 0
+    PICTURE_ALONE = 1
+    SHARE = 2
+
+    @property
+    def next(self) -> Compositing:
+        """The one after it, in turn."""
+        return Compositing((self.value + 1) % len(Compositing))
+
+    @property
+    def caption(self) -> str:
+        """Phrase for the overlay; empty for the composite."""
+        return {
+            Compositing.COMPOSITE: "",
+            Compositing.PICTURE_ALONE: "decoded picture alone",
+            Compositing.SHARE: "share of the decoded picture (white)",
+        }[self]
+
+
+class StillPanorama:
+    """The texture of one still panorama, for all panes of a window."""
+
+    def __init__(self, notify: Callable[[str], None]) -> None:
+        """None yet.
+
+        Args:
+            notify: says a sentence, where it cannot be shown as it is.
+        """
+        self._notify = notify
+        self._pixels: Tensor | None = None
+        self._texture: Texture | None = None
+
+    def texture(self, pixels: Tensor) -> Texture:
+        """That of ``pixels``, height×width×3 uint8; uploaded where it is not the last one's."""
+        if self._texture is None or self._pixels is not pixels:
+            self.forget()
+            self._texture, self._pixels = Texture(wraps=True, levels=True), pixels
+            self._upload(self._texture, pixels)
+        return self._texture
+
+    def forget(self) -> None:
+        """Free the texture; the context must still be current."""
+        if self._texture is not None:
+            self._texture.close()
+        self._texture = self._pixels = None
+
+    def _upload(self, texture: Texture, pixels: Tensor) -> None:
+        height, width, _ = pixels.shape
+        shown, limit = pixels.cpu().contiguous().numpy(), largest_texture()
+        step = math.ceil(max(height, width) / limit)
+        if step > 1:
+            self._notify(
+                f"The still panorama of {width}×{height} is larger than the {limit}×{limit} that "
+                f"OpenGL takes here: it is shown at 1/{step} of its size."
+            )
+            shown = np.asarray(Image.fromarray(shown).reduce(step))
+        texture.put(shown)
+
+
+def level_of_detail(columns: int, look: Look, width: int) -> float:
+    """Level of a panorama's texture whose pixels a view does not skip; 0 is the panorama itself.
+
+    Up to √2 of the panorama's pixels on one of the view's, in its middle, it stays as it is:
+    between two levels it would only be softer.
+
+    Args:
+        columns: the panorama's width.
+        look: the view's.
+        width: of the view, in pixels.
+    """
+    skipped = columns / (2 * math.pi) * 2 * math.tan(look.hfov / 2) / width
+    return max(math.log2(skipped) - _SHARP, 0.0)
