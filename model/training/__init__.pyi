@@ -1,13 +1,14 @@
 from .autoencoder import Autoencoder as Autoencoder
 from .checkpoint import checkpoint_path as checkpoint_path
-from .dataset import ClipFrames as ClipFrames
-from .dataset import fit_config as fit_config
-from .dataset import read_clip as read_clip
+from .choice import suited_to_clip as suited_to_clip
 from .export import check_same_clip as check_same_clip
 from .export import export_scene as export_scene
 from .export import merged as merged
 from .export import rehearse as rehearse
 from .loss import DistortionLoss as DistortionLoss
+from .material import ClipFrames as ClipFrames
+from .material import fit_config as fit_config
+from .material import read_clip as read_clip
 from .processes import Processes as Processes
 from .processes import process_group as process_group
 from .settings import TRAINING_PRESETS as TRAINING_PRESETS

@@ -12,7 +12,7 @@ from torch import Tensor
 from model.errors import InputError
 from model.scene import Decoder, Material, Scene, TrainingSummary, likeness, quantised, write_scene
 from model.training.autoencoder import Autoencoder
-from model.training.dataset import ClipFrames
+from model.training.material import ClipFrames
 from model.training.quality import Quality, held_out_quality
 from model.training.trainer import Trainer
 

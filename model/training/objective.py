@@ -8,8 +8,8 @@ from torch import Tensor
 from model.networks import composite
 from model.scene import as_shipped
 from model.training.autoencoder import Autoencoder
-from model.training.dataset import ClipFrames
 from model.training.loss import DistortionLoss
+from model.training.material import ClipFrames
 from model.training.settings import TrainingSettings
 
 

@@ -12,9 +12,8 @@ from torch import Tensor
 from model.metrics import as_shown, moving_error, pooled, psnr_8bit, unit
 from model.networks import composite
 from model.training.autoencoder import Autoencoder, cut_viewports
-from model.training.dataset import ClipFrames
 from model.training.loss import ms_ssim_module
-from model.training.sampling import held_out_looks
+from model.training.material import ClipFrames, held_out_looks
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ class TrainingSettings:
         viewports: looks decoded from one encoder pass, drawn anew at every step.
         learning_rate: peak of the cosine schedule.
         warmup: share of the epochs in which the rate rises to its peak.
+        looks_at_motion: share of the looks that are drawn towards what moves, where pictures cover
+            a still panorama; the others are uniform on the sphere.
         loss_balance, loss_alpha: λ and α of equation 2.
         held_out: looks that the training is judged by, never trained on as such.
         evaluate_every: epochs between two evaluations on them.
@@ -34,6 +36,7 @@ class TrainingSettings:
     viewports: int = 1
     learning_rate: float = 1e-4
     warmup: float = 0.1
+    looks_at_motion: float = 0.0
     loss_balance: float = 60.0
     loss_alpha: float = 0.7
     held_out: int = 24
@@ -48,6 +51,7 @@ class TrainingSettings:
             "viewports": (1, 64),
             "learning_rate": (1e-7, 1.0),
             "warmup": (0.0, 0.9),
+            "looks_at_motion": (0.0, 1.0),
             "loss_balance": (0.0, 1e6),
             "loss_alpha": (0.0, 1.0),
             "held_out": (1, 4096),

@@ -23,11 +23,10 @@ from model.networks import frame_times
 from model.scene import FORMAT_VERSION
 from model.training.autoencoder import Autoencoder
 from model.training.checkpoint import load_checkpoint, save_checkpoint
-from model.training.dataset import ClipFrames
+from model.training.material import ActivityMap, ClipFrames, epoch_order, random_looks
 from model.training.objective import Objective
 from model.training.processes import Processes
 from model.training.quality import held_out_quality
-from model.training.sampling import epoch_order, random_looks
 from model.training.settings import TrainingSettings
 
 log = logging.getLogger(__name__)
@@ -86,6 +85,9 @@ class Trainer:
         self.network = Autoencoder(config, crops=settings.windows).to(device)
         self.times = frame_times(len(frames)).to(float64_device(device))
         self.objective = Objective(self.network, settings, frames, still)
+        self._activity: ActivityMap | None = None
+        if self.objective.still is not None and settings.looks_at_motion > 0:
+            self._activity = ActivityMap(frames, self.objective.still)
         self.optimiser = Adan(self.network.parameters(), lr=settings.learning_rate, foreach=True)
         self.steps_an_epoch = math.ceil(len(frames) / group.count)
         self.steps = settings.epochs * self.steps_an_epoch
@@ -198,8 +200,7 @@ class Trainer:
         order = epoch_order(len(self.frames), self.settings.seed, epoch)
         index = order[(position * self.group.count + self.group.rank) % len(order)]
         draw = self.step * self.group.count + self.group.rank
-        looks = random_looks(self.config, self.settings.viewports, self.settings.seed, draw)
-        looks = looks.to(self.times.device)
+        looks = self._looks(index, draw).to(self.times.device)
         frame = self.frames.frame(index, self.device)
         for group in self.optimiser.param_groups:
             group["lr"] = self._learning_rate()
@@ -212,6 +213,12 @@ class Trainer:
         self.group.average_gradients(self.network.parameters())
         self.optimiser.step()
         return float(loss.detach())
+
+    def _looks(self, index: int, draw: int) -> Tensor:
+        """Looks of a step at frame ``index``, N×4."""
+        weights = self._activity.weights(index) if self._activity is not None else None
+        moving = (self.settings.looks_at_motion, weights) if weights is not None else None
+        return random_looks(self.config, self.settings.viewports, self.settings.seed, draw, moving)
 
     def _learning_rate(self) -> float:
         warmup = max(1, round(self.settings.warmup * self.steps))

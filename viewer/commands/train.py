@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -94,9 +95,10 @@ def train(
             )
         source = printable_name(clip)
         material = Material(title or Path(source).stem, licence, credit, source)
+        fixed = None if name != "demo" else {each.partition("=")[0] for each in changes or []}
         _train(
             clip, target, config, settings, str(chosen), group, material,
-            existing=existing, resume=resume, limit=frames,
+            existing=existing, resume=resume, limit=frames, fixed=fixed,
         )  # fmt: skip
 
 
@@ -147,7 +149,11 @@ def _train(
     existing: Scene | None,
     resume: bool,
     limit: int | None,
+    fixed: Collection[str] | None,
 ) -> None:
+    """Train and write the scene; ``fixed`` names the numbers that are not chosen by what the clip
+    shows, and is nothing where none is.
+    """
     import torch
 
     from model.scene import write_scene
@@ -159,6 +165,7 @@ def _train(
         merged,
         read_clip,
         rehearse,
+        suited_to_clip,
     )
     from viewer.commands.terminal import StopOnInterrupt
     from viewer.commands.train_progress import TrainingProgress
@@ -167,7 +174,13 @@ def _train(
     if existing is not None:
         with for_option("--into"):
             check_same_clip(existing, clip_frames)
-    trainer = Trainer(config, settings, clip_frames, torch.device(device), group)
+    if fixed is not None:
+        with for_option("--set"):
+            config, settings, why = suited_to_clip(config, settings, clip_frames, fixed)
+        if group.is_first:
+            print(f"{clip}: {why}")
+    still = existing.still if existing is not None else None
+    trainer = Trainer(config, settings, clip_frames, torch.device(device), group, still)
     checkpoint = checkpoint_path(target)
     if resume:
         with for_option("--resume"):

@@ -18,7 +18,7 @@ from model.benchmarks.table2 import (
 )
 from model.errors import InputError
 from model.networks import count_flops, count_parameters, preset
-from model.training.dataset import read_clip
+from model.training.material import read_clip
 from model.training.settings import TrainingSettings
 from model.video.writing import VideoWriter
 from tests.support.scenes import TINY

@@ -26,8 +26,8 @@ from model.scene import (
     sampled_frames,
     write_scene,
 )
-from model.training.dataset import read_clip
 from model.training.export import check_same_clip
+from model.training.material import read_clip
 from model.video.reading import open_frames
 from model.video.writing import VideoWriter
 from tests.support.scenes import tiny_scene

@@ -13,9 +13,8 @@ from model.geometry import Look
 from model.metrics.similarity import cut_viewport, psnr_8bit
 from model.networks import frame_times
 from model.training.autoencoder import Autoencoder
-from model.training.dataset import ClipFrames
+from model.training.material import ClipFrames, held_out_looks
 from model.training.quality import held_out_quality
-from model.training.sampling import held_out_looks
 from model.video.reading import VideoInfo
 from tests.support.scenes import CONFIGS
 from tests.support.spheres import smooth_sphere

@@ -16,10 +16,9 @@ from model.metrics.similarity import psnr_8bit
 from model.scene import FORMAT_VERSION
 from model.training.autoencoder import Autoencoder
 from model.training.checkpoint import load_checkpoint, save_checkpoint
-from model.training.dataset import fit_config, read_clip
+from model.training.material import fit_config, random_looks, read_clip
 from model.training.processes import Processes
 from model.training.quality import held_out_quality
-from model.training.sampling import random_looks
 from model.training.settings import TrainingSettings, training_preset, with_changes
 from model.training.trainer import Trainer
 from model.video.reading import VideoInfo

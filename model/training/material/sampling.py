@@ -9,21 +9,38 @@ from torch import Tensor
 
 from model.config import ModelConfig
 from model.metrics import spread_frames
+from model.training.material.activity import look_towards
 
 LOOKS_A_FRAME = 3
 
 
-def random_looks(config: ModelConfig, count: int, seed: int, step: int) -> Tensor:
+def random_looks(
+    config: ModelConfig,
+    count: int,
+    seed: int,
+    step: int,
+    moving: tuple[float, Tensor] | None = None,
+) -> Tensor:
     """Looks uniform on the sphere for one step, float64 count×4 (yaw, pitch, roll, hfov).
 
     They depend on the seed and the step alone, so that a resumed run draws what an unbroken one
     would have drawn.
+
+    Args:
+        moving: the share of looks that are drawn towards what moves instead, and the weights of
+            directions, as `ActivityMap.weights` has them.
     """
     generator = torch.Generator().manual_seed((seed << 32) + step)
     draws = torch.rand(count, 3, generator=generator, dtype=torch.float64)
     yaw = (draws[:, 0] * 2 - 1) * math.pi
     pitch = torch.asin(draws[:, 1] * 2 - 1)
     hfov = math.radians(config.hfov_deg) * (1 + config.hfov_jitter * (draws[:, 2] * 2 - 1))
+    if moving is not None:
+        share, weights = moving
+        for index in range(count):
+            if float(torch.rand((), generator=generator)) < share:
+                towards = look_towards(weights, generator, float(hfov[index]))
+                yaw[index], pitch[index] = towards
     return torch.stack([yaw, pitch, torch.zeros_like(yaw), hfov], -1)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from model.errors import InputError
-from model.training.dataset import fit_config
+from model.training.material import fit_config
 from model.training.settings import training_preset
 from model.video.reading import VideoInfo
 

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from model.training.sampling import epoch_order, held_out_looks, random_looks
+from model.training.material import epoch_order, held_out_looks, random_looks
 from model.training.settings import training_preset
 
 

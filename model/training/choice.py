@@ -1,0 +1,59 @@
+"""Choice of what a clip is worth: a still panorama where it stands still, finer embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
+
+from model.config import ModelConfig
+from model.networks import architecture_of, checked
+from model.training.material import ClipFrames, still_share
+from model.training.settings import TrainingSettings
+
+STANDS_STILL = 0.5
+"""Share of the sphere from which on a still panorama pays; moving cameras leave less than a third
+of it, tripods nine tenths (docs/quality.md).
+"""
+LOOKS_AT_MOTION = 0.7
+
+
+def suited_to_clip(
+    config: ModelConfig,
+    settings: TrainingSettings,
+    frames: ClipFrames,
+    fixed: Collection[str] = (),
+) -> tuple[ModelConfig, TrainingSettings, str]:
+    """Network and training for this clip, and a sentence that says why.
+
+    Args:
+        fixed: names of numbers that are not to be changed.
+    """
+    share = still_share(frames)
+    stands = share >= STANDS_STILL
+    network: dict[str, Any] = {
+        "still_panorama": stands and not _is_plain_video(config),
+        "level_channels": (1,) if stands else (2,),
+    }
+    training: dict[str, Any] = {"looks_at_motion": LOOKS_AT_MOTION if stands else 0.0}
+    if len(config.strides) < 2:
+        del network["level_channels"]
+    for name in fixed:
+        network.pop(name, None)
+        training.pop(name, None)
+    chosen = checked(config.replace(**network))
+    return chosen, replace(settings, **training), _sentence(share, chosen)
+
+
+def _is_plain_video(config: ModelConfig) -> bool:
+    return architecture_of(config).full_frame and config.frame_width != 2 * config.frame_height
+
+
+def _sentence(share: float, config: ModelConfig) -> str:
+    shown = "over a still panorama" if config.still_panorama else "without a still panorama"
+    channels = sum(config.level_channels)
+    finer = f"a finer embedding of {channels} channel{'s' * (channels != 1)}"
+    return (
+        f"{share:.0%} of the sphere stands still: trained {shown}, with "
+        f"{finer if channels else 'one embedding'}"
+    )

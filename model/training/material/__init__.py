@@ -1,0 +1,17 @@
+"""Frames and looks that a training draws from: one clip, and where in it things move."""
+
+from model.training.material.activity import ActivityMap, still_share
+from model.training.material.dataset import ClipFrames, fit_config, fitted, read_clip
+from model.training.material.sampling import epoch_order, held_out_looks, random_looks
+
+__all__ = [
+    "ActivityMap",
+    "ClipFrames",
+    "epoch_order",
+    "fit_config",
+    "fitted",
+    "held_out_looks",
+    "random_looks",
+    "read_clip",
+    "still_share",
+]
