@@ -22,18 +22,39 @@ from model.training.initialisation import carry_colours
 
 
 class Autoencoder(nn.Module):
-    """Network from a frame to viewports at given looks, or of full-frame decoders to the frame."""
+    """Network from a frame to viewports at given looks, or of full-frame decoders to the frame.
 
-    def __init__(self, config: ModelConfig, *, crops: bool = False) -> None:
-        """With ``crops`` a full-frame decoder in training mode decodes only the part of the frame
-        around the first look.
+    Attributes:
+        panorama: the still panorama that its pictures cover, 1×3×H×W in [0, 1]; None without one.
+    """
+
+    panorama: Tensor | None
+
+    def __init__(
+        self, config: ModelConfig, *, crops: bool = False, still: Tensor | None = None
+    ) -> None:
+        """Random weights.
+
+        Args:
+            crops: a full-frame decoder in training mode decodes only the part of the frame around
+                the first look.
+            still: the panorama to cover, height×width×3 uint8, where the configuration has one.
+
+        Raises:
+            ValueError: the configuration has a still panorama, and none is given.
         """
         super().__init__()
+        if config.still_panorama and still is None:
+            raise ValueError("pictures are to cover a still panorama, and none is given")
+        covered = still if config.still_panorama else None
+        panorama = None if covered is None else covered.permute(2, 0, 1)[None].float() / 255
+        self.register_buffer("panorama", panorama, persistent=False)
         self.config = config
         self.crops = crops and architecture_of(config).full_frame
         self.encoder = Encoder(config)
         to_channels_last(self.encoder)
         self.decoder = build_decoder(config)
+        self._compared_still: Tensor | None = None
         if config.colour_skip:
             carry_colours(self.decoder)
 
@@ -60,31 +81,29 @@ class Autoencoder(nn.Module):
             embeddings: tuple[Tensor, ...] = self.encoder.embeddings(frame)
         return embeddings
 
-    def alpha(self, decoded: Tensor, panorama: Tensor, looks: Tensor) -> Tensor:
-        """Alpha N×1×h×w of what `forward` gave, over the still panorama.
-
-        Args:
-            panorama: of `compared`.
-        """
-        coverage = self.decoder.coverage
+    def alpha(self, decoded: Tensor, looks: Tensor) -> Tensor:
+        """Alpha N×1×h×w of what `forward` gave, over the still panorama."""
+        coverage, compared = self.decoder.coverage, self._compared()
         assert coverage is not None
         with without_autocast(decoded.device):
             if not self.decoder.full_frame:
                 size = (decoded.shape[-2], decoded.shape[-1])
-                compared = coverage.compared_viewports(panorama, looks, size)
-            else:
-                crop = self._crop(looks)
-                compared = panorama if crop is None else crop.cells(panorama, coverage.cell)
+                compared = coverage.compared_viewports(compared, looks, size)
+            elif (crop := self._crop(looks)) is not None:
+                compared = crop.cells(compared, coverage.cell)
             alpha: Tensor = coverage(decoded, compared)
         return alpha
 
-    def compared(self, still: Tensor) -> Tensor:
-        """The still panorama 1×3×H×W as `alpha` compares pictures with it."""
-        coverage = self.decoder.coverage
-        assert coverage is not None
-        return (
-            coverage.compared_frame(still) if self.decoder.full_frame else compared_panorama(still)
-        )
+    def _compared(self) -> Tensor:
+        """The still panorama as pictures are compared with it."""
+        if self._compared_still is None:
+            coverage = self.decoder.coverage
+            assert coverage is not None
+            assert self.panorama is not None
+            by_cells = self.decoder.full_frame
+            halved = coverage.compared_frame if by_cells else compared_panorama
+            self._compared_still = halved(self.panorama)
+        return self._compared_still
 
     @property
     def target_size(self) -> tuple[int, int]:

@@ -36,10 +36,7 @@ def export_scene(trainer: Trainer, material: Material) -> Export:
     count = trainer.settings.held_out
     codes = [network.encoder.embeddings(frames.frame(i, device)) for i in range(len(frames))]
     embeddings = [torch.cat(level) for level in zip(*codes, strict=True)]
-    panorama = trainer.objective.panorama
-    before = held_out_quality(
-        network, frames, trainer.times, count, embeddings=embeddings, still=panorama
-    )
+    before = held_out_quality(network, frames, trainer.times, count, embeddings=embeddings)
     scene = quantised(_scene(trainer, network, embeddings, material))
     stored = scene.decoders[architecture]
     network.decoder.load_state_dict(stored.weights)
@@ -49,7 +46,6 @@ def export_scene(trainer: Trainer, material: Material) -> Export:
         trainer.times,
         count,
         embeddings=[level.to(device) for level in (stored.embeddings, *stored.finer)],
-        still=panorama,
         structure=True,
     )
     summary = replace(
@@ -102,7 +98,7 @@ def _scene(
         embeddings=coarsest,
         training=summary,
         finer=tuple(finer),
-        still=trainer.objective.still,
+        still=trainer.still,
     )
     info, frames = trainer.frames.info, trainer.frames
     return Scene(

@@ -6,10 +6,8 @@ import torch
 from torch import Tensor
 
 from model.networks import composite
-from model.scene import as_shipped
 from model.training.autoencoder import Autoencoder
 from model.training.loss import DistortionLoss
-from model.training.material import ClipFrames
 from model.training.settings import TrainingSettings
 
 
@@ -20,44 +18,24 @@ class Objective:
     shown, the composite, and that of the decoded picture itself: were it the first alone, a thing
     that the decoder does not draw yet would show the still panorama, and give no gradient.
 
-    Attributes:
-        still: the panorama, height×width×3 uint8 on the CPU; None without one.
     """
 
-    def __init__(
-        self,
-        network: Autoencoder,
-        settings: TrainingSettings,
-        frames: ClipFrames,
-        still: Tensor | None = None,
-    ) -> None:
-        """For ``network``, on its device.
-
-        Args:
-            still: the scene's panorama, where it has one; by default the clip's temporal median,
-                as a scene file hands it on.
-        """
-        device = next(network.parameters()).device
+    def __init__(self, network: Autoencoder, settings: TrainingSettings) -> None:
+        """For ``network``, on its device."""
         self._network = network
         self._distortion = DistortionLoss(
             *network.target_size, settings.loss_balance, settings.loss_alpha
-        ).to(device)
-        self.still: Tensor | None = None
-        self.panorama: Tensor | None = None
-        if network.decoder.coverage is not None:
-            self.still = as_shipped(frames.still_bytes()) if still is None else still
-            self.panorama = self.still.to(device).permute(2, 0, 1)[None].float() / 255
-            self._compared = network.compared(self.panorama)
+        ).to(next(network.parameters()).device)
 
     def __call__(self, decoded: Tensor, frame: Tensor, looks: Tensor) -> Tensor:
         """Scalar of what the network decoded from ``frame``, 1×3×H×W, for ``looks``, N×4."""
         network = self._network
-        if self.panorama is None:
+        if network.panorama is None:
             loss: Tensor = self._distortion(decoded, network.target(frame, looks))
             return loss
-        targets = network.target(torch.cat([frame, self.panorama], 1), looks)
+        targets = network.target(torch.cat([frame, network.panorama], 1), looks)
         target, still = targets[:, :3], targets[:, 3:]
         decoded = decoded.float()
-        shown = composite(decoded, network.alpha(decoded, self._compared, looks), still)
+        shown = composite(decoded, network.alpha(decoded, looks), still)
         total: Tensor = self._distortion(decoded, target) + self._distortion(shown, target)
         return total

@@ -40,7 +40,6 @@ def held_out_quality(
     count: int,
     *,
     embeddings: Sequence[Tensor] | None = None,
-    still: Tensor | None = None,
     structure: bool = False,
     precision: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Quality:
@@ -50,7 +49,6 @@ def held_out_quality(
     Args:
         embeddings: frames×d×h×w to decode from instead of the encoder's, the coarsest first, as a
             scene file does.
-        still: the still panorama that pictures cover, 1×3×H×W; the clip's own unless given.
         structure: measure MS-SSIM too.
         precision: autocast, for the encoder and the decoder alone: what they are held against is
             cut and compared in float32.
@@ -60,9 +58,7 @@ def held_out_quality(
     indices, looks = held_out_looks(config, len(frames), count)
     looks = looks.to(times.device)
     median = frames.still(device)
-    panorama = median if still is None else still
-    covers = network.decoder.coverage is not None
-    compared = network.compared(panorama) if covers else None
+    panorama = network.panorama
     ms_ssim = ms_ssim_module(height, width).to(device) if structure else None
     ratios, similarities, moving = [], [], []
     for index in sorted(set(indices)):
@@ -72,12 +68,12 @@ def held_out_quality(
                 code = network.encode(frame)
             else:
                 code = tuple(e[index : index + 1] for e in embeddings)
-            view_at = _views(network, code, time, compared)
+            view_at = _views(network, code, time)
         for position in [k for k, other in enumerate(indices) if other == index]:
             look = looks[position : position + 1]
             with precision():
                 view = view_at(look)
-            if covers:
+            if panorama is not None:
                 seen = cut_viewports(panorama, look, height, width)
                 view = composite(view[:, :3], view[:, 3:], seen)
             shown = _picture(view)
@@ -94,10 +90,10 @@ def held_out_quality(
 
 
 def _views(
-    network: Autoencoder, code: Sequence[Tensor], time: Tensor, compared: Tensor | None
+    network: Autoencoder, code: Sequence[Tensor], time: Tensor
 ) -> Callable[[Tensor], Tensor]:
     """A function that decodes any look (1×4) of one frame to 1×3×H×W, or 1×4×H×W with its alpha
-    over the still panorama, ``compared`` as `Autoencoder.compared` gives it.
+    where it covers a still panorama.
     """
     config, decoder = network.config, network.decoder
     coarsest, *finer = code
@@ -105,9 +101,9 @@ def _views(
 
     def decoded(look: Tensor) -> Tensor:
         picture = decoder.decode(features, time, look, finer=finer).float()
-        if compared is None:
+        if network.panorama is None:
             return picture
-        return torch.cat([picture, network.alpha(picture, compared, look)], 1)
+        return torch.cat([picture, network.alpha(picture, look)], 1)
 
     if not decoder.full_frame:
         return decoded

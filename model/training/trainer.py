@@ -20,7 +20,7 @@ from model.config import ModelConfig
 from model.devices import float64_device, multiplies_bfloat16
 from model.errors import InputError
 from model.networks import frame_times
-from model.scene import FORMAT_VERSION
+from model.scene import FORMAT_VERSION, as_shipped
 from model.training.autoencoder import Autoencoder
 from model.training.checkpoint import load_checkpoint, save_checkpoint
 from model.training.material import ActivityMap, ClipFrames, epoch_order, random_looks
@@ -82,12 +82,15 @@ class Trainer:
         self.config, self.settings, self.frames = config, settings, frames
         self.device, self.group = device, group
         torch.manual_seed(settings.seed)
-        self.network = Autoencoder(config, crops=settings.windows).to(device)
+        self.still: Tensor | None = None
+        if config.still_panorama:
+            self.still = as_shipped(frames.still_bytes()) if still is None else still
+        self.network = Autoencoder(config, crops=settings.windows, still=self.still).to(device)
         self.times = frame_times(len(frames)).to(float64_device(device))
-        self.objective = Objective(self.network, settings, frames, still)
+        self.objective = Objective(self.network, settings)
         self._activity: ActivityMap | None = None
-        if self.objective.still is not None and settings.looks_at_motion > 0:
-            self._activity = ActivityMap(frames, self.objective.still)
+        if self.still is not None and settings.looks_at_motion > 0:
+            self._activity = ActivityMap(frames, self.still)
         self.optimiser = Adan(self.network.parameters(), lr=settings.learning_rate, foreach=True)
         self.steps_an_epoch = math.ceil(len(frames) / group.count)
         self.steps = settings.epochs * self.steps_an_epoch
@@ -181,7 +184,6 @@ class Trainer:
             self.frames,
             self.times,
             self.settings.held_out,
-            still=self.objective.panorama,
             precision=self._half_precision,
         )
         self.psnr_db, self.moving_db = quality.psnr_db, quality.moving_db

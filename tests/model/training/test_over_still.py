@@ -1,0 +1,123 @@
+"""Trainings over a still panorama: what stands still is sharp at once, and nothing freezes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from model.config import ModelConfig
+from model.metrics import moving_error, pooled
+from model.networks import ARCHITECTURES, Coverage
+from model.scene import Material
+from model.training.choice import suited_to_clip
+from model.training.export import export_scene, merged
+from model.training.material import ClipFrames, fit_config
+from model.training.processes import Processes
+from model.training.settings import TrainingSettings
+from model.training.trainer import Trainer
+from model.video.reading import VideoInfo
+from tests.support.spheres import smooth_sphere
+
+COUNT = 6
+SETTINGS = TrainingSettings(
+    epochs=10, learning_rate=5e-3, held_out=6, evaluate_every=100, windows=True, looks_at_motion=0.7
+)
+MATERIAL = Material("Square", "", "", "")
+
+
+def clip() -> ClipFrames:
+    """Fine stripes that stand still, and a large square that moves before them."""
+    stripes = smooth_sphere(128, 256).clone()
+    stripes[:, ::4] //= 2
+    pictures = [stripes.clone() for _ in range(COUNT)]
+    for index, picture in enumerate(pictures):
+        picture[40:90, 40 * index : 40 * index + 40] = torch.tensor([250, 40, 30])
+    info = VideoInfo(256, 128, 30.0, COUNT)
+    return ClipFrames(torch.stack(pictures), info)
+
+
+def config(architecture: str = "nerv360") -> ModelConfig:
+    base = ARCHITECTURES[architecture].presets["demo"].replace(channels=16, hfov_deg=110.0)
+    return fit_config(base, VideoInfo(256, 128, 30.0, COUNT), "clip")
+
+
+def trained(config: ModelConfig, frames: ClipFrames, tmp_path: Path) -> Trainer:
+    trainer = Trainer(config, SETTINGS, frames, torch.device("cpu"), Processes())
+    trainer.run(tmp_path / "c", lambda step: None, lambda: False)
+    return trainer
+
+
+def frozen_db(frames: ClipFrames) -> float:
+    """Quality where it moves of a player that shows the still panorama alone."""
+    still = frames.still_bytes()
+    db = pooled(moving_error(still, picture, still) for picture in frames.bytes).db
+    assert db is not None
+    return db
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("architecture", ["nerv360", "hnerv"])
+def test_it_is_sharp_and_does_not_freeze(architecture: str, tmp_path: Path) -> None:
+    frames, plain = clip(), config(architecture)
+    over = plain.replace(still_panorama=True, level_channels=(1,))
+    first, second = (trained(each, frames, tmp_path) for each in (plain, over))
+    assert first.psnr_db is not None
+    assert second.psnr_db is not None
+    assert second.psnr_db > first.psnr_db + 1
+    assert second.moving_db is not None
+    assert second.moving_db > frozen_db(frames) + 3
+    assert first.moving_db is not None
+    assert second.moving_db > first.moving_db - 0.5
+
+
+@pytest.mark.slow
+def test_alpha_held_shut_is_told_by_what_moves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shut(self: Coverage, picture: torch.Tensor, compared: torch.Tensor) -> torch.Tensor:
+        return torch.zeros_like(picture[:, :1])
+
+    monkeypatch.setattr(Coverage, "forward", shut)
+    frames = clip()
+    over = config().replace(still_panorama=True, level_channels=(1,))
+    trainer = trained(over, frames, tmp_path)
+    assert trainer.moving_db is not None
+    assert trainer.moving_db < frozen_db(frames) + 1
+
+
+def test_what_is_exported_has_the_panorama_and_every_level(tmp_path: Path) -> None:
+    frames = clip()
+    over = config().replace(still_panorama=True, level_channels=(0, 2))
+    settings = replace(SETTINGS, epochs=1)
+    trainer = Trainer(over, settings, frames, torch.device("cpu"), Processes())
+    trainer.run(tmp_path / "c", lambda step: None, lambda: False)
+    export = export_scene(trainer, MATERIAL)
+    decoder = export.scene.decoders["nerv360"]
+    assert [tuple(level.shape) for level in decoder.finer] == [(COUNT, 2, 64, 128)]
+    assert export.scene.still is not None
+    assert abs(export.stored.psnr_db - export.before.psnr_db) < 1
+
+    other = config("hnerv").replace(still_panorama=True, level_channels=(1,))
+    beside = Trainer(other, settings, frames, torch.device("cpu"), Processes(), export.scene.still)
+    both = merged(export.scene, export_scene(beside, MATERIAL).scene)
+    assert both.decoders["hnerv"].still is export.scene.still
+
+
+def test_a_clip_chooses_its_panorama() -> None:
+    still, turning = clip(), clip()
+    turning.bytes = torch.stack([p.roll(43 * k, 1) for k, p in enumerate(turning.bytes)])
+    chosen, settings, why = suited_to_clip(config(), TrainingSettings(), still)
+    assert chosen.still_panorama
+    assert settings.looks_at_motion > 0
+    assert "over a still panorama" in why
+    chosen, settings, why = suited_to_clip(config(), TrainingSettings(), turning)
+    assert not chosen.still_panorama
+    assert settings.looks_at_motion == 0
+    assert chosen.level_channels
+    fixed = suited_to_clip(config(), TrainingSettings(), still, {"still_panorama"})[0]
+    assert not fixed.still_panorama
+    fixed = suited_to_clip(config(), TrainingSettings(), still, {"level_channels"})[0]
+    assert fixed.level_channels == ()
