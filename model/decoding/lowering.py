@@ -71,7 +71,7 @@ def covered_still(decoder: Decoder, device: torch.device) -> Tensor | None:
         return None
     if decoder.still is None:
         raise ValueError("the decoder covers a still panorama, and was given none")
-    return decoder.still.to(device)
+    return decoder.still.pixels.to(device)
 
 
 def rgba_bytes(x: Tensor, alpha: Callable[[Tensor], Tensor] | None = None) -> Tensor:

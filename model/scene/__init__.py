@@ -12,7 +12,7 @@ from model.scene.header import FORMAT_VERSION, Material, SceneHeader, TrainingSu
 from model.scene.reading import StoredScene, bytes_alone, read_header, read_scene
 from model.scene.same_clip import SAME, UNCHECKED, check_clip
 from model.scene.scene import Decoder, Scene
-from model.scene.still import as_shipped
+from model.scene.still import StillPanorama
 from model.scene.writing import quantised, write_scene
 
 __all__ = [
@@ -27,9 +27,9 @@ __all__ = [
     "Sample",
     "Scene",
     "SceneHeader",
+    "StillPanorama",
     "StoredScene",
     "TrainingSummary",
-    "as_shipped",
     "bytes_alone",
     "check_clip",
     "likeness",

@@ -10,6 +10,7 @@ from model.config import ModelConfig
 from model.errors import InputError
 from model.scene.fingerprint import Fingerprint
 from model.scene.header import Material, SceneHeader, TrainingSummary
+from model.scene.still import StillPanorama
 
 
 @dataclass
@@ -22,8 +23,8 @@ class Decoder:
         embeddings: frames×d×h×w, float32.
         training: how it came about.
         finer: its finer embeddings, frames×c×h×w each, coarser ones first.
-        still: the still panorama that its pictures cover, height×width×3 uint8; one for all
-            decoders of a scene, and None where it does without.
+        still: the still panorama that its pictures cover; one for all decoders of a scene, and
+            None where it does without.
     """
 
     config: ModelConfig
@@ -31,7 +32,7 @@ class Decoder:
     embeddings: Tensor
     training: TrainingSummary
     finer: tuple[Tensor, ...] = ()
-    still: Tensor | None = None
+    still: StillPanorama | None = None
 
     @property
     def frames(self) -> int:
@@ -59,10 +60,8 @@ class Scene:
     fingerprint: Fingerprint | None = None
 
     @property
-    def still(self) -> Tensor | None:
-        """The still panorama that pictures of its decoders cover, height×width×3 uint8; None where
-        none does.
-        """
+    def still(self) -> StillPanorama | None:
+        """The still panorama that pictures of its decoders cover; None where none does."""
         stills = (decoder.still for decoder in self.decoders.values())
         return next((still for still in stills if still is not None), None)
 

@@ -18,24 +18,38 @@ MAX_STILL_BYTES = 64 * 2**20
 _SPEED = 6
 
 
-def packed_still(still: Tensor) -> Tensor:
-    """The AVIF of a picture height×width×3 uint8, as bytes: n uint8."""
-    file = io.BytesIO()
-    pixels = still.cpu().contiguous().numpy()
-    Image.fromarray(pixels).save(file, "AVIF", quality=STILL_QUALITY, speed=_SPEED)
-    return torch.frombuffer(bytearray(file.getvalue()), dtype=torch.uint8)
+class StillPanorama:
+    """The still panorama of a scene, as its file has it: written again, it loses nothing more.
 
-
-def unpacked_still(packed: Tensor, size: tuple[int, int]) -> Tensor:
-    """The picture of an AVIF, height×width×3 uint8.
-
-    Args:
-        packed: n uint8.
-        size: height and width that it must have.
-
-    Raises:
-        InputError: it is not such an AVIF.
+    Attributes:
+        packed: the bytes of its AVIF, n uint8.
+        pixels: height×width×3 uint8 that they unpack to.
     """
+
+    def __init__(self, packed: Tensor, size: tuple[int, int]) -> None:
+        """Unpack an AVIF.
+
+        Args:
+            packed: n uint8.
+            size: height and width that it must have.
+
+        Raises:
+            InputError: it is not such an AVIF.
+        """
+        self.packed = packed
+        self.pixels = _unpacked(packed, size)
+
+    @classmethod
+    def of(cls, picture: Tensor) -> StillPanorama:
+        """A picture height×width×3 uint8, packed."""
+        file = io.BytesIO()
+        pixels = picture.cpu().contiguous().numpy()
+        Image.fromarray(pixels).save(file, "AVIF", quality=STILL_QUALITY, speed=_SPEED)
+        packed = torch.frombuffer(bytearray(file.getvalue()), dtype=torch.uint8)
+        return cls(packed, (picture.shape[0], picture.shape[1]))
+
+
+def _unpacked(packed: Tensor, size: tuple[int, int]) -> Tensor:
     height, width = size
     try:
         with warnings.catch_warnings():
@@ -52,8 +66,3 @@ def unpacked_still(packed: Tensor, size: tuple[int, int]) -> Tensor:
     except (OSError, ValueError, SyntaxError, RuntimeError, Image.DecompressionBombError) as error:
         raise InputError(f"the still panorama is not an AVIF picture ({error})") from error
     return torch.from_numpy(pixels)
-
-
-def as_shipped(still: Tensor) -> Tensor:
-    """A still panorama height×width×3 uint8 as a scene file hands it on."""
-    return unpacked_still(packed_still(still), (still.shape[0], still.shape[1]))

@@ -19,7 +19,7 @@ from model.networks import build_decoder
 from model.scene.header import SceneHeader
 from model.scene.safetensors_file import Contents, quoted
 from model.scene.scene import Decoder, Scene
-from model.scene.still import MAX_STILL_BYTES, packed_still, unpacked_still
+from model.scene.still import MAX_STILL_BYTES, StillPanorama
 
 _WEIGHT_TYPES = {16: torch.float16, 32: torch.float32}
 _EMBEDDING_TYPES = {8: torch.uint8, 16: torch.float16, 32: torch.float32}
@@ -100,7 +100,7 @@ def to_stored(scene: Scene, embedding_bits: int, weight_bits: int) -> dict[str, 
             else:
                 stored[name] = _narrowed(embeddings, _EMBEDDING_TYPES[embedding_bits])
     if scene.still is not None:
-        stored[STILL] = packed_still(scene.still)
+        stored[STILL] = scene.still.packed
     return stored
 
 
@@ -108,7 +108,7 @@ def from_stored(header: SceneHeader, stored: dict[str, Tensor]) -> Scene:
     """The scene, in float32, whose tensors `to_stored` gave."""
     decoders: dict[str, Decoder] = {}
     size = _still_size(header)
-    still = unpacked_still(stored[STILL], size) if size is not None else None
+    still = StillPanorama(stored[STILL], size) if size is not None else None
     for name, config in header.configs.items():
         prefix = f"{name}.weights."
         embeddings, *finer = (

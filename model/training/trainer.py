@@ -20,7 +20,7 @@ from model.config import ModelConfig
 from model.devices import float64_device, multiplies_bfloat16
 from model.errors import InputError
 from model.networks import frame_times
-from model.scene import FORMAT_VERSION, as_shipped
+from model.scene import FORMAT_VERSION, StillPanorama
 from model.training.autoencoder import Autoencoder
 from model.training.checkpoint import load_checkpoint, save_checkpoint
 from model.training.material import ActivityMap, ClipFrames, epoch_order, random_looks
@@ -71,26 +71,27 @@ class Trainer:
         frames: ClipFrames,
         device: torch.device,
         group: Processes,
-        still: Tensor | None = None,
+        still: StillPanorama | None = None,
     ) -> None:
         """Begin with random weights.
 
         Args:
-            still: the panorama that pictures are to cover, height×width×3 uint8, where the
-                configuration has one; the clip's temporal median by default.
+            still: the panorama that pictures are to cover where the configuration has one; the
+                clip's temporal median by default.
         """
         self.config, self.settings, self.frames = config, settings, frames
         self.device, self.group = device, group
         torch.manual_seed(settings.seed)
-        self.still: Tensor | None = None
+        self.still: StillPanorama | None = None
         if config.still_panorama:
-            self.still = as_shipped(frames.still_bytes()) if still is None else still
-        self.network = Autoencoder(config, crops=settings.windows, still=self.still).to(device)
+            self.still = StillPanorama.of(frames.still_bytes()) if still is None else still
+        pixels = self.still.pixels if self.still is not None else None
+        self.network = Autoencoder(config, crops=settings.windows, still=pixels).to(device)
         self.times = frame_times(len(frames)).to(float64_device(device))
         self.objective = Objective(self.network, settings)
         self._activity: ActivityMap | None = None
         if self.still is not None and settings.looks_at_motion > 0:
-            self._activity = ActivityMap(frames, self.still)
+            self._activity = ActivityMap(frames, self.still.pixels)
         self.optimiser = Adan(self.network.parameters(), lr=settings.learning_rate, foreach=True)
         self.steps_an_epoch = math.ceil(len(frames) / group.count)
         self.steps = settings.epochs * self.steps_an_epoch

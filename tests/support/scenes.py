@@ -8,7 +8,7 @@ import torch
 
 from model.config import ModelConfig
 from model.networks import build_decoder
-from model.scene import Decoder, Material, Scene, TrainingSummary
+from model.scene import Decoder, Material, Scene, StillPanorama, TrainingSummary
 
 TINY = ModelConfig(
     frame_height=48,
@@ -39,7 +39,7 @@ def over_still_scene(*names: str, frames: int = 3) -> Scene:
     torch.manual_seed(0)
     rows, columns = torch.meshgrid(torch.arange(48), torch.arange(96), indexing="ij")
     planes = [rows * 5, columns * 2.6, 128 + 90 * (columns / 8).sin()]
-    still = torch.stack(planes, -1).to(torch.uint8)
+    still = StillPanorama.of(torch.stack(planes, -1).to(torch.uint8))
     decoders = {}
     for name in names or ("nerv360",):
         decoder = lively_decoder(over_still(CONFIGS[name]), frames)
