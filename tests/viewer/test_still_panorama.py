@@ -242,7 +242,8 @@ def test_a_scene_file_hands_on_the_one_that_all_its_decoders_cover() -> None:
     scene.decoders["hnerv-boost"] = plain
     opened = prepare_scene(scene, Path("pier.safetensors"), CPU)
     stills = {name: opened.still(name) for name in decoder_names(scene)}
-    assert stills["nerv360"] is stills["hnerv"] is scene.still
+    assert scene.still is not None
+    assert stills["nerv360"] is stills["hnerv"] is scene.still.pixels
     assert stills["hnerv-boost"] is None
     assert opened.source("nerv360").background is None, "it needs no other fill"
     assert prepare_scene(tiny_scene(), Path("a"), CPU).source("nerv360").background is not None

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from model.decoding import PLAINEST, decoding_bytes, open_engine, picture_size, without_compiler
 from model.devices import free_bytes
@@ -34,9 +35,14 @@ def prepare_scene(
         source=lambda decoder: engine_source(scene, decoder, device, engine),
         cost=functools.cache(lambda decoder: decoder_cost(scene, decoder, device)),
         free_bytes=lambda: free_memory(device),
-        still=lambda decoder: scene.decoders[decoder].still,
+        still=partial(_still, scene),
         sameness=partial(clip_sameness, scene.header, path),
     )
+
+
+def _still(scene: Scene, decoder: str) -> Tensor | None:
+    covered = scene.decoders[decoder].still
+    return None if covered is None else covered.pixels
 
 
 def decoder_names(scene: Scene) -> tuple[str, ...]:
