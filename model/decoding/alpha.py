@@ -7,7 +7,9 @@ from collections.abc import Callable
 import torch.nn.functional as F
 from torch import Tensor
 
+from model.geometry import pad_erp
 from model.networks import Architecture, Coverage, compared_panorama
+from model.scene import Decoder, StillPanorama
 
 Projection = Callable[[Tensor, tuple[int, int]], Tensor]
 """Samples of ERP features that `model.geometry.pad_erp` widened by one pixel a side, 1×c×H×W, at
@@ -17,33 +19,42 @@ the pixel centres of the present look's viewport of a height and width."""
 class AlphaSource:
     """Alpha of a network's pictures over one still panorama."""
 
-    def __init__(self, coverage: Coverage, still: Tensor, *, full_frame: bool) -> None:
-        """For a still panorama height×width×3 uint8, on the device of ``coverage``."""
-        planes = still.permute(2, 0, 1)[None].float() / 255
+    def __init__(self, network: Architecture, coverage: Coverage, still: StillPanorama) -> None:
+        """For pictures of ``network``, on its device."""
+        device = next(network.parameters()).device
+        planes = still.pixels.to(device).permute(2, 0, 1)[None].float() / 255
         self._coverage = coverage
-        self._full_frame = full_frame
-        self._still = coverage.compared_frame(planes) if full_frame else compared_panorama(planes)
+        self._full_frame = network.full_frame
+        by_cells = self._full_frame
+        self._still = coverage.compared_frame(planes) if by_cells else compared_panorama(planes)
+        self._motion = still.motion[:, None].to(device)
 
     @classmethod
-    def of(cls, network: Architecture, still: Tensor | None) -> AlphaSource | None:
-        """That of a network's pictures; nothing for one that covers no still panorama."""
-        if network.coverage is None or still is None:
+    def of(cls, network: Architecture, decoder: Decoder) -> AlphaSource | None:
+        """That of the pictures of a decoder's network; nothing if they cover no still panorama."""
+        if network.coverage is None or decoder.still is None:
             return None
-        return cls(network.coverage, still, full_frame=network.full_frame)
+        return cls(network, network.coverage, decoder.still)
 
-    def __call__(self, picture: Tensor, project: Projection) -> Tensor:
-        """Alpha 1×1×H×W in [0, 1] of a picture 1×3×H×W, float32 in [0, 1]; further channels of it
-        are ignored.
+    def __call__(self, picture: Tensor, frame: int, project: Projection) -> Tensor:
+        """Alpha 1×1×H×W in [0, 1] of a picture of ``frame``, 1×3×H×W, float32 in [0, 1]; further
+        channels of it are ignored.
         """
-        cells = F.avg_pool2d(picture, self._coverage.cell)[:, :3]
-        size = (picture.shape[-2], picture.shape[-1])
+        coverage = self._coverage
+        cells = F.avg_pool2d(picture, coverage.cell)[:, :3]
         there = (cells.shape[-2], cells.shape[-1])
-        still = self._still if self._full_frame else project(self._still, there)
-        return self._coverage.of_cells(cells, still, size)
+        motion = self._motion[frame : frame + 1].float() / 255
+        if self._full_frame:
+            still, motion = self._still, coverage.frame_motion(motion, there)
+        else:
+            still, motion = project(self._still, there), project(pad_erp(motion, 1), there)
+        return coverage.of_cells(cells, still, motion, (picture.shape[-2], picture.shape[-1]))
 
 
-def alpha_of(source: AlphaSource | None, project: Projection) -> Callable[[Tensor], Tensor] | None:
-    """Alpha of pictures as the present look's ``project`` samples the still panorama; nothing
-    without one.
+def alpha_of(
+    source: AlphaSource | None, frame: int, project: Projection
+) -> Callable[[Tensor], Tensor] | None:
+    """Alpha of pictures of ``frame`` as the present look's ``project`` samples the still panorama;
+    nothing without one.
     """
-    return None if source is None else lambda picture: source(picture, project)
+    return None if source is None else lambda picture: source(picture, frame, project)

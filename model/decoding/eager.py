@@ -31,7 +31,7 @@ class EagerEngine(UncompiledEngine):
         default = torch.float16 if device.type == "cuda" else torch.float32
         super().__init__(decoder, device, size, precision or default)
         self._features: tuple[int, Tensor] | None = None
-        self._alpha = AlphaSource.of(self.network, self.still)
+        self._alpha = AlphaSource.of(self.network, decoder)
         self._grids = ViewportGrids()
 
     def _pixels(self, look: Look, frame: int) -> Tensor:
@@ -46,7 +46,7 @@ class EagerEngine(UncompiledEngine):
         if self._alpha is None:
             return to_rgba(picture)
         self._grids.turn(looks)
-        return to_rgba(picture, self._alpha(picture.float(), self._grids.project))
+        return to_rgba(picture, self._alpha(picture.float(), frame, self._grids.project))
 
 
 def to_rgba(picture: Tensor, alpha: Tensor | None = None) -> Tensor:

@@ -2,7 +2,13 @@
 
 from model.networks.architecture import Architecture, Layout, Stage
 from model.networks.cost import count_flops, count_parameters, count_traffic
-from model.networks.coverage import Coverage, compared_panorama, composite
+from model.networks.coverage import (
+    Coverage,
+    compared_panorama,
+    composite,
+    motion_map,
+    motion_size,
+)
 from model.networks.encoder import COLOUR_GAIN, OPPONENT, Encoder
 from model.networks.layers import Affine, ColourHead, ConditionedBlock, SphereConv, UpsamplingBlock
 from model.networks.registry import (
@@ -39,6 +45,8 @@ __all__ = [
     "count_parameters",
     "count_traffic",
     "frame_times",
+    "motion_map",
+    "motion_size",
     "preset",
     "presets",
     "to_channels_last",

@@ -16,7 +16,7 @@ from model.errors import InputError
 from model.scene.header import HEADER_KEY, SceneHeader, header_from_json, header_to_json
 from model.scene.safetensors_file import parse_json, quoted, read_contents
 from model.scene.scene import Scene
-from model.scene.tensors import STILL, check_stored, from_stored
+from model.scene.tensors import MOTION, STILL, check_stored, from_stored
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def _read_stored(
         others = tuple(f"{name}." for name in header.configs if name != only)
         header = header.only(only)
         if not header.configs[only].still_panorama:
-            others = (*others, STILL)
+            others = (*others, STILL, MOTION)
     try:
         with safe_open(path, framework="pt") as file:
             names = [name for name in file.keys() if not name.startswith(others)]  # noqa: SIM118

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterable
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from model.errors import InputError
+from model.networks import motion_map
 
 STILL_QUALITY = 80
 """Of the AVIF, 0 to 100: about 43 dB."""
@@ -24,29 +26,38 @@ class StillPanorama:
     Attributes:
         packed: the bytes of its AVIF, n uint8.
         pixels: height×width×3 uint8 that they unpack to.
+        motion: of all frames, n×rows×columns uint8, as `model.networks.motion_map` has it.
     """
 
-    def __init__(self, packed: Tensor, size: tuple[int, int]) -> None:
+    def __init__(self, packed: Tensor, size: tuple[int, int], motion: Tensor) -> None:
         """Unpack an AVIF.
 
         Args:
             packed: n uint8.
             size: height and width that it must have.
+            motion: as the attribute.
 
         Raises:
             InputError: it is not such an AVIF.
         """
-        self.packed = packed
+        self.packed, self.motion = packed, motion
         self.pixels = _unpacked(packed, size)
 
     @classmethod
-    def of(cls, picture: Tensor) -> StillPanorama:
-        """A picture height×width×3 uint8, packed."""
+    def of(cls, picture: Tensor, frames: Iterable[Tensor]) -> StillPanorama:
+        """A picture height×width×3 uint8, packed, and what moves in a clip's ``frames`` alike."""
         file = io.BytesIO()
         pixels = picture.cpu().contiguous().numpy()
         Image.fromarray(pixels).save(file, "AVIF", quality=STILL_QUALITY, speed=_SPEED)
         packed = torch.frombuffer(bytearray(file.getvalue()), dtype=torch.uint8)
-        return cls(packed, (picture.shape[0], picture.shape[1]))
+        size = (picture.shape[0], picture.shape[1])
+        shipped = _planes(_unpacked(packed, size))
+        motion = torch.stack([motion_map(_planes(frame), shipped) for frame in frames])
+        return cls(packed, size, motion)
+
+
+def _planes(picture: Tensor) -> Tensor:
+    return picture.permute(2, 0, 1)[None].float() / 255
 
 
 def _unpacked(packed: Tensor, size: tuple[int, int]) -> Tensor:

@@ -3,7 +3,8 @@
 For each decoder there are ``<decoder>.weights.<name of the state dict>`` and
 ``<decoder>.embeddings``, the latter in 8 bits beside ``.scale`` and ``.offset``, frames×channels:
 value = offset + scale · byte; finer embeddings are ``<decoder>.embeddings.1`` and so on. ``still``
-is the still panorama that decoders cover, as the bytes of an AVIF, of the frame's size.
+is the still panorama that decoders cover, as the bytes of an AVIF, of the frame's size, and
+``still.motion`` its motion maps.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor
 
 from model.errors import InputError
-from model.networks import build_decoder
+from model.networks import build_decoder, motion_size
 from model.scene.header import SceneHeader
 from model.scene.safetensors_file import Contents, quoted
 from model.scene.scene import Decoder, Scene
@@ -24,6 +25,7 @@ from model.scene.still import MAX_STILL_BYTES, StillPanorama
 _WEIGHT_TYPES = {16: torch.float16, 32: torch.float32}
 _EMBEDDING_TYPES = {8: torch.uint8, 16: torch.float16, 32: torch.float32}
 STILL = "still"
+MOTION = "still.motion"
 _MAX_VALUES = 2**29
 """Of a decoder's weights, and of its embeddings: 2 GiB in float32."""
 
@@ -53,12 +55,13 @@ def check_stored(header: SceneHeader, contents: Contents) -> None:
             if name in contents.tensors and contents.tensors[name].dtype == "U8":
                 for part in ("scale", "offset"):
                     expected[f"{name}.{part}"] = (shape[:2], ("F32",))
-    if _still_size(header) is not None:
+    if (still_size := _still_size(header)) is not None:
         found = contents.tensors.get(STILL)
         count = found.shape[0] if found is not None and len(found.shape) == 1 else 0
         if found is not None and not 1 <= count <= MAX_STILL_BYTES:
             raise InputError(f"the still panorama has the absurd shape {found.shape}")
         expected[STILL] = ((count,), ("U8",))
+        expected[MOTION] = ((header.frames, *motion_size(*still_size)), ("U8",))
     if missing := [name for name in expected if name not in contents.tensors]:
         raise InputError(f"the tensor {missing[0]!r} is missing")
     if unknown := [name for name in contents.tensors if name not in expected]:
@@ -100,7 +103,7 @@ def to_stored(scene: Scene, embedding_bits: int, weight_bits: int) -> dict[str, 
             else:
                 stored[name] = _narrowed(embeddings, _EMBEDDING_TYPES[embedding_bits])
     if scene.still is not None:
-        stored[STILL] = scene.still.packed
+        stored |= {STILL: scene.still.packed, MOTION: scene.still.motion.contiguous()}
     return stored
 
 
@@ -108,7 +111,7 @@ def from_stored(header: SceneHeader, stored: dict[str, Tensor]) -> Scene:
     """The scene, in float32, whose tensors `to_stored` gave."""
     decoders: dict[str, Decoder] = {}
     size = _still_size(header)
-    still = StillPanorama(stored[STILL], size) if size is not None else None
+    still = StillPanorama(stored[STILL], size, stored[MOTION]) if size is not None else None
     for name, config in header.configs.items():
         prefix = f"{name}.weights."
         embeddings, *finer = (

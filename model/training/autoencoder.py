@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from model.config import ModelConfig
-from model.geometry import camera_rays, rotation_tensor, sample_erp, without_autocast
+from model.geometry import camera_rays, pad_erp, rotation_tensor, sample_erp, without_autocast
 from model.networks import (
     Encoder,
     architecture_of,
@@ -17,6 +17,7 @@ from model.networks import (
     compared_panorama,
     to_channels_last,
 )
+from model.scene import StillPanorama
 from model.training.crops import Crop, crop_at
 from model.training.initialisation import carry_colours
 
@@ -26,19 +27,21 @@ class Autoencoder(nn.Module):
 
     Attributes:
         panorama: the still panorama that its pictures cover, 1×3×H×W in [0, 1]; None without one.
+        motion: of all frames, n×1×h×w uint8, as `model.networks.motion_map` has it.
     """
 
     panorama: Tensor | None
+    motion: Tensor | None
 
     def __init__(
-        self, config: ModelConfig, *, crops: bool = False, still: Tensor | None = None
+        self, config: ModelConfig, *, crops: bool = False, still: StillPanorama | None = None
     ) -> None:
         """Random weights.
 
         Args:
             crops: a full-frame decoder in training mode decodes only the part of the frame around
                 the first look.
-            still: the panorama to cover, height×width×3 uint8, where the configuration has one.
+            still: the panorama to cover, where the configuration has one.
 
         Raises:
             ValueError: the configuration has a still panorama, and none is given.
@@ -47,8 +50,12 @@ class Autoencoder(nn.Module):
         if config.still_panorama and still is None:
             raise ValueError("pictures are to cover a still panorama, and none is given")
         covered = still if config.still_panorama else None
-        panorama = None if covered is None else covered.permute(2, 0, 1)[None].float() / 255
+        panorama = motion = None
+        if covered is not None:
+            panorama = covered.pixels.permute(2, 0, 1)[None].float() / 255
+            motion = covered.motion[:, None]
         self.register_buffer("panorama", panorama, persistent=False)
+        self.register_buffer("motion", motion, persistent=False)
         self.config = config
         self.crops = crops and architecture_of(config).full_frame
         self.encoder = Encoder(config)
@@ -81,17 +88,23 @@ class Autoencoder(nn.Module):
             embeddings: tuple[Tensor, ...] = self.encoder.embeddings(frame)
         return embeddings
 
-    def alpha(self, decoded: Tensor, looks: Tensor) -> Tensor:
-        """Alpha N×1×h×w of what `forward` gave, over the still panorama."""
-        coverage, compared = self.decoder.coverage, self._compared()
+    def alpha(self, decoded: Tensor, looks: Tensor, index: int) -> Tensor:
+        """Alpha N×1×h×w of what `forward` gave of frame ``index``, over the still panorama."""
+        coverage, compared, motion = self.decoder.coverage, self._compared(), self.motion
         assert coverage is not None
+        assert motion is not None
+        there = motion[index : index + 1].float() / 255
         with without_autocast(decoded.device):
             if not self.decoder.full_frame:
                 size = (decoded.shape[-2], decoded.shape[-1])
                 compared = coverage.compared_viewports(compared, looks, size)
-            elif (crop := self._crop(looks)) is not None:
-                compared = crop.cells(compared, coverage.cell)
-            alpha: Tensor = coverage(decoded, compared)
+                there = coverage.compared_viewports(pad_erp(there, 1), looks, size)
+            else:
+                there = coverage.frame_motion(there, (compared.shape[-2], compared.shape[-1]))
+                if (crop := self._crop(looks)) is not None:
+                    compared = crop.cells(compared, coverage.cell)
+                    there = crop.cells(there, coverage.cell)
+            alpha: Tensor = coverage(decoded, compared, there)
         return alpha
 
     def _compared(self) -> Tensor:

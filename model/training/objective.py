@@ -27,8 +27,10 @@ class Objective:
             *network.target_size, settings.loss_balance, settings.loss_alpha
         ).to(next(network.parameters()).device)
 
-    def __call__(self, decoded: Tensor, frame: Tensor, looks: Tensor) -> Tensor:
-        """Scalar of what the network decoded from ``frame``, 1×3×H×W, for ``looks``, N×4."""
+    def __call__(self, decoded: Tensor, frame: Tensor, looks: Tensor, index: int) -> Tensor:
+        """Scalar of what the network decoded from ``frame``, 1×3×H×W, the clip's number ``index``,
+        for ``looks``, N×4.
+        """
         network = self._network
         if network.panorama is None:
             loss: Tensor = self._distortion(decoded, network.target(frame, looks))
@@ -36,6 +38,6 @@ class Objective:
         targets = network.target(torch.cat([frame, network.panorama], 1), looks)
         target, still = targets[:, :3], targets[:, 3:]
         decoded = decoded.float()
-        shown = composite(decoded, network.alpha(decoded, looks), still)
+        shown = composite(decoded, network.alpha(decoded, looks, index), still)
         total: Tensor = self._distortion(decoded, target) + self._distortion(shown, target)
         return total

@@ -68,7 +68,7 @@ def held_out_quality(
                 code = network.encode(frame)
             else:
                 code = tuple(e[index : index + 1] for e in embeddings)
-            view_at = _views(network, code, time)
+            view_at = _views(network, code, time, index)
         for position in [k for k, other in enumerate(indices) if other == index]:
             look = looks[position : position + 1]
             with precision():
@@ -90,10 +90,10 @@ def held_out_quality(
 
 
 def _views(
-    network: Autoencoder, code: Sequence[Tensor], time: Tensor
+    network: Autoencoder, code: Sequence[Tensor], time: Tensor, index: int
 ) -> Callable[[Tensor], Tensor]:
-    """A function that decodes any look (1×4) of one frame to 1×3×H×W, or 1×4×H×W with its alpha
-    where it covers a still panorama.
+    """A function that decodes any look (1×4) of frame ``index`` to 1×3×H×W, or to 1×4×H×W with its
+    alpha where it covers a still panorama.
     """
     config, decoder = network.config, network.decoder
     coarsest, *finer = code
@@ -103,7 +103,7 @@ def _views(
         picture = decoder.decode(features, time, look, finer=finer).float()
         if network.panorama is None:
             return picture
-        return torch.cat([picture, network.alpha(picture, look)], 1)
+        return torch.cat([picture, network.alpha(picture, look, index)], 1)
 
     if not decoder.full_frame:
         return decoded

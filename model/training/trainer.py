@@ -84,9 +84,9 @@ class Trainer:
         torch.manual_seed(settings.seed)
         self.still: StillPanorama | None = None
         if config.still_panorama:
-            self.still = StillPanorama.of(frames.still_bytes()) if still is None else still
-        pixels = self.still.pixels if self.still is not None else None
-        self.network = Autoencoder(config, crops=settings.windows, still=pixels).to(device)
+            made = still is None
+            self.still = StillPanorama.of(frames.still_bytes(), frames.bytes) if made else still
+        self.network = Autoencoder(config, crops=settings.windows, still=self.still).to(device)
         self.times = frame_times(len(frames)).to(float64_device(device))
         self.objective = Objective(self.network, settings)
         self._activity: ActivityMap | None = None
@@ -210,7 +210,7 @@ class Trainer:
         self.network.train()
         with self._half_precision():
             decoded = self.network(frame, self.times[index : index + 1], looks)
-        loss: Tensor = self.objective(decoded, frame, looks)
+        loss: Tensor = self.objective(decoded, frame, looks, index)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.group.average_gradients(self.network.parameters())

@@ -39,7 +39,9 @@ def over_still_scene(*names: str, frames: int = 3) -> Scene:
     torch.manual_seed(0)
     rows, columns = torch.meshgrid(torch.arange(48), torch.arange(96), indexing="ij")
     planes = [rows * 5, columns * 2.6, 128 + 90 * (columns / 8).sin()]
-    still = StillPanorama.of(torch.stack(planes, -1).to(torch.uint8))
+    picture = torch.stack(planes, -1).to(torch.uint8)
+    moved = [picture.roll(20 * k, 1) if k else picture for k in range(frames)]
+    still = StillPanorama.of(picture, moved)
     decoders = {}
     for name in names or ("nerv360",):
         decoder = lively_decoder(over_still(CONFIGS[name]), frames)

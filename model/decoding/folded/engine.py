@@ -34,7 +34,7 @@ class FoldedEngine(UncompiledEngine):
         if precision is torch.bfloat16:
             self.name = "folded-bfloat16"
         with torch.inference_mode():
-            alpha = AlphaSource.of(self.network, self.still)
+            alpha = AlphaSource.of(self.network, decoder)
             self._program: FoldedProgram = (
                 FoldedFrame(self.network, precision, alpha)
                 if self.full_frame

@@ -54,7 +54,7 @@ class FoldedFrame:
             return features
 
         x = self.stages(embedding, self.network.time_condition(time), finer, whole)
-        return rgba_bytes(x, alpha_of(self.alpha, whole))
+        return rgba_bytes(x, alpha_of(self.alpha, frame, whole))
 
 
 class FoldedViewport:
@@ -95,7 +95,7 @@ class FoldedViewport:
             x = _as_trained(self.late, x, self.network.time_condition(time))
         levels = [pad_erp(level, 1) for level in finer]
         x = self.stages(x, self.network.condition(time, look), levels, self.grids.project)
-        return rgba_bytes(x, alpha_of(self.alpha, self.grids.project))
+        return rgba_bytes(x, alpha_of(self.alpha, frame, self.grids.project))
 
     def _features(self, frame: int, embedding: Tensor, time: Tensor, grid: Tensor) -> Tensor:
         """`Architecture.expand` of a frame, as far as ``grid`` samples it."""

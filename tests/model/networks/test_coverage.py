@@ -9,11 +9,13 @@ import torch
 
 from model.config import DEMO
 from model.geometry import Look, sample_erp, viewport_directions
-from model.networks import Coverage, compared_panorama, composite
+from model.networks import Coverage, compared_panorama, composite, motion_map
 from tests.support.spheres import smooth_sphere
 
 CONFIG = DEMO.replace(still_panorama=True)
 SIZE = (64, 96)
+UNKNOWN = torch.full((1, 1, SIZE[0] // 4, SIZE[1] // 4), 0.12)
+"""A motion map at its threshold, which decides nothing."""
 
 
 def picture(*, grey: float = 0.5) -> torch.Tensor:
@@ -26,7 +28,7 @@ def test_another_thing_covers_and_the_same_does_not(full_frame: bool) -> None:
     still = torch.full((1, 3, SIZE[0] // 4, SIZE[1] // 4), 0.5)
     shown = picture()
     shown[:, :, 24:40, 32:64] = 0.9
-    alpha = coverage(shown, still)
+    alpha = coverage(shown, still, UNKNOWN)
     assert alpha.shape == (1, 1, *SIZE)
     assert float(alpha[0, 0, 26:38, 34:62].min()) > 0.95
     assert float(alpha[0, 0, :12].max()) < 0.1
@@ -37,14 +39,14 @@ def test_what_is_merely_soft_does_not_cover() -> None:
     coverage = Coverage(CONFIG, full_frame=False)
     sharp = 0.5 + 0.1 * torch.randn(1, 3, *SIZE)
     cells = torch.nn.functional.avg_pool2d(sharp, 4)
-    assert float(coverage(picture(), cells).detach().mean()) < 0.15
+    assert float(coverage(picture(), cells, UNKNOWN).detach().mean()) < 0.15
 
 
 def test_the_decoded_picture_gets_a_gradient_through_alpha() -> None:
     coverage = Coverage(CONFIG, full_frame=False)
     shown = picture(grey=0.53).requires_grad_()
     still = torch.full((1, 3, SIZE[0] // 4, SIZE[1] // 4), 0.5)
-    coverage(shown, still).sum().backward()
+    coverage(shown, still, UNKNOWN).sum().backward()
     assert shown.grad is not None
     assert float(shown.grad.abs().min()) > 0
     assert coverage.threshold.grad is not None
@@ -72,5 +74,31 @@ def test_whole_frames_wrap() -> None:
     still = torch.full((1, 3, SIZE[0] // 4, SIZE[1] // 4), 0.5)
     shown = picture()
     shown[..., -4:] = 1.0
-    assert float(coverage(shown, still)[0, 0, :, 0].detach().min()) > 0.5
-    assert math.isclose(float(coverage(shown, still)[0, 0, 32, 48].detach()), 0.047, abs_tol=0.02)
+    assert float(coverage(shown, still, UNKNOWN)[0, 0, :, 0].detach().min()) > 0.5
+    assert math.isclose(
+        float(coverage(shown, still, UNKNOWN)[0, 0, 32, 48].detach()), 0.047, abs_tol=0.02
+    )
+
+
+def test_motion_decides_where_pictures_hardly_differ_and_cannot_freeze_where_they_do() -> None:
+    coverage = Coverage(CONFIG, full_frame=False)
+    still = torch.full((1, 3, SIZE[0] // 4, SIZE[1] // 4), 0.5)
+    motion = torch.zeros_like(UNKNOWN)
+    motion[..., SIZE[1] // 8 :] = 1
+    alpha = coverage(picture(grey=0.53), still, motion).detach()
+    assert float(alpha[..., :40].max()) < 0.1
+    assert float(alpha[..., 56:].min()) > 0.9
+    assert float(coverage(picture(grey=0.62), still, motion).detach().min()) > 0.95
+
+
+def test_a_motion_map_has_what_moves_and_no_noise() -> None:
+    torch.manual_seed(0)
+    still = smooth_sphere(128, 256).permute(2, 0, 1)[None].float() / 255
+    frame = still + 0.01 * torch.randn_like(still)
+    frame[..., 60:66, 0:6] += 0.2  # at the seam
+    motion = motion_map(frame.clamp(0, 1), still)
+    assert motion.shape == (16, 32)
+    assert int(motion[7, 0]) > 60
+    assert int(motion[7, 31]) > 60, "what touches it lies beyond the seam"
+    assert int((motion > 0).sum()) <= 9
+    assert len(set(motion.flatten().tolist())) <= 32

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from model.config import ModelConfig
 from model.metrics import moving_error, pooled
@@ -77,7 +78,7 @@ def test_it_is_sharp_and_does_not_freeze(architecture: str, tmp_path: Path) -> N
 def test_alpha_held_shut_is_told_by_what_moves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def shut(self: Coverage, picture: torch.Tensor, compared: torch.Tensor) -> torch.Tensor:
+    def shut(self: Coverage, picture: Tensor, compared: Tensor, motion: Tensor) -> Tensor:
         return torch.zeros_like(picture[:, :1])
 
     monkeypatch.setattr(Coverage, "forward", shut)
