@@ -178,6 +178,19 @@ def erp_directions(height: int, width: int, device: torch.device | str | None = 
     return angles_to_directions(grid[1], grid[0])
 
 
+def level_of_detail(columns: int, angle: float) -> float:
+    """Level of a panorama, each half as large as the one before it, that pixels of ``angle``
+    radians do not skip over; 0 is the panorama itself, and between two levels both are mixed.
+
+    Up to √2 of the panorama's pixels on one pixel it stays as it is: a mixture would be softer.
+
+    Args:
+        columns: the panorama's width.
+    """
+    skipped = columns * angle / (2 * math.pi)
+    return min(max(math.log2(skipped) - 0.5, 0.0), max(math.log2(columns) - 2, 0.0))
+
+
 def pad_erp(x: Tensor, amount: int) -> Tensor:
     """Continue N×C×H×W features across ±180° and over the poles by ``amount`` pixels a side.
 

@@ -7,12 +7,20 @@ still panorama are composited with it, sampled at the view's own resolution.
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from model.decoding import Engine, Picture
-from model.geometry import Look, erp_directions, sample_erp, viewport_directions
+from model.geometry import (
+    Look,
+    erp_directions,
+    level_of_detail,
+    sample_erp,
+    viewport_directions,
+)
 from model.networks import composite
 from model.reprojection import covering_looks, project
 
@@ -34,9 +42,10 @@ def render_view(engine: Engine, look: Look, frame: int, height: int, width: int)
     if exact and engine.still is None:
         return picture.pixels[..., :3].contiguous()
     directions = viewport_directions(look, height, width, engine.device)
+    still = _still_at(engine, directions, 2 * math.tan(look.hfov / 2) / width)
     if exact:
-        return _bytes(_over(_planes(picture)[0], _still_at(engine, directions)))
-    return _assemble(engine, frame, picture, directions)
+        return _bytes(_over(_planes(picture)[0], still))
+    return _assemble(engine, frame, picture, directions, still)
 
 
 def render_sphere(engine: Engine, frame: int, height: int, width: int) -> Tensor:
@@ -50,12 +59,13 @@ def render_sphere(engine: Engine, frame: int, height: int, width: int) -> Tensor
         IndexError: there is no such frame.
     """
     directions = erp_directions(height, width, engine.device)
+    still = _still_at(engine, directions, 2 * math.pi / width)
     if not engine.full_frame:
-        return _assemble(engine, frame, None, directions)
+        return _assemble(engine, frame, None, directions, still)
     picture = engine.decode(Look(), frame)
     if tuple(picture.pixels.shape[:2]) == (height, width) and engine.still is None:
         return picture.pixels[..., :3].contiguous()
-    return _assemble(engine, frame, picture, directions)
+    return _assemble(engine, frame, picture, directions, still)
 
 
 def _shows(picture: Picture, look: Look, height: int, width: int) -> bool:
@@ -66,10 +76,15 @@ def _shows(picture: Picture, look: Look, height: int, width: int) -> bool:
     )
 
 
-def _assemble(engine: Engine, frame: int, picture: Picture | None, directions: Tensor) -> Tensor:
+def _assemble(
+    engine: Engine,
+    frame: int,
+    picture: Picture | None,
+    directions: Tensor,
+    still: Tensor | None,
+) -> Tensor:
     """Decoded pictures, ``picture`` before all others, as seen in ``directions``: uint8."""
     height, width = directions.shape[:2]
-    still = _still_at(engine, directions)
     if picture is not None and picture.equirectangular:
         return _bytes(_over(_sampled(_planes(picture), directions), still))
     total = torch.zeros(3, height, width, device=directions.device)
@@ -119,11 +134,19 @@ def _over(rgba: Tensor, still: Tensor | None) -> Tensor:
     return rgba[:3] if still is None else composite(rgba[:3], rgba[3:], still)
 
 
-def _still_at(engine: Engine, directions: Tensor) -> Tensor | None:
-    """The still panorama in ``directions``, 3×h×w, where the engine's pictures cover one."""
+def _still_at(engine: Engine, directions: Tensor, angle: float) -> Tensor | None:
+    """The still panorama in ``directions``, whose pixels are ``angle`` wide at most, 3×h×w; nothing
+    where the engine's pictures cover none.
+    """
     if engine.still is None:
         return None
-    return _sampled(engine.still.permute(2, 0, 1)[None].float() / 255, directions)
+    planes = engine.still.permute(2, 0, 1)[None].float() / 255
+    between, level = math.modf(level_of_detail(planes.shape[-1], angle))
+    planes = F.avg_pool2d(planes, 2 ** int(level))
+    shown = _sampled(planes, directions)
+    if between == 0:
+        return shown
+    return torch.lerp(shown, _sampled(F.avg_pool2d(planes, 2), directions), between)
 
 
 def _sampled(sphere: Tensor, directions: Tensor) -> Tensor:

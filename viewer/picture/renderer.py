@@ -12,9 +12,9 @@ from OpenGL import GL
 from torch import Tensor
 
 from model.decoding import Picture
-from model.geometry import Look
+from model.geometry import Look, level_of_detail
 from viewer.picture.gl import ShaderProgram, Texture, largest_texture
-from viewer.picture.still import Compositing, level_of_detail
+from viewer.picture.still import Compositing
 from viewer.picture.upload import PixelBufferUpload, Upload
 
 CLEAR_COLOUR = (0.055, 0.06, 0.07)
@@ -137,15 +137,15 @@ class Renderer:
         GL.glDisable(GL.GL_BLEND)
         GL.glClearColor(*CLEAR_COLOUR, 1.0)
         GL.glClear(GL.GL_COLOR_BUFFER_BIT)
+        tangent = math.tan(look.hfov / 2)
         if self.still is None:
             compositing, behind, detail = Compositing.COMPOSITE, self.background, 0.0
         else:
-            behind, detail = self.still, level_of_detail(self.still.size[1], look, width)
+            behind, detail = self.still, level_of_detail(self.still.size[1], 2 * tangent / width)
         alone = compositing is Compositing.PICTURE_ALONE
         if self.picture is None and (self.still is None or alone):
             return
         shown = look.rotation()
-        tangent = math.tan(look.hfov / 2)
         turned = self.picture is not None and not self.picture.equirectangular
         program = self._timewarp if turned else self._panorama_cut
         program.use()

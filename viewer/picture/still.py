@@ -12,10 +12,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from model.geometry import Look
 from viewer.picture.gl import Texture, largest_texture
-
-_SHARP = 0.5
 
 
 class Compositing(Enum):
@@ -78,18 +75,3 @@ class StillPanorama:
             )
             shown = np.asarray(Image.fromarray(shown).reduce(step))
         texture.put(shown)
-
-
-def level_of_detail(columns: int, look: Look, width: int) -> float:
-    """Level of a panorama's texture whose pixels a view does not skip; 0 is the panorama itself.
-
-    Up to √2 of the panorama's pixels on one of the view's, in its middle, it stays as it is:
-    between two levels it would only be softer.
-
-    Args:
-        columns: the panorama's width.
-        look: the view's.
-        width: of the view, in pixels.
-    """
-    skipped = columns / (2 * math.pi) * 2 * math.tan(look.hfov / 2) / width
-    return max(math.log2(skipped) - _SHARP, 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -10,12 +11,12 @@ import torch
 from torch import Tensor
 
 from model.decoding import Engine, Picture, open_engine
-from model.geometry import Look
+from model.geometry import Look, level_of_detail
 from model.rendering import render_view
 from tests.support.fake_engine import FakeEngine, psnr
 from tests.support.scenes import CONFIGS, over_still_scene
 from viewer.picture.renderer import CLEAR_COLOUR, Renderer, read_framebuffer
-from viewer.picture.still import Compositing, StillPanorama, level_of_detail
+from viewer.picture.still import Compositing, StillPanorama
 from viewer.picture.window import Window
 
 WIDTH, HEIGHT = 640, 360
@@ -84,20 +85,30 @@ def still(window: Window) -> Iterator[StillPanorama]:
 
 
 def drawn(
-    renderer: Renderer, look: Look, compositing: Compositing = Compositing.COMPOSITE
+    renderer: Renderer,
+    look: Look,
+    compositing: Compositing = Compositing.COMPOSITE,
+    size: tuple[int, int] = (HEIGHT, WIDTH),
 ) -> Tensor:
-    """The window with ``look``, height×width×3."""
-    renderer.draw(look, WIDTH, HEIGHT, compositing=compositing)
-    return torch.as_tensor(read_framebuffer(WIDTH, HEIGHT).copy())
+    """The window, or a part of ``size``, with ``look``, height×width×3."""
+    height, width = size
+    renderer.draw(look, width, height, compositing=compositing)
+    return torch.as_tensor(read_framebuffer(width, height).copy())
 
 
-def check(renderer: Renderer, still: StillPanorama, engine: Engine, look: Look) -> None:
+def check(
+    renderer: Renderer,
+    still: StillPanorama,
+    engine: Engine,
+    look: Look,
+    size: tuple[int, int] = (HEIGHT, WIDTH),
+) -> None:
     """The shader's composite is torch's."""
     assert engine.still is not None
     renderer.show(engine.decode(look, 1))
     renderer.still = still.texture(engine.still)
-    expected = render_view(engine, look, 1, HEIGHT, WIDTH)
-    assert psnr(drawn(renderer, look), expected) > 45
+    expected = render_view(engine, look, 1, *size)
+    assert psnr(drawn(renderer, look, size=size), expected) > 45
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -174,19 +185,28 @@ def test_one_that_is_larger_than_a_texture_is_shown_smaller_and_says_so(
     panorama.forget()
 
 
-def test_what_is_minified_does_not_shimmer(renderer: Renderer, still: StillPanorama) -> None:
+@pytest.mark.parametrize("degrees", [(0, 0, 0, 78), (180, 0, 0, 110), (0, 90, 0, 90)])
+@pytest.mark.parametrize("size", [(45, 80), (72, 128), (180, 320)])
+def test_in_a_small_window_they_agree_and_nothing_shimmers(
+    degrees: tuple[float, ...],
+    size: tuple[int, int],
+    renderer: Renderer,
+    still: StillPanorama,
+) -> None:
+    look = Look.from_degrees(*degrees)
     engine = Covering(full_frame=True)
-    assert engine.still is not None
-    renderer.still = still.texture(engine.still)
-    renderer.draw(Look(), 80, 45)
-    small = torch.as_tensor(read_framebuffer(80, 45).copy()).float()
-    assert small.std() < 25, "five pixels of noise in one are nearly grey"
+    check(renderer, still, engine, look, size)
+    renderer.picture = None
+    noise = drawn(renderer, look, size=size).float().std()
+    level = level_of_detail(2048, 2 * math.tan(look.hfov / 2) / size[1])
+    assert level > 0
+    assert noise < 74 / 2**level, "a mean of all that a pixel sees"
 
 
 def test_the_level_of_detail_follows_the_pixels_that_are_skipped() -> None:
-    quarter = Look.from_degrees(0, 0, 0, 90)
-    assert level_of_detail(2048, quarter, 1280) == 0, "two on one are shown"
-    assert level_of_detail(6144, Look.from_degrees(0, 0, 0, 30), 1280) == 0
-    coarse, coarser = (level_of_detail(8192, quarter, width) for width in (640, 320))
-    assert coarser == pytest.approx(coarse + 1)
-    assert 1 < coarse < 2
+    pixel = 2 * math.pi / 2048
+    assert level_of_detail(2048, pixel / 4) == 0
+    assert level_of_detail(2048, pixel * 1.4) == 0, "it stays sharp"
+    assert level_of_detail(2048, pixel * 4) == pytest.approx(1.5)
+    assert level_of_detail(2048, pixel * 8) == pytest.approx(2.5)
+    assert level_of_detail(4, 1.0) == 0
