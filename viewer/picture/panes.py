@@ -12,7 +12,7 @@ from viewer.decode import ORIGINAL, DecodeReport, DecodeWorker, EngineSource, Op
 from viewer.picture.comparison import GAIN, Difference, Split, other_decoder
 from viewer.picture.gl import Texture
 from viewer.picture.renderer import Renderer
-from viewer.picture.still import Compositing, StillPanorama
+from viewer.picture.still import Compositing, StillTexture
 from viewer.picture.upload import Upload
 
 _GIB = 2**30
@@ -64,7 +64,7 @@ class Panes:
         self.decoder = ""
         self.split: Split | None = None
         self.compositing = Compositing.COMPOSITE
-        self._still = StillPanorama(notify)
+        self._still = StillTexture(notify)
         self._panes = [self._pane()]
         self._difference: Difference | None = None
         self.error: str | None = None

@@ -37,7 +37,7 @@ class Compositing(Enum):
         }[self]
 
 
-class StillPanorama:
+class StillTexture:
     """The texture of one still panorama, for all panes of a window."""
 
     def __init__(self, notify: Callable[[str], None]) -> None:

@@ -16,7 +16,7 @@ from model.rendering import render_view
 from tests.support.fake_engine import FakeEngine, psnr
 from tests.support.scenes import CONFIGS, over_still_scene
 from viewer.picture.renderer import CLEAR_COLOUR, Renderer, read_framebuffer
-from viewer.picture.still import Compositing, StillPanorama
+from viewer.picture.still import Compositing, StillTexture
 from viewer.picture.window import Window
 
 WIDTH, HEIGHT = 640, 360
@@ -77,9 +77,9 @@ def renderer(window: Window) -> Iterator[Renderer]:
 
 
 @pytest.fixture
-def still(window: Window) -> Iterator[StillPanorama]:
+def still(window: Window) -> Iterator[StillTexture]:
     """None yet; what it says is a failure."""
-    panorama = StillPanorama(pytest.fail)
+    panorama = StillTexture(pytest.fail)
     yield panorama
     panorama.forget()
 
@@ -98,7 +98,7 @@ def drawn(
 
 def check(
     renderer: Renderer,
-    still: StillPanorama,
+    still: StillTexture,
     engine: Engine,
     look: Look,
     size: tuple[int, int] = (HEIGHT, WIDTH),
@@ -114,7 +114,7 @@ def check(
 @pytest.mark.parametrize("name", CONFIGS)
 @pytest.mark.parametrize("degrees", LOOKS.values(), ids=LOOKS)
 def test_shader_and_torch_agree_on_a_scene(
-    name: str, degrees: tuple[float, ...], renderer: Renderer, still: StillPanorama
+    name: str, degrees: tuple[float, ...], renderer: Renderer, still: StillTexture
 ) -> None:
     engine = open_engine(over_still_scene(name), name, "cpu", kind="eager")
     yaw, pitch, roll, hfov = degrees
@@ -126,14 +126,14 @@ def test_shader_and_torch_agree_on_a_scene(
 @pytest.mark.parametrize("full_frame", [False, True], ids=["viewport", "full frame"])
 @pytest.mark.parametrize("degrees", LOOKS.values(), ids=LOOKS)
 def test_shader_and_torch_agree_at_the_resolution_of_the_window(
-    full_frame: bool, degrees: tuple[float, ...], renderer: Renderer, still: StillPanorama
+    full_frame: bool, degrees: tuple[float, ...], renderer: Renderer, still: StillTexture
 ) -> None:
     engine = Overscanned(Covering(full_frame=full_frame))
     check(renderer, still, engine, Look.from_degrees(*degrees))
 
 
 def test_beyond_the_edge_of_a_picture_there_is_the_still_panorama(
-    renderer: Renderer, still: StillPanorama
+    renderer: Renderer, still: StillTexture
 ) -> None:
     renderer.still = still.texture(torch.full((64, 128, 3), 255, dtype=torch.uint8))
     black = torch.zeros(90, 160, 4, dtype=torch.uint8)
@@ -145,7 +145,7 @@ def test_beyond_the_edge_of_a_picture_there_is_the_still_panorama(
     assert ((row > 20) & (row < 235)).any(), "the border is blended, not cut"
 
 
-def test_it_is_there_before_any_picture(renderer: Renderer, still: StillPanorama) -> None:
+def test_it_is_there_before_any_picture(renderer: Renderer, still: StillTexture) -> None:
     engine = Covering(full_frame=True)
     assert engine.still is not None
     renderer.still = still.texture(engine.still)
@@ -172,7 +172,7 @@ def test_one_that_is_larger_than_a_texture_is_shown_smaller_and_says_so(
 ) -> None:
     said: list[str] = []
     monkeypatch.setattr("viewer.picture.still.largest_texture", lambda: 100)
-    panorama = StillPanorama(said.append)
+    panorama = StillTexture(said.append)
     pixels = torch.full((128, 256, 3), 40, dtype=torch.uint8)
     pixels[::3] = 130
     renderer.still = panorama.texture(pixels)
@@ -191,7 +191,7 @@ def test_in_a_small_window_they_agree_and_nothing_shimmers(
     degrees: tuple[float, ...],
     size: tuple[int, int],
     renderer: Renderer,
-    still: StillPanorama,
+    still: StillTexture,
 ) -> None:
     look = Look.from_degrees(*degrees)
     engine = Covering(full_frame=True)
