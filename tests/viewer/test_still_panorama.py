@@ -226,6 +226,35 @@ def test_side_by_side_each_decoder_has_its_own(open_app: Callable[..., App]) -> 
     assert caption(app) == "viewport: share of the decoded picture (white)"
 
 
+class Original(FakeEngine):
+    """What the still panorama shows, everywhere."""
+
+    def decode(self, look: Look, frame: int) -> Picture:
+        pixels = torch.tensor([*STILL, 255], dtype=torch.uint8).repeat(*self.size, 1)
+        return replace(super().decode(look, frame), pixels=pixels)
+
+
+def test_the_difference_to_the_original_is_the_composites(open_app: Callable[..., App]) -> None:
+    scene = still_scene("frame", "original")
+
+    def source(name: str) -> EngineSource:
+        if name == "frame":
+            return scene.source(name)
+        return EngineSource([lambda: Original((64, 128), name=name, full_frame=True)])
+
+    app = open_app(replace(scene, source=source))
+    settle(app)
+    press(app, "X")
+    settle(app)
+    apart = tuple(min(8 * abs(a - b), 255) for a, b in zip(DECODED, STILL, strict=True))
+    assert_shows(app, apart, BLACK)
+    press(app, "P")
+    assert caption(app) == (
+        "Difference of frame and original, 8 times\nframe: decoded picture alone"
+    )
+    assert_shows(app, apart, apart)
+
+
 def test_the_map_is_composited_as_the_window_is(open_app: Callable[..., App]) -> None:
     app = open_app(still_scene("frame"), settings=Settings(inertia=False))
     settle(app)
