@@ -76,7 +76,7 @@ class SizeTask:
 
 Seconds = tuple[float, float]
 """Seconds that passed, and seconds of processors, of all threads together: other programs that run
-at the same time make the first longer, hardly the second.
+at the same time make the first longer, and the second far less where there is one thread.
 """
 
 

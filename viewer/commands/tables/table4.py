@@ -145,7 +145,7 @@ def _notes(report: Values) -> list[str]:
     lines = [
         "Medians of all processes' viewports: another look at the same frame, a look at the next "
         "frame, and at a frame anywhere; the time that passes, and the processors' time, of all "
-        "threads together, which other programs hardly change. NeRV360 decodes the viewport; the "
+        "threads together. NeRV360 decodes the viewport; the "
         "others decode the whole frame, from which the CPU cuts it: looking is that cut alone. "
         "Codecs' frames are turned into RGBA first, as in the viewer's 360 player."
     ]
