@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,8 @@ from model.decoding import to_rgba
 from model.networks import Encoder, build_decoder
 from model.training import Autoencoder, DistortionLoss
 
+WIDEST_PITCH_DEG = 60.0
+"""A viewport of the presets depends on more of the sphere there than at any other pitch."""
 OPTIMISER_COPIES = 8
 """The parameters themselves, Adan's four states and what its step allocates."""
 
@@ -113,7 +116,9 @@ def _training(config: ModelConfig) -> Prepared:
     loss = DistortionLoss(*network.target_size).to("meta")
 
     def run() -> None:
-        frame, (time, look) = _frame(config), _time_and_look()
+        frame, (time, _) = _frame(config), _time_and_look()
+        values = [[0.0, math.radians(WIDEST_PITCH_DEG), 0.0, math.radians(config.hfov_deg)]]
+        look = torch.tensor(values, dtype=torch.float64, device="cpu")
         loss(network(frame, time, look), network.target(frame, look)).backward()
 
     return network, OPTIMISER_COPIES, run

@@ -9,7 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from model.config import ModelConfig
-from model.geometry import camera_rays, pad_erp, rotation_tensor, sample_erp, without_autocast
+from model.geometry import (
+    camera_rays,
+    directions_to_angles,
+    pad_erp,
+    rotation_tensor,
+    sample_erp,
+    without_autocast,
+)
 from model.networks import (
     Encoder,
     architecture_of,
@@ -20,6 +27,7 @@ from model.networks import (
 from model.scene import StillPanorama
 from model.training.crops import Crop, crop_at
 from model.training.initialisation import carry_colours
+from model.training.region import Region, crop_region, seen_region
 
 
 class Autoencoder(nn.Module):
@@ -67,11 +75,24 @@ class Autoencoder(nn.Module):
 
     def forward(self, frame: Tensor, time: Tensor, looks: Tensor) -> Tensor:
         """1×3×H×W in [0, 1], float64 times (1) and looks (N×4) → N×3×h×w or 1×3×H×W."""
-        embeddings = self.encode(frame)
         crop = self._crop(looks)
-        if crop is None:
-            return self.decode(embeddings, time, looks)
-        return crop.inner(self.decode(crop.embeddings(embeddings), time, looks))
+        if crop is not None:
+            region = crop_region(self.config, crop)
+            embeddings = [region.paste(part) for part in self.encode(region.cut(frame))]
+            return crop.inner(self.decode(crop.embeddings(embeddings), time, looks))
+        region = self._region(looks)
+        if region.is_whole:
+            return self.decode(self.encode(frame), time, looks)
+        coarsest, *finer = self.encode(region.cut(frame))
+        expanded = self.decoder.expand(coarsest, time)[..., 1:-1, 1:-1]
+        features = pad_erp(region.paste(expanded), 1)
+        levels = [region.paste(level) for level in finer]
+        picture: Tensor = self.decoder.decode(features, time, looks, finer=levels)
+        return picture
+
+    def _region(self, looks: Tensor) -> Region:
+        """The part of the frame that is encoded in training mode for viewports at ``looks``."""
+        return seen_region(self.config, looks if self.training else looks[:0])
 
     def decode(self, embeddings: Sequence[Tensor], time: Tensor, looks: Tensor) -> Tensor:
         """The decoder's pictures of a frame's embeddings, the coarsest first."""
@@ -129,10 +150,21 @@ class Autoencoder(nn.Module):
 
     def target(self, frame: Tensor, looks: Tensor) -> Tensor:
         """The picture that `forward` ought to give: N×3×h×w or 1×3×H×W."""
+        return self.targets([frame], looks)[0]
+
+    def targets(self, pictures: Sequence[Tensor], looks: Tensor) -> list[Tensor]:
+        """As `target`, of several frames 1×3×H×W."""
         if self.decoder.full_frame:
             crop = self._crop(looks)
-            return frame if crop is None else crop.frame(frame)
-        return cut_viewports(frame, looks, self.config.viewport_height, self.config.viewport_width)
+            return [each if crop is None else crop.frame(each) for each in pictures]
+        size = (self.config.viewport_height, self.config.viewport_width)
+        region = self._region(looks)
+        if region.is_whole:
+            return [cut_viewports(each, looks, *size) for each in pictures]
+        directions = _directions(looks, *size, pictures[0].device)[0]
+        with without_autocast(directions.device):
+            angles = directions_to_angles(directions)
+            return [region.sample(region.cut(each), *angles) for each in pictures]
 
     def _crop(self, looks: Tensor) -> Crop | None:
         return crop_at(self.config, looks[0]) if self.crops and self.training else None
@@ -142,12 +174,18 @@ def cut_viewports(frame: Tensor, looks: Tensor, height: int, width: int) -> Tens
     """Viewports N×3×height×width of one ERP frame 1×3×H×W at float64 looks N×4, bilinear; float32
     at the least, under autocast too.
     """
-    rays = camera_rays(height, width, 1.0, frame.device)
-    rotations = rotation_tensor(looks[:, 0], looks[:, 1], looks[:, 2]).float().to(frame.device)
-    tangents = torch.tan(looks[:, 3] / 2).float().to(frame.device)
-    views = []
     with without_autocast(frame.device):
-        for rotation, tangent in zip(rotations, tangents, strict=True):
-            scaled = torch.cat([rays[..., :2] * tangent, rays[..., 2:]], -1)
-            views.append(sample_erp(frame, scaled @ rotation.T))
-    return torch.cat(views)
+        directions = _directions(looks, height, width, frame.device)
+        return torch.cat([sample_erp(frame, each) for each in directions])
+
+
+def _directions(looks: Tensor, height: int, width: int, device: torch.device) -> list[Tensor]:
+    """World directions height×width×3, float32, of each look's pixel centres."""
+    rays = camera_rays(height, width, 1.0, device)
+    rotations = rotation_tensor(looks[:, 0], looks[:, 1], looks[:, 2]).float().to(device)
+    tangents = torch.tan(looks[:, 3] / 2).float().to(device)
+    with without_autocast(device):
+        return [
+            torch.cat([rays[..., :2] * tangent, rays[..., 2:]], -1) @ rotation.T
+            for rotation, tangent in zip(rotations, tangents, strict=True)
+        ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from model.networks import composite
@@ -33,10 +32,9 @@ class Objective:
         """
         network = self._network
         if network.panorama is None:
-            loss: Tensor = self._distortion(decoded, network.target(frame, looks))
+            loss: Tensor = self._distortion(decoded, *network.targets([frame], looks))
             return loss
-        targets = network.target(torch.cat([frame, network.panorama], 1), looks)
-        target, still = targets[:, :3], targets[:, 3:]
+        target, still = network.targets([frame, network.panorama], looks)
         decoded = decoded.float()
         shown = composite(decoded, network.alpha(decoded, looks, index), still)
         total: Tensor = self._distortion(decoded, target) + self._distortion(shown, target)

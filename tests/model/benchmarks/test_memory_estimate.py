@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
-from model.benchmarks.memory_estimate import OPTIMISER_COPIES, LiveBytes, predicted_bytes
+from model.benchmarks.memory_estimate import (
+    OPTIMISER_COPIES,
+    WIDEST_PITCH_DEG,
+    LiveBytes,
+    predicted_bytes,
+)
 from model.decoding.eager import to_rgba
 from model.networks import build_decoder, preset
 from model.training.autoencoder import Autoencoder
@@ -34,7 +41,7 @@ def test_the_prediction_is_what_a_real_training_step_holds() -> None:
     config = TINY.replace(frame_height=192, frame_width=384, viewport_height=96, viewport_width=144)
     network, loss = Autoencoder(config), DistortionLoss(96, 144)
     time, look = torch.zeros(1, dtype=torch.float64), torch.zeros(1, 4, dtype=torch.float64)
-    look[0, 3] = 1.0
+    look[0, 1], look[0, 3] = math.radians(WIDEST_PITCH_DEG), math.radians(config.hfov_deg)
     with LiveBytes() as counter:
         frame = torch.rand(1, 3, 192, 384)
         loss(network(frame, time, look), network.target(frame, look)).backward()
