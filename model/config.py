@@ -112,12 +112,16 @@ class ModelConfig:
         return tuple(stage for stage, channels in enumerate(self.level_channels) if channels)
 
     @property
+    def level_scales(self) -> tuple[int, ...]:
+        """Pixels of each finer embedding for one of the embedding, along one side."""
+        return tuple(math.prod(self.strides[: stage + 1]) for stage in self.level_stages)
+
+    @property
     def embedding_shapes(self) -> tuple[tuple[int, int, int], ...]:
         """Channels, height and width of each of a frame's embeddings, the coarsest first."""
         height, width = self.embedding_size
         shapes = [(self.embedding_channels, height, width)]
-        for stage in self.level_stages:
-            finer = math.prod(self.strides[: stage + 1])
+        for stage, finer in zip(self.level_stages, self.level_scales, strict=True):
             shapes.append((self.level_channels[stage], height * finer, width * finer))
         return tuple(shapes)
 

@@ -17,8 +17,8 @@ from model.benchmarks.ceilings import precision_name, wait_for
 from model.config import ModelConfig
 from model.decoding import ENGINES, EagerEngine, Engine, picture_seconds, picture_size
 from model.geometry import Look
-from model.networks import build_decoder, count_flops, count_traffic
-from model.scene import Decoder, TrainingSummary
+from model.networks import build_decoder, count_flops, count_traffic, motion_size
+from model.scene import Decoder, StillPanorama, TrainingSummary
 
 WARM_UP = 5
 PAPER_FPS = {"nerv360": 38.4, "hnerv": 15.0, "hnerv-boost": 5.0}
@@ -92,8 +92,15 @@ def random_decoder(config: ModelConfig, frames: int = 4) -> Decoder:
     """An untrained decoder: as fast and as heavy as a trained one."""
     torch.manual_seed(0)
     weights = build_decoder(config).state_dict()
-    embeddings = torch.randn(frames, config.embedding_channels, *config.embedding_size)
-    return Decoder(config, weights, embeddings, TrainingSummary(0, 0, None, None, 0.0))
+    coarsest, *finer = (torch.randn(frames, *shape) for shape in config.embedding_shapes)
+    still: StillPanorama | None = None
+    if config.still_panorama:
+        size = (config.frame_height, config.frame_width)
+        grey = torch.full((*size, 3), 128, dtype=torch.uint8)
+        still = StillPanorama.of(grey, [grey])
+        still.motion = torch.randint(256, (frames, *motion_size(*size)), dtype=torch.uint8)
+    summary = TrainingSummary(0, 0, None, None, 0.0)
+    return Decoder(config, weights, coarsest, summary, tuple(finer), still)
 
 
 def engines_for(decoder: Decoder, device: torch.device) -> dict[str, Callable[[], Engine]]:

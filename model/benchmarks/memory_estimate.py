@@ -14,7 +14,8 @@ from torch.utils._pytree import tree_leaves
 
 from model.config import ModelConfig
 from model.decoding import to_rgba
-from model.networks import Encoder, build_decoder
+from model.geometry import pad_erp
+from model.networks import Encoder, build_decoder, compared_panorama, motion_size
 from model.training import Autoencoder, DistortionLoss
 
 WIDEST_PITCH_DEG = 60.0
@@ -101,12 +102,28 @@ def _encoding(config: ModelConfig) -> Prepared:
 
 def _decoding(config: ModelConfig) -> Prepared:
     network = build_decoder(config, "meta")
+    coverage, still = network.coverage, _frame(config).to("meta")
+    compared, there = still[..., :0], motion_size(config.frame_height, config.frame_width)
+    if coverage is not None:
+        whole = network.full_frame
+        compared = coverage.compared_frame(still) if whole else compared_panorama(still)
 
     @torch.no_grad()
     def run() -> None:
-        embedding = torch.empty(1, config.embedding_channels, *config.embedding_size)
+        embedding, *finer = (torch.empty(1, *shape) for shape in config.embedding_shapes)
+        panorama, motion = torch.empty_like(compared), torch.empty(1, 1, *there)
         time, look = _time_and_look()
-        to_rgba(network(embedding, time, look))
+        picture, alpha = network(embedding, time, look, finer=finer), None
+        if coverage is not None:
+            if network.full_frame:
+                cells = (panorama.shape[-2], panorama.shape[-1])
+                motion = coverage.frame_motion(motion, cells)
+            else:
+                size = (picture.shape[-2], picture.shape[-1])
+                panorama = coverage.compared_viewports(panorama, look, size)
+                motion = coverage.compared_viewports(pad_erp(motion, 1), look, size)
+            alpha = coverage(picture, panorama, motion)
+        to_rgba(picture, alpha)
 
     return network, 1, run
 

@@ -1,4 +1,4 @@
-"""Alpha of decoded pictures over the still panorama, for engines that run torch's operators."""
+"""Alpha of decoded pictures over the still panorama."""
 
 from __future__ import annotations
 
@@ -22,11 +22,10 @@ class AlphaSource:
     def __init__(self, network: Architecture, coverage: Coverage, still: StillPanorama) -> None:
         """For pictures of ``network``, on its device."""
         device = next(network.parameters()).device
-        planes = still.pixels.to(device).permute(2, 0, 1)[None].float() / 255
         self._coverage = coverage
         self._full_frame = network.full_frame
-        by_cells = self._full_frame
-        self._still = coverage.compared_frame(planes) if by_cells else compared_panorama(planes)
+        pixels = still.pixels.to(device)
+        self._still = compared_still(coverage, pixels, full_frame=network.full_frame)
         self._motion = still.motion[:, None].to(device)
 
     @classmethod
@@ -49,6 +48,14 @@ class AlphaSource:
         else:
             still, motion = project(self._still, there), project(pad_erp(motion, 1), there)
         return coverage.of_cells(cells, still, motion, (picture.shape[-2], picture.shape[-1]))
+
+
+def compared_still(coverage: Coverage, still: Tensor, *, full_frame: bool) -> Tensor:
+    """A still panorama height×width×3 uint8 as cells of whole frames are compared with it, or as
+    `Coverage.compared_viewports` takes it: 1×3×h×w float32, on its device.
+    """
+    planes = still.permute(2, 0, 1)[None].float() / 255
+    return coverage.compared_frame(planes) if full_frame else compared_panorama(planes)
 
 
 def alpha_of(

@@ -116,16 +116,10 @@ def _unsuited_to_bfloat16(config: ModelConfig) -> str | None:
     return None if multiplies_bfloat16() else "needs a processor that multiplies bfloat16"
 
 
-def _one_embedding(config: ModelConfig) -> str | None:
-    if config.level_stages or config.still_panorama:
-        return "decodes neither finer embeddings nor over a still panorama"
-    return None
-
-
 def _viewports_alone(config: ModelConfig) -> str | None:
     if _architecture(config).full_frame:
         return f"decodes viewports, and {config.architecture} whole frames"
-    return _one_embedding(config)
+    return None
 
 
 def _missing_for_fused(device: torch.device) -> str | None:
@@ -159,7 +153,6 @@ ENGINES = {
             "one CUDA graph of code by torch's compiler",
             _open_compiled,
             devices=("cuda",),
-            unsuited=_one_embedding,
             compiles=True,
         ),
         EngineKind(

@@ -83,7 +83,17 @@ def rgba_bytes(x: Tensor, alpha: Callable[[Tensor], Tensor] | None = None) -> Te
     Args:
         alpha: that of a picture 1×4×h×w, float32 in [0, 1], as 1×1×h×w; 1 everywhere without it.
     """
-    rgba = x[0, :4].permute(1, 2, 0).float().sigmoid_()
+    rgba = rgba_of(x)
     if alpha is not None:
         rgba[..., 3] = alpha(rgba.permute(2, 0, 1)[None])[0, 0]
-    return rgba.mul_(255).add_(0.5).to(torch.uint8).contiguous()
+    return to_bytes_(rgba)
+
+
+def rgba_of(x: Tensor) -> Tensor:
+    """What `rgba_bytes` takes → h×w×4 float32 in [0, 1], opaque."""
+    return x[0, :4].permute(1, 2, 0).float().sigmoid_()
+
+
+def to_bytes_(values: Tensor) -> Tensor:
+    """Contiguous uint8 of float32 in [0, 1], which are lost."""
+    return values.mul_(255).add_(0.5).to(torch.uint8).contiguous()

@@ -8,7 +8,12 @@ OpenGL in software has, of which processes die.
 from __future__ import annotations
 
 from model.config import ModelConfig
-from model.networks import ConditionedBlock, SphereConv, Stage, build_decoder
+from model.networks import COMPARED_PANORAMA, ConditionedBlock, SphereConv, Stage, build_decoder
+
+_GRID = 18
+"""Elements of a point of a viewport while its place on the sphere is computed, in float64."""
+_CELL = 12
+"""Elements of a cell of a whole frame while it is compared, beside the still panorama's colours."""
 
 Shape = tuple[int, int, int]
 """Channels, height and width."""
@@ -16,12 +21,13 @@ Shape = tuple[int, int, int]
 
 def decoding_bytes(config: ModelConfig, element_bytes: int = 4) -> int:
     """Peak of the tensors that live at once while a plain engine decodes one picture, in elements
-    of ``element_bytes``; weights and embeddings come on top, and so do convolutions' workspaces.
+    of ``element_bytes``, and what it keeps of a still panorama to compare pictures with, in
+    float32; weights and embeddings come on top, and so do convolutions' workspaces.
     """
     network = build_decoder(config, "meta")
     layout, stages = network.layout(), network.layout().stages
     x = sphere = (config.embedding_channels, *config.embedding_size)
-    kept, peaks = _elements(sphere), []
+    kept, peaks = sum(map(_elements, config.embedding_shapes)), []
     if network.full_frame:
         peaks.append(kept + _beside(layout.stem, sphere))
         x = _after(layout.stem, sphere)
@@ -36,12 +42,25 @@ def decoding_bytes(config: ModelConfig, element_bytes: int = 4) -> int:
         kept += _widened(sphere, 1)
         peaks.append(kept + _beside(layout.stem, seen))
         x = _after(layout.stem, seen)
+    levels, projected = iter(config.embedding_shapes[1:]), 0
     for stage in stages:
-        peaks.append(kept + _elements(x) + _beside(stage, x))
+        peaks.append(kept + projected + _elements(x) + _beside(stage, x))
         x = _after(stage, x)
+        if stage.finer is not None:
+            level = next(levels)
+            peaks.append(kept + projected + _adding(x, None if network.full_frame else level))
+            projected = 0 if network.full_frame else level[0] * x[1] * x[2]
     colours, padded = 3 * x[1] * x[2], _padding(x, layout.head.conv)
-    peaks.append(kept + _elements(x) + max(2 * padded, padded + colours, 2 * colours))
-    return max(peaks) * element_bytes
+    head = max(2 * padded, padded + colours, 2 * colours)
+    peaks.append(kept + projected + _elements(x) + head)
+    if network.coverage is None:
+        return max(peaks) * element_bytes
+    cells = (3, x[1] // config.comparison_cell, x[2] // config.comparison_cell)
+    comparing = (3 + (_CELL if network.full_frame else _GRID)) * cells[1] * cells[2]
+    peaks.append(kept + colours + max(comparing, x[1] * x[2] + colours))
+    half = (3, config.frame_height // COMPARED_PANORAMA, config.frame_width // COMPARED_PANORAMA)
+    compared = _elements(cells) if network.full_frame else _widened(half, 1)
+    return max(peaks) * element_bytes + 4 * compared
 
 
 def _after(stage: Stage, x: Shape) -> Shape:
@@ -58,6 +77,18 @@ def _beside(stage: Stage, x: Shape) -> int:
     for block in stage.residuals:
         peak = max(peak, _residual(after, block))
     return peak
+
+
+def _adding(x: Shape, level: Shape | None) -> int:
+    """Elements while a finer embedding is added to ``x``, which is one of them: a viewport's with
+    what it takes to sample ``level``.
+    """
+    if level is None:
+        return 3 * _elements(x)
+    sampling = _GRID * x[1] * x[2]
+    projected = level[0] * x[1] * x[2]
+    widened = _widened(level, 1)
+    return _elements(x) + max(widened + max(widened, sampling, projected), 2 * _elements(x))
 
 
 def _elements(shape: Shape) -> int:

@@ -3,6 +3,7 @@
 from model.networks.architecture import Architecture, Layout, Stage
 from model.networks.cost import count_flops, count_parameters, count_traffic
 from model.networks.coverage import (
+    COMPARED_PANORAMA,
     Coverage,
     compared_panorama,
     composite,
@@ -25,6 +26,7 @@ from model.networks.registry import (
 __all__ = [
     "ARCHITECTURES",
     "COLOUR_GAIN",
+    "COMPARED_PANORAMA",
     "OPPONENT",
     "Affine",
     "Architecture",

@@ -24,13 +24,13 @@ def count_flops(config: ModelConfig, *, look_alone: bool = False) -> int:
     from torch.utils.flop_counter import FlopCounterMode
 
     decoder = build_decoder(config, "meta")
-    embedding, time, look = _inputs_on_meta(config)
+    embedding, time, look, finer = _inputs_on_meta(config)
     with torch.no_grad():
         features = decoder.expand(embedding, time)
         with FlopCounterMode(display=False) as counter:
             if not look_alone:
                 features = decoder.expand(embedding, time)
-            decoder.decode(features, time, look)
+            decoder.decode(features, time, look, finer=finer)
     return int(counter.get_total_flops())
 
 
@@ -48,12 +48,14 @@ def count_traffic(config: ModelConfig, element_bytes: int) -> int:
     for module in decoder.modules():
         if isinstance(module, nn.Conv2d):
             module.register_forward_hook(count)
+    embedding, time, look, finer = _inputs_on_meta(config)
     with torch.no_grad():
-        decoder(*_inputs_on_meta(config))
+        decoder(embedding, time, look, finer=finer)
     return moved
 
 
-def _inputs_on_meta(config: ModelConfig) -> tuple[Tensor, Tensor, Tensor]:
-    embedding = torch.empty(1, config.embedding_channels, *config.embedding_size, device="meta")
-    time = torch.zeros(1, dtype=torch.float64, device="meta")
-    return embedding, time, torch.zeros(1, 4, dtype=torch.float64, device="meta")
+def _inputs_on_meta(config: ModelConfig) -> tuple[Tensor, Tensor, Tensor, list[Tensor]]:
+    with torch.device("meta"):
+        embedding, *finer = (torch.empty(1, *shape) for shape in config.embedding_shapes)
+        time = torch.zeros(1, dtype=torch.float64)
+        return embedding, time, torch.zeros(1, 4, dtype=torch.float64), finer

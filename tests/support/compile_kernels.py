@@ -13,12 +13,14 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 from triton.compiler import compile as compile_kernel
 
-from model.decoding.triton import kernels
+from model.decoding.triton import kernels, pixel_kernels
 from model.decoding.triton.convolution import ADD, GELU, SINE, Tile, chunks
 
 TILE = Tile(2, 128, 32, 8, 3)
 PAIRED = Tile(2, 128, 32, 8, 2, 128)
 """Two of its programs share a multiprocessor."""
+SMALL = Tile(1, 1, 1, 4, 3)
+"""Of kernels that are launched with Triton's own choice of warps and stages."""
 POINTERS = {
     "source_ptr": "*fp16",
     "weight_ptr": "*fp16",
@@ -94,6 +96,7 @@ def main() -> None:
         "parts_ptr": "*fp16",
         "bias_ptr": "*fp32",
         "target_ptr": "*i32",
+        "cells_ptr": "*fp32",
         "height": "i32",
         "source_first": "i32",
         "first": "i32",
@@ -107,6 +110,16 @@ def main() -> None:
         "weight_ptr": "*fp16",
         "bias_ptr": "*fp32",
     }
+    level_types = {
+        "target_ptr": "*fp16",
+        "level_ptr": "*fp16",
+        "weight_ptr": "*fp32",
+        "bias_ptr": "*fp32",
+        "pixels": "i32",
+    }
+    level_constants = {"CHANNELS": 2, "COUT": 112, "N": 128, "BLOCK": 32}
+    plain = {"WIDTH": 1920, "CELL": 1, "PIXELS": 1, "CELLS": 512, "MEANS": False}
+    cells = {"WIDTH": 1920, "CELL": 4, "PIXELS": 16, "CELLS": 32, "MEANS": True}
     fold_constants = {"TABLE_WIDTH": 112, "FIELDS": 6, "BLOCK": 16, "DEPTH": 64}
     report = {
         "upsampling": convolution(arch, 960, 80, 2, SINE, False),
@@ -117,10 +130,12 @@ def main() -> None:
         report["paired upsampling"] = convolution(arch, 960, 80, 2, SINE, False, PAIRED)
         report["paired first"] = convolution(arch, 1920, 72, 1, GELU, False, PAIRED)
     for name, kernel, types, constants in (
-        ("colour", kernels.colour, colour_types, {"WIDTH": 1920, "BLOCK": 512}),
+        ("colour", pixel_kernels.colour, colour_types, plain),
+        ("colour and cells", pixel_kernels.colour, colour_types, cells),
+        ("level", pixel_kernels.add_level, level_types, level_constants),
         ("fold", kernels.fold, fold_types, fold_constants),
     ):
-        report[name] = facts(compiled(kernel, types, constants, arch))
+        report[name] = facts(compiled(kernel, types, constants, arch, SMALL))
     print(json.dumps(report))
 
 

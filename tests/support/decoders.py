@@ -28,7 +28,7 @@ LOOKS = [Look(3.1, 0.4), Look(-3.1, -1.5, 0.7), Look(1.0, 0.0, 0.0, 2.5)]
 
 
 def psnr(a: Tensor, b: Tensor) -> float:
-    """PSNR of RGBA bytes, alpha not counted; decibels."""
+    """PSNR of RGBA bytes, alpha not counted, or of alpha alone, …×1; decibels."""
     error = (a.double() - b.double())[..., :3].square().mean()
     return float(10 * torch.log10(255**2 / error.clamp(min=1e-9)))
 

@@ -36,18 +36,24 @@ def over_still(config: ModelConfig) -> ModelConfig:
 
 def over_still_scene(*names: str, frames: int = 3) -> Scene:
     """As `tiny_scene`, of `over_still` configurations, over waves of colour."""
-    torch.manual_seed(0)
-    rows, columns = torch.meshgrid(torch.arange(48), torch.arange(96), indexing="ij")
-    planes = [rows * 5, columns * 2.6, 128 + 90 * (columns / 8).sin()]
-    picture = torch.stack(planes, -1).to(torch.uint8)
-    moved = [picture.roll(20 * k, 1) if k else picture for k in range(frames)]
-    still = StillPanorama.of(picture, moved)
-    decoders = {}
-    for name in names or ("nerv360",):
-        decoder = lively_decoder(over_still(CONFIGS[name]), frames)
-        decoders[name] = replace(decoder, still=still)
+    decoders = {n: decoder_over_still(CONFIGS[n], frames) for n in names or ("nerv360",)}
     material = Material("Pier", "Apache-2.0", "A. N. Author", "pier.mp4")
     return Scene(material, 96, 48, 29.97, frames, decoders)
+
+
+def decoder_over_still(config: ModelConfig, frames: int = 3) -> Decoder:
+    """As `lively_decoder`, of `over_still` of ``config``, over waves of colour that its pictures
+    cover in part.
+    """
+    height, width = config.frame_height, config.frame_width
+    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    planes = [rows * 240 / height, columns * 250 / width, 128 + 90 * (columns / 8).sin()]
+    decoder = lively_decoder(over_still(config), frames)
+    # Random pictures are far from it everywhere; so much that alpha is open all over.
+    decoder.weights["coverage.threshold"].fill_(10.0)
+    picture = torch.stack(planes, -1).to(torch.uint8)
+    moved = [picture.roll(20 * k, 1) if k else picture for k in range(frames)]
+    return replace(decoder, still=StillPanorama.of(picture, moved))
 
 
 def tiny_scene(*names: str, frames: int = 3) -> Scene:

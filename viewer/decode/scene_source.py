@@ -55,7 +55,10 @@ def decoder_cost(scene: Scene, decoder: str, device: torch.device) -> Cost:
     stored = scene.decoders[decoder]
     config = stored.config
     height, width = picture_size(config, None)
-    held = sum(tensor.nbytes for tensor in (*stored.weights.values(), stored.embeddings))
+    tensors = [*stored.weights.values(), stored.embeddings, *stored.finer]
+    if stored.still is not None:
+        tensors += [stored.still.pixels, stored.still.motion]
+    held = sum(tensor.nbytes for tensor in tensors)
     network = 4 * sum(tensor.numel() for tensor in stored.weights.values())
     activations = decoding_bytes(config, 2 if device.type == "cuda" else 4)
     return Cost(height * width, architecture_of(config).full_frame, held + network + activations)

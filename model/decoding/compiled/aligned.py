@@ -6,7 +6,7 @@ sine, GELU and the affines, and nothing is read from them, so that the picture i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -17,9 +17,10 @@ from model.decoding.lowering import (
     affine_layers,
     affines_of,
     cells_first,
-    rgba_bytes,
+    rgba_of,
     shuffle,
     sphere_conv,
+    to_bytes_,
 )
 from model.networks import Affine, ColourHead, ConditionedBlock, SphereConv, Stage
 
@@ -84,6 +85,26 @@ class AlignedResidual(nn.Module):
         return x + self.conv2(y * scale2 + shift2)
 
 
+class AlignedLevel(nn.Module):
+    """The 1×1 convolution of a finer embedding. It has a channel or two: as a sum of products it
+    is part of the pass that adds it, where a convolution would write a map and have it read again.
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, conv: SphereConv, dtype: torch.dtype) -> None:
+        super().__init__()
+        spare = aligned(conv.out_channels) - conv.out_channels
+        weight = F.pad(conv.weight.detach(), (0, 0, 0, 0, 0, 0, 0, spare))
+        self.register_buffer("weight", weight[None].to(dtype).contiguous())
+        self.register_buffer("bias", F.pad(conv.bias.detach(), (0, spare)).to(dtype)[:, None, None])
+
+    def forward(self, level: Tensor) -> Tensor:
+        """1×c×h×w → 1×c'×h×w."""
+        return (level[:, None] * self.weight).sum(2) + self.bias
+
+
 class AlignedStage(nn.Module):
     """A stage, its pixel shuffle moving whole runs of channels; its residual blocks take their
     affines from the list of the whole decoder from ``offset`` on.
@@ -96,14 +117,16 @@ class AlignedStage(nn.Module):
         self.stride, self.sine, self.offset = stage.stride, stage.sine, offset
         self.conv = AlignedConv(stage.conv, dtype, cells=stage.stride**2, first=first)
         self.residuals = nn.ModuleList(AlignedResidual(block, dtype) for block in stage.residuals)
+        self.finer = AlignedLevel(stage.finer, dtype) if stage.finer is not None else None
 
-    def forward(self, x: Tensor, affines: Affines) -> Tensor:
+    def forward(self, x: Tensor, affines: Affines, levels: Iterator[Tensor]) -> Tensor:
+        """1×c×h×w → 1×c'×sh×sw; it takes its finer embedding, if it adds one."""
         y: Tensor = self.conv(x)
         x = shuffle(y.sin() if self.sine else F.gelu(y), self.stride)
         for index, residual in enumerate(self.residuals):
             at = self.offset + 2 * index
             x = residual(x, affines[at : at + 2])
-        return x
+        return x if self.finer is None else x + self.finer(next(levels))
 
 
 class AlignedStages(nn.Module):
@@ -118,10 +141,17 @@ class AlignedStages(nn.Module):
         )
         self.table = affine_table(stages, dtype)
 
-    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        affines = self.table(condition) if self.table is not None else []
+    def forward(
+        self, x: Tensor, condition: Tensor | None = None, levels: Sequence[Tensor] = ()
+    ) -> Tensor:
+        """Result of the last one.
+
+        Args:
+            levels: finer embeddings as the picture sees them, for those stages that add one.
+        """
+        affines, remaining = self.table(condition) if self.table is not None else [], iter(levels)
         for stage in self.stages:
-            x = stage(x, affines)
+            x = stage(x, affines, remaining)
         return x
 
 
@@ -175,15 +205,23 @@ def affine_table(stages: Sequence[Stage], dtype: torch.dtype) -> AffineTable | N
 
 
 class AlignedHead(nn.Module):
-    """`ColourHead`, tanh's factor and alpha in its weights, ending in RGBA bytes."""
+    """`ColourHead`, tanh's factor and alpha in its weights, ending in opaque RGBA bytes."""
 
-    def __init__(self, head: ColourHead, dtype: torch.dtype) -> None:
+    def __init__(self, head: ColourHead, dtype: torch.dtype, cell: int | None = None) -> None:
+        """With ``cell`` it also tells what cells of so many pixels a side show."""
         super().__init__()
+        self.cell = cell
         self.conv = AlignedConv(head.conv, dtype)
         self.conv.weight *= 2
         self.conv.bias *= 2
         self.conv.bias[3] = OPAQUE
 
-    def forward(self, x: Tensor) -> Tensor:
-        """1×c×h×w → contiguous h×w×4 uint8."""
-        return rgba_bytes(self.conv(x))
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """1×c×h×w → contiguous h×w×4 uint8; with cells their means too, 1×3×(h/cell)×(w/cell)
+        float32 in [0, 1].
+        """
+        rgba = rgba_of(self.conv(x))
+        if self.cell is None:
+            return (to_bytes_(rgba),)
+        cells = F.avg_pool2d(rgba.permute(2, 0, 1)[None], self.cell)[:, :3]
+        return to_bytes_(rgba), cells

@@ -6,6 +6,7 @@ spoilt are left out: zeros, or the sphere's other side, belong only around the w
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -34,11 +35,16 @@ class Band:
     place: Span
 
 
-def plan_bands(height: int, stride: int, beyond: int, count: int) -> list[Band]:
+def plan_bands(height: int, stride: int, beyond: int, count: int, cell: int = 1) -> list[Band]:
     """``count`` bands, or fewer, of an input ``height`` rows high, of which each row depends on
     ``beyond`` more above and below.
+
+    Args:
+        stride: rows of the picture for each of the input.
+        cell: rows of the picture, of which no band takes or keeps a part; a divisor of all rows.
     """
-    rows = -(-height // count)
+    unit = cell // math.gcd(cell, stride)
+    rows, beyond = (-(-rows // unit) * unit for rows in (-(-height // count), beyond))
     taken = min(rows + 2 * beyond, height)
     bands = []
     for first in range(0, height, rows):

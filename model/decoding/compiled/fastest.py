@@ -17,7 +17,7 @@ from model.geometry import Look
 log = logging.getLogger(__name__)
 
 AGREEMENT_DB = 45.0
-"""PSNR between the pictures of two engines, at least."""
+"""PSNR between the pictures of two engines, at least, of colours and of alpha."""
 
 _LOOKS = tuple(Look.from_degrees(40.0 * k, 15.0 * k - 60.0) for k in range(9))
 _ROUNDS = 4
@@ -86,7 +86,8 @@ def _agree(reference: Engine, engine: Engine, name: str) -> bool:
     errors = []
     for look in _LOOKS[::4]:
         pixels = [e.decode(look, 0).pixels.double() for e in (reference, engine)]
-        errors.append(float((pixels[0] - pixels[1])[..., :3].square().mean()))
+        error = (pixels[0] - pixels[1]).square()
+        errors += [float(error[..., :3].mean()), float(error[..., 3].mean())]
     if max(errors) <= 255**2 / 10 ** (AGREEMENT_DB / 10):
         return True
     log.warning("the %s engine's pictures differ from the others' and are not used", name)

@@ -12,7 +12,7 @@ from torch import Tensor
 from triton.errors import TritonError
 
 from model.decoding.compiled import AlignedConv, Gpu, Span
-from model.decoding.triton import kernels
+from model.decoding.triton import kernels, pixel_kernels
 from model.networks import SphereConv
 
 SINE, GELU, ADD = (kernels.SINE.value, kernels.GELU.value, kernels.ADD.value)
@@ -271,16 +271,27 @@ class FusedHead:
         assert conv.bias is not None
         self.bias = 2 * conv.bias.detach()
 
-    def assemble(self, parts: BandMap, picture: Tensor, rows: Span) -> None:
-        """Write ``rows``, first and end, of a height×width×4 uint8 picture."""
+    def assemble(
+        self, parts: BandMap, picture: Tensor, rows: Span, cells: Tensor | None = None
+    ) -> None:
+        """Write ``rows``, first and end, of a height×width×4 uint8 picture, and the means of their
+        cells to 1×3×h×w float32 in [0, 1]; no part of a cell may lie in them.
+        """
         width = picture.shape[1]
-        kernels.colour[(-(-(rows[1] - rows[0]) * width // _COLOUR_BLOCK),)](
+        side = 1 if cells is None else width // cells.shape[-1]
+        pixels = 1 << (side * side - 1).bit_length()
+        count = max(_COLOUR_BLOCK // pixels, 1)
+        pixel_kernels.colour[(-(-(rows[1] - rows[0]) * width // (side * side * count)),)](
             parts.band,
             self.bias,
             picture.view(torch.int32),
+            self.bias if cells is None else cells,
             parts.height,
             parts.first,
             *rows,
             WIDTH=width,
-            BLOCK=_COLOUR_BLOCK,
+            CELL=side,
+            PIXELS=pixels,
+            CELLS=count,
+            MEANS=cells is not None,
         )

@@ -174,39 +174,6 @@ def convolve(
             tl.store(pointers, parts.to(half), mask=inside[:, None])
 
 
-@triton.jit(do_not_specialize=_ROWS_VARY)
-def colour(
-    parts_ptr,
-    bias_ptr,
-    target_ptr,
-    height,
-    source_first,
-    first,
-    end,
-    WIDTH: tl.constexpr,
-    BLOCK: tl.constexpr,
-):
-    """Rows ``first`` to ``end`` of the picture, opaque RGBA packed into int32, from the head's
-    parts: each pixel sums its neighbours' products with the tap that points at them.
-    """
-    place = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    y = first + place // WIDTH
-    x = place % WIDTH
-    inside = y < end
-    packed = tl.zeros((BLOCK,), tl.int32) - (1 << 24)
-    for c in tl.static_range(COLOURS):
-        total = tl.zeros((BLOCK,), tl.float32) + tl.load(bias_ptr + c)
-        for tap in tl.static_range(9):
-            row = y + tap // 3 - 1
-            column = x + tap % 3 - 1
-            there = inside & (row >= 0) & (row < height) & (column >= 0) & (column < WIDTH)
-            part = ((row - source_first) * WIDTH + column) * PARTS + tap * COLOURS + c
-            total += tl.load(parts_ptr + part, mask=there, other=0.0).to(tl.float32)
-        value = 255 / (1 + tl.exp(-total)) + 0.5
-        packed += value.to(tl.int32) << (8 * c)
-    tl.store(target_ptr + y * WIDTH + x, packed, mask=inside)
-
-
 @triton.jit
 def fold(
     table_ptr,

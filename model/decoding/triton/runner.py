@@ -36,6 +36,7 @@ from model.decoding.triton.convolution import (
     Tile,
 )
 from model.decoding.triton.kernels import PARTS
+from model.decoding.triton.level import FusedLevel
 from model.networks import ColourHead, Stage
 
 log = logging.getLogger(__name__)
@@ -46,10 +47,11 @@ _MAX_ELEMENTS = 2**31 - 1
 
 @dataclass(frozen=True)
 class FusedStage:
-    """A stage's convolution, and those two of each of its residual blocks."""
+    """A stage's convolution, the two of each of its residual blocks, its finer embedding's."""
 
     upsampling: FusedConv
     residuals: Sequence[tuple[FusedConv, FusedConv]]
+    finer: FusedLevel | None
 
     @property
     def convolutions(self) -> list[FusedConv]:
@@ -71,6 +73,7 @@ class FusedRunner:
         convolutions: of all stages, in the order in which they are first launched.
         buffers: features of the stages in turn, what is between a block's convolutions, and the
             products with the head's taps.
+        cells: as `Runner` has them.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class FusedRunner:
         head: ColourHead,
         projected: tuple[int, int],
         dtype: torch.dtype,
+        cell: int | None = None,
         bands: int | None = None,
         tiles: CacheFile | None = None,
     ) -> None:
@@ -86,6 +90,7 @@ class FusedRunner:
 
         Args:
             projected: height and width of the features.
+            cell: side of the cells whose means are wanted; a divisor of the picture's sides.
             bands: as many as the last stage's pixel shuffle has cells, unless given.
             tiles: file for those that suit this GPU; they are measured each time unless given.
 
@@ -104,22 +109,29 @@ class FusedRunner:
             height, width = self._sizes[-1]
             self._sizes.append((height * stage.upsampling.stride, width * stage.upsampling.stride))
         self.size = self._sizes[-1]
-        self.bands = min(bands or last.stride**2, self.size[0])
+        rows = self.size[0] // (cell or 1)
+        self.bands = min(bands or last.stride**2, rows)
+        self._edges = [rows * k // self.bands * (cell or 1) for k in range(self.bands + 1)]
         self._allocate(dtype, head.conv.weight.device)
+        self.cells: Tensor | None = None
+        if cell is not None:
+            shape = (1, head.conv.out_channels, rows, self.size[1] // cell)
+            self.cells = torch.empty(shape, device=head.conv.weight.device)
 
-    def __call__(self, features: Tensor, table: Tensor) -> Tensor:
+    def __call__(self, features: Tensor, table: Tensor, *levels: Tensor) -> Tensor:
         """Height×width×4 uint8, in the same memory each time.
 
         Args:
             features: h×w×c, contiguous.
             table: `AffineTable.scales_and_shifts` of all residual blocks.
+            levels: finer embeddings, h×w×c, contiguous, of those stages that add one.
         """
         self._fold(table)
-        for launch in self._launches(features):
+        for launch in self._launches(features, levels):
             launch()
         return self.picture
 
-    def ready(self, gpu: Gpu, features: Tensor, table: Tensor) -> None:
+    def ready(self, gpu: Gpu, features: Tensor, table: Tensor, *levels: Tensor) -> None:
         """See `Runner.ready`: measure which tile suits each convolution, once for a GPU."""
         self._fold(table)
         kept = kept_tiles(self._tiles, len(self.convolutions))
@@ -127,12 +139,12 @@ class FusedRunner:
             for convolution, tile in zip(self.convolutions, kept, strict=True):
                 convolution.tile = tile
             try:
-                self(features, table)
+                self(features, table, *levels)
                 return
             except TritonError as error:
                 log.info("the tiles that were kept do not fit, and are measured anew: %s", error)
         tuned: set[Callable[..., None]] = set()
-        for launch in self._launches(features):
+        for launch in self._launches(features, levels):
             if isinstance(launch.func, FusedConv) and launch.func not in tuned:
                 tuned.add(launch.func)
                 launch.func.tune(gpu, launch)
@@ -147,16 +159,18 @@ class FusedRunner:
         if self._folds is not None:
             self._folds(table)
 
-    def _launches(self, features: Tensor) -> list[partial[None]]:
+    def _launches(self, features: Tensor, levels: Sequence[Tensor]) -> list[partial[None]]:
         """Every kernel but the folding one, in order."""
-        source = BandMap(features, 0, self._sizes[0][0])
+        source, level = BandMap(features, 0, self._sizes[0][0]), iter(levels)
         launches: list[partial[None]] = []
         for index, stage in enumerate(self.stages[:-1]):
             height = self._sizes[index + 1][0]
             maps = self._maps(index, 0)
             launches += _stage_launches(stage, source, maps, (0, height), None)
             source = maps[0]
-        for rows in self._band_rows():
+            if stage.finer is not None:
+                launches.append(partial(stage.finer, next(level), source.band))
+        for rows in pairwise(self._edges):
             visible = wider(rows, 1, self.size[0])
             stage = self.stages[-1]
             first = self._first(stage, visible)
@@ -164,13 +178,8 @@ class FusedRunner:
             parts = BandMap(self.buffers[3], first, self.size[0])
             head = Head(self._head.weight, self.buffers[3])
             launches += _stage_launches(stage, source, maps, visible, head)
-            launches.append(partial(self._head.assemble, parts, self.picture, rows))
+            launches.append(partial(self._head.assemble, parts, self.picture, rows, self.cells))
         return launches
-
-    def _band_rows(self) -> list[Span]:
-        height = self.size[0]
-        edges = [height * k // self.bands for k in range(self.bands + 1)]
-        return list(pairwise(edges))
 
     def _first(self, stage: FusedStage, rows: Span) -> int:
         """The first row that a band's maps hold: the shuffle writes whole cells."""
@@ -191,7 +200,7 @@ class FusedRunner:
     def _allocate(self, dtype: torch.dtype, device: torch.device) -> None:
         stage, height = self.stages[-1], self.size[0]
         stride = stage.upsampling.stride
-        spans = [stage.needs(wider(rows, 1, height), height) for rows in self._band_rows()]
+        spans = [stage.needs(wider(rows, 1, height), height) for rows in pairwise(self._edges)]
         self._held = max(
             -(-end // stride) * stride - first // stride * stride for first, end in spans
         )
@@ -226,16 +235,16 @@ def kept_tiles(file: CacheFile | None, count: int) -> list[Tile] | None:
 
 
 def _fused(stage: Stage, dtype: torch.dtype) -> FusedStage:
-    return FusedStage(
-        FusedConv(stage.conv, dtype, SINE if stage.sine else GELU, stride=stage.stride),
-        [
-            (
-                FusedConv(residual.conv1, dtype, GELU, folds=True),
-                FusedConv(residual.conv2, dtype, ADD, folds=True),
-            )
-            for residual in stage.residuals
-        ],
-    )
+    upsampling = FusedConv(stage.conv, dtype, SINE if stage.sine else GELU, stride=stage.stride)
+    residuals = [
+        (
+            FusedConv(residual.conv1, dtype, GELU, folds=True),
+            FusedConv(residual.conv2, dtype, ADD, folds=True),
+        )
+        for residual in stage.residuals
+    ]
+    finer = FusedLevel(stage.finer, upsampling.outputs) if stage.finer is not None else None
+    return FusedStage(upsampling, residuals, finer)
 
 
 def _stage_launches(

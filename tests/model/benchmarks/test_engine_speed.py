@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
-from model.benchmarks.engine_speed import EngineFailure, engines_for, try_engine
-from tests.support.scenes import tiny_scene
+from model.benchmarks.engine_speed import (
+    EngineFailure,
+    EngineResult,
+    engines_for,
+    random_decoder,
+    try_engine,
+)
+from model.networks import count_flops, count_traffic
+from model.scene import Scene
+from tests.support.scenes import CONFIGS, over_still, over_still_scene, tiny_scene
 
 
 @pytest.mark.slow
-def test_on_a_gpu_every_engine_has_its_row() -> None:
-    decoders = tiny_scene("nerv360", "hnerv").decoders
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_random_decoder_over_a_still_panorama_is_measured(name: str) -> None:
+    decoder = random_decoder(over_still(CONFIGS[name]))
+    cpu = torch.device("cpu")
+    row = try_engine(engines_for(decoder, cpu)["eager"], "eager", name, decoder, cpu, 3)
+    assert isinstance(row, EngineResult)
+    plain = count_flops(CONFIGS[name])
+    assert plain < row.flops < 1.1 * plain
+    assert row.traffic_bytes > count_traffic(CONFIGS[name], 4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scene", [tiny_scene, over_still_scene])
+def test_on_a_gpu_every_engine_has_its_row(scene: Callable[..., Scene]) -> None:
+    decoders = scene("nerv360", "hnerv").decoders
     openers = {n: engines_for(d, torch.device("cuda")) for n, d in decoders.items()}
     assert list(openers["nerv360"]) == ["eager", "folded", "compiled", "fused"]
     assert list(openers["hnerv"]) == ["eager", "folded", "compiled"]

@@ -8,7 +8,7 @@ from model.benchmarks.memory_estimate import predicted_bytes
 from model.config import ModelConfig
 from model.decoding.memory_estimate import decoding_bytes
 from model.networks import count_parameters
-from tests.support.scenes import CONFIGS
+from tests.support.scenes import CONFIGS, over_still
 
 _CONDITIONS = 3 * 2**14
 """Bytes of what does not grow with the picture: conditions and sampling grids of tiny networks."""
@@ -44,6 +44,43 @@ def test_at_the_papers_size_it_is_exact_to_a_hundredth(name: str) -> None:
     counted = predicted_bytes("decoding", config) - 4 * count_parameters(config)
     assert decoding_bytes(config) == pytest.approx(counted, rel=0.01)
     assert decoding_bytes(config, 2) == decoding_bytes(config) / 2
+
+
+_OVER_STILL: dict[str, dict[str, object]] = {
+    "as it is": {},
+    "larger": _CHANGES["larger"],
+    "a large view": {"viewport_height": 480, "viewport_width": 960},
+    "a large view, no blocks": {
+        "viewport_height": 480,
+        "viewport_width": 960,
+        "blocks": (0, 0, 0, 0),
+    },
+    "a view of single cells": {
+        "comparison_cell": 1,
+        "viewport_height": 240,
+        "viewport_width": 480,
+    },
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("channels", [(2,), (0, 2, 1), (0, 0, 4)])
+@pytest.mark.parametrize("changes", _OVER_STILL.values(), ids=_OVER_STILL)
+@pytest.mark.parametrize("name", CONFIGS)
+def test_it_counts_finer_embeddings_and_what_a_still_panorama_takes(
+    name: str, changes: dict[str, object], channels: tuple[int, ...]
+) -> None:
+    config = CONFIGS[name].replace(level_channels=channels, still_panorama=True, **changes)
+    counted = predicted_bytes("decoding", config) - 4 * count_parameters(config)
+    assert decoding_bytes(config) == pytest.approx(counted, rel=0.02, abs=_CONDITIONS)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_at_the_papers_size_over_a_still_it_is_exact_to_a_hundredth(name: str) -> None:
+    config = over_still(ModelConfig(architecture=name))
+    counted = predicted_bytes("decoding", config) - 4 * count_parameters(config)
+    assert decoding_bytes(config) == pytest.approx(counted, rel=0.01)
+    assert 0 < decoding_bytes(config) / 2 < decoding_bytes(config, 2) < decoding_bytes(config)
 
 
 def test_a_viewport_of_unexpanded_features() -> None:

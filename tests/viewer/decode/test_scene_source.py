@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -10,7 +11,7 @@ import torch
 
 from model.geometry import Look
 from model.scene import Scene
-from tests.support.scenes import tiny_scene
+from tests.support.scenes import CONFIGS, over_still_scene, tiny_scene
 from viewer.decode.scene_source import engine_source, free_memory, prepare_scene
 
 CPU = torch.device("cpu")
@@ -34,6 +35,22 @@ def test_a_cost_is_what_a_picture_takes() -> None:
         assert held + widest < cost.peak_bytes < held + 20 * widest
     assert frame.peak_bytes > viewport.peak_bytes
     assert frame.peak_bytes < free_memory(CPU)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_cost_counts_finer_embeddings_and_the_still_panorama(name: str) -> None:
+    scene = over_still_scene(name)
+    decoder = scene.decoders[name]
+    plain = replace(decoder, config=CONFIGS[name], finer=(), still=None)
+    costs = [
+        prepare_scene(replace(scene, decoders={name: each}), Path("pier.safetensors"), CPU).cost(
+            name
+        )
+        for each in (decoder, plain)
+    ]
+    assert decoder.still is not None
+    held = sum(tensor.nbytes for tensor in (*decoder.finer, decoder.still.pixels))
+    assert costs[0].peak_bytes > costs[1].peak_bytes + held
 
 
 @pytest.mark.parametrize("name", ["nerv360", "hnerv"])

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -86,12 +87,18 @@ def test_the_oldest_files_go(kept: CompileCache) -> None:
 
 def test_the_key_changes_with_all_that_matters() -> None:
     decoder = lively_decoder(CONFIGS["nerv360"])
-    other = lively_decoder(CONFIGS["nerv360"].replace(blocks=(1, 1, 1, 0)))
+    changes: list[dict[str, Any]] = [
+        {"blocks": (1, 1, 1, 0)},
+        {"level_channels": (0, 2)},
+        {"still_panorama": True},
+        {"still_panorama": True, "comparison_cell": 8},
+    ]
+    others = [lively_decoder(CONFIGS["nerv360"].replace(**change)) for change in changes]
     keys = [
         cache_key(decoder, CPU, (24, 48), torch.float16),
         cache_key(decoder, CPU, (24, 48), torch.float32),
         cache_key(decoder, CPU, (48, 48), torch.float16),
-        cache_key(other, CPU, (24, 48), torch.float16),
+        *(cache_key(other, CPU, (24, 48), torch.float16) for other in others),
         cache_key(lively_decoder(CONFIGS["nerv360"], 4), CPU, (24, 48), torch.float16),
         cache_key(decoder, CPU, (24, 48), torch.float16, "fused"),
     ]

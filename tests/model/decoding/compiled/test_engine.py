@@ -22,10 +22,10 @@ from model.decoding.eager import EagerEngine
 from model.geometry import Look
 from model.scene import Decoder
 from tests.support.counting import count
-from tests.support.decoders import psnr
+from tests.support.decoders import LOOKS, psnr
 from tests.support.fake_gpu import FakeEvent, FakeGpu
 from tests.support.lifetimes import Tracked, track_programs
-from tests.support.scenes import CONFIGS, lively_decoder
+from tests.support.scenes import CONFIGS, TINY, decoder_over_still, lively_decoder
 
 CPU = torch.device("cpu")
 STEPS = [(Look(0.1 * k, 0.05 * k, 0.3, 1.0 + 0.1 * k), k // 2 % 3) for k in range(7)]
@@ -41,16 +41,21 @@ SHORT = CONFIGS["hnerv"].replace(
 cuda_only = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
 
 
-def opened(config: ModelConfig = CONFIGS["nerv360"], gpu: FakeGpu | None = None) -> CompiledEngine:
+def opened(
+    config: ModelConfig = CONFIGS["nerv360"],
+    gpu: FakeGpu | None = None,
+    make: Callable[[ModelConfig], Decoder] = lively_decoder,
+) -> CompiledEngine:
     """An engine in float32 on a fake GPU."""
-    return CompiledEngine(
-        lively_decoder(config), gpu or FakeGpu(), picture_size(config, None), dtype=torch.float32
-    )
+    size = picture_size(config, None)
+    return CompiledEngine(make(config), gpu or FakeGpu(), size, dtype=torch.float32)
 
 
-def opened_on_cuda(config: ModelConfig) -> tuple[CompiledEngine, Decoder]:
+def opened_on_cuda(
+    config: ModelConfig, make: Callable[[ModelConfig], Decoder] = lively_decoder
+) -> tuple[CompiledEngine, Decoder]:
     """An engine on the GPU, and its decoder."""
-    decoder, gpu = lively_decoder(config), CudaGpu(torch.device("cuda"))
+    decoder, gpu = make(config), CudaGpu(torch.device("cuda"))
     return CompiledEngine(decoder, gpu, picture_size(config, None)), decoder
 
 
@@ -71,6 +76,23 @@ def test_pictures_are_the_eager_engines(name: str) -> None:
         assert picture.look == expected.look
         assert (picture.frame, picture.equirectangular) == (frame, expected.equirectangular)
         assert picture.ready is not None
+
+
+@pytest.mark.parametrize(("name", "bands"), [("nerv360", 3), ("hnerv", 1), ("hnerv-boost", 1)])
+def test_pictures_over_a_still_are_the_eager_engines(name: str, bands: int) -> None:
+    with patch.object(program, "band_count", lambda *args: bands):
+        engine = opened(CONFIGS[name], make=decoder_over_still)
+    decoder = decoder_over_still(CONFIGS[name])
+    eager = EagerEngine(decoder, CPU, engine.size)
+    assert decoder.still is not None
+    assert engine.still is not None
+    assert torch.equal(engine.still, decoder.still.pixels)
+    alphas = set()
+    for frame, look in enumerate(LOOKS):
+        pixels, expected = (e.decode(look, frame).pixels.int() for e in (engine, eager))
+        assert (pixels - expected).abs().max() <= 1
+        alphas |= set(pixels[..., 3].flatten().tolist())
+    assert len(alphas) > 20
 
 
 def test_a_picture_stays_for_as_many_as_the_ring_holds() -> None:
@@ -126,6 +148,14 @@ def test_the_loop_neither_allocates_nor_waits_nor_compiles(name: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("bands", [1, 3])
+def test_the_loop_does_no_more_over_a_still_panorama(bands: int) -> None:
+    with patch.object(program, "band_count", lambda *args: bands):
+        engine = opened(make=decoder_over_still)
+    count(loop(engine), WAITS).check()
+
+
+@pytest.mark.slow
 def test_a_compiled_program_is_not_compiled_again_in_the_loop() -> None:
     engine = opened(SHORT, FakeGpu("eager"))
     count(loop(engine), WAITS).check()
@@ -164,9 +194,17 @@ def test_the_count_sees_a_wait() -> None:
 LIVES = [
     *((name, None) for name in CONFIGS),
     ("in bands", None),
+    *((f"{name} over a still", None) for name in CONFIGS),
+    ("in bands over a still", None),
     *(
         pytest.param(case, backend, marks=pytest.mark.slow)
-        for case, backend in (("short", "eager"), ("short", "aot_eager"), ("nerv360", "aot_eager"))
+        for case, backend in (
+            ("short", "eager"),
+            ("short", "aot_eager"),
+            ("nerv360", "aot_eager"),
+            ("hnerv over a still", "aot_eager"),
+            ("in bands over a still", "aot_eager"),
+        )
     ),
 ]
 
@@ -175,9 +213,10 @@ LIVES = [
 def test_all_that_graphs_use_lives_as_long_as_the_engine(
     case: str, backend: str | None, tracked: Tracked
 ) -> None:
-    config = {**CONFIGS, "short": SHORT, "in bands": CONFIGS["nerv360"]}[case]
-    with patch.object(program, "band_count", lambda *args: 3 if case == "in bands" else 1):
-        engine = opened(config, FakeGpu(backend))
+    config = {**CONFIGS, "short": SHORT, "in bands": TINY}[case.removesuffix(" over a still")]
+    make = decoder_over_still if case.endswith("still") else lively_decoder
+    with patch.object(program, "band_count", lambda *args: 3 if "bands" in case else 1):
+        engine = opened(config, FakeGpu(backend), make)
     assert None not in [ref() for ref in tracked]
     assert len(tracked) > 10
     for look, frame in STEPS:
@@ -251,19 +290,25 @@ def test_many_sizes_are_compiled_in_one_process() -> None:
 
 
 @cuda_only
+@pytest.mark.parametrize("make", [lively_decoder, decoder_over_still])
 @pytest.mark.parametrize("name", CONFIGS)
-def test_on_a_gpu_pictures_are_within_half_precision(name: str) -> None:
-    engine, decoder = opened_on_cuda(CONFIGS[name])
+def test_on_a_gpu_pictures_are_within_half_precision(
+    name: str, make: Callable[[ModelConfig], Decoder]
+) -> None:
+    engine, decoder = opened_on_cuda(CONFIGS[name], make)
     eager = EagerEngine(decoder, CPU, engine.size)
     for look, frame in STEPS:
         expected = eager.decode(look, frame).pixels
-        assert psnr(engine.decode(look, frame).pixels.cpu(), expected) >= 45
+        pixels = engine.decode(look, frame).pixels.cpu()
+        assert psnr(pixels, expected) >= 45
+        assert psnr(pixels[..., 3:], expected[..., 3:]) >= 45
 
 
 @cuda_only
+@pytest.mark.parametrize("make", [lively_decoder, decoder_over_still])
 @pytest.mark.parametrize("name", CONFIGS)
-def test_on_a_gpu_the_loop_only_enqueues(name: str) -> None:
-    engine, _ = opened_on_cuda(CONFIGS[name])
+def test_on_a_gpu_the_loop_only_enqueues(name: str, make: Callable[[ModelConfig], Decoder]) -> None:
+    engine, _ = opened_on_cuda(CONFIGS[name], make)
     run = loop(engine)
     run()
     count(run).check()

@@ -23,14 +23,15 @@ class Engine:
     precision = torch.float32
     still: torch.Tensor | None = None
 
-    def __init__(self, name: str, seconds: float, grey: int = 100) -> None:
-        self.name, self.seconds, self.grey = name, seconds, grey
+    def __init__(self, name: str, seconds: float, grey: int = 100, alpha: int = 255) -> None:
+        self.name, self.seconds, self.grey, self.alpha = name, seconds, grey, alpha
         self.decoded = 0
 
     def decode(self, look: Look, frame: int) -> Picture:
         """As `Engine.decode`."""
         self.decoded += 1
         pixels = torch.full((4, 4, 4), self.grey, dtype=torch.uint8)
+        pixels[..., 3] = self.alpha
         # Now and then something else has the GPU.
         return Picture(pixels, look, frame, False, self.seconds * (10 if self.decoded % 2 else 1))
 
@@ -62,11 +63,13 @@ def test_the_faster_one_is_taken_and_remembered(kept: CacheFile, winner: str) ->
     assert again.name == winner
 
 
-@pytest.mark.parametrize(("grey", "name"), [(101, "b"), (103, "a")])
+@pytest.mark.parametrize(
+    ("grey", "alpha", "name"), [(101, 255, "b"), (103, 255, "a"), (101, 252, "a")]
+)
 def test_pictures_must_agree_with_the_first_ones(
-    kept: CacheFile, grey: int, name: str, caplog: pytest.LogCaptureFixture
+    kept: CacheFile, grey: int, alpha: int, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    makers = {"a": maker(Engine("a", 0.003)), "b": maker(Engine("b", 0.001, grey))}
+    makers = {"a": maker(Engine("a", 0.003)), "b": maker(Engine("b", 0.001, grey, alpha))}
     with caplog.at_level(logging.WARNING):
         assert open_fastest(makers, kept).name == name
     assert [m for m in caplog.messages if "differ" in m] == (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -12,11 +14,12 @@ from model.config import ModelConfig
 from model.decoding import picture_size
 from model.decoding.compiled.aligned import aligned
 from model.decoding.compiled.band import band_count, plan_bands
-from model.decoding.compiled.program import build_programs, sample_bilinear
-from model.decoding.compiled.runner import BandRunner
+from model.decoding.compiled.program import build_programs
+from model.decoding.compiled.runner import BandRunner, OverStill
+from model.decoding.compiled.source import sample_bilinear
 from model.networks import architecture_of, build_decoder, presets
 from tests.support.decoders import CASES, LARGER, LOOKS, psnr, reference, run_programs
-from tests.support.scenes import CONFIGS, TINY, lively_decoder
+from tests.support.scenes import CONFIGS, TINY, decoder_over_still, lively_decoder
 
 CPU = torch.device("cpu")
 
@@ -31,6 +34,51 @@ def test_float32_pictures_are_the_reference(case: str) -> None:
         assert (pixels.int() - expected.int()).abs().max() <= 1
         assert pixels.is_contiguous()
         assert (pixels[..., 3] == 255).all()
+
+
+STILL = {
+    **CONFIGS,
+    "expanded after projection": CASES["expanded after projection"],
+    "cells of three": LARGER.replace(comparison_cell=3),
+    "cells larger than a stride": CONFIGS["hnerv"].replace(comparison_cell=8),
+    "one stage before the last": TINY.replace(
+        strides=(2, 2), kernels=(3, 3), blocks=(1, 0), encoder_strides=(4,)
+    ),
+}
+
+
+@pytest.mark.parametrize("bands", [1, 3])
+@pytest.mark.parametrize("case", STILL)
+def test_float32_pictures_over_a_still_are_the_reference(case: str, bands: int) -> None:
+    decoder = decoder_over_still(STILL[case])
+    size = picture_size(decoder.config, None)
+    programs = build_programs(decoder, CPU, size, torch.float32, bands=bands)
+    assert isinstance(programs.runner, OverStill) == (bands > 1)
+    alphas = set()
+    for look in LOOKS[: 1 if architecture_of(decoder.config).full_frame else 3]:
+        actual, expected = reference(decoder, look, 1)
+        pixels = run_programs(programs, actual, 1)
+        assert (pixels.int() - expected.int()).abs().max() <= 1
+        assert pixels.is_contiguous()
+        alphas |= set(pixels[..., 3].flatten().tolist())
+    assert len(alphas) > 40
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("case", CONFIGS)
+def test_half_precision_over_a_still_stays_within_45_db(case: str, dtype: torch.dtype) -> None:
+    decoder = decoder_over_still(CONFIGS[case])
+    programs = build_programs(decoder, CPU, picture_size(decoder.config, None), dtype)
+    actual, expected = reference(decoder, LOOKS[0], 1)
+    pixels = run_programs(programs, actual, 1)
+    assert psnr(pixels, expected) >= 45
+    assert psnr(pixels[..., 3:], expected[..., 3:]) >= 45
+
+
+def test_a_decoder_without_its_still_panorama_is_refused() -> None:
+    decoder = replace(decoder_over_still(TINY), still=None)
+    with pytest.raises(ValueError, match="was given none"):
+        build_programs(decoder, CPU, picture_size(TINY, None), torch.float32)
 
 
 BANDED = {
@@ -55,11 +103,21 @@ def test_bands_change_nothing(case: str) -> None:
         assert (pixels == expected).float().mean() > 0.99
 
 
-@given(st.integers(1, 60), st.integers(1, 4), st.integers(0, 9), st.integers(1, 8))
+@given(
+    st.integers(1, 60),
+    st.integers(1, 4),
+    st.integers(0, 9),
+    st.integers(1, 8),
+    st.sampled_from([1, 2, 3, 4, 6, 8]),
+)
 def test_bands_cover_every_row_once_with_what_lies_beyond(
-    height: int, stride: int, beyond: int, count: int
+    height: int, stride: int, beyond: int, count: int, cell: int
 ) -> None:
-    bands = plan_bands(height, stride, beyond, count)
+    height *= cell
+    bands = plan_bands(height, stride, beyond, count, cell)
+    for band in bands:
+        assert [row % cell for span in (band.kept, band.place) for row in span] == [0] * 4
+        assert (band.source[1] - band.source[0]) * stride % cell == 0
     rows = [y for band in bands for y in range(*band.place)]
     assert rows == list(range(stride * height))
     assert len(bands) <= count

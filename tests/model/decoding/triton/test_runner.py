@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest.mock import patch
 
@@ -36,6 +36,7 @@ from model.decoding.triton.convolution import (
     Tile,
     chunks,
 )
+from model.decoding.triton.level import FusedLevel
 from model.decoding.triton.runner import FusedRunner, kept_tiles
 from model.geometry import Look
 from model.networks import SphereConv, build_decoder, presets
@@ -44,7 +45,7 @@ from tests.support.counting import count
 from tests.support.decoders import CASES, LOOKS, psnr, reference, run_programs
 from tests.support.fake_gpu import FakeEvent, FakeGpu
 from tests.support.lifetimes import track_programs
-from tests.support.scenes import TINY, lively_decoder
+from tests.support.scenes import TINY, decoder_over_still, lively_decoder
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 SMALL = Tile(4, 64, 32, 4, 2)
@@ -151,15 +152,42 @@ def test_pictures_are_within_half_precision(case: str) -> None:
     assert (pixels[..., 3] == 255).all()
 
 
+@pytest.mark.slow
+def test_pictures_over_a_still_are_within_half_precision() -> None:
+    decoder = decoder_over_still(TINY)
+    actual, expected = reference(decoder, LOOKS[0], 1)
+    size = picture_size(TINY, None)
+    programs = build_programs(decoder, DEVICE, size, torch.float16, make_runner=FusedRunner)
+    pixels = run_programs(programs, actual, 1, DEVICE)
+    assert psnr(pixels, expected) >= 60
+    assert psnr(pixels[..., 3:], expected[..., 3:]) >= 60
+    assert len(set(pixels[..., 3].flatten().tolist())) > 100
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_finer_embedding_is_added_by_its_convolution(channels: int) -> None:
+    conv = SphereConv(channels, 21, 1, wrap=False).requires_grad_(False)
+    level, before = torch.randn(1, channels, 5, 9).half(), torch.randn(1, 21, 5, 9).half()
+    features = rows_of(before, 24)
+    FusedLevel(conv.to(DEVICE), 24)(rows_of(level, channels), features)
+    after = features.cpu().permute(2, 0, 1).float()
+    assert (after[:21] - before[0] - conv.cpu()(level.float())[0]).abs().max() < 4e-3
+    assert (after[21:] == 0).all()
+
+
 def runner_of(
-    config: ModelConfig, bands: int | None, device: torch.device, tiles: CacheFile | None = None
+    config: ModelConfig,
+    bands: int | None,
+    device: torch.device,
+    tiles: CacheFile | None = None,
+    cell: int | None = None,
 ) -> FusedRunner:
     """A runner with random weights for the configuration's viewport."""
     torch.manual_seed(0)
     with device:
         layout = build_decoder(config).requires_grad_(False).layout()
     size = config.viewport_embedding_size
-    return FusedRunner(layout.stages, layout.head, size, torch.float16, bands, tiles)
+    return FusedRunner(layout.stages, layout.head, size, torch.float16, cell, bands, tiles)
 
 
 SHORT = TINY.replace(strides=(2,), kernels=(3,), blocks=(2,), viewport_height=16, viewport_width=32)
@@ -167,18 +195,33 @@ SHORT = TINY.replace(strides=(2,), kernels=(3,), blocks=(2,), viewport_height=16
 ONE = SHORT.replace(strides=(1,), blocks=(1,), viewport_height=8, viewport_width=16)
 
 
+TWO = SHORT.replace(
+    strides=(2, 2),
+    kernels=(1, 3),
+    blocks=(0, 1),
+    encoder_strides=(4,),
+)
+
+
 @pytest.mark.slow
-def test_bands_change_nothing() -> None:
-    pictures = []
-    for bands in (1, 5):
-        runner = runner_of(SHORT, bands, DEVICE)
+@pytest.mark.parametrize("cell", [None, 2, 4])
+def test_bands_change_nothing(cell: int | None) -> None:
+    pictures, means = [], []
+    for bands in (1, 4 if cell == 4 else 5):
+        runner = runner_of(SHORT, bands, DEVICE, cell=cell)
         torch.manual_seed(1)
         inputs = runner.stages[0].upsampling.inputs
         features = torch.randn(8, 16, inputs, device=DEVICE).half()
         table = 1 + 0.3 * torch.randn(8, 1, inputs, device=DEVICE)
         pictures.append(runner(features, table).cpu().clone())
         assert runner.bands == bands
+        if cell is not None:
+            assert runner.cells is not None
+            means.append(runner.cells.cpu().clone())
+            whole = pictures[-1][..., :3].permute(2, 0, 1)[None].float() / 255
+            assert (means[-1] - F.avg_pool2d(whole, cell)).abs().max() < 0.51 / 255
     assert torch.equal(pictures[0], pictures[1])
+    assert cell is None or torch.equal(means[0], means[1])
     assert pictures[0][..., :3].double().std() > 10
 
 
@@ -296,9 +339,13 @@ def fused_engine(decoder: Decoder, gpu: Gpu) -> CompiledEngine:
     return CompiledEngine(decoder, gpu, size, name="fused", make_runner=FusedRunner)
 
 
+MADE = {"one stage": lively_decoder(ONE), "over a still": decoder_over_still(TWO)}
+
+
 @pytest.mark.slow
-def test_the_engine_only_enqueues_and_shows_what_eager_shows() -> None:
-    decoder = lively_decoder(ONE)
+@pytest.mark.parametrize("made", MADE)
+def test_the_engine_only_enqueues_and_shows_what_eager_shows(made: str) -> None:
+    decoder = MADE[made]
     size = picture_size(decoder.config, None)
     gpu = CudaGpu(DEVICE) if DEVICE.type == "cuda" else FakeGpu()
     engine = fused_engine(decoder, gpu)
@@ -306,8 +353,9 @@ def test_the_engine_only_enqueues_and_shows_what_eager_shows() -> None:
     eager = EagerEngine(decoder, torch.device("cpu"), size)
     steps = [(Look(0.3 * k, 0.1 * k), k // 2) for k in range(3)]
     for look, frame in steps:
-        shown = engine.decode(look, frame).pixels.cpu()
-        assert psnr(shown, eager.decode(look, frame).pixels) >= 60
+        shown, expected = engine.decode(look, frame).pixels.cpu(), eager.decode(look, frame).pixels
+        assert psnr(shown, expected) >= 60
+        assert psnr(shown[..., 3:], expected[..., 3:]) >= 60
 
     def loop() -> None:
         for look, frame in steps:
@@ -318,9 +366,10 @@ def test_the_engine_only_enqueues_and_shows_what_eager_shows() -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(DEVICE.type == "cuda", reason="the stand-in is for machines without a GPU")
-def test_all_that_graphs_use_lives_as_long_as_the_engine() -> None:
+@pytest.mark.parametrize("made", MADE)
+def test_all_that_graphs_use_lives_as_long_as_the_engine(made: str) -> None:
     with track_programs() as tracked:
-        engine = fused_engine(lively_decoder(ONE), FakeGpu())
+        engine = fused_engine(MADE[made], FakeGpu())
     assert None not in [ref() for ref in tracked]
     assert len(tracked) > 30
     engine.decode(Look(0.3), 1)
@@ -330,9 +379,15 @@ def test_all_that_graphs_use_lives_as_long_as_the_engine() -> None:
 
 
 @cuda_only
+@pytest.mark.parametrize("make", [lively_decoder, decoder_over_still])
 @pytest.mark.parametrize("preset", ["paper", "demo"])
-def test_on_a_gpu_full_size_pictures_are_within_half_precision(preset: str) -> None:
-    decoder = lively_decoder(presets()[preset])
+def test_on_a_gpu_full_size_pictures_are_within_half_precision(
+    preset: str, make: Callable[[ModelConfig], Decoder]
+) -> None:
+    decoder = make(presets()[preset])
     engine = fused_engine(decoder, CudaGpu(DEVICE))
-    expected = EagerEngine(decoder, DEVICE, engine.size, torch.float32).decode(LOOKS[0], 1).pixels
-    assert psnr(engine.decode(LOOKS[0], 1).pixels.cpu(), expected.cpu()) >= 45
+    eager = EagerEngine(decoder, DEVICE, engine.size, torch.float32)
+    expected = eager.decode(LOOKS[0], 1).pixels.cpu()
+    pixels = engine.decode(LOOKS[0], 1).pixels.cpu()
+    assert psnr(pixels, expected) >= 45
+    assert psnr(pixels[..., 3:], expected[..., 3:]) >= 45

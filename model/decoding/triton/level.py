@@ -1,0 +1,37 @@
+"""Finer embeddings, added to the results of stages: the launch of their kernel."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+import triton
+from torch import Tensor
+
+from model.decoding.triton import pixel_kernels
+from model.networks import SphereConv
+
+_BLOCK = 32
+
+
+class FusedLevel:
+    """The 1×1 convolution of a finer embedding, which adds to the features that are there."""
+
+    def __init__(self, conv: SphereConv, channels: int) -> None:
+        """Rearrange ``conv``, on its device, for features filled up to ``channels``."""
+        spare = channels - conv.out_channels
+        self.weight = F.pad(conv.weight.detach().flatten(1).T, (0, spare)).contiguous()
+        self.bias = F.pad(conv.bias.detach(), (0, spare))
+
+    def __call__(self, level: Tensor, features: Tensor) -> None:
+        """Add what comes of ``level``, h×w×c, to ``features``, h×w×c'; both contiguous."""
+        pixels, (channels, outputs) = level.shape[0] * level.shape[1], self.weight.shape
+        pixel_kernels.add_level[(-(-pixels // _BLOCK),)](
+            features,
+            level,
+            self.weight,
+            self.bias,
+            pixels,
+            CHANNELS=channels,
+            COUT=outputs,
+            N=triton.next_power_of_2(outputs),
+            BLOCK=_BLOCK,
+        )
