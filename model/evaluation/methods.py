@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from torch import Tensor
 
-from model.decoding import Engine
+from model.decoding import Engine, Picture
 from model.evaluation.clip import ClipPictures
 from model.geometry import Look
 from model.metrics import as_shown, cut_viewport
-from model.rendering import render_sphere
+from model.rendering import render_sphere, render_view
 
 KEPT_BYTES = 512 * 2**20
 """Decoded whole frames that are kept: each is decoded once for all paths of a short clip."""
@@ -45,9 +45,35 @@ class Method(Protocol):
         ...
 
 
+class _KeptFrames:
+    """An engine of whole frames that decodes each once for all looks at it, as far as
+    `KEPT_BYTES` go.
+    """
+
+    ring = 1
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._kept: dict[int, Picture] = {}
+        self.name, self.device, self.size = engine.name, engine.device, engine.size
+        self.hfov_range, self.full_frame = engine.hfov_range, engine.full_frame
+        self.precision, self.still = engine.precision, engine.still
+
+    def decode(self, look: Look, frame: int) -> Picture:
+        if frame not in self._kept:
+            picture = self._engine.decode(look, frame)
+            picture = replace(picture, pixels=picture.pixels.clone())
+            while (len(self._kept) + 1) * picture.pixels.nbytes > KEPT_BYTES and self._kept:
+                del self._kept[next(iter(self._kept))]
+            self._kept[frame] = picture
+        return self._kept[frame]
+
+
 @dataclass
 class DecoderMethod:
-    """A decoder of the scene; a full-frame one decodes once a frame and is cut as a clip is."""
+    """A decoder of the scene, over its still panorama where it has one; a full-frame one decodes
+    once a frame and is cut as a clip is.
+    """
 
     name: str
     bytes: int
@@ -56,14 +82,16 @@ class DecoderMethod:
     frame_size: tuple[int, int]
 
     def __post_init__(self) -> None:
-        self._whole: dict[int, Tensor] = {}
+        if self.engine.full_frame:
+            self.engine = _KeptFrames(self.engine)
 
     @property
     def note(self) -> str:
         """See `Method`."""
         what = "whole frames" if self.engine.full_frame else "viewports"
+        over = " over the still panorama" if self.engine.still is not None else ""
         height, width = self.engine.size
-        return f"{what} of {width}×{height}, {self.engine.name} engine"
+        return f"{what} of {width}×{height}{over}, {self.engine.name} engine"
 
     @property
     def key(self) -> dict[str, Any]:
@@ -77,24 +105,14 @@ class DecoderMethod:
 
     def view(self, look: Look, frame: int) -> Tensor:
         """See `Method.view`; ``look`` must be one that the engine decodes as it is."""
-        if self.engine.full_frame:
-            return as_shown(cut_viewport(self._decoded(frame), look, *self.size)).cpu()
-        picture = self.engine.decode(look, frame)
-        if picture.look != look:
-            raise ValueError(f"{self.name} cannot decode {look}, it decoded {picture.look}")
-        return picture.pixels[..., :3].cpu()
+        low, high = self.engine.hfov_range
+        if not self.engine.full_frame and not low <= look.hfov <= high:
+            raise ValueError(f"{self.name} does not decode {look} as it is")
+        return render_view(self.engine, look, frame, *self.size).cpu()
 
     def sphere(self, frame: int) -> Tensor:
         """See `Method.sphere`."""
         return render_sphere(self.engine, frame, *self.frame_size).cpu()
-
-    def _decoded(self, frame: int) -> Tensor:
-        if frame not in self._whole:
-            pixels = self.engine.decode(Look(), frame).pixels[..., :3].clone()
-            while (len(self._whole) + 1) * pixels.nbytes > KEPT_BYTES and self._whole:
-                del self._whole[next(iter(self._whole))]
-            self._whole[frame] = pixels
-        return self._whole[frame]
 
 
 @dataclass
