@@ -6,20 +6,13 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from model.errors import InputError
 from model.trajectories import Trajectory
-from model.video import VideoIndex
 from viewer.actions import commands
-from viewer.decode import (
-    DecodeWorker,
-    Extension,
-    OpenScene,
-    Request,
-    extend_by_clip,
-    prepare_clip,
-)
-from viewer.failures import Failures, describe
+from viewer.arrivals import Arrivals, Content
+from viewer.decode import DecodeWorker, OpenScene, Request
+from viewer.failures import Failures
 from viewer.input import Camera, Gaze, Input, Playback
 from viewer.loading import Loader, opening_sentence
 from viewer.panels import (
@@ -35,8 +28,11 @@ from viewer.panels import (
     TimelinePanel,
     seconds_since_start,
 )
-from viewer.picture import Film, Panes, Renderer, Upload, Window, capture, save_png
+from viewer.picture import Panes, Renderer, Upload, Window, capture, save_png
 from viewer.settings import Settings
+
+if TYPE_CHECKING:
+    from viewer.picture import Film
 
 log = logging.getLogger(__name__)
 
@@ -46,15 +42,11 @@ _RESTING_REFRESH_S = 1.0
 _RESTING_TURN_S = 0.05
 
 
-Content = OpenScene | Extension | Trajectory | VideoIndex
-"""Content of a file that is dropped, and what is made of it."""
-
-
 class App:
     """One window on one scene at a time.
 
     Attributes:
-        window, camera, playback, gaze, worker, panes, loader, input: the parts.
+        window, camera, playback, gaze, worker, panes, loader, arrivals, input: the parts.
         overlay, status, keys, messages: the overlay, and those of its panels that others use.
         failures: survives what nobody foresaw.
         displayed: counts the pictures that the window has shown.
@@ -98,6 +90,7 @@ class App:
         self.worker = DecodeWorker()
         self.panes = Panes(self.worker, self.messages.notify, upload)
         self.loader = Loader(load)
+        self.arrivals = Arrivals(self)
         self.status = StatusPanel(
             window, self.camera, self.playback, self.worker, self.panes, self._display_rate
         )
@@ -121,18 +114,23 @@ class App:
         self.open(scene, decoder or scene.decoders[0])
 
     def run(self, exit_after: float | None = None, screenshot: Path | None = None) -> None:
-        """Loop until the window is closed or ``exit_after`` seconds have passed; what is on screen
-        then is written to ``screenshot``.
+        """Loop until the window is closed or ``exit_after`` seconds have passed since the scene was
+        read; what is on screen then is written to ``screenshot``.
+
+        Raises:
+            Exception: what kept the scene from being read; the window has said it before.
         """
         began = last = time.perf_counter()
         while not self.window.should_close:
             now = time.perf_counter()
-            if self.film is not None and self.opening:
-                began = now  # a film begins with the first picture
+            if self.reading or (self.film is not None and self.opening):
+                began = now  # a film begins with the first decoded picture
             if exit_after is not None and now - began >= exit_after:
                 break
             self.turn(now - last)
             last = now
+        if self.arrivals.unreadable is not None:
+            raise self.arrivals.unreadable.error
         if screenshot is not None:
             self.step(0.0)
             save_png(screenshot, capture(self.window))
@@ -152,6 +150,7 @@ class App:
             self.window.swap()
         else:
             self.window.rest(_RESTING_TURN_S if self.resting else None)
+        self.arrivals.begin()
 
     def step(self, seconds: float) -> None:
         """One turn that always draws, up to the swap."""
@@ -162,8 +161,9 @@ class App:
         """Let ``seconds`` pass: events, movement, the clip; take and ask for pictures."""
         self.window.poll()
         self.camera.advance(seconds)
-        self.gaze.advance(seconds)
-        self._finish_loading()
+        if not self.reading:
+            self.gaze.advance(seconds)
+        self.arrivals.take()
         self._receive()
         self.worker.request(self.request())
 
@@ -190,7 +190,7 @@ class App:
         self.playback.open(scene.frames, scene.fps)
         self.window.set_title(f"{scene.title} – NeRV360")
         self.panes.open(scene, decoder)
-        self._remark(scene)
+        self.arrivals.remark(scene)
 
     def follow(self, trajectory: Trajectory) -> None:
         """Lead the look and the clip along ``trajectory``, and say what is wrong with it.
@@ -208,9 +208,15 @@ class App:
         return self.panes.renderers[0]
 
     @property
+    def reading(self) -> bool:
+        """The scene that is open has not been read whole yet, and nothing has gone wrong."""
+        return not self.panes.scene.whole and self.panes.error is None
+
+    @property
     def opening(self) -> bool:
         """There is no picture yet, and nothing has gone wrong."""
-        return self.renderer.picture is None and not self.worker.report.error
+        failed = self.worker.report.error or self.panes.error
+        return self.renderer.picture is None and not failed
 
     def settings(self) -> Settings:
         """Choices to be remembered."""
@@ -264,39 +270,3 @@ class App:
                 renderer.notice = None
         if first and self.renderer.picture is not None:
             log.info("first picture %.2f s after the start", seconds_since_start())
-
-    def _finish_loading(self) -> None:
-        for loaded in self.loader.take():
-            try:
-                self._show(loaded.result())
-            except InputError as error:
-                self.messages.refuse(str(error))
-            except Exception as error:
-                log.exception("a dropped file cannot be opened")
-                self.messages.refuse(f"{loaded.name} cannot be opened: {describe(error)}")
-
-    def _show(self, loaded: Content) -> None:
-        if isinstance(loaded, Trajectory):
-            self.follow(loaded)
-        elif isinstance(loaded, VideoIndex):
-            self._show_clip(loaded)
-        elif isinstance(loaded, Extension):
-            if loaded.scene is self.panes.scene:
-                self.panes.extend(loaded.extended, loaded.decoder)
-                self._remark(loaded.extended)
-        else:
-            self.open(loaded, loaded.decoders[0])
-
-    def _show_clip(self, clip: VideoIndex) -> None:
-        """Show ``clip`` in place of another, or, once it has been compared, beside its scene."""
-        scene = self.panes.scene
-        if scene.sameness is None:
-            alone = prepare_clip(clip)
-            self.open(alone, alone.decoders[0])
-        else:
-            self.loader.go_on(clip.path, lambda path: extend_by_clip(scene, clip))
-
-    def _remark(self, scene: OpenScene) -> None:
-        if scene.remark is not None:
-            log.info("%s", scene.remark)
-            self.messages.notify(scene.remark)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sys
 import traceback
 from collections.abc import Callable, Iterator
-
-import torch
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +39,8 @@ class Failures:
 
 def describe(error: BaseException) -> str:
     """An exception as a short sentence for the screen."""
-    if isinstance(error, torch.OutOfMemoryError):
+    torch = sys.modules.get("torch")  # without it there is no error of its own
+    if torch is not None and isinstance(error, torch.OutOfMemoryError):
         return "there is not enough memory on the device"
     text = str(error).strip().splitlines()
     return text[0][:200] if text else type(error).__name__

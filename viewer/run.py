@@ -8,21 +8,22 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
-import torch
-
-from model.decoding import load_compilers, needs_compiler
 from model.errors import InputError
 from model.geometry import Look
-from model.scene import read_scene
 from model.trajectories import Trajectory, UnknownFormatError, read_trajectory
-from model.video import VideoIndex, index_video
 from viewer.app import App
-from viewer.decode import OpenScene, prepare_scene
+from viewer.decode import Extension, OpenScene
 from viewer.loading import SCENE_SUFFIX, is_clip, is_scene
-from viewer.picture import Film, Window, choose_upload, device_of_window
+from viewer.picture import Upload, Window
 from viewer.settings import Settings, load_settings, save_settings, settings_path
 from viewer.text import printable_name
+
+if TYPE_CHECKING:
+    import torch
+
+    from model.video import VideoIndex
 
 log = logging.getLogger(__name__)
 
@@ -31,14 +32,54 @@ _SWITCH_S = 0.0005
 several times a frame, took the display from 60 to 10 frames a second."""
 
 
+class Start(Protocol):
+    """The scene that a run begins with, from before the window is there until it can be decoded.
+
+    Attributes:
+        decoder: the name of the one to begin with.
+        scene: as it is shown first.
+    """
+
+    @property
+    def decoder(self) -> str: ...
+
+    @property
+    def scene(self) -> OpenScene: ...
+
+    def prepare(self) -> None:
+        """Do what must be done before there is a window."""
+        ...
+
+    def open(self) -> OpenScene:
+        """`scene`, once there is a window, which may settle where it is decoded; on the main thread
+        with the window's context current.
+        """
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where scenes are decoded; on any thread, after `open`."""
+        ...
+
+    @property
+    def upload(self) -> Callable[[], Upload] | None:
+        """As `App` has it; after `open`."""
+        ...
+
+    @property
+    def rest(self) -> tuple[Path, Callable[[], Extension]] | None:
+        """File of the scene, and what reads it whole, where `open` gives less; on a thread that may
+        wait.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Options:
     """Wishes for one run.
 
     Attributes:
-        decoder: of the scene, to begin with.
-        device, engine: how to decode; an engine as `open_engine` knows it.
-        interop: pictures of a GPU go to the screen without leaving it.
+        engine: how to decode a scene that is dropped, as `open_engine` knows it.
         size: width and height of the window for this one time, the remembered ones by default.
         look: the first one.
         frame: where to begin, paused.
@@ -48,10 +89,7 @@ class Options:
         film: file for what it shows until then.
     """
 
-    decoder: str
-    device: torch.device
     engine: str = "auto"
-    interop: bool = True
     size: tuple[int, int] | None = None
     look: Look | None = None
     frame: int | None = None
@@ -61,37 +99,37 @@ class Options:
     film: Path | None = None
 
 
-def run_window(prepare: Callable[[torch.device], OpenScene], options: Options) -> None:
+def run_window(start: Start, options: Options) -> None:
     """Open a window on a scene, and return when it has closed.
 
     Args:
-        prepare: makes the scene for the device that decodes it, once the window is open.
+        start: the scene.
         options: wishes for this run.
 
     Raises:
-        InputError: there is no display, the path shows frames that the scene does not have, or
-            screenshot or film cannot be written.
+        InputError: there is no display, the path shows frames that the scene does not have, the
+            scene turned out to be damaged, or screenshot or film cannot be written.
     """
     logging.basicConfig(level=logging.WARNING, format="nerv360: %(message)s")
     logging.getLogger("viewer").setLevel(logging.INFO)
     stored = settings = load_settings(settings_path())
     if options.size is not None:
         settings = replace(settings, width=options.size[0], height=options.size[1])
-    if needs_compiler(options.engine, options.device):
-        load_compilers()
+    start.prepare()
     sys.setswitchinterval(_SWITCH_S)
     window = Window("NeRV360", settings.width, settings.height, fitted=options.size is None)
     try:
-        device = device_of_window(options.device)
         app = App(
             window,
-            prepare(device),
-            lambda path: open_dropped(path, device, options.engine),
+            start.open(),
+            lambda path: open_dropped(path, start.device, options.engine),
             settings=settings,
-            decoder=options.decoder,
-            upload=lambda: choose_upload(device, options.interop),
+            decoder=start.decoder,
+            upload=start.upload,
         )
         try:
+            if start.rest is not None:
+                app.arrivals.read_on(*start.rest)
             if options.look is not None:
                 app.camera.look_at(options.look)
             if options.frame is not None:
@@ -101,6 +139,8 @@ def run_window(prepare: Callable[[torch.device], OpenScene], options: Options) -
                 app.follow(options.path)
             with contextlib.ExitStack() as stack:
                 if options.film is not None:
+                    from viewer.picture import Film
+
                     film = Film(options.film, *window.framebuffer_size)
                     app.film = stack.enter_context(film)
                 app.run(options.exit_after, options.screenshot)
@@ -125,6 +165,10 @@ def open_dropped(
     Raises:
         InputError: it can be neither shown nor followed.
     """
+    from model.scene import read_scene
+    from model.video import index_video
+    from viewer.decode import prepare_scene
+
     if is_scene(path):
         return prepare_scene(read_scene(path), path, device, engine)
     if is_clip(path):

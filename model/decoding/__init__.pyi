@@ -14,4 +14,5 @@ from .opening import open_engine as open_engine
 from .opening import picture_size as picture_size
 from .opening import without_compiler as without_compiler
 from .preloading import load_compilers as load_compilers
+from .preloading import may_want_compilers as may_want_compilers
 from .timing import picture_seconds as picture_seconds

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
+import importlib.metadata
 import logging
+import sys
 
 log = logging.getLogger(__name__)
 
+_DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 _COMPILERS = ("torch._dynamo", "torch._inductor.compile_fx", "triton")
 
 
@@ -22,3 +26,12 @@ def load_compilers() -> None:
             importlib.import_module(name)
         except (ImportError, RuntimeError) as error:
             log.info("%s cannot be loaded: %s", name, error)
+
+
+def may_want_compilers() -> bool:
+    """A GPU that compilers are for may be here: torch, which would know, is not loaded for this."""
+    try:
+        ctypes.CDLL(_DRIVER)
+    except OSError:
+        return "rocm" in importlib.metadata.version("torch")
+    return True

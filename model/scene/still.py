@@ -1,23 +1,14 @@
-"""The still panorama in a scene file: an AVIF, bounded before it is unpacked."""
+"""The still panorama of a scene, and what moves before it."""
 
 from __future__ import annotations
 
-import io
-import warnings
 from collections.abc import Iterable
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
-from model.errors import InputError
 from model.networks import motion_map
-
-STILL_QUALITY = 80
-"""Of the AVIF, 0 to 100: about 43 dB."""
-MAX_STILL_BYTES = 64 * 2**20
-_SPEED = 6
+from model.scene.packed_still import pack, unpack
 
 
 class StillPanorama:
@@ -46,10 +37,7 @@ class StillPanorama:
     @classmethod
     def of(cls, picture: Tensor, frames: Iterable[Tensor]) -> StillPanorama:
         """A picture height×width×3 uint8, packed, and what moves in a clip's ``frames`` alike."""
-        file = io.BytesIO()
-        pixels = picture.cpu().contiguous().numpy()
-        Image.fromarray(pixels).save(file, "AVIF", quality=STILL_QUALITY, speed=_SPEED)
-        packed = torch.frombuffer(bytearray(file.getvalue()), dtype=torch.uint8)
+        packed = torch.from_numpy(pack(picture.cpu().contiguous().numpy()))
         size = (picture.shape[0], picture.shape[1])
         shipped = _planes(_unpacked(packed, size))
         motion = torch.stack([motion_map(_planes(frame), shipped) for frame in frames])
@@ -61,19 +49,4 @@ def _planes(picture: Tensor) -> Tensor:
 
 
 def _unpacked(packed: Tensor, size: tuple[int, int]) -> Tensor:
-    height, width = size
-    try:
-        with warnings.catch_warnings():
-            # Its size is checked below, before a pixel is unpacked.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(io.BytesIO(packed.numpy().tobytes()), formats=["AVIF"])
-        if picture.size != (width, height):
-            found = f"{picture.size[0]}x{picture.size[1]}"
-            raise InputError(f"the still panorama has {found} pixels, not {width}x{height}")
-        with picture:
-            pixels = np.array(picture.convert("RGB"))
-    except InputError:
-        raise
-    except (OSError, ValueError, SyntaxError, RuntimeError, Image.DecompressionBombError) as error:
-        raise InputError(f"the still panorama is not an AVIF picture ({error})") from error
-    return torch.from_numpy(pixels)
+    return torch.from_numpy(unpack(packed.numpy(), size))

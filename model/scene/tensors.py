@@ -18,13 +18,13 @@ from torch import Tensor
 from model.errors import InputError
 from model.networks import build_decoder, motion_size
 from model.scene.header import SceneHeader
+from model.scene.packed_still import STILL, check_packed, still_size
 from model.scene.safetensors_file import Contents, quoted
 from model.scene.scene import Decoder, Scene
-from model.scene.still import MAX_STILL_BYTES, StillPanorama
+from model.scene.still import StillPanorama
 
 _WEIGHT_TYPES = {16: torch.float16, 32: torch.float32}
 _EMBEDDING_TYPES = {8: torch.uint8, 16: torch.float16, 32: torch.float32}
-STILL = "still"
 MOTION = "still.motion"
 _MAX_VALUES = 2**29
 """Of a decoder's weights, and of its embeddings: 2 GiB in float32."""
@@ -55,13 +55,12 @@ def check_stored(header: SceneHeader, contents: Contents) -> None:
             if name in contents.tensors and contents.tensors[name].dtype == "U8":
                 for part in ("scale", "offset"):
                     expected[f"{name}.{part}"] = (shape[:2], ("F32",))
-    if (still_size := _still_size(header)) is not None:
+    if (size := still_size(header.configs.values())) is not None:
         found = contents.tensors.get(STILL)
-        count = found.shape[0] if found is not None and len(found.shape) == 1 else 0
-        if found is not None and not 1 <= count <= MAX_STILL_BYTES:
-            raise InputError(f"the still panorama has the absurd shape {found.shape}")
-        expected[STILL] = ((count,), ("U8",))
-        expected[MOTION] = ((header.frames, *motion_size(*still_size)), ("U8",))
+        if found is not None:
+            check_packed(found.shape)
+        expected[STILL] = (found.shape if found is not None else (), ("U8",))
+        expected[MOTION] = ((header.frames, *motion_size(*size)), ("U8",))
     if missing := [name for name in expected if name not in contents.tensors]:
         raise InputError(f"the tensor {missing[0]!r} is missing")
     if unknown := [name for name in contents.tensors if name not in expected]:
@@ -110,7 +109,7 @@ def to_stored(scene: Scene, embedding_bits: int, weight_bits: int) -> dict[str, 
 def from_stored(header: SceneHeader, stored: dict[str, Tensor]) -> Scene:
     """The scene, in float32, whose tensors `to_stored` gave."""
     decoders: dict[str, Decoder] = {}
-    size = _still_size(header)
+    size = still_size(header.configs.values())
     still = StillPanorama(stored[STILL], size, stored[MOTION]) if size is not None else None
     for name, config in header.configs.items():
         prefix = f"{name}.weights."
@@ -138,22 +137,6 @@ def from_stored(header: SceneHeader, stored: dict[str, Tensor]) -> Scene:
 
 def _embeddings_name(decoder: str, level: int) -> str:
     return f"{decoder}.embeddings" + (f".{level}" if level else "")
-
-
-def _still_size(header: SceneHeader) -> tuple[int, int] | None:
-    """Height and width of the still panorama: the frame of the decoders that cover it.
-
-    Raises:
-        InputError: they have frames of several sizes.
-    """
-    sizes = {
-        (config.frame_height, config.frame_width)
-        for config in header.configs.values()
-        if config.still_panorama
-    }
-    if len(sizes) > 1:
-        raise InputError("its decoders would cover still panoramas of several sizes")
-    return next(iter(sizes), None)
 
 
 def _from_bytes(stored: dict[str, Tensor], name: str) -> Tensor:

@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 
 from model.errors import InputError
 from model.files import atomic_write
-from model.scene.header import HEADER_KEY, header_to_json
+from model.scene.fields import HEADER_KEY
+from model.scene.header import header_to_json
 from model.scene.reading import read_scene
 from model.scene.scene import Scene
 from model.scene.tensors import from_stored, to_stored

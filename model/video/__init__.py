@@ -1,30 +1,8 @@
-"""Clips in and out: video files, folders of pictures, frame rates."""
+"""Clips in and out: video files, folders of pictures, frame rates.
 
-from model.video.random_access import KEPT_BYTES, VideoIndex, VideoReader, index_video
-from model.video.reading import (
-    SCALING,
-    FrameSource,
-    VideoFile,
-    VideoInfo,
-    failure_reason,
-    open_frames,
-)
-from model.video.spherical import check_equirectangular
-from model.video.writing import FolderWriter, VideoWriter, check_video_name
+What takes torch is imported when it is first used.
+"""
 
-__all__ = [
-    "KEPT_BYTES",
-    "SCALING",
-    "FolderWriter",
-    "FrameSource",
-    "VideoFile",
-    "VideoIndex",
-    "VideoInfo",
-    "VideoReader",
-    "VideoWriter",
-    "check_equirectangular",
-    "check_video_name",
-    "failure_reason",
-    "index_video",
-    "open_frames",
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -46,6 +46,7 @@ def colour(scene: str, decoder: str, frame: int) -> Colour:
 
 STILL: Colour = (230, 20, 210)
 _STILL = torch.tensor(STILL, dtype=torch.uint8).expand(16, 32, 3).contiguous()
+_PIXELS = _STILL.numpy()
 
 
 class StepFailedError(RuntimeError):
@@ -170,7 +171,7 @@ def gated_scene(gate: Gate, scene: str) -> OpenScene:
         source=source,
         cost=lambda decoder: Cost(16 * 32, decoder != "nerv360", 1),
         free_bytes=lambda: 2,
-        still=lambda decoder: still_of(scene, decoder),
+        still=lambda decoder: _PIXELS if decoder in COVERING[scene] else None,
     )
 
 

@@ -20,6 +20,7 @@ from model.scene import read_scene
 from viewer import run
 from viewer.decode.scene_source import prepare_scene
 from viewer.paths import DEMO
+from viewer.commands.start import WholeStart
 
 def window(*_: object, **__: object) -> None:
     found = [name for name in ("torch._dynamo", "triton") if name in sys.modules]
@@ -27,10 +28,8 @@ def window(*_: object, **__: object) -> None:
     raise SystemExit
 
 run.Window = window
-run.run_window(
-    lambda device: prepare_scene(read_scene(DEMO), DEMO, device),
-    run.Options("nerv360", torch.device("cuda"), {engine!r}),
-)
+prepare = lambda device: prepare_scene(read_scene(DEMO), DEMO, device)
+run.run_window(WholeStart("nerv360", prepare, torch.device("cuda"), {engine!r}), run.Options())
 """
 
 

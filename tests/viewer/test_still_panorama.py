@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -49,7 +50,7 @@ def still_scene(
     title: str = "a town",
 ) -> OpenScene:
     """A scene of which ``viewport`` and ``frame`` cover a still panorama, and ``plain`` none."""
-    still = torch.tensor(colour, dtype=torch.uint8).repeat(64, 128, 1)
+    still = np.full((64, 128, 3), colour, np.uint8)
 
     def engine(name: str) -> FakeEngine:
         full_frame = name != "viewport"
@@ -270,9 +271,12 @@ def test_a_scene_file_hands_on_the_one_that_all_its_decoders_cover() -> None:
     plain = tiny_scene("hnerv-boost").decoders["hnerv-boost"]
     scene.decoders["hnerv-boost"] = plain
     opened = prepare_scene(scene, Path("pier.safetensors"), CPU)
-    stills = {name: opened.still(name) for name in decoder_names(scene)}
+    stills = {name: opened.still(name) for name in decoder_names(scene.decoders)}
     assert scene.still is not None
-    assert stills["nerv360"] is stills["hnerv"] is scene.still.pixels
+    still = stills["nerv360"]
+    assert still is not None
+    assert still is stills["hnerv"]
+    assert np.array_equal(still, scene.still.pixels.numpy())
     assert stills["hnerv-boost"] is None
     assert opened.source("nerv360").background is None, "it needs no other fill"
     assert prepare_scene(tiny_scene(), Path("a"), CPU).source("nerv360").background is not None

@@ -135,7 +135,7 @@ def decoder_option(scene: Scene, name: str | None) -> str:
     from viewer.decode import decoder_names
 
     if name is None:
-        return decoder_names(scene)[0]
+        return decoder_names(scene.decoders)[0]
     with for_option("--decoder"):
         scene.decoder(name)
     return name

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     import torch
 
     from model.trajectories import Trajectory
+    from viewer.commands.start import WholeStart
     from viewer.decode import OpenScene
+    from viewer.run import Start
 
 SceneOrClip = Annotated[
     Path | None,
@@ -95,30 +97,53 @@ def view(
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
     from model.geometry import Look
-    from model.video import check_video_name
+    from viewer.commands.start import first_sight
     from viewer.run import Options, run_window
 
     if film is not None:
+        from model.video import check_video_name
+
         with for_option("--film"):
             check_video_name(film)
-    chosen, file = device_option(device), scene or DEMO
-    name, prepare = _open(file, video, decoder, chosen, engine)
-    shown = prepare(chosen)
-    check_frame(shown, frame)
+    file = scene or DEMO
+    start: Start | None = None
+    if video is None and engine == "auto":
+        start = first_sight(file, decoder, device)
+    if start is None:
+        start = _whole(file, video, decoder, device, engine, interop)
+    check_frame(start.scene, frame)
     options = Options(
-        decoder=name,
-        device=chosen,
         engine=engine,
-        interop=interop,
         size=window_size,
         look=Look.from_degrees(yaw, pitch),
         frame=frame,
-        path=_path(shown, trajectory, wander),
+        path=_path(start.scene, trajectory, wander),
         exit_after=exit_after,
         screenshot=screenshot,
         film=film,
     )
-    run_window(prepare, options)
+    run_window(start, options)
+
+
+def _whole(
+    file: Path,
+    video: Path | None,
+    decoder: str | None,
+    device_name: str,
+    engine: str,
+    interop: bool,
+) -> WholeStart:
+    """The scene or clip, read.
+
+    Raises:
+        InputError: it cannot be read, what is given does not go together, or there is no such
+            device here.
+    """
+    from viewer.commands.start import WholeStart
+
+    device = device_option(device_name)
+    name, prepare = _open(file, video, decoder, device, engine)
+    return WholeStart(name, prepare, device, engine, interop)
 
 
 def _open(

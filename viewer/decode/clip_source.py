@@ -13,11 +13,8 @@ from model.devices import free_bytes
 from model.errors import InputError
 from model.scene import SceneHeader, check_clip
 from model.video import VideoIndex, VideoReader, check_equirectangular
-from viewer.decode.open_scene import Cost, EngineSource, Extension, OpenScene
+from viewer.decode.open_scene import ORIGINAL, Cost, EngineSource, Extension, OpenScene
 from viewer.text import printable_name
-
-ORIGINAL = "original"
-"""Name of the decoder that is the clip itself."""
 
 
 def prepare_clip(index: VideoIndex) -> OpenScene:
@@ -81,7 +78,7 @@ def extend_by_clip(scene: OpenScene, index: VideoIndex) -> Extension:
     except InputError as error:
         alone = f"nerv360 view {printable_name(index.path)}"
         raise InputError(f"{error}, or open it alone: `{alone}`") from error
-    return Extension(scene, put_beside(scene, index, remark), ORIGINAL)
+    return Extension(scene, put_beside(scene, index, remark), (ORIGINAL,))
 
 
 def clip_sameness(header: SceneHeader, scene: Path, index: VideoIndex) -> str:

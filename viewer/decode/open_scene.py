@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from torch import Tensor
+import numpy as np
+import numpy.typing as npt
 
 from model.decoding import Engine
-from model.video import VideoIndex
+
+if TYPE_CHECKING:
+    from model.video import VideoIndex
+
+ORIGINAL = "original"
+"""Name of the decoder that is the clip itself."""
+
+
+def decoder_names(decoders: Iterable[str]) -> tuple[str, ...]:
+    """Names of a scene's decoders, in the order in which they are offered."""
+    return tuple(sorted(decoders, key=lambda name: (name != "nerv360", name)))
 
 
 @dataclass(frozen=True)
@@ -60,10 +72,11 @@ class OpenScene:
         cost: of one picture of a decoder, by its name.
         free_bytes: how much memory there is for another decoder now.
         still: the still panorama that a decoder's pictures cover, by its name, height×width×3
-            uint8 on the CPU and one for all of them; nothing where they cover none.
+            and one array for all of them; nothing where they cover none.
         sameness: says how far a clip is known to be the scene's own, and raises InputError where it
             is another; nothing where the scene is a clip itself. It takes seconds.
         remark: one sentence that is to be said when it is opened, or nothing.
+        whole: its decoders have been read; until then there is no more to see than ``still``.
     """
 
     title: str
@@ -74,21 +87,35 @@ class OpenScene:
     source: Callable[[str], EngineSource]
     cost: Callable[[str], Cost]
     free_bytes: Callable[[], int]
-    still: Callable[[str], Tensor | None] = lambda decoder: None
+    still: Callable[[str], npt.NDArray[np.uint8] | None] = lambda decoder: None
     sameness: Callable[[VideoIndex], str] | None = None
     remark: str | None = None
+    whole: bool = True
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A scene that turned out to be damaged after its still panorama had been shown.
+
+    Attributes:
+        scene: as it was shown.
+        error: what is wrong with it.
+    """
+
+    scene: OpenScene
+    error: Exception
 
 
 @dataclass(frozen=True)
 class Extension:
-    """Another decoder for a scene while it is open.
+    """More decoders for a scene while it is open.
 
     Attributes:
         scene: the open one.
-        extended: what takes its place, with that decoder.
-        decoder: its name.
+        extended: what takes its place, with those decoders.
+        decoders: their names.
     """
 
     scene: OpenScene
     extended: OpenScene
-    decoder: str
+    decoders: tuple[str, ...]

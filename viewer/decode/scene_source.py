@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from model.decoding import PLAINEST, decoding_bytes, open_engine, picture_size, without_compiler
 from model.devices import free_bytes
+from model.errors import InputError
 from model.networks import architecture_of
-from model.scene import Scene
+from model.scene import Scene, read_scene
 from viewer.decode.clip_source import clip_sameness
-from viewer.decode.open_scene import Cost, EngineSource, OpenScene
+from viewer.decode.open_scene import Cost, EngineSource, Extension, OpenScene, decoder_names
 
 _BACKGROUND_VIEW = (224, 224)
 _CPU = torch.device("cpu")
@@ -26,28 +29,44 @@ def prepare_scene(
     """``scene``, read from ``path``, its decoders opened on ``device`` when they are needed, by the
     kind of engine that `open_engine` knows as ``engine``.
     """
+    still = None if scene.still is None else scene.still.pixels.numpy()
     return OpenScene(
         title=scene.material.title or path.stem,
         frames=scene.frames,
         fps=scene.fps,
         size=(scene.height, scene.width),
-        decoders=decoder_names(scene),
+        decoders=decoder_names(scene.decoders),
         source=lambda decoder: engine_source(scene, decoder, device, engine),
         cost=functools.cache(lambda decoder: decoder_cost(scene, decoder, device)),
         free_bytes=lambda: free_memory(device),
-        still=partial(_still, scene),
+        still=lambda decoder: None if scene.decoders[decoder].still is None else still,
         sameness=partial(clip_sameness, scene.header, path),
     )
 
 
-def _still(scene: Scene, decoder: str) -> Tensor | None:
-    covered = scene.decoders[decoder].still
-    return None if covered is None else covered.pixels
+def complete_scene(seen: OpenScene, path: Path, device: torch.device) -> Extension:
+    """The scene file at ``path``, of which `prepare_glimpse` made ``seen``, read as a whole, its
+    decoders to be opened on ``device``.
+
+    Raises:
+        InputError: it cannot be read, or is no longer what was seen.
+    """
+    whole = prepare_scene(read_scene(path), path, device)
+    if _outline(seen) != _outline(whole) or not all(
+        np.array_equal(_pixels(seen, name), _pixels(whole, name)) for name in whole.decoders
+    ):
+        raise InputError(f"{path} has changed while it was being opened: open it again")
+    # The very array that is on screen: it need not go there again.
+    return Extension(seen, replace(whole, still=seen.still), whole.decoders)
 
 
-def decoder_names(scene: Scene) -> tuple[str, ...]:
-    """Names of a scene's decoders, in the order in which they are offered."""
-    return tuple(sorted(scene.decoders, key=lambda name: (name != "nerv360", name)))
+def _pixels(scene: OpenScene, decoder: str) -> npt.NDArray[np.uint8]:
+    still = scene.still(decoder)
+    return np.zeros(0, np.uint8) if still is None else still
+
+
+def _outline(scene: OpenScene) -> tuple[object, ...]:
+    return scene.title, scene.frames, scene.fps, scene.size, scene.decoders
 
 
 def decoder_cost(scene: Scene, decoder: str, device: torch.device) -> Cost:

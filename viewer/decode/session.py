@@ -7,17 +7,18 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from model.decoding import Engine, Picture
 from model.errors import InputError
-from viewer.decode.background import BackgroundUpdater
+from viewer.decode.background_updates import BackgroundUpdater
 from viewer.decode.engine_builder import BUILDER, Build
 from viewer.decode.look_prediction import Request, predicted_look
 from viewer.decode.open_scene import EngineSource
 from viewer.failures import describe
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 log = logging.getLogger(__name__)
 

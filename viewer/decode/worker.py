@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from model.decoding import Picture
 from viewer.decode.look_prediction import Request
 from viewer.decode.open_scene import EngineSource
 from viewer.decode.session import DecodeReport, DecodeSession
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 log = logging.getLogger(__name__)
 

@@ -20,9 +20,13 @@ class OpeningPanel:
 
     @property
     def text(self) -> str | None:
-        """The sentence; none in a split view with a picture, where each side's panel has it."""
+        """The sentence; none in a split view with a picture, where each side's panel has it, and
+        none over the first sight of a scene, whose file is named elsewhere.
+        """
         panes = self._panes
-        if panes.opening is None or (panes.split and panes.renderers[0].picture):
+        if panes.opening is None or not panes.scene.whole:
+            return None
+        if panes.split and panes.renderers[0].picture:
             return None
         return f"Opening {panes.opening} …"
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import psutil
-import torch
+
+if TYPE_CHECKING:
+    import torch
 
 MIB = 2**20
 
@@ -59,8 +62,11 @@ class Memory:
         if now - self._read_at > 0.5:
             self._read_at = now
             self._resident = self._process.memory_info().rss
-            on_gpu = device is not None and device.type == "cuda"
-            self._device = torch.cuda.memory_reserved(device) if on_gpu else None
+            self._device = None
+            if device is not None and device.type == "cuda":
+                import torch
+
+                self._device = torch.cuda.memory_reserved(device)
         return self._resident, self._device
 
 

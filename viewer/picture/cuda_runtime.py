@@ -1,11 +1,15 @@
-"""CUDA's runtime as interop with OpenGL needs it: its calls, its errors, the GPU of the window."""
+"""CUDA's runtime as pictures on their way to OpenGL need it: its calls, its errors, its streams,
+the GPU of the window.
+"""
 
 from __future__ import annotations
 
 import importlib
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
+from torch import Tensor
 
 _OFFLOAD_HINT = (
     "on a computer with two GPUs, start with __NV_PRIME_RENDER_OFFLOAD=1 "
@@ -84,3 +88,55 @@ def checked(runtime: Any, result: tuple[Any, ...]) -> tuple[Any, ...]:
     runtime.cudaGetLastError()
     reason = _MEANINGS.get(int(error), f"CUDA reports {getattr(error, 'name', error)}")
     raise InteropError(f"{reason} (error {int(error)})")
+
+
+class CopyStream:
+    """A CUDA stream for copies to the screen alone, which go before a decoder's work.
+
+    In the decoder's own stream a copy would come after the next picture, which is already on its
+    way, and waiting for it would bring the display down to the decoder's rate.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self._stream = torch.cuda.Stream(device, priority=-1)  # type: ignore[no-untyped-call]
+
+    @property
+    def handle(self) -> int:
+        """As CUDA knows it."""
+        return int(self._stream.cuda_stream)
+
+    def wait_for(self, ready: torch.cuda.Event | None) -> None:
+        """Let what comes next, but not the host, wait for an event as `Upload.upload` has it."""
+        if ready is None:
+            self._stream.wait_stream(torch.cuda.current_stream(self.device))
+        else:
+            self._stream.wait_event(ready)
+
+    def current(self) -> AbstractContextManager[object]:
+        """While it is entered, torch copies in this stream."""
+        return torch.cuda.stream(self._stream)
+
+    def synchronise(self) -> None:
+        """Wait on the host until the copies are done."""
+        self._stream.synchronize()
+
+
+class PinnedCopy:
+    """Pictures of a GPU in pinned memory of the host."""
+
+    def __init__(self) -> None:
+        self._pinned: Tensor | None = None
+        self._stream: CopyStream | None = None
+
+    def copy(self, pixels: Tensor, ready: torch.cuda.Event | None) -> Tensor:
+        """``pixels`` on the host, valid until the next copy; ``ready`` as `Upload.upload`."""
+        if self._pinned is None or self._pinned.shape != pixels.shape:
+            self._pinned = torch.empty(pixels.shape, dtype=torch.uint8, pin_memory=True)
+        if self._stream is None or self._stream.device != pixels.device:
+            self._stream = CopyStream(pixels.device)
+        self._stream.wait_for(ready)
+        with self._stream.current():
+            self._pinned.copy_(pixels, non_blocking=True)
+        self._stream.synchronise()
+        return self._pinned

@@ -9,9 +9,15 @@ import torch
 from OpenGL import GL
 from torch import Tensor
 
-from viewer.picture.cuda_runtime import InteropError, check_window, checked, cuda_runtime
+from viewer.picture.cuda_runtime import (
+    CopyStream,
+    InteropError,
+    check_window,
+    checked,
+    cuda_runtime,
+)
 from viewer.picture.gl import Texture
-from viewer.picture.upload import CopyStream, PixelBufferUpload, Upload
+from viewer.picture.upload import PixelBufferUpload, Upload
 
 log = logging.getLogger(__name__)
 

@@ -84,7 +84,7 @@ class Panes:
         """Name of that of which there is no picture yet: the scene, or a decoder of it while the
         last one's picture stays; nothing where something has gone wrong.
         """
-        if any(report.error for report in self._worker.reports):
+        if self.error is not None or any(report.error for report in self._worker.reports):
             return None
         if not self._panes[0].pictured:
             return self.scene.title
@@ -135,14 +135,24 @@ class Panes:
         self._still.forget()
         self._decode()
 
-    def extend(self, scene: OpenScene, decoder: str) -> None:
-        """Go on with ``scene``, which is the open one with another ``decoder``, or with another
-        source of it; what is shown stays.
+    def extend(self, scene: OpenScene, decoders: tuple[str, ...]) -> None:
+        """Go on with ``scene``, which is the open one with other ``decoders``, or with other
+        sources of them; what is shown stays.
         """
         self.scene = scene
-        self._sources.pop(decoder, None)
-        if decoder in self.shown:
+        for decoder in decoders:
+            self._sources.pop(decoder, None)
+        if any(decoder in self.shown for decoder in decoders):
             self._decode()
+
+    def fail(self, sentence: str) -> None:
+        """Show nothing of the scene, and say why."""
+        self._close_split()
+        self._sources, self._working, self._told = {}, "", ()
+        self._worker.open()
+        self._panes[0].clear()
+        self._still.forget()
+        self.error = sentence
 
     def next_decoder(self) -> None:
         """Another decoder of the scene; in a split view on its right pane, and in the difference to
@@ -266,6 +276,10 @@ class Panes:
                 self._decode()
 
     def _fits(self, name: str) -> bool:
+        if not self.scene.whole:
+            waits = f"{self.scene.title} is still being opened: {self.decoder} stays."
+            self._notify(self.error or waits)
+            return False
         wanted, free = self.scene.cost(name).peak_bytes, self.scene.free_bytes()
         if wanted <= free:
             return True

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 import time
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from OpenGL import GL
-from torch import Tensor
 
 from model.decoding import Picture
 from model.geometry import Look, level_of_detail
 from viewer.picture.gl import ShaderProgram, Texture, largest_texture
 from viewer.picture.still import Compositing
 from viewer.picture.upload import PixelBufferUpload, Upload
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 CLEAR_COLOUR = (0.055, 0.06, 0.07)
 _FEATHER = 0.02

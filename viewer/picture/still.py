@@ -9,8 +9,8 @@ from collections.abc import Callable
 from enum import Enum
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
-from torch import Tensor
 
 from viewer.picture.gl import Texture, largest_texture
 
@@ -47,11 +47,11 @@ class StillTexture:
             notify: says a sentence, where it cannot be shown as it is.
         """
         self._notify = notify
-        self._pixels: Tensor | None = None
+        self._pixels: npt.NDArray[np.uint8] | None = None
         self._texture: Texture | None = None
 
-    def texture(self, pixels: Tensor) -> Texture:
-        """That of ``pixels``, height×width×3 uint8; uploaded where it is not the last one's."""
+    def texture(self, pixels: npt.NDArray[np.uint8]) -> Texture:
+        """That of ``pixels``, height×width×3; uploaded where it is not the last one's."""
         if self._texture is None or self._pixels is not pixels:
             self.forget()
             self._texture, self._pixels = Texture(wraps=True, levels=True), pixels
@@ -64,9 +64,9 @@ class StillTexture:
             self._texture.close()
         self._texture = self._pixels = None
 
-    def _upload(self, texture: Texture, pixels: Tensor) -> None:
+    def _upload(self, texture: Texture, pixels: npt.NDArray[np.uint8]) -> None:
         height, width, _ = pixels.shape
-        shown, limit = pixels.cpu().contiguous().numpy(), largest_texture()
+        shown, limit = pixels, largest_texture()
         step = math.ceil(max(height, width) / limit)
         if step > 1:
             self._notify(
@@ -74,4 +74,4 @@ class StillTexture:
                 f"OpenGL takes here: it is shown at 1/{step} of its size."
             )
             shown = np.asarray(Image.fromarray(shown).reduce(step))
-        texture.put(shown)
+        texture.put(np.ascontiguousarray(shown))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ctypes
-from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import torch
 from OpenGL import GL
-from torch import Tensor
 
 from viewer.picture.gl import Texture
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from viewer.picture.cuda_runtime import PinnedCopy
 
 
 class Upload(Protocol):
@@ -36,38 +39,6 @@ class Upload(Protocol):
         ...
 
 
-class CopyStream:
-    """A CUDA stream for copies to the screen alone, which go before a decoder's work.
-
-    In the decoder's own stream a copy would come after the next picture, which is already on its
-    way, and waiting for it would bring the display down to the decoder's rate.
-    """
-
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-        self._stream = torch.cuda.Stream(device, priority=-1)  # type: ignore[no-untyped-call]
-
-    @property
-    def handle(self) -> int:
-        """As CUDA knows it."""
-        return int(self._stream.cuda_stream)
-
-    def wait_for(self, ready: torch.cuda.Event | None) -> None:
-        """Let what comes next, but not the host, wait for an event as `Upload.upload` has it."""
-        if ready is None:
-            self._stream.wait_stream(torch.cuda.current_stream(self.device))
-        else:
-            self._stream.wait_event(ready)
-
-    def current(self) -> AbstractContextManager[object]:
-        """While it is entered, torch copies in this stream."""
-        return torch.cuda.stream(self._stream)
-
-    def synchronise(self) -> None:
-        """Wait on the host until the copies are done."""
-        self._stream.synchronize()
-
-
 class PixelBufferUpload:
     """Through a pixel buffer that is orphaned for each picture, so that the copy into it never
     waits for the draw that still reads the one before. Pictures on a GPU come by pinned memory.
@@ -77,8 +48,7 @@ class PixelBufferUpload:
 
     def __init__(self) -> None:
         self._buffer = int(GL.glGenBuffers(1))
-        self._pinned: Tensor | None = None
-        self._stream: CopyStream | None = None
+        self._pinned: PinnedCopy | None = None
 
     def upload(
         self, texture: Texture, pixels: Tensor, ready: torch.cuda.Event | None = None
@@ -114,12 +84,8 @@ class PixelBufferUpload:
             return pixels.contiguous()
         if pixels.device.type != "cuda":
             return pixels.cpu().contiguous()
-        if self._pinned is None or self._pinned.shape != pixels.shape:
-            self._pinned = torch.empty(pixels.shape, dtype=torch.uint8, pin_memory=True)
-        if self._stream is None or self._stream.device != pixels.device:
-            self._stream = CopyStream(pixels.device)
-        self._stream.wait_for(ready)
-        with self._stream.current():
-            self._pinned.copy_(pixels, non_blocking=True)
-        self._stream.synchronise()
-        return self._pinned
+        if self._pinned is None:
+            from viewer.picture.cuda_runtime import PinnedCopy  # takes torch, as pictures do
+
+            self._pinned = PinnedCopy()
+        return self._pinned.copy(pixels, ready)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -106,7 +107,7 @@ def check(
     """The shader's composite is torch's."""
     assert engine.still is not None
     renderer.show(engine.decode(look, 1))
-    renderer.still = still.texture(engine.still)
+    renderer.still = still.texture(engine.still.numpy())
     expected = render_view(engine, look, 1, *size)
     assert psnr(drawn(renderer, look, size=size), expected) > 45
 
@@ -135,7 +136,7 @@ def test_shader_and_torch_agree_at_the_resolution_of_the_window(
 def test_beyond_the_edge_of_a_picture_there_is_the_still_panorama(
     renderer: Renderer, still: StillTexture
 ) -> None:
-    renderer.still = still.texture(torch.full((64, 128, 3), 255, dtype=torch.uint8))
+    renderer.still = still.texture(np.full((64, 128, 3), 255, np.uint8))
     black = torch.zeros(90, 160, 4, dtype=torch.uint8)
     black[..., 3] = 255
     renderer.show(Picture(black, Look.from_degrees(0, 0, 0, 60), 0, False, 0.0))
@@ -148,7 +149,7 @@ def test_beyond_the_edge_of_a_picture_there_is_the_still_panorama(
 def test_it_is_there_before_any_picture(renderer: Renderer, still: StillTexture) -> None:
     engine = Covering(full_frame=True)
     assert engine.still is not None
-    renderer.still = still.texture(engine.still)
+    renderer.still = still.texture(engine.still.numpy())
     before = drawn(renderer, Look())
     transparent = torch.zeros(8, 16, 4, dtype=torch.uint8)
     renderer.show(Picture(transparent, Look(), 0, True, 0.0))
@@ -173,7 +174,7 @@ def test_one_that_is_larger_than_a_texture_is_shown_smaller_and_says_so(
     said: list[str] = []
     monkeypatch.setattr("viewer.picture.still.largest_texture", lambda: 100)
     panorama = StillTexture(said.append)
-    pixels = torch.full((128, 256, 3), 40, dtype=torch.uint8)
+    pixels = np.full((128, 256, 3), 40, np.uint8)
     pixels[::3] = 130
     renderer.still = panorama.texture(pixels)
     assert renderer.still.size == (43, 86)

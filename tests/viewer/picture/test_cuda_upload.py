@@ -17,11 +17,11 @@ from tests.support.fake_cuda import FakeCuda
 from tests.support.fake_cuda_runtime import Code, FakeRuntime
 from tests.support.fake_engine import rgba, sphere_viewport
 from viewer.picture import cuda_upload
-from viewer.picture.cuda_runtime import InteropError, device_of_window, window_devices
+from viewer.picture.cuda_runtime import CopyStream, InteropError, device_of_window, window_devices
 from viewer.picture.cuda_upload import CudaCopy, InteropUpload, choose_upload
 from viewer.picture.gl import Texture
 from viewer.picture.renderer import Renderer, read_framebuffer
-from viewer.picture.upload import CopyStream, PixelBufferUpload, Upload
+from viewer.picture.upload import PixelBufferUpload, Upload
 from viewer.picture.window import Window
 
 

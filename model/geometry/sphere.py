@@ -1,92 +1,15 @@
-"""Look directions, viewport rays and sampling of equirectangular (ERP) frames.
-
-World axes as in JVET 360Lib: X = cos φ cos θ, Y = sin φ, Z = −cos φ sin θ, with longitude θ (yaw,
-rising to the right) and latitude φ (pitch, rising upwards). Camera axes: x right, y up, z forward.
-All angles are radians.
-"""
+"""Rays of viewports, and sampling of equirectangular (ERP) frames."""
 
 from __future__ import annotations
 
 import math
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-DEFAULT_HFOV = math.radians(78.1)
-
-
-def wrap_yaw(yaw: float) -> float:
-    """``yaw`` in radians brought into [−π, π)."""
-    return (yaw + math.pi) % (2 * math.pi) - math.pi
-
-
-@dataclass(frozen=True)
-class Look:
-    """Direction, roll and field of view of a viewer, in radians.
-
-    Attributes:
-        yaw: longitude θ of the viewport's centre; rises to the right, any real number.
-        pitch: latitude φ of the centre, −π/2 to π/2; rises upwards.
-        roll: the viewer's head leaning clockwise.
-        hfov: horizontal field of view, 0 to π exclusive.
-    """
-
-    yaw: float = 0.0
-    pitch: float = 0.0
-    roll: float = 0.0
-    hfov: float = DEFAULT_HFOV
-
-    @classmethod
-    def from_degrees(
-        cls,
-        yaw_deg: float,
-        pitch_deg: float,
-        roll_deg: float = 0.0,
-        hfov_deg: float = 78.1,
-    ) -> Look:
-        """A look from degrees, as files, command lines and the screen have them."""
-        return cls(*(math.radians(v) for v in (yaw_deg, pitch_deg, roll_deg, hfov_deg)))
-
-    def degrees(self) -> tuple[float, float, float, float]:
-        """Yaw (in [−180, 180)), pitch, roll and horizontal field of view in degrees."""
-        return (
-            math.degrees(wrap_yaw(self.yaw)),
-            math.degrees(self.pitch),
-            math.degrees(self.roll),
-            math.degrees(self.hfov),
-        )
-
-    def rotation(self) -> npt.NDArray[np.float64]:
-        """3×3 rotation from camera axes (right, up, forward) to world axes."""
-        cy, sy = math.cos(self.yaw), math.sin(self.yaw)
-        cp, sp = math.cos(self.pitch), math.sin(self.pitch)
-        cr, sr = math.cos(self.roll), math.sin(self.roll)
-        forward = np.array([cp * cy, sp, -cp * sy])
-        level_right = np.array([-sy, 0.0, -cy])
-        level_up = np.array([-sp * cy, cp, sp * sy])
-        right = cr * level_right - sr * level_up
-        up = cr * level_up + sr * level_right
-        return np.stack([right, up, forward], axis=1)
-
-
-def look_from_rotation(rotation: npt.NDArray[np.float64], hfov: float = DEFAULT_HFOV) -> Look:
-    """The inverse of `Look.rotation`; straight up or down, yaw and roll are one and roll is 0."""
-    forward, right, up = rotation[:, 2], rotation[:, 0], rotation[:, 1]
-    pitch = math.asin(float(np.clip(forward[1], -1.0, 1.0)))
-    if abs(forward[1]) > 1.0 - 1e-12:
-        return Look(math.atan2(-float(right[0]), -float(right[2])), pitch, 0.0, hfov)
-    yaw = math.atan2(-float(forward[2]), float(forward[0]))
-    return Look(yaw, pitch, math.atan2(-float(right[1]), float(up[1])), hfov)
-
-
-def vertical_fov(hfov: float, height: int, width: int) -> float:
-    """Vertical field of view of a rectilinear picture with square pixels (49.1° at 16:9)."""
-    return 2 * math.atan(math.tan(hfov / 2) * height / width)
+from model.geometry.look import Look
 
 
 def camera_rays(
@@ -176,19 +99,6 @@ def erp_directions(height: int, width: int, device: torch.device | str | None = 
     longitude, latitude = erp_angles(height, width, device)
     grid = torch.meshgrid(latitude, longitude, indexing="ij")
     return angles_to_directions(grid[1], grid[0])
-
-
-def level_of_detail(columns: int, angle: float) -> float:
-    """Level of a panorama, each half as large as the one before it, that pixels of ``angle``
-    radians do not skip over; 0 is the panorama itself, and between two levels both are mixed.
-
-    Up to √2 of the panorama's pixels on one pixel it stays as it is: a mixture would be softer.
-
-    Args:
-        columns: the panorama's width.
-    """
-    skipped = columns * angle / (2 * math.pi)
-    return min(max(math.log2(skipped) - 0.5, 0.0), max(math.log2(columns) - 2, 0.0))
 
 
 def pad_erp(x: Tensor, amount: int) -> Tensor:

@@ -1,0 +1,139 @@
+"""Fields of a scene file's JSON header: one table of named, range-checked fields per object.
+
+Importing it does not load torch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from model.errors import InputError
+from model.scene.safetensors_file import quoted
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+FORMAT_VERSION = 3
+"""Raised when a file's weights would decode to other pictures, or its fields mean other things. In
+version 1 HNeRV had no activation after its stem, and the conditions' embeddings had no sines;
+version 2 had neither finer embeddings nor a still panorama.
+"""
+_READABLE_VERSIONS = (2, FORMAT_VERSION)
+ADDED_IN_3: Mapping[str, Json] = {
+    "level_channels": [], "still_panorama": False, "comparison_cell": 4
+}  # fmt: skip
+"""Fields of a configuration that a file of version 2 lacks, and their meaning there."""
+HEADER_KEY = "nerv360"
+"""Of the header among a file's metadata."""
+MAX_FRAMES = 100_000
+MAX_SOURCE_SIDE = 65_536
+
+
+@dataclass(frozen=True)
+class _Field:
+    """One field: its kind and, for numbers, its range or, for texts, the longest length; an
+    ``optional`` one may be null, and missing where it was ``added`` later.
+    """
+
+    kind: type
+    low: float = 0
+    high: float = math.inf
+    optional: bool = False
+    added: bool = False
+
+    def check(self, value: object, where: str) -> Any:
+        if value is None and self.optional:
+            return None
+        if self.kind is float and type(value) is int:
+            value = float(value) if abs(value) < 2**53 else math.inf
+        if type(value) is not self.kind:
+            raise InputError(f"{where} must be {_KINDS[self.kind]}, not {quoted(value)}")
+        if isinstance(value, int | float):
+            if not (math.isfinite(value) and self.low <= value <= self.high):
+                raise InputError(
+                    f"{where} must be between {self.low:g} and {self.high:g}, not {quoted(value)}"
+                )
+        elif isinstance(value, str) and len(value) > self.high:
+            raise InputError(
+                f"{where} must have at most {self.high:g} characters, not {len(value)}"
+            )
+        elif isinstance(value, str) and not _is_encodable(value):
+            raise InputError(f"{where} must be text, not {quoted(value)}")
+        return value
+
+
+_KINDS = {str: "a text", int: "a whole number", float: "a number", dict: "a map"}
+_TEXT = _Field(str, high=2000)
+_MAP = _Field(dict)
+_COUNT = _Field(int, high=10**12)
+FILE = {"version": _COUNT, "scene": _MAP}
+SCENE = {
+    "material": _MAP,
+    "width": _Field(int, 1, MAX_SOURCE_SIDE),
+    "height": _Field(int, 1, MAX_SOURCE_SIDE),
+    "fps": _Field(float, 0.001, 1000),
+    "frames": _Field(int, 1, MAX_FRAMES),
+    "decoders": _MAP,
+    "fingerprint": _Field(dict, optional=True, added=True),
+}
+MATERIAL = {"title": _TEXT, "licence": _TEXT, "credit": _TEXT, "source": _TEXT}
+DECODER = {"config": _MAP, "training": _MAP}
+TRAINING = {
+    "epochs": _COUNT,
+    "steps": _COUNT,
+    "psnr_db": _Field(float, -100, 200, optional=True),
+    "ms_ssim": _Field(float, -1, 1, optional=True),
+    "seconds": _Field(float, 0, 1e12),
+    "settings": _MAP,
+    "moving_db": _Field(float, -100, 200, optional=True, added=True),
+}
+
+
+def scene_fields(values: object) -> tuple[dict[str, Any], Mapping[str, Json]]:
+    """Fields of the scene that parsed JSON describes, and those that a configuration of its version
+    lacks.
+
+    Raises:
+        InputError: the version is not one that is read, or a field of the scene is unknown,
+            missing, of the wrong type or out of its range.
+    """
+    version = values.get("version") if isinstance(values, dict) else FORMAT_VERSION
+    if type(version) is not int or version not in _READABLE_VERSIONS:
+        advice = ""
+        if type(version) is int:
+            older = version < FORMAT_VERSION
+            advice = "; train it again" if older else "; a newer version of the program wrote it"
+        raise InputError(
+            f"its format version is {quoted(version)}, this program reads versions "
+            f"{' and '.join(map(str, _READABLE_VERSIONS))}{advice}"
+        )
+    whole = checked_fields(values, FILE, "its header")
+    scene = checked_fields(whole["scene"], SCENE, "its scene")
+    return scene, ADDED_IN_3 if version < FORMAT_VERSION else {}
+
+
+def checked_fields(values: object, table: Mapping[str, _Field], where: str) -> dict[str, Any]:
+    """``values``, the fields of ``table``.
+
+    Raises:
+        InputError: one is unknown, missing, of the wrong type or out of its range; ``where`` says
+            of what.
+    """
+    if not isinstance(values, dict):
+        raise InputError(f"{where} must be a map, not {quoted(values)}")
+    if missing := [name for name, rule in table.items() if name not in values and not rule.added]:
+        raise InputError(f"{where} lacks the field {missing[0]!r}")
+    if unknown := [name for name in values if name not in table]:
+        raise InputError(f"{where} has the unknown field {quoted(unknown[0])}")
+    return {name: rule.check(values.get(name), f"{where}: {name}") for name, rule in table.items()}
+
+
+def _is_encodable(text: str) -> bool:
+    """JSON can smuggle in lone surrogates, which nothing can print."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,74 @@
+"""First sight of a scene file: its still panorama, and what the header says, without torch."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+
+from model.config import ModelConfig
+from model.errors import InputError
+from model.scene.fields import DECODER, HEADER_KEY, MATERIAL, checked_fields, scene_fields
+from model.scene.packed_still import STILL, check_packed, still_size, unpack
+from model.scene.safetensors_file import parse_json, read_contents
+
+
+@dataclass(frozen=True)
+class Glimpse:
+    """A scene as far as it is known before torch is loaded.
+
+    Attributes:
+        title: of its material.
+        width, height, fps, frames: as `Scene` has them.
+        covering: whether its pictures cover the still panorama, by a decoder's name.
+        still: the still panorama, height×width×3.
+    """
+
+    title: str
+    width: int
+    height: int
+    fps: float
+    frames: int
+    covering: dict[str, bool]
+    still: npt.NDArray[np.uint8]
+
+
+def read_glimpse(path: str | os.PathLike[str]) -> Glimpse | None:
+    """The first sight of the scene file at ``path``; None where its pictures cover no still
+    panorama.
+
+    The file's extent, the header's fields and the still panorama are checked as `read_scene` does;
+    what needs the networks is not, the other tensors among it: `read_scene` may refuse it yet.
+
+    Raises:
+        InputError: it is not a scene file or it is damaged.
+    """
+    path = Path(path)
+    contents = read_contents(path)
+    try:
+        scene, added = scene_fields(parse_json(contents.metadata.get(HEADER_KEY, "{}")))
+        material = checked_fields(scene["material"], MATERIAL, "its material")
+        configs = {}
+        for name, entry in scene["decoders"].items():
+            decoder = checked_fields(entry, DECODER, f"its decoder {name}")
+            configs[name] = ModelConfig.from_dict({**added, **decoder["config"]})
+        size = still_size(configs.values())
+        if size is None:
+            return None
+        stored = contents.tensors.get(STILL)
+        if stored is None or stored.dtype != "U8":
+            raise InputError(f"the tensor {STILL!r} is missing, or is not made of bytes")
+        check_packed(stored.shape)
+        with safe_open(path, framework="np") as file:
+            still = unpack(file.get_tensor(STILL), size)
+    except (ValueError, OverflowError, SafetensorError, OSError) as error:
+        raise InputError(f"{path} cannot be read as a scene: {error}") from error
+    covering = {name: config.still_panorama for name, config in configs.items()}
+    return Glimpse(
+        material["title"], scene["width"], scene["height"], scene["fps"], scene["frames"],
+        covering, still,
+    )  # fmt: skip

@@ -1,0 +1,14 @@
+from .random_access import KEPT_BYTES as KEPT_BYTES
+from .random_access import VideoIndex as VideoIndex
+from .random_access import VideoReader as VideoReader
+from .random_access import index_video as index_video
+from .reading import SCALING as SCALING
+from .reading import FrameSource as FrameSource
+from .reading import VideoFile as VideoFile
+from .reading import VideoInfo as VideoInfo
+from .reading import failure_reason as failure_reason
+from .reading import open_frames as open_frames
+from .spherical import check_equirectangular as check_equirectangular
+from .writing import FolderWriter as FolderWriter
+from .writing import VideoWriter as VideoWriter
+from .writing import check_video_name as check_video_name

@@ -1,0 +1,129 @@
+"""Starts of a run: a scene or clip that has been read, or the first sight of a scene file."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from model.decoding import load_compilers, may_want_compilers, needs_compiler
+from model.errors import InputError
+from model.scene import read_glimpse
+from viewer.decode import Extension, OpenScene, prepare_glimpse
+from viewer.loading import is_clip
+
+if TYPE_CHECKING:
+    import torch
+
+    from viewer.picture import Upload
+
+
+class WholeStart:
+    """A `viewer.run.Start` with a scene or clip that has been read."""
+
+    rest = None
+
+    def __init__(
+        self,
+        decoder: str,
+        prepare: Callable[[torch.device], OpenScene],
+        device: torch.device,
+        engine: str,
+        interop: bool = True,
+    ) -> None:
+        """Begin with it.
+
+        Args:
+            decoder: name of the one to begin with.
+            prepare: makes the scene for a device; again where the window settles another.
+            device, engine: how to decode; an engine as `open_engine` knows it.
+            interop: pictures of a GPU go to the screen without leaving it.
+        """
+        self.decoder, self.device = decoder, device
+        self.scene = prepare(device)
+        self._prepare, self._engine, self._interop = prepare, engine, interop
+
+    def prepare(self) -> None:
+        """As `Start.prepare`."""
+        if needs_compiler(self._engine, self.device):
+            load_compilers()
+
+    def open(self) -> OpenScene:
+        """As `Start.open`."""
+        from viewer.picture import device_of_window
+
+        self.device = device_of_window(self.device)
+        self.scene = self._prepare(self.device)
+        return self.scene
+
+    @property
+    def upload(self) -> Callable[[], Upload]:
+        """As `Start.upload`."""
+        from viewer.picture import choose_upload
+
+        return functools.partial(choose_upload, self.device, self._interop)
+
+
+@dataclass(frozen=True)
+class GlimpseStart:
+    """A `viewer.run.Start` with a scene file whose still panorama is shown while torch, and with it
+    the rest, is loaded.
+    """
+
+    decoder: str
+    scene: OpenScene
+    path: Path
+    device_name: str
+
+    upload = None
+
+    def prepare(self) -> None:
+        """As `Start.prepare`."""
+
+    def open(self) -> OpenScene:
+        """As `Start.open`."""
+        return self.scene
+
+    @functools.cached_property
+    def device(self) -> torch.device:
+        """As `Start.device`; it loads torch."""
+        from model.devices import choose_device
+
+        return choose_device(self.device_name)
+
+    @property
+    def rest(self) -> tuple[Path, Callable[[], Extension]]:
+        """As `Start.rest`."""
+        return self.path, self._complete
+
+    def _complete(self) -> Extension:
+        from viewer.decode import complete_scene
+
+        return complete_scene(self.scene, self.path, self.device)
+
+
+def first_sight(path: Path, decoder: str | None, device: str) -> GlimpseStart | None:
+    """The start with what can be seen of the scene file at ``path`` before torch is loaded.
+
+    None where that is nothing, and where something must come before the window: the compilers of a
+    GPU, and what is wrong with the file or the choices, which reading it whole tells.
+
+    Args:
+        decoder: to begin with; the scene's first where it is None.
+        device: its name.
+    """
+    if is_clip(path) or device not in ("auto", "cpu"):
+        return None
+    try:
+        glimpse = read_glimpse(path)
+    except InputError:
+        return None
+    if glimpse is None or (device == "auto" and may_want_compilers()):
+        return None
+    scene = prepare_glimpse(glimpse, path)
+    name = decoder or scene.decoders[0]
+    if not glimpse.covering.get(name, False):
+        return None
+    return GlimpseStart(name, scene, path, device)

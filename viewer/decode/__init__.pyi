@@ -1,0 +1,16 @@
+from .clip_source import compare_clip as compare_clip
+from .clip_source import extend_by_clip as extend_by_clip
+from .clip_source import prepare_clip as prepare_clip
+from .clip_source import put_beside as put_beside
+from .glimpse import prepare_glimpse as prepare_glimpse
+from .look_prediction import Request as Request
+from .open_scene import ORIGINAL as ORIGINAL
+from .open_scene import EngineSource as EngineSource
+from .open_scene import Extension as Extension
+from .open_scene import OpenScene as OpenScene
+from .open_scene import Unreadable as Unreadable
+from .open_scene import decoder_names as decoder_names
+from .scene_source import complete_scene as complete_scene
+from .scene_source import prepare_scene as prepare_scene
+from .session import DecodeReport as DecodeReport
+from .worker import DecodeWorker as DecodeWorker

@@ -1,0 +1,38 @@
+"""A scene of which no more than its still panorama is known, as an open one. It takes no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from model.errors import InputError
+from model.scene import Glimpse
+from viewer.decode.open_scene import Cost, EngineSource, OpenScene, decoder_names
+from viewer.text import printable_name
+
+if TYPE_CHECKING:
+    from model.video import VideoIndex
+
+
+def prepare_glimpse(glimpse: Glimpse, path: Path) -> OpenScene:
+    """What has been seen of the scene file at ``path``; its decoders have neither engines nor known
+    costs, which `complete_scene` gives them.
+    """
+    return OpenScene(
+        title=glimpse.title or path.stem,
+        frames=glimpse.frames,
+        fps=glimpse.fps,
+        size=(glimpse.height, glimpse.width),
+        decoders=decoder_names(glimpse.covering),
+        source=lambda decoder: EngineSource(()),
+        cost=lambda decoder: Cost(0, False, 0),
+        free_bytes=lambda: 0,
+        still=lambda decoder: glimpse.still if glimpse.covering[decoder] else None,
+        sameness=_not_yet,
+        whole=False,
+    )
+
+
+def _not_yet(clip: VideoIndex) -> str:
+    name = printable_name(clip.path)
+    raise InputError(f"{name} has no scene to be put beside yet: drop it again when that is open")
