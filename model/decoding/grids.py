@@ -21,13 +21,15 @@ class ViewportGrids:
         if self._look is None or not self._look.equal(look):
             self._look, self._angles = look, {}
 
-    def grid(self, size: tuple[int, int], padded: tuple[int, int]) -> Tensor:
-        """As `model.geometry.viewport_grid`."""
+    def project(self, features: Tensor, size: tuple[int, int]) -> Tensor:
+        """Bilinear samples 1×c×size of ERP features that were widened by one pixel a side.
+
+        Angles are float32 here: finer embeddings and the still panorama are no larger than they can
+        tell, and there are four times as many as of the coarsest.
+        """
         assert self._look is not None
         if size not in self._angles:
-            self._angles[size] = viewport_angles(self._look, size)
-        return erp_grid(*self._angles[size], padded[0] - 2, padded[1] - 2)
-
-    def project(self, features: Tensor, size: tuple[int, int]) -> Tensor:
-        """Bilinear samples 1×c×size of ERP features that were widened by one pixel a side."""
-        return sample_padded(features, self.grid(size, (features.shape[-2], features.shape[-1])))
+            self._angles[size] = viewport_angles(self._look.float(), size)
+        height, width = features.shape[-2:]
+        grid = erp_grid(*self._angles[size], height - 2, width - 2)
+        return sample_padded(features, grid)

@@ -142,11 +142,11 @@ def viewport_grid(look: Tensor, size: tuple[int, int], padded: tuple[int, int]) 
 
 
 def viewport_angles(look: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Longitudes and latitudes, float64 N×size, of the pixel centres of viewports of ``size``,
-    height and width, for looks as `viewport_grid` has them.
+    """Longitudes and latitudes, N×size, of the pixel centres of viewports of ``size``, height and
+    width, for looks as `viewport_grid` has them, float64 or float32, and in their type.
     """
     height, width = size
-    rays = camera_rays(height, width, 1.0, look.device, torch.float64)
+    rays = camera_rays(height, width, 1.0, look.device, look.dtype)
     scale = torch.tan(look[:, 3] / 2)[:, None, None]
     rays = torch.cat(
         [

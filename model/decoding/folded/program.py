@@ -15,7 +15,7 @@ from model.decoding.folded.stage import FoldedStages
 from model.decoding.folded.stem import FoldedStem
 from model.decoding.grids import ViewportGrids
 from model.decoding.lowering import rgba_bytes
-from model.geometry import pad_erp, sample_padded
+from model.geometry import pad_erp, sample_padded, viewport_grid
 from model.networks import Architecture, Stage
 
 
@@ -89,7 +89,7 @@ class FoldedViewport:
         """See `FoldedProgram`."""
         height, width = embedding.shape[-2:]
         self.grids.turn(look)
-        grid = self.grids.grid(self.projected, (height + 2, width + 2))
+        grid = viewport_grid(look, self.projected, (height + 2, width + 2))
         x = sample_padded(self._features(frame, embedding, time, grid), grid)
         if self.late is not None:
             x = _as_trained(self.late, x, self.network.time_condition(time))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from model.decoding import open_engine
+from model.decoding.alpha import cell_means
 from model.geometry import Look, sample_erp, viewport_directions
 from model.rendering import render_sphere, render_view
 from model.scene import Scene, read_scene, write_scene
@@ -88,3 +89,12 @@ def test_it_is_read_as_it_was_written(tmp_path: Path, name: str) -> None:
 def _planes(scene: Scene) -> Tensor:
     assert scene.still is not None
     return scene.still.pixels.permute(2, 0, 1)[None].float() / 255
+
+
+@pytest.mark.parametrize("cell", [1, 2, 4])
+def test_means_of_cells_are_those_of_pooling(cell: int) -> None:
+    picture = torch.rand(1, 4, 24, 32)
+    wanted = torch.nn.functional.avg_pool2d(picture, cell)
+    for layout in (torch.contiguous_format, torch.channels_last):
+        means = cell_means(picture.contiguous(memory_format=layout), cell)
+        assert float((means - wanted).abs().max()) < 1e-6
