@@ -1,3 +1,5 @@
+from .coding import LADDER as LADDER
+from .coding import Coarseness as Coarseness
 from .fields import FORMAT_VERSION as FORMAT_VERSION
 from .fingerprint import Fingerprint as Fingerprint
 from .fingerprint import FingerprintMaker as FingerprintMaker
@@ -20,5 +22,6 @@ from .same_clip import check_clip as check_clip
 from .scene import Decoder as Decoder
 from .scene import Scene as Scene
 from .still import StillPanorama as StillPanorama
+from .writing import coarsened as coarsened
 from .writing import quantised as quantised
 from .writing import write_scene as write_scene

@@ -28,12 +28,14 @@ class StoredScene:
     Attributes:
         file_bytes: length of the file.
         weight_bytes, embedding_bytes: by decoder, bytes of its tensors in the file.
+        still_bytes: of the still panorama and what goes with it.
     """
 
     header: SceneHeader
     file_bytes: int
     weight_bytes: dict[str, int]
     embedding_bytes: dict[str, int]
+    still_bytes: int
 
 
 def read_header(path: str | os.PathLike[str]) -> StoredScene:
@@ -65,6 +67,7 @@ def read_header(path: str | os.PathLike[str]) -> StoredScene:
         file_bytes=path.stat().st_size,
         weight_bytes=stored(lambda name, decoder: name.startswith(f"{decoder}.weights.")),
         embedding_bytes=stored(lambda name, decoder: name.startswith(f"{decoder}.embeddings")),
+        still_bytes=sum(t.size for name, t in contents.tensors.items() if name in (STILL, MOTION)),
     )
 
 
@@ -80,17 +83,26 @@ def read_scene(path: str | os.PathLike[str], only: str | None = None) -> Scene:
     """
     header, tensors = _read_stored(path, only)
     for name, tensor in tensors.items():
-        if not bool(torch.isfinite(tensor).all()):
+        if tensor.is_floating_point() and not _is_finite(tensor):
             raise InputError(f"{path} is damaged: its tensor {quoted(name)} is not finite")
     try:
         scene = from_stored(header, tensors)
     except InputError as error:
         raise InputError(f"{path} is damaged: {error}") from error
     for name, decoder in scene.decoders.items():
-        embeddings = (decoder.embeddings, *decoder.finer)
-        if not all(bool(torch.isfinite(each).all()) for each in embeddings):
-            raise InputError(f"{path} is damaged: the embeddings of {name} are not finite")
+        parts = {
+            "embeddings": (decoder.embeddings, *decoder.finer),
+            "weights": decoder.weights.values(),
+        }
+        for part, values in parts.items():
+            if not all(_is_finite(each) for each in values):
+                raise InputError(f"{path} is damaged: the {part} of {name} are not finite")
     return scene
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    """Its extremes tell it faster than all of its values, and are no numbers where one is none."""
+    return tensor.numel() == 0 or bool(torch.stack(tensor.aminmax()).isfinite().all())
 
 
 def bytes_alone(path: str | os.PathLike[str], decoder: str) -> int:

@@ -1,30 +1,46 @@
 """Tensors of a scene as its file stores them: their names, types and shapes.
 
 For each decoder there are ``<decoder>.weights.<name of the state dict>`` and
-``<decoder>.embeddings``, the latter in 8 bits beside ``.scale`` and ``.offset``, frames×channels:
-value = offset + scale · byte; finer embeddings are ``<decoder>.embeddings.1`` and so on. ``still``
-is the still panorama that decoders cover, as the bytes of an AVIF, of the frame's size, and
-``still.motion`` its motion maps.
+``<decoder>.embeddings``; finer embeddings are ``<decoder>.embeddings.1`` and so on. A tensor of n
+uint8 is coded (`model.scene.coding`); floats are stored as they are. In version 2 embeddings are
+frames×channels×h×w uint8 beside ``.scale`` and ``.offset``, frames×channels: value = offset +
+scale · byte. ``still`` is the still panorama that decoders cover, as the bytes of an AVIF, of the
+frame's size, and ``still.motion`` its motion maps, coded.
 """
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from model.config import ModelConfig
 from model.errors import InputError
 from model.networks import build_decoder, motion_size
+from model.scene.coding import (
+    FINE,
+    levels_of,
+    numbers_of,
+    packed_embeddings,
+    packed_series,
+    packed_weights,
+    rounded_embeddings,
+    unpacked_embeddings,
+    unpacked_series,
+    unpacked_weights,
+)
 from model.scene.header import SceneHeader
 from model.scene.packed_still import STILL, check_packed, still_size
 from model.scene.safetensors_file import Contents, quoted
 from model.scene.scene import Decoder, Scene
 from model.scene.still import StillPanorama
 
-_WEIGHT_TYPES = {16: torch.float16, 32: torch.float32}
-_EMBEDDING_TYPES = {8: torch.uint8, 16: torch.float16, 32: torch.float32}
+_FLOATS = {16: torch.float16, 32: torch.float32}
 MOTION = "still.motion"
 _MAX_VALUES = 2**29
 """Of a decoder's weights, and of its embeddings: 2 GiB in float32."""
@@ -38,21 +54,20 @@ def check_stored(header: SceneHeader, contents: Contents) -> None:
     """
     expected: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {}
     for decoder, config in header.configs.items():
-        shapes: list[tuple[int, ...]] = [(header.frames, *s) for s in config.embedding_shapes]
-        for shape in shapes:
-            if math.prod(shape) > _MAX_VALUES:
-                raise InputError(f"the embeddings of {decoder} would have the absurd size {shape}")
-        weights = build_decoder(config, "meta").state_dict()
-        if (count := sum(weight.numel() for weight in weights.values())) > _MAX_VALUES:
+        for weight_name, weight_shape in _weight_shapes(config).items():
+            name = f"{decoder}.weights.{weight_name}"
+            expected[name] = _coded(name, contents) or (weight_shape, ("F16", "F32"))
+        count = sum(map(math.prod, _weight_shapes(config).values()))
+        if count > _MAX_VALUES:
             raise InputError(
                 f"the decoder {decoder} would have the absurd number of {count} weights"
             )
-        for name, tensor in weights.items():
-            expected[f"{decoder}.weights.{name}"] = (tuple(tensor.shape), ("F16", "F32"))
-        for level, shape in enumerate(shapes):
-            name = _embeddings_name(decoder, level)
-            expected[name] = (shape, ("U8", "F16", "F32"))
-            if name in contents.tensors and contents.tensors[name].dtype == "U8":
+        for name, shape in _embedding_shapes(header, decoder).items():
+            if math.prod(shape) > _MAX_VALUES:
+                raise InputError(f"the embeddings of {decoder} would have the absurd size {shape}")
+            coded = _coded(name, contents)
+            expected[name] = coded or (shape, ("U8", "F16", "F32"))
+            if not coded and name in contents.tensors and contents.tensors[name].dtype == "U8":
                 for part in ("scale", "offset"):
                     expected[f"{name}.{part}"] = (shape[:2], ("F32",))
     if (size := still_size(header.configs.values())) is not None:
@@ -60,7 +75,10 @@ def check_stored(header: SceneHeader, contents: Contents) -> None:
         if found is not None:
             check_packed(found.shape)
         expected[STILL] = (found.shape if found is not None else (), ("U8",))
-        expected[MOTION] = ((header.frames, *motion_size(*size)), ("U8",))
+        shape = (header.frames, *motion_size(*size))
+        if math.prod(shape) > _MAX_VALUES:
+            raise InputError(f"the motion maps would have the absurd size {shape}")
+        expected[MOTION] = _coded(MOTION, contents) or (shape, ("U8",))
     if missing := [name for name in expected if name not in contents.tensors]:
         raise InputError(f"the tensor {missing[0]!r} is missing")
     if unknown := [name for name in contents.tensors if name not in expected]:
@@ -79,13 +97,14 @@ def to_stored(scene: Scene, embedding_bits: int, weight_bits: int) -> dict[str, 
     """Tensors by their names in the file, on the CPU.
 
     Args:
-        embedding_bits: 8, 16 or 32.
-        weight_bits: 16 or 32; what half precision cannot hold is stored in 32 all the same.
+        embedding_bits: 8, coded; 16 or 32.
+        weight_bits: 16 or 32; what half precision cannot hold is stored in 32 all the same, and
+            what `coarsened` made of weights is, with 16, coded in fewer.
 
     Raises:
         ValueError: there is no such number of bits.
     """
-    if embedding_bits not in _EMBEDDING_TYPES or weight_bits not in _WEIGHT_TYPES:
+    if embedding_bits not in (8, *_FLOATS) or weight_bits not in _FLOATS:
         raise ValueError(
             f"embeddings take 8, 16 or 32 bits and weights 16 or 32, "
             f"not {embedding_bits} and {weight_bits}"
@@ -93,42 +112,60 @@ def to_stored(scene: Scene, embedding_bits: int, weight_bits: int) -> dict[str, 
     stored: dict[str, Tensor] = {}
     for decoder_name, decoder in scene.decoders.items():
         for name, weight in decoder.weights.items():
-            stored[f"{decoder_name}.weights.{name}"] = _narrowed(weight, _WEIGHT_TYPES[weight_bits])
+            numbers = numbers_of(weight) if weight_bits == 16 else None
+            stored[f"{decoder_name}.weights.{name}"] = (
+                packed_weights(*numbers)
+                if numbers is not None
+                else _narrowed(weight, _FLOATS[weight_bits])
+            )
         for level, embeddings in enumerate((decoder.embeddings, *decoder.finer)):
-            name = _embeddings_name(decoder_name, level)
-            if embedding_bits == 8:
-                bytes_, scale, offset = _to_bytes(embeddings)
-                stored |= {name: bytes_, f"{name}.scale": scale, f"{name}.offset": offset}
-            else:
-                stored[name] = _narrowed(embeddings, _EMBEDDING_TYPES[embedding_bits])
+            stored[_embeddings_name(decoder_name, level)] = (
+                _coded_embeddings(embeddings)
+                if embedding_bits == 8
+                else _narrowed(embeddings, _FLOATS[embedding_bits])
+            )
     if scene.still is not None:
-        stored |= {STILL: scene.still.packed, MOTION: scene.still.motion.contiguous()}
+        maps = scene.still.motion.cpu().numpy()
+        stored |= {STILL: scene.still.packed, MOTION: packed_series(maps[:, None])}
     return stored
 
 
 def from_stored(header: SceneHeader, stored: dict[str, Tensor]) -> Scene:
-    """The scene, in float32, whose tensors `to_stored` gave."""
+    """The scene, in float32, whose tensors `to_stored` gave.
+
+    Raises:
+        InputError: what is coded does not unpack to the shapes of ``header``.
+    """
     decoders: dict[str, Decoder] = {}
-    size = still_size(header.configs.values())
-    still = StillPanorama(stored[STILL], size, stored[MOTION]) if size is not None else None
-    for name, config in header.configs.items():
-        prefix = f"{name}.weights."
-        embeddings, *finer = (
-            _from_bytes(stored, _embeddings_name(name, level))
-            for level in range(len(config.embedding_shapes))
-        )
-        decoders[name] = Decoder(
-            config=replace(config),
-            weights={
-                key.removeprefix(prefix): tensor.float()
-                for key, tensor in stored.items()
-                if key.startswith(prefix)
-            },
-            embeddings=embeddings,
-            training=header.trainings[name],
-            finer=tuple(finer),
-            still=still if config.still_panorama else None,
-        )
+    still = None
+    if (size := still_size(header.configs.values())) is not None:
+        motion = stored[MOTION]
+        if motion.dim() == 1:
+            shape = (header.frames, 1, *motion_size(*size))
+            motion = _unpacked(unpacked_series, MOTION, motion, shape)[:, 0]
+        still = StillPanorama(stored[STILL], size, motion)
+    with ThreadPoolExecutor(4) as pool:  # what unpacks embeddings lets go of the interpreter
+        unpacking = {
+            name: [
+                pool.submit(_embeddings, stored, key, shape)
+                for key, shape in _embedding_shapes(header, name).items()
+            ]
+            for name, config in header.configs.items()
+        }
+        for name, config in header.configs.items():
+            weights = {
+                key: _weight(stored, f"{name}.weights.{key}", shape)
+                for key, shape in _weight_shapes(config).items()
+            }
+            embeddings, *finer = (unpacked.result() for unpacked in unpacking[name])
+            decoders[name] = Decoder(
+                config=replace(config),
+                weights=weights,
+                embeddings=embeddings,
+                training=header.trainings[name],
+                finer=tuple(finer),
+                still=still if config.still_panorama else None,
+            )
     return Scene(
         header.material, header.width, header.height, header.fps, header.frames, decoders,
         header.fingerprint,
@@ -139,12 +176,64 @@ def _embeddings_name(decoder: str, level: int) -> str:
     return f"{decoder}.embeddings" + (f".{level}" if level else "")
 
 
-def _from_bytes(stored: dict[str, Tensor], name: str) -> Tensor:
-    embeddings = stored[name].float()
-    if stored[name].dtype == torch.uint8:
-        scale, offset = stored[f"{name}.scale"], stored[f"{name}.offset"]
-        embeddings.mul_(scale[..., None, None]).add_(offset[..., None, None])
-    return embeddings
+@functools.lru_cache(maxsize=8)
+def _weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """Shapes of a decoder's weights, by their names in its state dict."""
+    weights = build_decoder(config, "meta").state_dict()
+    return {name: tuple(weight.shape) for name, weight in weights.items()}
+
+
+def _embedding_shapes(header: SceneHeader, decoder: str) -> dict[str, tuple[int, ...]]:
+    """Shapes of a decoder's embeddings, the coarsest first, by the names of their tensors."""
+    shapes = header.configs[decoder].embedding_shapes
+    return {
+        _embeddings_name(decoder, level): (header.frames, *shape)
+        for level, shape in enumerate(shapes)
+    }
+
+
+def _coded(name: str, contents: Contents) -> tuple[tuple[int, ...], tuple[str, ...]] | None:
+    """Shape and type of the tensor ``name`` where it is coded."""
+    found = contents.tensors.get(name)
+    if found is None or found.dtype != "U8" or len(found.shape) != 1:
+        return None
+    return found.shape, ("U8",)
+
+
+def _coded_embeddings(embeddings: Tensor) -> Tensor:
+    levels = levels_of(embeddings) or levels_of(rounded_embeddings(embeddings, FINE))
+    if levels is None:
+        return embeddings  # not finite: nothing can be made of them, and no reader takes them
+    return packed_embeddings(*levels)
+
+
+def _embeddings(stored: dict[str, Tensor], name: str, shape: tuple[int, ...]) -> Tensor:
+    tensor = stored[name]
+    if tensor.dtype != torch.uint8:
+        return tensor.float()
+    if tensor.dim() == 1:
+        return _unpacked(unpacked_embeddings, name, tensor, shape)
+    scale, offset = stored[f"{name}.scale"], stored[f"{name}.offset"]
+    return tensor.float().mul_(scale[..., None, None]).add_(offset[..., None, None])
+
+
+def _weight(stored: dict[str, Tensor], name: str, shape: tuple[int, ...]) -> Tensor:
+    tensor = stored[name]
+    if tensor.dtype != torch.uint8:
+        return tensor.float()
+    return _unpacked(unpacked_weights, name, tensor, shape)
+
+
+def _unpacked(
+    unpack: Callable[[Tensor, tuple[int, ...]], Tensor],
+    name: str,
+    coded: Tensor,
+    shape: tuple[int, ...],
+) -> Tensor:
+    try:
+        return unpack(coded, shape)
+    except InputError as error:
+        raise InputError(f"of the tensor {name!r}: {error}") from error
 
 
 def _narrowed(tensor: Tensor, dtype: torch.dtype) -> Tensor:
@@ -153,13 +242,3 @@ def _narrowed(tensor: Tensor, dtype: torch.dtype) -> Tensor:
     narrow = whole.to(dtype)
     kept = narrow if bool((narrow.isfinite() == whole.isfinite()).all()) else whole
     return kept.clone(memory_format=torch.contiguous_format)
-
-
-def _to_bytes(embeddings: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Bytes, scale and offset; each frame and channel spans its own 256 levels."""
-    values = embeddings.detach().cpu().float()
-    low, high = values.amin((-2, -1)), values.amax((-2, -1))
-    scale = (high - low) / 255
-    step = torch.where(scale > 0, scale, 1)[..., None, None]
-    levels = ((values - low[..., None, None]) / step).round().clamp(0, 255)
-    return levels.to(torch.uint8).contiguous(), scale.contiguous(), low.contiguous()

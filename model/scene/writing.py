@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -10,6 +11,7 @@ from safetensors.torch import save_file
 
 from model.errors import InputError
 from model.files import atomic_write
+from model.scene.coding import Coarseness, rounded_embeddings, rounded_weights
 from model.scene.fields import HEADER_KEY
 from model.scene.header import header_to_json
 from model.scene.reading import read_scene
@@ -56,3 +58,19 @@ def quantised(scene: Scene, *, embedding_bits: int = 8, weight_bits: int = 16) -
         ValueError: there is no such number of bits.
     """
     return from_stored(scene.header, to_stored(scene, embedding_bits, weight_bits))
+
+
+def coarsened(scene: Scene, coarseness: Coarseness) -> Scene:
+    """``scene`` with embeddings and weights of few values, which `write_scene` keeps exactly."""
+    return replace(
+        scene,
+        decoders={
+            name: replace(
+                decoder,
+                weights={k: rounded_weights(w, coarseness) for k, w in decoder.weights.items()},
+                embeddings=rounded_embeddings(decoder.embeddings, coarseness),
+                finer=tuple(rounded_embeddings(level, coarseness) for level in decoder.finer),
+            )
+            for name, decoder in scene.decoders.items()
+        },
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +12,18 @@ import torch
 from torch import Tensor
 
 from model.errors import InputError
-from model.scene import Decoder, Material, Scene, TrainingSummary, likeness, quantised, write_scene
+from model.scene import (
+    LADDER,
+    Coarseness,
+    Decoder,
+    Material,
+    Scene,
+    TrainingSummary,
+    coarsened,
+    likeness,
+    quantised,
+    write_scene,
+)
 from model.training.autoencoder import Autoencoder
 from model.training.material import ClipFrames
 from model.training.quality import Quality, held_out_quality
@@ -19,43 +32,76 @@ from model.training.trainer import Trainer
 
 @dataclass(frozen=True)
 class Export:
-    """A scene as it will be stored, and its held-out quality before and after that."""
+    """A scene as it will be stored, and its held-out quality before and after that.
+
+    Attributes:
+        coarseness: of what is stored; None where even the finest of the ladder cost too much, and
+            embeddings have 256 levels and weights half precision.
+    """
 
     scene: Scene
     before: Quality
     stored: Quality
+    coarseness: Coarseness | None
+
+    @property
+    def cost(self) -> tuple[float, float | None]:
+        """Decibels that storing it cost: on average and, where something moves, there."""
+        moving = None
+        if self.before.moving_db is not None and self.stored.moving_db is not None:
+            moving = self.before.moving_db - self.stored.moving_db
+        return self.before.psnr_db - self.stored.psnr_db, moving
 
 
 @torch.no_grad()
 def export_scene(trainer: Trainer, material: Material) -> Export:
-    """A scene of the best network's decoder and the embeddings of all frames, in stored precision;
-    the quality in its summary is that of what is stored.
+    """A scene of the best network's decoder and the embeddings of all frames, as coarse as the
+    settings' ``rate`` lets it be; the quality in its summary is that of what is stored.
     """
-    architecture = trainer.config.architecture
-    network, frames, device = trainer.best_network(), trainer.frames, trainer.device
-    count = trainer.settings.held_out
-    codes = [network.encoder.embeddings(frames.frame(i, device)) for i in range(len(frames))]
+    network, frames = trainer.best_network(), trainer.frames
+    codes = [
+        network.encoder.embeddings(frames.frame(i, trainer.device)) for i in range(len(frames))
+    ]
     embeddings = [torch.cat(level) for level in zip(*codes, strict=True)]
-    before = held_out_quality(network, frames, trainer.times, count, embeddings=embeddings)
-    scene = quantised(_scene(trainer, network, embeddings, material))
-    stored = scene.decoders[architecture]
-    network.decoder.load_state_dict(stored.weights)
-    quality = held_out_quality(
-        network,
-        frames,
-        trainer.times,
-        count,
-        embeddings=[level.to(device) for level in (stored.embeddings, *stored.finer)],
-        structure=True,
+    before = held_out_quality(
+        network, frames, trainer.times, trainer.settings.held_out, embeddings=embeddings
     )
+    whole = _scene(trainer, network, embeddings, material)
+
+    @functools.cache
+    def export(coarseness: Coarseness | None) -> Export:
+        scene = quantised(coarsened(whole, coarseness) if coarseness is not None else whole)
+        return Export(scene, before, _measured(trainer, network, scene), coarseness)
+
+    def is_cheap(coarseness: Coarseness) -> bool:
+        return all(cost <= trainer.settings.rate for cost in export(coarseness).cost if cost)
+
+    choices = [*LADDER, None]
+    chosen = export(choices[bisect.bisect_left(LADDER, True, key=is_cheap)])
+    name, quality = trainer.config.architecture, chosen.stored
+    decoder = chosen.scene.decoders[name]
     summary = replace(
-        stored.training,
+        decoder.training,
         psnr_db=round(quality.psnr_db, 3),
         moving_db=None if quality.moving_db is None else round(quality.moving_db, 3),
         ms_ssim=None if quality.ms_ssim is None else round(quality.ms_ssim, 5),
     )
-    scene.decoders[architecture] = replace(stored, training=summary)
-    return Export(scene, before, quality)
+    chosen.scene.decoders[name] = replace(decoder, training=summary)
+    return chosen
+
+
+def _measured(trainer: Trainer, network: Autoencoder, scene: Scene) -> Quality:
+    """Held-out quality of a scene; its weights are left in ``network``."""
+    stored = scene.decoders[trainer.config.architecture]
+    network.decoder.load_state_dict(stored.weights)
+    return held_out_quality(
+        network,
+        trainer.frames,
+        trainer.times,
+        trainer.settings.held_out,
+        embeddings=[level.to(trainer.device) for level in (stored.embeddings, *stored.finer)],
+        structure=True,
+    )
 
 
 @torch.no_grad()

@@ -27,6 +27,8 @@ class TrainingSettings:
         held_out: looks that the training is judged by, never trained on as such.
         evaluate_every: epochs between two evaluations on them.
         checkpoint_s: seconds between two checkpoints, which are written at the end of an epoch.
+        rate: decibels of the held-out quality, on average and where it moves, that storing it in
+            few bytes may cost.
         windows: full-frame decoders are trained on crops of the frame as large as a viewport, one
             a step, instead of on whole frames. (Stored scenes and checkpoints have this name.)
         seed: of initial weights, order of frames and looks.
@@ -42,6 +44,7 @@ class TrainingSettings:
     held_out: int = 24
     evaluate_every: int = 5
     checkpoint_s: float = 120.0
+    rate: float = 0.1
     windows: bool = False
     seed: int = 0
 
@@ -57,6 +60,7 @@ class TrainingSettings:
             "held_out": (1, 4096),
             "evaluate_every": (1, 100_000),
             "checkpoint_s": (0.0, 86_400.0),
+            "rate": (0.0, 100.0),
             "seed": (0, 2**20),
         }
         for name, (low, high) in ranges.items():

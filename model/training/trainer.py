@@ -155,8 +155,8 @@ class Trainer:
         return True
 
     def resume(self, checkpoint: Path) -> None:
-        """Continue where ``checkpoint`` stood. The number of epochs alone may be another one: the
-        learning rate then falls towards the new end.
+        """Continue where ``checkpoint`` stood. The number of epochs may be another one, and the
+        learning rate then falls towards the new end; so may what storing it may cost.
 
         Raises:
             InputError: it is missing, damaged, or of another clip, network or training.
@@ -247,7 +247,7 @@ class Trainer:
 
     def _identity(self) -> dict[str, Any]:
         settings = self.settings.to_dict()
-        del settings["checkpoint_s"], settings["epochs"]
+        del settings["checkpoint_s"], settings["epochs"], settings["rate"]
         return {
             "version of the networks": FORMAT_VERSION,
             "network": self.config.to_dict(),

@@ -8,6 +8,11 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from model.scene.coding import packed_series
+
+Data = bytes
 WEIGHT = "nerv360.weights.head.conv.weight"
 
 
@@ -35,6 +40,21 @@ class Parts:
         begin = self.header[name]["data_offsets"][0]
         struct.pack_into(f"<{len(numbers)}{kind}", self.data, begin, *numbers)
 
+    def replace(self, name: str, content: Data) -> None:
+        """Other bytes for a tensor of bytes; what stands behind it moves."""
+        begin, end = self.header[name]["data_offsets"]
+        self.data[begin:end] = content
+        moved = len(content) - (end - begin)
+        for other, entry in self.header.items():
+            if other != "__metadata__" and other != name and entry["data_offsets"][0] >= end:
+                entry["data_offsets"] = [offset + moved for offset in entry["data_offsets"]]
+        self.header[name] |= {"shape": [len(content)], "dtype": "U8"}
+        self.header[name]["data_offsets"] = [begin, begin + len(content)]
+
+    def content(self, name: str) -> Data:
+        begin, end = self.header[name]["data_offsets"]
+        return Data(self.data[begin:end])
+
 
 def enclosed(header: bytes) -> bytes:
     return len(header).to_bytes(8, "little") + header
@@ -61,6 +81,26 @@ def config(**changes: object) -> Mutation:
 
 def tensor(name: str, **changes: object) -> Mutation:
     return lambda parts: parts.header[name].update(changes)
+
+
+def overwrite(name: str, start: bytes) -> Mutation:
+    """Other bytes at the start of a tensor."""
+    return lambda parts: parts.replace(name, start + parts.content(name)[len(start) :])
+
+
+def shorten(name: str, count: int) -> Mutation:
+    """Fewer bytes of a tensor, by ``count`` at its end."""
+    return lambda parts: parts.replace(name, parts.content(name)[:-count])
+
+
+def bomb(name: str, table: bytes = b"") -> Mutation:
+    """A coded tensor with this table, of some kilobytes that unpack to 64 MiB, were they let."""
+
+    def mutate(parts: Parts) -> None:
+        coding, *stream = packed_series(np.zeros((1, 1, 2**13, 2**13), np.uint8)).tolist()
+        parts.replace(name, bytes([coding]) + table + bytes(stream))
+
+    return mutate
 
 
 def without(*keys: str) -> Mutation:
@@ -91,7 +131,7 @@ def overlap(parts: Parts) -> None:
 
 
 def lie_about_size(parts: Parts) -> None:
-    parts.header["nerv360.embeddings"]["shape"] = [2**40, 1, 2, 4]
+    parts.header["nerv360.embeddings"]["shape"] = [2**40]
 
 
 def drop_the_scene(parts: Parts) -> None:

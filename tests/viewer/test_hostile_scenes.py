@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import random
+import struct
 import subprocess
 import sys
 import textwrap
@@ -13,34 +15,39 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
-from model.scene import write_scene
+from model.errors import InputError
+from model.scene import LADDER, coarsened, read_scene, write_scene
 from tests.support.broken_scenes import (
     WEIGHT,
     Mutation,
     Parts,
     add_a_tensor,
     at,
+    bomb,
     config,
     drop_the_scene,
     enclosed,
     lie_about_size,
     lose_a_tensor,
     overlap,
+    overwrite,
+    shorten,
     tensor,
     without,
 )
-from tests.support.scenes import tiny_scene
+from tests.support.scenes import over_still_scene, tiny_scene
 from viewer.cli import main
 
 MUTATIONS: dict[str, tuple[Mutation, str]] = {
     "unknown version": (
         at("version", value=99),
-        "version 2; a newer version of the program wrote it",
+        "versions 2 and 3; a newer version of the program wrote it",
     ),
     "earlier networks": (
         at("version", value=1),
-        "format version is 1, this program reads version 2; train it again\n",
+        "format version is 1, this program reads versions 2 and 3; train it again\n",
     ),
     "no version": (without("version"), "version is None"),
     "plain safetensors": (drop_the_scene, "not a scene"),
@@ -51,7 +58,11 @@ MUTATIONS: dict[str, tuple[Mutation, str]] = {
     "no frames": (at("scene", "frames", value=0), "frames must be between 1 and 100000"),
     "fractional frames": (at("scene", "frames", value=2.5), "frames must be a whole number"),
     "boolean frames": (at("scene", "frames", value=True), "frames must be a whole number"),
-    "other frames": (at("scene", "frames", value=4), "has the shape"),
+    "other frames": (
+        at("scene", "frames", value=4),
+        "holds only 24 bytes where its shape needs 32",
+    ),
+    "fewer frames": (at("scene", "frames", value=2), "holds more bytes where its shape needs 16"),
     "many frames": (at("scene", "frames", value=10**30), "a huge number"),
     "NaN fps": (at("scene", "fps", value=float("nan")), "NaN is not JSON"),
     "text fps": (at("scene", "fps", value="30"), "fps must be a number"),
@@ -78,19 +89,26 @@ MUTATIONS: dict[str, tuple[Mutation, str]] = {
     "overlapping tensors": (overlap, "damaged"),
     "sizes that lie": (lie_about_size, "damaged"),
     "negative offsets": (tensor(WEIGHT, data_offsets=[-8, 0]), "offsets"),
-    "wrong shape": (tensor("nerv360.embeddings", shape=[3, 1, 4, 2]), "has the shape"),
+    "wrong shape": (tensor(WEIGHT, shape=[3, 12, 3, 3]), "damaged"),
+    "unknown coding": (overwrite("nerv360.embeddings", b"\x02"), "coding is 2"),
+    "levels beyond the table": (overwrite("nerv360.embeddings", b"\x01\x00"), "embeddings"),
+    "infinite table": (
+        overwrite("nerv360.embeddings", b"\x01\x17" + struct.pack("<f", float("inf"))),
+        "its table is not finite",
+    ),
+    "many low bits": (
+        bomb("nerv360.weights.head.conv.bias", b"\x09" + bytes(12)),
+        "it has 9 low bits, at most 8 are known",
+    ),
+    "no stream": (overwrite("nerv360.embeddings", b"\x01" + bytes(2000)), "damaged"),
+    "cut stream": (shorten("nerv360.embeddings", 9), "of the tensor 'nerv360.embeddings'"),
+    "nothing coded": (shorten("nerv360.embeddings", 10**9), "its coding is none"),
+    "a bomb": (bomb("nerv360.embeddings", bytes(5)), "holds more bytes where its shape needs 24"),
+    "codes for biases": (bomb("nerv360.weights.head.conv.bias", bytes(13)), "holds more bytes"),
     "unheard-of type": (tensor(WEIGHT, dtype="F8_E4M3"), "has the type 'F8_E4M3'"),
     "listed type": (tensor(WEIGHT, dtype=["F16"]), "has the type"),
     "NaN weight": (lambda parts: parts.put(WEIGHT, [float("nan")], "e"), "not finite"),
     "infinite weight": (lambda parts: parts.put(WEIGHT, [float("inf")], "e"), "not finite"),
-    "infinite scale": (
-        lambda parts: parts.put("nerv360.embeddings.scale", [float("inf")], "f"),
-        "not finite",
-    ),
-    "overflowing scale": (
-        lambda parts: parts.put("nerv360.embeddings.scale", [3e38] * 3, "f"),
-        "embeddings of nerv360 are not finite",
-    ),
 }
 
 ABSURD: dict[str, Mutation] = {
@@ -145,6 +163,39 @@ FOREIGN: dict[str, tuple[bytes, str]] = {
 }
 
 
+def avif(width: int, height: int, kind: str = "AVIF") -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (width, height), "navy").save(buffer, kind)
+    return buffer.getvalue()
+
+
+OVER_STILL: dict[str, tuple[Mutation, str]] = {
+    "still panorama of another size": (
+        lambda parts: parts.replace("still", avif(48, 96)),
+        "the still panorama has 48x96 pixels, not 96x48",
+    ),
+    "another kind of picture": (
+        lambda parts: parts.replace("still", avif(96, 48, "PNG")),
+        "the still panorama is not an AVIF picture",
+    ),
+    "no picture": (overwrite("still", bytes(40)), "the still panorama is not an AVIF picture"),
+    "cut still panorama": (shorten("still", 60), "the still panorama is not an AVIF picture"),
+    "empty still panorama": (shorten("still", 10**9), "the absurd shape (0,)"),
+    "bomb of motion": (bomb("still.motion"), "holds more bytes"),
+    "motion of no coding": (overwrite("still.motion", b"\xff"), "its coding is 255"),
+    "motion of another kind": (tensor("still.motion", dtype="F16"), "damaged"),
+    "another frame": (config(frame_height=96, frame_width=192), "where its shape needs"),
+    "bomb of finer embeddings": (bomb("nerv360.embeddings.1", bytes(9)), "holds more bytes"),
+}
+
+
+@pytest.fixture(scope="module")
+def over_still(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("still") / "good.safetensors"
+    write_scene(path, over_still_scene())
+    return path.read_bytes()
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("scene") / "good.safetensors"
@@ -183,6 +234,41 @@ def test_a_changed_scene_is_refused(
     path = tmp_path / "bad.safetensors"
     path.write_bytes(parts.bytes())
     assert_refused(path, said, capsys)
+
+
+@pytest.mark.parametrize("name", OVER_STILL)
+def test_a_changed_scene_over_a_still_panorama_is_refused(
+    name: str, tmp_path: Path, over_still: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mutate, said = OVER_STILL[name]
+    parts = Parts(over_still)
+    mutate(parts)
+    path = tmp_path / "bad.safetensors"
+    path.write_bytes(parts.bytes())
+    assert_refused(path, said, capsys)
+
+
+@pytest.mark.slow
+def test_damage_anywhere_ends_in_one_sentence_or_in_a_scene(
+    tmp_path: Path, over_still: bytes
+) -> None:
+    coarse = tmp_path / "coarse.safetensors"
+    write_scene(coarse, coarsened(over_still_scene("nerv360", "hnerv"), LADDER[0]))
+    path, chance, refused = tmp_path / "bad.safetensors", random.Random(0), 0
+    for content in (over_still, coarse.read_bytes()):
+        for _ in range(300):
+            bad = bytearray(content)
+            for _ in range(chance.choice((1, 1, 4))):
+                bad[chance.randrange(len(bad))] = chance.randrange(256)
+            if chance.random() < 0.1:
+                del bad[chance.randrange(len(bad)) :]
+            path.write_bytes(bad)
+            try:
+                assert read_scene(path).decoders
+            except InputError as error:
+                assert "\n" not in str(error)
+                refused += 1
+    assert refused > 60
 
 
 @pytest.mark.parametrize("name", FOREIGN)

@@ -57,6 +57,7 @@ def _scene_report(path: Path) -> Report:
             "frames": header.frames,
             "duration_s": header.frames / header.fps,
             "bytes": stored.file_bytes,
+            "still_bytes": stored.still_bytes,
         },
         "decoders": {name: _decoder_report(stored, name) for name in header.configs},
         "unequal_training": unequal_training(header.trainings),
@@ -117,10 +118,11 @@ def _print(report: Report) -> None:
 
 
 def _scene_table(scene: Report) -> Table:
+    still = f", {_bytes(scene['still_bytes'])} of still panorama" if scene["still_bytes"] else ""
     return _table(
         scene["title"] or scene["file"],
         {
-            "file": f"{scene['file']}, {_bytes(scene['bytes'])}",
+            "file": f"{scene['file']}, {_bytes(scene['bytes'])}{still}",
             "source": f"{scene['source']}, {scene['width']}x{scene['height']}",
             "frames": f"{scene['frames']} at {scene['fps']:.6g} a second, "
             f"{scene['duration_s']:.2f} s",

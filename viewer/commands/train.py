@@ -16,7 +16,7 @@ from viewer.text import printable_name
 
 if TYPE_CHECKING:
     from model.config import ModelConfig
-    from model.scene import Material, Scene
+    from model.scene import Coarseness, Material, Scene
     from model.training import Processes, TrainingSettings
     from model.video import VideoInfo
 
@@ -35,6 +35,9 @@ def train(
     model: Annotated[str, typer.Option(help="nerv360, hnerv or hnerv-boost.")] = "nerv360",
     epochs: Annotated[int | None, typer.Option(help="Passes over the clip.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of weights, frame order and looks.")] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="Decibels that a smaller file may cost (0.1).")
+    ] = None,
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Change any number of the preset."),
@@ -75,6 +78,9 @@ def train(
         settings = replace(settings, epochs=epochs)
     if seed is not None:
         settings = replace(settings, seed=seed)
+    if rate is not None:
+        with for_option("--rate"):
+            settings = replace(settings, rate=rate)
     existing = read_scene(into) if into is not None else None
     if existing is not None and model in existing.decoders and not (overwrite or resume):
         raise InputError(f"--into {into}: it has a {model} decoder already; add --overwrite")
@@ -194,16 +200,23 @@ def _train(
     result = export_scene(trainer, material)
     scene = merged(existing, result.scene) if existing is not None else result.scene
     write_scene(target, scene)
-    before, stored = result.before, result.stored
+    stored, (cost, moving_cost) = result.stored, result.cost
     moving = "" if stored.moving_db is None else f", {stored.moving_db:.2f} dB where it moves"
     structure = "" if stored.ms_ssim is None else f", MS-SSIM {stored.ms_ssim:.4f}"
+    there = "" if moving_cost is None else f", {moving_cost:.2f} dB where it moves"
     print(
         f"{target}: {target.stat().st_size / 2**20:.2f} MiB, held-out PSNR "
-        f"{stored.psnr_db:.2f} dB{moving}{structure}; storing embeddings in 8 "
-        f"bits and weights in 16 cost {before.psnr_db - stored.psnr_db:.2f} dB"
+        f"{stored.psnr_db:.2f} dB{moving}{structure}; storing it in "
+        f"{_precision(result.coarseness)} cost {cost:.2f} dB{there}"
     )
     if finished:
         checkpoint.unlink(missing_ok=True)
     else:
         print(f"stopped early; --resume continues from {checkpoint}")
         raise typer.Exit(130)
+
+
+def _precision(coarseness: Coarseness | None) -> str:
+    if coarseness is None:
+        return "256 levels and weights of 16 bits"
+    return f"{coarseness.levels} levels and weights of {coarseness.weight_bits} bits"

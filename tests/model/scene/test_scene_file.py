@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import string
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from model.scene import (
 )
 from model.scene.header import SceneHeader, header_from_json, header_to_json
 from model.scene.safetensors_file import parse_json
-from tests.support.scenes import CONFIGS, tiny_scene
+from tests.support.scenes import CONFIGS, over_still_scene, tiny_scene
 
 
 @pytest.mark.parametrize("embedding_bits", [8, 16, 32])
@@ -45,9 +46,9 @@ def test_a_written_scene_reads_back(tmp_path: Path, embedding_bits: int, weight_
         relative = 0 if weight_bits == 32 else 2**-11
         for key, weight in decoder.weights.items():
             torch.testing.assert_close(read.weights[key], weight, rtol=relative, atol=2**-25)
-        span = decoder.embeddings.amax((-2, -1)) - decoder.embeddings.amin((-2, -1))
+        span = decoder.embeddings.amax((0, 2, 3)) - decoder.embeddings.amin((0, 2, 3))
         allowed = {8: span / 255 / 2 * 1.001, 16: span * 2**-10, 32: span * 0}[embedding_bits]
-        error = (read.embeddings - decoder.embeddings).abs().amax((-2, -1))
+        error = (read.embeddings - decoder.embeddings).abs().amax((0, 2, 3))
         assert (error <= allowed).all()
     assert [entry.name for entry in tmp_path.iterdir()] == ["scene.safetensors"]
 
@@ -72,7 +73,7 @@ def test_rewriting_a_scene_loses_no_more(tmp_path: Path) -> None:
     write_scene(tmp_path / "b.safetensors", once)
     twice = read_scene(tmp_path / "b.safetensors")
     a, b = once.decoders["nerv360"], twice.decoders["nerv360"]
-    torch.testing.assert_close(a.embeddings, b.embeddings, rtol=1e-6, atol=1e-6)
+    assert torch.equal(a.embeddings, b.embeddings)
     assert all(torch.equal(a.weights[key], b.weights[key]) for key in a.weights)
 
 
@@ -99,8 +100,9 @@ def test_any_safetensors_reader_lists_it(tmp_path: Path) -> None:
         header = parse_json(file.metadata()["nerv360"])
         assert header["version"] == FORMAT_VERSION
         assert header["scene"]["material"]["title"] == "Pier"
-        assert file.get_slice("nerv360.embeddings").get_shape() == [3, 1, 2, 4]
+        assert len(file.get_slice("nerv360.embeddings").get_shape()) == 1
         assert file.get_slice("nerv360.embeddings").get_dtype() == "U8"
+        assert file.get_slice("nerv360.weights.head.conv.bias").get_shape() == [3]
         assert {name.split(".")[0] for name in file.keys()} == {"nerv360", "hnerv"}  # noqa: SIM118
 
 
@@ -111,7 +113,15 @@ def test_the_header_counts_every_byte_of_the_tensors(tmp_path: Path) -> None:
     tensors = sum(stored.weight_bytes.values()) + sum(stored.embedding_bytes.values())
     header = int.from_bytes(path.read_bytes()[:8], "little") + 8
     assert stored.file_bytes == path.stat().st_size == header + tensors
-    assert stored.embedding_bytes == {"nerv360": 3 * (8 + 8), "hnerv": 3 * (8 + 8)}
+    assert stored.still_bytes == 0
+    scene = over_still_scene()
+    write_scene(path, scene, embedding_bits=16)
+    stored = read_header(path)
+    shapes = scene.decoders["nerv360"].config.embedding_shapes
+    assert stored.embedding_bytes == {"nerv360": 2 * 3 * sum(map(math.prod, shapes))}
+    header = int.from_bytes(path.read_bytes()[:8], "little") + 8
+    rest = stored.weight_bytes["nerv360"] + stored.embedding_bytes["nerv360"]
+    assert stored.still_bytes == stored.file_bytes - header - rest > 0
 
 
 def test_one_decoder_can_be_read_and_weighed_alone(tmp_path: Path) -> None:

@@ -192,7 +192,7 @@ def test_ctrl_c_leaves_a_scene_that_opens_and_resumes(clip: Path, tmp_path: Path
     command += ["--epochs=5000", "--set=evaluate_every=1"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    process.stdout.readline()
+    assert any(line.startswith("step ") for line in process.stdout)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=120) == 130
     assert read_scene(target).decoders["nerv360"].training.steps > 0
@@ -244,3 +244,16 @@ def test_bad_options_are_refused_in_one_sentence(
     assert sentence in error
     assert len(error.splitlines()) == 1
     assert list(tmp_path.iterdir()) == [clip]
+
+
+@pytest.mark.slow
+def test_the_rate_says_what_a_smaller_file_may_cost(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "s.safetensors"
+    command = ["train", str(clip), "-o", str(target), *TINY, "--overwrite"]
+    assert main([*command, "--rate=100"]) == 0
+    assert "storing it in 16 levels and weights of 8 bits cost" in capsys.readouterr().out
+    assert read_scene(target).decoders["nerv360"].training.settings["rate"] == 100
+    said = refused(clip, "-o", str(target), "--overwrite", "--rate=-1", capsys=capsys)
+    assert "--rate: rate must be between 0 and 100, not -1.0" in said

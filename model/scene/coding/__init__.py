@@ -1,0 +1,35 @@
+"""Values of a scene as few whole numbers, and those as the bytes of one tensor of its file."""
+
+from model.scene.coding.packing import (
+    packed_embeddings,
+    packed_series,
+    packed_weights,
+    unpacked_embeddings,
+    unpacked_series,
+    unpacked_weights,
+)
+from model.scene.coding.rounding import (
+    FINE,
+    LADDER,
+    Coarseness,
+    levels_of,
+    numbers_of,
+    rounded_embeddings,
+    rounded_weights,
+)
+
+__all__ = [
+    "FINE",
+    "LADDER",
+    "Coarseness",
+    "levels_of",
+    "numbers_of",
+    "packed_embeddings",
+    "packed_series",
+    "packed_weights",
+    "rounded_embeddings",
+    "rounded_weights",
+    "unpacked_embeddings",
+    "unpacked_series",
+    "unpacked_weights",
+]

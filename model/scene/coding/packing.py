@@ -1,0 +1,185 @@
+"""Tensors of a scene file that are coded: whole numbers, differences of them, packed by LZMA.
+
+A coded tensor is n uint8: the number of its coding (1), perhaps a table of little-endian float32
+values, and a raw LZMA2 stream of bytes. How many they unpack to follows from the shape that the
+header declares, and not one more is ever unpacked.
+
+Series of n frames: of the first frame, channels×h×w, differences to the left neighbour; of the
+others, channels×h×w×(n−1), differences to the frame before. All are modulo 256, and what stands
+still is a run of zeros. Embeddings are a series of choices among the values of a table, before
+which stands its length L less one in a byte: for each channel L values in ascending order.
+
+Weights are whole numbers times the scale of their row (the first axis of the shape). A byte says
+how many low bits, 0 to 8, are apart; the scales follow, and in the stream all numbers without their
+low bits, −128 to 127, and then, if any, all low bits.
+"""
+
+from __future__ import annotations
+
+import itertools
+import lzma
+import math
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from model.errors import InputError
+
+Bytes = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+
+MAX_LEVELS = 256
+_CODING = 1
+_MAX_LOW_BITS = 8
+_FILTERS = [
+    {
+        "id": lzma.FILTER_LZMA2,
+        "preset": 9 | lzma.PRESET_EXTREME,
+        "dict_size": 2**20,
+        "lc": 0,
+        "lp": 0,
+        "pb": 0,
+    }
+]
+
+
+def packed_series(series: Bytes) -> Tensor:
+    """The coded tensor, n uint8, of bytes frames×channels×h×w."""
+    return _packed(b"", _differences(series))
+
+
+def unpacked_series(coded: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """The bytes of ``shape`` frames×channels×h×w.
+
+    Raises:
+        InputError: it is not the coded tensor of so many.
+    """
+    return torch.from_numpy(_sums(_unpacked(_content(coded), math.prod(shape)), shape))
+
+
+def packed_embeddings(levels: Bytes, values: Floats) -> Tensor:
+    """The coded tensor, n uint8, of embeddings.
+
+    Args:
+        levels: frames×channels×h×w.
+        values: channels×L, 1 ≤ L ≤ `MAX_LEVELS`: what each level stands for.
+    """
+    table = bytes([values.shape[1] - 1]) + values.astype("<f4").tobytes()
+    return _packed(table, _differences(levels))
+
+
+def unpacked_embeddings(coded: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """The embeddings, float32, of ``shape`` frames×channels×h×w.
+
+    Raises:
+        InputError: it is not the coded tensor of such embeddings.
+    """
+    content = _content(coded)
+    count = content[0] + 1 if content else 0
+    values, stream = _table(content[1:], max(1, shape[1] * count))
+    levels = _sums(_unpacked(stream, math.prod(shape)), shape)
+    if (largest := int(levels.max())) >= count:
+        raise InputError(f"it has the level {largest}, though its table has only {count}")
+    result = np.empty(shape, np.float32)
+    for channel, of_channel in enumerate(values.reshape(-1, count)):
+        for frame in range(shape[0]):
+            chosen = result[frame, channel]
+            np.take(of_channel, levels[frame, channel], out=chosen, mode="clip")
+    return torch.from_numpy(result)
+
+
+def packed_weights(numbers: npt.NDArray[np.int16], scales: Floats) -> Tensor:
+    """The coded tensor, n uint8, of weights.
+
+    Args:
+        numbers: −2048 to 2047, of any shape, its first axis the rows.
+        scales: one a row.
+    """
+    low = max(0, int(np.abs(numbers).max()).bit_length() - 7)
+    table = bytes([low]) + scales.astype("<f4").tobytes()
+    data = (numbers >> low).astype(np.int8).tobytes()
+    if low:
+        data += (numbers & ((1 << low) - 1)).astype(np.uint8).tobytes()
+    return _packed(table, data)
+
+
+def unpacked_weights(coded: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """The weights, float32, of ``shape``.
+
+    Raises:
+        InputError: it is not the coded tensor of such weights.
+    """
+    content = _content(coded)
+    low = content[0] if content else 0
+    if low > _MAX_LOW_BITS:
+        raise InputError(f"it has {low} low bits, at most {_MAX_LOW_BITS} are known")
+    scales, stream = _table(content[1:], shape[0])
+    count = math.prod(shape)
+    data = _unpacked(stream, 2 * count if low else count)
+    numbers = data[:count].view(np.int8).astype(np.float32)
+    if low:
+        numbers = numbers * (1 << low) + data[count:]
+    with np.errstate(over="ignore"):  # readers refuse what is not finite
+        rows = numbers.reshape(shape[0], -1) * scales[:, None]
+    return torch.from_numpy(rows.reshape(shape))
+
+
+def _packed(table: bytes, data: bytes) -> Tensor:
+    stream = lzma.compress(data, format=lzma.FORMAT_RAW, filters=_FILTERS)
+    whole = bytes([_CODING]) + table + stream
+    return torch.frombuffer(bytearray(whole), dtype=torch.uint8)
+
+
+def _differences(series: Bytes) -> bytes:
+    """Of bytes frames×channels×h×w."""
+    by_pixel = np.ascontiguousarray(np.moveaxis(series, 0, -1))
+    first = np.diff(by_pixel[..., 0], axis=-1, prepend=np.uint8(0))
+    return first.tobytes() + np.diff(by_pixel, axis=-1).tobytes()
+
+
+def _sums(differences: Bytes, shape: tuple[int, ...]) -> Bytes:
+    """The inverse of `_differences`, frames×channels×h×w."""
+    frames, *rest = shape
+    start = math.prod(rest)
+    first = np.cumsum(differences[:start].reshape(rest), axis=-1, dtype=np.uint8)
+    by_pixel = torch.from_numpy(differences[start:].reshape(start, frames - 1))
+    later = by_pixel.t().contiguous().numpy()  # many times as fast as numpy's own
+    series = np.concatenate([first.reshape(1, start), later])
+    for before, frame in itertools.pairwise(series):
+        np.add(before, frame, out=frame)
+    return series.reshape(shape)
+
+
+def _content(coded: Tensor) -> bytes:
+    """What follows the number of the coding."""
+    content = coded.numpy().tobytes()
+    if content[:1] != bytes([_CODING]):
+        found = content[0] if content else "none"
+        raise InputError(f"its coding is {found}, this program knows coding {_CODING}")
+    return content[1:]
+
+
+def _table(content: bytes, count: int) -> tuple[Floats, bytes]:
+    """``count`` values, and what follows them."""
+    if len(content) < 4 * count:
+        raise InputError("it ends too early")
+    table = np.frombuffer(content, "<f4", count)
+    if not np.isfinite(table).all():
+        raise InputError("its table is not finite")
+    return table.astype(np.float32), content[4 * count :]
+
+
+def _unpacked(stream: bytes, count: int) -> Bytes:
+    """The ``count`` bytes of a raw LZMA2 stream; no more are unpacked, whatever it holds."""
+    decompressor = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_FILTERS)
+    try:
+        data = decompressor.decompress(stream, max_length=count)
+        more = b"" if decompressor.eof else decompressor.decompress(b"", max_length=1)
+    except lzma.LZMAError as error:
+        raise InputError(f"it is damaged ({error})") from error
+    if len(data) < count or more or not decompressor.eof or decompressor.unused_data:
+        short = f"only {len(data)}" if len(data) < count else "more"
+        raise InputError(f"it holds {short} bytes where its shape needs {count}")
+    return np.frombuffer(bytearray(data), np.uint8)

@@ -1,0 +1,132 @@
+"""Values rounded to few, so that a file needs few bytes for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from model.scene.coding.packing import MAX_LEVELS, Bytes, Floats
+
+MAX_WEIGHT_BITS = 12
+_MIN_CODED, _MIN_ROW = 256, 8
+"""Values of a tensor of weights and of its rows; smaller ones are not worth their scales."""
+
+
+@dataclass(frozen=True)
+class Coarseness:
+    """Precision of a scene's values.
+
+    Attributes:
+        levels: of each channel of the embeddings, equally spaced over all frames; 2 to 256.
+        weight_bits: of a weight, 2 to 12, in steps that fit the largest of its row.
+        dead_zone: in steps between two levels. While a value stays within twice this, the level
+            stays what it is: noise of what stands still costs nothing.
+    """
+
+    levels: int
+    weight_bits: int
+    dead_zone: float = 0.25
+
+
+LADDER = (
+    Coarseness(16, 8),
+    Coarseness(24, 8),
+    Coarseness(32, 8),
+    Coarseness(40, 8),
+    Coarseness(48, 8),
+    Coarseness(64, 9),
+    Coarseness(96, 10),
+    Coarseness(128, 10),
+    Coarseness(256, 12),
+)
+"""From the coarsest to the finest; docs/quality.md has what they cost."""
+FINE = Coarseness(MAX_LEVELS, MAX_WEIGHT_BITS, dead_zone=0)
+"""As fine as a coded file can be."""
+
+
+def rounded_embeddings(embeddings: Tensor, coarseness: Coarseness) -> Tensor:
+    """Embeddings frames×c×h×w of so few values in each channel, on the CPU."""
+    values = embeddings.detach().cpu().float()
+    low, high = values.amin((0, 2, 3), keepdim=True), values.amax((0, 2, 3), keepdim=True)
+    step = (high - low) / (coarseness.levels - 1)
+    scaled = (values - low) / torch.where(step > 0, step, 1)
+    return _steadied(scaled, coarseness.dead_zone).mul_(step).add_(low)
+
+
+def rounded_weights(weight: Tensor, coarseness: Coarseness) -> Tensor:
+    """Weights of so many bits, on the CPU; as they are where they are too few to be worth it."""
+    values = weight.detach().cpu().float()
+    if not (_is_coded(values) and bool(values.isfinite().all())):
+        return values
+    numbers, scales = _multiples(values, coarseness.weight_bits)
+    return numbers * scales
+
+
+def levels_of(embeddings: Tensor) -> tuple[Bytes, Floats] | None:
+    """Levels, frames×c×h×w, and their values, c×L, of embeddings that have few values in each
+    channel; None where they have more than `MAX_LEVELS`, or one that is not finite.
+    """
+    channels = embeddings.detach().cpu().float().numpy().swapaxes(0, 1)
+    if not np.isfinite(channels).all():
+        return None
+    found: list[Floats] = []
+    for channel in channels:
+        if np.unique(channel[0]).size > MAX_LEVELS:  # most channels of many values show it there
+            return None
+        found.append(np.unique(channel))
+        if found[-1].size > MAX_LEVELS:
+            return None
+    length = max(values.size for values in found)
+    table = np.stack([np.pad(v, (0, length - v.size), mode="edge") for v in found])
+    pairs = zip(found, channels, strict=True)
+    levels = np.stack([np.searchsorted(values, channel) for values, channel in pairs], 1)
+    return levels.astype(np.uint8), table
+
+
+def numbers_of(weight: Tensor) -> tuple[npt.NDArray[np.int16], Floats] | None:
+    """Numbers, shaped as ``weight``, and a scale for each row, of weights that are such multiples;
+    None where they are not, or too few to be worth it.
+    """
+    if not _is_coded(weight):
+        return None
+    values = weight.detach().cpu().float()
+    for bits in range(2, MAX_WEIGHT_BITS + 1):
+        numbers, scales = _multiples(values, bits)
+        if torch.equal(numbers * scales, values):
+            return numbers.numpy().astype(np.int16), scales.flatten().numpy()
+    return None
+
+
+def _steadied(values: Tensor, dead_zone: float) -> Tensor:
+    """Whole numbers near ``values``, frames first. A number stays over as many frames as its
+    values span no more than twice the dead zone, and is the middle of that span.
+    """
+    result = torch.empty_like(values)
+    changes = torch.zeros(values.shape, dtype=torch.bool)
+    low = high = values[0]
+    for frame, value in enumerate(values):
+        lower, higher = torch.minimum(low, value), torch.maximum(high, value)
+        changes[frame] = higher - lower > 2 * dead_zone
+        low = torch.where(changes[frame], value, lower)
+        high = torch.where(changes[frame], value, higher)
+        result[frame] = ((low + high) / 2).round()
+    for frame in range(len(values) - 2, -1, -1):
+        result[frame] = torch.where(changes[frame + 1], result[frame], result[frame + 1])
+    return result
+
+
+def _is_coded(weight: Tensor) -> bool:
+    return weight.dim() > 1 and weight.numel() >= max(_MIN_CODED, _MIN_ROW * weight.shape[0])
+
+
+def _multiples(weight: Tensor, bits: int) -> tuple[Tensor, Tensor]:
+    """Whole numbers of so many bits, and the scales of their rows, which broadcast with them."""
+    largest = weight.abs().amax(tuple(range(1, weight.dim())), keepdim=True)
+    # Of 12 bits, so that a number times its scale is exact, and gives the same scale again.
+    mantissa, exponent = torch.frexp(largest / (2 ** (bits - 1) - 1))
+    scales = torch.ldexp((mantissa * 2**12).round() / 2**12, exponent)
+    return (weight / torch.where(scales > 0, scales, 1)).round(), scales

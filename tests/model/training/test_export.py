@@ -1,0 +1,74 @@
+"""An export is as coarse as its rate lets it be, and its file holds the quality that it tells."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from model.networks import ARCHITECTURES
+from model.scene import LADDER, Material, read_header, read_scene, write_scene
+from model.training.export import export_scene
+from model.training.material import ClipFrames, fit_config
+from model.training.processes import Processes
+from model.training.quality import held_out_quality
+from model.training.settings import TrainingSettings
+from model.training.trainer import Trainer
+from model.video.reading import VideoInfo
+from tests.support.spheres import smooth_sphere
+
+COUNT = 4
+SETTINGS = TrainingSettings(epochs=12, learning_rate=5e-3, held_out=4, evaluate_every=100)
+MATERIAL = Material("Square", "", "", "")
+
+
+@pytest.fixture(scope="module")
+def trainer(tmp_path_factory: pytest.TempPathFactory) -> Trainer:
+    """A short training on a sphere before which a square moves, 128×64."""
+    pictures = [smooth_sphere(64, 128).clone() for _ in range(COUNT)]
+    for index, picture in enumerate(pictures):
+        picture[20:44, 30 * index : 30 * index + 24] = torch.tensor([250, 40, 30])
+    info = VideoInfo(128, 64, 30.0, COUNT)
+    base = ARCHITECTURES["nerv360"].presets["demo"]
+    config = fit_config(base.replace(channels=16, level_channels=(1,), hfov_deg=110.0), info, "")
+    frames = ClipFrames(torch.stack(pictures), info)
+    trainer = Trainer(config, SETTINGS, frames, torch.device("cpu"), Processes())
+    trainer.run(tmp_path_factory.mktemp("c") / "c", lambda step: None, lambda: False)
+    return trainer
+
+
+def test_the_coarsest_that_the_rate_allows_is_chosen(trainer: Trainer, tmp_path: Path) -> None:
+    sizes = []
+    for rate in (0.0, 0.05, 0.5, 100.0):
+        trainer.settings = replace(SETTINGS, rate=rate)
+        result = export_scene(trainer, MATERIAL)
+        cost, moving_cost = result.cost
+        assert moving_cost is not None
+        assert max(cost, moving_cost) <= rate or result.coarseness is None
+        path = tmp_path / "s.safetensors"
+        write_scene(path, result.scene)
+        sizes.append(read_header(path).embedding_bytes["nerv360"])
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] > 1.5 * sizes[-1]
+    assert result.coarseness == LADDER[0]
+
+
+@torch.no_grad()
+def test_the_quality_told_is_that_of_the_file(trainer: Trainer, tmp_path: Path) -> None:
+    trainer.settings = replace(SETTINGS, rate=0.5)
+    result = export_scene(trainer, MATERIAL)
+    path = tmp_path / "s.safetensors"
+    write_scene(path, result.scene)
+    read = read_scene(path).decoders["nerv360"]
+    network = trainer.best_network()
+    network.decoder.load_state_dict(read.weights)
+    embeddings = (read.embeddings, *read.finer)
+    quality = held_out_quality(
+        network, trainer.frames, trainer.times, SETTINGS.held_out, embeddings=embeddings
+    )
+    assert quality.psnr_db == result.stored.psnr_db
+    assert math.isclose(read.training.psnr_db or 0, quality.psnr_db, abs_tol=1e-3)
+    assert read.training.settings["rate"] == 0.5
