@@ -137,13 +137,6 @@ def from_stored(header: SceneHeader, stored: dict[str, Tensor]) -> Scene:
         InputError: what is coded does not unpack to the shapes of ``header``.
     """
     decoders: dict[str, Decoder] = {}
-    still = None
-    if (size := still_size(header.configs.values())) is not None:
-        motion = stored[MOTION]
-        if motion.dim() == 1:
-            shape = (header.frames, 1, *motion_size(*size))
-            motion = _unpacked(unpacked_series, MOTION, motion, shape)[:, 0]
-        still = StillPanorama(stored[STILL], size, motion)
     with ThreadPoolExecutor(4) as pool:  # what unpacks embeddings lets go of the interpreter
         unpacking = {
             name: [
@@ -152,6 +145,13 @@ def from_stored(header: SceneHeader, stored: dict[str, Tensor]) -> Scene:
             ]
             for name, config in header.configs.items()
         }
+        still = None
+        if (size := still_size(header.configs.values())) is not None:
+            motion = stored[MOTION]
+            if motion.dim() == 1:
+                shape = (header.frames, 1, *motion_size(*size))
+                motion = _unpacked(unpacked_series, MOTION, motion, shape)[:, 0]
+            still = StillPanorama(stored[STILL], size, motion)
         for name, config in header.configs.items():
             weights = {
                 key: _weight(stored, f"{name}.weights.{key}", shape)

@@ -33,6 +33,8 @@ Floats = npt.NDArray[np.float32]
 MAX_LEVELS = 256
 _CODING = 1
 _MAX_LOW_BITS = 8
+_BLOCK = 4096
+"""Pixels whose series are turned at once: they fit a processor's cache."""
 _FILTERS = [
     {
         "id": lzma.FILTER_LZMA2,
@@ -143,10 +145,13 @@ def _sums(differences: Bytes, shape: tuple[int, ...]) -> Bytes:
     """The inverse of `_differences`, frames×channels×h×w."""
     frames, *rest = shape
     start = math.prod(rest)
-    first = np.cumsum(differences[:start].reshape(rest), axis=-1, dtype=np.uint8)
-    by_pixel = torch.from_numpy(differences[start:].reshape(start, frames - 1))
-    later = by_pixel.t().contiguous().numpy()  # many times as fast as numpy's own
-    series = np.concatenate([first.reshape(1, start), later])
+    series = np.empty((frames, start), np.uint8)
+    first = differences[:start].reshape(rest)
+    np.cumsum(first, axis=-1, dtype=np.uint8, out=series[0].reshape(rest))
+    by_pixel = differences[start:].reshape(start, frames - 1)
+    for begin in range(0, start, _BLOCK):
+        pixels = slice(begin, begin + _BLOCK)
+        series[1:, pixels] = by_pixel[pixels].T
     for before, frame in itertools.pairwise(series):
         np.add(before, frame, out=frame)
     return series.reshape(shape)
@@ -182,4 +187,4 @@ def _unpacked(stream: bytes, count: int) -> Bytes:
     if len(data) < count or more or not decompressor.eof or decompressor.unused_data:
         short = f"only {len(data)}" if len(data) < count else "more"
         raise InputError(f"it holds {short} bytes where its shape needs {count}")
-    return np.frombuffer(bytearray(data), np.uint8)
+    return np.frombuffer(data, np.uint8)
