@@ -140,7 +140,8 @@ def _scene(
     )
     decoder = Decoder(
         config=trainer.config,
-        weights={k: v.float().cpu() for k, v in network.decoder.state_dict().items()},
+        # Copies: to measure what is stored, its weights are loaded into this network.
+        weights={k: v.float().cpu().clone() for k, v in network.decoder.state_dict().items()},
         embeddings=coarsest,
         training=summary,
         finer=tuple(finer),

@@ -72,3 +72,14 @@ def test_the_quality_told_is_that_of_the_file(trainer: Trainer, tmp_path: Path) 
     assert quality.psnr_db == result.stored.psnr_db
     assert math.isclose(read.training.psnr_db or 0, quality.psnr_db, abs_tol=1e-3)
     assert read.training.settings["rate"] == 0.5
+
+
+def test_a_coarseness_that_costs_too_much_leaves_no_trace(trainer: Trainer) -> None:
+    trainer.settings = replace(SETTINGS, rate=0.0)
+    trained = trainer.best_network().decoder.state_dict()
+    finest = export_scene(trainer, MATERIAL)
+    assert finest.coarseness in (LADDER[-1], None)
+    stored = finest.scene.decoders["nerv360"].weights
+    for name, weight in trained.items():
+        step = float(weight.abs().max()) * 2**-11
+        assert float((stored[name] - weight).abs().max()) <= step, name
