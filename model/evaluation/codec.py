@@ -6,7 +6,7 @@ import itertools
 import math
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from av.video.reformatter import ColorRange, Colorspace
 
 from model.errors import InputError
 from model.files import partial_path
-from model.video import SCALING, FrameSource, VideoFile, open_frames
+from model.video import SCALING, FrameSource, VideoFile, VideoInfo, open_frames
 
 CODECS = ("x265", "av1")
 TOLERANCE = 0.02
@@ -75,13 +75,8 @@ def encode_at(
     Raises:
         InputError: the codec is unknown or not at hand, or the clip's sides are odd.
     """
-    if codec not in _ENCODERS:
-        raise InputError(f"the codec must be one of {', '.join(CODECS)}, not {codec!r}")
-    encoder = _ENCODERS[codec]
-    info = open_frames(clip).info
-    if info.width % 2 or info.height % 2:
-        raise InputError(f"{clip} needs even sides to be encoded with {codec}")
-    seconds = frames / info.fps
+    encoder = _encoder(codec)
+    seconds = frames / _encodable(clip, codec).fps
     # The bit rate is searched as its base-2 logarithm, so that both controls act alike.
     control = encoder.start or math.log2(target_bytes * 8 / seconds)
     trials: dict[float, int] = {}
@@ -109,8 +104,7 @@ def encode_at(
     assert best is not None
     kept = best[1]
     shown = f"crf {kept:g}" if encoder.control == "crf" else f"{2**kept / 1e6:.3g} Mbit/s"
-    preset = encoder.options["preset"]
-    note = f"{encoder.library}, preset {preset}, {shown}, 4:2:0 8 bits"
+    note = _note(encoder, shown)
     if kept in (encoder.low, encoder.high):
         less = "less" if trials[kept] < target_bytes else "more"
         note += (
@@ -118,6 +112,45 @@ def encode_at(
             f"asked for"
         )
     return Encoding(note, trials[kept])
+
+
+def encode_with_crf(clip: Path, frames: int, codec: str, crf: float, output: Path) -> Encoding:
+    """Encode the first ``frames`` pictures at a constant quality.
+
+    Args:
+        codec: one of `CODECS`.
+        crf: 0 to 51 for x265, 0 to 63 for AV1; the larger, the fewer bytes.
+        output: .mp4 file to write.
+
+    Raises:
+        InputError: the codec is unknown or not at hand, or the clip's sides are odd.
+    """
+    encoder = replace(_encoder(codec), control="crf")
+    _encodable(clip, codec)
+    trial = partial_path(output)
+    try:
+        _encode(clip, frames, encoder, crf, trial)
+        os.replace(trial, output)
+    finally:
+        trial.unlink(missing_ok=True)
+    return Encoding(_note(encoder, f"crf {crf:g}"), output.stat().st_size)
+
+
+def _encoder(codec: str) -> _Encoder:
+    if codec not in _ENCODERS:
+        raise InputError(f"the codec must be one of {', '.join(CODECS)}, not {codec!r}")
+    return _ENCODERS[codec]
+
+
+def _encodable(clip: Path, codec: str) -> VideoInfo:
+    info = open_frames(clip).info
+    if info.width % 2 or info.height % 2:
+        raise InputError(f"{clip} needs even sides to be encoded with {codec}")
+    return info
+
+
+def _note(encoder: _Encoder, control: str) -> str:
+    return f"{encoder.library}, preset {encoder.options['preset']}, {control}, 4:2:0 8 bits"
 
 
 def _next(trials: dict[float, int], target: int, halving: float) -> float:

@@ -5,6 +5,7 @@ from .export import check_same_clip as check_same_clip
 from .export import export_scene as export_scene
 from .export import merged as merged
 from .export import rehearse as rehearse
+from .export import trained_scene as trained_scene
 from .loss import DistortionLoss as DistortionLoss
 from .material import ClipFrames as ClipFrames
 from .material import fit_config as fit_config

@@ -58,15 +58,15 @@ def export_scene(trainer: Trainer, material: Material) -> Export:
     """A scene of the best network's decoder and the embeddings of all frames, as coarse as the
     settings' ``rate`` lets it be; the quality in its summary is that of what is stored.
     """
-    network, frames = trainer.best_network(), trainer.frames
-    codes = [
-        network.encoder.embeddings(frames.frame(i, trainer.device)) for i in range(len(frames))
-    ]
-    embeddings = [torch.cat(level) for level in zip(*codes, strict=True)]
+    whole, network = trained_scene(trainer, material), trainer.best_network()
+    decoder = whole.decoders[trainer.config.architecture]
     before = held_out_quality(
-        network, frames, trainer.times, trainer.settings.held_out, embeddings=embeddings
+        network,
+        trainer.frames,
+        trainer.times,
+        trainer.settings.held_out,
+        embeddings=[level.to(trainer.device) for level in (decoder.embeddings, *decoder.finer)],
     )
-    whole = _scene(trainer, network, embeddings, material)
 
     @functools.cache
     def export(coarseness: Coarseness | None) -> Export:
@@ -88,6 +88,19 @@ def export_scene(trainer: Trainer, material: Material) -> Export:
     )
     chosen.scene.decoders[name] = replace(decoder, training=summary)
     return chosen
+
+
+@torch.no_grad()
+def trained_scene(trainer: Trainer, material: Material) -> Scene:
+    """A scene of the best network's decoder and the embeddings of all frames, as precise as they
+    were trained; its quality is not yet measured.
+    """
+    network, frames = trainer.best_network(), trainer.frames
+    codes = [
+        network.encoder.embeddings(frames.frame(i, trainer.device)) for i in range(len(frames))
+    ]
+    embeddings = [torch.cat(level) for level in zip(*codes, strict=True)]
+    return _scene(trainer, network, embeddings, material)
 
 
 def _measured(trainer: Trainer, network: Autoencoder, scene: Scene) -> Quality:

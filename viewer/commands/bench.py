@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from model.errors import InputError
 from model.files import atomic_write
-from viewer.commands.options import Device, check_output, check_range, device_option, for_option
-
-if TYPE_CHECKING:
-    import torch
-
-    from model.scene import Decoder
+from viewer.commands.options import Device, check_output, check_range
 
 
 def bench(
@@ -24,26 +18,28 @@ def bench(
         Path | None,
         typer.Argument(
             metavar="[SCENE|CLIP]",
-            help="Scene file (the demo scene if none is given); for --table 2 and, if you like, "
-            "--table 4, a clip.",
+            help="Scene file (the demo scene if none is given); for --table 2, --table 3 and, if "
+            "you like, --table 4, a clip.",
         ),
     ] = None,
     table: Annotated[
         int | None,
         typer.Option(
-            help="Measure the paper's table 1 (speed, memory) or 2 (ablations) again, or 4: what "
-            "one more viewport costs of panoramas of growing size, beside x265 and AV1."
+            help="Measure the paper's table 1 (speed, memory) or 2 (ablations) again, or, beside "
+            "x265 and AV1, 3: quality against bytes, or 4: what one more viewport costs of "
+            "panoramas of growing size."
         ),
     ] = None,
     scale: Annotated[
         str | None,
-        typer.Option(help="Tables 1, 2: this fraction of the sides, such as 1/8; 1 by default."),
+        typer.Option(help="Tables 1 to 3: this fraction of the sides, such as 1/8; 1 by default."),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(help="Table 2: passes over the clip, 5 by default.", min=1)
+        int | None,
+        typer.Option(help="Tables 2, 3: passes over the clip, 5 and 10 by default.", min=1),
     ] = None,
     frames: Annotated[
-        int | None, typer.Option(help="Table 2: use only the first frames.", min=1)
+        int | None, typer.Option(help="Tables 2, 3: use only the first frames.", min=1)
     ] = None,
     seeds: Annotated[
         int | None,
@@ -53,7 +49,7 @@ def bench(
         str | None,
         typer.Option(
             help="Measure this preset with random weights instead; tables: paper (the default of "
-            "table 1, and of table 2 on a GPU) or demo."
+            "table 1, and of tables 2 and 3 on a GPU) or demo."
         ),
     ] = None,
     sizes: Annotated[
@@ -71,7 +67,7 @@ def bench(
         ),
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option("--plot", help="Table 4: also draw the results, as a PNG.")
+        Path | None, typer.Option("--plot", help="Tables 3, 4: also draw the results, as a PNG.")
     ] = None,
     device: Device = "auto",
     pictures: Annotated[
@@ -85,17 +81,24 @@ def bench(
     """Measure every engine of a scene's decoders against what the machine could do.
 
     --table 1 measures encoding, decoding and training of NeRV360, HNeRV and HNeRV-Boost, and
-    --table 2 CLIP trains the paper's ablations, both beside the paper's numbers. --table 4 [CLIP]
-    measures what panoramas of growing size cost.
+    --table 2 CLIP trains the paper's ablations, both beside the paper's numbers. --table 3 CLIP
+    trains all networks and encodes the clip, for quality against bytes. --table 4 [CLIP] measures
+    what panoramas of growing size cost.
     """
-    if table not in (None, 1, 2, 4):
-        raise InputError(f"--table must be 1, 2 or 4, not {table}")
-    if table not in (1, 2) and scale is not None:
-        raise InputError("--scale goes with --table 1 or --table 2")
-    if table != 2 and any(option is not None for option in (epochs, frames, seeds)):
-        raise InputError("--epochs, --frames and --seeds go with --table 2")
-    if table != 4 and any(option is not None for option in (sizes, limit, plot)):
-        raise InputError("--sizes, --limit and --plot go with --table 4")
+    if table not in (None, 1, 2, 3, 4):
+        raise InputError(f"--table must be 1, 2, 3 or 4, not {table}")
+    if table not in (1, 2, 3) and scale is not None:
+        raise InputError("--scale goes with --table 1, --table 2 or --table 3")
+    if table not in (2, 3) and any(option is not None for option in (epochs, frames)):
+        raise InputError("--epochs and --frames go with --table 2 or --table 3")
+    if table != 2 and seeds is not None:
+        raise InputError("--seeds goes with --table 2")
+    if table != 4 and any(option is not None for option in (sizes, limit)):
+        raise InputError("--sizes and --limit go with --table 4")
+    if table not in (3, 4) and plot is not None:
+        raise InputError("--plot goes with --table 3 or --table 4")
+    if table in (2, 3) and source is None:
+        raise InputError(f"bench --table {table} needs a clip to train on: name a video file")
     if output is not None:
         check_output(output, overwrite)
     if plot is not None:
@@ -105,7 +108,9 @@ def bench(
     if limit is not None:
         check_range("--limit", limit, 1, 86_400)
     if table is None:
-        report, complete = _engines(source, preset, device, pictures), True
+        from viewer.commands.tables import bench_engines
+
+        report, complete = bench_engines(source, preset, device, pictures), True
     elif table == 4:
         from viewer.commands.tables import bench_table4
 
@@ -117,19 +122,30 @@ def bench(
             raise InputError("bench --table 1 needs no file: it measures random weights")
         report, complete = bench_table1(preset or "paper", scale or "1", device, pictures), True
     else:
-        from viewer.commands.tables import bench_table2
+        from viewer.commands.tables import bench_table2, bench_table3
 
-        if source is None:
-            raise InputError("bench --table 2 needs a clip to train on: name a video file")
-        report, complete = bench_table2(source, preset, scale or "1", device, epochs, frames, seeds)
+        assert source is not None
+        scale = scale or "1"
+        if table == 2:
+            report, complete = bench_table2(source, preset, scale, device, epochs, frames, seeds)
+        else:
+            report, complete = bench_table3(source, preset, scale, device, epochs, frames)
     if output is not None:
         _write("-o", output, f"{json.dumps(report, indent=2)}\n".encode())
     if plot is not None:
-        from model.benchmarks import draw_sizes
-
-        _write("--plot", plot, draw_sizes(report["rows"], processor=report["device"] == "cpu"))
+        _write("--plot", plot, _drawn(report))
     if not complete:
         raise typer.Exit(130)
+
+
+def _drawn(report: dict[str, Any]) -> bytes:
+    if report["table"] == 3:
+        from model.rates import draw_rates
+
+        return draw_rates(report["rows"])
+    from model.benchmarks import draw_sizes
+
+    return draw_sizes(report["rows"], processor=report["device"] == "cpu")
 
 
 def _write(option: str, file: Path, content: bytes) -> None:
@@ -138,160 +154,3 @@ def _write(option: str, file: Path, content: bytes) -> None:
             partial.write_bytes(content)
     except OSError as error:
         raise InputError(f"{option} {file} cannot be written: {error.strerror}") from error
-
-
-def _engines(scene: Path | None, preset: str | None, device: str, pictures: int) -> dict[str, Any]:
-    from rich.console import Console
-    from rich.progress import TimeRemainingColumn
-
-    from model.benchmarks import machine_facts, measure_ceilings, measure_engines
-    from viewer.commands.terminal import progress_bar
-
-    if scene is not None and preset is not None:
-        raise InputError("bench takes either a scene file or --preset NAME")
-    chosen = device_option(device)
-    decoders = _decoders(scene, preset)
-    ceilings = measure_ceilings(chosen)
-    console = Console()
-    with progress_bar(console, TimeRemainingColumn()) as progress:
-        task = progress.add_task("measuring")
-
-        def advance(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total)
-
-        measured = measure_engines(decoders, chosen, pictures, advance)
-    engines = [result.to_dict() for result in measured]
-    sizes = {engine["size"] for engine in engines if "failed" not in engine}
-    uploads, refusal = _uploads(sorted(sizes), chosen)
-    report: dict[str, Any] = {
-        **machine_facts(chosen),
-        "ceilings": {"gflops": ceilings.gflops, "gbytes_per_s": ceilings.gbytes_per_s},
-        "engines": engines,
-        "memory": {} if preset else {n: _memory(scene, n, str(chosen)) for n in decoders},
-        "uploads": uploads,
-    }
-    _print(console, report)
-    if refusal:
-        console.print(f"upload: not measured: {refusal}", soft_wrap=True)
-    return report
-
-
-def _uploads(
-    sizes: list[tuple[int, int]], device: torch.device
-) -> tuple[list[dict[str, Any]], str | None]:
-    """Upload times by size of picture, or none and why."""
-    try:
-        from viewer.commands.bench_uploads import measure_uploads
-
-        return [asdict(speed) for speed in measure_uploads(sizes, device)], None
-    except (InputError, ImportError, OSError, RuntimeError) as error:
-        # A server may lack OpenGL's library, and a GPU the memory.
-        return [], str(error)
-
-
-def _decoders(scene: Path | None, preset: str | None) -> dict[str, Decoder]:
-    from model.benchmarks import random_decoder
-    from model.networks import preset as named_preset
-    from model.scene import read_scene
-    from viewer.paths import DEMO
-
-    if preset is not None:
-        with for_option("--preset"):
-            config = named_preset(preset)
-        return {config.architecture: random_decoder(config)}
-    return read_scene(scene or DEMO).decoders
-
-
-def _memory(scene: Path | None, decoder: str, device: str) -> dict[str, Any]:
-    from model.benchmarks import DecodingTask, WorkerError, measure_decoding
-    from viewer.paths import DEMO
-
-    try:
-        result = measure_decoding(decoder, DecodingTask(scene or DEMO, decoder, device))
-    except WorkerError as error:
-        return {"failed": str(error)}
-    return {
-        "bytes": result.memory_bytes,
-        "range": list(result.memory_range),
-        "kind": result.memory_kind,
-    }
-
-
-def _looking(timing: dict[str, float] | None) -> tuple[str, str]:
-    if timing is None:
-        return "–", "–"
-    return f"{1000 / timing['median_ms']:.1f}", f"{1000 / timing['slowest_percent_ms']:.1f}"
-
-
-def _by_flop(engine: dict[str, Any], gflops: dict[str, float]) -> str:
-    rate = gflops.get(engine["precision"])  # no product of that precision may have been measured
-    return "–" if rate is None else f"{rate * 1e9 / engine['look_flops']:.1f}"
-
-
-def _print(console: Any, report: dict[str, Any]) -> None:
-    from rich.table import Table
-
-    from model.benchmarks import PAPER_FPS, PAPER_GIB, facts_line
-
-    table = Table(title="Decoding, pictures a second", caption=facts_line(report))
-    table.add_column("decoder")
-    table.add_column("engine")
-    for title in ("looking", "1 % low", "playing", "by FLOP", "by bytes"):
-        table.add_column(title, justify="right")
-    ceilings = report["ceilings"]
-    measured = [engine for engine in report["engines"] if "failed" not in engine]
-    failed = [engine for engine in report["engines"] if "failed" in engine]
-    for engine in report["engines"]:
-        if "failed" in engine:
-            table.add_row(engine["decoder"], engine["engine"], *5 * ["–"])
-            continue
-        table.add_row(
-            engine["decoder"],
-            engine["engine"],
-            *_looking(engine["looking"]),
-            f"{1000 / engine['playing']['median_ms']:.1f}",
-            _by_flop(engine, ceilings["gflops"]),
-            f"{ceilings['gbytes_per_s'] * 1e9 / engine['traffic_bytes']:.1f}",
-        )
-    console.print(table)
-    rates = ", ".join(f"{rate:.0f} GFLOP/s in {name}" for name, rate in ceilings["gflops"].items())
-    for engine in failed:
-        line = f"{engine['decoder']}, {engine['engine']}: not measured: {engine['failed']}"
-        console.print(line, soft_wrap=True, markup=False)
-    console.print(
-        f"by FLOP: at the rate of a matrix product in the engine's precision in this run "
-        f"({rates}), of what every look takes: a frame is expanded once for all. By "
-        f"bytes: every convolution's input read and output written once at the "
-        f"{ceilings['gbytes_per_s']:.1f} GB/s of a copy."
-    )
-    for name, (height, width) in {e["decoder"]: e["size"] for e in measured}.items():
-        paper = ""
-        if name in PAPER_FPS:
-            paper = (
-                f"; the paper's, a "
-                f"{'1920x1080 viewport' if name == 'nerv360' else '6144x3072 frame'}, took an H100 "
-                f"{1000 / PAPER_FPS[name]:.0f} ms in {PAPER_GIB[name]} GiB"
-            )
-        console.print(f"{name}: pictures of {width}x{height}{paper}")
-    for engine in measured:
-        if engine["stages_ms"]:
-            parts = ", ".join(f"{n} {ms:.1f}" for n, ms in engine["stages_ms"].items())
-            console.print(f"{engine['decoder']}, eager, ms by stage: {parts}")
-        if engine["memory_mib"]:
-            sizes = ", ".join(f"{mib:.0f} {n}" for n, mib in engine["memory_mib"].items())
-            console.print(f"{engine['decoder']}, {engine['engine']}, peak MiB: {sizes}")
-    for name, memory in report["memory"].items():
-        if "failed" in memory:
-            console.print(memory["failed"], soft_wrap=True, markup=False)
-            continue
-        low, high = (bytes_ / 2**20 for bytes_ in memory["range"])
-        console.print(
-            f"{name}: {memory['bytes'] / 2**20:.0f} MiB, {memory['kind']} (median; {low:.0f} to "
-            f"{high:.0f})"
-        )
-    for upload in report["uploads"]:
-        height, width = upload["size"]
-        console.print(
-            f"upload of {width}x{height}: {upload['median_ms']:.2f} ms, {upload['path']}, "
-            f"{upload['renderer']}"
-        )

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from model.errors import InputError
-from model.evaluation.codec import encode_at
+from model.evaluation.codec import encode_at, encode_with_crf
 from model.metrics.similarity import psnr_8bit
 from model.video.reading import open_frames
 from model.video.writing import VideoWriter
@@ -43,6 +43,20 @@ def test_the_bytes_are_those_asked_for(clip: Path, tmp_path: Path, codec: str) -
     assert len(pictures) == FRAMES
     for original, decoded in zip(open_frames(clip), pictures, strict=False):
         assert psnr_8bit(original, decoded) > 22
+
+
+@pytest.mark.parametrize(("codec", "crfs"), [("x265", (20, 40)), ("av1", (20, 55))])
+def test_a_larger_crf_takes_fewer_bytes(
+    clip: Path, tmp_path: Path, codec: str, crfs: tuple[int, int]
+) -> None:
+    files = [tmp_path / f"{crf}.mp4" for crf in crfs]
+    fine, coarse = (
+        encode_with_crf(clip, FRAMES, codec, crf, file)
+        for crf, file in zip(crfs, files, strict=True)
+    )
+    assert fine.bytes == files[0].stat().st_size > 1.5 * coarse.bytes
+    assert f"crf {crfs[0]}," in fine.note
+    assert [len(list(open_frames(file))) for file in files] == [FRAMES, FRAMES]
 
 
 def test_what_cannot_be_encoded_is_refused(clip: Path, tmp_path: Path) -> None:

@@ -1,0 +1,276 @@
+"""Rates and qualities: each network stored at several precisions, each codec at several CRFs."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from model.decoding import open_engine
+from model.evaluation import (
+    CODECS,
+    ClipPictures,
+    DecoderMethod,
+    Method,
+    VideoMethod,
+    encode_with_crf,
+    level_look,
+    measure_path,
+)
+from model.metrics import pooled
+from model.networks import count_parameters
+from model.rates.variants import NetworkVariant
+from model.scene import (
+    LADDER,
+    Coarseness,
+    Material,
+    bytes_alone,
+    coarsened,
+    read_scene,
+    write_scene,
+)
+from model.training import ClipFrames, Processes, Trainer, read_clip, trained_scene
+from model.trajectories import Trajectory
+from model.video import VideoWriter
+
+RATES = (LADDER[0], LADDER[2], LADDER[5], replace(LADDER[2], weight_bits=12), LADDER[-1])
+"""Precisions that a training is stored at. Weights of 8 or 9 bits cost HNeRV, whose GELUs pass on
+what rounding adds up to, over 10 dB; so there are coarse embeddings with fine weights too.
+"""
+CRFS = {"x265": (51, 46, 41, 36, 31, 26, 21), "av1": (63, 57, 51, 45, 39, 33, 27)}
+CODEC_TITLES = {"x265": "x265", "av1": "AV1"}
+
+Advance = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class RatePoint:
+    """A file of a method.
+
+    Attributes:
+        setting: what made it so large, for people.
+        bytes: of the file: of a decoder alone with its still panorama, or of a clip.
+        psnr_db: mean over the pictures of all paths.
+        moving_db: of what moves in all of them (`model.metrics.moving`); None where nothing does.
+        paths: both along each path.
+    """
+
+    setting: str
+    bytes: int
+    psnr_db: float
+    moving_db: float | None
+    paths: dict[str, tuple[float, float | None]]
+
+
+@dataclass(frozen=True)
+class RateCurve:
+    """A method at several rates, from the fewest bytes to the most.
+
+    Attributes:
+        architecture: of a network; None of a codec.
+        seconds: of the training, or of all encodings.
+        points: at least one.
+        parameters, steps, network, training: of a network: how many, and its configuration and
+            settings.
+    """
+
+    method: str
+    title: str
+    architecture: str | None
+    note: str
+    seconds: float
+    points: list[RatePoint]
+    parameters: int | None = None
+    steps: int | None = None
+    network: dict[str, Any] | None = None
+    training: dict[str, Any] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+
+def prepared_clip(source: Path, size: tuple[int, int], limit: int | None, output: Path) -> None:
+    """Write the first ``limit`` pictures of a clip, resized to height and width, without loss and
+    in 4:2:0, as codecs take them: what every method learns or encodes, and is held against.
+
+    Raises:
+        InputError: the clip cannot be read.
+    """
+    frames = read_clip(source, size, limit)
+    height, width = size
+    with VideoWriter(output, width, height, frames.info.fps, crf=0, preset="fast") as writer:
+        for picture in frames.bytes:
+            writer.write(picture)
+
+
+class PathBench:
+    """Measures methods along gaze paths through one clip, all at the same looks and size."""
+
+    def __init__(
+        self, clip: Path, size: tuple[int, int], hfov_deg: float, trajectories: Iterable[Trajectory]
+    ) -> None:
+        """Level the paths to the field of view that networks are trained for.
+
+        Args:
+            size: height and width of the viewports.
+
+        Raises:
+            InputError: a path shows frames that the clip does not have.
+        """
+        self.clip, self.size = clip, size
+        self.original = ClipPictures(clip)
+        self.info = self.original.info
+        hfov = math.radians(hfov_deg)
+        self.paths = {
+            path.name: [
+                replace(step, look=level_look(step.look, (hfov, hfov)))
+                for step in path.steps(self.info.frames, self.info.fps)
+            ]
+            for path in trajectories
+        }
+
+    @property
+    def pictures(self) -> int:
+        """Viewports of one point."""
+        return sum(len(steps) for steps in self.paths.values())
+
+    def point(self, method: Method, setting: str, advance: Callable[[], None]) -> RatePoint:
+        """Quality of ``method`` along all paths; ``advance`` is called after each viewport."""
+        still = self.original.still(self.info.frames)
+        results = [
+            measure_path(method, name, steps, self.original, still, self.size, advance)
+            for name, steps in self.paths.items()
+        ]
+        moving = pooled(result.moving for result in results).db
+        ratios = [row.psnr_db for result in results for row in result.rows]
+        return RatePoint(
+            setting=setting,
+            bytes=method.bytes,
+            psnr_db=_rounded(sum(ratios) / len(ratios)),
+            moving_db=None if moving is None else _rounded(moving),
+            paths={
+                result.path: (
+                    _rounded(result.psnr_db),
+                    None if result.moving.db is None else _rounded(result.moving.db),
+                )
+                for result in results
+            },
+        )
+
+
+def planned_units(bench: PathBench, variants: Sequence[NetworkVariant]) -> int:
+    """Steps of all trainings and viewports of all points together."""
+    points = sum(len(crfs) for crfs in CRFS.values()) + len(RATES) * len(variants)
+    epochs = sum(variant.settings.epochs for variant in variants)
+    return points * bench.pictures + epochs * bench.info.frames
+
+
+class _StoppedError(Exception):
+    """Somebody asked to stop in the middle of a method."""
+
+
+def measure_rates(
+    bench: PathBench,
+    variants: Sequence[NetworkVariant],
+    frames: ClipFrames,
+    device: torch.device,
+    advance: Advance,
+    stop: Callable[[], bool],
+) -> Iterator[RateCurve]:
+    """Encode, train and measure one method after the other, codecs first, and yield each when it
+    is finished; ``stop`` ends this soon, without the method that it interrupts.
+
+    Args:
+        frames: of the bench's clip.
+        advance: called with what is being done, after each step of a training and each viewport.
+    """
+
+    def step(label: str) -> None:
+        advance(label)
+        if stop():
+            raise _StoppedError
+
+    try:
+        for codec in CODECS:
+            yield _codec(bench, codec, step)
+        for variant in variants:
+            yield _network(bench, variant, frames, device, step)
+    except _StoppedError:
+        return
+
+
+def _codec(bench: PathBench, codec: str, advance: Advance) -> RateCurve:
+    title, points, note, seconds = CODEC_TITLES[codec], [], "", 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        for crf in CRFS[codec]:
+            file = Path(folder) / f"{crf}.mp4"
+            started = time.monotonic()
+            encoding = encode_with_crf(bench.clip, bench.info.frames, codec, crf, file)
+            seconds += time.monotonic() - started
+            note = encoding.note.replace(f", crf {crf}", "")
+            method = VideoMethod(codec, encoding.bytes, encoding.note, file, bench.size)
+            label = f"{title}, CRF {crf}"
+            points.append(bench.point(method, f"CRF {crf}", partial(advance, label)))
+    return RateCurve(codec, title, None, note, round(seconds, 2), _by_bytes(points))
+
+
+def _network(
+    bench: PathBench,
+    variant: NetworkVariant,
+    frames: ClipFrames,
+    device: torch.device,
+    advance: Advance,
+) -> RateCurve:
+    trainer = Trainer(variant.config, variant.settings, frames, device, Processes())
+    architecture = variant.config.architecture
+    points, note = [], ""
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint, file = Path(folder) / "checkpoint", Path(folder) / "scene.safetensors"
+        trainer.run(
+            checkpoint,
+            lambda report: advance(f"{variant.title}, loss {report.loss:.2f}"),
+            lambda: False,
+        )
+        scene = trained_scene(trainer, Material(bench.clip.stem, "unknown", "unknown", ""))
+        for rate in RATES:
+            write_scene(file, coarsened(scene, rate))
+            engine = open_engine(read_scene(file), architecture, device, bench.size)
+            size = (bench.info.height, bench.info.width)
+            method = DecoderMethod(
+                variant.name, bytes_alone(file, architecture), engine, bench.size, size
+            )
+            note, setting = method.note, _setting(rate)
+            label = f"{variant.title}, {setting}"
+            points.append(bench.point(method, setting, partial(advance, label)))
+    return RateCurve(
+        variant.name,
+        variant.title,
+        architecture,
+        note,
+        round(trainer.seconds, 2),
+        _by_bytes(points),
+        count_parameters(variant.config),
+        trainer.step,
+        variant.config.to_dict(),
+        variant.settings.to_dict(),
+    )
+
+
+def _setting(rate: Coarseness) -> str:
+    return f"{rate.levels} levels, {rate.weight_bits} bits"
+
+
+def _by_bytes(points: list[RatePoint]) -> list[RatePoint]:
+    return sorted(points, key=lambda point: point.bytes)
+
+
+def _rounded(db: float) -> float:
+    return round(db, 3)
