@@ -1,6 +1,7 @@
 from .comparison import ANCHOR as ANCHOR
 from .comparison import METRICS as METRICS
 from .comparison import compared as compared
+from .comparison import in_words as in_words
 from .comparison import verdicts as verdicts
 from .measure import PathBench as PathBench
 from .measure import RateCurve as RateCurve

@@ -11,6 +11,8 @@ from model.rates.bjontegaard import Point, rate_difference
 ANCHOR = "x265"
 METRICS = {"psnr_db": "on average", "moving_db": "where it moves"}
 OURS = "nerv360"
+MANY = 1000
+"""Percent from which on a factor is easier to read."""
 
 Row = Mapping[str, Any]
 
@@ -33,6 +35,11 @@ def verdicts(rows: Sequence[Row]) -> list[str]:
         if len(measured) > 1:
             lines += [_on_bytes(measured, metric, where), _on_quality(measured, metric, where)]
     return [line for line in lines if line]
+
+
+def in_words(percent: float) -> str:
+    """Bytes at equal quality against x265's: a percentage, or how many times as many."""
+    return f"{percent:+.0f} %" if percent < MANY else f"{1 + percent / 100:.1f} times"
 
 
 def _differences(anchor: Row | None, row: Row) -> dict[str, dict[str, Any] | None]:
@@ -65,17 +72,17 @@ def _on_bytes(rows: Sequence[Row], metric: str, where: str) -> str:
     titles = {row["method"]: row["title"] for row in rows}
     networks = [row for row in rows if row["architecture"] is not None]
     first = ranked[0][1]
-    against = "" if first == ANCHOR else f" ({_signed(ranked[0][0])} against x265)"
+    against = "" if first == ANCHOR else f" ({in_words(ranked[0][0])} against x265)"
     said = f"Fewest bytes at equal quality {where}: {titles[first]}{against}"
     of_networks = [(p, n) for p, n in ranked if n in {row["method"] for row in networks}]
     if networks and not of_networks:
         return f"{said}; no network has a quality in common with x265."
     if of_networks and of_networks[0][1] != first:
         percent, name = of_networks[0]
-        said += f"; of the networks {titles[name]} ({_signed(percent)})"
+        said += f"; of the networks {titles[name]} ({in_words(percent)})"
     ours = [(p, n) for p, n in of_networks if _is_ours(n)]
     if ours and ours[0] != of_networks[0]:
-        said += f", before NeRV360's best, {titles[ours[0][1]]} ({_signed(ours[0][0])})"
+        said += f", before NeRV360's best, {titles[ours[0][1]]} ({in_words(ours[0][0])})"
     return f"{said}."
 
 
@@ -106,7 +113,3 @@ def _percent(row: Row, metric: str) -> float | None:
         return 0.0
     difference = row["rate_difference"][metric]
     return None if difference is None else difference["percent"]
-
-
-def _signed(percent: float) -> str:
-    return f"{percent:+.0f} %"

@@ -52,6 +52,11 @@ def test_rivals_that_win_are_named() -> None:
     )
 
 
+def test_many_percent_are_said_as_times() -> None:
+    said = verdicts(compared([row("x265", 1), row("nerv360", 30)]))
+    assert said[0].endswith("on average: x265; of the networks NeRV360 (30.0 times).")
+
+
 def test_nothing_is_said_against_ours_where_it_wins() -> None:
     rows = [row("x265", 1), row("nerv360", 0.25, better=1), row("hnerv", 3)]
     said = verdicts(compared(rows))

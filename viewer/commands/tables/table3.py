@@ -175,12 +175,12 @@ def _point(point: Values) -> list[str]:
 
 
 def _difference(difference: Values | None) -> str:
+    from model.rates import in_words
+
     if difference is None:
         return "–"
     percent = difference["percent"]
-    if percent is None:
-        return difference["apart"]
-    return f"{percent:+.0f} %" if percent < 1000 else f"{1 + percent / 100:.1f} times"
+    return difference["apart"] if percent is None else in_words(percent)
 
 
 def _apart(rows: list[Values]) -> list[str]:
@@ -210,6 +210,7 @@ def _notes(report: Values) -> list[str]:
         f"the same resized pictures in 4:2:0, and is held against them.",
         f"Each network is trained once, for {report['epochs']} epochs, and stored at several "
         f"precisions: levels of embeddings, and bits of weights. Percentages are Bjøntegaard's: "
-        f"bytes against x265's at equal quality, over the qualities that both reach.",
+        f"bytes against x265's at equal quality, over the qualities that both reach, which "
+        f"are not the same for every method.",
     ]
     return [*lines, *([f"Codecs: {'; '.join(codecs)}."] if codecs else [])]
