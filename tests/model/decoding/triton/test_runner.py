@@ -339,13 +339,16 @@ def fused_engine(decoder: Decoder, gpu: Gpu) -> CompiledEngine:
     return CompiledEngine(decoder, gpu, size, name="fused", make_runner=FusedRunner)
 
 
-MADE = {"one stage": lively_decoder(ONE), "over a still": decoder_over_still(TWO)}
+MADE: dict[str, Callable[[], Decoder]] = {
+    "one stage": lambda: lively_decoder(ONE),
+    "over a still": lambda: decoder_over_still(TWO),
+}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("made", MADE)
 def test_the_engine_only_enqueues_and_shows_what_eager_shows(made: str) -> None:
-    decoder = MADE[made]
+    decoder = MADE[made]()
     size = picture_size(decoder.config, None)
     gpu = CudaGpu(DEVICE) if DEVICE.type == "cuda" else FakeGpu()
     engine = fused_engine(decoder, gpu)
@@ -369,7 +372,7 @@ def test_the_engine_only_enqueues_and_shows_what_eager_shows(made: str) -> None:
 @pytest.mark.parametrize("made", MADE)
 def test_all_that_graphs_use_lives_as_long_as_the_engine(made: str) -> None:
     with track_programs() as tracked:
-        engine = fused_engine(MADE[made], FakeGpu())
+        engine = fused_engine(MADE[made](), FakeGpu())
     assert None not in [ref() for ref in tracked]
     assert len(tracked) > 30
     engine.decode(Look(0.3), 1)
