@@ -10,7 +10,7 @@ from model.networks.coverage import (
     motion_map,
     motion_size,
 )
-from model.networks.encoder import COLOUR_GAIN, OPPONENT, Encoder
+from model.networks.encoder import COLOUR_GAIN, OPPONENT, Encoder, encoder_reach
 from model.networks.layers import Affine, ColourHead, ConditionedBlock, SphereConv, UpsamplingBlock
 from model.networks.registry import (
     ARCHITECTURES,
@@ -46,6 +46,7 @@ __all__ = [
     "count_flops",
     "count_parameters",
     "count_traffic",
+    "encoder_reach",
     "frame_times",
     "motion_map",
     "motion_size",

@@ -226,6 +226,11 @@ class FinerEmbeddings(nn.Module):
         key = str(stage)
         return cast(SphereConv, self.added[key]) if key in self.added else None
 
+    def add(self, stage: int, x: Tensor, levels: Mapping[int, Tensor]) -> Tensor:
+        """A stage's result N×c×h×w with its finer embedding, of that size, added, if it has one."""
+        convolution = self.after(stage)
+        return x if convolution is None else x + convolution(levels[stage])
+
     def matched(self, finer: Sequence[Tensor]) -> dict[int, Tensor]:
         """Finer embeddings by the index of their stage.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import ceil, prod
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +18,9 @@ FINER_GAIN = 0.3
 OPPONENT = ((1 / 3, 1 / 3, 1 / 3), (0.5, 0.0, -0.5), (-0.25, 0.5, -0.25))
 
 
+_DEPTHWISE = 7
+
+
 class ChannelNorm(nn.LayerNorm):
     """Layer normalisation over the channels of N×C×H×W."""
 
@@ -31,14 +34,15 @@ class ConvNeXtBlock(nn.Module):
     def __init__(self, channels: int, *, wrap: bool) -> None:
         super().__init__()
         self.wrap = wrap
-        self.depthwise = nn.Conv2d(channels, channels, 7, padding=0 if wrap else 3, groups=channels)
+        around = 0 if wrap else _DEPTHWISE // 2
+        self.depthwise = nn.Conv2d(channels, channels, _DEPTHWISE, padding=around, groups=channels)
         self.norm = ChannelNorm(channels, eps=1e-6)
         self.widen = nn.Conv2d(channels, 4 * channels, 1)
         self.narrow = nn.Conv2d(4 * channels, channels, 1)
         self.layer_scale = nn.Parameter(torch.full((channels, 1, 1), LAYER_SCALE))
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.depthwise(pad_erp(x, 3) if self.wrap else x)
+        y = self.depthwise(pad_erp(x, _DEPTHWISE // 2) if self.wrap else x)
         y = self.narrow(F.gelu(self.widen(self.norm(y))))
         return x + self.layer_scale * y
 
@@ -111,6 +115,15 @@ class FinerEncoder(nn.Sequential):
             nn.GELU(),
             narrow,
         )
+
+
+def encoder_reach(config: ModelConfig) -> int:
+    """Radius of the encoder's receptive field, pixels of the coarsest embedding, rounded up; finer
+    ones depend on their own patches alone.
+    """
+    strides = config.encoder_strides
+    coarser = [prod(strides[stage + 1 :]) for stage in range(len(strides))]
+    return ceil(sum(_DEPTHWISE // 2 / scale for scale in coarser))
 
 
 def _colour_skip(channels: int) -> nn.Conv2d:

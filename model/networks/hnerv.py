@@ -69,9 +69,7 @@ class HNeRV(Architecture):
         levels = self.finer.matched(finer)
         x = F.gelu(self.stem(features)).contiguous(memory_format=torch.channels_last)
         for index, stage in enumerate(self.stages):
-            x = stage(x)
-            added = self.finer.after(index)
-            x = x if added is None else x + added(levels[index])
+            x = self.finer.add(index, stage(x), levels)
         picture: Tensor = self.head(x)
         return picture
 
@@ -118,9 +116,7 @@ class HNeRVBoost(TimeConditioned):
         x = self.stem(features).contiguous(memory_format=torch.channels_last)
         x = self.residual(x, condition)
         for index, stage in enumerate(self.stages):
-            x = stage(x, condition)
-            added = self.finer.after(index)
-            x = x if added is None else x + added(levels[index])
+            x = self.finer.add(index, stage(x, condition), levels)
         picture: Tensor = self.head(x)
         return picture
 

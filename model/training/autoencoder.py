@@ -40,6 +40,7 @@ class Autoencoder(nn.Module):
 
     panorama: Tensor | None
     motion: Tensor | None
+    _compared: Tensor | None
 
     def __init__(
         self, config: ModelConfig, *, crops: bool = False, still: StillPanorama | None = None
@@ -57,21 +58,24 @@ class Autoencoder(nn.Module):
         super().__init__()
         if config.still_panorama and still is None:
             raise ValueError("pictures are to cover a still panorama, and none is given")
-        covered = still if config.still_panorama else None
-        panorama = motion = None
-        if covered is not None:
-            panorama = covered.pixels.permute(2, 0, 1)[None].float() / 255
-            motion = covered.motion[:, None]
-        self.register_buffer("panorama", panorama, persistent=False)
-        self.register_buffer("motion", motion, persistent=False)
         self.config = config
         self.crops = crops and architecture_of(config).full_frame
         self.encoder = Encoder(config)
         to_channels_last(self.encoder)
         self.decoder = build_decoder(config)
-        self._compared_still: Tensor | None = None
         if config.colour_skip:
             carry_colours(self.decoder)
+        covered = still if config.still_panorama else None
+        panorama = motion = compared = None
+        if covered is not None:
+            panorama = covered.pixels.permute(2, 0, 1)[None].float() / 255
+            motion = covered.motion[:, None]
+            compared = compared_panorama(panorama)
+            if self.decoder.full_frame and self.decoder.coverage is not None:
+                compared = self.decoder.coverage.compared_frame(panorama)
+        self.register_buffer("panorama", panorama, persistent=False)
+        self.register_buffer("motion", motion, persistent=False)
+        self.register_buffer("_compared", compared, persistent=False)
 
     def forward(self, frame: Tensor, time: Tensor, looks: Tensor) -> Tensor:
         """1×3×H×W in [0, 1], float64 times (1) and looks (N×4) → N×3×h×w or 1×3×H×W."""
@@ -111,8 +115,9 @@ class Autoencoder(nn.Module):
 
     def alpha(self, decoded: Tensor, looks: Tensor, index: int) -> Tensor:
         """Alpha N×1×h×w of what `forward` gave of frame ``index``, over the still panorama."""
-        coverage, compared, motion = self.decoder.coverage, self._compared(), self.motion
+        coverage, compared, motion = self.decoder.coverage, self._compared, self.motion
         assert coverage is not None
+        assert compared is not None
         assert motion is not None
         there = motion[index : index + 1].float() / 255
         with without_autocast(decoded.device):
@@ -127,17 +132,6 @@ class Autoencoder(nn.Module):
                     there = crop.cells(there, coverage.cell)
             alpha: Tensor = coverage(decoded, compared, there)
         return alpha
-
-    def _compared(self) -> Tensor:
-        """The still panorama as pictures are compared with it."""
-        if self._compared_still is None:
-            coverage = self.decoder.coverage
-            assert coverage is not None
-            assert self.panorama is not None
-            by_cells = self.decoder.full_frame
-            halved = coverage.compared_frame if by_cells else compared_panorama
-            self._compared_still = halved(self.panorama)
-        return self._compared_still
 
     @property
     def target_size(self) -> tuple[int, int]:

@@ -16,7 +16,6 @@ class Objective:
     Without a still panorama it is the distortion (equation 2). With one it is that of what is
     shown, the composite, and that of the decoded picture itself: were it the first alone, a thing
     that the decoder does not draw yet would show the still panorama, and give no gradient.
-
     """
 
     def __init__(self, network: Autoencoder, settings: TrainingSettings) -> None:

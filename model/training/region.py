@@ -15,12 +15,10 @@ from torch import Tensor
 
 from model.config import ModelConfig
 from model.geometry import Look, pad_erp, viewport_directions
-from model.networks import architecture_of, build_decoder
+from model.networks import architecture_of, build_decoder, encoder_reach
 from model.reprojection import project
 from model.training.crops import Crop
 
-_ENCODER_RADIUS = 3
-"""Of the depthwise convolution in each of its stages."""
 _STEP = 8
 """Sizes are multiples of it: convolutions keep what they prepared for few shapes, not for every."""
 
@@ -123,7 +121,7 @@ def crop_region(config: ModelConfig, crop: Crop) -> Region:
     rows, columns = config.embedding_size
     if crop.wrap:
         return Region(0, 0, rows, columns, rows, columns)
-    margin = crop.margin + _encoder_reach(config)
+    margin = crop.margin + encoder_reach(config)
     top, left = max(crop.top - margin, 0), max(crop.left - margin, 0)
     height = min(crop.top + crop.height + margin, rows) - top
     width = min(crop.left + crop.width + margin, columns) - left
@@ -157,10 +155,4 @@ def _reach(config: ModelConfig) -> int:
     """
     stem = build_decoder(config, "meta").layout().stem
     before = stem.conv.kernel_size[0] // 2 + 2 * len(stem.residuals)
-    return 3 + before + _encoder_reach(config)
-
-
-def _encoder_reach(config: ModelConfig) -> int:
-    strides = config.encoder_strides
-    coarser = [math.prod(strides[stage + 1 :]) for stage in range(len(strides))]
-    return math.ceil(sum(_ENCODER_RADIUS / scale for scale in coarser))
+    return 3 + before + encoder_reach(config)
