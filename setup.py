@@ -4,7 +4,11 @@ beside packages that are found.
 
 from setuptools import find_packages, setup
 
-DATA = {f"viewer.{folder}": folder for folder in ("assets", "shaders")}
+DATA = {
+    "viewer.assets": "assets",
+    "viewer.shaders": "shaders",
+    "model.shaders.decoder": "shaders/decoder",
+}
 
 setup(
     packages=[*find_packages(include=["model*", "viewer*"]), *DATA],

@@ -74,7 +74,13 @@ def test_the_wheel_holds_the_program_and_its_data_and_no_more(wheel: Path) -> No
         for file in (ROOT / part).rglob(pattern)
     ]
     expected = {file.relative_to(ROOT).as_posix() for file in files}
-    expected |= {f"viewer/shaders/{file.name}" for file in (ROOT / "shaders").iterdir()}
+    for packed, folder in (
+        ("viewer/shaders", "shaders"),
+        ("model/shaders/decoder", "shaders/decoder"),
+    ):
+        expected |= {
+            f"{packed}/{file.name}" for file in (ROOT / folder).iterdir() if file.is_file()
+        }
     expected |= {f"viewer/assets/{file.name}" for file in (ROOT / "assets").iterdir()}
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}

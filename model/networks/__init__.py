@@ -3,7 +3,11 @@
 from model.networks.architecture import Architecture, Layout, Stage
 from model.networks.cost import count_flops, count_parameters, count_traffic
 from model.networks.coverage import (
+    BOUND,
     COMPARED_PANORAMA,
+    MOST_MOTION,
+    STEEPNESS,
+    THRESHOLD,
     Coverage,
     compared_panorama,
     composite,
@@ -25,9 +29,13 @@ from model.networks.registry import (
 
 __all__ = [
     "ARCHITECTURES",
+    "BOUND",
     "COLOUR_GAIN",
     "COMPARED_PANORAMA",
+    "MOST_MOTION",
     "OPPONENT",
+    "STEEPNESS",
+    "THRESHOLD",
     "Affine",
     "Architecture",
     "ColourHead",

@@ -20,14 +20,14 @@ from model.geometry import pad_erp, sample_padded, viewport_grid
 
 COMPARED_PANORAMA = 2
 """Pixels of the still panorama a side that a pixel of what viewports are compared with averages."""
-_STEEPNESS = 100.0
-_THRESHOLD = 0.03
-_BOUND = 4.0
+STEEPNESS = 100.0
+THRESHOLD = 0.03
+BOUND = 4.0
 """Largest part of motion: a difference that is 0.04 above the threshold is shown without it."""
 MOTION_CELL = 8
 """Side in pixels of the squares of a motion map."""
 MOTION_LEVELS = 32
-_MOST_MOTION = 0.25
+MOST_MOTION = 0.25
 _LEAST_MOTION = 0.02
 
 
@@ -69,9 +69,9 @@ class Coverage(nn.Module):
         else:
             smooth = F.avg_pool2d(difference, 3, stride=1, padding=1, count_include_pad=False)
         apart = smooth.abs().mean(1, keepdim=True)
-        gate = _STEEPNESS * self.sharpness * (apart - _THRESHOLD * self.threshold)
-        above = _MOST_MOTION * motion - _THRESHOLD * self.motion_threshold
-        gate = gate + _BOUND * torch.tanh(_STEEPNESS * self.motion_sharpness * above)
+        gate = STEEPNESS * self.sharpness * (apart - THRESHOLD * self.threshold)
+        above = MOST_MOTION * motion - THRESHOLD * self.motion_threshold
+        gate = gate + BOUND * torch.tanh(STEEPNESS * self.motion_sharpness * above)
         return F.interpolate(gate.sigmoid(), size, mode="bilinear", align_corners=False)
 
     def compared_viewports(self, panorama: Tensor, look: Tensor, size: tuple[int, int]) -> Tensor:
@@ -118,7 +118,7 @@ def motion_map(frame: Tensor, still: Tensor) -> Tensor:
     apart = (
         F.adaptive_avg_pool2d(frame - still, (2 * rows, 2 * columns)).abs().amax(1, keepdim=True)
     )
-    apart = torch.where(apart < _LEAST_MOTION, 0.0, apart / _MOST_MOTION).clamp(max=1.0)
+    apart = torch.where(apart < _LEAST_MOTION, 0.0, apart / MOST_MOTION).clamp(max=1.0)
     largest = F.max_pool2d(pad_erp(apart, 1), 4, stride=2)[0, 0]
     steps = MOTION_LEVELS - 1
     return ((largest * steps).round() * (255 / steps)).round().to(torch.uint8)

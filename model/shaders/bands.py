@@ -1,0 +1,69 @@
+"""Bands of a plan: which rows of every map are drawn together, so that little is held at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import pairwise
+
+from model.shaders.drawing import Drawing
+from model.shaders.limits import Limits, need
+from model.shaders.plan import Band, Kind, Map, Moment
+
+_TEXEL_BYTES = 8
+"""Of four half floats."""
+
+Span = tuple[int, int]
+
+
+def in_bands(
+    drawing: Drawing, size: tuple[int, int], scale: int, limits: Limits
+) -> tuple[tuple[Band, ...], Mapping[str, Map]]:
+    """As few bands of a picture of ``size`` as keep to the limits, and its maps, those that hold a
+    band as high as the highest.
+
+    Args:
+        scale: rows of the picture for each of the features that it begins with.
+
+    Raises:
+        LimitError: a single such row needs textures that are too high.
+    """
+    rows = size[0] // scale
+    for count in range(1, rows + 1):
+        edges = [rows * k // count * scale for k in range(count + 1)]
+        bands = tuple(_band(drawing, span) for span in pairwise(edges))
+        maps = {
+            name: replace(map_, height=_highest(bands, name)) if map_.banded else map_
+            for name, map_ in drawing.maps.items()
+        }
+        banded = [map_ for map_ in maps.values() if map_.banded]
+        held = sum(_TEXEL_BYTES * m.height * m.width * m.layers for m in banded)
+        highest = max(map_.height for map_ in banded)
+        if held <= limits.map_bytes and highest <= limits.side:
+            break
+    need("a texture's side", highest, limits.side)
+    return bands, maps
+
+
+def _highest(bands: tuple[Band, ...], name: str) -> int:
+    return max(end - first for first, end in (band.rows[name] for band in bands))
+
+
+def _band(drawing: Drawing, rows: Span) -> Band:
+    """Rows of every map that those of the picture come from: backwards, pass by pass."""
+    needed: dict[str, Span] = {}
+    every = list(zip(drawing.passes, drawing.reaches, strict=True))
+    for done, reaches in reversed(every):
+        if done.moment is not Moment.BAND:
+            continue
+        if drawing.maps[done.target].kind is Kind.BYTES:
+            needed[done.target] = rows
+        first, end = needed[done.target]
+        for reach in reaches:
+            if not drawing.maps[reach.map].banded:
+                continue
+            above, below = max(first - reach.rows, 0), min(end + reach.rows, done.height)
+            span = (above // reach.stride, -(-below // reach.stride))
+            known = needed.get(reach.map, span)
+            needed[reach.map] = (min(known[0], span[0]), max(known[1], span[1]))
+    return Band(needed)

@@ -1,0 +1,270 @@
+"""Passes of a plan in the making: features that layers read, and the passes that compute them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from model.shaders.limits import Limits, need
+from model.shaders.plan import Kind, Map, Moment, Pass, Program
+from model.shaders.sources import Layer, Source, projection_text
+
+_ALIGNED = 4
+_SPARE_VECTORS = 16
+"""Uniforms that a program has beside those of its affine."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features of a map, as a layer reads them.
+
+    Attributes:
+        map: name of the map.
+        channels: of each pixel.
+        size: height and width, of pixels that are shuffled where ``stride`` is more than 1.
+        stride: of a pixel shuffle that is left to whoever reads.
+    """
+
+    map: str
+    channels: int
+    size: tuple[int, int]
+    stride: int = 1
+
+    @property
+    def source(self) -> Source:
+        """As a program reads them."""
+        return Source(groups_of(self.channels), self.stride)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A convolution's: out×in×k×k, and the bias, out; with what `Layer` says of it."""
+
+    weight: Tensor
+    bias: Tensor
+    wraps: bool = False
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What a pass needs of a map: rows beyond its own on either side, at the pixels' size; and
+    the stride from which those come.
+    """
+
+    map: str
+    rows: int = 0
+    stride: int = 1
+
+
+@dataclass
+class Drawing:
+    """Maps, programs and passes so far.
+
+    Attributes:
+        moment: that of passes to come.
+        reaches: for each pass what it needs.
+    """
+
+    limits: Limits
+    moment: Moment = Moment.FRAME
+    maps: dict[str, Map] = field(default_factory=dict)
+    passes: list[Pass] = field(default_factory=list)
+    reaches: list[tuple[Reach, ...]] = field(default_factory=list)
+    _programs: dict[Program, int] = field(default_factory=dict)
+    _matrices: list[npt.NDArray[np.float32]] = field(default_factory=list)
+    _count: int = 0
+
+    @property
+    def programs(self) -> tuple[Program, ...]:
+        """Each text once."""
+        return tuple(self._programs)
+
+    @property
+    def weights(self) -> npt.NDArray[np.float32]:
+        """All matrices, n×4×4."""
+        return np.concatenate([np.zeros((0, 4, 4), np.float32), *self._matrices])
+
+    def give(self, name: str, kind: Kind, shape: tuple[int, int, int]) -> Features:
+        """A map of channels, height and width that the host fills."""
+        channels, height, width = shape
+        layers = groups_of(channels) if kind is Kind.EMBEDDING else 1
+        self.maps[name] = self._checked(Map(name, kind, height, width, layers, given=True))
+        return Features(name, channels, (height, width))
+
+    def make(self, name: str, kind: Kind, size: tuple[int, int], layers: int = 1) -> None:
+        """A map that passes of this moment write."""
+        banded = self.moment is Moment.BAND and kind is Kind.FEATURES
+        self.maps[name] = self._checked(Map(name, kind, *size, layers, banded=banded))
+
+    def project(self, name: str, features: Features, size: tuple[int, int]) -> Features:
+        """What the look sees of features of the whole sphere."""
+        groups = groups_of(features.channels)
+        self.make(name, Kind.FEATURES, size, groups)
+        for first, targets in self._chunks(groups):
+            text = projection_text(size, targets)
+            self._draw(
+                Program(text, targets),
+                Pass(0, self.moment, name, first, *size, {"source": features.map},
+                     {"group": first}),
+                Reach(features.map),
+            )  # fmt: skip
+        return Features(name, features.channels, size)
+
+    def layer(
+        self,
+        name: str,
+        layer: Layer,
+        source: tuple[Features, Weights] | None,
+        *,
+        stride: int = 1,
+        affine: tuple[int, int] | None = None,
+        base: Features | None = None,
+        finer: tuple[Features, Weights] | None = None,
+        kind: Kind = Kind.FEATURES,
+    ) -> Features:
+        """Compute a layer into a new map.
+
+        Args:
+            layer: its kind; size, targets, sources and affine follow from what else is given.
+            stride: of the pixel shuffle of its outputs, which is left to whoever reads them.
+            affine: vectors of `Conditions` that its source is scaled and shifted by.
+            base: features that are added; finer: an embedding that is, by its 1×1 convolution.
+        """
+        outputs = _outputs(source, stride) if source else _outputs(finer, 1)
+        size = source[0].size if source else (base or Features("", 0, (0, 0))).size
+        groups = len(outputs) // 4
+        if kind is Kind.FEATURES:
+            self.make(name, kind, size, groups)
+        if affine is not None:
+            need("uniform vectors", affine[1] + _SPARE_VECTORS, self.limits.vectors)
+        layer = replace(
+            layer,
+            size=size,
+            targets=1,
+            source=source[0].source if source else None,
+            affine=affine is not None,
+            base=base.source if base else None,
+            finer=groups_of(finer[0].channels) if finer else 0,
+        )
+        reads = {
+            sampler: features.map
+            for sampler, features in (
+                ("source", source and source[0]),
+                ("base", base),
+                ("finer", finer and finer[0]),
+            )
+            if features
+        }
+        reaches = [Reach(source[0].map, layer.kernel // 2, source[0].stride)] if source else []
+        reaches += [Reach(base.map, 0, base.stride)] if base else []
+        fitting = self._fitting(layer, groups)
+        for first, targets in self._chunks(groups, fitting or self.limits.targets):
+            chunk = replace(layer, targets=targets)
+            chosen = outputs[4 * first : 4 * (first + targets)]
+            matrices = _packed(chunk, source and source[1], finer and finer[1], chosen)
+            assert len(matrices) == chunk.matrices
+            block = chunk.matrices if fitting else 0
+            self._draw(
+                Program(chunk.text(in_block=bool(fitting)), targets, block, not fitting),
+                Pass(0, self.moment, name, first, *size, reads,
+                     {"group": first} if base or finer else {},
+                     weights=self._put(matrices), affine=affine),
+                *reaches,
+            )  # fmt: skip
+        channels = (source[1] if source else (finer or (None, _NOTHING))[1]).bias.numel()
+        shuffled = (size[0] * stride, size[1] * stride)
+        return Features(name, channels // stride**2, shuffled, stride)
+
+    def fixed(
+        self, target: str, text: str, size: tuple[int, int], reads: Mapping[str, str],
+        learnt: tuple[float, ...] | None = None, *, alpha: bool = False,
+    ) -> None:  # fmt: skip
+        """One pass of a program without weights, over the whole of ``target``."""
+        done = Pass(0, self.moment, target, 0, *size, reads, {}, learnt=learnt, alpha=alpha)
+        self._draw(Program(text, 1), done)
+
+    def _draw(self, program: Program, done: Pass, *reaches: Reach) -> None:
+        index = self._programs.setdefault(program, len(self._programs))
+        self.passes.append(replace(done, program=index))
+        self.reaches.append(reaches)
+
+    def _put(self, matrices: npt.NDArray[np.float32]) -> int:
+        first, spare = self._count, -len(matrices) % _ALIGNED
+        self._matrices += [matrices, np.zeros((spare, 4, 4), np.float32)]
+        self._count += len(matrices) + spare
+        return first
+
+    def _fitting(self, layer: Layer, groups: int) -> int:
+        """As many targets as have their weights in one uniform block; 0 where one has not."""
+        for targets in range(min(self.limits.targets, groups), 0, -1):
+            if replace(layer, targets=targets).matrices <= self.limits.block_matrices:
+                return targets
+        return 0
+
+    def _chunks(self, groups: int, most: int | None = None) -> list[tuple[int, int]]:
+        most = min(most or self.limits.targets, self.limits.targets)
+        return [(first, min(most, groups - first)) for first in range(0, groups, most)]
+
+    def _checked(self, made: Map) -> Map:
+        need("a texture's side", max(made.width, 0 if made.banded else made.height),
+             self.limits.side)  # fmt: skip
+        need("layers of a texture", made.layers, self.limits.layers)
+        return made
+
+
+_NOTHING = Weights(torch.zeros(0), torch.zeros(0))
+
+
+def groups_of(channels: int) -> int:
+    """Groups of four that hold so many channels."""
+    return -(-channels // 4)
+
+
+def _outputs(source: tuple[Features, Weights] | None, stride: int) -> list[int]:
+    """Indices of a convolution's outputs in the order in which layers hold them, −1 for none: those
+    of each cell of a pixel shuffle together, four a layer.
+    """
+    assert source is not None
+    cells = stride**2
+    channels = source[1].bias.numel() // cells
+    order = []
+    for cell in range(cells):
+        order += [channel * cells + cell for channel in range(channels)]
+        order += [-1] * (-channels % 4)
+    return order
+
+
+def _packed(
+    layer: Layer, convolved: Weights | None, finer: Weights | None, outputs: Sequence[int]
+) -> npt.NDArray[np.float32]:
+    """Matrices of a layer, in the order of `Layer.text`, for the outputs of its targets."""
+    parts, biases = [], []
+    for weights, groups in (
+        (convolved, layer.source.groups if layer.source else 0),
+        (finer, layer.finer),
+    ):
+        if weights is None:
+            continue
+        padded = np.concatenate(
+            [
+                weights.weight.detach().float().numpy(),
+                np.zeros((1, *weights.weight.shape[1:]), np.float32),
+            ]
+        )[list(outputs)]
+        spare = 4 * groups - padded.shape[1]
+        padded = np.pad(padded, ((0, 0), (0, spare), (0, 0), (0, 0)))
+        _, _, rows, columns = padded.shape
+        split = padded.reshape(layer.targets, 4, groups, 4, rows, columns)
+        # Tap, group of inputs, target; then input by output: columns of a matrix.
+        parts.append(split.transpose(4, 5, 2, 0, 3, 1).reshape(-1, 4, 4))
+        biases.append(
+            np.append(weights.bias.detach().float().numpy(), np.float32(0))[list(outputs)]
+        )
+    bias = np.concatenate(biases)
+    parts.append(np.pad(bias, (0, -len(bias) % 16)).reshape(-1, 4, 4))
+    return np.concatenate(parts).astype(np.float32)

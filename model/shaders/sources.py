@@ -1,0 +1,265 @@
+"""Texts of fragment shaders, in what GLSL 3.30 core and GLSL ES 3.00 have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from model.shaders.limits import MATRIX_BYTES
+from model.shaders.plan import WEIGHTS_WIDTH
+
+_HERE = Path(__file__).resolve().parent
+_FOLDERS = (_HERE / "decoder", _HERE.parents[1] / "shaders" / "decoder")
+"""Where the pieces lie: installed inside the package, or at the top of a checkout."""
+
+SINE, GELU, COLOUR, NONE = "sine", "gelu", "colour", "none"
+"""Activations; that of the colour head is tanh(x)·0.5 + 0.5, the logistic function of 2x."""
+
+_ACTIVATED = {
+    SINE: "sine({0})",
+    GELU: "gelu({0})",
+    COLOUR: "vec4(logistic(2.0 * {0}).rgb, 1.0)",
+    NONE: "{0}",
+}
+
+
+Constant = int | float | bool | tuple[int, int]
+
+
+@cache
+def piece(name: str) -> str:
+    """The text of ``shaders/decoder/NAME``."""
+    folder = next((folder for folder in _FOLDERS if folder.exists()), _FOLDERS[-1])
+    return (folder / name).read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Features that a pass reads, four channels a group.
+
+    Attributes:
+        groups: of each pixel.
+        stride: of a pixel shuffle that was left to the reader: a texel then holds the groups of
+            stride² pixels, row by row, and `groups` is that of one of them.
+    """
+
+    groups: int
+    stride: int = 1
+
+    def text(self, name: str) -> str:
+        """Function ``NAME_at(pixel, group)`` and what it reads from."""
+        place, layer = f"pixel - ivec2(0, {name}_first)", "group"
+        if self.stride > 1:
+            s = self.stride
+            place = f"pixel / {s} - ivec2(0, {name}_first)"
+            layer = f"((pixel.y % {s}) * {s} + pixel.x % {s}) * {self.groups} + group"
+        return (
+            f"uniform sampler2DArray {name};\n"
+            f"uniform int {name}_first;\n\n"
+            f"vec4 {name}_at(ivec2 pixel, int group) {{\n"
+            f"    return texelFetch({name}, ivec3({place}, {layer}), 0);\n"
+            "}\n"
+        )
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One convolution, and what is added to it, for some groups of its outputs.
+
+    Attributes:
+        size: height and width of the whole map, in and out.
+        targets: groups of outputs.
+        source: what is convolved; None where something is merely added.
+        kernel: 1, 3, 5 or 7.
+        wraps: features go on across the seam and the poles; otherwise zeros surround them.
+        affine: it is scaled and shifted before.
+        activation: of the result, before what is added.
+        base: features that are added as they are.
+        finer: groups of a finer embedding that is added by a 1×1 convolution; 0 for none.
+        projected: that is sampled as the look sees it, and not pixel by pixel.
+    """
+
+    size: tuple[int, int] = (0, 0)
+    targets: int = 1
+    source: Source | None = None
+    kernel: int = 1
+    wraps: bool = False
+    affine: bool = False
+    activation: str = NONE
+    base: Source | None = None
+    finer: int = 0
+    projected: bool = False
+
+    @property
+    def products(self) -> int:
+        """Matrices that it multiplies with."""
+        groups = self.kernel**2 * self.source.groups if self.source else 0
+        return (groups + self.finer) * self.targets
+
+    @property
+    def matrices(self) -> int:
+        """Those, and the ones that hold its biases."""
+        biases = self.targets * ((self.source is not None) + (self.finer > 0))
+        return self.products + -(-biases // 4)
+
+    def text(self, *, in_block: bool) -> str:
+        """The program, its weights in a uniform block or in a texture.
+
+        The matrices are those of the convolution, by tap, group of inputs and target, then those
+        of the finer embedding by group and target, then biases of the one and of the other, four
+        targets a matrix.
+        """
+        height, width = self.size
+        parts = [f"const ivec2 SIZE = ivec2({width}, {height});\n"]
+        if self.wraps or self.projected:
+            parts.append(piece("sphere.glsl"))
+        if self.activation != NONE:
+            parts.append(piece("activations.glsl"))
+        parts.append(_block_text(self.matrices) if in_block else _TEXTURE_TEXT)
+        if self.source:
+            parts.append(self.source.text("source"))
+        if self.affine and self.source:
+            parts.append(f"uniform vec4 affine[{2 * self.source.groups}];\n")
+        if self.base:
+            parts.append(self.base.text("base"))
+        if self.finer:
+            parts.append("uniform sampler2DArray finer;\n")
+        if self.base or self.finer:
+            parts.append("uniform int group;  // of the first target\n")
+        parts += ["uniform int first;\n", targets_text(self.targets), self._main()]
+        return "\n".join(parts)
+
+    def _main(self) -> str:
+        lines = ["ivec2 pixel = ivec2(gl_FragCoord.xy) + ivec2(0, first);"]
+        names = [f"sum{k}" for k in range(self.targets)]
+        biases = self.products
+        if self.source:
+            lines += [
+                f"vec4 {n} = weight({biases + k // 4})[{k % 4}];" for k, n in enumerate(names)
+            ]
+            lines += self._convolution(names, self.source)
+            lines += [f"{n} = {_ACTIVATED[self.activation].format(n)};" for n in names]
+        else:
+            lines += [f"vec4 {n} = vec4(0.0);" for n in names]
+        if self.base:
+            lines += [f"{n} += base_at(pixel, group + {k});" for k, n in enumerate(names)]
+        if self.finer:
+            lines += self._finer(names, biases)
+        lines += [f"result{k} = {n};" for k, n in enumerate(names)]
+        return "void main() {\n" + "".join(f"    {line}\n" for line in lines) + "}\n"
+
+    def _convolution(self, names: list[str], source: Source) -> list[str]:
+        radius, groups = self.kernel // 2, source.groups
+        value = "source_at(near, k)"
+        if self.affine:
+            value = f"{value} * affine[2 * k] + affine[2 * k + 1]"
+        lines = ["int next = 0;"]
+        if radius:
+            lines += [
+                f"for (int y = -{radius}; y <= {radius}; ++y)",
+                f"for (int x = -{radius}; x <= {radius}; ++x) {{",
+                "    ivec2 near = pixel + ivec2(x, y);",
+            ]
+            if self.wraps:
+                lines.append("    near = on_sphere(near, SIZE);")
+            else:
+                lines += [
+                    "    if (any(lessThan(near, ivec2(0))) || any(greaterThanEqual(near, SIZE))) {",
+                    f"        next += {groups * self.targets};",
+                    "        continue;",
+                    "    }",
+                ]
+        else:
+            lines += ["{", "    ivec2 near = pixel;"]
+        lines += [
+            f"    for (int k = 0; k < {groups}; ++k) {{",
+            f"        vec4 value = {value};",
+            *(f"        {n} += weight(next + {k}) * value;" for k, n in enumerate(names)),
+            f"        next += {self.targets};",
+            "    }",
+            "}",
+        ]
+        return lines
+
+    def _finer(self, names: list[str], biases: int) -> list[str]:
+        begin = biases - self.finer * self.targets
+        after = self.targets if self.source else 0
+        bias = [(biases + (after + k) // 4, (after + k) % 4) for k in range(self.targets)]
+        seen = "texelFetch(finer, ivec3(pixel, k), 0)"
+        lines = [f"{n} += weight({at})[{k}];" for n, (at, k) in zip(names, bias, strict=True)]
+        if self.projected:
+            lines.append("vec3 direction = direction_of(pixel, SIZE);")
+            seen = "sample_sphere(finer, k, direction)"
+        return [
+            *lines,
+            f"for (int k = 0; k < {self.finer}; ++k) {{",
+            f"    vec4 value = {seen};",
+            *(
+                f"    {n} += weight({begin} + k * {self.targets} + {t}) * value;"
+                for t, n in enumerate(names)
+            ),
+            "}",
+        ]
+
+
+def projection_text(size: tuple[int, int], targets: int) -> str:
+    """Program that samples some groups of features as the look sees them."""
+    height, width = size
+    lines = [
+        "ivec2 pixel = ivec2(gl_FragCoord.xy) + ivec2(0, first);",
+        "vec3 direction = direction_of(pixel, SIZE);",
+        *(f"result{k} = sample_sphere(source, group + {k}, direction);" for k in range(targets)),
+    ]
+    return "\n".join(
+        [
+            f"const ivec2 SIZE = ivec2({width}, {height});\n",
+            piece("sphere.glsl"),
+            "uniform sampler2DArray source;\nuniform int group;\nuniform int first;\n",
+            targets_text(targets),
+            "void main() {\n" + "".join(f"    {line}\n" for line in lines) + "}\n",
+        ]
+    )
+
+
+def fixed_text(constants: Mapping[str, Constant], *names: str) -> str:
+    """Pieces in a row, after what they leave open; of a size height and width, as `Layer` has."""
+    return "\n".join([*_constants(constants), "", *(piece(name) for name in names)])
+
+
+def targets_text(count: int) -> str:
+    """Declarations of a program's results."""
+    return "".join(f"layout(location = {k}) out vec4 result{k};\n" for k in range(count))
+
+
+def _constants(values: Mapping[str, Constant]) -> Iterable[str]:
+    for name, value in values.items():
+        if isinstance(value, tuple):
+            yield f"const ivec2 {name} = ivec2({value[1]}, {value[0]});"
+        elif isinstance(value, bool):
+            yield f"const bool {name} = {str(value).lower()};"
+        elif isinstance(value, int):
+            yield f"const int {name} = {value};"
+        else:
+            yield f"const float {name} = {value!r};"
+
+
+def _block_text(matrices: int) -> str:
+    return (
+        f"layout(std140) uniform Weights {{\n    mat4 matrices[{matrices}];  // {MATRIX_BYTES} "
+        "bytes each\n};\n\nmat4 weight(int index) {\n    return matrices[index];\n}\n"
+    )
+
+
+_TEXTURE_TEXT = f"""uniform sampler2D weights;
+uniform int matrix;
+
+mat4 weight(int index) {{
+    int at = matrix + index;
+    ivec2 texel = ivec2(at % {WEIGHTS_WIDTH // 4} * 4, at / {WEIGHTS_WIDTH // 4});
+    return mat4(texelFetch(weights, texel, 0), texelFetch(weights, texel + ivec2(1, 0), 0),
+                texelFetch(weights, texel + ivec2(2, 0), 0),
+                texelFetch(weights, texel + ivec2(3, 0), 0));
+}}
+"""
