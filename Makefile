@@ -17,6 +17,9 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 # What a window needs where there is no screen, and xdotool, a hand to use it with.
 SCREEN := xvfb xauth xdotool libgl1 libegl1 libgl1-mesa-dri libxcursor1 libxi6 libxinerama1 libxrandr2
 
+# A file's tests share what is made for them; a process with torch takes a gigabyte.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
+
 # How long a scene is shown where nobody sees it, in seconds.
 SHOWN_S := 10
 
@@ -45,7 +48,7 @@ test: $(VENV)/installed-test screen
 	@[ "$$(uname)" != Linux ] || [ -n "$$DISPLAY" ] || command -v Xvfb >/dev/null || \
 		echo "There is no screen: the tests that open a window are skipped until you install" \
 			"$(SCREEN) (names of Debian and Ubuntu)" >&2
-	$(IN_VENV) pytest
+	$(IN_VENV) pytest $(SIDE_BY_SIDE)
 
 check: $(VENV)/installed-test lint
 	$(IN_VENV) pytest -q -m "not slow and not window"

@@ -20,7 +20,8 @@ from hypothesis import settings
 
 from model.decoding.preloading import load_compilers
 
-torch.set_num_threads(2)
+# Beside one another, processes of tests that had a thread for every core would wait for each other.
+torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
 
 # Where there is no GPU, Triton's kernels run in its interpreter; it asks once, when they are
 # imported.
