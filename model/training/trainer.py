@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pytorch_optimizer import Adan
+from pytorch_optimizer import SOAP, Adan
 from torch import Tensor
+from torch.optim import Optimizer
 
 from model.config import ModelConfig
 from model.devices import float64_device, multiplies_bfloat16
@@ -92,7 +93,7 @@ class Trainer:
         self._activity: ActivityMap | None = None
         if self.still is not None and settings.looks_at_motion > 0:
             self._activity = ActivityMap(frames, self.still.pixels)
-        self.optimiser = Adan(self.network.parameters(), lr=settings.learning_rate, foreach=True)
+        self.optimiser = _optimiser(self.network, settings)
         self.steps_an_epoch = math.ceil(len(frames) / group.count)
         self.steps = settings.epochs * self.steps_an_epoch
         self.step = 0
@@ -273,3 +274,10 @@ class Trainer:
             save_checkpoint(path, state)
         except InputError as error:
             log.warning("%s; the training goes on", error)
+
+
+def _optimiser(network: Autoencoder, settings: TrainingSettings) -> Optimizer:
+    if settings.optimiser == "soap":
+        # Preconditioners of longer sides cost more time than they save steps.
+        return SOAP(network.parameters(), lr=settings.learning_rate, max_precondition_dim=256)
+    return Adan(network.parameters(), lr=settings.learning_rate, foreach=True)
