@@ -28,7 +28,6 @@ from model.metrics import pooled
 from model.networks import count_parameters
 from model.rates.variants import NetworkVariant
 from model.scene import (
-    LADDER,
     Coarseness,
     Material,
     bytes_alone,
@@ -40,7 +39,9 @@ from model.training import ClipFrames, Processes, Trainer, read_clip, trained_sc
 from model.trajectories import Trajectory
 from model.video import VideoWriter
 
-RATES = (LADDER[0], LADDER[2], LADDER[5], replace(LADDER[2], weight_bits=12), LADDER[-1])
+RATES = tuple(
+    Coarseness(levels, bits) for levels, bits in ((16, 8), (32, 8), (64, 9), (32, 12), (256, 12))
+)
 """Precisions that a training is stored at. Weights of 8 or 9 bits cost HNeRV, whose GELUs pass on
 what rounding adds up to, over 10 dB; so there are coarse embeddings with fine weights too.
 """

@@ -1,4 +1,6 @@
-from .coding import LADDER as LADDER
+from .coding import FINE as FINE
+from .coding import LEVELS as LEVELS
+from .coding import WEIGHT_BITS as WEIGHT_BITS
 from .coding import Coarseness as Coarseness
 from .fields import FORMAT_VERSION as FORMAT_VERSION
 from .fingerprint import Fingerprint as Fingerprint

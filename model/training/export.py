@@ -13,7 +13,9 @@ from torch import Tensor
 
 from model.errors import InputError
 from model.scene import (
-    LADDER,
+    FINE,
+    LEVELS,
+    WEIGHT_BITS,
     Coarseness,
     Decoder,
     Material,
@@ -28,6 +30,9 @@ from model.training.autoencoder import Autoencoder
 from model.training.material import ClipFrames
 from model.training.quality import Quality, held_out_quality
 from model.training.trainer import Trainer
+
+_OF_WEIGHTS = 0.3
+"""Share of what storing a scene may cost that is left to its weights."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +78,15 @@ def export_scene(trainer: Trainer, material: Material) -> Export:
         scene = quantised(coarsened(whole, coarseness) if coarseness is not None else whole)
         return Export(scene, before, _measured(trainer, network, scene), coarseness)
 
-    def is_cheap(coarseness: Coarseness) -> bool:
-        return all(cost <= trainer.settings.rate for cost in export(coarseness).cost if cost)
+    def is_cheap(coarseness: Coarseness, share: float = 1.0) -> bool:
+        most = share * trainer.settings.rate
+        return all(cost <= most for cost in export(coarseness).cost if cost is not None)
 
-    choices = [*LADDER, None]
-    chosen = export(choices[bisect.bisect_left(LADDER, True, key=is_cheap)])
+    # Apart: the weights of one network bear 8 bits where those of another are ruined.
+    weights = [replace(FINE, weight_bits=bits) for bits in WEIGHT_BITS[:-1]]
+    bits = WEIGHT_BITS[bisect.bisect_left(weights, True, key=lambda it: is_cheap(it, _OF_WEIGHTS))]
+    ladder = [Coarseness(levels, bits) for levels in LEVELS]
+    chosen = export([*ladder, None][bisect.bisect_left(ladder, True, key=is_cheap)])
     name, quality = trainer.config.architecture, chosen.stored
     decoder = chosen.scene.decoders[name]
     summary = replace(

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from model.errors import InputError
-from model.scene import LADDER, coarsened, read_scene, write_scene
+from model.scene import Coarseness, coarsened, read_scene, write_scene
 from tests.support.broken_scenes import (
     WEIGHT,
     Mutation,
@@ -253,7 +253,7 @@ def test_damage_anywhere_ends_in_one_sentence_or_in_a_scene(
     tmp_path: Path, over_still: bytes
 ) -> None:
     coarse = tmp_path / "coarse.safetensors"
-    write_scene(coarse, coarsened(over_still_scene("nerv360", "hnerv"), LADDER[0]))
+    write_scene(coarse, coarsened(over_still_scene("nerv360", "hnerv"), Coarseness(16, 8)))
     path, chance, refused = tmp_path / "bad.safetensors", random.Random(0), 0
     for content in (over_still, coarse.read_bytes()):
         for _ in range(300):

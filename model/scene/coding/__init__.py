@@ -10,7 +10,8 @@ from model.scene.coding.packing import (
 )
 from model.scene.coding.rounding import (
     FINE,
-    LADDER,
+    LEVELS,
+    WEIGHT_BITS,
     Coarseness,
     levels_of,
     numbers_of,
@@ -20,7 +21,8 @@ from model.scene.coding.rounding import (
 
 __all__ = [
     "FINE",
-    "LADDER",
+    "LEVELS",
+    "WEIGHT_BITS",
     "Coarseness",
     "levels_of",
     "numbers_of",

@@ -32,18 +32,9 @@ class Coarseness:
     dead_zone: float = 0.25
 
 
-LADDER = (
-    Coarseness(16, 8),
-    Coarseness(24, 8),
-    Coarseness(32, 8),
-    Coarseness(40, 8),
-    Coarseness(48, 8),
-    Coarseness(64, 9),
-    Coarseness(96, 10),
-    Coarseness(128, 10),
-    Coarseness(256, 12),
-)
-"""From the coarsest to the finest; docs/quality.md has what they cost."""
+LEVELS = (16, 24, 32, 40, 48, 64, 96, 128, MAX_LEVELS)
+WEIGHT_BITS = (8, 9, 10, MAX_WEIGHT_BITS)
+"""From the coarsest on, as an export weighs them; docs/quality.md has what they cost."""
 FINE = Coarseness(MAX_LEVELS, MAX_WEIGHT_BITS, dead_zone=0)
 """As fine as a coded file can be."""
 

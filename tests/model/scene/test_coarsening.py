@@ -10,7 +10,17 @@ import torch
 from torch import Tensor
 
 from model.networks import build_decoder
-from model.scene import LADDER, Coarseness, Scene, coarsened, read_header, read_scene, write_scene
+from model.scene import (
+    FINE,
+    LEVELS,
+    WEIGHT_BITS,
+    Coarseness,
+    Scene,
+    coarsened,
+    read_header,
+    read_scene,
+    write_scene,
+)
 from tests.support.scenes import CONFIGS, over_still, over_still_scene, tiny_scene
 
 FRAMES = 12
@@ -47,6 +57,10 @@ def _waves(shape: tuple[int, int, int], generator: torch.Generator) -> Tensor:
     return values
 
 
+CHOICES = [FINE, *(Coarseness(levels, 8) for levels in LEVELS)]
+CHOICES += [Coarseness(64, bits) for bits in WEIGHT_BITS]
+
+
 def same(one: Scene, other: Scene) -> bool:
     return all(
         torch.equal(decoder.embeddings, other.decoders[name].embeddings)
@@ -56,7 +70,7 @@ def same(one: Scene, other: Scene) -> bool:
     )
 
 
-@pytest.mark.parametrize("coarseness", LADDER)
+@pytest.mark.parametrize("coarseness", CHOICES)
 def test_a_file_holds_a_coarse_scene_exactly(tmp_path: Path, coarseness: Coarseness) -> None:
     scene = coarsened(over_still_scene("nerv360", "hnerv"), coarseness)
     first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
@@ -107,7 +121,7 @@ def test_weights_err_by_half_a_step_of_their_row() -> None:
 
 def test_a_coarser_scene_takes_fewer_bytes(tmp_path: Path) -> None:
     path, sizes = tmp_path / "s.safetensors", []
-    for coarseness in (LADDER[0], LADDER[-1], None):
+    for coarseness in (Coarseness(16, 8), Coarseness(256, 12), None):
         scene = clip_like_scene()
         write_scene(path, scene if coarseness is None else coarsened(scene, coarseness))
         stored = read_header(path)

@@ -5,16 +5,27 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from model.networks import ARCHITECTURES
-from model.scene import LADDER, Material, read_header, read_scene, write_scene
+from model.scene import (
+    LEVELS,
+    WEIGHT_BITS,
+    Coarseness,
+    Material,
+    read_header,
+    read_scene,
+    write_scene,
+)
+from model.training import export
+from model.training.autoencoder import Autoencoder
 from model.training.export import export_scene
 from model.training.material import ClipFrames, fit_config
 from model.training.processes import Processes
-from model.training.quality import held_out_quality
+from model.training.quality import Quality, held_out_quality
 from model.training.settings import TrainingSettings
 from model.training.trainer import Trainer
 from model.video.reading import VideoInfo
@@ -53,7 +64,7 @@ def test_the_coarsest_that_the_rate_allows_is_chosen(trainer: Trainer, tmp_path:
         sizes.append(read_header(path).embedding_bytes["nerv360"])
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[0] > 1.5 * sizes[-1]
-    assert result.coarseness == LADDER[0]
+    assert result.coarseness == Coarseness(LEVELS[0], WEIGHT_BITS[0])
 
 
 @torch.no_grad()
@@ -78,8 +89,32 @@ def test_a_coarseness_that_costs_too_much_leaves_no_trace(trainer: Trainer) -> N
     trainer.settings = replace(SETTINGS, rate=0.0)
     trained = trainer.best_network().decoder.state_dict()
     finest = export_scene(trainer, MATERIAL)
-    assert finest.coarseness in (LADDER[-1], None)
+    bits = WEIGHT_BITS[-1] if finest.coarseness is None else finest.coarseness.weight_bits
+    assert bits > WEIGHT_BITS[0]
     stored = finest.scene.decoders["nerv360"].weights
     for name, weight in trained.items():
-        step = float(weight.abs().max()) * 2**-11
+        step = float(weight.abs().max()) * 2.0 ** -(bits - 1)
         assert float((stored[name] - weight).abs().max()) <= step, name
+
+
+def test_weights_that_need_more_bits_do_not_keep_embeddings_fine(
+    trainer: Trainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = trainer.best_network().decoder.state_dict()
+
+    def sensitive(network: Autoencoder, *args: Any, **options: Any) -> Quality:
+        """The held-out quality, and 1 dB less for each thousandth that weights are off."""
+        quality = held_out_quality(network, *args, **options)
+        off = max(
+            float((weight - trained[name]).abs().max() / trained[name].abs().max())
+            for name, weight in network.decoder.state_dict().items()
+            if weight.dim() > 1
+        )
+        return replace(quality, psnr_db=quality.psnr_db - 1000 * off)
+
+    monkeypatch.setattr(export, "held_out_quality", sensitive)
+    trainer.settings = replace(SETTINGS, rate=1.0)
+    chosen = export_scene(trainer, MATERIAL).coarseness
+    assert chosen is not None
+    assert chosen.weight_bits == WEIGHT_BITS[-1]
+    assert chosen.levels < LEVELS[-1]
