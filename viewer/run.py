@@ -18,6 +18,7 @@ from viewer.decode import Extension, OpenScene
 from viewer.loading import SCENE_SUFFIX, is_clip, is_scene
 from viewer.picture import Upload, Window
 from viewer.settings import Settings, load_settings, save_settings, settings_path
+from viewer.shading import DRAWER
 from viewer.text import printable_name
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ def run_window(start: Start, options: Options) -> None:
     sys.setswitchinterval(_SWITCH_S)
     window = Window("NeRV360", settings.width, settings.height, fitted=options.size is None)
     try:
+        DRAWER.attach_for(options.engine)
         app = App(
             window,
             start.open(),
@@ -148,6 +150,7 @@ def run_window(start: Start, options: Options) -> None:
             _remember(app.settings(), stored, options)
             app.close()
     finally:
+        DRAWER.detach()
         window.close()
 
 

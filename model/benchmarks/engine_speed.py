@@ -15,7 +15,14 @@ from torch import Tensor, nn
 
 from model.benchmarks.ceilings import precision_name, wait_for
 from model.config import ModelConfig
-from model.decoding import ENGINES, EagerEngine, Engine, picture_seconds, picture_size
+from model.decoding import (
+    ENGINES,
+    EagerEngine,
+    Engine,
+    picture_seconds,
+    picture_size,
+    place_of,
+)
 from model.geometry import Look
 from model.networks import build_decoder, count_flops, count_traffic, motion_size
 from model.scene import Decoder, StillPanorama, TrainingSummary
@@ -201,7 +208,7 @@ def measure_engine(
     return EngineResult(
         decoder=name,
         engine=engine.name,
-        device=str(engine.device),
+        device=place_of(engine),
         precision=precision_name(engine.precision),
         size=engine.size,
         looking=None if engine.full_frame else _timing(engine, [(look, 0) for look in looks]),

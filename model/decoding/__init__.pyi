@@ -3,8 +3,13 @@ from .eager import EagerEngine as EagerEngine
 from .eager import to_rgba as to_rgba
 from .engine import Engine as Engine
 from .engine import Picture as Picture
+from .engine import place_of as place_of
 from .engines import ENGINES as ENGINES
 from .engines import EngineKind as EngineKind
+from .engines import draw_by as draw_by
+from .looks import decoded_look as decoded_look
+from .looks import hfov_range as hfov_range
+from .lowering import covered_still as covered_still
 from .memory_estimate import decoding_bytes as decoding_bytes
 from .opening import PLAINEST as PLAINEST
 from .opening import check_engine as check_engine

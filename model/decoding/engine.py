@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import torch
@@ -73,3 +73,19 @@ class Engine(Protocol):
             RuntimeError: torch could not decode, for instance for lack of memory.
         """
         ...
+
+
+@runtime_checkable
+class DrawingEngine(Protocol):
+    """An engine whose pictures are drawn, not computed on its `Engine.device`.
+
+    Attributes:
+        renderer: what draws them, by its own name.
+    """
+
+    renderer: str
+
+
+def place_of(engine: Engine) -> str:
+    """Where an engine decodes, for people: its renderer or its device."""
+    return engine.renderer if isinstance(engine, DrawingEngine) else str(engine.device)

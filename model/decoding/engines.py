@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import torch
@@ -72,6 +72,40 @@ class EngineKind:
         if (reason := self.missing(device)) is not None:
             raise RuntimeError(f"the {self.name} engine {reason}")
         return self.opener(decoder, device, size)
+
+
+class Drawer(Protocol):
+    """Whoever draws the plans of `model.shaders`: an application, which has the graphics."""
+
+    def refusal(self) -> str | None:
+        """Reason why nothing can be drawn, as those of `EngineKind`; None where something can."""
+        ...
+
+    def open(self, decoder: Decoder, size: tuple[int, int]) -> Engine:
+        """An engine for pictures of ``size``, height and width.
+
+        Raises:
+            RuntimeError: they cannot be drawn.
+        """
+        ...
+
+
+_drawers: list[Drawer] = []
+
+
+def draw_by(drawer: Drawer | None) -> None:
+    """Let ``drawer`` open the gl engine from now on; nobody where it is None."""
+    _drawers[:] = [] if drawer is None else [drawer]
+
+
+def _open_drawn(decoder: Decoder, device: torch.device, size: tuple[int, int]) -> Engine:
+    return _drawers[-1].open(decoder, size)
+
+
+def _missing_for_drawing(device: torch.device) -> str | None:
+    if not _drawers:
+        return "needs graphics, which the viewer opens"
+    return _drawers[-1].refusal()
 
 
 def _open_eager(decoder: Decoder, device: torch.device, size: tuple[int, int]) -> Engine:
@@ -163,6 +197,12 @@ ENGINES = {
             unsuited=_viewports_alone,
             missing=_missing_for_fused,
             compiles=True,
+        ),
+        EngineKind(
+            "gl",
+            "fragment shaders, on whatever draws the window",
+            _open_drawn,
+            missing=_missing_for_drawing,
         ),
     )
 }

@@ -1,24 +1,9 @@
 """Decoders as fragment shaders: plans of passes that a window, or a web page, draws.
 
-Text and numbers alone; whoever draws them has the graphics.
+Text and numbers alone; whoever draws them has the graphics. What takes torch is imported when it is
+first used.
 """
 
-from model.shaders.generator import shader_plan
-from model.shaders.limits import LimitError, Limits
-from model.shaders.plan import WEIGHTS_WIDTH, Band, Kind, Map, Moment, Pass, Program, ShaderPlan
-from model.shaders.sources import piece
+import lazy_loader
 
-__all__ = [
-    "WEIGHTS_WIDTH",
-    "Band",
-    "Kind",
-    "LimitError",
-    "Limits",
-    "Map",
-    "Moment",
-    "Pass",
-    "Program",
-    "ShaderPlan",
-    "piece",
-    "shader_plan",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -172,7 +172,7 @@ class Drawing:
             self._draw(
                 Program(chunk.text(in_block=bool(fitting)), targets, block, not fitting),
                 Pass(0, self.moment, name, first, *size, reads,
-                     {"group": first} if base or finer else {},
+                     {**layer.bounds, **({"group": first} if base or finer else {})},
                      weights=self._put(matrices), affine=affine),
                 *reaches,
             )  # fmt: skip

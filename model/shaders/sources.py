@@ -104,6 +104,14 @@ class Layer:
         biases = self.targets * ((self.source is not None) + (self.finer > 0))
         return self.products + -(-biases // 4)
 
+    @property
+    def bounds(self) -> dict[str, int]:
+        """Uniforms that its loops end at: were they constants, compilers would unroll those, which
+        takes some of them a second for each program.
+        """
+        bounds = {"taps": self.kernel**2, "groups": self.source.groups} if self.source else {}
+        return {**bounds, "finer_groups": self.finer} if self.finer else bounds
+
     def text(self, *, in_block: bool) -> str:
         """The program, its weights in a uniform block or in a texture.
 
@@ -119,13 +127,13 @@ class Layer:
             parts.append(piece("activations.glsl"))
         parts.append(_block_text(self.matrices) if in_block else _TEXTURE_TEXT)
         if self.source:
-            parts.append(self.source.text("source"))
+            parts += [self.source.text("source"), "uniform int taps;\nuniform int groups;\n"]
         if self.affine and self.source:
             parts.append(f"uniform vec4 affine[{2 * self.source.groups}];\n")
         if self.base:
             parts.append(self.base.text("base"))
         if self.finer:
-            parts.append("uniform sampler2DArray finer;\n")
+            parts.append("uniform sampler2DArray finer;\nuniform int finer_groups;\n")
         if self.base or self.finer:
             parts.append("uniform int group;  // of the first target\n")
         parts += ["uniform int first;\n", targets_text(self.targets), self._main()]
@@ -151,37 +159,33 @@ class Layer:
         return "void main() {\n" + "".join(f"    {line}\n" for line in lines) + "}\n"
 
     def _convolution(self, names: list[str], source: Source) -> list[str]:
-        radius, groups = self.kernel // 2, source.groups
+        kernel, radius = self.kernel, self.kernel // 2
         value = "source_at(near, k)"
         if self.affine:
             value = f"{value} * affine[2 * k] + affine[2 * k + 1]"
-        lines = ["int next = 0;"]
-        if radius:
+        lines = [
+            "int next = 0;",
+            "for (int tap = 0; tap < taps; ++tap) {",
+            f"    ivec2 near = pixel + ivec2(tap % {kernel}, tap / {kernel}) - {radius};",
+        ]
+        if radius and self.wraps:
+            lines.append("    near = on_sphere(near, SIZE);")
+        elif radius:
             lines += [
-                f"for (int y = -{radius}; y <= {radius}; ++y)",
-                f"for (int x = -{radius}; x <= {radius}; ++x) {{",
-                "    ivec2 near = pixel + ivec2(x, y);",
+                "    if (any(lessThan(near, ivec2(0))) || any(greaterThanEqual(near, SIZE))) {",
+                f"        next += groups * {self.targets};",
+                "        continue;",
+                "    }",
             ]
-            if self.wraps:
-                lines.append("    near = on_sphere(near, SIZE);")
-            else:
-                lines += [
-                    "    if (any(lessThan(near, ivec2(0))) || any(greaterThanEqual(near, SIZE))) {",
-                    f"        next += {groups * self.targets};",
-                    "        continue;",
-                    "    }",
-                ]
-        else:
-            lines += ["{", "    ivec2 near = pixel;"]
-        lines += [
-            f"    for (int k = 0; k < {groups}; ++k) {{",
+        return [
+            *lines,
+            "    for (int k = 0; k < groups; ++k) {",
             f"        vec4 value = {value};",
             *(f"        {n} += weight(next + {k}) * value;" for k, n in enumerate(names)),
             f"        next += {self.targets};",
             "    }",
             "}",
         ]
-        return lines
 
     def _finer(self, names: list[str], biases: int) -> list[str]:
         begin = biases - self.finer * self.targets
@@ -194,7 +198,7 @@ class Layer:
             seen = "sample_sphere(finer, k, direction)"
         return [
             *lines,
-            f"for (int k = 0; k < {self.finer}; ++k) {{",
+            "for (int k = 0; k < finer_groups; ++k) {",
             f"    vec4 value = {seen};",
             *(
                 f"    {n} += weight({begin} + k * {self.targets} + {t}) * value;"

@@ -49,7 +49,7 @@ def scene(tmp_path: Path) -> Path:
 
 
 def test_it_is_offered_where_it_runs() -> None:
-    assert "auto, eager, folded, grey;" in engine_help()
+    assert "auto, eager, folded, gl, grey;" in engine_help()
     assert open_engine(tiny_scene(), "nerv360", CPU, kind="grey").name == "grey"
     with pytest.raises(InputError, match="grey engine needs the CPU or a Metal device, not cuda"):
         open_engine(tiny_scene(), "nerv360", torch.device("cuda"), kind="grey")

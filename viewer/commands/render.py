@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,7 @@ import typer
 
 from model.errors import InputError
 from model.files import atomic_write
+from viewer.commands.hidden_graphics import hidden_graphics
 from viewer.commands.options import (
     Device,
     EngineName,
@@ -100,6 +102,7 @@ def render(
     from model.scene import read_scene
     from viewer.failures import describe
     from viewer.paths import DEMO
+    from viewer.shading import DRAWER
 
     contents = read_scene(scene or DEMO)
     name = decoder_option(contents, decoder)
@@ -112,18 +115,20 @@ def render(
         raise InputError(f"--size {width}x{height}: a film needs even sides")
     decoded = _decoded_size(height, width, config.scale) if wanted else None
     chosen = device_option(device)
+    DRAWER.offer()
     with for_option("--engine"):
         check_engine(engine, config, chosen)
     if engine == "auto" and suffix in _PICTURES:
         engine = without_compiler(engine, chosen)  # one picture is there before it is compiled
-    try:
-        decoding = open_engine(contents, name, chosen, decoded, engine)
-    except (RuntimeError, ImportError) as error:
-        raise InputError(f"--engine {engine} cannot be used here: {describe(error)}") from error
-    if suffix in _FILMS:
-        _write_film(decoding, steps, output, height, width, contents.fps)
-    else:
-        _write_picture(decoding, steps[0], output, height, width)
+    with hidden_graphics() if engine == "gl" else nullcontext():
+        try:
+            decoding = open_engine(contents, name, chosen, decoded, engine)
+        except (RuntimeError, ImportError) as error:
+            raise InputError(f"--engine {engine} cannot be used here: {describe(error)}") from error
+        if suffix in _FILMS:
+            _write_film(decoding, steps, output, height, width, contents.fps)
+        else:
+            _write_picture(decoding, steps[0], output, height, width)
     print(output)
 
 

@@ -99,6 +99,9 @@ def view(
     from model.geometry import Look
     from viewer.commands.start import first_sight
     from viewer.run import Options, run_window
+    from viewer.shading import DRAWER
+
+    DRAWER.offer()
 
     if film is not None:
         from model.video import check_video_name

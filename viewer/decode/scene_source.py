@@ -18,6 +18,7 @@ from model.networks import architecture_of
 from model.scene import Scene, read_scene
 from viewer.decode.clip_source import clip_sameness
 from viewer.decode.open_scene import Cost, EngineSource, Extension, OpenScene, decoder_names
+from viewer.shading import DRAWER, faster_drawn
 
 _BACKGROUND_VIEW = (224, 224)
 _CPU = torch.device("cpu")
@@ -95,7 +96,8 @@ def engine_source(
     scene: Scene, decoder: str, device: torch.device, engine: str = "auto"
 ) -> EngineSource:
     """Engines of one decoder of a scene: the one that is there at once, and fallbacks from that to
-    the plainest on the CPU; one that is compiled follows when it has been built.
+    the plainest on the CPU; one that is compiled, or proves faster by drawing, follows when it has
+    been built.
     """
     at_once = without_compiler(engine, device)
     chain = [(device, at_once)]
@@ -107,6 +109,9 @@ def engine_source(
     upgrade = None
     if at_once != engine:
         upgrade = partial(opened, device, kind="fastest" if engine == "auto" else engine)
+    elif engine == "auto" and DRAWER.renderer is not None:
+        drawn, other = (partial(opened, _CPU, kind=kind) for kind in ("gl", "auto"))
+        upgrade = partial(faster_drawn, drawn, other)
     config = scene.decoders[decoder].config
     if config.still_panorama or architecture_of(config).full_frame:
         return EngineSource(engines, upgrade=upgrade)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from model.decoding import Engine, Picture
+from model.decoding import Engine, Picture, place_of
 from model.errors import InputError
 from viewer.decode.background_updates import BackgroundUpdater
 from viewer.decode.engine_builder import BUILDER, Build
@@ -188,7 +188,7 @@ class DecodeSession:
     def _use(self, engine: Engine) -> None:
         self._engine = engine
         self._update(engine=engine)
-        log.info("decoding with the %s engine on %s", engine.name, engine.device)
+        log.info("decoding with the %s engine on %s", engine.name, place_of(engine))
 
     def _begin_upgrade(self) -> None:
         if self._upgrade is None and self.source.upgrade is not None:
@@ -231,4 +231,4 @@ class DecodeSession:
 
 
 def _cannot_be_built(error: Exception) -> None:
-    log.warning("the faster engine cannot be built: %s", describe(error))
+    log.warning("there is no faster engine: %s", describe(error))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from imgui_bundle import ImVec2, imgui
 
+from model.decoding import place_of
 from viewer.decode import DecodeWorker
 from viewer.input import Camera, Playback
 from viewer.panels.layout import FITTED, MARGIN, place, table
@@ -69,8 +70,8 @@ class StatusPanel:
             ("Picture", f"{engine.size[1]}×{engine.size[0]}" if engine else "–"),
             ("Window", f"{width}×{height}"),
             ("Decoder", " | ".join(self._panes.shown)),
-            ("Engine", f"{engine.name} on {engine.device}" if engine else "–"),
-            ("Upload", f"{renderer.upload.name}, {renderer.upload_s * 1000:.1f} ms"),
+            ("Engine", f"{engine.name} on {place_of(engine)}" if engine else "–"),
+            ("Upload", f"{renderer.upload_name}, {renderer.upload_s * 1000:.1f} ms"),
         ]
 
     def draw(self, scale: float) -> None:

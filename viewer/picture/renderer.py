@@ -15,6 +15,7 @@ from model.geometry import Look, level_of_detail
 from viewer.picture.gl import ShaderProgram, Texture, largest_texture
 from viewer.picture.still import Compositing
 from viewer.picture.upload import PixelBufferUpload, Upload
+from viewer.shading import TextureCopy, TexturePicture
 
 if TYPE_CHECKING:
     import torch
@@ -28,7 +29,8 @@ class Renderer:
     """Draws the newest picture from the newest look, however long ago it was decoded.
 
     Attributes:
-        upload: the way of pictures into their texture.
+        upload: the way of pictures into their texture, where they are not in one already.
+        upload_name: that of the way that the newest picture took.
         picture: the newest, its pixels possibly overwritten since; nothing at first.
         shown: number of pictures that have come so far.
         backgrounds_shown: number of backgrounds that have.
@@ -43,6 +45,8 @@ class Renderer:
 
     def __init__(self, upload: Upload | None = None) -> None:
         self.upload: Upload = upload or PixelBufferUpload()
+        self.upload_name = self.upload.name
+        self._copy = TextureCopy()
         self.picture: Picture | None = None
         self.shown = 0
         self.backgrounds_shown = 0
@@ -68,7 +72,12 @@ class Renderer:
         """Show ``picture`` from the next `draw` on; its pixels are not read after this."""
         target = self._panorama if picture.equirectangular else self._viewport
         started = time.perf_counter()
-        self.upload.upload(target, *self._fitting(picture))
+        if isinstance(picture, TexturePicture):
+            self._copy.copy(target, picture)
+            self.upload_name = self._copy.name
+        else:
+            self.upload.upload(target, *self._fitting(picture))
+            self.upload_name = self.upload.name
         self.upload_s = time.perf_counter() - started
         self.picture = picture
         self.shown += 1
@@ -186,6 +195,7 @@ class Renderer:
     def close(self) -> None:
         """Delete everything; the context must still be current."""
         self.upload.close()
+        self._copy.close()
         self._background_upload.close()
         for texture in (self._viewport, self._panorama, self._nothing, self.background):
             texture.close()

@@ -36,8 +36,8 @@ def test_a_random_decoder_over_a_still_panorama_is_measured(name: str) -> None:
 def test_on_a_gpu_every_engine_has_its_row(scene: Callable[..., Scene]) -> None:
     decoders = scene("nerv360", "hnerv").decoders
     openers = {n: engines_for(d, torch.device("cuda")) for n, d in decoders.items()}
-    assert list(openers["nerv360"]) == ["eager", "folded", "compiled", "fused"]
-    assert list(openers["hnerv"]) == ["eager", "folded", "compiled"]
+    assert list(openers["nerv360"]) == ["eager", "folded", "compiled", "fused", "gl"]
+    assert list(openers["hnerv"]) == ["eager", "folded", "compiled", "gl"]
     for engine, opener in openers["nerv360"].items():
         row = try_engine(opener, engine, "nerv360", decoders["nerv360"], torch.device("cuda"), 3)
         assert torch.cuda.is_available() or isinstance(row, EngineFailure)

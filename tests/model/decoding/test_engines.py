@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from model.config import ModelConfig
-from model.decoding import ENGINES, engine_help, open_engine, picture_size
+from model.decoding import ENGINES, draw_by, engine_help, open_engine, picture_size
 from model.decoding.eager import to_rgba
 from model.decoding.looks import look_tensor
 from model.devices import multiplies_bfloat16
@@ -231,7 +231,7 @@ def test_decoding_on_the_cpu_loads_no_compiler() -> None:
 
 def test_the_help_names_every_engine_by_its_device() -> None:
     assert engine_help() == (
-        "How to decode: auto, eager, folded; on the CPU also folded-bfloat16; "
+        "How to decode: auto, eager, folded, gl; on the CPU also folded-bfloat16; "
         "on CUDA also compiled, fused, fastest."
     )
 
@@ -254,8 +254,10 @@ def test_the_documents_describe_every_engine(name: str) -> None:
 
 def test_every_engine_of_the_cpu_is_called_what_the_table_calls_it(scene: Scene) -> None:
     stored, cpu = scene.decoders["nerv360"], torch.device("cpu")
+    draw_by(None)
+    assert ENGINES["gl"].refusal(stored.config, cpu) == "needs graphics, which the viewer opens"
     for kind in ENGINES.values():
-        if "cpu" in kind.devices:
+        if "cpu" in kind.devices and kind.name != "gl":
             assert kind.open(stored, cpu, picture_size(stored.config, None)).name == kind.name
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +39,8 @@ def bench_engines(
         def advance(done: int, total: int) -> None:
             progress.update(task, completed=done, total=total)
 
-        measured = measure_engines(decoders, chosen, pictures, advance)
+        with _graphics():
+            measured = measure_engines(decoders, chosen, pictures, advance)
     engines = [result.to_dict() for result in measured]
     sizes = {engine["size"] for engine in engines if "failed" not in engine}
     uploads, refusal = _uploads(sorted(sizes), chosen)
@@ -52,6 +55,19 @@ def bench_engines(
     if refusal:
         console.print(f"upload: not measured: {refusal}", soft_wrap=True)
     return report
+
+
+@contextlib.contextmanager
+def _graphics() -> Iterator[None]:
+    """Let the gl engine be measured inside; where there is nothing to draw, its rows say so."""
+    from viewer.commands.hidden_graphics import hidden_graphics
+    from viewer.shading import DRAWER
+
+    DRAWER.offer()
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(InputError, ImportError, OSError, RuntimeError):
+            stack.enter_context(hidden_graphics(reads=False, software=False))
+        yield
 
 
 def _uploads(
@@ -101,9 +117,14 @@ def _looking(timing: dict[str, float] | None) -> tuple[str, str]:
     return f"{1000 / timing['median_ms']:.1f}", f"{1000 / timing['slowest_percent_ms']:.1f}"
 
 
-def _by_flop(engine: dict[str, Any], gflops: dict[str, float]) -> str:
-    rate = gflops.get(engine["precision"])  # no product of that precision may have been measured
-    return "–" if rate is None else f"{rate * 1e9 / engine['look_flops']:.1f}"
+def _floors(engine: dict[str, Any], ceilings: dict[str, Any]) -> tuple[str, str]:
+    """By FLOP and by bytes; the machine's ceilings are not those of what draws."""
+    if engine["engine"] == "gl":
+        return "–", "–"
+    by_bytes = f"{ceilings['gbytes_per_s'] * 1e9 / engine['traffic_bytes']:.1f}"
+    # No product of that precision may have been measured.
+    rate = ceilings["gflops"].get(engine["precision"])
+    return "–" if rate is None else f"{rate * 1e9 / engine['look_flops']:.1f}", by_bytes
 
 
 def _print(console: Any, report: dict[str, Any]) -> None:
@@ -128,8 +149,7 @@ def _print(console: Any, report: dict[str, Any]) -> None:
             engine["engine"],
             *_looking(engine["looking"]),
             f"{1000 / engine['playing']['median_ms']:.1f}",
-            _by_flop(engine, ceilings["gflops"]),
-            f"{ceilings['gbytes_per_s'] * 1e9 / engine['traffic_bytes']:.1f}",
+            *_floors(engine, ceilings),
         )
     console.print(table)
     rates = ", ".join(f"{rate:.0f} GFLOP/s in {name}" for name, rate in ceilings["gflops"].items())
@@ -142,6 +162,8 @@ def _print(console: Any, report: dict[str, Any]) -> None:
         f"bytes: every convolution's input read and output written once at the "
         f"{ceilings['gbytes_per_s']:.1f} GB/s of a copy."
     )
+    for place in {engine["device"] for engine in measured if engine["engine"] == "gl"}:
+        console.print(f"gl: drawn by {place}", soft_wrap=True, markup=False)
     for name, (height, width) in {e["decoder"]: e["size"] for e in measured}.items():
         paper = ""
         if name in PAPER_FPS:

@@ -1,0 +1,19 @@
+"""A drawer beside the tests' window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from viewer.picture.window import Window
+from viewer.shading.drawer import DRAWER, ContextDrawer
+
+
+@pytest.fixture
+def drawer(window: Window) -> Iterator[ContextDrawer]:
+    """The process's own, whose pictures are read back; a test may attach it otherwise."""
+    assert window.handle
+    DRAWER.attach(shares=False)
+    yield DRAWER
+    DRAWER.detach()

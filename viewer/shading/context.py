@@ -1,0 +1,109 @@
+"""An OpenGL context beside the window's, which shares its textures and is used by any thread."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import glfw
+from OpenGL import GL
+
+from model.shaders import Limits
+from viewer.shading.failure import GraphicsError
+
+_WAIT_S = 30.0
+
+
+class ShaderContext:
+    """The context of a window that is never shown.
+
+    Made and closed on the main thread; in between whoever draws holds it by `current`, one thread
+    at a time.
+
+    Attributes:
+        renderer: what draws, by its own name.
+        limits: how much it draws at once.
+    """
+
+    def __init__(self) -> None:
+        """Beside the window of GLFW's whose context is current, and stays so.
+
+        Raises:
+            GraphicsError: there can be no second context.
+        """
+        self._lock = threading.RLock()
+        self._depth = 0
+        self._dropped: list[tuple[str, int]] = []
+        window = glfw.get_current_context()
+        glfw.window_hint(glfw.VISIBLE, False)
+        self._handle: Any = glfw.create_window(16, 16, "NeRV360 decoder", None, window)
+        if not self._handle:
+            raise GraphicsError("the window system gives no second context of OpenGL")
+        self.renderer = GL.glGetString(GL.GL_RENDERER).decode(errors="replace")
+        self.limits = Limits(
+            targets=min(8, _number(GL.GL_MAX_DRAW_BUFFERS), _number(GL.GL_MAX_COLOR_ATTACHMENTS)),
+            side=_number(GL.GL_MAX_TEXTURE_SIZE),
+            layers=_number(GL.GL_MAX_ARRAY_TEXTURE_LAYERS),
+            block_bytes=_number(GL.GL_MAX_UNIFORM_BLOCK_SIZE),
+            vectors=_number(GL.GL_MAX_FRAGMENT_UNIFORM_COMPONENTS) // 4,
+        )
+
+    @contextmanager
+    def current(self) -> Iterator[None]:
+        """Hold the context on this thread.
+
+        Raises:
+            GraphicsError: it is there no more.
+        """
+        with self._lock:
+            before = glfw.get_current_context()
+            if self._handle is None:
+                raise GraphicsError("the window whose textures it shares is closed")
+            glfw.make_context_current(self._handle)
+            if not _same(glfw.get_current_context(), self._handle):
+                raise GraphicsError("the window system has taken its context away")
+            self._depth += 1
+            try:
+                self._delete_dropped()
+                yield
+            finally:
+                self._depth -= 1
+                if not self._depth:
+                    GL.glFlush()
+                    glfw.make_context_current(before)
+
+    def drop(self, kind: str, name: int) -> None:
+        """Delete an object, by the ending of its ``glDelete…``, when the context is next held: from
+        any thread, as where nobody uses it any more.
+        """
+        self._dropped.append((kind, name))
+
+    def close(self) -> None:
+        """Destroy it, on the main thread; where a thread still draws, with the process."""
+        if not self._lock.acquire(timeout=_WAIT_S):
+            return
+        try:
+            if self._handle is not None:
+                glfw.destroy_window(self._handle)
+            self._handle = None
+        finally:
+            self._lock.release()
+
+    def _delete_dropped(self) -> None:
+        while self._dropped:
+            kind, name = self._dropped.pop()
+            if kind == "Program":
+                GL.glDeleteProgram(name)
+            else:
+                getattr(GL, f"glDelete{kind}")(1, [name])
+
+
+def _number(name: Any) -> int:
+    return int(GL.glGetIntegerv(name))
+
+
+def _same(one: Any, other: Any) -> bool:
+    return ctypes.cast(one, ctypes.c_void_p).value == ctypes.cast(other, ctypes.c_void_p).value

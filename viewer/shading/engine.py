@@ -1,0 +1,93 @@
+"""The engine that draws: a decoder's plan, behind the protocol of an engine."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import torch
+
+from model.decoding import Picture, covered_still, decoded_look, hfov_range
+from model.geometry import Look
+from model.scene import Decoder
+from model.shaders import shader_plan
+from viewer.shading.context import ShaderContext
+from viewer.shading.drawn_plan import RING, DrawnPlan
+from viewer.shading.failure import graphics_errors
+from viewer.shading.picture import TexturePicture
+
+
+class ShaderEngine:
+    """Decodes by fragment shaders in a context of its own.
+
+    Attributes:
+        renderer: what draws, by its own name.
+    """
+
+    name = "gl"
+    device = torch.device("cpu")
+    ring = RING
+    precision = torch.float32
+
+    def __init__(
+        self, context: ShaderContext, decoder: Decoder, size: tuple[int, int], *, shares: bool
+    ) -> None:
+        """Plan and compile.
+
+        Args:
+            context: not held by another thread for long.
+            size: height and width of pictures.
+            shares: pictures are `TexturePicture`, for a window whose context shares textures with
+                this one's; otherwise their pixels are read back.
+
+        Raises:
+            RuntimeError: it cannot be drawn here.
+        """
+        self.size, self.renderer, self._shares = size, context.renderer, shares
+        self.hfov_range = hfov_range(decoder.config)
+        self.still = covered_still(decoder, self.device)
+        self._context, self._decoder = context, decoder
+        self._plan = shader_plan(decoder, size, context.limits)
+        self.full_frame = self._plan.full_frame
+        self._frame: int | None = None
+        self._next = 0
+        with context.current(), graphics_errors():
+            self._drawn = DrawnPlan(context, self._plan)
+            if self.still is not None:
+                self._drawn.give("still", self.still.numpy())
+
+    def decode(self, look: Look, frame: int) -> Picture:
+        """As `Engine.decode`; the picture is finished when it returns."""
+        if not 0 <= frame < self._decoder.frames:
+            raise IndexError(f"there is no frame {frame}, only {self._decoder.frames}")
+        started = time.perf_counter()
+        actual = Look() if self.full_frame else decoded_look(look, self.hfov_range)
+        conditions, affines = self._plan.conditions, np.zeros((0, 4), np.float32)
+        if conditions is not None:
+            seen = (actual.yaw, actual.pitch, actual.roll, actual.hfov)
+            affines = conditions.of(frame, seen)
+        index, self._next = self._next, (self._next + 1) % RING
+        with self._context.current(), graphics_errors():
+            new = frame != self._frame
+            if new:
+                self._frame = None  # should it fail midway
+                self._give(frame)
+            texture = self._drawn.draw(index, actual, affines, frame_is_new=new)
+            self._frame = frame
+            pixels = torch.empty(0, 0, 4, dtype=torch.uint8)
+            if not self._shares:
+                pixels = torch.from_numpy(self._drawn.read(index).copy())
+        seconds = time.perf_counter() - started
+        if not self._shares:
+            return Picture(pixels, actual, frame, self.full_frame, seconds)
+        return TexturePicture(
+            pixels, actual, frame, self.full_frame, seconds, texture=texture, extent=self.size
+        )
+
+    def _give(self, frame: int) -> None:
+        decoder = self._decoder
+        self._drawn.give("embedding", decoder.embeddings[frame].numpy())
+        for number, finer in enumerate(decoder.finer):
+            self._drawn.give(f"finer{number}", finer[frame].numpy())
+        if self.still is not None and decoder.still is not None:
+            self._drawn.give("motion", decoder.still.motion[frame].numpy())
