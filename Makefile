@@ -17,6 +17,9 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 # What a window needs where there is no screen, and xdotool, a hand to use it with.
 SCREEN := xvfb xauth xdotool libgl1 libegl1 libgl1-mesa-dri libxcursor1 libxi6 libxinerama1 libxrandr2
 
+# A browser for the page that `nerv360 export-web` makes (Debian's names).
+BROWSER := chromium chromium-driver
+
 # A file's tests share what is made for them; a process with torch takes a gigabyte.
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 
@@ -27,7 +30,7 @@ SHOWN_S := 10
 SECONDS := 300
 SEED := 0
 
-.PHONY: view test check soak lint clean screen
+.PHONY: view test check soak lint clean screen browser types
 
 view: $(VENV)/installed
 	@if [ "$$(uname)" != Linux ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then \
@@ -44,7 +47,7 @@ view: $(VENV)/installed
 		--screenshot view.png --film view.mp4 \
 	&& echo "What it showed is in $(CURDIR)/view.png and $(CURDIR)/view.mp4"
 
-test: $(VENV)/installed-test screen
+test: $(VENV)/installed-test screen browser types
 	@[ "$$(uname)" != Linux ] || [ -n "$$DISPLAY" ] || command -v Xvfb >/dev/null || \
 		echo "There is no screen: the tests that open a window are skipped until you install" \
 			"$(SCREEN) (names of Debian and Ubuntu)" >&2
@@ -63,7 +66,7 @@ lint: $(VENV)/installed-test
 	$(IN_VENV) mypy
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis view.png view.mp4
+	rm -rf $(VENV) tests/web/node_modules build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis view.png view.mp4
 	find model viewer tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/installed: requirements.txt pyproject.toml
@@ -80,10 +83,21 @@ $(VENV)/installed-test: $(VENV)/installed requirements-test.txt
 	@touch $@
 
 # Root in a container (no systemd runs there) may install; anybody else is told what to install.
-screen:
-	@if [ "$$(uname)" != Linux ] || [ -n "$$DISPLAY" ] \
-		|| dpkg-query --show $(SCREEN) >/dev/null 2>&1; then exit 0; fi; \
+define INSTALLED
+	if dpkg-query --show $(1) >/dev/null 2>&1; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && [ ! -d /run/systemd/system ] && command -v apt-get >/dev/null; then \
 		export DEBIAN_FRONTEND=noninteractive; \
-		apt-get update -qq && apt-get install -qq --no-install-recommends $(SCREEN) </dev/null; \
+		apt-get update -qq && apt-get install -qq --no-install-recommends $(1) </dev/null; \
 	fi; true
+endef
+
+screen:
+	@if [ "$$(uname)" != Linux ] || [ -n "$$DISPLAY" ]; then exit 0; fi; $(call INSTALLED,$(SCREEN))
+
+# Without them the page's tests are skipped, saying so.
+browser:
+	@if [ "$$(uname)" != Linux ]; then exit 0; fi; $(call INSTALLED,$(BROWSER))
+
+types:
+	@command -v npm >/dev/null || exit 0; [ -d tests/web/node_modules ] || \
+		npm ci --prefix tests/web --ignore-scripts --no-audit --no-fund || true

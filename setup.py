@@ -13,5 +13,5 @@ DATA = {
 setup(
     packages=[*find_packages(include=["model*", "viewer*"]), *DATA],
     package_dir=DATA,
-    package_data={"": ["*.pyi"], **{package: ["*"] for package in DATA}},
+    package_data={"": ["*.pyi"], "viewer": ["web/**"], **{package: ["*"] for package in DATA}},
 )

@@ -16,6 +16,7 @@ from .header import SceneHeader as SceneHeader
 from .header import TrainingSummary as TrainingSummary
 from .reading import StoredScene as StoredScene
 from .reading import bytes_alone as bytes_alone
+from .reading import read_coded as read_coded
 from .reading import read_header as read_header
 from .reading import read_scene as read_scene
 from .same_clip import SAME as SAME
@@ -24,6 +25,9 @@ from .same_clip import check_clip as check_clip
 from .scene import Decoder as Decoder
 from .scene import Scene as Scene
 from .still import StillPanorama as StillPanorama
+from .tensors import coded_embeddings as coded_embeddings
+from .tensors import coded_motion as coded_motion
+from .tensors import coded_weights as coded_weights
 from .writing import coarsened as coarsened
 from .writing import quantised as quantised
 from .writing import write_scene as write_scene

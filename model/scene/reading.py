@@ -105,6 +105,18 @@ def _is_finite(tensor: Tensor) -> bool:
     return tensor.numel() == 0 or bool(torch.stack(tensor.aminmax()).isfinite().all())
 
 
+def read_coded(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """Tensors of the scene file at ``path`` that are coded, n uint8, by their names; as
+    `model.scene.tensors` has both.
+
+    Raises:
+        InputError: it is not a scene file.
+    """
+    _, tensors = _read_stored(path, None)
+    coded = (each for each in tensors.items() if each[1].dim() == 1 and each[0] != STILL)
+    return {name: tensor for name, tensor in coded if tensor.dtype == torch.uint8}
+
+
 def bytes_alone(path: str | os.PathLike[str], decoder: str) -> int:
     """Length of the scene file at ``path`` if it held this decoder alone, header and all.
 

@@ -112,22 +112,42 @@ def to_stored(scene: Scene, embedding_bits: int, weight_bits: int) -> dict[str, 
     stored: dict[str, Tensor] = {}
     for decoder_name, decoder in scene.decoders.items():
         for name, weight in decoder.weights.items():
-            numbers = numbers_of(weight) if weight_bits == 16 else None
+            coded = coded_weights(weight) if weight_bits == 16 else None
             stored[f"{decoder_name}.weights.{name}"] = (
-                packed_weights(*numbers)
-                if numbers is not None
-                else _narrowed(weight, _FLOATS[weight_bits])
+                coded if coded is not None else _narrowed(weight, _FLOATS[weight_bits])
             )
         for level, embeddings in enumerate((decoder.embeddings, *decoder.finer)):
             stored[_embeddings_name(decoder_name, level)] = (
-                _coded_embeddings(embeddings)
+                coded_embeddings(embeddings)
                 if embedding_bits == 8
                 else _narrowed(embeddings, _FLOATS[embedding_bits])
             )
     if scene.still is not None:
-        maps = scene.still.motion.cpu().numpy()
-        stored |= {STILL: scene.still.packed, MOTION: packed_series(maps[:, None])}
+        stored |= {STILL: scene.still.packed, MOTION: coded_motion(scene.still.motion)}
     return stored
+
+
+def coded_embeddings(embeddings: Tensor) -> Tensor:
+    """The coded tensor, n uint8, of embeddings frames×c×h×w, which are rounded where they have more
+    values than that can hold; as they are where one is not finite.
+    """
+    levels = levels_of(embeddings) or levels_of(rounded_embeddings(embeddings, FINE))
+    if levels is None:
+        return embeddings  # nothing can be made of them, and no reader takes them
+    return packed_embeddings(*levels)
+
+
+def coded_weights(weight: Tensor) -> Tensor | None:
+    """The coded tensor, n uint8, of weights that few bits hold exactly; None of others, and where
+    they are too few to be worth it.
+    """
+    numbers = numbers_of(weight)
+    return None if numbers is None else packed_weights(*numbers)
+
+
+def coded_motion(motion: Tensor) -> Tensor:
+    """The coded tensor, n uint8, of motion maps frames×rows×columns uint8."""
+    return packed_series(motion.cpu().numpy()[:, None])
 
 
 def from_stored(header: SceneHeader, stored: dict[str, Tensor]) -> Scene:
@@ -198,13 +218,6 @@ def _coded(name: str, contents: Contents) -> tuple[tuple[int, ...], tuple[str, .
     if found is None or found.dtype != "U8" or len(found.shape) != 1:
         return None
     return found.shape, ("U8",)
-
-
-def _coded_embeddings(embeddings: Tensor) -> Tensor:
-    levels = levels_of(embeddings) or levels_of(rounded_embeddings(embeddings, FINE))
-    if levels is None:
-        return embeddings  # not finite: nothing can be made of them, and no reader takes them
-    return packed_embeddings(*levels)
 
 
 def _embeddings(stored: dict[str, Tensor], name: str, shape: tuple[int, ...]) -> Tensor:

@@ -1,6 +1,6 @@
 """The commands of ``nerv360``, one module each."""
 
-from viewer.commands import bench, evaluate, info, make_clip, render, train, view
+from viewer.commands import bench, evaluate, info, make_clip, render, train, view, web
 
 COMMANDS = (
     view.view,
@@ -8,6 +8,8 @@ COMMANDS = (
     render.render,
     evaluate.evaluate,
     info.info,
+    web.export_web,
+    web.serve,
     make_clip.make_clip,
     bench.bench,
 )

@@ -42,8 +42,9 @@ class Window:
             glfw.init_hint(glfw.PLATFORM, wanted)
         if not glfw.init():
             raise InputError(
-                "no display to open a window on was found; `nerv360 render` makes pictures and "
-                f"films without one ({_last_error()})"
+                "no display to open a window on was found; `nerv360 serve` shows a scene in a "
+                "browser, also through a forwarded port, and `nerv360 render` makes pictures and "
+                f"films ({_last_error()})"
             )
         for hint, value in (
             (glfw.CONTEXT_VERSION_MAJOR, 3),

@@ -1,0 +1,73 @@
+"""``nerv360 export-web`` and ``serve``: options, addresses, and an end that leaves nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from model.scene import write_scene
+from tests.support.page import ROOT
+from tests.support.scenes import tiny_scene
+from viewer.cli import main
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("scene") / "pier.safetensors"
+    write_scene(file, tiny_scene("hnerv"))
+    return file
+
+
+def test_a_scene_is_exported(
+    scene: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "page"
+    assert main(["export-web", str(scene), "-o", str(folder)]) == 0
+    assert re.fullmatch(r".*page: \d\.\d\d MiB, its page is index.html\n", capsys.readouterr().out)
+    assert json.loads((folder / "scene.json").read_text())["title"] == "Pier"
+    (folder / "mine.txt").touch()
+    assert main(["export-web", str(scene), "-o", str(folder)]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"nerv360: -o: {folder} holds mine.txt")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_a_scene_is_served_until_ctrl_c(scene: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-m", "viewer", "serve", scene, "--port", "0", "--no-browser"]
+    with subprocess.Popen(
+        [str(part) for part in command],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        address = re.match(r"http://127\.0\.0\.1:\d+/", said)
+        assert address is not None, said
+        with urllib.request.urlopen(address[0] + "page.js") as answer:
+            assert answer.headers.get_content_type() == "text/javascript"
+        assert list(tmp_path.glob("nerv360-*/page/index.html"))
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (0, "", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_port_that_is_taken_is_a_sentence(
+    scene: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        assert main(["serve", str(scene), "--port", str(port), "--no-browser"]) == 2
+    assert capsys.readouterr().err.startswith(f"nerv360: --port: {port} is taken")

@@ -1,0 +1,175 @@
+"""The exported page in a real browser, from a plain file server."""
+
+from __future__ import annotations
+
+import math
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from model.decoding import open_engine
+from model.geometry import Look
+from model.rendering import render_view
+from model.scene import Material, Scene, read_scene, write_scene
+from tests.support.browser import DRAWS, NO_WEBGL, Browser, browser, served
+from tests.support.scenes import TINY, decoder_over_still
+from viewer.sharing import export_web
+
+pytestmark = pytest.mark.slow
+
+# Few stages: the processor compiles each of their shaders.
+SMALL = TINY.replace(
+    frame_height=64, frame_width=128, encoder_strides=(4,), strides=(2, 2), kernels=(3, 1),
+    blocks=(1, 0), viewport_height=96, viewport_width=160,
+)  # fmt: skip
+HEIGHT, WIDTH, FRAMES = 240, 400, 3
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("scene") / "pier.safetensors"
+    full = SMALL.replace(architecture="hnerv", blocks=(0, 0), erp_padding="zeros")
+    decoders = {
+        name: decoder_over_still(config, FRAMES)
+        for name, config in (("nerv360", SMALL), ("hnerv", full))
+    }
+    decoders["hnerv"].still = decoders["nerv360"].still
+    material = Material("Pier <1>", "Apache-2.0", "A. N. Author", "pier.mp4")
+    write_scene(file, Scene(material, 128, 64, 10, FRAMES, decoders))
+    return file
+
+
+@pytest.fixture(scope="module")
+def exported(scene: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("web") / "page"
+    export_web(scene, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with browser(tmp_path_factory.mktemp("profile"), *DRAWS) as opened:
+        yield opened
+
+
+def look_of(page: Browser) -> tuple[float, ...]:
+    """Yaw, pitch and width of the view that the page names, degrees."""
+    return tuple(map(float, re.findall(r"-?\d+\.\d", page.text("look"))))
+
+
+def psnr(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> float:
+    error = np.square(one.astype(float) - other.astype(float)).mean()
+    return 10 * math.log10(255**2 / error)
+
+
+def test_hands_and_keys_move_what_a_page_decodes(exported: Path, page: Browser) -> None:
+    with served(exported) as url:
+        page.open(f"{url}#frame=0", WIDTH, HEIGHT)
+        assert page.driver.title == "Pier <1>"
+        page.wait(lambda: page.shown("shown") == "decoded")
+        marks = "return ['still', 'decoded'].map(n => performance.getEntriesByName(n)[0].startTime)"
+        still, decoded = page.run(marks)
+        assert still < decoded, "the still panorama is there first"
+        assert page.shown("decoder") == "nerv360"
+        page.wait(lambda: look_of(page) == (0.0, 0.0, 78.1))
+
+        before = page.picture()
+        page.key("i")  # what is let go of stays where it is
+        page.mouse("mousePressed", 200, 120, button="left", buttons=1, clickCount=1)
+        page.mouse("mouseMoved", 100, 120, button="left", buttons=1)
+        page.mouse("mouseReleased", 100, 120, button="left", clickCount=1)
+        turned = math.degrees(math.atan(0.5 * math.tan(math.radians(78.1 / 2))))
+        page.wait(lambda: look_of(page)[:2] == (round(turned, 1), 0.0))
+        assert psnr(before, page.picture()) < 25
+
+        page.touch("touchStart", (180, 120), (220, 120))
+        page.touch("touchMove", (160, 120), (240, 120))
+        page.touch("touchEnd")
+        near = 2 * math.degrees(math.atan(math.tan(math.radians(78.1 / 2)) / 2))
+        page.wait(lambda: abs(look_of(page)[2] - near) < 0.2)
+        page.mouse("mouseWheel", 200, 120, deltaX=0, deltaY=300)
+        page.wait(lambda: look_of(page)[2] > near + 5)
+
+        for key, frame in ((".", "1"), (".", "2"), (",", "1")):
+            page.key(key)
+            page.wait(lambda frame=frame: page.shown("frame") == frame)  # type: ignore[misc]
+        page.key("n")
+        page.wait(lambda: page.shown("decoder") == "hnerv")
+        assert page.shown("frame") == "1"
+        assert "hnerv" in page.text("decoder-name")
+        assert page.run("return document.getElementById('play').ariaLabel") == "Play"
+        page.key("?")
+        page.wait(lambda: page.run("return document.getElementById('keys').open"))
+        assert page.text("message") == ""
+
+
+@pytest.mark.parametrize("decoder", ["nerv360", "hnerv"])
+def test_its_picture_is_the_one_that_render_makes(
+    decoder: str, scene: Path, exported: Path, page: Browser
+) -> None:
+    look, frame = Look.from_degrees(150, 20, 0, 60), 2  # both decode it wider, and cut it
+    with served(exported) as url:
+        start = f"#yaw=150&pitch=20&hfov=60&frame={frame}&decoder={decoder}"
+        page.open(url + start, WIDTH, HEIGHT)
+        page.wait(lambda: page.shown("decoder") == decoder)
+        page.key("h")
+        page.run(
+            "return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
+        picture = page.picture()
+    engine = open_engine(read_scene(scene), decoder, "cpu", kind="eager")
+    wanted = render_view(engine, look, frame, HEIGHT, WIDTH).numpy()
+    assert psnr(picture, wanted) > 40
+    flat = render_view(engine, look, 0, HEIGHT, WIDTH).numpy()
+    assert psnr(picture, flat) < 35, "another frame is another picture"
+
+
+def spoil(file: Path, how: str) -> None:
+    content = bytearray(file.read_bytes())
+    if how == "longer":
+        content += b"more"
+    elif how == "oversized":  # the size that the AVIF declares
+        place = content.index(b"ispe") + 8
+        content[place : place + 4] = (60000).to_bytes(4, "big")
+    else:
+        place = content.rindex(b"}") - 40
+        content[place : place + 200] = bytes(200)
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "how", "said"),
+    [
+        ("scene.json", "spoilt", "scene.json is damaged"),
+        ("still.avif", "oversized", "still.avif is damaged: it has 60000×64 pixels"),
+        ("nerv360.safetensors", "longer", "has more than its"),
+        ("nerv360.safetensors", "spoilt", "nerv360.safetensors is damaged"),
+    ],
+)
+def test_what_is_damaged_or_oversized_is_a_sentence(
+    name: str, how: str, said: str, exported: Path, page: Browser, tmp_path: Path
+) -> None:
+    folder = tmp_path / "page"
+    shutil.copytree(exported, folder)
+    spoil(folder / name, how)
+    with served(folder) as url:
+        page.open(url, WIDTH, HEIGHT)
+        page.wait(lambda: page.text("message"))
+        assert said in page.text("message")
+        if name == "nerv360.safetensors":
+            assert page.shown("shown") == "still", "what stands still is shown all the same"
+
+
+def test_without_webgl_the_still_panorama_is_shown_flat(exported: Path, tmp_path: Path) -> None:
+    with served(exported) as url, browser(tmp_path / "profile", *NO_WEBGL) as page:
+        page.open(url, WIDTH, HEIGHT)
+        page.wait(lambda: page.text("message"))
+        assert "no WebGL 2" in page.text("message")
+        width = "return document.querySelector('#flat img').naturalWidth"
+        page.wait(lambda: page.run(width) == 128)
+        assert np.ptp(page.picture()) > 100, "there is something on it"

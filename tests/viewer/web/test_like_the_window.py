@@ -1,0 +1,216 @@
+"""The page's modules do as the window's: looks, hands, playback, what a scene file unpacks to."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import math
+import random
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from model.geometry import Look
+from model.geometry.look import level_of_detail
+from model.scene import Decoder, coded_motion, coded_weights
+from model.scene.coding import Coarseness, rounded_weights
+from model.shaders import shader_plan
+from tests.support.page import asked
+from tests.support.scenes import CONFIGS, TINY, decoder_over_still, lively_decoder
+from viewer.decode.look_prediction import Request, predicted_look
+from viewer.input import Action, Camera, Playback
+from viewer.panels.viewport_border import outline
+from viewer.sharing.decoder_file import decoder_file
+
+DRIVES = {
+    "left": Action.TURN_LEFT,
+    "right": Action.TURN_RIGHT,
+    "up": Action.TURN_UP,
+    "down": Action.TURN_DOWN,
+    "lean left": Action.ROLL_LEFT,
+    "lean right": Action.ROLL_RIGHT,
+}
+
+
+def looks(count: int) -> list[Look]:
+    draw = random.Random(3)
+    drawn = [
+        Look(
+            draw.uniform(-math.pi, math.pi),
+            draw.uniform(-math.pi / 2, math.pi / 2),
+            draw.uniform(-math.pi, math.pi),
+            math.radians(draw.uniform(30, 110)),
+        )
+        for _ in range(count)
+    ]
+    return [Look(), Look(pitch=math.pi / 2), Look(yaw=-math.pi, roll=1.0), *drawn]
+
+
+def test_looks_turn_as_the_windows_do() -> None:
+    given = looks(20)
+    answers = asked(*(("rotation", asdict(look)) for look in given))
+    for look, answer in zip(given, answers, strict=True):
+        np.testing.assert_allclose(np.reshape(answer, (3, 3)).T, look.rotation(), atol=1e-12)
+    backs = asked(*(("there_and_back", asdict(look)) for look in given))
+    for look, back in zip(given, backs, strict=True):
+        np.testing.assert_allclose(Look(**back).rotation(), look.rotation(), atol=1e-7)
+    turns = asked(*(("between", asdict(a), asdict(b)) for a, b in itertools.pairwise(given)))
+    for (one, other), turn in zip(itertools.pairwise(given), turns, strict=True):
+        expected = other.rotation().T @ one.rotation()
+        np.testing.assert_allclose(np.reshape(turn, (3, 3)).T, expected, atol=1e-12)
+
+
+def test_levels_of_detail_outlines_and_predictions_are_the_windows() -> None:
+    class Decodes:
+        full_frame = False
+        size = (432, 768)
+        hfov_range = (math.radians(60), math.radians(90))
+
+    given = looks(12)
+    decoder = {"aspect": 768 / 432, "hfov": Decodes.hfov_range}
+    levels = [(2048, 1e-4), (2048, 0.01), (4096, 0.3), (8, 0.01)]
+    answers = asked(
+        *(("level_of_detail", *each) for each in levels),
+        *(("outline", asdict(look), 1.6) for look in given),
+        *(("predicted", asdict(look), 1.6, 0.02 * k, decoder) for k, look in enumerate(given)),
+    )
+    count, total = len(levels), len(given)
+    assert answers[:count] == pytest.approx([level_of_detail(*each) for each in levels])
+    for look, lines in zip(given, answers[count : count + total], strict=True):
+        expected = outline(look, 1.6)
+        assert [len(line) for line in lines] == [len(line) for line in expected]
+        for line, wanted in zip(lines, expected, strict=True):
+            np.testing.assert_allclose(line, wanted, atol=1e-9)
+    for k, (look, answer) in enumerate(zip(given, answers[count + total :], strict=True)):
+        request = Request(look, 1.6, 0, speed=0.2 * k)
+        wanted_look: Any = predicted_look(request, Decodes(), latency=0.1)  # type: ignore[arg-type]
+        assert answer == pytest.approx(asdict(wanted_look))
+
+
+def hand(seed: int) -> tuple[Look, list[list[Any]]]:
+    """A first look, and what a hand does then: it drags, also over a pole, holds keys and turns the
+    wheel.
+    """
+    draw = random.Random(seed)
+    look = Look(pitch=draw.uniform(-1.5, 1.5), roll=draw.choice([0.0, 0.7]))
+    steps: list[list[Any]] = []
+    for _ in range(6):
+        drive = draw.choice(list(DRIVES))
+        steps += [["hold", drive], ["advance", 0.03], ["advance", 0.4], ["let go", drive]]
+        x, y = draw.uniform(-1, 1), draw.uniform(-0.6, 0.6)
+        steps.append(["press", [x, y]])
+        for _ in range(5):
+            x, y = x + draw.gauss(0, 0.15), y + draw.gauss(0, 0.15)
+            steps += [["move", [x, y]], ["advance", 0.016]]
+        steps += [["release"], ["zoom", draw.choice([-2, 1])], ["advance", 0.016], ["advance", 0.1]]
+    return look, steps
+
+
+def do(camera: Camera, name: str, *given: Any) -> dict[str, float]:
+    if name == "hold":
+        camera.hold(DRIVES[given[0]])
+    elif name == "let go":
+        camera.let_go(DRIVES[given[0]])
+    else:
+        getattr(camera, name)(*(tuple(v) if isinstance(v, list) else v for v in given))
+    return {**asdict(camera.look()), "speed": camera.speed}
+
+
+def test_hands_move_the_look_as_in_the_window() -> None:
+    hands = [hand(seed) for seed in range(8)]
+    posed = (("camera", [["lookAt", asdict(look)], *steps]) for look, steps in hands)
+    for (look, steps), answer in zip(hands, asked(*posed), strict=True):
+        camera = Camera()
+        camera.look_at(look)
+        states = [do(camera, *step) for step in steps]
+        turned = [
+            [state[name] for name in ("yaw", "pitch", "roll", "hfov")] for state in answer[1:]
+        ]
+        expected = [[state[n] for n in ("yaw", "pitch", "roll", "hfov")] for state in states]
+        np.testing.assert_allclose(turned, expected, atol=1e-6)
+        speeds = [state["speed"] for state in answer[1:]]
+        np.testing.assert_allclose(speeds, [state["speed"] for state in states], atol=1e-3)
+
+
+def test_a_clip_plays_as_in_the_window() -> None:
+    steps: list[list[Any]] = [
+        ["advance", 0.26], ["step", -5], ["toggle"], ["changeSpeed", 2], ["advance", 0.7],
+        ["loop", False], ["advance", 3], ["toggle"], ["advance", 0.1], ["seek", 99], ["step", 1],
+        ["changeSpeed", -9], ["loop", True], ["step", 1],
+    ]  # fmt: skip
+    names = {"changeSpeed": "change_speed"}
+    playback, expected = Playback(10, 12.5), []
+    for name, *given in steps:
+        if name == "loop":
+            playback.loop = given[0]
+        else:
+            getattr(playback, names.get(name, name))(*given)
+        expected.append([playback.frame, playback.seconds, playback.playing, playback.speed])
+    (answer,) = asked(("playback", 10, 12.5, steps))
+    for state, wanted in zip(answer, expected, strict=True):
+        assert state == pytest.approx(wanted)
+
+
+def test_what_is_coded_unpacks_to_what_python_unpacks_it_to() -> None:
+    torch.manual_seed(1)
+    maps = (torch.rand(5, 20, 33) ** 6 * 255).to(torch.uint8)
+    weight = rounded_weights(torch.randn(40, 30), Coarseness(64, 9))
+    coded = coded_weights(weight)
+    assert coded is not None
+    halves = [0.0, -0.0, 1.0, -3.14159, 65504.0, 65520.0, 1e-8, 6.1e-5, 0.33333, 2049.0, 2051.0]
+
+    def text(tensor: torch.Tensor) -> str:
+        return base64.b64encode(tensor.numpy().tobytes()).decode()
+
+    packed = coded_motion(maps)
+    spoilt = packed.clone()
+    spoilt[-20] ^= 64
+    series, longer, damaged, weights, rounded = asked(
+        ("series", text(packed), [5, 1, 20, 33]),
+        ("series", text(packed), [6, 1, 20, 33]),
+        ("series", text(spoilt), [5, 1, 20, 33]),
+        ("weights", text(coded), [40, 30]),
+        ("halves", halves),
+    )
+    assert base64.b64decode(series) == maps.numpy().tobytes()
+    assert "bytes that its shape needs" in longer["error"]
+    assert damaged != series
+    np.testing.assert_array_equal(np.float32(weights), weight.flatten().numpy())
+    with np.errstate(over="ignore"):
+        expected = np.array(halves, np.float16).astype(float)
+    assert [math.inf if value is None else value for value in rounded] == expected.tolist()
+
+
+@pytest.mark.parametrize(
+    "decoder",
+    [
+        decoder_over_still(TINY.replace(look_encoding="periodic"), frames=3),
+        lively_decoder(TINY, frames=3),
+        lively_decoder(CONFIGS["hnerv"], frames=3),
+    ],
+    ids=["periodic", "positional", "hnerv"],
+)
+def test_a_decoders_file_holds_its_plan(decoder: Decoder, tmp_path: Path) -> None:
+    file, look, frame = tmp_path / "decoder.safetensors", Look(0.4, -0.3), 2
+    file.write_bytes(decoder_file(decoder))
+    (answer,) = asked(("decoder", str(file), 3, frame, asdict(look)))
+    plan = shader_plan(decoder)
+    np.testing.assert_array_equal(np.float32(answer["weights"]), plan.weights.ravel())
+    if plan.conditions is None:
+        assert answer["conditions"] is None
+    else:
+        wanted = plan.conditions.of(frame, (look.yaw, look.pitch, look.roll, look.hfov))
+        np.testing.assert_allclose(answer["conditions"], wanted.ravel(), atol=1e-5)
+    levels = {
+        "embedding": decoder.embeddings,
+        "finer0": decoder.finer[0] if decoder.finer else None,
+    }
+    for name, values in answer["embeddings"]:
+        original = levels[name]
+        assert original is not None
+        spread = float(original.max() - original.min())
+        np.testing.assert_allclose(values, original[frame].flatten().numpy(), atol=spread / 400)

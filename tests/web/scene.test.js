@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { clock } from "../../viewer/web/controls.js";
+import { Pace } from "../../viewer/web/picture/decoding.js";
+import { count, unpackedSeries } from "../../viewer/web/scene/coding.js";
+import { avifSize, checkedDescription } from "../../viewer/web/scene/description.js";
+import { DataError, unpackedStream } from "../../viewer/web/scene/lzma.js";
+import { readTensors, tensorCalled } from "../../viewer/web/scene/tensors.js";
+import { degrees } from "../../viewer/web/look.js";
+import { startOf } from "../../viewer/web/start.js";
+
+const raw = (...bytes) => new Uint8Array(bytes);
+
+/** A safetensors file of one tensor. */
+function file(entry, data) {
+  const header = new TextEncoder().encode(JSON.stringify({ it: entry }));
+  const length = new Uint8Array(8);
+  new DataView(length.buffer).setBigUint64(0, BigInt(header.length), true);
+  return raw(...length, ...header, ...data);
+}
+
+test("bytes that were not packed are taken as they are, and no more than asked for", () => {
+  const stream = raw(1, 0, 2, 7, 8, 9, 0);
+  assert.deepEqual([...unpackedStream(stream, 3)], [7, 8, 9]);
+  for (const wanted of [2, 4]) assert.throws(() => unpackedStream(stream, wanted), DataError);
+});
+
+test("streams that end early, or name what is not there, are damaged", () => {
+  for (const stream of [
+    raw(), raw(1, 0, 2, 7), raw(2, 0, 0, 7, 0), raw(3), raw(0xe0, 0, 0, 0, 4, 1, 0, 0, 0, 0, 0, 0),
+    raw(0x80, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0), raw(1, 0, 0, 7, 0, 0),
+  ])
+    assert.throws(() => unpackedStream(stream, 1), DataError);
+});
+
+test("absurd sizes are refused before anything is allocated", () => {
+  assert.throws(() => unpackedSeries(raw(1), [2 ** 30, 1, 2 ** 20, 2 ** 20]), /absurd size/);
+  assert.throws(() => count([0, 3]), DataError);
+  assert.throws(() => unpackedSeries(raw(9, 0), [1, 1, 1, 1]), /coding is 9/);
+});
+
+test("a tensor has the bytes that its shape needs", () => {
+  const entry = { dtype: "U8", shape: [3], data_offsets: [0, 3] };
+  const tensors = readTensors(file(entry, [1, 2, 3]));
+  assert.deepEqual([...tensorCalled(tensors, "it", "U8").bytes], [1, 2, 3]);
+  assert.throws(() => tensorCalled(tensors, "it", "F32"), /is of U8, not F32/);
+  assert.throws(() => tensorCalled(tensors, "that", "U8"), /lacks the tensor that/);
+  for (const wrong of [
+    { ...entry, shape: [4] }, { ...entry, data_offsets: [0, 4] }, { ...entry, dtype: "I64" },
+    { ...entry, shape: [-3] }, { ...entry, shape: "3" }, null,
+  ])
+    assert.throws(() => readTensors(file(wrong, [1, 2, 3])), DataError);
+  assert.throws(() => readTensors(raw(255, 255, 255, 255, 0, 0, 0, 0)), /more bytes than there are/);
+  assert.throws(() => readTensors(raw(1, 2)), DataError);
+});
+
+test("a description is believed only where all of it can be true", () => {
+  const names = ["camera_rays.vert", "equirectangular.glsl", "composite.glsl", "timewarp.frag"];
+  const shaders = Object.fromEntries([...names, "panorama.frag", "whole.vert"].map((n) => [n, "text"]));
+  const sound = {
+    version: 1, title: "Pier", licence: "", credit: "", width: 96, height: 48, fps: 20, frames: 4,
+    shaders, still: { file: "still.avif", bytes: 100 },
+    motion: { file: "motion.bin", bytes: 9, shape: [4, 1, 6, 12] },
+    decoders: [{ name: "hnerv", file: "hnerv.safetensors", bytes: 7, covers: true, hfov: [1, 1.2] }],
+  };
+  assert.equal(checkedDescription(sound), sound);
+  const decoder = sound.decoders[0];
+  for (const wrong of [
+    null, { ...sound, version: 2 }, { ...sound, frames: 0 }, { ...sound, frames: 1e9 },
+    { ...sound, width: 2 ** 20 }, { ...sound, fps: "fast" }, { ...sound, shaders: {} },
+    { ...sound, decoders: [] }, { ...sound, still: { file: "../etc/passwd", bytes: 1 } },
+    { ...sound, still: { file: "//elsewhere.org", bytes: 1 } }, { ...sound, still: null },
+    { ...sound, still: { file: "still.avif", bytes: 2 ** 40 } },
+    { ...sound, motion: { ...sound.motion, shape: [5, 1, 6, 12] } },
+    { ...sound, decoders: [{ ...decoder, hfov: [2, 1] }] },
+    { ...sound, decoders: [{ ...decoder, bytes: -1 }] },
+  ])
+    assert.throws(() => checkedDescription(wrong), DataError);
+});
+
+test("an AVIF's size is known before it is unpacked", () => {
+  const box = (kind, ...content) => {
+    const size = 8 + content.length;
+    return [0, 0, size >> 8, size & 255, ...new TextEncoder().encode(kind), ...content];
+  };
+  const ispe = box("ispe", 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 4, 0);
+  const meta = box("meta", 0, 0, 0, 0, ...box("iprp", ...box("ipco", ...ispe)));
+  assert.deepEqual(avifSize(raw(...box("ftyp", 1, 2), ...meta)), { width: 2048, height: 1024 });
+  for (const wrong of [[], [1, 2, 3], box("ftyp", 1, 2), [255, 255, 255, 255, 1, 1, 1, 1]])
+    assert.throws(() => avifSize(raw(...wrong)), DataError);
+});
+
+test("a link says where to look, as far as it can", () => {
+  const { look, frame, decoder } = startOf("#yaw=190&pitch=95&hfov=5&frame=3&decoder=hnerv", 4, ["hnerv"]);
+  const shown = [look.yaw, look.pitch, look.roll, look.hfov].map((v) => Math.round(degrees(v)));
+  assert.deepEqual([shown, frame, decoder], [[-170, 90, 0, 30], 3, "hnerv"]);
+  const nonsense = startOf("#yaw=x&frame=4&decoder=other&pitch=", 4, ["hnerv"]);
+  assert.deepEqual([nonsense.look.yaw, nonsense.look.pitch], [0, 0]);
+  assert.deepEqual([nonsense.frame, nonsense.decoder], [null, null]);
+});
+
+test("slices become more where they take long, and few where they do not", () => {
+  const pace = new Pace();
+  for (let i = 0; i < 20; i++) pace.took(5, true);
+  assert.equal(pace.slices, 1);
+  for (let i = 0; i < 20; i++) pace.took(900, true);
+  const most = pace.slices;
+  pace.took(900, false);
+  assert.ok(most > 8 && pace.slices < most, "at rest nothing waits");
+});
+
+test("clocks count minutes", () => assert.deepEqual([0, 65.9, 600].map(clock), ["0:00", "1:05", "10:00"]));

@@ -1,0 +1,67 @@
+"""``nerv360 serve``: look around in a scene in a browser, on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+import webbrowser
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from viewer.commands.options import SceneFile, for_option
+from viewer.paths import DEMO
+
+PORT = 8360
+
+
+def serve(
+    scene: SceneFile = None,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the address; 0 for any free one.")
+    ] = PORT,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Print the address alone.")
+    ] = False,
+) -> None:
+    """Show a scene in a browser, from a server for this machine alone, until Ctrl-C."""
+    from viewer.sharing import WebServer, export_web
+
+    with tempfile.TemporaryDirectory(prefix="nerv360-") as parent, _ended_by_signals():
+        folder = Path(parent) / "page"
+        with for_option("--port"):
+            server = WebServer(folder, port)
+        with server:
+            export_web(scene or DEMO, folder)
+            print(f"{server.url} (Ctrl-C ends it)", flush=True)
+            if _has_screen() and not no_browser:
+                webbrowser.open(server.url)
+            with contextlib.suppress(KeyboardInterrupt):
+                server.serve_forever()
+
+
+def _has_screen() -> bool:
+    """A browser would have a window; without one a text browser would take the terminal."""
+    if not sys.platform.startswith("linux"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Context in which a request to end the process is like Ctrl-C: what is temporary goes."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

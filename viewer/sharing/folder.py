@@ -1,0 +1,192 @@
+"""A scene as a folder of static files, which any web server serves, and no others."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import json
+import shutil
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from model.errors import InputError
+from model.files import atomic_write, partial_path
+from viewer.paths import data_file
+
+DESCRIPTION = "scene.json"
+_VERSION = 1
+_SHADERS = (
+    "camera_rays.vert",
+    "equirectangular.glsl",
+    "composite.glsl",
+    "timewarp.frag",
+    "panorama.frag",
+)
+_COVERING = "whole.vert"
+_PAGE = "index.html"
+
+
+def check_folder(folder: Path) -> None:
+    """Raise InputError where an export to ``folder`` would lose anything.
+
+    It may not be there yet, be empty, or hold an export of which nothing has been changed.
+
+    Raises:
+        InputError: it holds something else, or cannot be written.
+    """
+    if not folder.parent.is_dir():
+        raise InputError(f"{folder}: the folder {folder.parent} does not exist")
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise InputError(f"{folder} is not a folder: name a new one, or an earlier export")
+    try:
+        foreign = _foreign(folder) if folder.is_dir() else None
+        beside = partial_path(folder)
+        beside.mkdir()
+        beside.rmdir()
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written: {error.strerror or error}") from error
+    if foreign is not None:
+        raise InputError(
+            f"{folder} holds {foreign}, which no export has put there: name a new or empty folder"
+        )
+
+
+def export_web(scene_file: Path, folder: Path) -> int:
+    """Write the scene in ``scene_file`` as a page to ``folder``, which appears whole or not at all.
+
+    Returns:
+        Bytes of all its files.
+
+    Raises:
+        InputError: the scene cannot be read or shown on a page, or the folder cannot be written
+            without losing something.
+    """
+    check_folder(folder)
+    files = _files(scene_file)
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    description = json.loads(files[DESCRIPTION]) | {"files": hashes}
+    del description["files"][DESCRIPTION]
+    files[DESCRIPTION] = _json(description)
+    try:
+        with atomic_write(folder) as partial:
+            for name, content in files.items():
+                file = partial / name
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(content)
+            check_folder(folder)
+            if folder.exists():
+                _empty(folder)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written: {error.strerror or error}") from error
+    return sum(map(len, files.values()))
+
+
+def _empty(folder: Path) -> None:
+    """Take an export away: another folder takes the place of an empty one."""
+    aside = partial_path(folder)
+    folder.rename(aside)
+    shutil.rmtree(aside)
+
+
+def _foreign(folder: Path) -> str | None:
+    """A name in ``folder`` that is not of an export, or no longer as that wrote it; None where
+    there is none.
+    """
+    found = {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_symlink() or not path.is_dir()
+    }
+    hashes: dict[str, str] = {}
+    try:
+        known = json.loads((folder / DESCRIPTION).read_bytes())["files"]
+        hashes = {str(name): str(value) for name, value in known.items()}
+        found.discard(DESCRIPTION)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        pass
+    for name in sorted(found):
+        path = folder / name
+        if path.is_symlink() or not path.is_file() or name not in hashes:
+            return name
+        if hashlib.sha256(path.read_bytes()).hexdigest() != hashes[name]:
+            return name
+    return None
+
+
+def _files(scene_file: Path) -> dict[str, bytes]:
+    """All files by their names."""
+    from model.decoding import hfov_range
+    from model.scene import coded_motion, read_coded, read_scene
+    from model.shaders import piece
+    from viewer.decode import decoder_names
+    from viewer.sharing.decoder_file import decoder_file
+
+    scene, coded = read_scene(scene_file), read_coded(scene_file)
+    files = _page_files()
+    shaders = {name: _text(f"shaders/{name}") for name in _SHADERS}
+    description: dict[str, Any] = {
+        "version": _VERSION,
+        "title": scene.material.title or scene_file.stem,
+        "licence": scene.material.licence,
+        "credit": scene.material.credit,
+        "width": scene.width,
+        "height": scene.height,
+        "fps": scene.fps,
+        "frames": scene.frames,
+        "shaders": {**shaders, _COVERING: piece(_COVERING)},
+        "still": None,
+        "motion": None,
+        "decoders": [],
+    }
+
+    def put(name: str, content: bytes) -> dict[str, Any]:
+        files[name] = content
+        return {"file": name, "bytes": len(content)}
+
+    if scene.still is not None:
+        motion, packed = scene.still.motion, coded.get("still.motion")
+        description["still"] = put("still.avif", scene.still.packed.numpy().tobytes())
+        description["motion"] = {
+            **put(
+                "motion.bin",
+                (packed if packed is not None else coded_motion(motion)).numpy().tobytes(),
+            ),
+            "shape": [motion.shape[0], 1, *motion.shape[1:]],
+        }
+    for name in decoder_names(scene.decoders):
+        decoder = scene.decoders[name]
+        levels = ["", *(f".{k + 1}" for k in range(len(decoder.finer)))]
+        known = [coded.get(f"{name}.embeddings{level}") for level in levels]
+        description["decoders"].append(
+            {
+                "name": name,
+                "covers": decoder.still is not None,
+                "hfov": hfov_range(decoder.config),
+                **put(f"{name}.safetensors", decoder_file(decoder, known)),
+            }
+        )
+    credit = " · ".join(each for each in (scene.material.credit, scene.material.licence) if each)
+    words = {"title": description["title"], "credit": credit}
+    page = Template(files[_PAGE].decode()).substitute(
+        {name: html.escape(word) for name, word in words.items()}
+    )
+    return {**files, _PAGE: page.encode(), DESCRIPTION: _json(description)}
+
+
+def _page_files() -> dict[str, bytes]:
+    """Files of the page itself, the same for every scene."""
+    web = data_file("web")
+    return {
+        path.relative_to(web).as_posix(): path.read_bytes()
+        for path in sorted(web.rglob("*"))
+        if path.is_file() and not path.name.startswith(".")
+    }
+
+
+def _text(name: str) -> str:
+    return data_file(name).read_text(encoding="utf-8")
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, allow_nan=False, ensure_ascii=False, indent=1).encode()

@@ -1,0 +1,59 @@
+"""A server of one folder, for this machine alone."""
+
+from __future__ import annotations
+
+import errno
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from model.errors import InputError
+
+ADDRESS = "127.0.0.1"
+
+
+class WebServer(ThreadingHTTPServer):
+    """Serves the files of a folder on the loopback address.
+
+    Attributes:
+        url: address of its page.
+    """
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, folder: Path, port: int) -> None:
+        """Listen, without answering yet.
+
+        Args:
+            port: 0 for any that is free.
+
+        Raises:
+            InputError: the port is taken, or may not be used.
+        """
+        try:
+            super().__init__((ADDRESS, port), partial(_Handler, directory=str(folder)))
+        except OSError as error:
+            taken = error.errno in (errno.EADDRINUSE, errno.EACCES)
+            reason = "is taken or not allowed" if taken else f"cannot be used ({error.strerror})"
+            raise InputError(f"{port} {reason}: name another, or 0 for any free one") from error
+        self.url = f"http://{ADDRESS}:{self.server_address[1]}/"
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    """Answers quietly, and so that a browser asks again for what another scene may have changed."""
+
+    # What the system's own table has of these differs, and no module is run of another type.
+    extensions_map = SimpleHTTPRequestHandler.extensions_map | {
+        ".js": "text/javascript",
+        ".avif": "image/avif",
+        ".svg": "image/svg+xml",
+        ".json": "application/json",
+    }
+
+    def end_headers(self) -> None:
+        self.send_header("Cache-Control", "no-cache")
+        super().end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass

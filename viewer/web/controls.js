@@ -1,0 +1,175 @@
+/** What lies over the picture: numbers, timeline, buttons, keys, and sentences. */
+
+import { degrees } from "./look.js";
+import { KEYMAP } from "./input/keymap.js";
+
+/** @typedef {import("./input/keymap.js").Action} Action */
+/** @typedef {import("./input/playback.js").Playback} Playback */
+/** @typedef {import("./look.js").Look} Look */
+
+const NOTE_MS = 3000;
+const NUMBERS_MS = 250;
+
+/**
+ * The element of the page that has this id.
+ *
+ * @template {HTMLElement} T
+ * @param {string} id
+ * @param {{new (): T}} kind
+ * @returns {T}
+ */
+export function element(id, kind) {
+  const found = document.getElementById(id);
+  if (!(found instanceof kind)) throw new Error(`the page lacks ${id}`);
+  return found;
+}
+
+/**
+ * Seconds as minutes and seconds.
+ *
+ * @param {number} seconds
+ * @returns {string}
+ */
+export function clock(seconds) {
+  const whole = Math.floor(seconds);
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+}
+
+/**
+ * What the numbers are about.
+ *
+ * @typedef {{display: number, decode: number, latency: number, look: Look, decoder: string}} Numbers
+ */
+
+/** Panels of the page; they ask for actions, and show what they are told. */
+export class Controls {
+  #numbersAt = 0;
+  #hiding = 0;
+
+  /**
+   * @param {Playback} playback
+   * @param {(action: Action) => void} act
+   * @param {() => void} wake
+   */
+  constructor(playback, act, wake) {
+    this.playback = playback;
+    this.play = element("play", HTMLButtonElement);
+    this.clock = element("clock", HTMLOutputElement);
+    this.timeline = element("timeline", HTMLInputElement);
+    this.keys = element("keys", HTMLDialogElement);
+    this.timeline.max = String(playback.frames - 1);
+    for (const [id, action] of /** @type {[string, Action][]} */ ([
+      ["play", "play"],
+      ["flip", "decoder"],
+      ["help", "keys"],
+      ["full", "fullscreen"],
+    ]))
+      element(id, HTMLButtonElement).addEventListener("click", () => act(action));
+    this.timeline.addEventListener("input", () => {
+      playback.seek(Number(this.timeline.value));
+      wake();
+    });
+    document.addEventListener("fullscreenchange", () => {
+      const pressed = String(document.fullscreenElement !== null);
+      element("full", HTMLButtonElement).setAttribute("aria-pressed", pressed);
+    });
+    const list = element("key-list", HTMLDListElement);
+    for (const { label, text } of KEYMAP)
+      for (const [kind, content] of [
+        ["dt", label],
+        ["dd", text],
+      ]) {
+        const line = document.createElement(kind);
+        line.textContent = content;
+        list.append(line);
+      }
+  }
+
+  /**
+   * Offer to turn to the next decoder, where there is one.
+   *
+   * @param {string} decoder
+   * @param {number} count
+   */
+  showDecoder(decoder, count) {
+    const flip = element("flip", HTMLButtonElement);
+    flip.hidden = count < 2;
+    flip.setAttribute("aria-label", `Decoder ${decoder}: show the next one`);
+    element("decoder-name", HTMLSpanElement).textContent = decoder;
+  }
+
+  /** Place in the clip. */
+  showPlace() {
+    const { playback } = this;
+    const place = `${clock(playback.seconds)} / ${clock(playback.duration)}`;
+    set(this.clock, place);
+    if (this.timeline.value !== String(playback.frame))
+      this.timeline.value = String(playback.frame);
+    const text = `frame ${playback.frame} of ${playback.frames}, ${place}`;
+    if (!playback.playing) this.timeline.setAttribute("aria-valuetext", text);
+    document.documentElement.classList.toggle("plays", playback.playing);
+    const label = playback.playing ? "Pause" : "Play";
+    if (this.play.ariaLabel !== label) this.play.ariaLabel = label;
+  }
+
+  /**
+   * Some times a second, the numbers.
+   *
+   * @param {number} now
+   * @param {() => Numbers} numbers
+   */
+  showNumbers(now, numbers) {
+    if (now - this.#numbersAt < NUMBERS_MS) return;
+    this.#numbersAt = now;
+    const { display, decode, latency, look, decoder } = numbers();
+    const rate = decode ? `${decode.toFixed(decode < 10 ? 1 : 0)} fps` : "at rest";
+    const { playback } = this;
+    const place = `yaw ${degrees(look.yaw).toFixed(1)}°, pitch ${degrees(look.pitch).toFixed(1)}°`;
+    for (const [id, text] of [
+      ["display", display ? `${display.toFixed(0)} fps` : "at rest"],
+      ["decode", latency ? `${rate}, ${latency.toFixed(0)} ms` : "–"],
+      ["look", `${place}, ${degrees(look.hfov).toFixed(1)}° wide`],
+      ["frame", `${playback.frame} of ${playback.frames}, ${playback.speed}×`],
+      ["decoder", decoder],
+    ])
+      set(element(id, HTMLElement), text);
+  }
+
+  /** Show or hide the keys. */
+  toggleKeys() {
+    if (this.keys.open) this.keys.close();
+    else this.keys.showModal();
+  }
+
+  /**
+   * Say something for a moment.
+   *
+   * @param {string} sentence
+   */
+  note(sentence) {
+    say(sentence);
+    window.clearTimeout(this.#hiding);
+    this.#hiding = window.setTimeout(() => {
+      element("message", HTMLElement).hidden = true;
+    }, NOTE_MS);
+  }
+}
+
+/**
+ * Say what is wrong, until the page is left.
+ *
+ * @param {string} sentence
+ */
+export function say(sentence) {
+  const message = element("message", HTMLElement);
+  message.textContent = sentence;
+  message.hidden = false;
+}
+
+/**
+ * @param {HTMLElement} where
+ * @param {string} text
+ */
+function set(where, text) {
+  if (where.textContent !== text) where.textContent = text;
+}

@@ -1,0 +1,171 @@
+/** The page: loads its scene, and lets hands, keys and buttons move what it shows. */
+
+import { Controls, element, say } from "./controls.js";
+import { DeviceLook, hasOrientation } from "./input/orientation.js";
+import { listen } from "./input/hands.js";
+import { drawMap } from "./picture/minimap.js";
+import { loadDescription, loadStill } from "./scene/loading.js";
+import { startOf } from "./start.js";
+import { View } from "./view.js";
+
+/** @typedef {import("./input/keymap.js").Action} Action */
+/** @typedef {import("./scene/description.js").Description} Description */
+
+const canvas = element("view", HTMLCanvasElement);
+const root = document.documentElement;
+
+/**
+ * Show the still panorama flat, where it cannot be looked around in.
+ *
+ * @param {Description} description
+ * @param {string} sentence
+ */
+function showFlat({ still }, sentence) {
+  root.classList.add("flat");
+  say(sentence);
+  if (!still) return;
+  const figure = element("flat", HTMLElement);
+  const picture = figure.querySelector("img");
+  if (!picture) return;
+  picture.addEventListener("load", () => {
+    figure.scrollLeft = (figure.scrollWidth - figure.clientWidth) / 2;
+  });
+  picture.src = still.file;
+  figure.hidden = false;
+}
+
+/**
+ * What each action does.
+ *
+ * @param {View} view
+ * @param {() => Controls} controls
+ * @returns {Record<Action, () => void>}
+ */
+function actionsOf(view, controls) {
+  const { camera, playback } = view;
+  const names = view.description.decoders.map(({ name }) => name);
+  return {
+    "zoom in": () => camera.zoom(1),
+    "zoom out": () => camera.zoom(-1),
+    reset: () => camera.reset(),
+    inertia: () => (camera.inertia = !camera.inertia),
+    play: () => playback.toggle(),
+    "previous frame": () => playback.step(-1),
+    "next frame": () => playback.step(1),
+    slower: () => playback.changeSpeed(-1),
+    faster: () => playback.changeSpeed(1),
+    loop: () => (playback.loop = !playback.loop),
+    decoder: () => {
+      if (names.length < 2) return controls().note(`This scene has one decoder, ${names[0]}.`);
+      const next = names[(names.indexOf(view.wanted) + 1) % names.length];
+      controls().showDecoder(next, names.length);
+      return void view.open(next);
+    },
+    compositing: () => {
+      if (!view.warp.stillWidth)
+        return controls().note("There is no still panorama here: all that is shown is decoded.");
+      view.compositing = (view.compositing + 1) % 3;
+      const captions = ["All", "Decoded picture alone", "Share of the decoded picture (white)"];
+      return controls().note(captions[view.compositing]);
+    },
+    fullscreen: () => {
+      if (document.fullscreenElement) void document.exitFullscreen();
+      else root.requestFullscreen?.().catch(() => controls().note("Full screen is refused here."));
+    },
+    overlay: () => void root.classList.toggle("quiet"),
+    keys: () => controls().toggleKeys(),
+  };
+}
+
+/**
+ * Connect the page's controls with a view.
+ *
+ * @param {View} view
+ * @returns {Controls}
+ */
+function connect(view) {
+  const actions = actionsOf(view, () => controls);
+  const act = (/** @type {Action} */ action) => {
+    actions[action]();
+    view.wake();
+  };
+  const controls = new Controls(view.playback, act, view.wake);
+  listen(canvas, view.camera, act, view.wake);
+  if (hasOrientation()) {
+    const button = element("device", HTMLButtonElement);
+    const follower = new DeviceLook(view.camera, view.wake);
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      const on = await follower.toggle();
+      button.setAttribute("aria-pressed", String(on));
+      if (!on) view.wake();
+    });
+  }
+  return controls;
+}
+
+/**
+ * Let the view begin where the address says.
+ *
+ * @param {View} view
+ * @returns {string} the decoder to begin with.
+ */
+function begin(view) {
+  const names = view.description.decoders.map(({ name }) => name);
+  const start = startOf(location.hash, view.description.frames, names);
+  view.camera.lookAt(start.look);
+  if (start.frame !== null) {
+    view.playback.playing = false;
+    view.playback.seek(start.frame);
+  }
+  view.wake();
+  return start.decoder ?? (view.wanted || names[0]);
+}
+
+async function main() {
+  const description = await loadDescription();
+  const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, depth: false });
+  if (!gl) {
+    showFlat(
+      description,
+      "This browser offers no WebGL 2 here, with which this page decodes its video. " +
+        (description.still ? "What stands still in it is shown: scroll to the sides." : ""),
+    );
+    return;
+  }
+  const view = new View(canvas, gl, description, say);
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
+    view.playback.playing = false;
+    view.camera.inertia = false;
+  }
+  const controls = connect(view);
+  const map = element("map", HTMLCanvasElement);
+  /** @type {ImageBitmap | null} */
+  let still = null;
+  view.onFrame = (now) => {
+    const look = view.camera.look();
+    controls.showPlace();
+    controls.showNumbers(now, () => ({
+      display: view.displayRate,
+      decode: view.decoding.rate(now),
+      latency: view.decoding.latency,
+      look,
+      decoder: view.shown,
+    }));
+    if (!root.classList.contains("quiet")) drawMap(map, still, look, view.aspect);
+  };
+  canvas.addEventListener("webglcontextlost", () =>
+    showFlat(description, "The graphics driver has dropped the picture: load this page again."),
+  );
+  const decoder = begin(view);
+  window.addEventListener("hashchange", () => void view.open(begin(view)));
+  controls.showDecoder(decoder, description.decoders.length);
+  still = await loadStill(description, gl.getParameter(gl.MAX_TEXTURE_SIZE));
+  if (still) view.showStill(still);
+  await view.open(decoder);
+}
+
+main().catch((error) => {
+  console.error(error);
+  say(error instanceof Error ? error.message : String(error));
+});

@@ -1,0 +1,170 @@
+/** The file of one decoder: its plan of drawings, weights and embeddings. Pure. */
+
+import { count, unpackedEmbeddings, unpackedWeights } from "./coding.js";
+import { DataError } from "./lzma.js";
+import { floatsOf, readTensors, tensorCalled } from "./tensors.js";
+
+/** @typedef {import("./coding.js").Series} Series */
+/** @typedef {import("./tensors.js").Tensor} Tensor */
+/** @typedef {Map<string, Tensor>} Tensors */
+
+/** Bytes of a plan's text: no more are unpacked. */
+const MAX_PLAN_BYTES = 2 ** 25;
+
+/**
+ * @typedef {{name: string, kind: "features" | "bytes" | "embedding" | "colours" | "grey",
+ *   height: number, width: number, layers: number, banded: boolean, given: boolean}} PlanMap
+ * @typedef {{source: string, targets: number, block: number, texture: boolean}} PlanProgram
+ * @typedef {{program: number, moment: "frame" | "band" | "picture", target: string, layer: number,
+ *   height: number, width: number, reads: Record<string, string>,
+ *   integers: Record<string, number>, weights: number, affine: [number, number] | null,
+ *   learnt: number[] | null, alpha: boolean}} PlanPass
+ * @typedef {{weight: Float32Array, bias: Float32Array}} Linear
+ * @typedef {{of: "yaw" | "pitch", layers: Linear[],
+ *   encoding: {kind: "periodic" | "positional", base: number, levels: number}}} LookNetwork
+ * @typedef {{first: number, channels: number, time_alone: boolean, gamma: Linear[],
+ *   beta: Linear[]}} Affine
+ * @typedef {{vectors: number, times: Float32Array, looks: LookNetwork[],
+ *   affines: Affine[]}} PlanConditions
+ */
+
+/**
+ * A decoder as drawings, as `model/shaders/plan.py` describes them.
+ *
+ * @typedef {{version: number, full_frame: boolean, size: [number, number], picture: string,
+ *   maps: PlanMap[], programs: PlanProgram[], passes: PlanPass[],
+ *   bands: Record<string, [number, number]>[], weights_width: number, weights: Float32Array,
+ *   limits: Record<string, number>, conditions: PlanConditions | null}} Plan
+ */
+
+/**
+ * Embeddings of all frames, by the name of the map that they fill.
+ *
+ * @typedef {{map: string, channels: number, series: Series, values: Float32Array}} Embeddings
+ */
+
+const VERSION = 1;
+
+/**
+ * What a decoder's file holds.
+ *
+ * @param {Uint8Array} file
+ * @param {number} frames - of the clip.
+ * @returns {Promise<{plan: Plan, embeddings: Embeddings[]}>}
+ * @throws {DataError} it is damaged.
+ */
+export async function unpackDecoder(file, frames) {
+  const tensors = readTensors(file);
+  const text = await inflated(tensorCalled(tensors, "plan", "U8").bytes);
+  const stored = parsed(text);
+  if (stored?.version !== VERSION)
+    throw new DataError(`its plan has version ${stored?.version}, this page knows ${VERSION}`);
+  const weights = weightsOf(tensors, stored.weights);
+  const embeddings = stored.embeddings.map((/** @type {any} */ entry) => {
+    const { map, tensor, shape } = entry;
+    if (shape.length !== 4 || shape[0] !== frames)
+      throw new DataError(`its embeddings have the shape ${shape}, not one of ${frames} frames`);
+    const coded = tensorCalled(tensors, tensor, "U8").bytes;
+    return { map, channels: shape[1], ...unpackedEmbeddings(coded, shape) };
+  });
+  const conditions = resolved(tensors, stored.conditions);
+  return { plan: { ...stored, weights, conditions }, embeddings };
+}
+
+/**
+ * @param {string} text
+ * @returns {any}
+ */
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new DataError("its plan is not JSON");
+  }
+}
+
+/**
+ * The text that some bytes unpack to.
+ *
+ * @param {Uint8Array} bytes
+ * @returns {Promise<string>}
+ */
+async function inflated(bytes) {
+  const stream = new Blob([/** @type {BlobPart} */ (bytes)])
+    .stream()
+    .pipeThrough(new DecompressionStream("deflate"));
+  const decoder = new TextDecoder();
+  let [text, length] = ["", 0];
+  try {
+    for (const reader = stream.getReader(); ; ) {
+      const { done, value } = await reader.read();
+      if (done) return text + decoder.decode();
+      length += value.length;
+      if (length > MAX_PLAN_BYTES) break;
+      text += decoder.decode(value, { stream: true });
+    }
+  } catch {
+    throw new DataError("its plan does not unpack");
+  }
+  throw new DataError("its plan is absurdly large");
+}
+
+/**
+ * Matrices of all passes, sixteen numbers each.
+ *
+ * A segment's first matrices are coded as the rows of its outputs, 4·targets of them, over its
+ * columns; what is left of all segments lies one after the other in another tensor.
+ *
+ * @param {Tensors} tensors
+ * @param {{shape: number[], rest: string,
+ *   segments: {tensor: string, first: number, coded: number, targets: number}[]}} stored
+ * @returns {Float32Array}
+ */
+function weightsOf(tensors, { shape, rest, segments }) {
+  const weights = new Float32Array(count(shape));
+  const others = floatsOf(tensorCalled(tensors, rest, "F16", "F32"));
+  let taken = 0;
+  segments.forEach(({ tensor, first, coded, targets }, index) => {
+    const end = segments[index + 1]?.first ?? shape[0];
+    if (!(first >= 0 && coded >= 0 && targets > 0 && first + coded <= end && end <= shape[0]))
+      throw new DataError("its weights are not described as such");
+    if (coded > 0) {
+      const groups = coded / targets;
+      const bytes = tensorCalled(tensors, tensor, "U8").bytes;
+      const rows = unpackedWeights(bytes, [4 * targets, 4 * groups]);
+      for (let i = 0; i < 16 * coded; i++) {
+        const [column, row] = [(i >> 2) & 3, i & 3];
+        const [group, target] = [Math.floor((i >> 4) / targets), (i >> 4) % targets];
+        weights[16 * first + i] = rows[(4 * target + row) * 4 * groups + 4 * group + column];
+      }
+    }
+    const left = 16 * (end - first - coded);
+    weights.set(others.subarray(taken, taken + left), 16 * (first + coded));
+    taken += left;
+  });
+  if (taken !== others.length) throw new DataError("its weights are not as many as their shape");
+  return weights;
+}
+
+/**
+ * `value` in which descriptions of arrays are the arrays.
+ *
+ * @param {Tensors} tensors
+ * @param {any} value
+ * @returns {any}
+ */
+function resolved(tensors, value) {
+  if (Array.isArray(value)) return value.map((each) => resolved(tensors, each));
+  if (value === null || typeof value !== "object") return value;
+  if ("tensor" in value) {
+    const stored = tensorCalled(tensors, value.tensor, "U8", "F16", "F32");
+    const floats =
+      stored.type === "U8" ? unpackedWeights(stored.bytes, value.shape) : floatsOf(stored);
+    if (floats.length !== count(value.shape))
+      throw new DataError(`its tensor ${value.tensor} is not of the shape ${value.shape}`);
+    return floats;
+  }
+  return Object.fromEntries(
+    Object.entries(value).map(([name, each]) => [name, resolved(tensors, each)]),
+  );
+}

@@ -1,0 +1,118 @@
+/** What a page knows of its scene before it loads more: `scene.json`, checked. Pure. */
+
+import { DataError } from "./lzma.js";
+
+const VERSION = 1;
+const MAX_SIDE = 16384;
+const MAX_FRAMES = 10 ** 6;
+const MAX_FILE_BYTES = 2 ** 28;
+
+/**
+ * @typedef {{file: string, bytes: number}} File
+ * @typedef {{name: string, covers: boolean, hfov: [number, number]} & File} DecoderEntry
+ * @typedef {{title: string, licence: string, credit: string, width: number, height: number,
+ *   fps: number, frames: number, shaders: Record<string, string>, still: File | null,
+ *   motion: (File & {shape: number[]}) | null, decoders: DecoderEntry[]}} Description
+ */
+
+const SHADERS = [
+  "camera_rays.vert",
+  "equirectangular.glsl",
+  "composite.glsl",
+  "timewarp.frag",
+  "panorama.frag",
+  "whole.vert",
+];
+
+/**
+ * A description all of whose fields are what they must be.
+ *
+ * @param {any} value
+ * @returns {Description}
+ * @throws {DataError} one is not.
+ */
+export function checkedDescription(value) {
+  if (value?.version !== VERSION)
+    throw new DataError(`its version is ${value?.version}, this page knows version ${VERSION}`);
+  for (const name of ["title", "licence", "credit"])
+    need(typeof value[name] === "string", `its ${name} is not a text`);
+  for (const name of ["width", "height"])
+    need(isCount(value[name], MAX_SIDE), `its ${name} is not from 1 to ${MAX_SIDE}`);
+  need(isCount(value.frames, MAX_FRAMES), `its frames are not 1 to ${MAX_FRAMES}`);
+  need(value.fps > 0 && value.fps <= 1000, "its frame rate is not one");
+  for (const name of SHADERS)
+    need(typeof value.shaders?.[name] === "string", `it lacks the shader ${name}`);
+  if (value.still !== null) checkFile(value.still, "the still panorama");
+  if (value.motion !== null) {
+    checkFile(value.motion, "the motion maps");
+    const { shape } = value.motion;
+    const sound = Array.isArray(shape) && shape.length === 4 && shape[0] === value.frames;
+    need(sound && shape.every((side) => isCount(side, MAX_FRAMES)), "its motion has no shape");
+  }
+  need(Array.isArray(value.decoders) && value.decoders.length > 0, "it names no decoder");
+  for (const decoder of value.decoders) {
+    need(typeof decoder?.name === "string", "a decoder of it has no name");
+    checkFile(decoder, `the decoder ${decoder.name}`);
+    const [low, high] = Array.isArray(decoder.hfov) ? decoder.hfov : [];
+    need(0 < low && low <= high && high < Math.PI, `${decoder.name} has no fields of view`);
+    need(!decoder.covers || (value.still && value.motion), `${decoder.name} lacks what it covers`);
+  }
+  return value;
+}
+
+/**
+ * Largest width and height that an AVIF declares of a picture in it; nothing is unpacked.
+ *
+ * @param {Uint8Array} file
+ * @returns {{width: number, height: number}}
+ * @throws {DataError} it declares none.
+ */
+export function avifSize(file) {
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  let [width, height] = [0, 0];
+  /** @type {(begin: number, end: number) => void} */
+  const walk = (begin, end) => {
+    while (begin + 8 <= end) {
+      const size = view.getUint32(begin) || end - begin;
+      const kind = String.fromCharCode(...file.subarray(begin + 4, begin + 8));
+      if (size < 8 || begin + size > end) return;
+      if (kind === "meta") walk(begin + 12, begin + size);
+      else if (kind === "iprp" || kind === "ipco") walk(begin + 8, begin + size);
+      else if (kind === "ispe" && size >= 20) {
+        width = Math.max(width, view.getUint32(begin + 12));
+        height = Math.max(height, view.getUint32(begin + 16));
+      }
+      begin += size;
+    }
+  };
+  walk(0, file.length);
+  if (!width || !height) throw new DataError("it is not an AVIF picture");
+  return { width, height };
+}
+
+/**
+ * @param {any} entry
+ * @param {string} what
+ */
+function checkFile(entry, what) {
+  const named = typeof entry?.file === "string" && /^[\w-][\w.-]*$/.test(entry.file);
+  need(named, `it names no file of ${what}`);
+  need(isCount(entry.bytes, MAX_FILE_BYTES), `it gives ${what} an absurd size`);
+}
+
+/**
+ * @param {unknown} value
+ * @param {number} most
+ * @returns {boolean}
+ */
+function isCount(value, most) {
+  return Number.isSafeInteger(value) && Number(value) >= 1 && Number(value) <= most;
+}
+
+/**
+ * @param {unknown} condition
+ * @param {string} sentence
+ */
+function need(condition, sentence) {
+  if (!condition) throw new DataError(sentence);
+}

@@ -1,0 +1,158 @@
+/** Files of the scene, fetched and unpacked. */
+
+import { avifSize, checkedDescription } from "./description.js";
+import { DataError } from "./lzma.js";
+
+/** @typedef {import("./coding.js").Series} Series */
+/** @typedef {import("./decoder_file.js").Embeddings} Embeddings */
+/** @typedef {import("./decoder_file.js").Plan} Plan */
+/** @typedef {import("./description.js").DecoderEntry} DecoderEntry */
+/** @typedef {import("./description.js").Description} Description */
+
+/**
+ * A decoder that can be drawn.
+ *
+ * @typedef {{plan: Plan, embeddings: Embeddings[], motion: Series | null}} Unpacked
+ */
+
+const DESCRIPTION = "scene.json";
+const MAX_DESCRIPTION_BYTES = 2 ** 22;
+
+/**
+ * @returns {Promise<Description>}
+ * @throws {DataError} it cannot be fetched, or is damaged.
+ */
+export async function loadDescription() {
+  const bytes = await fetched(DESCRIPTION, MAX_DESCRIPTION_BYTES, false);
+  return told(DESCRIPTION, () => {
+    try {
+      return checkedDescription(JSON.parse(new TextDecoder().decode(bytes)));
+    } catch (error) {
+      throw error instanceof DataError ? error : new DataError("it is not JSON");
+    }
+  });
+}
+
+/**
+ * The still panorama, no larger than `limit` a side; null where there is none.
+ *
+ * @param {Description} description
+ * @param {number} limit
+ * @returns {Promise<ImageBitmap | null>}
+ * @throws {DataError} it cannot be fetched, or is damaged.
+ */
+export async function loadStill({ still, width, height }, limit) {
+  if (!still) return null;
+  const bytes = await fetched(still.file, still.bytes, true);
+  return told(still.file, async () => {
+    const size = avifSize(bytes);
+    if (size.width > width || size.height > height)
+      throw new DataError(`it has ${size.width}×${size.height} pixels, not ${width}×${height}`);
+    const step = Math.ceil(Math.max(size.width, size.height) / limit);
+    /** @type {ImageBitmapOptions} */
+    const options = { premultiplyAlpha: "none", colorSpaceConversion: "none" };
+    if (step > 1) options.resizeWidth = Math.floor(size.width / step);
+    try {
+      const blob = new Blob([/** @type {BlobPart} */ (bytes)], { type: "image/avif" });
+      return await createImageBitmap(blob, options);
+    } catch {
+      throw new DataError("this browser cannot unpack it as an AVIF picture");
+    }
+  });
+}
+
+/**
+ * @param {Description} description
+ * @param {DecoderEntry} decoder
+ * @returns {Promise<Unpacked>}
+ * @throws {DataError} it cannot be fetched, or is damaged.
+ */
+export async function loadDecoder({ frames, motion }, decoder) {
+  const [file, maps] = await Promise.all([
+    fetched(decoder.file, decoder.bytes, true),
+    decoder.covers && motion ? fetched(motion.file, motion.bytes, true) : null,
+  ]);
+  const worker = new Worker(new URL("unpacking.js", import.meta.url), { type: "module" });
+  try {
+    const data = await new Promise((resolve, reject) => {
+      worker.onmessage = (event) => resolve(event.data);
+      worker.onerror = () => reject(new DataError("unpacking failed"));
+      worker.postMessage({ file, frames, motion: maps, motionShape: motion?.shape ?? null });
+    });
+    if (data.error) throw new DataError(`${decoder.file} is damaged: ${data.error}.`);
+    return data;
+  } finally {
+    worker.terminate();
+  }
+}
+
+/**
+ * The bytes of a file beside the page.
+ *
+ * @param {string} file
+ * @param {number} most - of its bytes.
+ * @param {boolean} exactly - it has neither more nor fewer.
+ * @returns {Promise<Uint8Array>}
+ * @throws {DataError} it cannot be fetched, or is of another size.
+ */
+async function fetched(file, most, exactly) {
+  /** @type {Response} */
+  let response;
+  try {
+    response = await fetch(new URL(`../${file}`, import.meta.url));
+  } catch {
+    throw new DataError(`${file} cannot be fetched: the server does not answer.`);
+  }
+  if (!response.ok || !response.body)
+    throw new DataError(`${file} cannot be fetched: the server answers ${response.status}.`);
+  return readAll(response.body, file, most, exactly);
+}
+
+/**
+ * @param {ReadableStream<Uint8Array>} body
+ * @param {string} file
+ * @param {number} most
+ * @param {boolean} exactly
+ * @returns {Promise<Uint8Array>}
+ */
+async function readAll(body, file, most, exactly) {
+  /** @type {Uint8Array[]} */
+  const parts = [];
+  let length = 0;
+  for (const reader = body.getReader(); ; ) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    length += value.length;
+    if (length > most) {
+      await reader.cancel();
+      throw new DataError(`${file} is damaged: it has more than its ${most} bytes.`);
+    }
+    parts.push(value);
+  }
+  if (exactly && length < most)
+    throw new DataError(`${file} is damaged: it has ${length} bytes instead of ${most}.`);
+  const whole = new Uint8Array(length);
+  let place = 0;
+  for (const part of parts) {
+    whole.set(part, place);
+    place += part.length;
+  }
+  return whole;
+}
+
+/**
+ * What `make` returns; of what it finds wrong the sentence names the file.
+ *
+ * @template T
+ * @param {string} file
+ * @param {() => T | Promise<T>} make
+ * @returns {Promise<T>}
+ */
+async function told(file, make) {
+  try {
+    return await make();
+  } catch (error) {
+    const sentence = error instanceof Error ? error.message : String(error);
+    throw new DataError(`${file} is damaged: ${sentence}.`);
+  }
+}
