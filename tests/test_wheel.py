@@ -81,6 +81,8 @@ def test_the_wheel_holds_the_program_and_its_data_and_no_more(wheel: Path) -> No
         expected |= {
             f"{packed}/{file.name}" for file in (ROOT / folder).iterdir() if file.is_file()
         }
+    page = (file for file in (ROOT / "viewer" / "web").rglob("*") if file.is_file())
+    expected |= {file.relative_to(ROOT).as_posix() for file in page}
     expected |= {f"viewer/assets/{file.name}" for file in (ROOT / "assets").iterdir()}
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}

@@ -45,6 +45,7 @@ export function clock(seconds) {
 export class Controls {
   #numbersAt = 0;
   #hiding = 0;
+  #late = 0;
 
   /**
    * @param {Playback} playback
@@ -53,6 +54,7 @@ export class Controls {
    */
   constructor(playback, act, wake) {
     this.playback = playback;
+    this.wake = wake;
     this.play = element("play", HTMLButtonElement);
     this.clock = element("clock", HTMLOutputElement);
     this.timeline = element("timeline", HTMLInputElement);
@@ -119,8 +121,13 @@ export class Controls {
    * @param {() => Numbers} numbers
    */
   showNumbers(now, numbers) {
-    if (now - this.#numbersAt < NUMBERS_MS) return;
+    if (now - this.#numbersAt < NUMBERS_MS) {
+      // Nothing may be drawn after this: the last numbers are shown all the same.
+      this.#late ||= window.setTimeout(this.wake, NUMBERS_MS);
+      return;
+    }
     this.#numbersAt = now;
+    this.#late = 0;
     const { display, decode, latency, look, decoder } = numbers();
     const rate = decode ? `${decode.toFixed(decode < 10 ? 1 : 0)} fps` : "at rest";
     const { playback } = this;
