@@ -14,6 +14,7 @@ from viewer.commands.options import device_option, for_option
 if TYPE_CHECKING:
     import torch
 
+    from model.decoding import Engine
     from model.scene import Decoder
 
 
@@ -57,16 +58,33 @@ def bench_engines(
     return report
 
 
+class _LateGraphics:
+    """A `model.decoding.Drawer` that opens its graphics when it is first asked for an engine:
+    measuring takes torch's compilers, which end a process that has OpenGL in software already.
+    """
+
+    def __init__(self, stack: contextlib.ExitStack) -> None:
+        self._stack = stack
+
+    def refusal(self) -> str | None:
+        return None
+
+    def open(self, decoder: Decoder, size: tuple[int, int]) -> Engine:
+        from viewer.commands.hidden_graphics import hidden_graphics
+        from viewer.shading import DRAWER
+
+        self._stack.enter_context(hidden_graphics(reads=False, software=False))
+        return DRAWER.open(decoder, size)
+
+
 @contextlib.contextmanager
 def _graphics() -> Iterator[None]:
     """Let the gl engine be measured inside; where there is nothing to draw, its rows say so."""
-    from viewer.commands.hidden_graphics import hidden_graphics
-    from viewer.shading import DRAWER
+    from model.decoding import draw_by
 
-    DRAWER.offer()
     with contextlib.ExitStack() as stack:
-        with contextlib.suppress(InputError, ImportError, OSError, RuntimeError):
-            stack.enter_context(hidden_graphics(reads=False, software=False))
+        draw_by(_LateGraphics(stack))
+        stack.callback(draw_by, None)
         yield
 
 
