@@ -125,6 +125,8 @@ class Layer:
             parts.append(piece("sphere.glsl"))
         if self.activation != NONE:
             parts.append(piece("activations.glsl"))
+        if self.activation != COLOUR:
+            parts.append(piece("rounding.glsl"))
         parts.append(_block_text(self.matrices) if in_block else _TEXTURE_TEXT)
         if self.source:
             parts += [self.source.text("source"), "uniform int taps;\nuniform int groups;\n"]
@@ -155,7 +157,8 @@ class Layer:
             lines += [f"{n} += base_at(pixel, group + {k});" for k, n in enumerate(names)]
         if self.finer:
             lines += self._finer(names, biases)
-        lines += [f"result{k} = {n};" for k, n in enumerate(names)]
+        stored = "{0}" if self.activation == COLOUR else "rounded({0})"
+        lines += [f"result{k} = {stored.format(n)};" for k, n in enumerate(names)]
         return "void main() {\n" + "".join(f"    {line}\n" for line in lines) + "}\n"
 
     def _convolution(self, names: list[str], source: Source) -> list[str]:
@@ -214,12 +217,16 @@ def projection_text(size: tuple[int, int], targets: int) -> str:
     lines = [
         "ivec2 pixel = ivec2(gl_FragCoord.xy) + ivec2(0, first);",
         "vec3 direction = direction_of(pixel, SIZE);",
-        *(f"result{k} = sample_sphere(source, group + {k}, direction);" for k in range(targets)),
+        *(
+            f"result{k} = rounded(sample_sphere(source, group + {k}, direction));"
+            for k in range(targets)
+        ),
     ]
     return "\n".join(
         [
             f"const ivec2 SIZE = ivec2({width}, {height});\n",
             piece("sphere.glsl"),
+            piece("rounding.glsl"),
             "uniform sampler2DArray source;\nuniform int group;\nuniform int first;\n",
             targets_text(targets),
             "void main() {\n" + "".join(f"    {line}\n" for line in lines) + "}\n",
