@@ -184,7 +184,7 @@ def test_a_decoder_whose_memory_cannot_be_measured_keeps_its_speed(
     assert bench(scene, "-o", str(file)) == 0
     report = json.loads(file.read_text())
     assert report["memory"]["hnerv"] == {"failed": "measuring the speed of hnerv failed: Killed"}
-    assert len(report["engines"]) == 4
+    assert len([row for row in report["engines"] if row["engine"] != "gl"]) == 4
 
 
 def test_a_result_that_exists_is_kept(
