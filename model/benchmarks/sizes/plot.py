@@ -45,7 +45,7 @@ def draw_sizes(rows: Sequence[Mapping[str, Any]], *, processor: bool) -> bytes:
     for axis in (*times, memory):
         _dress(axis, widths)
     handles, labels = times[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(METHODS), frameon=False)
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(METHODS), frameon=False)
     figure.supxlabel("width of the panorama, pixels", fontsize=9)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
