@@ -19,8 +19,8 @@ from model.errors import InputError
 STILL = "still"
 """Name of its tensor."""
 STILL_QUALITY = 90
-"""Of the AVIF, 0 to 100: 45 to 47 dB. It bounds what is shown wherever nothing moves; at 80, with
-colours at half the size, it was a third of the demo's error (docs/quality.md).
+"""Of the AVIF, 0 to 100: 45 to 47 dB. It bounds what is shown wherever nothing moves; with 80, and
+colours at half the size, the demo's networks lost a decibel along gaze paths (docs/quality.md).
 """
 MAX_STILL_BYTES = 64 * 2**20
 _SPEED = 6
