@@ -145,6 +145,15 @@ def coded_weights(weight: Tensor) -> Tensor | None:
     return None if numbers is None else packed_weights(*numbers)
 
 
+def kept_weights(weight: Tensor) -> Tensor:
+    """Weights in float32 as a file of half precision hands them on: those that few bits hold
+    exactly as they are, others rounded.
+    """
+    if numbers_of(weight) is not None:
+        return weight
+    return _narrowed(weight, torch.float16).float()
+
+
 def coded_motion(motion: Tensor) -> Tensor:
     """The coded tensor, n uint8, of motion maps frames×rows×columns uint8."""
     return packed_series(motion.cpu().numpy()[:, None])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import save_file
+from torch import Tensor
 
 from model.errors import InputError
 from model.files import atomic_write
@@ -16,7 +17,7 @@ from model.scene.fields import HEADER_KEY
 from model.scene.header import header_to_json
 from model.scene.reading import read_scene
 from model.scene.scene import Scene
-from model.scene.tensors import from_stored, to_stored
+from model.scene.tensors import from_stored, kept_weights, to_stored
 
 
 def write_scene(
@@ -61,13 +62,19 @@ def quantised(scene: Scene, *, embedding_bits: int = 8, weight_bits: int = 16) -
 
 
 def coarsened(scene: Scene, coarseness: Coarseness) -> Scene:
-    """``scene`` with embeddings and weights of few values, which `write_scene` keeps exactly."""
+    """``scene`` with embeddings and weights of few values, as `write_scene` and `read_scene` would
+    hand it on.
+    """
+
+    def few(weight: Tensor) -> Tensor:
+        return kept_weights(rounded_weights(weight, coarseness))
+
     return replace(
         scene,
         decoders={
             name: replace(
                 decoder,
-                weights={k: rounded_weights(w, coarseness) for k, w in decoder.weights.items()},
+                weights={key: few(weight) for key, weight in decoder.weights.items()},
                 embeddings=rounded_embeddings(decoder.embeddings, coarseness),
                 finer=tuple(rounded_embeddings(level, coarseness) for level in decoder.finer),
             )

@@ -75,7 +75,7 @@ def export_scene(trainer: Trainer, material: Material) -> Export:
 
     @functools.cache
     def export(coarseness: Coarseness | None) -> Export:
-        scene = quantised(coarsened(whole, coarseness) if coarseness is not None else whole)
+        scene = quantised(whole) if coarseness is None else coarsened(whole, coarseness)
         return Export(scene, before, _measured(trainer, network, scene), coarseness)
 
     def is_cheap(coarseness: Coarseness, share: float = 1.0) -> bool:
@@ -87,7 +87,8 @@ def export_scene(trainer: Trainer, material: Material) -> Export:
     bits = WEIGHT_BITS[bisect.bisect_left(weights, True, key=lambda it: is_cheap(it, _OF_WEIGHTS))]
     ladder = [Coarseness(levels, bits) for levels in LEVELS]
     chosen = export([*ladder, None][bisect.bisect_left(ladder, True, key=is_cheap)])
-    name, quality = trainer.config.architecture, chosen.stored
+    quality = _measured(trainer, network, chosen.scene, structure=True)
+    name = trainer.config.architecture
     decoder = chosen.scene.decoders[name]
     summary = replace(
         decoder.training,
@@ -96,7 +97,7 @@ def export_scene(trainer: Trainer, material: Material) -> Export:
         ms_ssim=None if quality.ms_ssim is None else round(quality.ms_ssim, 5),
     )
     chosen.scene.decoders[name] = replace(decoder, training=summary)
-    return chosen
+    return replace(chosen, stored=quality)
 
 
 @torch.no_grad()
@@ -112,8 +113,12 @@ def trained_scene(trainer: Trainer, material: Material) -> Scene:
     return _scene(trainer, network, embeddings, material)
 
 
-def _measured(trainer: Trainer, network: Autoencoder, scene: Scene) -> Quality:
-    """Held-out quality of a scene; its weights are left in ``network``."""
+def _measured(
+    trainer: Trainer, network: Autoencoder, scene: Scene, *, structure: bool = False
+) -> Quality:
+    """Held-out quality of a scene, MS-SSIM only where ``structure`` is asked for: it takes longer
+    than all the rest. The scene's weights are left in ``network``.
+    """
     stored = scene.decoders[trainer.config.architecture]
     network.decoder.load_state_dict(stored.weights)
     return held_out_quality(
@@ -122,7 +127,7 @@ def _measured(trainer: Trainer, network: Autoencoder, scene: Scene) -> Quality:
         trainer.times,
         trainer.settings.held_out,
         embeddings=[level.to(trainer.device) for level in (stored.embeddings, *stored.finer)],
-        structure=True,
+        structure=structure,
     )
 
 
