@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.request
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from model.scene import write_scene
 from tests.support.page import ROOT
 from tests.support.scenes import tiny_scene
 from viewer.cli import main
+
+WAIT_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -42,22 +45,38 @@ def test_a_scene_is_exported(
 
 
 @pytest.mark.slow
-def test_a_scene_is_served_until_ctrl_c(scene: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "ignored"),
+    [(signal.SIGINT, False), (signal.SIGINT, True), (signal.SIGTERM, False)],
+    ids=["ctrl-c", "ctrl-c in the background of a script", "a request to end"],
+)
+def test_a_scene_is_served_until_a_signal(
+    scene: Path, tmp_path: Path, number: signal.Signals, ignored: bool
+) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
-    command = [sys.executable, "-m", "viewer", "serve", scene, "--port", "0", "--no-browser"]
-    with subprocess.Popen(
-        [str(part) for part in command],
-        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
+    command = [sys.executable, "-m", "viewer", "serve", str(scene), "--port", "0", "--no-browser"]
+    if ignored:
+        command = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *command]
+    process = subprocess.Popen(
+        command, env=environment, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    overdue = threading.Timer(WAIT_S, process.kill)
+    overdue.start()
+    try:
         assert process.stdout is not None
         said = process.stdout.readline()
         address = re.match(r"http://127\.0\.0\.1:\d+/", said)
         assert address is not None, said
-        with urllib.request.urlopen(address[0] + "page.js") as answer:
+        with urllib.request.urlopen(address[0] + "page.js", timeout=WAIT_S) as answer:
             assert answer.headers.get_content_type() == "text/javascript"
         assert list(tmp_path.glob("nerv360-*/page/index.html"))
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=WAIT_S)
+    finally:
+        overdue.cancel()
+        process.kill()
+        process.communicate()
     assert (process.returncode, out, err) == (0, "", "")
     assert list(tmp_path.iterdir()) == []
 

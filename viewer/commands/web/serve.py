@@ -55,13 +55,18 @@ def _has_screen() -> bool:
 
 @contextlib.contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Context in which a request to end the process is like Ctrl-C: what is temporary goes."""
+    """Context in which Ctrl-C and a request to end the process end what goes on, and what is
+    temporary goes.
+
+    Python leaves SIGINT ignored where it was at the start, as in a script's background jobs.
+    """
 
     def end(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, end)
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
