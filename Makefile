@@ -20,8 +20,9 @@ SCREEN := xvfb xauth xdotool libgl1 libegl1 libgl1-mesa-dri libxcursor1 libxi6 l
 # A browser for the page that `nerv360 export-web` makes (Debian's names).
 BROWSER := chromium chromium-driver
 
-# A file's tests share what is made for them; a process with torch takes a gigabyte.
-SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
+# A file's tests share what is made for them; a process with torch takes a gigabyte. One that crashes
+# begins the test anew that it crashed in, again and again.
+SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist loadfile --max-worker-restart 1
 
 # How long a scene is shown where nobody sees it, in seconds.
 SHOWN_S := 10
@@ -58,7 +59,7 @@ check: $(VENV)/installed-test lint
 
 soak: $(VENV)/installed-test screen
 	NERV360_SOAK_SECONDS=$(SECONDS) NERV360_SOAK_SEED=$(SEED) $(IN_VENV) pytest -s \
-		tests/viewer/test_process.py
+		-o faulthandler_timeout=$$(($(SECONDS) + 400)) tests/viewer/test_process.py
 
 lint: $(VENV)/installed-test
 	$(IN_VENV) ruff check .
