@@ -67,6 +67,15 @@ class Browser:
         """Do what the DevTools protocol calls so."""
         return self.driver.execute_cdp_cmd(command, given)
 
+    @contextlib.contextmanager
+    def prepared(self, script: str) -> Iterator[None]:
+        """Run a script in every page that is loaded inside, before its own."""
+        added = self.devtools("Page.addScriptToEvaluateOnNewDocument", source=script)
+        try:
+            yield
+        finally:
+            self.devtools("Page.removeScriptToEvaluateOnNewDocument", **added)
+
     def run(self, script: str) -> Any:
         """The result of a function's body."""
         return self.driver.execute_script(script)

@@ -6,7 +6,7 @@ import { listen } from "./input/hands.js";
 import { drawMap } from "./picture/minimap.js";
 import { loadDescription, loadStill } from "./scene/loading.js";
 import { startOf } from "./start.js";
-import { View } from "./view.js";
+import { View, undecodable } from "./view.js";
 
 /** @typedef {import("./input/keymap.js").Action} Action */
 /** @typedef {import("./scene/description.js").Description} Description */
@@ -126,14 +126,11 @@ async function main() {
   const description = await loadDescription();
   const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, depth: false });
   if (!gl) {
-    showFlat(
-      description,
-      "This browser offers no WebGL 2 here, with which this page decodes its video. " +
-        (description.still ? "What stands still in it is shown: scroll to the sides." : ""),
-    );
+    showFlat(description, undecodable("This browser offers no WebGL 2 here", description));
     return;
   }
   const view = new View(canvas, gl, description, say);
+  root.classList.toggle("undecoded", !view.decodes);
   if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
     view.playback.playing = false;
     view.camera.inertia = false;

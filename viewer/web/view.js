@@ -5,6 +5,7 @@ import { Playback } from "./input/playback.js";
 import { predictedLook } from "./look.js";
 import { Decoder } from "./picture/decoder.js";
 import { Decoding } from "./picture/decoding.js";
+import { GraphicsError, drawsHalfFloats } from "./picture/gl.js";
 import { COMPOSITING, Warp } from "./picture/warp.js";
 import { loadDecoder } from "./scene/loading.js";
 
@@ -17,6 +18,18 @@ import { loadDecoder } from "./scene/loading.js";
 const MAX_PIXEL_RATIO = 2;
 const LONGEST_STEP_S = 0.25;
 const DISPLAY_MS = 1000;
+
+/**
+ * What a page says that can decode nothing here.
+ *
+ * @param {string} reason - why, the beginning of a sentence.
+ * @param {Description} description
+ * @returns {string}
+ */
+export function undecodable(reason, { still }) {
+  const shown = still ? " What stands still in it is shown." : "";
+  return `${reason}, with which this page decodes its video.${shown}`;
+}
 
 /** One scene on a canvas. */
 export class View {
@@ -58,6 +71,8 @@ export class View {
     this.warp = new Warp(gl, description.shaders);
     this.decoding = new Decoding(gl);
     this.compositing = COMPOSITING.whole;
+    /** It can decode; otherwise it shows the still panorama alone. */
+    this.decodes = drawsHalfFloats(gl);
     /** Name of the decoder that is wanted. */
     this.wanted = "";
     /** @type {(now: number) => void} */
@@ -110,6 +125,9 @@ export class View {
     if (name === this.wanted) return;
     this.wanted = name;
     try {
+      if (!this.decodes) throw new GraphicsError(
+          undecodable("The graphics here cannot draw into textures of half floats", this.description),
+        );
       const entry = this.description.decoders.find((each) => each.name === name);
       if (!entry) throw new Error(`There is no decoder ${name}.`);
       const { plan, embeddings, motion } = await this.#load(entry);
@@ -123,6 +141,7 @@ export class View {
       this.#unpacked.delete(name);
       if (name !== this.wanted) return;
       this.wanted = "";
+      if (!this.#opened) this.playback.playing = false;
       this.fail(error instanceof Error ? error.message : String(error));
     }
     this.wake();

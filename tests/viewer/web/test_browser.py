@@ -17,7 +17,7 @@ from model.geometry import Look
 from model.rendering import render_view
 from model.scene import Material, Scene, read_scene, write_scene
 from tests.support.browser import DRAWS, NO_WEBGL, Browser, browser, served
-from tests.support.scenes import TINY, decoder_over_still
+from tests.support.scenes import TINY, decoder_over_still, lively_decoder
 from viewer.sharing import export_web
 
 pytestmark = pytest.mark.slow
@@ -173,3 +173,35 @@ def test_without_webgl_the_still_panorama_is_shown_flat(exported: Path, tmp_path
         width = "return document.querySelector('#flat img').naturalWidth"
         page.wait(lambda: page.run(width) == 128)
         assert np.ptp(page.picture()) > 100, "there is something on it"
+
+
+NO_FLOAT_TARGETS = """
+const ask = WebGL2RenderingContext.prototype.getExtension;
+WebGL2RenderingContext.prototype.getExtension = function (name) {
+  return name.startsWith("EXT_color_buffer_") ? null : ask.call(this, name);
+};
+"""
+
+
+@pytest.mark.parametrize("still", [True, False], ids=["over the still panorama", "alone"])
+def test_without_float_targets_a_sentence_is_shown(
+    still: bool, exported: Path, page: Browser, tmp_path: Path
+) -> None:
+    folder = exported
+    if not still:
+        file, folder = tmp_path / "pier.safetensors", tmp_path / "page"
+        decoders = {"nerv360": lively_decoder(SMALL, FRAMES)}
+        material = Material("Pier", "Apache-2.0", "A. N. Author", "pier.mp4")
+        write_scene(file, Scene(material, 128, 64, 10, FRAMES, decoders))
+        export_web(file, folder)
+    with served(folder) as url, page.prepared(NO_FLOAT_TARGETS):
+        page.open(url, WIDTH, HEIGHT)
+        page.wait(lambda: page.text("message"))
+        said = page.text("message")
+        page.wait(lambda: page.shown("shown") == ("still" if still else None))
+        picture = page.picture()[: HEIGHT // 2, WIDTH // 2 :]
+        files = page.run("return performance.getEntriesByType('resource').map(e => e.name)")
+    assert "cannot draw into textures of half floats" in said
+    assert said.endswith(" What stands still in it is shown.") == still
+    assert (float(picture.std()) > 20) == still
+    assert not any(name.endswith(".safetensors") for name in files), "what is of no use stays away"

@@ -314,8 +314,6 @@ export class Decoder {
 
   #checkLimits() {
     const { gl, plan } = this;
-    if (!gl.getExtension("EXT_color_buffer_float") && !gl.getExtension("EXT_color_buffer_half_float"))
-      throw new GraphicsError("The graphics here cannot draw into textures of half floats.");
     for (const [name, there] of /** @type {const} */ ([
       ["targets", gl.MAX_DRAW_BUFFERS],
       ["layers", gl.MAX_ARRAY_TEXTURE_LAYERS],

@@ -8,6 +8,17 @@ const PRECISIONS = ["float", "int", "sampler2D", "sampler2DArray"]
   .map((kind) => `precision highp ${kind};\n`)
   .join("");
 
+/**
+ * Passes can be drawn into textures of half floats.
+ *
+ * @param {WebGL2RenderingContext} gl
+ * @returns {boolean}
+ */
+export function drawsHalfFloats(gl) {
+  const names = ["EXT_color_buffer_float", "EXT_color_buffer_half_float"];
+  return names.map((name) => gl.getExtension(name)).some(Boolean);
+}
+
 /** A vertex and a fragment shader, linked. */
 export class Program {
   /** @type {Map<string, WebGLUniformLocation | null>} */
