@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 import torch
 import torch.nn.functional as F
@@ -47,7 +48,10 @@ class FoldedStages:
         self.stages = [FoldedStage(stage, dtype) for stage in stages]
         affines = affines_of(stages)
         self.bank = AffineBank(affines) if affines else None
-        self.head = FoldedHead(head, dtype)
+        self.head: FoldedHead | ShuffledHead = FoldedHead(head, dtype)
+        if ShuffledHead.fits(stages[-1], head):
+            self.stages[-1].stride = 1
+            self.head = ShuffledHead(head, dtype)
 
     def __call__(
         self, x: Tensor, condition: Tensor, finer: Sequence[Tensor], project: Projection
@@ -69,7 +73,11 @@ class FoldedStages:
 
 
 class FoldedStage:
-    """A stage whose pixel shuffle moves whole runs of channels."""
+    """A stage whose pixel shuffle moves whole runs of channels.
+
+    Attributes:
+        stride: of its pixel shuffle; 1 leaves that to the head.
+    """
 
     def __init__(self, stage: Stage, dtype: torch.dtype) -> None:
         conv, cells = stage.conv, stage.stride**2
@@ -119,16 +127,57 @@ class FoldedHead:
     """The colour head, tanh's factor and alpha in its weights, as `rgba_bytes` takes it."""
 
     def __init__(self, head: ColourHead, dtype: torch.dtype) -> None:
-        conv = head.conv
-        assert conv.bias is not None
-        weight = F.pad(2 * conv.weight, (0, 0, 0, 0, 0, 0, 0, 1))
+        weight, bias = _rgba_layer(head)
         self.weight = weight.to(dtype).contiguous(memory_format=torch.channels_last)
-        self.bias = F.pad(2 * conv.bias, (0, 1), value=OPAQUE).to(dtype)
-        self.wrap = conv.wrap
+        self.bias = bias.to(dtype)
+        self.wrap = head.conv.wrap
 
     def __call__(self, x: Tensor) -> Tensor:
         """1×c×h×w → 1×4×h×w."""
         return sphere_conv(x, self.weight, self.bias, 1, wrap=self.wrap)
+
+
+class ShuffledHead:
+    """`FoldedHead` before the last pixel shuffle, which then moves four channels.
+
+    The squares of pixels that it computes lie one pixel up and left of the cells of the shuffle:
+    what such a square needs is within two cells by two. A third of the products are with zeros,
+    and still it takes less time, as a processor's vectors hold more than four channels.
+    """
+
+    stride = 2
+
+    def __init__(self, head: ColourHead, dtype: torch.dtype) -> None:
+        """For a head that `fits`."""
+        weight, bias = _rgba_layer(head)
+        colours, channels, size, _ = weight.shape
+        s = self.stride
+        cells = weight.new_zeros(s, s, colours, s, s, channels, 2, 2)
+        for row, column, y, x in product(range(s), range(s), range(size), range(size)):
+            down, cell_row = divmod(row + y, s)
+            right, cell_column = divmod(column + x, s)
+            cells[row, column, :, cell_row, cell_column, :, down, right] = weight[..., y, x]
+        weight = cells.view(s * s * colours, s * s * channels, 2, 2)
+        self.weight = weight.to(dtype).contiguous(memory_format=torch.channels_last)
+        self.bias = bias.repeat(s * s).to(dtype)
+
+    @classmethod
+    def fits(cls, last: Stage, head: ColourHead) -> bool:
+        """Nothing comes between the pixel shuffle of the last stage and a head that pads zeros."""
+        return last.stride == cls.stride and not last.residuals and not head.conv.wrap
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """1×(4·c)×h×w in the order of `cells_first` → 1×4×2h×2w."""
+        y = shuffle(F.conv2d(x, self.weight, self.bias, padding=1), self.stride)
+        return y[..., 1:-1, 1:-1]
+
+
+def _rgba_layer(head: ColourHead) -> tuple[Tensor, Tensor]:
+    """Weight and bias of a colour head, tanh's factor and alpha in them."""
+    conv = head.conv
+    assert conv.bias is not None
+    weight = F.pad(2 * conv.weight, (0, 0, 0, 0, 0, 0, 0, 1))
+    return weight, F.pad(2 * conv.bias, (0, 1), value=OPAQUE)
 
 
 def affine_conv(x: Tensor, conv: SphereConv, scale: Tensor, shift: Tensor) -> Tensor:
