@@ -8,57 +8,15 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
+from model.shaders.features import Features, Reach, Weights, groups_of, more_of
 from model.shaders.limits import Limits, need
 from model.shaders.plan import Kind, Map, Moment, Pass, Program
-from model.shaders.sources import Layer, Source, projection_text
+from model.shaders.sources import Layer, projection_text
 
 _ALIGNED = 4
 _SPARE_VECTORS = 16
 """Uniforms that a program has beside those of its affine."""
-
-
-@dataclass(frozen=True)
-class Features:
-    """Features of a map, as a layer reads them.
-
-    Attributes:
-        map: name of the map.
-        channels: of each pixel.
-        size: height and width, of pixels that are shuffled where ``stride`` is more than 1.
-        stride: of a pixel shuffle that is left to whoever reads.
-    """
-
-    map: str
-    channels: int
-    size: tuple[int, int]
-    stride: int = 1
-
-    @property
-    def source(self) -> Source:
-        """As a program reads them."""
-        return Source(groups_of(self.channels), self.stride)
-
-
-@dataclass(frozen=True)
-class Weights:
-    """A convolution's: out×in×k×k, and the bias, out; with what `Layer` says of it."""
-
-    weight: Tensor
-    bias: Tensor
-    wraps: bool = False
-
-
-@dataclass(frozen=True)
-class Reach:
-    """What a pass needs of a map: rows beyond its own on either side, at the pixels' size; and
-    the stride from which those come.
-    """
-
-    map: str
-    rows: int = 0
-    stride: int = 1
 
 
 @dataclass
@@ -96,24 +54,32 @@ class Drawing:
         self.maps[name] = self._checked(Map(name, kind, height, width, layers, given=True))
         return Features(name, channels, (height, width))
 
-    def make(self, name: str, kind: Kind, size: tuple[int, int], layers: int = 1) -> None:
-        """A map that passes of this moment write."""
+    def make(self, name: str, kind: Kind, size: tuple[int, int], layers: int = 1) -> int:
+        """A map that passes of this moment write, or two where one texture array has too few
+        layers; the result is `Features.split`.
+        """
         banded = self.moment is Moment.BAND and kind is Kind.FEATURES
-        self.maps[name] = self._checked(Map(name, kind, *size, layers, banded=banded))
+        most = self.limits.layers
+        need("layers of two textures", layers, 2 * most)
+        for each, count in ((name, min(layers, most)), (more_of(name), layers - most)):
+            if count > 0:
+                self.maps[each] = self._checked(Map(each, kind, *size, count, banded=banded))
+        return most if layers > most else 0
 
     def project(self, name: str, features: Features, size: tuple[int, int]) -> Features:
         """What the look sees of features of the whole sphere."""
         groups = groups_of(features.channels)
-        self.make(name, Kind.FEATURES, size, groups)
+        split = self.make(name, Kind.FEATURES, size, groups)
         for first, targets in self._chunks(groups):
             text = projection_text(size, targets)
+            target, layer = self._place(name, first)
+            source, group = self._place(features.map, first)
             self._draw(
                 Program(text, targets),
-                Pass(0, self.moment, name, first, *size, {"source": features.map},
-                     {"group": first}),
-                Reach(features.map),
-            )  # fmt: skip
-        return Features(name, features.channels, size)
+                Pass(0, self.moment, target, layer, *size, {"source": source}, {"group": group}),
+                Reach(source),
+            )
+        return Features(name, features.channels, size, split=split)
 
     def layer(
         self,
@@ -138,8 +104,7 @@ class Drawing:
         outputs = _outputs(source, stride) if source else _outputs(finer, 1)
         size = source[0].size if source else (base or Features("", 0, (0, 0))).size
         groups = len(outputs) // 4
-        if kind is Kind.FEATURES:
-            self.make(name, kind, size, groups)
+        split = self.make(name, kind, size, groups) if kind is Kind.FEATURES else 0
         if affine is not None:
             need("uniform vectors", affine[1] + _SPARE_VECTORS, self.limits.vectors)
         layer = replace(
@@ -151,17 +116,15 @@ class Drawing:
             base=base.source if base else None,
             finer=groups_of(finer[0].channels) if finer else 0,
         )
-        reads = {
-            sampler: features.map
-            for sampler, features in (
-                ("source", source and source[0]),
-                ("base", base),
-                ("finer", finer and finer[0]),
-            )
-            if features
-        }
-        reaches = [Reach(source[0].map, layer.kernel // 2, source[0].stride)] if source else []
-        reaches += [Reach(base.map, 0, base.stride)] if base else []
+        reads: dict[str, str] = {}
+        for sampler, features in (
+            ("source", source and source[0]),
+            ("base", base),
+            ("finer", finer and finer[0]),
+        ):
+            reads |= features.reads(sampler) if features else {}
+        reaches = source[0].reaches(layer.kernel // 2) if source else []
+        reaches += base.reaches() if base else []
         fitting = self._fitting(layer, groups)
         for first, targets in self._chunks(groups, fitting or self.limits.targets):
             chunk = replace(layer, targets=targets)
@@ -169,16 +132,17 @@ class Drawing:
             matrices = _packed(chunk, source and source[1], finer and finer[1], chosen)
             assert len(matrices) == chunk.matrices
             block = chunk.matrices if fitting else 0
+            target, at = self._place(name, first)
             self._draw(
                 Program(chunk.text(in_block=bool(fitting)), targets, block, not fitting),
-                Pass(0, self.moment, name, first, *size, reads,
+                Pass(0, self.moment, target, at, *size, reads,
                      {**layer.bounds, **({"group": first} if base or finer else {})},
                      weights=self._put(matrices), affine=affine),
                 *reaches,
             )  # fmt: skip
         channels = (source[1] if source else (finer or (None, _NOTHING))[1]).bias.numel()
         shuffled = (size[0] * stride, size[1] * stride)
-        return Features(name, channels // stride**2, shuffled, stride)
+        return Features(name, channels // stride**2, shuffled, stride, split)
 
     def fixed(
         self, target: str, text: str, size: tuple[int, int], reads: Mapping[str, str],
@@ -207,8 +171,17 @@ class Drawing:
         return 0
 
     def _chunks(self, groups: int, most: int | None = None) -> list[tuple[int, int]]:
-        most = min(most or self.limits.targets, self.limits.targets)
-        return [(first, min(most, groups - first)) for first in range(0, groups, most)]
+        most, split = min(most or self.limits.targets, self.limits.targets), self.limits.layers
+        return [
+            (first, min(most, end - first))
+            for begin, end in ((0, min(groups, split)), (split, groups))
+            for first in range(begin, end, most)
+        ]
+
+    def _place(self, name: str, layer: int) -> tuple[str, int]:
+        """Map and layer of it that hold a layer of features."""
+        split = self.limits.layers
+        return (name, layer) if layer < split else (more_of(name), layer - split)
 
     def _checked(self, made: Map) -> Map:
         need("a texture's side", max(made.width, 0 if made.banded else made.height),
@@ -218,11 +191,6 @@ class Drawing:
 
 
 _NOTHING = Weights(torch.zeros(0), torch.zeros(0))
-
-
-def groups_of(channels: int) -> int:
-    """Groups of four that hold so many channels."""
-    return -(-channels // 4)
 
 
 def _outputs(source: tuple[Features, Weights] | None, stride: int) -> list[int]:

@@ -19,7 +19,8 @@ from model.networks import (
 from model.scene import Decoder
 from model.shaders.bands import in_bands
 from model.shaders.conditions import Conditions, has_conditions
-from model.shaders.drawing import Drawing, Features, Weights
+from model.shaders.drawing import Drawing
+from model.shaders.features import Features, Weights
 from model.shaders.limits import Limits
 from model.shaders.plan import Kind, Moment, ShaderPlan
 from model.shaders.sources import COLOUR, GELU, NONE, SINE, Constant, Layer, fixed_text

@@ -15,7 +15,7 @@ class Limits:
     Attributes:
         targets: textures that one pass may draw into.
         side: largest width and height of a texture.
-        layers: most layers of a texture array.
+        layers: most layers of a texture array; features that have more lie in two.
         block_bytes: size of a uniform block.
         vectors: uniforms of four numbers that one fragment shader may have.
         map_bytes: memory for what lies between passes; where more were needed, the picture is

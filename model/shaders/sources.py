@@ -43,24 +43,35 @@ class Source:
         groups: of each pixel.
         stride: of a pixel shuffle that was left to the reader: a texel then holds the groups of
             stride² pixels, row by row, and `groups` is that of one of them.
+        split: layers of the first of two texture arrays that hold them; 0 where one does.
     """
 
     groups: int
     stride: int = 1
+    split: int = 0
 
     def text(self, name: str) -> str:
-        """Function ``NAME_at(pixel, group)`` and what it reads from."""
+        """Function ``NAME_at(pixel, group)`` and what it reads from: the samplers NAME and, where
+        there are two, NAME_more.
+        """
         place, layer = f"pixel - ivec2(0, {name}_first)", "group"
         if self.stride > 1:
             s = self.stride
             place = f"pixel / {s} - ivec2(0, {name}_first)"
             layer = f"((pixel.y % {s}) * {s} + pixel.x % {s}) * {self.groups} + group"
+        samplers, lines = [name], [f"return texelFetch({name}, ivec3({place}, {layer}), 0);"]
+        if self.split:
+            samplers.append(f"{name}_more")
+            lines = [
+                f"ivec3 at = ivec3({place}, {layer});",
+                f"if (at.z < {self.split}) return texelFetch({name}, at, 0);",
+                f"return texelFetch({name}_more, at - ivec3(0, 0, {self.split}), 0);",
+            ]
         return (
-            f"uniform sampler2DArray {name};\n"
-            f"uniform int {name}_first;\n\n"
-            f"vec4 {name}_at(ivec2 pixel, int group) {{\n"
-            f"    return texelFetch({name}, ivec3({place}, {layer}), 0);\n"
-            "}\n"
+            "".join(f"uniform sampler2DArray {sampler};\n" for sampler in samplers)
+            + f"uniform int {name}_first;\n\nvec4 {name}_at(ivec2 pixel, int group) {{\n"
+            + "".join(f"    {line}\n" for line in lines)
+            + "}\n"
         )
 
 

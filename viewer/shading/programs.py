@@ -17,7 +17,10 @@ HEADER = "#version 330 core\n"
 _UNITS = {
     name: unit
     for unit, name in enumerate(
-        ("source", "base", "finer", "weights", "picture", "still", "motion", "cells", "gate")
+        (
+            *("source", "source_more", "base", "base_more", "finer", "weights"),
+            *("picture", "still", "motion", "cells", "gate"),
+        )
     )
 }
 

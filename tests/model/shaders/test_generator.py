@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from model.benchmarks.engine_speed import random_decoder
-from model.networks import preset
+from model.networks import preset, presets
 from model.scene import Decoder
 from model.shaders import Kind, LimitError, Limits, Moment, ShaderPlan, shader_plan
 from tests.support.decoders import CASES, LARGER
@@ -21,6 +21,7 @@ from tests.support.scenes import CONFIGS, decoder_over_still, lively_decoder
 
 DESKTOP = Limits(targets=8, side=16384, layers=2048, block_bytes=65536, vectors=1024)
 NARROW = Limits(block_bytes=1024, map_bytes=40_000)
+SHALLOW = Limits(layers=14)
 LAST_WORDS = ("float", "vec2", "vec3", "vec4", "int", "ivec2", "ivec3", "mat3", "mat4", "bool")
 
 
@@ -40,7 +41,9 @@ def test_the_same_decoder_gives_the_same_plan(name: str) -> None:
     assert numbers == others
 
 
-@pytest.mark.parametrize("limits", [Limits(), DESKTOP, NARROW], ids=["webgl", "desktop", "narrow"])
+@pytest.mark.parametrize(
+    "limits", [Limits(), DESKTOP, NARROW, SHALLOW], ids=["webgl", "desktop", "narrow", "shallow"]
+)
 @pytest.mark.parametrize("name", SOME)
 def test_a_plan_keeps_to_what_its_host_grants(name: str, limits: Limits) -> None:
     plan = _plan(name, limits)
@@ -95,6 +98,28 @@ def test_every_map_is_given_or_written_before_it_is_read(name: str) -> None:
     assert {m.name for m in plan.maps.values()} <= written
 
 
+@pytest.mark.parametrize("name", ["nerv360", "hnerv", "hnerv-boost"])
+def test_features_that_one_texture_cannot_hold_lie_in_two(name: str) -> None:
+    whole, plan = _plan(name), _plan(name, SHALLOW)
+    assert max(map_.layers for map_ in whole.maps.values()) > SHALLOW.layers
+    for map_ in whole.maps.values():
+        parts = [plan.maps[part] for part in (map_.name, f"{map_.name}.more") if part in plan.maps]
+        assert [part.layers for part in parts] == (
+            [14, map_.layers - 14] if map_.layers > 14 else [map_.layers]
+        )
+    read = {map_ for each in plan.passes for map_ in each.reads.values()}
+    assert set(plan.maps) - read == {plan.picture} - read
+
+
+@pytest.mark.parametrize("name", presets())
+def test_every_presets_layers_fit_the_least_that_graphics_grant(name: str) -> None:
+    plan = shader_plan(random_decoder(preset(name), frames=1), limits=Limits(side=8192))
+    assert max(map_.layers for map_ in plan.maps.values()) <= 256
+    assert any(map_.endswith(".more") for map_ in plan.maps) == (
+        name in ("paper-hnerv", "paper-hnerv-boost")
+    )
+
+
 @pytest.mark.parametrize("name", ["hnerv", "hnerv-boost", "larger", "zeros"])
 def test_bands_cover_the_picture_once_with_all_that_they_need(name: str) -> None:
     whole, plan = _plan(name), _plan(name, replace(NARROW, map_bytes=25_000))
@@ -132,7 +157,7 @@ def test_the_papers_networks_fit_where_a_screen_is_large_enough(name: str) -> No
     ("limits", "what"),
     [
         (Limits(side=64), "a texture's side of 96, and 64"),
-        (Limits(layers=8), r"layers of a texture of \d+, and 8"),
+        (Limits(layers=8), r"layers of two textures of 18, and 16"),
         (Limits(vectors=18), r"uniform vectors of \d+, and 18"),
     ],
 )

@@ -58,7 +58,9 @@ def test_its_pictures_are_the_eager_engines(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("change", ["wrapped frames", "after projection", "odd widths, bands"])
+@pytest.mark.parametrize(
+    "change", ["wrapped frames", "after projection", "odd widths, bands", "two textures"]
+)
 def test_so_they_are_for_less_usual_decoders_and_hosts(change: str, drawer: ContextDrawer) -> None:
     scene = small_scene("nerv360", still=False)
     name, config = "nerv360", small("nerv360")
@@ -70,6 +72,9 @@ def test_so_they_are_for_less_usual_decoders_and_hosts(change: str, drawer: Cont
     elif change == "after projection":
         config = config.replace(expand_before_projection=False)
         context.limits = Limits(block_bytes=1024)
+    elif change == "two textures":
+        name, config = "hnerv-boost", small("hnerv-boost")
+        context.limits = Limits(layers=5, map_bytes=20_000)
     else:
         config = config.replace(channels=13, min_width=5, kernels=(3, 5), blocks=(2, 1))
         context.limits = Limits(targets=3, map_bytes=20_000)

@@ -6,6 +6,7 @@ import math
 import re
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,10 @@ from model.decoding import open_engine
 from model.geometry import Look
 from model.rendering import render_view
 from model.scene import Material, Scene, read_scene, write_scene
+from model.shaders import Limits
 from tests.support.browser import DRAWS, NO_WEBGL, Browser, browser, served
 from tests.support.scenes import TINY, decoder_over_still, lively_decoder
-from viewer.sharing import export_web
+from viewer.sharing import decoder_file, export_web
 
 pytestmark = pytest.mark.slow
 
@@ -108,10 +110,15 @@ def test_hands_and_keys_move_what_a_page_decodes(exported: Path, page: Browser) 
         assert page.text("message") == ""
 
 
-@pytest.mark.parametrize("decoder", ["nerv360", "hnerv"])
+@pytest.mark.parametrize(("decoder", "layers"), [("nerv360", 256), ("hnerv", 256), ("nerv360", 5)])
 def test_its_picture_is_the_one_that_render_makes(
-    decoder: str, scene: Path, exported: Path, page: Browser
-) -> None:
+    decoder: str, layers: int, scene: Path, exported: Path, page: Browser, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    if layers < 256:
+        monkeypatch.setattr(decoder_file, "Limits", partial(Limits, layers=layers))
+        exported = tmp_path / "page"
+        export_web(scene, exported)
     look, frame = Look.from_degrees(150, 20, 0, 60), 2  # both decode it wider, and cut it
     with served(exported) as url:
         start = f"#yaw=150&pitch=20&hfov=60&frame={frame}&decoder={decoder}"
