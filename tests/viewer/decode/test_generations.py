@@ -37,13 +37,13 @@ def test_what_is_late_is_not_shown(gated: GatedApp, letters: str) -> None:
     gated.play(letters)
 
 
-@pytest.mark.parametrize("before", ["NR", "CRDDDRNRDD", "BR"])
-def test_every_order_of_three_events(gated: GatedApp, before: str) -> None:
-    for letters in itertools.product(gated.letters, repeat=3):
+@pytest.mark.parametrize(("before", "count"), [("NR", 3), ("CRDDDRNRDD", 2), ("BR", 2)])
+def test_every_order_of_a_few_events(gated: GatedApp, before: str, count: int) -> None:
+    for letters in itertools.product(gated.letters, repeat=count):
         gated.play(before + "".join(letters))
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=130, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(GatedApp.letters, min_size=4, max_size=24))
 def test_long_stories(gated: GatedApp, letters: str) -> None:
     gated.play(letters)
