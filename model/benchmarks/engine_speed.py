@@ -23,6 +23,7 @@ from model.decoding import (
     picture_size,
     place_of,
 )
+from model.errors import UnavailableError
 from model.geometry import Look
 from model.networks import build_decoder, count_flops, count_traffic, motion_size
 from model.scene import Decoder, StillPanorama, TrainingSummary
@@ -192,7 +193,11 @@ def try_engine(
 
 
 def reason_of(error: Exception) -> str:
-    """One line of an error: torch's compilers go on for pages."""
+    """One line of an error: torch's compilers go on for pages. What is a sentence for users stays
+    one.
+    """
+    if isinstance(error, UnavailableError):
+        return str(error)
     first, *rest = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
     if first.endswith(":") and rest:  # "backend='inductor' raised:"
         first = f"{first} {rest[0]}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from model.errors import UnavailableError
+
 MATRIX_BYTES = 64
 """Bytes of a 4×4 matrix of weights, float32."""
 
@@ -35,7 +37,7 @@ class Limits:
         return self.block_bytes // MATRIX_BYTES
 
 
-class LimitError(RuntimeError):
+class LimitError(UnavailableError):
     """A decoder needs more than what draws can do."""
 
 

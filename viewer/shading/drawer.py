@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from model.decoding import Engine, draw_by, may_want_compilers
+from model.errors import UnavailableError
 
 if TYPE_CHECKING:
     from model.scene import Decoder
@@ -48,7 +49,7 @@ class ContextDrawer:
             log.warning("nothing can be decoded by drawing: %s", error)
             return
         if not software and draws_in_software(self._context.renderer):
-            self._reason = f"{self._context.renderer} is a processor, for which other engines are"
+            self._reason = f"{self._context.renderer} draws on the processor"
             self._context.close()
             self._context = None
 
@@ -85,7 +86,7 @@ class ContextDrawer:
         from viewer.shading.engine import ShaderEngine
 
         if self._context is None:
-            raise RuntimeError(self._reason)
+            raise UnavailableError(self._reason)
         return ShaderEngine(self._context, decoder, size, shares=self._shares)
 
 

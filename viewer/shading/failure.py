@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from OpenGL import GL
 from OpenGL.error import GLError
 
+from model.errors import UnavailableError
+
 _CONTEXT_LOST = 0x0507
 
 _REASONS = {
@@ -16,7 +18,7 @@ _REASONS = {
 }
 
 
-class GraphicsError(RuntimeError):
+class GraphicsError(UnavailableError):
     """Something that cannot be drawn here, and why."""
 
 

@@ -71,7 +71,8 @@ def test_it_measures_every_engine_and_the_way_to_the_screen(
     assert rows == [(n, engine) for n in ("nerv360", "hnerv") for engine in engines]
     for row in report["engines"]:
         if row["engine"] == "gl" and "failed" in row:
-            assert "is a processor, for which other engines are" in row["failed"]
+            assert row["failed"].endswith(" draws on the processor")
+            assert said.count(f"gl: not measured: {row['failed']}\n") == 1
             continue
         config = CONFIGS[row["decoder"]]
         assert row["flops"] == count_flops(config)
@@ -117,8 +118,13 @@ def test_without_a_display_all_but_the_uploads_is_measured(
         raise InputError("no display to open a window on was found")
 
     monkeypatch.setattr(bench_uploads, "Window", refuse)
+    monkeypatch.setattr("viewer.picture.Window", refuse)
     assert bench(scene) == 0
-    assert "upload: not measured: no display" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "upload: not measured: no display" in said
+    assert re.findall(r".*gl: .*", said) == [
+        "gl: not measured: there is no display with OpenGL 3.3 to draw on"
+    ]
 
 
 def broken(*_: object, **__: object) -> Engine:
@@ -143,14 +149,14 @@ class TooLarge(EagerEngine):
             "folded",
             broken,
             [("nerv360", "eager"), ("hnerv", "eager")],
-            "nerv360, folded: not measured: RuntimeError: backend='inductor' raised: "
+            "\nfolded: not measured: RuntimeError: backend='inductor' raised: "
             "InvalidCxxCompiler: No C++ compiler [clang]\n",
         ),
         (
             "eager",
             TooLarge,
             [("nerv360", "folded"), ("hnerv", "folded")],
-            "hnerv, eager: not measured: OutOfMemoryError\n",
+            "\neager: not measured: OutOfMemoryError\n",
         ),
     ],
 )

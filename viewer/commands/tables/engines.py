@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model.errors import InputError
+from model.errors import InputError, UnavailableError
 from viewer.commands.options import device_option, for_option
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ class _LateGraphics:
 
     def __init__(self, stack: contextlib.ExitStack) -> None:
         self._stack = stack
+        self._refusal: str | None = None
 
     def refusal(self) -> str | None:
         return None
@@ -73,7 +74,13 @@ class _LateGraphics:
         from viewer.commands.hidden_graphics import hidden_graphics
         from viewer.shading import DRAWER
 
-        self._stack.enter_context(hidden_graphics(reads=False, software=False))
+        if self._refusal is None:
+            try:
+                self._stack.enter_context(hidden_graphics(reads=False, software=False))
+            except InputError:
+                self._refusal = "there is no display with OpenGL 3.3 to draw on"
+        if self._refusal is not None:
+            raise UnavailableError(self._refusal)
         return DRAWER.open(decoder, size)
 
 
@@ -145,6 +152,19 @@ def _floors(engine: dict[str, Any], ceilings: dict[str, Any]) -> tuple[str, str]
     return "–" if rate is None else f"{rate * 1e9 / engine['look_flops']:.1f}", by_bytes
 
 
+def _failures(engines: list[dict[str, Any]]) -> list[str]:
+    """Lines that say why engines are not measured: what holds for every decoder once."""
+    lines = []
+    for engine in engines:
+        if "failed" not in engine:
+            continue
+        rows = [each for each in engines if each["engine"] == engine["engine"]]
+        same = all(each.get("failed") == engine["failed"] for each in rows)
+        who = engine["engine"] if same else f"{engine['decoder']}, {engine['engine']}"
+        lines.append(f"{who}: not measured: {engine['failed']}")
+    return list(dict.fromkeys(lines))
+
+
 def _print(console: Any, report: dict[str, Any]) -> None:
     from rich.table import Table
 
@@ -157,7 +177,6 @@ def _print(console: Any, report: dict[str, Any]) -> None:
         table.add_column(title, justify="right")
     ceilings = report["ceilings"]
     measured = [engine for engine in report["engines"] if "failed" not in engine]
-    failed = [engine for engine in report["engines"] if "failed" in engine]
     for engine in report["engines"]:
         if "failed" in engine:
             table.add_row(engine["decoder"], engine["engine"], *5 * ["–"])
@@ -171,8 +190,7 @@ def _print(console: Any, report: dict[str, Any]) -> None:
         )
     console.print(table)
     rates = ", ".join(f"{rate:.0f} GFLOP/s in {name}" for name, rate in ceilings["gflops"].items())
-    for engine in failed:
-        line = f"{engine['decoder']}, {engine['engine']}: not measured: {engine['failed']}"
+    for line in _failures(report["engines"]):
         console.print(line, soft_wrap=True, markup=False)
     console.print(
         f"by FLOP: at the rate of a matrix product in the engine's precision in this run "
