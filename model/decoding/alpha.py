@@ -27,6 +27,7 @@ class AlphaSource:
         pixels = still.pixels.to(device)
         self._still = compared_still(coverage, pixels, full_frame=network.full_frame)
         self._motion = still.motion[:, None].to(device)
+        self._seen: tuple[int, Tensor] | None = None
 
     @classmethod
     def of(cls, network: Architecture, decoder: Decoder) -> AlphaSource | None:
@@ -42,12 +43,19 @@ class AlphaSource:
         coverage = self._coverage
         cells = cell_means(picture, coverage.cell)[:, :3]
         there = (cells.shape[-2], cells.shape[-1])
-        motion = self._motion[frame : frame + 1].float() / 255
+        motion = self._motion_of(frame)
         if self._full_frame:
             still, motion = self._still, coverage.frame_motion(motion, there)
         else:
-            still, motion = project(self._still, there), project(pad_erp(motion, 1), there)
+            still, motion = project(self._still, there), project(motion, there)
         return coverage.of_cells(cells, still, motion, (picture.shape[-2], picture.shape[-1]))
+
+    def _motion_of(self, frame: int) -> Tensor:
+        """A frame's motion map in [0, 1], widened where looks sample it; kept for the next look."""
+        if self._seen is None or self._seen[0] != frame:
+            motion = self._motion[frame : frame + 1].float() / 255
+            self._seen = frame, motion if self._full_frame else pad_erp(motion, 1)
+        return self._seen[1]
 
 
 def cell_means(picture: Tensor, cell: int) -> Tensor:

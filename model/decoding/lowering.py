@@ -96,4 +96,5 @@ def rgba_of(x: Tensor) -> Tensor:
 
 def to_bytes_(values: Tensor) -> Tensor:
     """Contiguous uint8 of float32 in [0, 1], which are lost."""
-    return values.mul_(255).add_(0.5).to(torch.uint8).contiguous()
+    # Through int16 a CPU's vectors do it, in a quarter of the time.
+    return values.mul_(255).add_(0.5).to(torch.int16).to(torch.uint8).contiguous()

@@ -20,11 +20,18 @@ def camera_rays(
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
     """Rays through the pixel centres of a rectilinear picture, height×width×3, z = 1."""
+    x, y = _ray_axes(height, width, device, dtype)
+    grid_y, grid_x = torch.meshgrid(y * tan_half_hfov, x * tan_half_hfov, indexing="ij")
+    return torch.stack([grid_x, grid_y, torch.ones_like(grid_x)], dim=-1)
+
+
+def _ray_axes(
+    height: int, width: int, device: torch.device | str | None, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """Columns' x and rows' y of `camera_rays`, where the tangent is 1."""
     x = (torch.arange(width, device=device, dtype=dtype) + 0.5) / width * 2 - 1
     y = 1 - (torch.arange(height, device=device, dtype=dtype) + 0.5) / height * 2
-    x, y = x * tan_half_hfov, y * tan_half_hfov * (height / width)
-    grid_y, grid_x = torch.meshgrid(y, x, indexing="ij")
-    return torch.stack([grid_x, grid_y, torch.ones_like(grid_x)], dim=-1)
+    return x, y * (height / width)
 
 
 def rotation_tensor(yaw: Tensor, pitch: Tensor, roll: Tensor) -> Tensor:
@@ -120,10 +127,8 @@ def erp_grid(longitude: Tensor, latitude: Tensor, height: int, width: int) -> Te
     """Coordinates for `torch.nn.functional.grid_sample` (align_corners=False) in a frame of
     ``height``×``width`` that `pad_erp` widened by one pixel a side; shape …×2.
     """
-    column = (longitude / (2 * math.pi) + 0.5) * width - 0.5
-    row = (0.5 - latitude / math.pi) * height - 0.5
-    x = (column + 1.5) / (width + 2) * 2 - 1
-    y = (row + 1.5) / (height + 2) * 2 - 1
+    x = longitude * (width / (math.pi * (width + 2)))
+    y = latitude * (-2 * height / (math.pi * (height + 2)))
     return torch.stack([x, y], -1)
 
 
@@ -145,18 +150,14 @@ def viewport_angles(look: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor
     """Longitudes and latitudes, N×size, of the pixel centres of viewports of ``size``, height and
     width, for looks as `viewport_grid` has them, float64 or float32, and in their type.
     """
-    height, width = size
-    rays = camera_rays(height, width, 1.0, look.device, look.dtype)
+    x, y = (axis[None, None] for axis in _ray_axes(*size, look.device, look.dtype))
     scale = torch.tan(look[:, 3] / 2)[:, None, None]
-    rays = torch.cat(
-        [
-            rays[..., :2] * scale[..., None],
-            rays[..., 2:].expand(look.shape[0], height, width, 1),
-        ],
-        -1,
-    )
     rotation = rotation_tensor(look[:, 0], look[:, 1], look[:, 2])
-    return directions_to_angles(torch.einsum("nhwj,nij->nhwi", rays, rotation))
+    # A direction is a sum of what its row and its column give: no product for each pixel.
+    right, up, forward = (axis[..., None] for axis in rotation.unbind(-1))
+    columns, rows = right * (x * scale), up * (y * scale) + forward
+    directions = rows[..., None] + columns[:, :, None]
+    return directions_to_angles(directions.movedim(1, -1))
 
 
 def sample_erp(frame: Tensor, directions: Tensor) -> Tensor:

@@ -81,6 +81,7 @@ class FoldedViewport:
         if self.late is None and FoldedStem.fits(layout.stem):
             self.stem = FoldedStem(layout.stem, config.embedding_size, dtype)
         self.plan = RowPlan(config.embedding_size[0])
+        self._levels: tuple[int, list[Tensor]] | None = None
         self.stages = FoldedStages(layout.stages, layout.head, dtype)
 
     def __call__(
@@ -93,8 +94,10 @@ class FoldedViewport:
         x = sample_padded(self._features(frame, embedding, time, grid), grid)
         if self.late is not None:
             x = _as_trained(self.late, x, self.network.time_condition(time))
-        levels = [pad_erp(level, 1) for level in finer]
-        x = self.stages(x, self.network.condition(time, look), levels, self.grids.project)
+        if self._levels is None or self._levels[0] != frame:
+            self._levels = frame, [pad_erp(level, 1) for level in finer]
+        condition = self.network.condition(time, look)
+        x = self.stages(x, condition, self._levels[1], self.grids.project)
         return rgba_bytes(x, alpha_of(self.alpha, frame, self.grids.project))
 
     def _features(self, frame: int, embedding: Tensor, time: Tensor, grid: Tensor) -> Tensor:

@@ -48,6 +48,8 @@ class FoldedStages:
         self.stages = [FoldedStage(stage, dtype) for stage in stages]
         affines = affines_of(stages)
         self.bank = AffineBank(affines) if affines else None
+        self.convolutions = [conv for s in self.stages for b in s.blocks for conv in b.convolutions]
+        self._folded: tuple[Tensor, list[FoldedConv]] | None = None
         self.head: FoldedHead | ShuffledHead = FoldedHead(head, dtype)
         if ShuffledHead.fits(stages[-1], head):
             self.stages[-1].stride = 1
@@ -63,13 +65,25 @@ class FoldedStages:
             finer: the frame's finer embeddings, as ``project`` samples them.
         """
         x = x.to(self.dtype, memory_format=torch.channels_last)
-        affines, levels = iter(self.bank(condition) if self.bank is not None else ()), iter(finer)
+        folded, levels = iter(self._fold(condition)), iter(finer)
         for stage in self.stages:
-            x = stage(x, affines)
+            x = stage(x, folded)
             if stage.finer is not None:
                 size = (x.shape[-2], x.shape[-1])
                 x = x.add_(stage.finer(project(next(levels), size)))
         return self.head(x)
+
+    def _fold(self, condition: Tensor) -> list[FoldedConv]:
+        """The blocks' convolutions, kept until another condition comes: where the look is none of
+        it, as long as the frame.
+        """
+        if self.bank is None:
+            return []
+        if self._folded is None or not self._folded[0].equal(condition):
+            affines = zip(self.convolutions, self.bank(condition), strict=True)
+            folded = [FoldedConv(conv, *affine, self.dtype) for conv, affine in affines]
+            self._folded = condition, folded
+        return self._folded[1]
 
 
 class FoldedStage:
@@ -90,12 +104,12 @@ class FoldedStage:
         self.blocks = [FoldedBlock(block) for block in stage.residuals]
         self.finer = FoldedLevel(stage.finer, dtype) if stage.finer is not None else None
 
-    def __call__(self, x: Tensor, affines: Iterator[ScaleAndShift]) -> Tensor:
-        """1×c×h×w → 1×c'×sh×sw, both channels-last; its blocks take their ``affines``."""
+    def __call__(self, x: Tensor, folded: Iterator[FoldedConv]) -> Tensor:
+        """1×c×h×w → 1×c'×sh×sw, both channels-last; its blocks take theirs of ``folded``."""
         y = sphere_conv(x, self.weight, self.bias, self.padding, wrap=self.wrap)
         x = shuffle(y.sin_() if self.sine else gelu_(y), self.stride)
         for block in self.blocks:
-            x = block(x, next(affines), next(affines))
+            x = block(x, next(folded), next(folded))
         return x
 
 
@@ -103,13 +117,14 @@ class FoldedLevel:
     """The 1×1 convolution of a finer embedding, in ``dtype``."""
 
     def __init__(self, conv: SphereConv, dtype: torch.dtype) -> None:
-        self.weight = conv.weight.to(dtype).contiguous(memory_format=torch.channels_last)
-        self.bias = conv.bias.to(dtype)
+        assert conv.bias is not None
+        self.weight, self.bias = conv.weight[..., 0, 0].T.to(dtype), conv.bias.to(dtype)
 
     def __call__(self, level: Tensor) -> Tensor:
         """1×c×h×w → 1×c'×h×w, channels-last."""
-        level = level.to(self.weight.dtype, memory_format=torch.channels_last)
-        return F.conv2d(level, self.weight, self.bias)
+        pixels = level[0].flatten(1).T.to(self.weight.dtype)
+        added = torch.addmm(self.bias, pixels, self.weight)
+        return added.view(1, *level.shape[-2:], -1).permute(0, 3, 1, 2)
 
 
 class FoldedBlock:
@@ -118,9 +133,8 @@ class FoldedBlock:
     def __init__(self, block: ConditionedBlock) -> None:
         self.convolutions = (block.conv1, block.conv2)
 
-    def __call__(self, x: Tensor, first: ScaleAndShift, second: ScaleAndShift) -> Tensor:
-        y = gelu_(affine_conv(x, self.convolutions[0], *first))
-        return affine_conv(y, self.convolutions[1], *second).add_(x)
+    def __call__(self, x: Tensor, first: FoldedConv, second: FoldedConv) -> Tensor:
+        return second(gelu_(first(x))).add_(x)
 
 
 class FoldedHead:
@@ -180,24 +194,36 @@ def _rgba_layer(head: ColourHead) -> tuple[Tensor, Tensor]:
     return weight, F.pad(2 * conv.bias, (0, 1), value=OPAQUE)
 
 
-def affine_conv(x: Tensor, conv: SphereConv, scale: Tensor, shift: Tensor) -> Tensor:
-    """The 3×3 convolution of x·scale + shift in the precision of ``x``.
+class FoldedConv:
+    """The 3×3 convolution of x·scale + shift, in ``dtype``.
 
     The shift turns into a bias. Where zeros surround the features some taps meet those instead of
     shifted features: what they would have added is taken off again.
     """
-    weight, bias, taps = fold_affine(conv, scale, shift)
-    if conv.wrap:
-        return F.conv2d(pad_erp(x, 1), weight.to(x.dtype), bias.to(x.dtype))
-    y = F.conv2d(x, weight.to(x.dtype), bias.to(x.dtype), padding=1)
-    y[..., 0, :] -= taps[:, 0].sum(1)[:, None]
-    y[..., -1, :] -= taps[:, 2].sum(1)[:, None]
-    y[..., 0] -= taps[:, :, 0].sum(1)[:, None]
-    y[..., -1] -= taps[:, :, 2].sum(1)[:, None]
-    for row in (0, -1):
-        for column in (0, -1):
-            y[..., row, column] += taps[:, row, column]
-    return y
+
+    def __init__(self, conv: SphereConv, scale: Tensor, shift: Tensor, dtype: torch.dtype) -> None:
+        weight, bias, taps = fold_affine(conv, scale, shift)
+        self.weight, self.bias, self.wrap = weight.to(dtype), bias.to(dtype), conv.wrap
+        if not self.wrap:
+            self.rows, self.columns = (taps.sum(along)[..., None] for along in (2, 1))
+            self.taps = taps
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """1×c×h×w → 1×c'×h×w."""
+        if self.wrap:
+            return F.conv2d(pad_erp(x, 1), self.weight, self.bias)
+        y = F.conv2d(x, self.weight, self.bias, padding=1)
+        for side in (0, -1):
+            y[..., side, :] -= self.rows[:, side]
+            y[..., side] -= self.columns[:, side]
+            for column in (0, -1):
+                y[..., side, column] += self.taps[:, side, column]
+        return y
+
+
+def affine_conv(x: Tensor, conv: SphereConv, scale: Tensor, shift: Tensor) -> Tensor:
+    """As `FoldedConv`, in the precision of ``x``."""
+    return FoldedConv(conv, scale, shift, x.dtype)(x)
 
 
 def fold_affine(conv: SphereConv, scale: Tensor, shift: Tensor) -> tuple[Tensor, Tensor, Tensor]:

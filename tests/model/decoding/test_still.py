@@ -34,6 +34,18 @@ def test_folded_shows_what_eager_shows(name: str) -> None:
 
 @pytest.mark.parametrize("name", CONFIGS)
 @pytest.mark.parametrize("kind", ["eager", "folded"])
+def test_the_frames_before_leave_no_trace(name: str, kind: str) -> None:
+    scene = over_still_scene(name)
+    engine = open_engine(scene, name, "cpu", kind=kind)
+    for index, frame in enumerate((0, 0, 1, 2, 2, 0)):
+        look = LOOKS[index % len(LOOKS)]
+        pixels = engine.decode(look, frame).pixels.int()
+        alone = open_engine(scene, name, "cpu", kind=kind).decode(look, frame).pixels.int()
+        assert int((pixels - alone).abs().max()) <= 1
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("kind", ["eager", "folded"])
 def test_each_embedding_counts(name: str, kind: str) -> None:
     scene = over_still_scene(name)
     decoder = scene.decoders[name]

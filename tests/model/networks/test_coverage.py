@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from model.config import DEMO
 from model.geometry import Look, sample_erp, viewport_directions
@@ -67,6 +68,18 @@ def test_a_viewport_is_compared_with_the_panorama_that_it_sees(yaw: float, pitch
 def test_a_composite_is_between_the_two() -> None:
     still, alpha = torch.zeros(1, 3, *SIZE), torch.full((1, 1, *SIZE), 0.25)
     assert float((composite(picture(grey=0.8), alpha, still) - 0.2).abs().max()) < 1e-6
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 3), (4, 7)])
+def test_beyond_a_viewport_nothing_counts(size: tuple[int, int]) -> None:
+    coverage = Coverage(DEMO, full_frame=False)
+    cells, still = torch.rand(2, 2, 3, *size) * 0.1
+    motion = torch.zeros(2, 1, *size)
+    apart = F.avg_pool2d(cells - still, 3, stride=1, padding=1, count_include_pad=False)
+    apart = apart.abs().mean(1, keepdim=True)
+    wanted = torch.sigmoid(100 * (apart - 0.03) + 4 * math.tanh(-3))
+    alpha = coverage.of_cells(cells, still, motion, size)
+    torch.testing.assert_close(alpha, wanted, rtol=1e-4, atol=1e-5)
 
 
 def test_whole_frames_wrap() -> None:
