@@ -17,7 +17,7 @@ class FoldedEngine(UncompiledEngine):
     """Engine of a folded program.
 
     Affines are folded into the weights of the convolutions after them, pixel shuffles move whole
-    runs of channels, and of a viewport's frame no more rows are expanded than a look samples.
+    runs of channels, and of a viewport's frame no more is expanded than a look samples.
     """
 
     name = "folded"

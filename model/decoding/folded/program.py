@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.decoding.alpha import AlphaSource, alpha_of
-from model.decoding.folded.feature_rows import RowPlan, sampled_rows
+from model.decoding.folded.feature_window import WindowPlan, sampled_window
 from model.decoding.folded.stage import FoldedStages
 from model.decoding.folded.stem import FoldedStem
 from model.decoding.grids import ViewportGrids
@@ -80,7 +80,7 @@ class FoldedViewport:
         self.stem: FoldedStem | None = None
         if self.late is None and FoldedStem.fits(layout.stem):
             self.stem = FoldedStem(layout.stem, config.embedding_size, dtype)
-        self.plan = RowPlan(config.embedding_size[0])
+        self.plan = WindowPlan(config.embedding_size)
         self._levels: tuple[int, list[Tensor]] | None = None
         self.stages = FoldedStages(layout.stages, layout.head, dtype)
 
@@ -104,7 +104,7 @@ class FoldedViewport:
         """`Architecture.expand` of a frame, as far as ``grid`` samples it."""
         if self.stem is None:
             return self.network.expand(embedding, time)
-        missing = self.plan.missing(frame, sampled_rows(grid, embedding.shape[-2]))
+        missing = self.plan.missing(frame, sampled_window(grid, self.network.config.embedding_size))
         if missing is not None:
             try:
                 self.stem(embedding, self.network.time_condition(time), missing)

@@ -1,11 +1,14 @@
-"""The stem of a viewport network, folded, for those rows of a frame that a look sees."""
+"""The stem of a viewport network, folded, for that window of a frame that a look sees."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from model.decoding.folded.feature_window import REACH, Piece, Window
 from model.decoding.folded.stage import AffineBank, ScaleAndShift, affine_conv, fold_affine
 from model.decoding.lowering import affines_of
 from model.networks import Stage
@@ -48,39 +51,45 @@ class FoldedStem:
         return stem.conv.kernel_size == (1, 1) and stem.sine and len(stem.residuals) == 1
 
     def __call__(
-        self, embedding: Tensor, condition: Tensor, rows: tuple[int, int] | None = None
+        self, embedding: Tensor, condition: Tensor, window: Window | None = None
     ) -> Tensor:
         """1×d×h×w → 1×c×(h+2)×(w+2), continued across seam and poles, valid until the next call.
 
         Args:
             condition: `Architecture.time_condition` of the frame.
-            rows: first and end of the rows of h that are wanted, all by default. The others, and
-                what is wrapped from them, are undefined.
+            window: of the features that are wanted, all by default. The others, and what is
+                wrapped from them, are undefined.
         """
-        height = embedding.shape[-2]
-        first, end = rows if rows and self.wrap else (0, height)
+        height, width = embedding.shape[-2:]
+        if window is None or not self.wrap:
+            window = Window.whole((height, width))
         affines = self.bank(condition)
-        embedding = embedding.to(self.dtype, memory_format=torch.channels_last)
-        below, above = max(first - 2, 0), min(end + 2, height)
-        expanded = F.conv2d(embedding[..., below:above, :], self.weight, self.bias)
-        torch.sin(expanded, out=_inner(self._first)[..., below:above, :])
-        below, above = max(first - 1, 0), min(end + 1, height)
-        hidden = self._convolve(self._first, below, above, 0, affines[0])
-        torch.ops.aten.gelu.out(hidden, out=_inner(self._second)[..., below:above, :])
-        x, y = (_inner(map)[..., first:end, :] for map in (self._first, self.features))
-        torch.add(self._convolve(self._second, first, end, 1, affines[1]), x, out=y)
+        for piece in window.pieces(REACH):
+            seen = embedding[(..., *piece)].to(self.dtype, memory_format=torch.channels_last)
+            expanded = F.conv2d(seen, self.weight, self.bias)
+            torch.sin(expanded, out=_inner(self._first)[(..., *piece)])
+        for piece, hidden in self._convolved(self._first, window.pieces(1), 0, affines[0]):
+            torch.ops.aten.gelu.out(hidden, out=_inner(self._second)[(..., *piece)])
+        for piece, y in self._convolved(self._second, window.pieces(0), 1, affines[1]):
+            x, out = (_inner(map)[(..., *piece)] for map in (self._first, self.features))
+            torch.add(y, x, out=out)
         wrap_rim(self.features)
         return self.features
 
-    def _convolve(
-        self, padded: Tensor, first: int, end: int, index: int, affine: ScaleAndShift
-    ) -> Tensor:
+    def _convolved(
+        self, padded: Tensor, pieces: Iterable[Piece], index: int, affine: ScaleAndShift
+    ) -> Iterator[tuple[Piece, Tensor]]:
+        """Each of ``pieces`` and what the convolution of an index makes of it."""
         conv = self.convolutions[index]
         if not self.wrap:
-            return affine_conv(_inner(padded), conv, *affine)
+            (whole,) = pieces
+            yield whole, affine_conv(_inner(padded), conv, *affine)
+            return
         wrap_rim(padded)
-        weight, bias, _ = fold_affine(conv, *affine)
-        return F.conv2d(padded[..., first : end + 2, :], weight.to(self.dtype), bias.to(self.dtype))
+        weight, bias = (it.to(self.dtype) for it in fold_affine(conv, *affine)[:2])
+        for piece in pieces:
+            rows, columns = (slice(part.start, part.stop + 2) for part in piece)
+            yield piece, F.conv2d(padded[..., rows, columns], weight, bias)
 
 
 def wrap_rim(padded: Tensor) -> None:

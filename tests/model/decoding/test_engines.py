@@ -64,6 +64,9 @@ def test_the_way_to_a_look_leaves_no_trace_in_the_picture() -> None:
     eager = open_engine(scene, "nerv360", "cpu", kind="eager")
     up, down = Look(1.0, 1.3), Look(-2.0, -1.3)
     way = [(up, 0), (down, 1), (up, 1), (up, 2), (down, 2), (down, 0), (Look(), 1), (down, 1)]
+    seam, beside = Look(3.1, 0.1), Look(-2.9, 0.1)
+    way += [(Look(), 0), (Look(), 1), (seam, 1), (Look(), 2), (beside, 2), (beside, 0), (seam, 1)]
+    way += [(beside, 2), (seam, 2), (up, 2), (seam, 0), (Look(), 0)]
     for look, frame in way:
         pixels = folded.decode(look, frame).pixels.int()
         assert (pixels - eager.decode(look, frame).pixels.int()).abs().max() <= 1

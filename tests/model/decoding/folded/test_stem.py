@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from model.config import ModelConfig
+from model.decoding.folded.feature_window import Window
 from model.decoding.folded.stem import FoldedStem, wrap_rim
 from model.geometry import pad_erp
 from model.networks import Architecture, build_decoder
@@ -45,21 +46,38 @@ def test_the_features_are_the_networks(padding: str, channels: int) -> None:
             torch.testing.assert_close(features, expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("rows", [(0, 3), (0, 12), (1, 5), (4, 6), (8, 12), (11, 12)])
-def test_rows_that_are_wanted_are_the_networks_whatever_the_others_hold(
-    rows: tuple[int, int],
+@pytest.mark.parametrize(
+    ("rows", "columns"),
+    [
+        ((4, 6), (0, 24)),
+        ((0, 3), (5, 9)),
+        ((1, 5), (5, 9)),
+        ((2, 10), (5, 9)),
+        ((8, 12), (3, 4)),
+        ((4, 6), (1, 9)),
+        ((4, 6), (0, 9)),
+        ((4, 6), (16, 24)),
+        ((4, 6), (20, 29)),
+        ((4, 6), (2, 23)),
+    ],
+)
+def test_what_is_wanted_is_the_networks_whatever_the_rest_holds(
+    rows: tuple[int, int], columns: tuple[int, int]
 ) -> None:
     decoder = network(TINY.replace(frame_height=96, frame_width=192, encoder_strides=(8,)))
     assert decoder.config.embedding_size == (12, 24)
+    window = Window.of((12, 24), rows, columns)
     embedding, time = torch.randn(1, 1, 12, 24), torch.tensor([0.3], dtype=torch.float64)
     with torch.inference_mode():
         folded, condition = folded_stem(decoder), decoder.time_condition(time)
         folded(torch.full_like(embedding, torch.nan), condition)
-        features = folded(embedding, condition, rows)
+        features = folded(embedding, condition, window)
         expected = decoder.expand(embedding, time)
     first, end = rows[0] + (rows[0] > 0), rows[1] + 1 + (rows[1] == 12)
+    wanted = [1 + column % 24 for column in range(*window.columns)]
+    wanted += [0] * (24 in wanted) + [25] * (1 in wanted)  # what is wrapped from them
     torch.testing.assert_close(
-        features[..., first:end, :], expected[..., first:end, :], rtol=1e-5, atol=1e-5
+        features[..., first:end, wanted], expected[..., first:end, wanted], rtol=1e-5, atol=1e-5
     )
 
 
