@@ -12,10 +12,10 @@ from torch import Tensor
 from model.decoding.alpha import AlphaSource, alpha_of
 from model.decoding.folded.feature_window import WindowPlan, sampled_window
 from model.decoding.folded.stage import FoldedStages
-from model.decoding.folded.stem import FoldedStem
+from model.decoding.folded.stem import FoldedStem, widen
 from model.decoding.grids import ViewportGrids
 from model.decoding.lowering import rgba_bytes
-from model.geometry import pad_erp, sample_padded, viewport_grid
+from model.geometry import sample_padded, viewport_grid
 from model.networks import Architecture, Stage
 
 
@@ -81,7 +81,12 @@ class FoldedViewport:
         if self.late is None and FoldedStem.fits(layout.stem):
             self.stem = FoldedStem(layout.stem, config.embedding_size, dtype)
         self.plan = WindowPlan(config.embedding_size)
-        self._levels: tuple[int, list[Tensor]] | None = None
+        device = layout.head.conv.weight.device
+        self._levels = [
+            torch.empty(1, channels, height + 2, width + 2, device=device)
+            for channels, height, width in config.embedding_shapes[1:]
+        ]
+        self._levels_of: int | None = None
         self.stages = FoldedStages(layout.stages, layout.head, dtype)
 
     def __call__(
@@ -94,10 +99,13 @@ class FoldedViewport:
         x = sample_padded(self._features(frame, embedding, time, grid), grid)
         if self.late is not None:
             x = _as_trained(self.late, x, self.network.time_condition(time))
-        if self._levels is None or self._levels[0] != frame:
-            self._levels = frame, [pad_erp(level, 1) for level in finer]
+        if self._levels_of != frame:
+            self._levels_of = None  # an interruption leaves them half filled
+            for level, padded in zip(finer, self._levels, strict=True):
+                widen(level, padded)
+            self._levels_of = frame
         condition = self.network.condition(time, look)
-        x = self.stages(x, condition, self._levels[1], self.grids.project)
+        x = self.stages(x, condition, self._levels, self.grids.project)
         return rgba_bytes(x, alpha_of(self.alpha, frame, self.grids.project))
 
     def _features(self, frame: int, embedding: Tensor, time: Tensor, grid: Tensor) -> Tensor:

@@ -92,6 +92,12 @@ class FoldedStem:
             yield piece, F.conv2d(padded[..., rows, columns], weight, bias)
 
 
+def widen(x: Tensor, padded: Tensor) -> None:
+    """Fill ``padded`` with what `pad_erp` makes of ``x`` by one pixel, in one pass, not two."""
+    _inner(padded).copy_(x)
+    wrap_rim(padded)
+
+
 def wrap_rim(padded: Tensor) -> None:
     """Fill the outermost pixels of N×C×(H+2)×(W+2) from those inside, as `pad_erp` would."""
     inside = _inner(padded)
