@@ -10,7 +10,7 @@ from __future__ import annotations
 from model.config import ModelConfig
 from model.networks import COMPARED_PANORAMA, ConditionedBlock, SphereConv, Stage, build_decoder
 
-_GRID = 18
+_GRID = 17
 """Elements of a point of a viewport while its place on the sphere is computed, in float64."""
 _CELL = 12
 """Elements of a cell of a whole frame while it is compared, beside the still panorama's colours."""
