@@ -34,9 +34,15 @@ CPU = torch.device("cpu")
 LOOKS = [Look(3.1, 0.4), Look(-3.1, -1.5)]
 
 
-def compare(scene: Scene, name: str, looks: list[Look], frames: list[int]) -> list[float]:
+def compare(
+    scene: Scene,
+    name: str,
+    looks: list[Look],
+    frames: list[int],
+    size: tuple[int, int] | None = None,
+) -> list[float]:
     """PSNR of colours and of alpha to the eager engine's pictures."""
-    drawn, eager = (open_engine(scene, name, CPU, kind=kind) for kind in ("gl", "eager"))
+    drawn, eager = (open_engine(scene, name, CPU, size, kind=kind) for kind in ("gl", "eager"))
     found = []
     for frame in frames:
         for look in looks:
@@ -87,8 +93,10 @@ def test_so_they_are_for_less_usual_decoders_and_hosts(change: str, drawer: Cont
 @pytest.mark.slow
 @pytest.mark.usefixtures("drawer")
 def test_so_they_are_for_the_demo() -> None:
-    scene = read_scene(DEMO)
-    assert min(compare(scene, "nerv360", [Look.from_degrees(-60, 15)], [7])) > 45
+    """At the seam, at a pole, and near enough to see each pixel of the features."""
+    looks = [(180, -10, 78), (45, 90, 78), (-60, 15, 30)]
+    given = [Look.from_degrees(yaw, pitch, 0, hfov) for yaw, pitch, hfov in looks]
+    assert min(compare(read_scene(DEMO), "nerv360", given, [0, 71], (144, 256))) > 45
 
 
 @pytest.mark.slow
