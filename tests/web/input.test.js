@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import { clock, duration } from "../../viewer/web/controls.js";
 import { Camera, MAX_HFOV, MIN_HFOV } from "../../viewer/web/input/camera.js";
 import { Pointers, pointAt, wheelOf } from "../../viewer/web/input/hands.js";
 import { KEYMAP, bindingOf } from "../../viewer/web/input/keymap.js";
@@ -104,4 +105,10 @@ test("a device that is held upright looks at the horizon where its back points",
   assert.deepEqual(look(0, 0, -90, 90).slice(1), [0, 0], "on its side, as the page is turned");
   near(lookOfDevice({ alpha: 10, beta: 80, gamma: 0 }, 0, 1.2).hfov, 1.2);
   near(radians(180), Math.PI);
+});
+
+test("times are short to read", () => {
+  assert.equal(clock(125.9), "2:05");
+  assert.equal(duration(16.4), "16 ms");
+  assert.equal(duration(319571), "319.6 s");
 });

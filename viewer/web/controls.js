@@ -36,6 +36,16 @@ export function clock(seconds) {
 }
 
 /**
+ * Milliseconds, or seconds where there are many of them.
+ *
+ * @param {number} ms
+ * @returns {string}
+ */
+export function duration(ms) {
+  return ms < 2000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}
+
+/**
  * What the numbers are about.
  *
  * @typedef {{display: number, decode: number, latency: number, look: Look, decoder: string}} Numbers
@@ -121,25 +131,29 @@ export class Controls {
    * @param {() => Numbers} numbers
    */
   showNumbers(now, numbers) {
-    if (now - this.#numbersAt < NUMBERS_MS) {
-      // Nothing may be drawn after this: the last numbers are shown all the same.
-      this.#late ||= window.setTimeout(this.wake, NUMBERS_MS);
-      return;
-    }
+    if (now - this.#numbersAt < NUMBERS_MS) return this.#showLater();
     this.#numbersAt = now;
-    this.#late = 0;
     const { display, decode, latency, look, decoder } = numbers();
+    if (display || decode) this.#showLater();
     const rate = decode ? `${decode.toFixed(decode < 10 ? 1 : 0)} fps` : "at rest";
     const { playback } = this;
     const place = `yaw ${degrees(look.yaw).toFixed(1)}°, pitch ${degrees(look.pitch).toFixed(1)}°`;
     for (const [id, text] of [
       ["display", display ? `${display.toFixed(0)} fps` : "at rest"],
-      ["decode", latency ? `${rate}, ${latency.toFixed(0)} ms` : "–"],
+      ["decode", latency ? `${rate}, ${duration(latency)}` : "–"],
       ["look", `${place}, ${degrees(look.hfov).toFixed(1)}° wide`],
       ["frame", `${playback.frame} of ${playback.frames}, ${playback.speed}×`],
       ["decoder", decoder],
     ])
       set(element(id, HTMLElement), text);
+  }
+
+  /** Nothing may be drawn from now on: the last numbers are shown all the same. */
+  #showLater() {
+    this.#late ||= window.setTimeout(() => {
+      this.#late = 0;
+      this.wake();
+    }, NUMBERS_MS);
   }
 
   /** Show or hide the keys. */

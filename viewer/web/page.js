@@ -143,7 +143,7 @@ async function main() {
     const look = view.camera.look();
     controls.showPlace();
     controls.showNumbers(now, () => ({
-      display: view.displayRate,
+      display: view.displayRate(now),
       decode: view.decoding.rate(now),
       latency: view.decoding.latency,
       look,

@@ -92,10 +92,16 @@ export class View {
     return this.canvas.clientWidth / Math.max(this.canvas.clientHeight, 1);
   }
 
-  /** Drawings a second, of late; 0 at rest. */
-  get displayRate() {
-    const [first, last] = [this.#drawings[0], this.#drawings[this.#drawings.length - 1]];
-    return last > first ? ((this.#drawings.length - 1) * 1000) / (last - first) : 0;
+  /**
+   * Drawings a second, of late; 0 at rest.
+   *
+   * @param {number} now
+   * @returns {number}
+   */
+  displayRate(now) {
+    const late = this.#drawings.filter((time) => now - time < DISPLAY_MS);
+    const [first, last] = [late[0], late[late.length - 1]];
+    return last > first ? ((late.length - 1) * 1000) / (last - first) : 0;
   }
 
   /** Draw soon: something has happened. */

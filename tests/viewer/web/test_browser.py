@@ -88,6 +88,8 @@ def test_hands_and_keys_move_what_a_page_decodes(exported: Path, page: Browser) 
         turned = math.degrees(math.atan(0.5 * math.tan(math.radians(78.1 / 2))))
         page.wait(lambda: look_of(page)[:2] == (round(turned, 1), 0.0))
         assert psnr(before, page.picture()) < 25
+        page.wait(lambda: page.text("display") == "at rest")
+        page.wait(lambda: page.text("decode").startswith("at rest, "))
 
         page.touch("touchStart", (180, 120), (220, 120))
         page.touch("touchMove", (160, 120), (240, 120))
