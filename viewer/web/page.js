@@ -139,6 +139,7 @@ async function main() {
   const map = element("map", HTMLCanvasElement);
   /** @type {ImageBitmap | null} */
   let still = null;
+  let mapped = "";
   view.onFrame = (now) => {
     const look = view.camera.look();
     controls.showPlace();
@@ -149,7 +150,11 @@ async function main() {
       look,
       decoder: view.shown,
     }));
-    if (!root.classList.contains("quiet")) drawMap(map, still, look, view.aspect);
+    // What is drawn anew is laid out anew, which takes time from decoding.
+    const state = `${look.yaw} ${look.pitch} ${look.roll} ${look.hfov} ${view.aspect} ${still !== null}`;
+    if (state === mapped || root.classList.contains("quiet")) return;
+    mapped = state;
+    drawMap(map, still, look, view.aspect);
   };
   canvas.addEventListener("webglcontextlost", () =>
     showFlat(description, "The graphics driver has dropped the picture: load this page again."),
