@@ -35,14 +35,15 @@ class FoldedStem:
         self.convolutions = (residual.conv1, residual.conv2)
         self.bank = AffineBank(affines_of([stem]))
         shape = (1, stem.conv.out_channels, size[0] + 2, size[1] + 2)
+        # What looks sample is float32 from the start: else each look would convert all of it.
         self._first, self._second, self.features = (
             torch.empty(
                 shape,
-                dtype=dtype,
+                dtype=kind,
                 device=stem.conv.weight.device,
                 memory_format=torch.channels_last,
             )
-            for _ in range(3)
+            for kind in (dtype, dtype, torch.float32)
         )
 
     @staticmethod
@@ -53,7 +54,8 @@ class FoldedStem:
     def __call__(
         self, embedding: Tensor, condition: Tensor, window: Window | None = None
     ) -> Tensor:
-        """1×d×h×w → 1×c×(h+2)×(w+2), continued across seam and poles, valid until the next call.
+        """1×d×h×w → float32 1×c×(h+2)×(w+2), continued across seam and poles, valid until the next
+        call.
 
         Args:
             condition: `Architecture.time_condition` of the frame.
