@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_NO_WINDOW = "there is no window to draw beside"
 _SOFTWARE = ("llvmpipe", "softpipe", "swrast", "swiftshader", "software", "basic render")
 
 
@@ -23,7 +24,7 @@ class ContextDrawer:
     def __init__(self) -> None:
         self._context: ShaderContext | None = None
         self._shares = False
-        self._reason = "there is no window to draw beside"
+        self._reason = _NO_WINDOW
 
     def offer(self) -> None:
         """Let engines be asked for: a window will be there before they are opened."""
@@ -70,6 +71,7 @@ class ContextDrawer:
         if self._context is not None:
             self._context.close()
         self._context = None
+        self._reason = _NO_WINDOW
         draw_by(None)
 
     @property

@@ -121,5 +121,7 @@ def test_without_a_context_the_reason_is_told(
     drawer: ContextDrawer, open_app: Callable[[OpenScene], App], scene: OpenScene
 ) -> None:
     drawer.detach()
+    drawer.attach(shares=True, software=False)  # may leave a reason of its own
+    drawer.detach()
     drawer.offer()
     goes_on(open_app(scene), "there is no window to draw beside")
