@@ -48,7 +48,10 @@ def over_time(results: list[PathResult], palette: dict[str, str]) -> bytes:
     axes[-1].set_xlabel("picture of the path")
     for axis in axes:
         _plain(axis)
-    axes[0].legend(frameon=False, fontsize=8, ncols=min(len(results), 4), loc="best")
+    axes[0].legend(
+        frameon=False, fontsize=8, ncols=min(len(results), 4),
+        loc="lower left", bbox_to_anchor=(0, 1),
+    )  # fmt: skip
     return _png(figure)
 
 
