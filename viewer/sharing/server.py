@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import sys
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 from model.errors import InputError
 
@@ -38,6 +40,11 @@ class WebServer(ThreadingHTTPServer):
             reason = "is taken or not allowed" if taken else f"cannot be used ({error.strerror})"
             raise InputError(f"{port} {reason}: name another, or 0 for any free one") from error
         self.url = f"http://{ADDRESS}:{self.server_address[1]}/"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # Browsers drop requests whose answers they no longer need: nobody has to read of it.
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(SimpleHTTPRequestHandler):
