@@ -59,7 +59,7 @@ class Start(Protocol):
 
     @property
     def device(self) -> torch.device:
-        """Where scenes are decoded; on any thread, after `open`."""
+        """Device on which scenes are decoded; on any thread, after `open`."""
         ...
 
     @property

@@ -87,5 +87,5 @@ class DrawingEngine(Protocol):
 
 
 def place_of(engine: Engine) -> str:
-    """Where an engine decodes, for people: its renderer or its device."""
+    """Place where an engine decodes, for people: its renderer or its device."""
     return engine.renderer if isinstance(engine, DrawingEngine) else str(engine.device)

@@ -90,7 +90,7 @@ def rgba_bytes(x: Tensor, alpha: Callable[[Tensor], Tensor] | None = None) -> Te
 
 
 def rgba_of(x: Tensor) -> Tensor:
-    """What `rgba_bytes` takes → h×w×4 float32 in [0, 1], opaque."""
+    """Opaque h×w×4 float32 in [0, 1] of what `rgba_bytes` takes."""
     return x[0, :4].permute(1, 2, 0).float().sigmoid()
 
 

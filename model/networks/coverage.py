@@ -71,7 +71,7 @@ class Coverage(nn.Module):
         return F.interpolate(gate.sigmoid(), size, mode="bilinear", align_corners=False)
 
     def compared_viewports(self, panorama: Tensor, look: Tensor, size: tuple[int, int]) -> Tensor:
-        """What the cells of viewports of ``size``, height and width, are compared with.
+        """The still panorama as cells of viewports of ``size``, height and width, compare with it.
 
         Args:
             panorama: of `compared_panorama`.
@@ -82,7 +82,7 @@ class Coverage(nn.Module):
         return sample_padded(panorama, viewport_grid(look, cells, padded))
 
     def compared_frame(self, still: Tensor) -> Tensor:
-        """What the cells of a whole frame are compared with, of a still panorama 1×3×H×W."""
+        """A still panorama 1×3×H×W as cells of a whole frame compare with it."""
         return F.avg_pool2d(still, self.cell)
 
     def frame_motion(self, motion: Tensor, cells: tuple[int, int]) -> Tensor:
@@ -137,5 +137,5 @@ def motion_map(frame: Tensor, still: Tensor) -> Tensor:
 
 
 def composite(picture: Tensor, alpha: Tensor, still: Tensor) -> Tensor:
-    """What is shown of decoded pictures N×3×H×W over the still panorama as they see it."""
+    """Pictures that are shown of decoded ones, N×3×H×W, over the still panorama as they see it."""
     return torch.lerp(still, picture, alpha)

@@ -1,4 +1,4 @@
-"""What the residual blocks of a network see of time and look, as a plan's host computes it."""
+"""Conditions of a network's residual blocks, of time and look, as a plan's host computes them."""
 
 from __future__ import annotations
 

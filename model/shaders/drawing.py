@@ -67,7 +67,7 @@ class Drawing:
         return most if layers > most else 0
 
     def project(self, name: str, features: Features, size: tuple[int, int]) -> Features:
-        """What the look sees of features of the whole sphere."""
+        """Features of the whole sphere as the look sees them."""
         groups = groups_of(features.channels)
         split = self.make(name, Kind.FEATURES, size, groups)
         for first, targets in self._chunks(groups):

@@ -53,8 +53,8 @@ class Weights:
 
 @dataclass(frozen=True)
 class Reach:
-    """What a pass needs of a map: rows beyond its own on either side, at the pixels' size; and
-    the stride from which those come.
+    """Need of a pass for a map: rows beyond its own on either side, at the pixels' size; and the
+    stride from which those come.
     """
 
     map: str

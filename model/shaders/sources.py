@@ -12,7 +12,7 @@ from model.shaders.plan import WEIGHTS_WIDTH
 
 _HERE = Path(__file__).resolve().parent
 _FOLDERS = (_HERE / "decoder", _HERE.parents[1] / "shaders" / "decoder")
-"""Where the pieces lie: installed inside the package, or at the top of a checkout."""
+"""Folder of the pieces: installed inside the package, or at the top of a checkout."""
 
 SINE, GELU, COLOUR, NONE = "sine", "gelu", "colour", "none"
 """Activations; that of the colour head is tanh(x)·0.5 + 0.5, the logistic function of 2x."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def prepare_glimpse(glimpse: Glimpse, path: Path) -> OpenScene:
-    """What has been seen of the scene file at ``path``; its decoders have neither engines nor known
+    """Scene of a glimpse of the file at ``path``; its decoders have neither engines nor known
     costs, which `complete_scene` gives them.
     """
     return OpenScene(

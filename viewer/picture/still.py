@@ -16,7 +16,7 @@ from viewer.picture.gl import Texture, largest_texture
 
 
 class Compositing(Enum):
-    """What is shown of decoded pictures that cover a still panorama; values as the shader's."""
+    """Part of decoded pictures over a still panorama that is shown; values as the shader's."""
 
     COMPOSITE = 0
     PICTURE_ALONE = 1

@@ -76,7 +76,7 @@ class ContextDrawer:
 
     @property
     def renderer(self) -> str | None:
-        """What draws, by its own name; nothing without a context."""
+        """Name of what draws; nothing without a context."""
         return self._context.renderer if self._context else None
 
     def refusal(self) -> str | None:

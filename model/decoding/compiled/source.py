@@ -87,7 +87,7 @@ class PrepareFrame(nn.Module):
 
 
 class ViewportSource(nn.Module):
-    """What one look sees of a frame.
+    """A frame as one look sees it.
 
     Attributes:
         size: height and width of the features.

@@ -158,7 +158,7 @@ def _sums(differences: Bytes, shape: tuple[int, ...]) -> Bytes:
 
 
 def _content(coded: Tensor) -> bytes:
-    """What follows the number of the coding."""
+    """The bytes after the number of the coding."""
     content = coded.numpy().tobytes()
     if content[:1] != bytes([_CODING]):
         found = content[0] if content else "none"
