@@ -116,8 +116,8 @@ def trained_scene(trainer: Trainer, material: Material) -> Scene:
 def _measured(
     trainer: Trainer, network: Autoencoder, scene: Scene, *, structure: bool = False
 ) -> Quality:
-    """Held-out quality of a scene, MS-SSIM only where ``structure`` is asked for: it takes longer
-    than all the rest. The scene's weights are left in ``network``.
+    """Held-out quality of a scene, with MS-SSIM where ``structure`` is asked for. The scene's
+    weights are left in ``network``.
     """
     stored = scene.decoders[trainer.config.architecture]
     network.decoder.load_state_dict(stored.weights)
