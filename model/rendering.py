@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.decoding import Engine, Picture
+from model.errors import InputError
 from model.geometry import (
     Look,
     erp_directions,
@@ -26,6 +27,7 @@ from model.reprojection import covering_looks, project
 
 EDGE = 0.15
 ROWS_AT_ONCE = 256
+LARGEST_SIDE = 32768
 
 
 def render_view(engine: Engine, look: Look, frame: int, height: int, width: int) -> Tensor:
@@ -35,8 +37,10 @@ def render_view(engine: Engine, look: Look, frame: int, height: int, width: int)
     decoded pictures are re-projected; where one does not reach, others are blended in.
 
     Raises:
+        InputError: the size is not one of a picture.
         IndexError: there is no such frame.
     """
+    _check_size(height, width)
     picture = engine.decode(look, frame)
     exact = _shows(picture, look, height, width)
     if exact and engine.still is None:
@@ -56,8 +60,10 @@ def render_sphere(engine: Engine, frame: int, height: int, width: int) -> Tensor
     that show it, weighted by how far it lies from their edges.
 
     Raises:
+        InputError: the size is not one of a picture.
         IndexError: there is no such frame.
     """
+    _check_size(height, width)
     directions = erp_directions(height, width, engine.device)
     still = _still_at(engine, directions, 2 * math.pi / width)
     if not engine.full_frame:
@@ -66,6 +72,15 @@ def render_sphere(engine: Engine, frame: int, height: int, width: int) -> Tensor
     if tuple(picture.pixels.shape[:2]) == (height, width) and engine.still is None:
         return picture.pixels[..., :3].contiguous()
     return _assemble(engine, frame, picture, directions, still)
+
+
+def _check_size(height: int, width: int) -> None:
+    sides = (height, width)
+    if not all(hasattr(side, "__index__") and 1 <= side <= LARGEST_SIDE for side in sides):
+        raise InputError(
+            f"a view has a height and a width of 1 to {LARGEST_SIDE} pixels, not {height!r} and "
+            f"{width!r}"
+        )
 
 
 def _shows(picture: Picture, look: Look, height: int, width: int) -> bool:

@@ -7,7 +7,7 @@ import time
 
 import torch
 
-from model.decoding.engine import Picture
+from model.decoding.engine import Picture, engine_repr
 from model.geometry import Look
 from model.video import VideoIndex, VideoReader
 
@@ -20,6 +20,7 @@ class ClipEngine:
     ring = 1 << 30  # every picture has pixels of its own
     precision = torch.uint8
     still: torch.Tensor | None = None
+    __repr__ = engine_repr
 
     def __init__(self, index: VideoIndex) -> None:
         """Open the clip.

@@ -86,6 +86,16 @@ class DrawingEngine(Protocol):
     renderer: str
 
 
+def engine_repr(engine: Engine) -> str:
+    """Return one line on an engine, which the engines take as their ``__repr__``."""
+    height, width = engine.size
+    shows = "whole frames" if engine.full_frame else "viewports"
+    return (
+        f"<{type(engine).__name__} {engine.name!r}: {shows} of {width}x{height} on "
+        f"{place_of(engine)}>"
+    )
+
+
 def place_of(engine: Engine) -> str:
     """Place where an engine decodes, for people: its renderer or its device."""
     return engine.renderer if isinstance(engine, DrawingEngine) else str(engine.device)

@@ -73,7 +73,7 @@ def check_engine(kind: str, config: ModelConfig, device: torch.device) -> None:
 
 def open_engine(
     scene: Scene,
-    decoder: str,
+    decoder: str | None = None,
     device: str | torch.device = "auto",
     size: tuple[int, int] | None = None,
     kind: str = "auto",
@@ -81,7 +81,7 @@ def open_engine(
     """An engine for one decoder of a scene.
 
     Args:
-        decoder: its name.
+        decoder: its name; the scene's first by default.
         device: a torch device, or ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         size: height and width of a viewport in pixels, brought to the nearest multiple of the
             strides' product; the trained size by default. A full-frame decoder has only its own.
@@ -99,7 +99,7 @@ def open_engine(
 
     from model.devices import choose_device
 
-    stored = scene.decoder(decoder)
+    stored = scene.decoder(next(iter(scene.decoders)) if decoder is None else decoder)
     chosen = device if isinstance(device, torch.device) else choose_device(device)
     check_engine(kind, stored.config, chosen)
     pixels = picture_size(stored.config, size)

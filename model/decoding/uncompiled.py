@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
-from model.decoding.engine import Picture
+from model.decoding.engine import Picture, engine_repr
 from model.decoding.looks import decoded_look, hfov_range
 from model.decoding.lowering import covered_still
 from model.devices import float64_device
@@ -28,6 +28,7 @@ class UncompiledEngine(ABC):
 
     name: str
     ring = 1 << 30  # every picture has pixels of its own
+    __repr__ = engine_repr
 
     def __init__(
         self,

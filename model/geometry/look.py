@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from model.errors import InputError
+
 DEFAULT_HFOV = math.radians(78.1)
+_ROUNDING = 1e-6
 
 
 def wrap_yaw(yaw: float) -> float:
@@ -25,12 +29,39 @@ class Look:
         pitch: latitude φ of the centre, −π/2 to π/2; rises upwards.
         roll: the viewer's head leaning clockwise.
         hfov: horizontal field of view, 0 to π exclusive.
+
+    Raises:
+        InputError: a number is not finite, or pitch or field of view is out of range.
     """
 
     yaw: float = 0.0
     pitch: float = 0.0
     roll: float = 0.0
     hfov: float = DEFAULT_HFOV
+
+    def __post_init__(self) -> None:
+        if not all(map(math.isfinite, (self.yaw, self.pitch, self.roll, self.hfov))):
+            raise InputError(f"{self}: each number of a look must be finite")
+        if abs(self.pitch) > math.pi / 2 + _ROUNDING:
+            raise InputError(
+                f"the pitch of a look must be between -90 and 90 degrees (±π/2 radians), not "
+                f"{math.degrees(self.pitch):g} degrees{self._hint()}"
+            )
+        if not 0 < self.hfov < math.pi:
+            raise InputError(
+                f"the field of view of a look must be between 0 and 180 degrees (π radians), not "
+                f"{math.degrees(self.hfov):g} degrees{self._hint()}"
+            )
+        if _seems_degrees(self.yaw):
+            warnings.warn(
+                f"a yaw of {self.yaw:g} radians is {self.yaw / math.tau:.1f} turns{self._hint()}",
+                stacklevel=3,
+            )
+
+    def _hint(self) -> str:
+        if any(map(_seems_degrees, (self.yaw, self.pitch, self.roll, self.hfov))):
+            return ": Look takes radians, Look.from_degrees takes degrees"
+        return ""
 
     @classmethod
     def from_degrees(
@@ -40,7 +71,11 @@ class Look:
         roll_deg: float = 0.0,
         hfov_deg: float = 78.1,
     ) -> Look:
-        """A look from degrees, as files, command lines and the screen have them."""
+        """Return a look from degrees.
+
+        Raises:
+            InputError: a number is not finite, or pitch or field of view is out of range.
+        """
         return cls(*(math.radians(v) for v in (yaw_deg, pitch_deg, roll_deg, hfov_deg)))
 
     def degrees(self) -> tuple[float, float, float, float]:
@@ -63,6 +98,11 @@ class Look:
         right = cr * level_right - sr * level_up
         up = cr * level_up + sr * level_right
         return np.stack([right, up, forward], axis=1)
+
+
+def _seems_degrees(angle: float) -> bool:
+    """Tell whether an angle in radians looks like degrees: a whole number beyond two turns."""
+    return abs(angle) > 2 * math.tau and float(angle).is_integer()
 
 
 def look_from_rotation(rotation: npt.NDArray[np.float64], hfov: float = DEFAULT_HFOV) -> Look:

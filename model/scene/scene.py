@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import html
+import io
 from dataclasses import dataclass
 
+from PIL import Image
 from torch import Tensor
 
 from model.config import ModelConfig
@@ -12,8 +16,10 @@ from model.scene.fingerprint import Fingerprint
 from model.scene.header import Material, SceneHeader, TrainingSummary
 from model.scene.still import StillPanorama
 
+THUMBNAIL_WIDTH = 480
 
-@dataclass
+
+@dataclass(repr=False)
 class Decoder:
     """One trained decoder and the embeddings that it decodes.
 
@@ -39,8 +45,15 @@ class Decoder:
         """Pictures of the clip."""
         return self.embeddings.shape[0]
 
+    def __repr__(self) -> str:
+        numbers = sum(weight.numel() for weight in self.weights.values())
+        return (
+            f"<Decoder {self.config.architecture}: {numbers / 1e6:.2f} M parameters, "
+            f"{self.frames} frames>"
+        )
 
-@dataclass
+
+@dataclass(repr=False)
 class Scene:
     """A clip as its decoders know it; picture i of ``frames`` has the time i / frames.
 
@@ -65,6 +78,17 @@ class Scene:
         stills = (decoder.still for decoder in self.decoders.values())
         return next((still for still in stills if still is not None), None)
 
+    def __repr__(self) -> str:
+        return (
+            f"<Scene {self.material.title!r}: {self.width}x{self.height}, {self.frames} frames at "
+            f"{self.fps:g} a second, {', '.join(self.decoders)}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: one line, below the still panorama if there is one."""
+        line = f"<p>{html.escape(repr(self))}</p>"
+        return line if self.still is None else f"{_thumbnail(self.still)}{line}"
+
     def decoder(self, name: str) -> Decoder:
         """Decoder called ``name``.
 
@@ -88,3 +112,12 @@ class Scene:
             trainings={name: decoder.training for name, decoder in self.decoders.items()},
             fingerprint=self.fingerprint,
         )
+
+
+def _thumbnail(still: StillPanorama) -> str:
+    picture = Image.fromarray(still.pixels.numpy())
+    picture.thumbnail((THUMBNAIL_WIDTH, THUMBNAIL_WIDTH))
+    file = io.BytesIO()
+    picture.save(file, "JPEG")
+    data = base64.b64encode(file.getvalue()).decode()
+    return f'<img alt="still panorama" src="data:image/jpeg;base64,{data}">'

@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from model.errors import InputError
 from model.geometry import (
     DEFAULT_HFOV,
     Look,
@@ -190,3 +191,33 @@ def test_half_precision_features_are_sampled_where_full_precision_ones_are(
     grid = viewport_grid(look, (24, 48), (130, 258))
     exact, sampled = sample_padded(columns, grid), sample_padded(columns.to(dtype), grid)
     assert (sampled - exact).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("numbers", "hint"),
+    [((0, 1.6), False), ((0, -90), True), ((0, 0, 0, 110), True), ((0, 0, 0, 3.15), False)],
+)
+def test_a_look_beyond_its_range_is_refused(numbers: tuple[float, ...], hint: bool) -> None:
+    with pytest.raises(InputError, match="must be between") as caught:
+        Look(*numbers)
+    assert ("from_degrees" in str(caught.value)) == hint
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+@pytest.mark.parametrize("place", range(4))
+def test_a_look_of_no_number_is_refused(number: float, place: int) -> None:
+    numbers = [0.0, 0.0, 0.0, 1.0]
+    numbers[place] = number
+    with pytest.raises(InputError, match="finite"):
+        Look(*numbers)
+
+
+def test_a_yaw_that_looks_like_degrees_is_doubted() -> None:
+    with pytest.warns(UserWarning, match=r"14\.3 turns.*Look\.from_degrees"):
+        Look(90)
+
+
+def test_any_yaw_in_radians_is_taken(recwarn: pytest.WarningsRecorder) -> None:
+    for yaw in (0, 1, -6, 90.5, -1e6 / 7):
+        Look(yaw)
+    assert not recwarn.list

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from model.errors import InputError
 from model.geometry import Look
 from model.metrics.similarity import cut_viewport, psnr_8bit, ws_psnr
 from model.rendering import render_sphere, render_view
@@ -58,3 +59,13 @@ def test_the_whole_sphere_is_composed(full_frame: bool) -> None:
     sphere = render_sphere(engine, 1, 128, 256)
     small = SphereEngine([smooth_sphere(128, 256, phase=1.0)]).frames[0]
     assert ws_psnr(sphere, small) > 45
+
+
+@pytest.mark.parametrize(("height", "width"), [(0, 10), (-5, 10), (10, 1 << 20), (90.5, 160)])
+def test_a_size_of_no_picture_is_refused(height: int, width: int) -> None:
+    engine = SphereEngine(FRAMES)
+    with pytest.raises(InputError, match="height and a width"):
+        render_view(engine, Look(), 0, height, width)
+    with pytest.raises(InputError, match="height and a width"):
+        render_sphere(engine, 0, height, width)
+    assert not engine.decoded
