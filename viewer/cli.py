@@ -14,6 +14,7 @@ import typer
 from model.errors import InputError
 from viewer import process_end
 from viewer.commands import COMMANDS
+from viewer.help import PlainCommand, PlainGroup, help_text, usage_sentence
 
 INTERRUPTED = 130
 BROKEN_PIPE = 1
@@ -22,18 +23,18 @@ USAGE = 2
 app = typer.Typer(
     name="nerv360",
     help="Look around inside a neural 360° video; train, render and evaluate one.",
-    add_completion=False,
+    cls=PlainGroup,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for _command in COMMANDS:
-    app.command()(_command)
+    app.command(cls=PlainCommand, help=help_text(_command))(_command)
 
 
 @app.callback(invoke_without_command=True)
 def _options(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    version: Annotated[bool, typer.Option("--version", "-V", help="Print the version.")] = False,
 ) -> None:
     if version:
         print(f"nerv360 {importlib.metadata.version('nerv360')}")
@@ -67,7 +68,7 @@ def _run(argv: Sequence[str] | None) -> int:
     except InputError as error:
         return _refuse(str(error), USAGE)
     except typer.TyperException as error:
-        return _refuse(error.format_message(), error.exit_code)
+        return _refuse(usage_sentence(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except BrokenPipeError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,6 +15,7 @@ from model.scene import write_scene
 from tests.support.scenes import CONFIGS, tiny_scene
 from viewer import cli
 from viewer.cli import main
+from viewer.commands import COMMANDS
 
 
 @pytest.mark.parametrize(
@@ -21,6 +23,9 @@ from viewer.cli import main
     [
         (["fly"], "No such command 'fly'"),
         (["info", "--loud"], "No such option: --loud"),
+        (["view", "--yow", "3"], "No such option: --yow. Did you mean --yaw?"),
+        (["viwe"], "Did you mean 'view'?"),
+        (["train"], "Missing argument 'CLIP'"),
         (["info"], "either a scene file or --preset"),
         (["info", "a.safetensors", "--preset", "paper"], "either a scene file or --preset"),
         (["info", "--preset", "huge"], "--preset: the preset must be one of paper"),
@@ -42,9 +47,23 @@ def test_alone_it_lists_its_commands(capsys: pytest.CaptureFixture[str]) -> None
     assert "info" in capsys.readouterr().out
 
 
-def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--version"]) == 0
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_it_tells_its_version(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([option]) == 0
     assert capsys.readouterr().out.split()[0] == "nerv360"
+
+
+@pytest.mark.parametrize("command", ["", *(c.__name__.replace("_", "-") for c in COMMANDS)])
+def test_help_names_values_plainly(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*command.split(), "--help"]) == 0
+    page = capsys.readouterr().out
+    assert not re.search(r"<(bool|str|int|float|list)|\[\[", page)
+    assert not re.search(r"range \[", page)
+
+
+def test_the_shell_can_complete(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    assert "--install-completion" in capsys.readouterr().out
 
 
 def test_an_interrupt_is_quiet(

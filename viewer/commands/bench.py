@@ -17,7 +17,7 @@ def bench(
     source: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[SCENE|CLIP]",
+            metavar="SCENE|CLIP",
             help="Scene file (the demo scene if none is given); for --table 2, --table 3 and, if "
             "you like, --table 4, a clip.",
         ),

@@ -33,10 +33,12 @@ def train(
         str, typer.Option(help="paper, demo, or auto: paper on a GPU, demo on a CPU.")
     ] = "auto",
     model: Annotated[str, typer.Option(help="nerv360, hnerv or hnerv-boost.")] = "nerv360",
-    epochs: Annotated[int | None, typer.Option(help="Passes over the clip.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the clip; the preset's by default.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of weights, frame order and looks.")] = None,
     rate: Annotated[
-        float | None, typer.Option(help="Decibels that a smaller file may cost (0.1).")
+        float | None, typer.Option(help="Decibels that a smaller file may cost; 0.1 by default.")
     ] = None,
     changes: Annotated[
         list[str] | None,

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 SceneOrClip = Annotated[
     Path | None,
     typer.Argument(
-        metavar="[SCENE]",
+        metavar="SCENE|CLIP",
         help="Scene file, or any equirectangular video; the demo scene if none is given.",
     ),
 ]
