@@ -1,4 +1,4 @@
-"""The networks (design, section 3): layers, encoder, one class an architecture, their registry."""
+"""The networks: layers, encoder, one class per architecture, and their registry."""
 
 from model.networks.architecture import Architecture, Layout, Stage
 from model.networks.cost import count_flops, count_parameters, count_traffic

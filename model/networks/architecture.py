@@ -1,16 +1,16 @@
 """Interface of an architecture: all that training, engines and scene files need of a decoder.
 
-An architecture is a subclass of `Architecture` in a module of its own, and one line in the table of
-`model.networks.registry`. Nothing outside of its module asks which one it has before it:
+An architecture is a subclass of `Architecture` in its own module, and one line in the table of
+`model.networks.registry`. No other module asks which architecture it has:
 
-- its traits, presets and limits are class attributes and `Architecture.check`;
-- to train it and to decode by torch's own operators, `expand` and `decode`;
+- traits, presets and limits are class attributes and `Architecture.check`;
+- training and the eager engine call `expand` and `decode`;
 - engines that rearrange the network, the initialisation of its colours and its receptive field
-  follow `layout`: the stem, the stages and the head that hold its weights. A full-frame network
-  runs them one after the other. A viewport's runs the stem, widens its features by one pixel a side
-  (`model.geometry.pad_erp`), samples them at `viewport_grid` and goes on with the stages; without
+  follow `layout`: the stem, stages and head, which hold the weights. A full-frame network runs them
+  one after the other. A viewport network runs the stem, widens its features by one pixel a side
+  (`model.geometry.pad_erp`), samples them at `viewport_grid` and continues with the stages; without
   ``expand_before_projection`` it samples the embedding, and the stem comes after that. The stem's
-  blocks see `time_condition`, those of the stages `condition`.
+  blocks see `time_condition`, the stages' blocks see `condition`.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ class Stage:
 
     Attributes:
         conv: c_in → c_out·stride² channels at the size of its input.
-        stride: of the pixel shuffle; 1 for none.
+        stride: factor of the pixel shuffle; 1 for none.
         sine: the activation is a sine, as in SNeRV blocks; otherwise GELU, as in HNeRV.
-        residuals: c_out → c_out channels each, at the shuffled size.
-        finer: 1×1 convolution of a finer embedding that is added to the result, if there is one.
+        residuals: blocks of c_out → c_out channels at the shuffled size.
+        finer: 1×1 convolution of the finer embedding added to the result; None without one.
     """
 
     conv: SphereConv
@@ -63,7 +63,7 @@ class Stage:
         residuals: Iterable[nn.Module] = (),
         finer: SphereConv | None = None,
     ) -> Stage:
-        """The stage that an upsampling block and its conditioned residual blocks make."""
+        """Build the stage of an upsampling block and its conditioned residual blocks."""
         blocks = tuple(cast(ConditionedBlock, residual) for residual in residuals)
         return cls(block.conv, block.stride, block.sine, blocks, finer)
 
@@ -74,7 +74,7 @@ class Layout:
 
     Attributes:
         stem: channel expansion d → c at the embedding's size, stride 1.
-        stages: one for each of the configuration's strides.
+        stages: one per stride of the configuration.
         head: ends in RGB.
     """
 
@@ -84,7 +84,7 @@ class Layout:
 
     @property
     def reach(self) -> int:
-        """Radius of a full-frame network's receptive field, pixels of the embedding, rounded up."""
+        """Radius of a full-frame network's receptive field, in embedding pixels, rounded up."""
         scale, pixels = 1, 0.0
         for stage in (self.stem, *self.stages):
             pixels += (stage.conv.kernel_size[0] // 2) / scale
@@ -97,10 +97,10 @@ class Architecture(nn.Module, ABC):
     """One decoder's network, built from a configuration.
 
     Attributes:
-        name: as configurations, scene files and command lines have it.
+        name: as in configurations, scene files and command lines.
         full_frame: one decode yields the whole frame instead of a viewport.
-        suits_bfloat16: its convolutions can be multiplied in bfloat16 on CPUs, as where sines keep
-            features within ±1.
+        suits_bfloat16: CPUs may multiply its convolutions in bfloat16, for example because sines
+            keep features within ±1.
         presets: configurations by the name of the family: ``paper``, ``demo``.
         coverage: alpha of its pictures over the still panorama; None without one.
     """
@@ -120,10 +120,10 @@ class Architecture(nn.Module, ABC):
 
     @classmethod
     def check(cls, config: ModelConfig) -> None:
-        """Refuse configurations that this architecture cannot be built from.
+        """Raise an error if this architecture cannot be built from ``config``.
 
         Raises:
-            InputError: the sizes do not fit the strides, or the frame is not a sphere's.
+            InputError: the sizes do not fit the strides, or the frame is not 2:1.
         """
         if cls.full_frame:
             if math.prod(config.encoder_strides) != config.scale:
@@ -145,8 +145,9 @@ class Architecture(nn.Module, ABC):
             )
 
     def expand(self, embedding: Tensor, time: Tensor) -> Tensor:
-        """Features that all looks at a frame share, for `decode`; the embedding as it is unless
-        the architecture computes more.
+        """Compute the features for `decode` that all looks at a frame share.
+
+        By default the embedding itself.
 
         Args:
             embedding: N×d×h×w.
@@ -163,36 +164,37 @@ class Architecture(nn.Module, ABC):
         size: tuple[int, int] | None = None,
         finer: Sequence[Tensor] = (),
     ) -> Tensor:
-        """Pictures in [0, 1]: N×3×H×W viewports, or full frames.
+        """Decode pictures in [0, 1]: N×3×H×W viewports, or full frames.
 
         Args:
             features: result of `expand`.
-            time: float64 N in [0, 1); one for all looks at a frame.
-            look: float64 N×4 of yaw, pitch, roll and horizontal field of view in radians; a
-                full-frame decoder has no use for it.
-            size: the viewport's height and width over the product of the strides; the
-                configuration's unless given. Full frames have but one size.
-            finer: the frame's finer embeddings, coarser ones first, as ``embedding_shapes`` has
-                them after the first.
+            time: float64 N in [0, 1), or one value for all looks at a frame.
+            look: float64 N×4 of yaw, pitch, roll and horizontal field of view in radians;
+                full-frame decoders ignore it.
+            size: the viewport's height and width divided by the product of the strides; by default
+                from the configuration. Full-frame decoders ignore it.
+            finer: the frame's finer embeddings, coarser ones first: ``embedding_shapes`` without
+                its first entry.
 
         Raises:
-            ValueError: a viewport without a look, or not as many finer embeddings as there are.
+            ValueError: a viewport is decoded without a look, or the number of finer embeddings is
+                wrong.
         """
 
     @abstractmethod
     def layout(self) -> Layout:
-        """The layers of this network."""
+        """Return the layers of this network."""
 
     def time_condition(self, time: Tensor) -> Tensor:
-        """Float32 N×c embedding of float64 times N in [0, 1); c is 0 without one."""
+        """Embed float64 times N in [0, 1) as float32 N×c; c is 0 without time conditioning."""
         return torch.zeros(time.shape[0], 0, device=next(self.parameters()).device)
 
     def look_conditions(self, look: Tensor) -> list[Tensor]:
-        """Float32 N×c embeddings of what the stages see of looks, float64 N×4; none by default."""
+        """Return float32 N×c embeddings of looks, float64 N×4, for the stages; by default none."""
         return []
 
     def condition(self, time: Tensor, look: Tensor) -> Tensor:
-        """Float32 N×c' condition of the stages' residual blocks."""
+        """Return the float32 N×c condition of the stages' residual blocks."""
         return torch.cat([self.time_condition(time), *self.look_conditions(look)], -1)
 
     def forward(
@@ -203,12 +205,12 @@ class Architecture(nn.Module, ABC):
         size: tuple[int, int] | None = None,
         finer: Sequence[Tensor] = (),
     ) -> Tensor:
-        """`expand` and `decode` in one."""
+        """Expand and decode."""
         return self.decode(self.expand(embedding, time), time, look, size, finer)
 
 
 class FinerEmbeddings(nn.Module):
-    """1×1 convolutions by which finer embeddings are added to the results of stages."""
+    """1×1 convolutions that add finer embeddings to the results of stages."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -222,20 +224,20 @@ class FinerEmbeddings(nn.Module):
         )
 
     def after(self, stage: int) -> SphereConv | None:
-        """The convolution after a stage, by its index; nothing where none is."""
+        """Return the convolution after the stage with this index, or None."""
         key = str(stage)
         return cast(SphereConv, self.added[key]) if key in self.added else None
 
     def add(self, stage: int, x: Tensor, levels: Mapping[int, Tensor]) -> Tensor:
-        """A stage's result N×c×h×w with its finer embedding, of that size, added, if it has one."""
+        """Add the stage's finer embedding, if any, to its result N×c×h×w of the same size."""
         convolution = self.after(stage)
         return x if convolution is None else x + convolution(levels[stage])
 
     def matched(self, finer: Sequence[Tensor]) -> dict[int, Tensor]:
-        """Finer embeddings by the index of their stage.
+        """Map the index of each stage with a finer embedding to that embedding.
 
         Raises:
-            ValueError: there are not as many as there are convolutions.
+            ValueError: the number of embeddings is not the number of convolutions.
         """
         if len(finer) != len(self.added):
             raise ValueError(f"{len(self.added)} finer embeddings are needed, not {len(finer)}")
@@ -260,11 +262,11 @@ class TimeConditioned(Architecture):
 
 
 def conditioned_stages(config: ModelConfig, condition: int, *, wrap: bool) -> nn.ModuleList:
-    """A `ConditionedStage` for each of the configuration's strides.
+    """Build a `ConditionedStage` for each stride of the configuration.
 
     Args:
         condition: channels of the condition.
-        wrap: as `SphereConv` has it.
+        wrap: as in `SphereConv`.
     """
     widths = zip(config.widths[:-1], config.widths[1:], strict=True)
     return nn.ModuleList(
@@ -279,7 +281,7 @@ def conditioned_stages(config: ModelConfig, condition: int, *, wrap: bool) -> nn
 
 
 def laid_out(stages: nn.ModuleList, finer: FinerEmbeddings) -> tuple[Stage, ...]:
-    """The stages of `conditioned_stages` for a layout."""
+    """Return the stages of `conditioned_stages` for a layout."""
     typed = [cast(ConditionedStage, stage) for stage in stages]
     return tuple(
         Stage.of(stage.block, stage.residuals, finer.after(index))

@@ -1,4 +1,4 @@
-"""Weight and cost of a decoder, told from its configuration on torch's meta device."""
+"""Size and cost of a decoder, computed from its configuration on torch's meta device."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from model.networks.registry import build_decoder
 
 
 def count_parameters(config: ModelConfig) -> int:
-    """Parameters of the decoder, encoder and embeddings not counted."""
+    """Count the parameters of the decoder, without encoder and embeddings."""
     return sum(p.numel() for p in build_decoder(config, "meta").parameters())
 
 
 def count_flops(config: ModelConfig, *, look_alone: bool = False) -> int:
-    """Floating-point operations (multiply-adds counted twice) of one picture from its embedding.
+    """Count the floating-point operations of one picture; a multiply-add is two.
 
     Args:
-        look_alone: without `Architecture.expand`, which serves all looks at a frame.
+        look_alone: leave out `Architecture.expand`, which serves all looks at a frame.
     """
-    # It loads Triton where that is installed: 80 MiB of every program that opens a scene.
+    # The import loads Triton if installed: 80 MiB that programs without this count should not pay.
     from torch.utils.flop_counter import FlopCounterMode
 
     decoder = build_decoder(config, "meta")
@@ -35,8 +35,10 @@ def count_flops(config: ModelConfig, *, look_alone: bool = False) -> int:
 
 
 def count_traffic(config: ModelConfig, element_bytes: int) -> int:
-    """Bytes that one picture moves through memory from its embedding if every convolution reads
-    its input and writes its output once, and all work between them is fused into them.
+    """Count the bytes that decoding one picture moves through memory.
+
+    This assumes that every convolution reads its input and writes its output once, with all work
+    between convolutions fused into them.
     """
     decoder = build_decoder(config, "meta")
     moved = 0

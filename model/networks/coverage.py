@@ -1,12 +1,13 @@
-"""Coverage of a scene's still panorama by decoded pictures: their alpha, by comparison.
+"""Alpha of decoded pictures over a scene's still panorama, found by comparing the two.
 
-An alpha that a decoder drew from its own features would know nothing of what the still panorama
-shows there, and learns to freeze the clip. One that comes from comparing the two pictures cannot:
-what the decoder has learnt of a thing that moves differs from the still panorama, and is shown.
-The comparison is of means over squares of about the decoder's softness, so that a soft picture of
-the same content does not cover a sharp one. Small and thin things vanish in such means: a map of
-where the clip moves, measured and not learnt, opens alpha there and shuts it elsewhere, within
-bounds that let a clear difference through wherever it is.
+A decoder that predicts alpha from its own features does not know the still panorama and learns to
+freeze the clip. Alpha from a comparison cannot: a moving object that the decoder has learned
+differs from the still panorama and is shown.
+
+The comparison is of means over cells about as large as the decoder's blur, so that a blurred
+picture of the same content does not cover a sharp one. Small and thin objects vanish in such means.
+So a motion map, measured and not learned, raises alpha where the clip moves and lowers it
+elsewhere, within bounds that let a clear difference through everywhere.
 """
 
 from __future__ import annotations
@@ -19,24 +20,24 @@ from model.config import ModelConfig
 from model.geometry import pad_erp, sample_padded, viewport_grid
 
 COMPARED_PANORAMA = 2
-"""Pixels of the still panorama a side that a pixel of what viewports are compared with averages."""
+"""Pixels of the still panorama averaged along one side of each pixel of `compared_panorama`."""
 STEEPNESS = 100.0
 THRESHOLD = 0.03
 BOUND = 4.0
-"""Largest part of motion: a difference that is 0.04 above the threshold is shown without it."""
+"""Largest part of motion: without motion, a difference of 0.04 above the threshold still shows."""
 MOTION_CELL = 8
-"""Side in pixels of the squares of a motion map."""
+"""Side in pixels of the cells of a motion map."""
 MOTION_LEVELS = 32
 MOST_MOTION = 0.25
 _LEAST_MOTION = 0.02
 
 
 class Coverage(nn.Module):
-    """Alpha of a decoded picture: 0 where it shows the same as the still panorama, 1 where another
-    thing, σ(100·k·(m − 0.03·τ) + 4·tanh(100·w·(a − 0.03·θ))).
+    """Alpha of a decoded picture: 0 if it equals the still panorama, 1 if it differs.
 
-    m is the mean over colours of the absolute difference, averaged over 3×3 cells of
-    ``comparison_cell`` pixels a side, and a the `motion_map`; k, τ, w and θ are learnt.
+    Alpha is σ(100·k·(m − 0.03·τ) + 4·tanh(100·w·(a − 0.03·θ))). m is the absolute difference,
+    averaged over the colours and over 3×3 cells of ``comparison_cell`` pixels a side; a is the
+    `motion_map`; k, τ, w and θ are learned.
     """
 
     def __init__(self, config: ModelConfig, *, full_frame: bool) -> None:
@@ -49,12 +50,12 @@ class Coverage(nn.Module):
         self.motion_threshold = nn.Parameter(torch.ones(()))
 
     def forward(self, picture: Tensor, compared: Tensor, motion: Tensor) -> Tensor:
-        """Alpha N×1×H×W in [0, 1] of pictures N×3×H×W in [0, 1].
+        """Return alpha N×1×H×W in [0, 1] of pictures N×3×H×W in [0, 1].
 
         Args:
-            compared: the still panorama as the picture's cells see it, N×3×(H/cell)×(W/cell), by
+            compared: the still panorama at the picture's cells, N×3×(H/cell)×(W/cell), from
                 `compared_viewports` or `compared_frame`.
-            motion: the motion map as they see it, N×1×(H/cell)×(W/cell) in [0, 1].
+            motion: the motion map at the same cells, N×1×(H/cell)×(W/cell) in [0, 1].
         """
         cells = F.avg_pool2d(picture.float(), self.cell)
         return self.of_cells(cells, compared, motion, (picture.shape[-2], picture.shape[-1]))
@@ -62,7 +63,7 @@ class Coverage(nn.Module):
     def of_cells(
         self, cells: Tensor, compared: Tensor, motion: Tensor, size: tuple[int, int]
     ) -> Tensor:
-        """As `forward`, from the means of a picture's cells, for a picture of ``size``."""
+        """Return alpha of a picture of ``size`` from the means of its cells; see `forward`."""
         difference = cells - compared
         apart = _smoothed(difference, wrap=self.wrap).abs().mean(1, keepdim=True)
         gate = STEEPNESS * self.sharpness * (apart - THRESHOLD * self.threshold)
@@ -71,10 +72,10 @@ class Coverage(nn.Module):
         return F.interpolate(gate.sigmoid(), size, mode="bilinear", align_corners=False)
 
     def compared_viewports(self, panorama: Tensor, look: Tensor, size: tuple[int, int]) -> Tensor:
-        """The still panorama as cells of viewports of ``size``, height and width, compare with it.
+        """Sample the still panorama at the cells of viewports of ``size``, height and width.
 
         Args:
-            panorama: of `compared_panorama`.
+            panorama: from `compared_panorama`.
             look: float64 N×4 of yaw, pitch, roll and horizontal field of view in radians.
         """
         cells = (size[0] // self.cell, size[1] // self.cell)
@@ -82,17 +83,19 @@ class Coverage(nn.Module):
         return sample_padded(panorama, viewport_grid(look, cells, padded))
 
     def compared_frame(self, still: Tensor) -> Tensor:
-        """A still panorama 1×3×H×W as cells of a whole frame compare with it."""
+        """Average a still panorama 1×3×H×W over the cells of a whole frame."""
         return F.avg_pool2d(still, self.cell)
 
     def frame_motion(self, motion: Tensor, cells: tuple[int, int]) -> Tensor:
-        """A motion map 1×1×h×w as the cells of a whole frame see it, rows and columns of them."""
+        """Resize a motion map 1×1×h×w to the cells of a whole frame, rows and columns."""
         return F.interpolate(motion, cells, mode="bilinear", align_corners=False)
 
 
 def _smoothed(x: Tensor, *, wrap: bool) -> Tensor:
-    """Means over the 3×3 around each of N×C×H×W, beyond whose borders the sphere goes on where
-    they ``wrap``, and nothing counts elsewhere. A quarter of the time of torch's pooling on a CPU.
+    """Average N×C×H×W over 3×3 pixels; takes a quarter of the time of torch's pooling on a CPU.
+
+    Args:
+        wrap: continue the sphere beyond the borders; otherwise average only the pixels inside.
     """
     if wrap:
         return _sums(pad_erp(x, 1)) / 9
@@ -101,30 +104,32 @@ def _smoothed(x: Tensor, *, wrap: bool) -> Tensor:
 
 
 def _sums(x: Tensor) -> Tensor:
-    """Sums over every 3×3 of …×H×W, …×(H−2)×(W−2)."""
+    """Sum every 3×3 pixels of …×H×W: …×(H−2)×(W−2)."""
     x = x[..., :-2, :] + x[..., 1:-1, :] + x[..., 2:, :]
     return x[..., :-2] + x[..., 1:-1] + x[..., 2:]
 
 
 def compared_panorama(still: Tensor) -> Tensor:
-    """A still panorama 1×3×H×W in [0, 1], halved and continued by one pixel a side across seam and
-    poles, for `Coverage.compared_viewports`.
+    """Prepare a still panorama 1×3×H×W in [0, 1] for `Coverage.compared_viewports`.
+
+    It is halved and continued by one pixel a side across seam and poles.
     """
     return pad_erp(F.avg_pool2d(still, COMPARED_PANORAMA), 1)
 
 
 def motion_size(height: int, width: int) -> tuple[int, int]:
-    """Rows and columns of the motion map of a frame."""
+    """Return the rows and columns of the motion map of a frame."""
     return max(1, height // MOTION_CELL), max(1, width // MOTION_CELL)
 
 
 def motion_map(frame: Tensor, still: Tensor) -> Tensor:
-    """Motion in a frame 1×3×H×W in [0, 1], against its still panorama: rows×columns uint8, 255 for
-    a quarter of full scale and more.
+    """Compute the motion in a frame 1×3×H×W in [0, 1] against its still panorama.
 
-    Each value is the largest difference of a colour, averaged over a quarter of a square, in the
-    square and in what touches it. Values are rounded to `MOTION_LEVELS`, and what a camera's noise
-    makes to none, for the sake of a scene file's bytes.
+    Returns:
+        rows×columns uint8; 255 is a difference of a quarter of full scale or more. Each value is
+            the largest difference of a colour, averaged over quarter cells, in a cell and the
+            quarter cells that touch it. To keep scene files small, values are rounded to
+            `MOTION_LEVELS` levels, and differences as small as camera noise to 0.
     """
     rows, columns = motion_size(frame.shape[-2], frame.shape[-1])
     apart = (
@@ -137,5 +142,5 @@ def motion_map(frame: Tensor, still: Tensor) -> Tensor:
 
 
 def composite(picture: Tensor, alpha: Tensor, still: Tensor) -> Tensor:
-    """Pictures that are shown of decoded ones, N×3×H×W, over the still panorama as they see it."""
+    """Blend decoded pictures N×3×H×W over the still panorama as seen in them."""
     return torch.lerp(still, picture, alpha)

@@ -48,11 +48,11 @@ class ConvNeXtBlock(nn.Module):
 
 
 class Encoder(nn.Module):
-    """N×3×H×W in [0, 1] → N×d×h×w embeddings (paper, section 2.1).
+    """Encoder from frames N×3×H×W in [0, 1] to embeddings N×d×h×w (paper, section 2.1).
 
-    The last stage's block keeps c1 channels and a 1×1 convolution narrows them to d: layer
+    The last stage's block keeps c1 channels and a 1×1 convolution narrows them to d, because layer
     normalisation over the paper's single channel would erase it. With ``colour_skip`` the patches'
-    mean colours are added, which the normalisations inside would otherwise leave to be relearnt.
+    mean colours are added: the normalisations remove them, and they would have to be relearned.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -90,19 +90,15 @@ class Encoder(nn.Module):
         return embedding
 
     def embeddings(self, frame: Tensor) -> tuple[Tensor, ...]:
-        """All embeddings of a frame, the coarsest first: ``embedding_shapes`` of the configuration,
-        each with a dimension N before it.
-        """
+        """Return all embeddings of a frame, coarsest first: N × ``embedding_shapes``."""
         return (self(frame), *(finer(frame) for finer in self.finer))
 
 
 class FinerEncoder(nn.Sequential):
-    """Encoder of one finer embedding: patches, normalised, through a layer as wide as four times
-    theirs.
-    """
+    """Encoder of a finer embedding: normalised patches, then a layer of four times their width."""
 
     def __init__(self, config: ModelConfig, channels: int, finer: int) -> None:
-        """For an embedding of ``channels``, ``finer`` times as fine as the coarsest."""
+        """Build the encoder of an embedding ``finer`` times as fine as the coarsest."""
         width = config.encoder_channels // 2
         patch = prod(config.encoder_strides) // finer
         narrow = nn.Conv2d(4 * width, channels, 1)
@@ -118,8 +114,9 @@ class FinerEncoder(nn.Sequential):
 
 
 def encoder_reach(config: ModelConfig) -> int:
-    """Radius of the encoder's receptive field, pixels of the coarsest embedding, rounded up; finer
-    ones depend on their own patches alone.
+    """Return the radius of the encoder's receptive field, in coarsest embedding pixels, rounded up.
+
+    Finer embeddings depend only on their own patches.
     """
     strides = config.encoder_strides
     coarser = [prod(strides[stage + 1 :]) for stage in range(len(strides))]
@@ -127,7 +124,7 @@ def encoder_reach(config: ModelConfig) -> int:
 
 
 def _colour_skip(channels: int) -> nn.Conv2d:
-    """Lightness and two colour differences about mid grey, as far as there are channels."""
+    """Build the skip: lightness and two colour differences around mid grey, as channels allow."""
     skip = nn.Conv2d(3, channels, 1)
     rows = COLOUR_GAIN * torch.tensor(OPPONENT)[:channels]
     with torch.no_grad():

@@ -22,11 +22,13 @@ from model.networks.layers import ColourHead, ConditionedBlock, SphereConv, Upsa
 
 
 class HNeRV(Architecture):
-    """1×1 convolution d → c and GELU, then per stride a convolution, GELU and pixel shuffle; no
-    condition (Chen et al., CVPR 2023). N×d×h×w → N×3×H×W in [0, 1].
+    """HNeRV (Chen et al., CVPR 2023): N×d×h×w → N×3×H×W in [0, 1], without a condition.
 
-    Its GELU passes colours on about 2, where bfloat16 is coarser than a picture's 8 bits: the
-    demo's HNeRV came to 32 dB of its float32 picture, and a training of 600 steps lost 0.5 dB.
+    1×1 convolution d → c and GELU, then per stride a convolution, GELU and pixel shuffle.
+
+    Its GELU passes on features around 2, where bfloat16 is coarser than a picture's 8 bits: in
+    bfloat16 the demo's HNeRV reached 32 dB against its float32 picture, and a training of 600 steps
+    lost 0.5 dB.
     """
 
     name = "hnerv"

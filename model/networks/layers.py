@@ -16,9 +16,9 @@ EMBEDDING_HIDDEN = 64
 
 
 def positional_encoding(value: Tensor, base: float, levels: int) -> Tensor:
-    """Sines and cosines of b^i·π·value for i < l (paper, section 2.3).
+    """Compute sines and cosines of b^i·π·value for i < l (paper, section 2.3).
 
-    The highest base is about 1.4·10⁸ at the paper's b and l, so that float32 would turn it into
+    The highest factor is about 1.4·10⁸ with the paper's b and l: in float32 the result would be
     noise that differs between machines.
 
     Args:
@@ -38,10 +38,10 @@ def positional_encoding(value: Tensor, base: float, levels: int) -> Tensor:
 
 
 def periodic_encoding(angle: Tensor, levels: int) -> Tensor:
-    """Sines and cosines of the first multiples of an angle in radians: continuous across ±180°.
+    """Compute sines and cosines of the first multiples of an angle: continuous across ±180°.
 
     Args:
-        angle: float64, any shape ….
+        angle: float64, any shape …, radians.
 
     Returns:
         Float32, …×2·levels.
@@ -52,12 +52,13 @@ def periodic_encoding(angle: Tensor, levels: int) -> Tensor:
 
 
 class SphereConv(nn.Conv2d):
-    """A convolution of stride 1 that keeps the size; ``wrap`` continues ERP features across the
-    seam and the poles, otherwise zeros surround them.
+    """Convolution of stride 1 that keeps the size.
 
-    Weights start at ``gain``/√fan-in: with torch's own third of that variance the signal dies out
-    over the stages, sines stay linear, and the first hundreds of steps go into undoing it. None
-    leaves torch's own.
+    ``wrap`` continues ERP features across the seam and the poles; otherwise zeros surround them.
+
+    Weights start at ``gain``/√fan-in; None keeps torch's default, which has a third of that
+    variance: the signal then dies out over the stages, sines stay linear, and training spends its
+    first hundreds of steps undoing that.
     """
 
     bias: Tensor
@@ -84,8 +85,9 @@ class SphereConv(nn.Conv2d):
 
 
 class UpsamplingBlock(nn.Module):
-    """Convolution to c·s² channels, activation, pixel shuffle: an SNeRV block with ``sine``, an
-    HNeRV block with GELU otherwise. N×c_in×h×w → N×c_out×sh×sw.
+    """Convolution to c·s² channels, activation, pixel shuffle: N×c_in×h×w → N×c_out×sh×sw.
+
+    With ``sine`` an SNeRV block, otherwise an HNeRV block with GELU.
     """
 
     def __init__(
@@ -110,9 +112,9 @@ class UpsamplingBlock(nn.Module):
 
 
 def pixel_shuffle(x: Tensor, stride: int) -> Tensor:
-    """`torch.nn.functional.pixel_shuffle` that keeps N×c·s²×h×w features in channels-last."""
-    # The CPU's own keeps it, and Metal has no other; CUDA's gives N,C,H,W, from which every
-    # convolution after it would convert.
+    """Shuffle N×c·s²×h×w like torch's `pixel_shuffle`, but keep channels-last."""
+    # The CPU's own pixel shuffle keeps channels-last, and Metal has no alternative. CUDA's returns
+    # N,C,H,W, which every later convolution would convert.
     if x.device.type in ("cpu", "mps"):
         return F.pixel_shuffle(x, stride)
     count, channels, height, width = x.shape
@@ -123,15 +125,16 @@ def pixel_shuffle(x: Tensor, stride: int) -> Tensor:
 
 
 class Sine(nn.Module):
-    """The sine as an activation."""
+    """Sine as an activation."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x.sin()
 
 
 class ConditionEmbedding(nn.Sequential):
-    """Two-layer MLP, a sine after both layers, from an encoding, on any device, to one condition
-    embedding on its own: N×e → N×channels.
+    """Two-layer MLP with sines, from an encoding N×e to a condition embedding N×channels.
+
+    The encoding may be on another device; the result is on the MLP's.
     """
 
     def __init__(self, encoding: int, channels: int) -> None:
@@ -150,8 +153,9 @@ class ConditionEmbedding(nn.Sequential):
 
 
 class Affine(nn.Module):
-    """The temporal or spatial-temporal affine transform x·(1 + γ) + β (paper, equation 1), with
-    γ and β from two-layer heads on the condition.
+    """Temporal or spatial-temporal affine transform x·(1 + γ) + β (paper, equation 1).
+
+    γ and β come from two-layer heads on the condition.
     """
 
     def __init__(self, condition: int, channels: int) -> None:
@@ -167,7 +171,7 @@ class Affine(nn.Module):
         self.beta = head()
 
     def parameters_for(self, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """1 + γ and β for N×c conditions, each N×channels×1×1."""
+        """Return 1 + γ and β of N×c conditions, each N×channels×1×1."""
         gamma = self.gamma(condition)[..., None, None]
         beta = self.beta(condition)[..., None, None]
         return 1 + gamma, beta
@@ -219,7 +223,7 @@ class ColourHead(nn.Module):
 
 
 def _normal(weight: Tensor, std: float) -> None:
-    # Without memory there is nothing to fill, and torch would load its whole compiler to do so:
-    # seconds at the start of every program that checks a scene file.
+    # A meta tensor has no memory to fill, and torch would load its compiler to do it: seconds at
+    # the start of every program that checks a scene file.
     if not weight.is_meta:
         nn.init.normal_(weight, std=std)

@@ -45,7 +45,7 @@ class Expansion(nn.Module):
 class NeRV360(TimeConditioned):
     """Decoder of the viewport around one look direction of one frame (paper, section 2).
 
-    Looks and times may lie on another device than the network, as on Metal, which has no float64.
+    Looks and times may be on another device than the network: Metal has no float64.
     """
 
     name = "nerv360"
@@ -73,8 +73,9 @@ class NeRV360(TimeConditioned):
         self.head = ColourHead(config.widths[-1], wrap=False)
 
     def look_conditions(self, look: Tensor) -> list[Tensor]:
-        """Float32 N×c embeddings of longitude and latitude, for the STAT blocks (paper, section
-        2.3); none without ``condition_on_look``.
+        """Embed longitude and latitude for the STAT blocks, float32 N×c each (paper, section 2.3).
+
+        Empty without ``condition_on_look``.
         """
         config = self.config
         if not config.condition_on_look:
@@ -91,15 +92,13 @@ class NeRV360(TimeConditioned):
         return [self.yaw_embedding(codes[0]), self.pitch_embedding(codes[1])]
 
     def expand(self, embedding: Tensor, time: Tensor) -> Tensor:
-        """Channel expansion N×d×h×w → N×c2×(h+2)×(w+2), continued by one pixel a side across seam
-        and poles.
-        """
+        """Expand N×d×h×w to N×c2×(h+2)×(w+2), continued by one pixel across seam and poles."""
         if self.config.expand_before_projection:
             embedding = self.expansion(embedding, self.time_condition(time))
         return pad_erp(embedding, 1)
 
     def project(self, features: Tensor, look: Tensor, size: tuple[int, int]) -> Tensor:
-        """Perspective projection to N×c×size, bilinear (paper, section 2.2)."""
+        """Project features to viewports N×c×size, bilinear (paper, section 2.2)."""
         padded = (features.shape[-2], features.shape[-1])
         return sample_padded(features, viewport_grid(look, size, padded))
 

@@ -1,7 +1,8 @@
-"""Table of the architectures, their presets and the networks that they build.
+"""Registry of the architectures and their presets.
 
-To add one: a module beside this one with a subclass of `model.networks.architecture.Architecture`,
-a line in `ARCHITECTURES`, and its tests. Everything else asks this table.
+To add an architecture: a module beside this one with a subclass of
+`model.networks.architecture.Architecture`, a line in `ARCHITECTURES`, and its tests. Everything
+else uses this table.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ ARCHITECTURES: dict[str, type[Architecture]] = {
 
 
 def architecture_of(config: ModelConfig) -> type[Architecture]:
-    """The class of a configuration's architecture.
+    """Return the class of a configuration's architecture.
 
     Raises:
         InputError: it is unknown.
@@ -36,17 +37,17 @@ def architecture_of(config: ModelConfig) -> type[Architecture]:
 
 
 def checked(config: ModelConfig) -> ModelConfig:
-    """``config`` as it is, where its architecture can be built from it.
+    """Return ``config`` unchanged if its architecture can be built from it.
 
     Raises:
-        InputError: it cannot, or is unknown.
+        InputError: it cannot, or the architecture is unknown.
     """
     architecture_of(config).check(config)
     return config
 
 
 def presets() -> dict[str, ModelConfig]:
-    """All presets by name: ``paper``, ``demo`` and so on of NeRV360, ``paper-hnerv`` of others."""
+    """Return all presets by name: ``paper``, ``demo`` … of NeRV360, ``paper-hnerv`` … of others."""
     return {
         family if name == NeRV360.name else f"{family}-{name}": config
         for name, architecture in ARCHITECTURES.items()
@@ -55,7 +56,7 @@ def presets() -> dict[str, ModelConfig]:
 
 
 def preset(name: str) -> ModelConfig:
-    """The configuration called ``name``.
+    """Return the configuration called ``name``.
 
     Raises:
         InputError: there is no such preset.
@@ -67,10 +68,10 @@ def preset(name: str) -> ModelConfig:
 
 
 def build_decoder(config: ModelConfig, device: torch.device | str | None = None) -> Architecture:
-    """An untrained decoder in channels-last; its state dict is what a scene file stores.
+    """Build an untrained decoder in channels-last; its state dict is what a scene file stores.
 
     Raises:
-        InputError: its architecture cannot be built from ``config``, or is unknown.
+        InputError: its architecture is unknown or cannot be built from ``config``.
     """
     architecture = architecture_of(checked(config))
     with torch.device(device or "cpu"):
@@ -80,14 +81,14 @@ def build_decoder(config: ModelConfig, device: torch.device | str | None = None)
 
 
 def to_channels_last(network: nn.Module) -> None:
-    """Bring every convolution's weights into channels-last, in place."""
+    """Convert the weights of every convolution to channels-last, in place."""
     for parameter in network.parameters():
         if parameter.dim() == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
 
 def frame_times(frames: int) -> Tensor:
-    """Normalised time of every frame, float64: index over count."""
+    """Return the normalised time of every frame, float64: index over count."""
     if frames < 1:
         raise ValueError(f"a clip has at least one frame, not {frames}")
     return torch.arange(frames, dtype=torch.float64) / frames
