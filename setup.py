@@ -1,6 +1,4 @@
-"""Packs the data at the top of the checkout into the package, which pyproject.toml has no word for
-beside packages that are found.
-"""
+"""Pack the top-level data folders into the package: pyproject.toml by itself cannot do it."""
 
 from setuptools import find_packages, setup
 

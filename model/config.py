@@ -1,6 +1,6 @@
-"""Configuration of a decoder: every choice but the network's own code, checked in one place.
+"""Configuration of a decoder, with all checks that do not depend on the architecture.
 
-Limits that depend on the architecture are its own: see `model.networks.registry.checked`.
+An architecture checks its own limits: see `model.networks.registry.checked`.
 """
 
 from __future__ import annotations
@@ -21,34 +21,35 @@ MAX_WIDTH = 4096
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """One decoder and the encoder that feeds it; the defaults are those of section 3.1.
+    """Configuration of a decoder and its encoder; the defaults are the paper's (section 3.1).
 
     Attributes:
         architecture: name in `model.networks.registry.ARCHITECTURES`.
-        frame_height, frame_width: pixels of the equirectangular source (1:2, except that the
-            full-frame architectures also take plain video).
+        frame_height, frame_width: pixels of the equirectangular source, 1:2. Full-frame
+            architectures also take plain video.
         encoder_strides, encoder_channels: ConvNeXt stages and their width c1.
         colour_skip: add the mean colour of each embedding pixel's patch, through a 1×1 convolution,
-            to the embedding: training then starts from a small picture of the frame.
+            to the embedding, so that training starts from a small picture of the frame.
         embedding_channels: d, channels of the per-frame embedding.
-        level_channels: channels of the finer embeddings of a frame; entry i has the frame's size
-            over what is left of the encoder's factor after decoder stage i, and is added to that
-            stage's result (0: none there). Empty in the paper.
+        level_channels: channels of a frame's finer embeddings, one entry per decoder stage except
+            the last; 0 means none. Entry i is added to the output of stage i, at that output's
+            scale. Empty in the paper.
         still_panorama: pictures have an alpha, how much they cover the scene's still panorama.
-        comparison_cell: side in pixels of the squares in which a picture is compared with it.
+        comparison_cell: side in pixels of the squares in which a picture is compared with the still
+            panorama.
         strides, kernels: one upsampling stage each; ``blocks`` counts its residual blocks.
         channels, reduction, min_width, width_multiple: widths are c, then round(c / r) stage by
             stage, never under ``min_width``, rounded to a multiple of ``width_multiple``.
         condition_channels: channels of each of the time, longitude and latitude embeddings.
         encoding_base, encoding_levels: b and l of the positional encoding.
-        look_encoding: ``paper`` encodes longitude and latitude like time; ``periodic`` takes
-            sin and cos of their first ``look_levels`` multiples, continuous across ±180°.
+        look_encoding: ``paper`` encodes longitude and latitude like time; ``periodic`` takes sin
+            and cos of their first ``look_levels`` multiples, continuous across ±180°.
         condition_on_look: STAT sees longitude and latitude (off: the paper's ablation).
         expand_before_projection: channel expansion on the sphere (off: the paper's ablation).
-        erp_padding: padding of convolutions on ERP-shaped features: ``wrap`` continues them across
-            the seam and the poles, ``zeros`` is what HNeRV and HNeRV-Boost were published with.
+        erp_padding: padding of convolutions on ERP-shaped features. ``wrap`` continues them across
+            the seam and the poles; ``zeros`` is what HNeRV and HNeRV-Boost were published with.
         viewport_height, viewport_width, hfov_deg: the viewport that is trained and decoded.
-        hfov_jitter: training draws the field of view from hfov·[1 − j, 1 + j]; decoding may
+        hfov_jitter: j; training draws the field of view from hfov·[1 − j, 1 + j], and decoding may
             then use that range (0 in the paper).
     """
 
@@ -108,17 +109,17 @@ class ModelConfig:
 
     @property
     def level_stages(self) -> tuple[int, ...]:
-        """Indices of the stages to whose results a finer embedding is added, in order."""
+        """Indices of the stages with a finer embedding, in order."""
         return tuple(stage for stage, channels in enumerate(self.level_channels) if channels)
 
     @property
     def level_scales(self) -> tuple[int, ...]:
-        """Pixels of each finer embedding for one of the embedding, along one side."""
+        """Scale of each finer embedding relative to the coarsest, along one side."""
         return tuple(math.prod(self.strides[: stage + 1]) for stage in self.level_stages)
 
     @property
     def embedding_shapes(self) -> tuple[tuple[int, int, int], ...]:
-        """Channels, height and width of each of a frame's embeddings, the coarsest first."""
+        """Channels, height and width of each of a frame's embeddings, coarsest first."""
         height, width = self.embedding_size
         shapes = [(self.embedding_channels, height, width)]
         for stage, finer in zip(self.level_stages, self.level_scales, strict=True):
@@ -127,15 +128,15 @@ class ModelConfig:
 
     @property
     def viewport_embedding_size(self) -> tuple[int, int]:
-        """Height and width of the embedding once projected to the viewport."""
+        """Height and width of the embedding after projection to the viewport."""
         return self.viewport_height // self.scale, self.viewport_width // self.scale
 
     def replace(self, **changes: Any) -> ModelConfig:
-        """A copy with some fields changed, checked again."""
+        """Return a copy with some fields changed, checked again."""
         return dataclasses.replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, in declaration order."""
+        """Return plain JSON values, in declaration order."""
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in dataclasses.asdict(self).items()
@@ -143,7 +144,7 @@ class ModelConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ModelConfig:
-        """The inverse of `to_dict`.
+        """Build a configuration from the result of `to_dict`.
 
         Raises:
             InputError: a field is unknown, missing, of the wrong type, or out of range.

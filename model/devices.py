@@ -1,4 +1,4 @@
-"""Devices of torch, by name, and what they can do."""
+"""Choose torch devices by name, and query what they can do."""
 
 from __future__ import annotations
 
@@ -11,23 +11,25 @@ from model.errors import InputError
 
 
 def float64_device(device: torch.device) -> torch.device:
-    """Device of the angles and times that a network on ``device`` takes: Metal has no float64."""
+    """Return the device for a network's angles and times: the CPU for Metal (no float64)."""
     return torch.device("cpu") if device.type == "mps" else device
 
 
 def multiplies_bfloat16() -> bool:
-    """True where the CPU has instructions for sums of bfloat16 products that torch's convolutions
-    use, AMX or AVX-512. Elsewhere torch emulates them and is slower than in float32.
+    """Return True if the CPU has instructions for bfloat16 convolutions (AMX or AVX-512).
+
+    Without them torch emulates bfloat16, slower than float32.
     """
-    # Older torch cannot tell; there it stays float32.
+    # Older torch cannot tell: stay with float32.
     known: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     named = known.get("amx_bf16") or known.get("avx512_bf16")
     return bool(named) and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 
 
 def choose_device(name: str) -> torch.device:
-    """The device called ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``; ``auto`` is CUDA where
-    there is one, then MPS, then the CPU.
+    """Return the device called ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+
+    ``auto`` is CUDA if available, then MPS, then the CPU.
 
     Raises:
         InputError: the name is unknown, or torch cannot use that device here.
@@ -49,7 +51,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def free_bytes(device: torch.device) -> int:
-    """Memory that a new process can get on ``device``."""
+    """Return the memory in bytes that a new process can allocate on ``device``."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     return int(psutil.virtual_memory().available)

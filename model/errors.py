@@ -1,17 +1,17 @@
-"""Exceptions whose messages users are meant to read."""
+"""Errors whose messages are written for users."""
 
 
 class InputError(ValueError):
-    """Something the user gave cannot be used.
+    """Error in something the user gave: a file, a value, an option.
 
     The message is one sentence that names the file or value, says what is wrong and what would be
-    right. A command puts before it the option that the value came by, prints it alone and exits
-    with code 2.
+    right. A command puts its option's name before the message, prints it without a traceback and
+    exits with code 2.
     """
 
 
 class UnavailableError(RuntimeError):
-    """Something that this machine has not got, while another way goes on.
+    """Error about something this machine lacks, when the program can go on without it.
 
     The message is one short sentence that says why.
     """

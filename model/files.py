@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Write files completely or not at all."""
 
 from __future__ import annotations
 
@@ -13,20 +13,19 @@ _count = itertools.count()
 
 
 def partial_path(path: Path) -> Path:
-    """Hidden name beside ``path``, with its suffix, for what is not finished; another with each
-    call.
-    """
+    """Return a new hidden name beside ``path``, with its suffix, for an unfinished file."""
     return path.with_name(f".{path.stem}.{os.getpid()}-{next(_count)}.part{path.suffix}")
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Context that yields a name beside ``path`` for a new file or folder.
+    """Yield a temporary name beside ``path`` for a new file or folder.
 
-    It takes its place, over a file that was there, when the context is left; an error deletes it.
+    On leaving the context it is moved to ``path``, replacing an existing file. After an error it is
+    deleted.
 
     Raises:
-        OSError: it cannot take its place, as where it was not made.
+        OSError: it cannot be moved, for example because it was never created.
     """
     partial = partial_path(path)
     try:

@@ -1,8 +1,8 @@
-"""Views that no single decoded picture shows: rolled, wide, or the whole sphere.
+"""Render views larger than one decoded picture: rolled, wide, or the whole sphere.
 
 A rectilinear picture seen from another direction is an exact rotation of itself, so a view is
-assembled by re-projecting as many decoded pictures as it takes to cover it. Pictures that cover a
-still panorama are composited with it, sampled at the view's own resolution.
+assembled by re-projecting as many decoded pictures as it takes to cover it. Pictures with an alpha
+are composited over the still panorama, sampled at the view's own resolution.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ LARGEST_SIDE = 32768
 
 
 def render_view(engine: Engine, look: Look, frame: int, height: int, width: int) -> Tensor:
-    """View of ``frame`` along ``look``, height×width×3 uint8 RGB on the engine's device.
+    """Render ``frame`` along ``look``: height×width×3 uint8 RGB on the engine's device.
 
-    A picture that was decoded for just this look and size is not resampled. Otherwise the
-    decoded pictures are re-projected; where one does not reach, others are blended in.
+    A picture decoded for exactly this look and size is not resampled. Otherwise decoded pictures
+    are re-projected, and blended if one does not cover the view.
 
     Raises:
         InputError: the size is not one of a picture.
@@ -53,11 +53,11 @@ def render_view(engine: Engine, look: Look, frame: int, height: int, width: int)
 
 
 def render_sphere(engine: Engine, frame: int, height: int, width: int) -> Tensor:
-    """The whole sphere as an ERP frame, height×width×3 uint8 RGB on the engine's device.
+    """Render the whole sphere as an ERP frame: height×width×3 uint8 RGB on the engine's device.
 
-    A full-frame engine's picture is returned as it is where it has that size. A viewport engine's
+    A full-frame engine's picture of that size is returned unchanged. With a viewport engine the
     sphere is composed of the pictures at `covering_looks`: each pixel is the mean of the pictures
-    that show it, weighted by how far it lies from their edges.
+    that show it, weighted by its distance from their edges.
 
     Raises:
         InputError: the size is not one of a picture.
@@ -98,7 +98,7 @@ def _assemble(
     directions: Tensor,
     still: Tensor | None,
 ) -> Tensor:
-    """Decoded pictures, ``picture`` before all others, as seen in ``directions``: uint8."""
+    """Compose decoded pictures along ``directions`` as uint8, preferring ``picture``."""
     height, width = directions.shape[:2]
     if picture is not None and picture.equirectangular:
         return _bytes(_over(_sampled(_planes(picture), directions), still))
@@ -127,7 +127,7 @@ def _add(
     *,
     primary: bool,
 ) -> None:
-    """Add ``picture`` to the weighted sum; the primary one fades out only at its very edge."""
+    """Add ``picture`` to the weighted sum; the primary one fades out only close to its edge."""
     place, inside = project(directions, picture.look, *picture.pixels.shape[:2])
     if not primary:
         to_edge = (1 - place.abs()).clamp_min(1e-4).prod(-1).square()
@@ -145,13 +145,15 @@ def _add(
 
 
 def _over(rgba: Tensor, still: Tensor | None) -> Tensor:
-    """RGB 3×h×w of a picture 4×h×w over the still panorama as the same pixels see it, if any."""
+    """Composite RGBA 4×h×w over the still panorama 3×h×w, if there is one: RGB 3×h×w."""
     return rgba[:3] if still is None else composite(rgba[:3], rgba[3:], still)
 
 
 def _still_at(engine: Engine, directions: Tensor, angle: float) -> Tensor | None:
-    """The still panorama in ``directions``, whose pixels are ``angle`` wide at most, 3×h×w; nothing
-    where the engine's pictures cover none.
+    """Sample the still panorama along ``directions``, 3×h×w; None without a still panorama.
+
+    Args:
+        angle: largest angular width of a pixel, radians.
     """
     if engine.still is None:
         return None
@@ -165,7 +167,7 @@ def _still_at(engine: Engine, directions: Tensor, angle: float) -> Tensor | None
 
 
 def _sampled(sphere: Tensor, directions: Tensor) -> Tensor:
-    """An ERP frame 1×c×H×W in ``directions``, c×h×w."""
+    """Sample an ERP frame 1×c×H×W along ``directions``: c×h×w."""
     strips = torch.split(directions, ROWS_AT_ONCE)
     return torch.cat([sample_erp(sphere, strip)[0] for strip in strips], 1)
 

@@ -1,4 +1,4 @@
-"""Pictures seen from another direction: each is an exact rotation of itself."""
+"""Re-project pictures: seen from another direction, each is an exact rotation of itself."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from torch import Tensor
 from model.geometry import Look, angles_to_directions, vertical_fov
 
 OVERLAP = 0.96
-"""Share of a picture, from its middle, that `covering_looks` counts on."""
+"""Central share of a picture that `covering_looks` counts as covered."""
 
 
 def project(directions: Tensor, look: Look, height: float, width: float) -> tuple[Tensor, Tensor]:
-    """Places of world directions in a rectilinear picture; its inverse is `viewport_directions`.
+    """Project world directions into a rectilinear picture; the inverse of `viewport_directions`.
 
     Args:
         directions: …×3, of any length.
         look: the picture's.
-        height, width: its size, of which only the ratio counts.
+        height, width: the picture's size; only their ratio matters.
 
     Returns:
         Coordinates …×2 for `torch.nn.functional.grid_sample` (x to the right, y downwards, borders
-        at ±1), and booleans …: the direction is in the picture.
+            at ±1), and booleans …, True if the direction is in the picture.
     """
     rotation = torch.as_tensor(look.rotation(), dtype=directions.dtype, device=directions.device)
     camera = directions @ rotation
@@ -38,10 +38,10 @@ def project(directions: Tensor, look: Look, height: float, width: float) -> tupl
 
 @functools.lru_cache(maxsize=32)
 def covering_looks(hfov: float, height: int, width: int) -> tuple[Look, ...]:
-    """Looks whose height×width pictures together show the whole sphere, overlapping a little: no
-    direction is further out than `OVERLAP` in all of them.
+    """Return looks whose height×width pictures together show the whole sphere.
 
-    Rows of equal pitch, each with as few looks as cover its band of latitudes.
+    They overlap a little: every direction is within the central `OVERLAP` of at least one. They lie
+    in rows of equal pitch, each with as few looks as cover its band of latitudes.
 
     Args:
         hfov: horizontal field of view of all of them, radians.
@@ -65,7 +65,7 @@ def covering_looks(hfov: float, height: int, width: int) -> tuple[Look, ...]:
 
 
 def _looks_around(hfov: float, height: int, width: int, pitch: float, band: float) -> int:
-    """Number of looks of one pitch that cover its band of latitudes; 0 where none does."""
+    """Return how many looks of one pitch cover its band of latitudes; 0 if none do."""
     latitude = torch.linspace(pitch - band / 2, pitch + band / 2, 33, dtype=torch.float64)
     along_the_middle = math.atan2(math.tan(hfov / 2), math.cos(pitch))
     least = math.ceil(math.pi / along_the_middle)

@@ -4,7 +4,7 @@ World axes as in JVET 360Lib: X = cos φ cos θ, Y = sin φ, Z = −cos φ sin �
 rising to the right) and latitude φ (pitch, rising upwards). Camera axes: x right, y up, z forward.
 All angles are radians.
 
-What takes torch is imported when it is first used, so that a look can be had without it.
+Names are imported on first use: a `Look` does not load torch.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""Looks: direction, roll and field of view, and what follows from them without a tensor."""
+"""Looks: direction, roll and field of view, and the calculations that need no tensor."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ROUNDING = 1e-6
 
 
 def wrap_yaw(yaw: float) -> float:
-    """``yaw`` in radians brought into [−π, π)."""
+    """Wrap ``yaw``, in radians, to [−π, π)."""
     return (yaw + math.pi) % (2 * math.pi) - math.pi
 
 
@@ -27,7 +27,7 @@ class Look:
     Attributes:
         yaw: longitude θ of the viewport's centre; rises to the right, any real number.
         pitch: latitude φ of the centre, −π/2 to π/2; rises upwards.
-        roll: the viewer's head leaning clockwise.
+        roll: clockwise lean of the viewer's head.
         hfov: horizontal field of view, 0 to π exclusive.
 
     Raises:
@@ -79,7 +79,7 @@ class Look:
         return cls(*(math.radians(v) for v in (yaw_deg, pitch_deg, roll_deg, hfov_deg)))
 
     def degrees(self) -> tuple[float, float, float, float]:
-        """Yaw (in [−180, 180)), pitch, roll and horizontal field of view in degrees."""
+        """Return yaw (in [−180, 180)), pitch, roll and horizontal field of view in degrees."""
         return (
             math.degrees(wrap_yaw(self.yaw)),
             math.degrees(self.pitch),
@@ -88,7 +88,7 @@ class Look:
         )
 
     def rotation(self) -> npt.NDArray[np.float64]:
-        """3×3 rotation from camera axes (right, up, forward) to world axes."""
+        """Return the 3×3 rotation from camera axes (right, up, forward) to world axes."""
         cy, sy = math.cos(self.yaw), math.sin(self.yaw)
         cp, sp = math.cos(self.pitch), math.sin(self.pitch)
         cr, sr = math.cos(self.roll), math.sin(self.roll)
@@ -106,7 +106,10 @@ def _seems_degrees(angle: float) -> bool:
 
 
 def look_from_rotation(rotation: npt.NDArray[np.float64], hfov: float = DEFAULT_HFOV) -> Look:
-    """The inverse of `Look.rotation`; straight up or down, yaw and roll are one and roll is 0."""
+    """Return the look of a rotation: the inverse of `Look.rotation`.
+
+    Straight up or down, yaw and roll are the same rotation, and roll is 0.
+    """
     forward, right, up = rotation[:, 2], rotation[:, 0], rotation[:, 1]
     pitch = math.asin(float(np.clip(forward[1], -1.0, 1.0)))
     if abs(forward[1]) > 1.0 - 1e-12:
@@ -116,15 +119,16 @@ def look_from_rotation(rotation: npt.NDArray[np.float64], hfov: float = DEFAULT_
 
 
 def vertical_fov(hfov: float, height: int, width: int) -> float:
-    """Vertical field of view of a rectilinear picture with square pixels (49.1° at 16:9)."""
+    """Return the vertical field of view for square pixels, radians (49.1° at 16:9)."""
     return 2 * math.atan(math.tan(hfov / 2) * height / width)
 
 
 def level_of_detail(columns: int, angle: float) -> float:
-    """Level of a panorama, each half as large as the one before it, that pixels of ``angle``
-    radians do not skip over; 0 is the panorama itself, and between two levels both are mixed.
+    """Return the mipmap level of a panorama to sample with pixels ``angle`` radians wide.
 
-    Up to √2 of the panorama's pixels on one pixel it stays as it is: a mixture would be softer.
+    Each level is half the size of the one before; 0 is the panorama itself. A fractional level is a
+    mixture of its two neighbours. Up to √2 panorama pixels per pixel, level 0 is kept: a mixture
+    would be softer.
 
     Args:
         columns: the panorama's width.

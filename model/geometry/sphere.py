@@ -1,4 +1,4 @@
-"""Rays of viewports, and sampling of equirectangular (ERP) frames."""
+"""Viewport rays, and sampling of equirectangular (ERP) frames."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def camera_rays(
     device: torch.device | str | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    """Rays through the pixel centres of a rectilinear picture, height×width×3, z = 1."""
+    """Return rays through the pixel centres of a rectilinear picture, height×width×3, z = 1."""
     x, y = _ray_axes(height, width, device, dtype)
     grid_y, grid_x = torch.meshgrid(y * tan_half_hfov, x * tan_half_hfov, indexing="ij")
     return torch.stack([grid_x, grid_y, torch.ones_like(grid_x)], dim=-1)
@@ -28,14 +28,14 @@ def camera_rays(
 def _ray_axes(
     height: int, width: int, device: torch.device | str | None, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor]:
-    """Columns' x and rows' y of `camera_rays`, where the tangent is 1."""
+    """Return x of the columns and y of the rows of `camera_rays` for tan(hfov/2) = 1."""
     x = (torch.arange(width, device=device, dtype=dtype) + 0.5) / width * 2 - 1
     y = 1 - (torch.arange(height, device=device, dtype=dtype) + 0.5) / height * 2
     return x, y * (height / width)
 
 
 def rotation_tensor(yaw: Tensor, pitch: Tensor, roll: Tensor) -> Tensor:
-    """`Look.rotation` for tensors of any one shape …: …×3×3, on their device."""
+    """Compute `Look.rotation` for tensors of one shape …: …×3×3, on their device."""
     cy, sy, cp, sp = yaw.cos(), yaw.sin(), pitch.cos(), pitch.sin()
     cr, sr = roll.cos(), roll.sin()
     zero = torch.zeros_like(yaw)
@@ -50,17 +50,17 @@ def rotation_tensor(yaw: Tensor, pitch: Tensor, roll: Tensor) -> Tensor:
 def viewport_directions(
     look: Look, height: int, width: int, device: torch.device | str | None = None
 ) -> Tensor:
-    """World directions (not normalised) of a viewport's pixel centres, height×width×3, float32."""
+    """Return world directions (not normalised) of a viewport's pixel centres, height×width×3."""
     rays = camera_rays(height, width, math.tan(look.hfov / 2), device, torch.float64)
     rotation = torch.as_tensor(look.rotation(), device=device)
     return (rays @ rotation.T).float()
 
 
 def without_autocast(device: torch.device) -> AbstractContextManager[object]:
-    """Context in which products on ``device`` keep their operands' precision.
+    """Return a context without autocast, so that products on ``device`` keep their precision.
 
-    Autocast would multiply float32 rays and rotations in half precision, whose directions are
-    pixels off; float64, as in `viewport_directions`, it leaves alone.
+    Autocast would multiply float32 rays and rotations in half precision, which puts directions off
+    by pixels. It leaves float64, as in `viewport_directions`, alone.
     """
     if not torch.amp.is_autocast_available(device.type):
         return nullcontext()
@@ -68,10 +68,13 @@ def without_autocast(device: torch.device) -> AbstractContextManager[object]:
 
 
 def directions_to_angles(directions: Tensor) -> tuple[Tensor, Tensor]:
-    """Longitude in [−π, π] and latitude in [−π/2, π/2] of world directions …×3 of any length.
+    """Convert world directions …×3, of any length, to longitude and latitude.
+
+    Returns:
+        Longitude in [−π, π] and latitude in [−π/2, π/2].
 
     Raises:
-        TypeError: they are in half precision, which is pixels off.
+        TypeError: they are in half precision, which would be off by pixels.
     """
     if directions.dtype.itemsize < 4:
         raise TypeError(f"directions need float32 or float64, not {directions.dtype}")
@@ -80,7 +83,7 @@ def directions_to_angles(directions: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def angles_to_directions(longitude: Tensor, latitude: Tensor) -> Tensor:
-    """Unit world directions …×3 of longitudes and latitudes of one shape."""
+    """Convert longitudes and latitudes of one shape to unit world directions, …×3."""
     cos_latitude = latitude.cos()
     return torch.stack(
         [
@@ -95,14 +98,14 @@ def angles_to_directions(longitude: Tensor, latitude: Tensor) -> Tensor:
 def erp_angles(
     height: int, width: int, device: torch.device | str | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Longitudes (width) and latitudes (height) of an ERP frame's pixel centres, float32."""
+    """Return longitudes (width) and latitudes (height) of an ERP frame's pixel centres, float32."""
     longitude = ((torch.arange(width, device=device) + 0.5) / width - 0.5) * (2 * math.pi)
     latitude = (0.5 - (torch.arange(height, device=device) + 0.5) / height) * math.pi
     return longitude, latitude
 
 
 def erp_directions(height: int, width: int, device: torch.device | str | None = None) -> Tensor:
-    """Unit world directions of an ERP frame's pixel centres, height×width×3, float32."""
+    """Return unit world directions of an ERP frame's pixel centres, height×width×3, float32."""
     longitude, latitude = erp_angles(height, width, device)
     grid = torch.meshgrid(latitude, longitude, indexing="ij")
     return angles_to_directions(grid[1], grid[0])
@@ -111,8 +114,8 @@ def erp_directions(height: int, width: int, device: torch.device | str | None = 
 def pad_erp(x: Tensor, amount: int) -> Tensor:
     """Continue N×C×H×W features across ±180° and over the poles by ``amount`` pixels a side.
 
-    Row −1−k is row k turned by 180°: beyond a pole one stands on the opposite meridian. An odd
-    width has no exact opposite and takes the nearer of the two columns to its left.
+    Beyond a pole lies the opposite meridian: row −1−k is row k rotated by 180°. An odd width has no
+    exact opposite and takes the nearer of the two columns to its left.
     """
     if amount == 0:
         return x
@@ -124,8 +127,9 @@ def pad_erp(x: Tensor, amount: int) -> Tensor:
 
 
 def erp_grid(longitude: Tensor, latitude: Tensor, height: int, width: int) -> Tensor:
-    """Coordinates for `torch.nn.functional.grid_sample` (align_corners=False) in a frame of
-    ``height``×``width`` that `pad_erp` widened by one pixel a side; shape …×2.
+    """Return coordinates …×2 for `torch.nn.functional.grid_sample` (align_corners=False).
+
+    They address a frame of ``height``×``width`` that `pad_erp` widened by one pixel a side.
     """
     x = longitude * (width / (math.pi * (width + 2)))
     y = latitude * (-2 * height / (math.pi * (height + 2)))
@@ -133,7 +137,7 @@ def erp_grid(longitude: Tensor, latitude: Tensor, height: int, width: int) -> Te
 
 
 def viewport_grid(look: Tensor, size: tuple[int, int], padded: tuple[int, int]) -> Tensor:
-    """`erp_grid` of the pixel centres of viewports (paper, section 2.2).
+    """Return the `erp_grid` of the pixel centres of viewports (paper, section 2.2).
 
     Args:
         look: float64 N×4 of yaw, pitch, roll and horizontal field of view.
@@ -147,13 +151,16 @@ def viewport_grid(look: Tensor, size: tuple[int, int], padded: tuple[int, int]) 
 
 
 def viewport_angles(look: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Longitudes and latitudes, N×size, of the pixel centres of viewports of ``size``, height and
-    width, for looks as `viewport_grid` has them, float64 or float32, and in their type.
+    """Return longitudes and latitudes, N×size, of the pixel centres of viewports.
+
+    Args:
+        look: N×4 as in `viewport_grid`, float64 or float32; the result has its type.
+        size: height and width of the viewports.
     """
     x, y = (axis[None, None] for axis in _ray_axes(*size, look.device, look.dtype))
     scale = torch.tan(look[:, 3] / 2)[:, None, None]
     rotation = rotation_tensor(look[:, 0], look[:, 1], look[:, 2])
-    # A direction is a sum of what its row and its column give: no product for each pixel.
+    # A direction is the sum of a row's and a column's part: this saves a product per pixel.
     right, up, forward = (axis[..., None] for axis in rotation.unbind(-1))
     columns, rows = right * (x * scale), up * (y * scale) + forward
     directions = rows[..., None] + columns[:, :, None]
@@ -161,15 +168,15 @@ def viewport_angles(look: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor
 
 
 def sample_erp(frame: Tensor, directions: Tensor) -> Tensor:
-    """Bilinear samples of an ERP frame in world directions, with no seam and no pinch.
+    """Sample an ERP frame bilinearly in world directions, without a seam or a pinch at the poles.
 
     Args:
         frame: N×C×H×W, floating point.
         directions: h×w×3 or N×h×w×3, float32 or float64, any length.
 
     Returns:
-        N×C×h×w, of the frame's type, or float32 where that is narrower: so are the coordinates,
-        which must be of the same type as what they sample.
+        N×C×h×w in the frame's type, or float32 if that is narrower: coordinates have the type of
+            the features and need its precision.
     """
     if frame.dtype.itemsize < 4:
         frame = frame.float()
@@ -181,16 +188,16 @@ def sample_erp(frame: Tensor, directions: Tensor) -> Tensor:
 
 
 def sample_padded(features: Tensor, grid: Tensor) -> Tensor:
-    """Bilinear samples of ERP features that `pad_erp` widened by one pixel a side.
+    """Sample ERP features that `pad_erp` widened by one pixel a side, bilinearly.
 
     Args:
-        features: N×C×H×W, or one for all N grids.
-        grid: N×h×w×2 of `erp_grid` or `viewport_grid`, on any device.
+        features: N×C×H×W, or 1×C×H×W for all N grids.
+        grid: N×h×w×2 from `erp_grid` or `viewport_grid`, on any device.
 
     Returns:
-        N×C×h×w, of the features' type, or float32 where that is narrower: coordinates rounded to
-        half precision are up to a sixteenth of a pixel off in a frame 256 wide, and half a pixel
-        in bfloat16.
+        N×C×h×w in the features' type, or float32 if that is narrower: coordinates rounded to half
+            precision are up to a sixteenth of a pixel off in a frame 256 wide, and half a pixel in
+            bfloat16.
     """
     if features.dtype.itemsize < 4:
         features = features.float()

@@ -1,4 +1,4 @@
-"""Similarity of pictures: PSNR, MS-SSIM, WS-PSNR, and quality where it moves."""
+"""Similarity of pictures: PSNR, MS-SSIM, WS-PSNR, and quality of the moving pixels."""
 
 from model.metrics.moving import (
     THRESHOLD,

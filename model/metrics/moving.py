@@ -1,8 +1,8 @@
-"""Quality where it moves, which an average over whole pictures hides.
+"""Quality of the moving pixels, which an average over whole pictures hides.
 
-A decoder that shows what stands still and freezes the rest scores well on average. A pixel of the
-original moves where one of its colours differs by more than `THRESHOLD` from the clip's temporal
-median; squared errors are averaged over all such pixels of all pictures before the logarithm.
+A decoder that shows the still parts and freezes the rest scores well on average. A pixel of the
+original moves if one of its colours differs by more than `THRESHOLD` from the clip's temporal
+median. Squared errors are averaged over all moving pixels of all pictures before the logarithm.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from torch import Tensor
 from model.metrics.similarity import as_shown, decibels, row_weights, unit
 
 THRESHOLD = 0.06
-"""Of a full scale of 1."""
+"""Relative to a full scale of 1."""
 MEDIAN_FRAMES = 31
 MEDIAN_BYTES = 512 * 2**20
-"""The median is that of so many pictures, spread over the clip, and of fewer where they would take
-more memory.
-"""
+"""The median is taken of up to this many pictures, fewer if they would exceed the memory limit."""
 ROWS_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
 class MovingError:
-    """Squared error, of a full scale of 1 and a mean over the colours, summed over the pixels that
-    move, and how many of them there are; of whole spheres both weighted by the pixels' area.
+    """Sum of the squared error over the moving pixels, and their number.
+
+    The error has a full scale of 1 and is a mean over the colours. For whole spheres both are
+    weighted by the pixels' area.
     """
 
     square: float = 0.0
@@ -36,12 +36,12 @@ class MovingError:
 
     @property
     def db(self) -> float | None:
-        """As PSNR; None where nothing moves."""
+        """PSNR in dB; None if no pixel moves."""
         return decibels(self.square / self.pixels) if self.pixels else None
 
 
 def pooled(errors: Iterable[MovingError]) -> MovingError:
-    """All pixels that move in any of several pictures."""
+    """Sum the errors of several pictures."""
     square, pixels = 0.0, 0.0
     for error in errors:
         square, pixels = square + error.square, pixels + error.pixels
@@ -51,12 +51,12 @@ def pooled(errors: Iterable[MovingError]) -> MovingError:
 def moving_error(
     shown: Tensor, wanted: Tensor, still: Tensor, *, sphere: bool = False
 ) -> MovingError:
-    """The error of one picture where it moves.
+    """Measure the error of one picture over its moving pixels.
 
     Args:
-        shown: height×width×3, rounded to 8 bits as `psnr_8bit` does.
+        shown: height×width×3, rounded to 8 bits as in `psnr_8bit`.
         wanted: the original.
-        still: the temporal median as seen from the same look.
+        still: the temporal median, seen with the same look.
         sphere: the three are whole ERP frames.
 
     Raises:
@@ -73,21 +73,19 @@ def moving_error(
 
 
 def spread_frames(count: int, frames: int) -> list[int]:
-    """``count`` indices, or all that there are, spread over ``frames``: the middles of as many
-    equal shares.
-    """
+    """Return ``count`` frame indices, at most ``frames``: the middles of equal shares."""
     count = min(count, frames)
     return [(2 * k + 1) * frames // (2 * count) for k in range(count)]
 
 
 def median_frames(frames: int, picture_bytes: int) -> list[int]:
-    """An odd number of indices, spread over ``frames``, whose median stands for the clip's."""
+    """Choose an odd number of evenly spread frame indices for the clip's temporal median."""
     count = min(frames, MEDIAN_FRAMES, max(1, MEDIAN_BYTES // picture_bytes))
     return spread_frames(count - 1 + count % 2, frames)
 
 
 def temporal_median(pictures: Sequence[Tensor]) -> Tensor:
-    """The median of height×width×3 uint8 pictures, pixel by pixel and a few rows at a time."""
+    """Compute the pixelwise median of height×width×3 uint8 pictures, a few rows at a time."""
     still = torch.empty_like(pictures[0])
     for top in range(0, still.shape[0], ROWS_AT_ONCE):
         rows = slice(top, top + ROWS_AT_ONCE)

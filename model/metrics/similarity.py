@@ -19,19 +19,19 @@ PERFECT_DB = 100.0
 
 
 def unit(picture: Tensor) -> Tensor:
-    """``picture`` as float32 in [0, 1]."""
+    """Convert ``picture`` to float32 in [0, 1]."""
     return picture.float() / 255 if picture.dtype == torch.uint8 else picture.float()
 
 
 def as_shown(picture: Tensor) -> Tensor:
-    """``picture`` rounded to 8 bits, as a display shows it."""
+    """Round ``picture`` to 8 bits, as a display shows it."""
     if picture.dtype == torch.uint8:
         return picture
     return (unit(picture) * 255).round().clamp(0, 255).byte()
 
 
 def mean_square(a: Tensor, b: Tensor) -> float:
-    """Mean squared difference, of a full scale of 1.
+    """Return the mean squared difference, relative to a full scale of 1.
 
     Raises:
         ValueError: the pictures differ in shape.
@@ -41,14 +41,15 @@ def mean_square(a: Tensor, b: Tensor) -> float:
 
 
 def decibels(mean_square_error: float) -> float:
-    """A mean squared error as PSNR in dB, at most `PERFECT_DB`."""
+    """Convert a mean squared error to PSNR in dB, at most `PERFECT_DB`."""
     least = 10 ** (-PERFECT_DB / 10)
     return -10 * math.log10(max(mean_square_error, least))
 
 
 def psnr_8bit(shown: Tensor, wanted: Tensor) -> float:
-    """PSNR in dB over all samples of all channels of ``shown``, rounded to 8 bits as a display
-    shows it, against ``wanted`` as it is.
+    """Return PSNR in dB over all samples, with ``shown`` rounded to 8 bits as on a display.
+
+    ``wanted`` is compared as it is.
 
     Raises:
         ValueError: the pictures differ in shape.
@@ -57,7 +58,9 @@ def psnr_8bit(shown: Tensor, wanted: Tensor) -> float:
 
 
 def ms_ssim(a: Tensor, b: Tensor) -> float:
-    """MS-SSIM (Wang et al. 2003): five scales, 11×11 Gaussian windows of σ 1.5, channel mean.
+    """Return MS-SSIM (Wang et al. 2003), averaged over the channels.
+
+    Five scales, 11×11 Gaussian windows of σ 1.5.
 
     Raises:
         ValueError: the pictures differ in shape, or a side is below `MS_SSIM_MIN_SIDE`.
@@ -70,7 +73,7 @@ def ms_ssim(a: Tensor, b: Tensor) -> float:
 
 
 def ws_psnr(a: Tensor, b: Tensor) -> float:
-    """PSNR in dB of whole ERP frames, each row weighted by its share of the sphere.
+    """Return PSNR in dB of whole ERP frames, each row weighted by its share of the sphere.
 
     The weight of row j is cos((j + 0.5 − H/2)·π/H), as in 360Lib.
 
@@ -84,13 +87,13 @@ def ws_psnr(a: Tensor, b: Tensor) -> float:
 
 
 def row_weights(height: int, device: torch.device) -> Tensor:
-    """The area of a pixel in each row of an ERP frame, of 1 at the equator: float64."""
+    """Return the area of a pixel in each row of an ERP frame, float64, 1 at the equator."""
     row = torch.arange(height, dtype=torch.float64, device=device)
     return torch.cos((row + 0.5 - height / 2) * (math.pi / height))
 
 
 def cut_viewport(frame: Tensor, look: Look, height: int, width: int) -> Tensor:
-    """The viewport that ``look`` cuts from an ERP frame, bilinear, height×width×C float32."""
+    """Cut the viewport of ``look`` from an ERP frame, bilinear: height×width×C float32."""
     planes = unit(frame).permute(2, 0, 1)[None]
     directions = viewport_directions(look, height, width, frame.device)
     return sample_erp(planes, directions)[0].permute(1, 2, 0)
