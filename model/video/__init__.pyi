@@ -1,3 +1,10 @@
+from .placement import HALF_SPHERE as HALF_SPHERE
+from .placement import Bounds as Bounds
+from .placement import Part as Part
+from .placement import Placement as Placement
+from .placement import Placer as Placer
+from .placement import eye_part as eye_part
+from .placement import two_eac_streams as two_eac_streams
 from .random_access import KEPT_BYTES as KEPT_BYTES
 from .random_access import VideoIndex as VideoIndex
 from .random_access import VideoReader as VideoReader
