@@ -15,10 +15,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 OPENINGS = re.compile(
-    r"(That|Those) of |None (yet|where)|(What|Which|Where|Whether|Whose) |As `"
+    r"(That|Those) of |None (yet|where)|(What|Which|Where|Whose) |As `"
     r"|Nothing (where|if|yet)"
 )
-NOT_IMPERATIVE = re.compile(r"(The|A|An|All|Any|True|False|None|How|Number|Nothing)\b")
+NOT_IMPERATIVE = re.compile(r"(The|A|An|All|Any|True|False|None|How|Whether|Number|Nothing)\b")
 PHRASES = re.compile(r"\b(that|those) of\b|\b(of|by|to|from) which\b|\bof whose\b")
 COMMENT = re.compile(r"(?:^|  )# ?(.*)$")
 DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef

@@ -1,4 +1,4 @@
-"""Input: events, keys, the camera, the clock of the clip, gaze paths."""
+"""Input: window events, keys, camera, playback and gaze paths."""
 
 from viewer.input.camera import Camera
 from viewer.input.events import Input

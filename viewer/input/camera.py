@@ -1,6 +1,6 @@
-"""From hands to a look: dragging, keys and wheel. Pure: no window, no clock of its own.
+"""Camera: turns dragging, keys and wheel into a look. Has no window and no clock of its own.
 
-Points are on the view plane, as `viewer.input.drag` has them.
+Points are on the view plane; see `viewer.input.drag`.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _LONGEST_STEP_S = 0.1
 
 @dataclass
 class Dynamic:
-    """A value that moves under a drive and against friction.
+    """A value that moves with a velocity and friction.
 
     Attributes:
         offset: the value itself, within its limits.
         low, high: limits of ``offset``; a periodic value wraps into [low, high).
         periodic: it wraps instead of stopping.
-        friction: how fast velocity settles, 1/s; infinite means no inertia at all.
-        velocity: units of ``offset`` a second.
+        friction: how fast velocity settles, 1/s; infinite means no inertia.
+        velocity: units of ``offset`` per second.
     """
 
     offset: float
@@ -47,7 +47,7 @@ class Dynamic:
     velocity: float = 0.0
 
     def advance(self, seconds: float, drive: float = 0.0) -> None:
-        """Move on by ``seconds`` towards the velocity ``drive``; exact for any step length."""
+        """Advance by ``seconds`` towards the velocity ``drive``; exact for any step length."""
         if math.isinf(self.friction):
             self.velocity = drive
             travel = drive * seconds
@@ -61,14 +61,14 @@ class Dynamic:
         self._move_to(self.offset + travel)
 
     def nudge(self, distance: float) -> None:
-        """Travel ``distance`` further: at once, or gliding there where there is inertia."""
+        """Move by ``distance``: at once, or gliding if there is inertia."""
         if math.isinf(self.friction):
             self._move_to(self.offset + distance)
         else:
             self.velocity += distance * self.friction
 
     def place(self, offset: float) -> None:
-        """Be at ``offset``, at rest."""
+        """Set the value to ``offset``, at rest."""
         self.velocity = 0.0
         self._move_to(offset)
 
@@ -107,7 +107,7 @@ class Camera:
 
     @property
     def inertia(self) -> bool:
-        """The view glides on after the hand has let go."""
+        """Whether the view glides on after a drag."""
         return self._inertia
 
     @inertia.setter
@@ -119,20 +119,20 @@ class Camera:
 
     @property
     def dragging(self) -> bool:
-        """The hand has hold of a point of the scene."""
+        """Whether the user is dragging the scene."""
         return self._grip is not None
 
     @property
     def speed(self) -> float:
-        """Speed of the view's turn during the last step, radians a second."""
+        """Angular speed of the view during the last step, radians per second."""
         return self._speed
 
     def look(self) -> Look:
-        """The look of now."""
+        """Return the current look."""
         return Look(self.yaw.offset, self.pitch.offset, self.roll.offset, self.hfov.offset)
 
     def look_at(self, look: Look) -> None:
-        """Look there at once, and let go of everything."""
+        """Set the look at once and end any drag."""
         self.release()
         for dynamic, value in zip(
             self._dynamics(), (look.yaw, look.pitch, look.roll, look.hfov), strict=True
@@ -141,40 +141,40 @@ class Camera:
         self._last = self.look()
 
     def follow(self, look: Look, seconds: float) -> None:
-        """Look there, led from the last look within ``seconds``."""
+        """Move to ``look`` as a step of ``seconds`` along a path, so that `speed` is known."""
         before = self._last
         self.look_at(look)
         self._feel_speed(before, seconds)
 
     def reset(self) -> None:
-        """Back to the first view."""
+        """Return to the first view."""
         self.look_at(Look())
 
     def press(self, point: Point) -> None:
-        """Take hold of what is seen at ``point``."""
+        """Start a drag of the scene at ``point``."""
         self._grip = Grip(point, self.look())
         self._cursor = point
         self.yaw.velocity = self.pitch.velocity = 0.0
 
     def move(self, point: Point) -> None:
-        """The hand is at ``point``; what it holds follows."""
+        """Drag to ``point``."""
         self._cursor = point
         self._follow()
 
     def release(self) -> None:
-        """Let go; with inertia the view glides on."""
+        """End the drag; with inertia the view glides on."""
         self._grip = None
 
     def hold(self, action: Action) -> None:
-        """A key that turns, rolls or zooms has gone down."""
+        """Start an action that lasts while its key is down: turn or roll."""
         self._held.add(action)
 
     def let_go(self, action: Action) -> None:
-        """That key has come up."""
+        """End such an action: its key has come up."""
         self._held.discard(action)
 
     def let_go_all(self) -> None:
-        """The window lost the keyboard: whatever was held is not any more."""
+        """End all held keys and the drag, because the window lost the keyboard."""
         self._held.clear()
         self.release()
 
@@ -183,8 +183,10 @@ class Camera:
         self.hfov.nudge(-steps * _ZOOM_STEP * self.hfov.offset)
 
     def advance(self, seconds: float) -> None:
-        """Let ``seconds`` pass. Keys and glides move no further than in a tenth of a second, so
-        that the picture does not leap when a turn of the loop has taken long.
+        """Advance by ``seconds``.
+
+        Keys and glides move at most as far as in 0.1 s, so that the view does not jump after a slow
+        frame.
         """
         if seconds <= 0:
             return

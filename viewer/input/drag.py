@@ -1,4 +1,4 @@
-"""A hand on the scene: the look under which the point that it holds stays below it.
+"""Dragging: find the look that keeps the dragged point of the scene under the cursor.
 
 Points are on the view plane: x to the right and y up, in units of half the window's width.
 """
@@ -17,11 +17,11 @@ Point = tuple[float, float]
 Vector = npt.NDArray[np.float64]
 
 LARGEST_GAIN = 4.0
-"""Radians that yaw or pitch may turn for each radian that the hand moves.
+"""Largest turn in yaw or pitch for each radian of cursor movement.
 
-A level horizon leaves two angles, which is enough for a point to stay under the hand, but near a
-pole yaw must then turn by 1/cos(latitude), and beside it by whole turns within a few pixels. Four
-leaves the point in the hand up to latitudes of 75°; further up it slips.
+With a level horizon only yaw and pitch are free, which suffices to keep a point under the cursor.
+But near a pole yaw must turn by 1/cos(latitude), and next to it by whole turns within a few pixels.
+A gain of 4 keeps the point up to latitudes of 75°; beyond, it slips.
 """
 
 _HELD = 1e-9
@@ -29,37 +29,37 @@ _HALF_PI = math.pi / 2
 
 
 def ray_through(point: Point, hfov: float) -> Vector:
-    """Unit vector in camera axes (right, up, forward) through ``point`` of the view plane."""
+    """Return the unit vector in camera axes (right, up, forward) through ``point``."""
     tangent = math.tan(hfov / 2)
     ray = np.array([point[0] * tangent, point[1] * tangent, 1.0])
     return ray / np.linalg.norm(ray)
 
 
 class Grip:
-    """One drag, from the press to the release.
+    """One drag, from press to release.
 
     Attributes:
-        anchor: unit world direction of the point that is held.
+        anchor: unit world direction of the dragged point.
     """
 
     def __init__(self, point: Point, look: Look) -> None:
-        """Take hold of what ``look`` shows at ``point``."""
+        """Start a drag at what ``look`` shows at ``point``."""
         self._ray = ray_through(point, look.hfov)
         self.anchor: Vector = look.rotation() @ self._ray
         self._level = _levelled(self._ray, look.roll)
 
     def move(self, point: Point, current: Look) -> Look:
-        """The look that shows what is held at ``point``, with ``current``'s roll and field of view.
+        """Return the look that shows the dragged point at ``point``.
 
-        Of the two that there may be (facing the point, and over the pole) the one nearer to it.
-        Where that is further than `LARGEST_GAIN` allows it is approached as far as that, and where
-        there is none the look comes as near to it as it can; what is held then slips, so that the
-        hand now holds what is under it. It never comes to lie further from the hand than if the
-        look had stayed.
+        It keeps the roll and field of view of ``current``. Up to two looks fit, one of them over
+        the pole: the one closer to ``current`` is used. If it is further than `LARGEST_GAIN`
+        allows, the look turns only that far; if none fits, it comes as close as possible. The drag
+        then slips: it continues with the point now under the cursor. The dragged point never ends
+        up further from the cursor than if the look had not moved.
 
         Args:
-            point: where the hand is now, on the view plane.
-            current: where the viewer looks now.
+            point: the cursor on the view plane.
+            current: the current look.
         """
         self._ray, before = ray_through(point, current.hfov), self._level
         self._level = _levelled(self._ray, current.roll)
@@ -81,7 +81,7 @@ class Grip:
 
 
 def _levelled(ray: Vector, roll: float) -> Vector:
-    """``ray`` in the axes of a camera at the same place that does not roll."""
+    """Rotate ``ray`` into the axes of the same camera without roll."""
     cosine, sine = math.cos(roll), math.sin(roll)
     return np.array([cosine * ray[0] + sine * ray[1], cosine * ray[1] - sine * ray[0], ray[2]])
 
@@ -92,11 +92,13 @@ def _turned(look: Look, yaw: float, pitch: float) -> Look:
 
 
 def _exact_turns(anchor: Vector, level: Vector, current: Look) -> Iterator[tuple[float, float]]:
-    """Turns in yaw and pitch that bring ``anchor`` to the ray ``level``; where a level horizon or
-    the limit of pitch forbids that, as near to it as the anchor's longitude allows.
+    """Yield turns in yaw and pitch that bring ``anchor`` to the ray ``level``.
+
+    If a level horizon or the limit of pitch makes that impossible, they bring it as near as its
+    longitude allows.
     """
     right, up, forward = level
-    # With β the ray's own elevation in the level camera, its height is reach·sin(pitch + β).
+    # With β the ray's elevation in the level camera, its height is reach·sin(pitch + β).
     elevation, reach = math.atan2(up, forward), math.hypot(up, forward)
     raised = math.asin(min(max(float(anchor[1]) / reach, -1.0), 1.0))
     longitude = math.atan2(-anchor[2], anchor[0])

@@ -1,4 +1,4 @@
-"""From window events to camera and commands; panels get the mouse first."""
+"""Route window events to the camera and to actions; panels get the mouse first."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from viewer.input.keymap import CHARACTER_ACTIONS, HELD, KEY_ACTIONS, REPEATED, 
 
 _LEFT_BUTTON = 0
 _FOREIGN = glfw.MOD_CONTROL | glfw.MOD_ALT | glfw.MOD_SUPER
-"""Keys with these belong to the desktop, and to habits from elsewhere (Ctrl-C, Alt-Tab)."""
+"""Keys with these belong to the desktop or to habits from elsewhere (Ctrl-C, Alt-Tab)."""
 
 
 class Panels(Protocol):
-    """Panels over the picture, as the mouse meets them."""
+    """The panels over the picture, for mouse events."""
 
     def cursor(self, x: float, y: float) -> None:
-        """The cursor moved."""
+        """Handle a move of the cursor."""
         ...
 
     def cursor_left(self) -> None:
-        """The cursor is no longer over the window."""
+        """Handle the cursor leaving the window."""
         ...
 
     def button(self, index: int, pressed: bool) -> None:
-        """A mouse button event."""
+        """Handle a mouse button."""
         ...
 
     def takes_mouse_at(self, x: float, y: float) -> bool:
-        """A panel lies there, or has hold of the mouse."""
+        """Return True if a panel lies at this point, or holds the mouse."""
         ...
 
 
 class Input:
-    """Listener of a window.
+    """Listener for a window's events.
 
     Attributes:
         position: of the cursor, in screen coordinates from the upper left.
-        events: how many have come.
+        events: number of events so far.
     """
 
     def __init__(
@@ -53,14 +53,14 @@ class Input:
         commands: Mapping[Action, Callable[[], None]],
         dropped: Callable[[list[Path]], None],
     ) -> None:
-        """Route events.
+        """Route events to these parts.
 
         Args:
-            camera: moved by keys that are held, and by the mouse.
-            panels: see every event of the mouse first.
-            size: width and height of the window, in screen coordinates.
-            commands: carry out actions that are not held.
-            dropped: is given the files that are dropped on the window.
+            camera: moved by held keys and by the mouse.
+            panels: see every mouse event first.
+            size: returns the window's width and height in screen coordinates.
+            commands: functions of the actions that are not held.
+            dropped: called with the files dropped on the window.
         """
         self._camera = camera
         self._panels = panels
@@ -72,7 +72,6 @@ class Input:
         self._repeated = self._super = False
 
     def key(self, name: str, code: int, pressed: bool, repeated: bool, mods: int) -> None:
-        """As `Listener.key`."""
         self.events += 1
         self._repeated, self._super = repeated, bool(mods & glfw.MOD_SUPER)
         action = KEY_ACTIONS.get(name)
@@ -88,9 +87,9 @@ class Input:
             self._camera.hold(action)
 
     def character(self, text: str) -> None:
-        """As `Listener.character`. It follows the event of the key that typed it.
+        """Handle a typed character; it follows the event of its key.
 
-        GLFW leaves out what is typed with Ctrl or Alt, except where the two stand for AltGr.
+        GLFW leaves out characters typed with Ctrl or Alt, except with AltGr (Ctrl and Alt).
         """
         self.events += 1
         action = CHARACTER_ACTIONS.get(text)
@@ -98,7 +97,6 @@ class Input:
             self._do(action)
 
     def cursor(self, x: float, y: float) -> None:
-        """As `Listener.cursor`."""
         self.events += 1
         self.position = (x, y)
         self._panels.cursor(x, y)
@@ -106,12 +104,10 @@ class Input:
             self._camera.move(self._point())
 
     def cursor_left(self) -> None:
-        """As `Listener.cursor_left`."""
         self.events += 1
         self._panels.cursor_left()
 
     def button(self, index: int, pressed: bool) -> None:
-        """As `Listener.button`."""
         self.events += 1
         self._panels.button(index, pressed)
         if index != _LEFT_BUTTON:
@@ -122,19 +118,16 @@ class Input:
             self._camera.release()
 
     def scroll(self, x: float, y: float) -> None:
-        """As `Listener.scroll`."""
         self.events += 1
         if not self._panels.takes_mouse_at(*self.position):
             self._camera.zoom(y)
 
     def dropped(self, paths: list[Path]) -> None:
-        """As `Listener.dropped`."""
         self.events += 1
         if paths:
             self._dropped(paths)
 
     def focus_lost(self) -> None:
-        """As `Listener.focus_lost`."""
         self._camera.let_go_all()
 
     def _do(self, action: Action) -> None:

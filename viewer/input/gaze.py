@@ -1,4 +1,4 @@
-"""Gaze paths: one that is being recorded, and one that is being followed."""
+"""Record gaze paths and follow them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from viewer.text import printable
 
 
 class Recorder:
-    """Records one gaze path at a time; each row is in its file as soon as it is given.
+    """Recorder of one gaze path at a time; each row is written to the file at once.
 
     Attributes:
-        path: the file being written, or nothing.
+        path: the file being written, or None.
         elapsed_s: seconds recorded so far, 0 before the first row.
     """
 
@@ -34,18 +34,17 @@ class Recorder:
         return self._writer.path if self._writer else None
 
     def start(self, path: Path, scene: str) -> None:
-        """Begin a new file for looks at ``scene``; its time 0 is now.
+        """Begin a new file for looks at ``scene``, starting at time 0.
 
         Raises:
-            InputError: it exists already, or cannot be made.
+            InputError: the file exists already, or cannot be created.
         """
         self.stop()
         self.elapsed_s = 0.0
         self._writer = TrajectoryWriter(path, scene)
 
     def advance(self, seconds: float, frame: int, look: Look) -> None:
-        """Record the look after ``seconds`` more, and the frame that is due; nothing while no
-        recording runs.
+        """Record the look and frame ``seconds`` after the last row, if a recording runs.
 
         Raises:
             InputError: the row cannot be written; the recording has ended with the rows before.
@@ -61,7 +60,7 @@ class Recorder:
             raise
 
     def stop(self) -> Path | None:
-        """End the recording; the file that was written, or nothing."""
+        """End the recording and return its file, or None if none was running."""
         writer, self._writer = self._writer, None
         if writer is None:
             return None
@@ -70,8 +69,9 @@ class Recorder:
 
 
 class Replay:
-    """A place on a path. Look and frame there follow from the path and the time alone, so that
-    every replay shows the same ones.
+    """Position on a gaze path.
+
+    Look and frame depend only on the path and the time, so every replay shows the same.
 
     Attributes:
         trajectory: the path.
@@ -80,7 +80,7 @@ class Replay:
     """
 
     def __init__(self, trajectory: Trajectory, frames: int, fps: float) -> None:
-        """Stand at the beginning of ``trajectory``, for a clip of ``frames`` at ``fps`` a second.
+        """Start at the beginning of ``trajectory``, for a clip of ``frames`` at ``fps``.
 
         Raises:
             InputError: the path shows frames that the clip does not have.
@@ -93,32 +93,32 @@ class Replay:
 
     @property
     def ended(self) -> bool:
-        """The whole path has been shown."""
+        """Whether the whole path has been shown."""
         return self.seconds >= self.duration
 
     def advance(self, seconds: float) -> None:
-        """Let ``seconds`` pass; the end stays the end."""
+        """Advance by ``seconds``, at most to the end."""
         self.seconds = min(self.seconds + seconds, self.duration)
 
     def restart(self) -> None:
-        """Back to the beginning."""
+        """Go back to the beginning."""
         self.seconds = 0.0
 
     def step(self) -> Step:
-        """Look and frame of now."""
+        """Return the current look and frame."""
         return self.trajectory.step_at(self.seconds, *self._clip)
 
 
 class Gaze:
-    """Recording of the look, and a path that leads it until a hand takes over.
+    """Recording of gaze paths, and following one until the user takes over.
 
     Attributes:
-        recorder: writes the path that is being made.
-        replay: the path that is followed, or nothing.
+        recorder: writes the path being recorded.
+        replay: the path being followed, or None.
     """
 
     def __init__(self, camera: Camera, playback: Playback, notify: Callable[[str], None]) -> None:
-        """Record and lead ``camera`` and ``playback``, when asked to; tell of it by ``notify``."""
+        """Record from or lead ``camera`` and ``playback`` on demand; report by ``notify``."""
         self.recorder = Recorder()
         self.replay: Replay | None = None
         self._camera = camera
@@ -127,13 +127,13 @@ class Gaze:
         self._placed: object = None
 
     def state(self) -> object:
-        """Everything that makes a new drawing differ from the last one."""
+        """Return a value that changes whenever the panel must be drawn again."""
         recorder, replay = self.recorder, self.replay
         recorded = recorder.elapsed_s if recorder.path else None
         return recorded, (replay.trajectory.name, replay.seconds) if replay else None
 
     def toggle_recording(self, scene: str) -> None:
-        """Start recording looks at ``scene`` to a new file among the documents, or stop."""
+        """Start recording looks at ``scene`` to a new file in the user's documents, or stop."""
         if self.recorder.path is not None:
             self.stop_recording()
             return
@@ -147,7 +147,7 @@ class Gaze:
             self._notify(str(error))
 
     def stop_recording(self) -> None:
-        """End the recording, if one runs, and tell its file."""
+        """End the recording, if one runs, and report its file."""
         path = self.recorder.stop()
         if path is not None:
             self._notify(f"Saved {path}")
@@ -163,13 +163,11 @@ class Gaze:
         self._place(self.replay, 0.0)
 
     def leave(self) -> None:
-        """Follow nothing any more."""
+        """Stop following a path."""
         self.replay = None
 
     def advance(self, seconds: float) -> None:
-        """Let ``seconds`` pass: the clip moves on, by itself or as the path has it, and the look
-        that results is recorded.
-        """
+        """Advance the clip by ``seconds``, led by the path if there is one, and record the look."""
         if self.replay is not None and self._shown() != self._placed:
             self.replay = None
             self._notify("You have taken over: the path is no longer followed.")

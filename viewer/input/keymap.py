@@ -1,4 +1,4 @@
-"""Every key of the viewer, in one table."""
+"""Table of all keys of the viewer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum, auto
 
 
 class Action(Enum):
-    """Wishes that keys stand for."""
+    """Actions that keys can trigger."""
 
     TURN_LEFT = auto()
     TURN_RIGHT = auto()
@@ -42,9 +42,9 @@ class Binding:
     """The keys of one action.
 
     Attributes:
-        keys: GLFW's name of a key (where it is on a US keyboard), or the one character that it
-            types, so that ``?`` and ``+`` are where the user's own layout has them.
-        action: their wish.
+        keys: GLFW's name of a key (by its position on a US keyboard), or the character it types, so
+            that ``?`` and ``+`` follow the user's layout.
+        action: the action they trigger.
         text: its line in the help.
     """
 
@@ -92,10 +92,10 @@ HELD = frozenset(
         Action.ROLL_RIGHT,
     }
 )
-"""Actions that last as long as their key is down."""
+"""Actions that last while their key is down."""
 
 REPEATED = frozenset({Action.ZOOM_IN, Action.ZOOM_OUT, Action.PREVIOUS_FRAME, Action.NEXT_FRAME})
-"""Actions that happen again while their key stays down."""
+"""Actions that repeat while their key is down."""
 
 
 def _is_character(key: str) -> bool:
@@ -103,7 +103,7 @@ def _is_character(key: str) -> bool:
 
 
 KEY_ACTIONS = {k: b.action for b in KEYMAP for k in b.keys if not _is_character(k)}
-"""Actions by GLFW's name of the key."""
+"""Actions by GLFW's key name."""
 
 CHARACTER_ACTIONS = {k: b.action for b in KEYMAP for k in b.keys if _is_character(k)}
-"""Actions by the character that the key types."""
+"""Actions by the typed character."""

@@ -1,4 +1,4 @@
-"""A clock that can be paused, sought, scaled and stepped, apart from the loop that drives it."""
+"""Clock of a clip that can be paused, sought, scaled and stepped; the frame loop advances it."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ SPEEDS = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 4.0)
 
 
 class Playback:
-    """Place in a clip: the frame that is due.
+    """Position in a clip.
 
     Attributes:
-        frames: how many there are.
-        fps: frames a second at speed 1.
-        speed: factor on that.
-        loop: begin again after the last frame instead of stopping there.
-        playing: time passes.
+        frames: number of frames.
+        fps: frames per second at speed 1.
+        speed: factor on ``fps``.
+        loop: start again after the last frame instead of stopping.
+        playing: not paused.
     """
 
     def __init__(self, frames: int, fps: float, *, speed: float = 1.0, loop: bool = True) -> None:
-        """As `open`."""
+        """Open a clip; see `open`."""
         self.speed = speed
         self.loop = loop
         self.open(frames, fps)
 
     def open(self, frames: int, fps: float) -> None:
-        """Stand at frame 0 of a clip, playing; speed and loop stay.
+        """Go to frame 0 of a new clip and play; speed and loop stay.
 
         Raises:
-            ValueError: no frames, or a rate that is not positive.
+            ValueError: there are no frames, or the rate is not positive.
         """
         if frames < 1 or not fps > 0:
             raise ValueError(f"a clip has frames and a rate, not {frames} at {fps}")
@@ -37,21 +37,21 @@ class Playback:
 
     @property
     def frame(self) -> int:
-        """Index of the frame that is due."""
+        """Index of the current frame."""
         return min(int(self._position), self.frames - 1)
 
     @property
     def seconds(self) -> float:
-        """Time in the clip, at speed 1."""
+        """Position in the clip, in seconds at speed 1."""
         return self._position / self.fps
 
     @property
     def duration(self) -> float:
-        """Seconds of the whole clip at speed 1."""
+        """Length of the clip, in seconds at speed 1."""
         return self.frames / self.fps
 
     def advance(self, seconds: float) -> None:
-        """Let ``seconds`` pass; without loop it pauses on the last frame."""
+        """Advance by ``seconds`` if playing; without loop, pause on the last frame."""
         if not self.playing:
             return
         self._position += seconds * self.fps * self.speed
@@ -64,22 +64,22 @@ class Playback:
             self._position = float(self.frames - 1)
 
     def toggle(self) -> None:
-        """Play or pause; at the end of a clip that does not loop, play from the beginning."""
+        """Play or pause; at the end of a clip without loop, play from the beginning."""
         if not self.playing and not self.loop and self.frame == self.frames - 1:
             self._position = 0.0
         self.playing = not self.playing
 
     def seek(self, frame: int) -> None:
-        """Go to ``frame``, moved into the clip; playing or not stays as it is."""
+        """Go to ``frame``, clamped to the clip; playing or paused stays as it is."""
         self._position = float(min(max(frame, 0), self.frames - 1))
 
     def step(self, frames: int) -> None:
-        """Pause, and go ``frames`` on or back."""
+        """Pause and move by ``frames``, which may be negative."""
         self.playing = False
         frame = self.frame + frames
         self.seek(frame % self.frames if self.loop else frame)
 
     def change_speed(self, steps: int) -> None:
-        """The next faster or slower of `SPEEDS`."""
+        """Change to a faster (positive) or slower one of `SPEEDS`."""
         nearest = min(range(len(SPEEDS)), key=lambda i: abs(SPEEDS[i] - self.speed))
         self.speed = SPEEDS[min(max(nearest + steps, 0), len(SPEEDS) - 1)]

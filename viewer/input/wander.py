@@ -1,4 +1,4 @@
-"""A gaze path for nobody in particular: all around the sphere, up and down, nearer and farther."""
+"""A gaze path for ``--wander``: all around the sphere, up and down, closer and further."""
 
 from __future__ import annotations
 
@@ -9,15 +9,13 @@ import numpy as np
 from model.trajectories import DEFAULT_HFOV_DEG, Trajectory
 
 DURATION_S = 24.0
-_SAMPLES_A_SECOND = 30  # at least
+_SAMPLES_A_SECOND = 30  # At least.
 _SWAY_DEG, _NOD_DEG, _ZOOM_DEG = 12.0, 14.0, 12.0
 
 
 def wandering_path(frames: int, fps: float) -> Trajectory:
-    """A path that ends where it begins, with the clip of ``frames`` running again and again at
-    ``fps`` pictures a second. It starts at the middle of the picture.
-    """
-    samples = math.ceil(_SAMPLES_A_SECOND / fps)  # of each frame
+    """Return a closed path from the picture's middle, with the clip looping at ``fps``."""
+    samples = math.ceil(_SAMPLES_A_SECOND / fps)  # Of each frame.
     count = round(DURATION_S * fps) * samples
     index = np.arange(count + 1)
     turn = 2 * math.pi * index / count
