@@ -1,4 +1,4 @@
-"""Panel of the gaze path that is recorded or followed."""
+"""Panel of the gaze path being recorded or followed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from viewer.text import printable
 
 
 class GazePanel:
-    """A red dot and the elapsed time, and the path that leads, at the top."""
+    """Red dot with the recorded time, and the path being followed, at the top."""
 
     hideable = False
 
@@ -19,7 +19,6 @@ class GazePanel:
         self._gaze = gaze
 
     def draw(self, scale: float) -> None:
-        """As `Panel.draw`."""
         recorder, replay = self._gaze.recorder, self._gaze.replay
         if recorder.path is None and replay is None:
             return

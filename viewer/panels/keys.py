@@ -10,10 +10,10 @@ from viewer.panels.theme import ACCENT, QUIET
 
 
 class KeysPanel:
-    """Every key and its action, in the middle.
+    """Panel of every key and its action, in the middle.
 
     Attributes:
-        visible: it is drawn.
+        visible: whether it is drawn.
     """
 
     hideable = False
@@ -22,7 +22,6 @@ class KeysPanel:
         self.visible = False
 
     def draw(self, scale: float) -> None:
-        """As `Panel.draw`."""
         if not self.visible:
             return
         display = imgui.get_io().display_size
@@ -53,7 +52,7 @@ _LABELS = {"ESCAPE": "Esc", "KP_0": "Pad 0"}
 
 
 def key_label(key: str) -> str:
-    """A key of the keymap as its cap is printed."""
+    """Return the label of a key, as printed on its cap."""
     if key in _LABELS:
         return _LABELS[key]
     return key if len(key) == 1 or key[1:].isdigit() else key.capitalize()

@@ -1,4 +1,4 @@
-"""Places, sizes and tables that the panels share."""
+"""Positions, sizes and tables shared by the panels."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ FIXED = (
 """Flags of a panel that takes the mouse."""
 
 PASSIVE = FIXED | imgui.WindowFlags_.no_inputs
-"""Flags of a panel that is only read."""
+"""Flags of a panel that ignores the mouse."""
 
 FITTED = PASSIVE | imgui.WindowFlags_.always_auto_resize
-"""Flags of one that is as large as its content."""
+"""Flags of a panel that ignores the mouse and fits its content."""
 
 MARGIN = 14.0
-"""Room between panels and the window's border, at a scale of 1 as all sizes here."""
+"""Space between panels and the window's border, at a scale of 1 like all sizes here."""
 
 BAR_HEIGHT = 46.0
 """Height of the timeline."""
 
 ABOVE_BAR = BAR_HEIGHT + 2 * MARGIN
-"""Height above the window's lower border at which the timeline leaves room for others."""
+"""Space above the window's lower border that the timeline takes."""
 
 
 def place(x: float, y: float, pivot_x: float = 0.0, pivot_y: float = 0.0) -> None:
-    """Put the next panel there, in pixels; the pivot is the part of it that lies on the point."""
+    """Place the next panel, in pixels; the pivot is the point of the panel that lies there."""
     imgui.set_next_window_pos(ImVec2(x, y), imgui.Cond_.always, ImVec2(pivot_x, pivot_y))
 
 
 def table(rows: list[tuple[str, str]]) -> None:
-    """Labels and values in two columns."""
+    """Draw labels and values in two columns."""
     if imgui.begin_table("rows", 2, imgui.TableFlags_.sizing_fixed_fit):
         for label, value in rows:
             imgui.table_next_row()
@@ -50,5 +50,5 @@ def table(rows: list[tuple[str, str]]) -> None:
 
 
 def clock(seconds: float) -> str:
-    """Minutes and seconds."""
+    """Format seconds as minutes and seconds."""
     return f"{int(seconds // 60)}:{seconds % 60:04.1f}"

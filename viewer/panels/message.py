@@ -1,4 +1,4 @@
-"""Panel for sentences that must be read, and the sentences themselves."""
+"""Panel of messages to the user."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ _WIDTH = 640.0
 
 
 class MessagePanel:
-    """The latest sentence, above the timeline."""
+    """The latest message, above the timeline."""
 
     hideable = False
 
     def __init__(self, standing: Callable[[], str | None]) -> None:
-        """No sentence yet.
+        """Start without a message.
 
         Args:
-            standing: sentence that is on screen for as long as no newer one is, or nothing.
+            standing: returns a message to show while there is no newer one, or None.
         """
         self._standing = standing
         self._sentence, self._until = "", 0.0
         self._refusals: list[str] = []
 
     def notify(self, sentence: str) -> None:
-        """Show ``sentence`` for a while."""
+        """Show ``sentence`` for a few seconds."""
         self._sentence, self._until = sentence, time.monotonic() + _SHOWN_S
 
     def refuse(self, sentence: str) -> None:
-        """Show ``sentence`` for a while, below other refusals that are still on screen."""
+        """Show ``sentence`` for a few seconds, below other refusals still on screen."""
         if self.text != "\n".join(self._refusals):
             self._refusals = []
         self._refusals = [*self._refusals[1 - _MOST_REFUSALS :], sentence]
@@ -44,11 +44,10 @@ class MessagePanel:
 
     @property
     def text(self) -> str | None:
-        """The sentence that is on screen."""
+        """The message on screen, or None."""
         return self._sentence if time.monotonic() < self._until else self._standing()
 
     def draw(self, scale: float) -> None:
-        """As `Panel.draw`."""
         text = printable(self.text or "")
         if not text:
             return

@@ -16,7 +16,7 @@ _WIDTH = 220.0
 
 
 class MinimapPanel:
-    """The whole sphere with the viewport's outline, in the upper right."""
+    """Map of the sphere with the viewport's outline, in the upper right."""
 
     hideable = True
 
@@ -26,7 +26,6 @@ class MinimapPanel:
         self._panes = panes
 
     def draw(self, scale: float) -> None:
-        """As `Panel.draw`."""
         look, (columns, rows) = self._camera.look(), self._window.size
         display, renderer = imgui.get_io().display_size, self._panes.renderers[0]
         size = ImVec2(_WIDTH * scale, _WIDTH / 2 * scale)

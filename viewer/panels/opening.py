@@ -1,4 +1,4 @@
-"""Sentence of an empty window, or of one that still shows another decoder's picture."""
+"""Message while a scene or decoder has no picture yet."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from viewer.text import printable
 
 
 class OpeningPanel:
-    """The scene or decoder that has no picture yet, in the middle, below all other panels."""
+    """Name of the scene or decoder without a picture yet, in the middle, below all other panels."""
 
     hideable = False
 
@@ -20,8 +20,10 @@ class OpeningPanel:
 
     @property
     def text(self) -> str | None:
-        """The sentence; none in a split view with a picture, where each side's panel has it, and
-        none over the first sight of a scene, whose file is named elsewhere.
+        """The message, or None.
+
+        None in a split view with a picture, because each side's panel has a message, and over the
+        still panorama of a scene that is still loading, because its file is named elsewhere.
         """
         panes = self._panes
         if panes.opening is None or not panes.scene.whole:
@@ -31,7 +33,6 @@ class OpeningPanel:
         return f"Opening {panes.opening} …"
 
     def draw(self, scale: float) -> None:
-        """As `Panel.draw`."""
         text = printable(self.text or "")
         if not text:
             return

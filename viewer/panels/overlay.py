@@ -1,4 +1,4 @@
-"""imgui over the picture: its context, its events, and the panels that are drawn."""
+"""imgui over the picture: its context, its events and its panels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from viewer.picture import Window
 
 
 class Panel(Protocol):
-    """Panel of the overlay, on the parts of the application that it was made with.
+    """Panel of the overlay; it reads and writes the parts of the application it was made with.
 
     Attributes:
         hideable: it is drawn only while the overlay is visible.
@@ -22,11 +22,10 @@ class Panel(Protocol):
     hideable: bool
 
     def draw(self, scale: float) -> None:
-        """Read its parts, draw if there is something to be seen, and write to its parts where the
-        mouse wants something.
+        """Draw the panel if there is something to show, and apply what the mouse does to it.
 
         Args:
-            scale: size of the interface, 1 at 96 dots an inch.
+            scale: size of the interface, 1 at 96 dpi.
         """
         ...
 
@@ -35,15 +34,15 @@ class Overlay:
     """The overlay of one window.
 
     Attributes:
-        visible: panels that are hideable are drawn; the others always are.
+        visible: whether hideable panels are drawn; the others always are.
     """
 
     def __init__(self, window: Window, panels: Sequence[Panel]) -> None:
-        """Make imgui's context.
+        """Create imgui's context.
 
         Args:
             window: of the panels.
-            panels: from the lowest to the uppermost.
+            panels: from bottom to top.
 
         Raises:
             RuntimeError: imgui finds no OpenGL to draw with.
@@ -64,34 +63,32 @@ class Overlay:
 
     @property
     def wants_mouse(self) -> bool:
-        """The cursor is on a panel, or a panel has hold of it."""
+        """Whether the cursor was on a panel, or held by one, when the panels were last drawn."""
         return bool(imgui.get_io().want_capture_mouse)
 
     def takes_mouse_at(self, x: float, y: float) -> bool:
-        """A panel lies there, or has hold of the mouse: told at once, where `wants_mouse` tells of
-        the cursor as it was when the panels were last drawn.
+        """Return True if a panel lies at this point now, or holds the mouse.
+
+        Unlike `wants_mouse`, it does not wait for the next drawing.
         """
         imgui.internal.update_hovered_window_and_capture_flags(ImVec2(x, y))
         return self.wants_mouse
 
     def cursor(self, x: float, y: float) -> None:
-        """The cursor moved."""
         imgui.get_io().add_mouse_pos_event(x, y)
 
     def cursor_left(self) -> None:
-        """The cursor is no longer over the window."""
         imgui.get_io().add_mouse_pos_event(-imgui.FLT_MAX, -imgui.FLT_MAX)
 
     def button(self, index: int, pressed: bool) -> None:
-        """A mouse button event."""
         if index < 5:
             imgui.get_io().add_mouse_button_event(index, pressed)
 
     def draw(self) -> None:
-        """Draw over what is in the framebuffer.
+        """Draw the panels over the framebuffer.
 
         Raises:
-            Exception: what one of the panels raised; the others have been drawn.
+            Exception: the first error raised by a panel, after the others have been drawn.
         """
         scale = self._window.interface_scale
         if scale != self._scale:
@@ -116,7 +113,7 @@ class Overlay:
             raise failures[0]
 
     def close(self) -> None:
-        """Give back what it holds in the OpenGL context."""
+        """Free what it holds in the OpenGL context."""
         imgui.backends.opengl3_shutdown()
         imgui.destroy_context()
 
@@ -132,7 +129,7 @@ class Overlay:
 
 
 def _recover(state: imgui.internal.ErrorRecoveryState) -> None:
-    """Close what a panel that failed has left open."""
+    """Close what a failed panel has left open in imgui."""
     io = imgui.get_io()
     io.config_error_recovery_enable_assert = False
     try:

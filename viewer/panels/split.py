@@ -1,4 +1,4 @@
-"""Panels of what is compared: its caption, the divider of a split view, and each side's costs."""
+"""Panels of a comparison: its caption, the divider of a split view, and each side's costs."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _LATEST = 8
 
 
 class SplitPanel:
-    """A line that can be dragged, and beside it each side's decoder; writes to the panes' split.
+    """The divider of a split view, which can be dragged, and each side's decoder beside it.
 
-    A difference has no line. Where the panes have a caption it is above all that.
+    Writes to the panes' split. A difference has no divider. A caption of the panes is drawn on top.
     """
 
     hideable = False
@@ -28,7 +28,6 @@ class SplitPanel:
         self._panes = panes
 
     def draw(self, scale: float) -> None:
-        """As `Panel.draw`."""
         if self._panes.caption is not None:
             place(imgui.get_io().display_size.x / 2, MARGIN * scale, 0.5, 0.0)
             imgui.begin("caption", None, FITTED)
@@ -52,7 +51,7 @@ class SplitPanel:
             imgui.end()
 
     def _rows(self, decoder: str, report: DecodeReport) -> list[tuple[str, str]]:
-        """Label and value of each line about one side."""
+        """Return label and value of each line about one side."""
         scene = self._panes.scene
         cost = scene.cost(decoder)
         share = cost.pixels / (scene.size[0] * scene.size[1])

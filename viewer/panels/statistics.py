@@ -1,4 +1,4 @@
-"""Numbers for the overlay: rates and memory."""
+"""Rates and memory for the overlay."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ _WINDOW_S = 1.5
 
 
 class Rate:
-    """Counter of events, and their rate over the last moment."""
+    """Counter of events and their recent rate."""
 
     def __init__(self) -> None:
         self.total = 0
         self._times: deque[float] = deque(maxlen=1024)
 
     def count(self) -> None:
-        """One more event, now."""
+        """Count one event now."""
         self.total += 1
         self._times.append(time.monotonic())
 
     def per_second(self) -> float:
-        """Events a second, 0 where there were none lately."""
+        """Return recent events per second; 0 if there were none."""
         return rate_of(self._times)
 
 
 def rate_of(times: Iterable[float]) -> float:
-    """Events a second over the last moment, from their times on the monotonic clock.
+    """Return recent events per second, from times on the monotonic clock.
 
-    Of what happens seldom the last interval counts, until twice as long has passed without another.
+    For rare events the last interval counts, until twice its length has passed without another.
     """
     known, now = list(times), time.monotonic()
     if len(known) < 2 or now - known[-1] > max(2 * (known[-1] - known[-2]), _WINDOW_S):
@@ -48,7 +48,7 @@ def rate_of(times: Iterable[float]) -> float:
 
 
 class Memory:
-    """The process's memory, read a few times a second."""
+    """Memory of the process, read at most twice a second."""
 
     def __init__(self) -> None:
         self._process = psutil.Process()
@@ -57,7 +57,7 @@ class Memory:
         self._device: int | None = None
 
     def read(self, device: torch.device | None) -> tuple[int, int | None]:
-        """Bytes resident, and bytes that torch reserves on a CUDA ``device``, else nothing."""
+        """Return resident bytes, and bytes reserved by torch on a CUDA ``device``, else None."""
         now = time.monotonic()
         if now - self._read_at > 0.5:
             self._read_at = now
@@ -71,5 +71,5 @@ class Memory:
 
 
 def seconds_since_start() -> float:
-    """Seconds since the operating system started this process."""
+    """Return the seconds since the operating system started this process."""
     return time.time() - psutil.Process().create_time()

@@ -1,4 +1,4 @@
-"""Panel of numbers: rates, view, memory, and the engine that decodes."""
+"""Panel of numbers: rates, view, memory and engine."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class StatusPanel:
         panes: Panes,
         display_rate: Callable[[], float | None],
     ) -> None:
-        """A panel on these parts.
+        """Create the panel for these parts.
 
         Args:
             window, camera, playback, worker, panes: read at each drawing.
-            display_rate: drawings a second, none at rest.
+            display_rate: returns drawings per second, or None at rest.
         """
         self._window = window
         self._camera = camera
@@ -48,7 +48,7 @@ class StatusPanel:
         self._memory = Memory()
 
     def rows(self) -> list[tuple[str, str]]:
-        """Label and value of each line, from the top."""
+        """Return label and value of each line, from the top."""
         scene, playback, report = self._panes.scene, self._playback, self._worker.report
         engine, renderer = report.engine, self._panes.renderers[0]
         yaw, pitch, roll, hfov = self._camera.look().degrees()
@@ -75,7 +75,6 @@ class StatusPanel:
         ]
 
     def draw(self, scale: float) -> None:
-        """As `Panel.draw`."""
         place(MARGIN * scale, MARGIN * scale)
         imgui.set_next_window_size_constraints(
             ImVec2(_WIDTH * scale, 0), ImVec2(imgui.FLT_MAX, imgui.FLT_MAX)

@@ -1,4 +1,4 @@
-"""Look of the overlay: one font, one accent, translucent dark panels."""
+"""Theme of the overlay: one font, one accent, translucent dark panels."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ WARNING = ImVec4(1.0, 0.72, 0.35, 1.0)
 
 
 def colour(value: ImVec4, alpha: float = 1.0) -> int:
-    """A colour as draw lists want it."""
+    """Convert a colour for imgui's draw lists."""
     return imgui.color_convert_float4_to_u32(ImVec4(value.x, value.y, value.z, value.w * alpha))
 
 
 def load_font() -> None:
-    """The overlay's font, at any size; imgui rasterises what is used."""
+    """Load the overlay's font; imgui rasterises it at any size on demand."""
     path = _FONTS / "Roboto-Regular.ttf"
     fonts = imgui.get_io().fonts
     if path.exists():
@@ -35,7 +35,7 @@ def load_font() -> None:
 
 
 def apply(scale: float) -> None:
-    """Set all of imgui's style for an interface ``scale`` of 1 at 96 dots an inch."""
+    """Set imgui's style for an interface ``scale`` of 1 at 96 dpi."""
     style = imgui.get_style()
     style.font_size_base = FONT_SIZE
     style.font_scale_dpi = scale

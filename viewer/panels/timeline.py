@@ -1,4 +1,4 @@
-"""Panel that plays and seeks."""
+"""Panel to play and seek."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ class TimelinePanel:
         self._playback = playback
 
     def draw(self, scale: float) -> None:
-        """As `Panel.draw`."""
         display, playback = imgui.get_io().display_size, self._playback
         place(MARGIN * scale, display.y - MARGIN * scale, 0.0, 1.0)
         imgui.set_next_window_size(ImVec2(display.x - 2 * MARGIN * scale, BAR_HEIGHT * scale))

@@ -13,10 +13,12 @@ Points = npt.NDArray[np.float64]
 
 
 def viewport_border(look: Look, aspect: float, points: int = 32) -> Points:
-    """World directions along a viewport's border, (4·points)×3, not normalised, once around.
+    """Return world directions along a viewport's border, (4·points)×3, not normalised.
+
+    They go around once.
 
     Args:
-        look: what is shown.
+        look: the viewport's.
         aspect: width over height.
         points: per side.
     """
@@ -37,9 +39,9 @@ def viewport_border(look: Look, aspect: float, points: int = 32) -> Points:
 
 
 def outline(look: Look, aspect: float, points: int = 32) -> list[Points]:
-    """The viewport's outline on the map as polylines n×2 in [0, 1], (0, 0) the upper left.
+    """Return the viewport's outline on the map as polylines n×2 in [0, 1], (0, 0) the upper left.
 
-    A line that leaves at ±180° ends on the map's edge and goes on at the other one.
+    A line that crosses ±180° ends at one edge of the map and continues at the other.
     """
     directions = viewport_border(look, aspect, points)
     longitude = np.arctan2(-directions[:, 2], directions[:, 0])
