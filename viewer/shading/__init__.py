@@ -1,6 +1,6 @@
-"""Decoding by drawing: the plans of `model.shaders`, in a context beside the window's.
+"""The gl engine: draws the plans of `model.shaders` in a context beside the window's.
 
-What takes torch is imported when it is first used.
+Names are imported on first use, because some need torch.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""An OpenGL context beside the window's, which shares its textures and is used by any thread."""
+"""OpenGL context that shares the window's textures; any one thread at a time may hold it."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ _WAIT_S = 30.0
 
 
 class ShaderContext:
-    """The context of a window that is never shown.
+    """OpenGL context of a window that is never shown.
 
-    Made and closed on the main thread; in between whoever draws holds it by `current`, one thread
-    at a time.
+    It is created and closed on the main thread. In between, the drawing thread holds it by
+    `current`, one thread at a time.
 
     Attributes:
-        renderer: what draws, by its own name.
-        limits: how much it draws at once.
+        renderer: OpenGL's name of the hardware or software that draws.
+        limits: the driver's limits on a drawing.
     """
 
     def __init__(self) -> None:
-        """Beside the window of GLFW's whose context is current, and stays so.
+        """Create it beside the GLFW window whose context is current, which stays current.
 
         Raises:
-            GraphicsError: there can be no second context.
+            GraphicsError: the window system gives no second context.
         """
         self._lock = threading.RLock()
         self._depth = 0
@@ -56,7 +56,7 @@ class ShaderContext:
         """Hold the context on this thread.
 
         Raises:
-            GraphicsError: it is there no more.
+            GraphicsError: it is closed or lost.
         """
         with self._lock:
             before = glfw.get_current_context()
@@ -76,13 +76,15 @@ class ShaderContext:
                     glfw.make_context_current(before)
 
     def drop(self, kind: str, name: int) -> None:
-        """Delete an object, by the ending of its ``glDelete…``, when the context is next held: from
-        any thread, as where nobody uses it any more.
+        """Schedule an object for deletion when the context is next held; callable from any thread.
+
+        Args:
+            kind: ending of its ``glDelete…`` function.
         """
         self._dropped.append((kind, name))
 
     def close(self) -> None:
-        """Destroy it, on the main thread; where a thread still draws, with the process."""
+        """Destroy it, on the main thread, unless a thread draws for too long."""
         if not self._lock.acquire(timeout=_WAIT_S):
             return
         try:

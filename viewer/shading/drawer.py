@@ -1,4 +1,4 @@
-"""The process's own drawer: it opens engines that draw, while there is a context for them."""
+"""The process's drawer: opens gl engines while there is a context for them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SOFTWARE = ("llvmpipe", "softpipe", "swrast", "swiftshader", "software", "basic
 
 
 class ContextDrawer:
-    """A `model.decoding.Drawer` whose context comes with a window and goes with it."""
+    """A `model.decoding.Drawer` whose context lives as long as a window."""
 
     def __init__(self) -> None:
         self._context: ShaderContext | None = None
@@ -27,16 +27,17 @@ class ContextDrawer:
         self._reason = _NO_WINDOW
 
     def offer(self) -> None:
-        """Let engines be asked for: a window will be there before they are opened."""
+        """Allow the gl engine to be requested before its window exists."""
         draw_by(self)
 
     def attach(self, *, shares: bool, software: bool = True) -> None:
-        """Make a context beside the one that is current, on the main thread. Where there can be
-        none, engines that are asked for say why.
+        """Create a context beside the current one, on the main thread.
+
+        If that fails, opening a gl engine reports why.
 
         Args:
             shares: pictures stay in textures, for that window; otherwise they are read back.
-            software: a processor may be what draws.
+            software: accept a context that draws on the CPU.
         """
         from viewer.shading.context import ShaderContext
         from viewer.shading.failure import GraphicsError
@@ -55,8 +56,10 @@ class ContextDrawer:
             self._context = None
 
     def attach_for(self, engine: str) -> None:
-        """`attach` beside the viewer's window, whose context is current, where ``engine`` may be
-        drawn: where it names that, and where ``auto`` may find it faster than the processor.
+        """Call `attach` beside the viewer's window if ``engine`` may use it.
+
+        That is if ``engine`` is ``gl``, or if it is ``auto`` and a GPU may draw faster than the CPU
+        decodes. The window's context is current.
         """
         if engine == "gl":
             self.attach(shares=True)
@@ -76,15 +79,14 @@ class ContextDrawer:
 
     @property
     def renderer(self) -> str | None:
-        """Name of what draws; nothing without a context."""
+        """OpenGL's name of what draws; None without a context."""
         return self._context.renderer if self._context else None
 
     def refusal(self) -> str | None:
-        """As `Drawer.refusal`: whether it works shows when an engine is opened."""
+        """Return None: it shows only on opening an engine whether drawing works."""
         return None
 
     def open(self, decoder: Decoder, size: tuple[int, int]) -> Engine:
-        """As `Drawer.open`."""
         from viewer.shading.engine import ShaderEngine
 
         if self._context is None:
@@ -93,9 +95,9 @@ class ContextDrawer:
 
 
 DRAWER = ContextDrawer()
-"""One for all windows, of which there is one at a time."""
+"""Shared by all windows: there is one at a time."""
 
 
 def draws_in_software(renderer: str) -> bool:
-    """A processor draws, by the name of what does: it multiplies faster than it draws."""
+    """Return True if this renderer is software: decoding on the CPU is then faster than drawing."""
     return any(name in renderer.lower() for name in _SOFTWARE)

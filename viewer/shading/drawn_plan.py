@@ -1,4 +1,4 @@
-"""A plan in a context: its textures, and the drawing of a picture."""
+"""A plan in a context: its textures, and drawing a picture."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from viewer.shading.programs import DrawnProgram, unit_of
 from viewer.shading.textures import Framebuffer, MapTexture, WeightStore
 
 RING = 3
-"""Pictures that stay as they are at a time."""
+"""Number of pictures that stay unchanged at a time."""
 
 _NO_TIMEOUT = 0xFFFF_FFFF_FFFF_FFFF
-"""OpenGL's GL_TIMEOUT_IGNORED; PyOpenGL has another number for it."""
+"""OpenGL's GL_TIMEOUT_IGNORED; PyOpenGL defines a different number."""
 
 _SLICE_NS = 500_000_000
 _PATIENCE_S = 120.0
 
 
 class DrawnPlan:
-    """Draws pictures; every method with the context held."""
+    """A plan that draws pictures; every method needs the context held."""
 
     def __init__(self, context: ShaderContext, plan: ShaderPlan) -> None:
         """Compile the programs and allocate the textures.
@@ -62,27 +62,27 @@ class DrawnPlan:
         self._frame = -1
 
     def give(self, name: str, values: npt.NDArray[np.float32] | npt.NDArray[np.uint8]) -> None:
-        """Fill a map that the plan wants given, with what `MapTexture.put` takes."""
+        """Fill one of the plan's input maps; see `MapTexture.put`."""
         self._maps[name].put(values)
 
     @property
     def given(self) -> Mapping[str, Kind]:
-        """Maps that the plan wants given."""
+        """Kinds of the plan's input maps, by name."""
         return {name: map_.kind for name, map_ in self.plan.maps.items() if map_.given}
 
     def draw(
         self, index: int, look: Look, affines: npt.NDArray[np.float32], *, frame_is_new: bool
     ) -> MapTexture:
-        """Draw a picture into a texture of the ring, and wait for it.
+        """Draw a picture into a texture of the ring and wait for it.
 
         Args:
             index: of the texture.
-            look: the viewport's; whole frames have no use for it.
-            affines: of `Conditions.of`.
-            frame_is_new: what was given has changed since the last picture.
+            look: of the viewport; whole frames ignore it.
+            affines: from `Conditions.of`.
+            frame_is_new: input maps have changed since the last picture.
 
         Raises:
-            GraphicsError: the driver fails, or does not answer.
+            GraphicsError: the driver fails or does not answer.
         """
         texture = self.pictures[index]
         with graphics_errors():
@@ -109,7 +109,7 @@ class DrawnPlan:
         return texture
 
     def read(self, index: int) -> npt.NDArray[np.uint8]:
-        """Pixels of a picture of the ring, height×width×4, row 0 on top."""
+        """Return the pixels of a picture of the ring, height×width×4, row 0 on top."""
         height, width = self.plan.size
         with graphics_errors():
             GL.glBindFramebuffer(GL.GL_FRAMEBUFFER, self._picture_targets[index].id)

@@ -1,4 +1,4 @@
-"""The engine that draws: a decoder's plan, behind the protocol of an engine."""
+"""The gl engine: decodes by drawing a decoder's plan."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from viewer.shading.picture import TexturePicture
 
 
 class ShaderEngine:
-    """Decodes by fragment shaders in a context of its own.
+    """Engine that decodes by fragment shaders in its own context.
 
     Attributes:
-        renderer: what draws, by its own name.
+        renderer: OpenGL's name of what draws.
     """
 
     name = "gl"
@@ -38,7 +38,7 @@ class ShaderEngine:
             context: not held by another thread for long.
             size: height and width of pictures.
             shares: pictures are `TexturePicture`, for a window whose context shares textures with
-                this one's; otherwise their pixels are read back.
+                this one; otherwise their pixels are read back.
 
         Raises:
             RuntimeError: it cannot be drawn here.
@@ -57,7 +57,7 @@ class ShaderEngine:
                 self._drawn.give("still", self.still.numpy())
 
     def decode(self, look: Look, frame: int) -> Picture:
-        """As `Engine.decode`; the picture is finished when it returns."""
+        """Decode a picture; it is finished when this returns. See `Engine.decode`."""
         if not 0 <= frame < self._decoder.frames:
             raise IndexError(f"there is no frame {frame}, only {self._decoder.frames}")
         started = time.perf_counter()
@@ -70,7 +70,7 @@ class ShaderEngine:
         with self._context.current(), graphics_errors():
             new = frame != self._frame
             if new:
-                self._frame = None  # should it fail midway
+                self._frame = None  # In case of a failure midway.
                 self._give(frame)
             texture = self._drawn.draw(index, actual, affines, frame_is_new=new)
             self._frame = frame

@@ -1,4 +1,4 @@
-"""Failures of a graphics context, as sentences."""
+"""Errors of a graphics context, as sentences."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ _REASONS = {
 
 
 class GraphicsError(UnavailableError):
-    """Something that cannot be drawn here, and why."""
+    """Error: something cannot be drawn here, and why."""
 
 
 @contextmanager
 def graphics_errors() -> Iterator[None]:
-    """Raise `GraphicsError` after what OpenGL refuses inside.
+    """Raise `GraphicsError` for OpenGL errors inside the block.
 
-    OpenGL keeps errors until one asks; PyOpenGL asks after each call where the environment says so.
+    OpenGL keeps errors until asked; PyOpenGL asks after each call only if the environment enables
+    it.
     """
     try:
         yield
@@ -40,7 +41,7 @@ def graphics_errors() -> Iterator[None]:
 
 
 def _drop_errors() -> None:
-    # A lost context may answer with an error for ever.
+    # A lost context may report errors for ever.
     for _ in range(8):
         try:
             if not GL.glGetError():

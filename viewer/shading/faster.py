@@ -1,4 +1,4 @@
-"""The choice between drawing and the processor's engine, by measuring both."""
+"""Choose between drawing and the CPU's engine by measuring both."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ _WARM_UP = 2
 
 
 class NotFasterError(RuntimeError):
-    """Drawing proved no faster."""
+    """Error: drawing is not faster."""
 
 
 def faster_drawn(drawn: Callable[[], Engine], other: Callable[[], Engine]) -> Engine:
-    """The engine of ``drawn``, where its pictures take less time than those of ``other``: the
-    shortest times of a few count, as other things go on meanwhile.
+    """Return the engine of ``drawn`` if it decodes faster than the engine of ``other``.
+
+    The shortest of a few times counts, because other work goes on meanwhile.
 
     Raises:
-        NotFasterError: they do not.
+        NotFasterError: it is not faster.
         RuntimeError: nothing can be drawn.
     """
     engine, rival = drawn(), other()

@@ -1,4 +1,4 @@
-"""Pictures that lie in a texture already, and their way into the window's."""
+"""Pictures in textures, and copying them into the window's texture."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class TexturePicture(Picture):
-    """A picture whose pixels are in a texture alone; `Picture.pixels` is empty.
+    """A picture whose pixels are only in a texture; `Picture.pixels` is empty.
 
     Attributes:
-        texture: RGBA, row 0 on top, in a context that shares its textures with the window's. It is
-            finished.
+        texture: RGBA, row 0 on top, finished, in a context that shares textures with the window.
         extent: its height and width.
     """
 
@@ -28,13 +27,13 @@ class TexturePicture(Picture):
 
 
 class Target(Protocol):
-    """A texture of the window's, such as `viewer.picture.Texture`."""
+    """A texture of the window, such as `viewer.picture.Texture`."""
 
     id: int
     size: tuple[int, int]
 
     def allocate(self, height: int, width: int) -> None:
-        """Take on a size."""
+        """Allocate storage of this size."""
         ...
 
 
@@ -42,7 +41,7 @@ class TextureCopy:
     """Copies pictures from texture to texture, on the thread of the window's context.
 
     Attributes:
-        name: what the overlay shows.
+        name: shown by the overlay.
     """
 
     name = "texture to texture"
@@ -51,8 +50,9 @@ class TextureCopy:
         self._framebuffers: list[int] = []
 
     def copy(self, target: Target, picture: TexturePicture) -> None:
-        """Put a picture into ``target``, which takes on its size; whoever draws the next one into
-        its texture waits for that.
+        """Copy a picture into ``target``, which takes its size.
+
+        The next drawing into the picture's texture waits for the copy.
         """
         if not self._framebuffers:
             self._framebuffers = [int(name) for name in GL.glGenFramebuffers(2)]
@@ -72,7 +72,7 @@ class TextureCopy:
         _release(picture.texture)
 
     def close(self) -> None:
-        """Give back what it holds."""
+        """Free the framebuffers."""
         if self._framebuffers:
             GL.glDeleteFramebuffers(len(self._framebuffers), self._framebuffers)
         self._framebuffers = []
@@ -81,6 +81,6 @@ class TextureCopy:
 def _release(texture: MapTexture) -> None:
     before: Any = texture.released
     texture.released = GL.glFenceSync(GL.GL_SYNC_GPU_COMMANDS_COMPLETE, 0)
-    GL.glFlush()  # without it the other context might wait for ever
+    GL.glFlush()  # Otherwise the other context might wait for ever.
     if before is not None:
         GL.glDeleteSync(before)

@@ -12,7 +12,7 @@ from model.shaders import Program, piece
 from viewer.shading.failure import GraphicsError
 
 HEADER = "#version 330 core\n"
-"""Before each text of a plan; OpenGL's precisions are high by themselves."""
+"""Prepended to each source of a plan; OpenGL's default precision is already high."""
 
 _UNITS = {
     name: unit
@@ -26,10 +26,10 @@ _UNITS = {
 
 
 class DrawnProgram:
-    """One program, and the uniforms that it was given last."""
+    """One program and the uniform values last set."""
 
     def __init__(self, program: Program) -> None:
-        """Compile and link it; samplers read from units of their own.
+        """Compile and link it; each sampler reads from its own unit.
 
         Raises:
             GraphicsError: the driver refuses it.
@@ -61,22 +61,22 @@ class DrawnProgram:
             GL.glUniformBlockBinding(self.id, GL.glGetUniformBlockIndex(self.id, "Weights"), 0)
 
     def use(self) -> None:
-        """Draw with it from now on."""
+        """Make it the current program."""
         GL.glUseProgram(self.id)
 
     def set_integer(self, name: str, value: int) -> None:
-        """An int; nothing where it has no such uniform."""
+        """Set an int uniform, if the program has it."""
         if self._values.get(name) != value:
             self._values[name] = value
             if self._place(name) >= 0:
                 GL.glUniform1i(self._place(name), value)
 
     def set_vectors(self, name: str, values: npt.NDArray[np.float32]) -> None:
-        """An array of vec4, n×4."""
+        """Set an array of vec4 from n×4 values."""
         GL.glUniform4fv(self._place(name), len(values), values)
 
     def set_look(self, rotation: npt.NDArray[np.float32], half_extent: Sequence[float]) -> None:
-        """The look's rotation, 3×3, and the tangents of half its fields of view."""
+        """Set the look's rotation, 3×3, and the tangents of half its fields of view."""
         if self._place("look") >= 0:
             GL.glUniformMatrix3fv(self._place("look"), 1, GL.GL_TRUE, rotation)
         if self._place("half_extent") >= 0:
@@ -89,7 +89,7 @@ class DrawnProgram:
 
 
 def unit_of(sampler: str) -> int:
-    """The texture unit that a sampler reads."""
+    """Return the texture unit of a sampler."""
     return _UNITS[sampler]
 
 

@@ -1,4 +1,4 @@
-"""Textures and framebuffers of a plan, in the context that is current."""
+"""Textures and framebuffers of a plan, in the current context."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ _FORMATS = {
 
 
 class MapTexture:
-    """The texture of a map; deleted when nobody holds this any more.
+    """Texture of a map, deleted when no reference is left.
 
     Attributes:
         id: OpenGL's name of it.
-        released: passes when the window has copied it, where it shows it; None where it does not
-            read it.
+        released: fence that passes when the window has copied the texture; None if the window has
+            not used it.
     """
 
     def __init__(self, context: ShaderContext, map_: Map) -> None:
-        """Storage, its content undefined.
+        """Allocate it with undefined content.
 
         Raises:
-            GraphicsError: there is no memory for it.
+            GraphicsError: there is not enough memory.
         """
         self.map = map_
         self.released: Any = None
@@ -52,7 +52,7 @@ class MapTexture:
                 GL.glTexImage2D(self.target, 0, inside, *size, 0, outside, kind, None)
 
     def put(self, values: npt.NDArray[Any]) -> None:
-        """Take on ``values``: channels×height×width of an embedding, or height×width(×3) bytes."""
+        """Upload ``values``: channels×height×width of an embedding, or height×width(×3) bytes."""
         if self.array:
             channels, height, width = values.shape
             padded = np.zeros((self.map.layers * 4, height, width), np.float32)
@@ -71,18 +71,18 @@ class MapTexture:
             GL.glTexSubImage2D(self.target, 0, 0, 0, *size, outside, kind, values)
 
     def bind(self, unit: int) -> None:
-        """Make it what samplers of ``unit`` read."""
+        """Bind it to the texture unit ``unit``."""
         GL.glActiveTexture(GL.GL_TEXTURE0 + unit)
         GL.glBindTexture(self.target, self.id)
 
 
 class Framebuffer:
-    """Some layers of a map as what is drawn into; deleted when nobody holds this any more."""
+    """Framebuffer of some layers of a map, deleted when no reference is left."""
 
     def __init__(
         self, context: ShaderContext, texture: MapTexture, layer: int = 0, count: int = 1
     ) -> None:
-        """For the results of a program.
+        """Create it for the results of a program.
 
         Raises:
             GraphicsError: such a texture cannot be drawn into here.
@@ -104,7 +104,7 @@ class Framebuffer:
 
 
 class WeightStore:
-    """The matrices of a plan, as a uniform buffer and, where programs read them so, a texture."""
+    """The matrices of a plan as a uniform buffer, and as a texture if programs read them so."""
 
     def __init__(
         self, context: ShaderContext, matrices: npt.NDArray[np.float32], textured: bool
@@ -128,17 +128,17 @@ class WeightStore:
             )  # fmt: skip
 
     def bind_block(self, first: int, count: int) -> None:
-        """Matrices as the uniform block."""
+        """Bind ``count`` matrices from ``first`` on as the uniform block."""
         GL.glBindBufferRange(GL.GL_UNIFORM_BUFFER, 0, self._buffer, first * 64, count * 64)
 
     def bind_texture(self, unit: int) -> None:
-        """All of them as what a sampler reads."""
+        """Bind all matrices as a texture to ``unit``."""
         GL.glActiveTexture(GL.GL_TEXTURE0 + unit)
         GL.glBindTexture(GL.GL_TEXTURE_2D, self._texture)
 
 
 def _new_texture(context: ShaderContext, owner: object, target: Any) -> int:
-    """A texture that goes when its owner does, read texel by texel."""
+    """Create a texture, read texel by texel, that is deleted with its owner."""
     name = int(GL.glGenTextures(1))
     weakref.finalize(owner, context.drop, "Textures", name)
     GL.glBindTexture(target, name)
