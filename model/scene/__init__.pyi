@@ -1,7 +1,17 @@
+from .coded import CodedScene as CodedScene
+from .coded import assembled as assembled
+from .coded import coded_scene as coded_scene
+from .coded import merged as merged
+from .coded import read_coded_scene as read_coded_scene
+from .coded import write_coded as write_coded
 from .coding import FINE as FINE
 from .coding import LEVELS as LEVELS
 from .coding import WEIGHT_BITS as WEIGHT_BITS
 from .coding import Coarseness as Coarseness
+from .coding import level_table as level_table
+from .coding import nearest_levels as nearest_levels
+from .coding import packed_embeddings as packed_embeddings
+from .coding import rounded_weights as rounded_weights
 from .fields import FORMAT_VERSION as FORMAT_VERSION
 from .fingerprint import Fingerprint as Fingerprint
 from .fingerprint import FingerprintMaker as FingerprintMaker
@@ -28,6 +38,7 @@ from .still import StillPanorama as StillPanorama
 from .tensors import coded_embeddings as coded_embeddings
 from .tensors import coded_motion as coded_motion
 from .tensors import coded_weights as coded_weights
+from .tensors import kept_weights as kept_weights
 from .writing import coarsened as coarsened
 from .writing import quantised as quantised
 from .writing import write_scene as write_scene

@@ -81,9 +81,9 @@ def read_scene(path: str | os.PathLike[str], only: str | None = None) -> Scene:
         InputError: it is not a scene file, it is damaged, a value in it is not finite, or it has
             no such decoder.
     """
-    header, tensors = _read_stored(path, only)
+    header, tensors = read_stored(path, only)
     for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not _is_finite(tensor):
+        if tensor.is_floating_point() and not is_finite(tensor):
             raise InputError(f"{path} is damaged: its tensor {quoted(name)} is not finite")
     try:
         scene = from_stored(header, tensors)
@@ -95,13 +95,13 @@ def read_scene(path: str | os.PathLike[str], only: str | None = None) -> Scene:
             "weights": decoder.weights.values(),
         }
         for part, values in parts.items():
-            if not all(_is_finite(each) for each in values):
+            if not all(is_finite(each) for each in values):
                 raise InputError(f"{path} is damaged: the {part} of {name} are not finite")
     return scene
 
 
-def _is_finite(tensor: Tensor) -> bool:
-    """Its extremes tell it faster than all of its values, and are no numbers where one is none."""
+def is_finite(tensor: Tensor) -> bool:
+    """Return True if all values are finite: if the smallest and the largest are."""
     return tensor.numel() == 0 or bool(torch.stack(tensor.aminmax()).isfinite().all())
 
 
@@ -112,7 +112,7 @@ def read_coded(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     Raises:
         InputError: it is not a scene file.
     """
-    _, tensors = _read_stored(path, None)
+    _, tensors = read_stored(path, None)
     coded = (each for each in tensors.items() if each[1].dim() == 1 and each[0] != STILL)
     return {name: tensor for name, tensor in coded if tensor.dtype == torch.uint8}
 
@@ -123,14 +123,18 @@ def bytes_alone(path: str | os.PathLike[str], decoder: str) -> int:
     Raises:
         InputError: it is not a scene file, or it has no such decoder.
     """
-    header, tensors = _read_stored(path, decoder)
+    header, tensors = read_stored(path, decoder)
     return len(save(tensors, {HEADER_KEY: header_to_json(header)}))
 
 
-def _read_stored(
+def read_stored(
     path: str | os.PathLike[str], only: str | None
 ) -> tuple[SceneHeader, dict[str, Tensor]]:
-    """Header and tensors as they are stored, of one decoder or of all."""
+    """Read header and tensors as they are stored, of one decoder or of all.
+
+    Raises:
+        InputError: it is not a scene file, or it has no such decoder.
+    """
     header = read_header(path).header
     others: tuple[str, ...] = ()
     if only is not None:

@@ -54,15 +54,15 @@ def check_stored(header: SceneHeader, contents: Contents) -> None:
     """
     expected: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {}
     for decoder, config in header.configs.items():
-        for weight_name, weight_shape in _weight_shapes(config).items():
+        for weight_name, weight_shape in weight_shapes(config).items():
             name = f"{decoder}.weights.{weight_name}"
             expected[name] = _coded(name, contents) or (weight_shape, ("F16", "F32"))
-        count = sum(map(math.prod, _weight_shapes(config).values()))
+        count = sum(map(math.prod, weight_shapes(config).values()))
         if count > _MAX_VALUES:
             raise InputError(
                 f"the decoder {decoder} would have the absurd number of {count} weights"
             )
-        for name, shape in _embedding_shapes(header, decoder).items():
+        for name, shape in embedding_shapes(header, decoder).items():
             if math.prod(shape) > _MAX_VALUES:
                 raise InputError(f"the embeddings of {decoder} would have the absurd size {shape}")
             coded = _coded(name, contents)
@@ -111,20 +111,29 @@ def to_stored(scene: Scene, embedding_bits: int, weight_bits: int) -> dict[str, 
         )
     stored: dict[str, Tensor] = {}
     for decoder_name, decoder in scene.decoders.items():
-        for name, weight in decoder.weights.items():
-            coded = coded_weights(weight) if weight_bits == 16 else None
-            stored[f"{decoder_name}.weights.{name}"] = (
-                coded if coded is not None else _narrowed(weight, _FLOATS[weight_bits])
-            )
+        stored |= stored_weights(decoder_name, decoder.weights, weight_bits)
         for level, embeddings in enumerate((decoder.embeddings, *decoder.finer)):
-            stored[_embeddings_name(decoder_name, level)] = (
+            stored[embeddings_name(decoder_name, level)] = (
                 coded_embeddings(embeddings)
                 if embedding_bits == 8
                 else _narrowed(embeddings, _FLOATS[embedding_bits])
             )
-    if scene.still is not None:
-        stored |= {STILL: scene.still.packed, MOTION: coded_motion(scene.still.motion)}
+    return stored | stored_still(scene.still)
+
+
+def stored_weights(decoder: str, weights: dict[str, Tensor], bits: int = 16) -> dict[str, Tensor]:
+    """Tensors of a decoder's weights by their names in the file; ``bits`` as `to_stored` has it."""
+    stored = {}
+    for name, weight in weights.items():
+        coded = coded_weights(weight) if bits == 16 else None
+        narrow = coded if coded is not None else _narrowed(weight, _FLOATS[bits])
+        stored[f"{decoder}.weights.{name}"] = narrow
     return stored
+
+
+def stored_still(still: StillPanorama | None) -> dict[str, Tensor]:
+    """Tensors of a still panorama by their names in the file; none without one."""
+    return {} if still is None else {STILL: still.packed, MOTION: coded_motion(still.motion)}
 
 
 def coded_embeddings(embeddings: Tensor) -> Tensor:
@@ -170,7 +179,7 @@ def from_stored(header: SceneHeader, stored: dict[str, Tensor]) -> Scene:
         unpacking = {
             name: [
                 pool.submit(_embeddings, stored, key, shape)
-                for key, shape in _embedding_shapes(header, name).items()
+                for key, shape in embedding_shapes(header, name).items()
             ]
             for name, config in header.configs.items()
         }
@@ -184,7 +193,7 @@ def from_stored(header: SceneHeader, stored: dict[str, Tensor]) -> Scene:
         for name, config in header.configs.items():
             weights = {
                 key: _weight(stored, f"{name}.weights.{key}", shape)
-                for key, shape in _weight_shapes(config).items()
+                for key, shape in weight_shapes(config).items()
             }
             embeddings, *finer = (unpacked.result() for unpacked in unpacking[name])
             decoders[name] = Decoder(
@@ -201,22 +210,23 @@ def from_stored(header: SceneHeader, stored: dict[str, Tensor]) -> Scene:
     )  # fmt: skip
 
 
-def _embeddings_name(decoder: str, level: int) -> str:
+def embeddings_name(decoder: str, level: int) -> str:
+    """Name of a decoder's embeddings, the coarsest having level 0."""
     return f"{decoder}.embeddings" + (f".{level}" if level else "")
 
 
 @functools.lru_cache(maxsize=8)
-def _weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """Shapes of a decoder's weights, by their names in its state dict."""
     weights = build_decoder(config, "meta").state_dict()
     return {name: tuple(weight.shape) for name, weight in weights.items()}
 
 
-def _embedding_shapes(header: SceneHeader, decoder: str) -> dict[str, tuple[int, ...]]:
+def embedding_shapes(header: SceneHeader, decoder: str) -> dict[str, tuple[int, ...]]:
     """Shapes of a decoder's embeddings, the coarsest first, by the names of their tensors."""
     shapes = header.configs[decoder].embedding_shapes
     return {
-        _embeddings_name(decoder, level): (header.frames, *shape)
+        embeddings_name(decoder, level): (header.frames, *shape)
         for level, shape in enumerate(shapes)
     }
 

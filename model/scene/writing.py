@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 from torch import Tensor
 
 from model.errors import InputError
-from model.files import atomic_write
+from model.scene.coded import coded_scene, write_coded
 from model.scene.coding import Coarseness, rounded_embeddings, rounded_weights
-from model.scene.fields import HEADER_KEY
-from model.scene.header import header_to_json
-from model.scene.reading import read_scene
 from model.scene.scene import Scene
 from model.scene.tensors import from_stored, kept_weights, to_stored
 
@@ -33,23 +27,11 @@ def write_scene(
         InputError: the scene would not open again, or the file cannot be written.
         ValueError: there is no such number of bits.
     """
-    path = Path(path)
-    partial = path
     try:
-        header = header_to_json(scene.header)
-        tensors = to_stored(scene, embedding_bits, weight_bits)
-        with atomic_write(path) as partial:
-            partial.touch()
-            mode = partial.stat().st_mode
-            save_file(tensors, partial, metadata={HEADER_KEY: header})
-            partial.chmod(mode)  # safetensors makes files that only their owner may read
-            read_scene(partial)
+        coded = coded_scene(scene, embedding_bits=embedding_bits, weight_bits=weight_bits)
     except InputError as error:
-        sentence = str(error).replace(str(partial), "it")
-        raise InputError(f"{path} cannot be written: {sentence}") from error
-    except (OSError, SafetensorError) as error:
-        reason = (isinstance(error, OSError) and error.strerror) or str(error)
-        raise InputError(f"{path} cannot be written: {reason}") from error
+        raise InputError(f"{path} cannot be written: {error}") from error
+    write_coded(path, coded)
 
 
 def quantised(scene: Scene, *, embedding_bits: int = 8, weight_bits: int = 16) -> Scene:

@@ -3,7 +3,6 @@ from .checkpoint import checkpoint_path as checkpoint_path
 from .choice import suited_to_clip as suited_to_clip
 from .export import check_same_clip as check_same_clip
 from .export import export_scene as export_scene
-from .export import merged as merged
 from .export import rehearse as rehearse
 from .export import trained_scene as trained_scene
 from .loss import DistortionLoss as DistortionLoss

@@ -39,7 +39,7 @@ def held_out_quality(
     times: Tensor,
     count: int,
     *,
-    embeddings: Sequence[Tensor] | None = None,
+    embeddings: Callable[[int], Sequence[Tensor]] | None = None,
     structure: bool = False,
     precision: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Quality:
@@ -47,8 +47,8 @@ def held_out_quality(
     and by whole-frame decoders decoded, once for all of its looks.
 
     Args:
-        embeddings: frames×d×h×w to decode from instead of the encoder's, the coarsest first, as a
-            scene file does.
+        embeddings: gives the embeddings 1×d×h×w of a frame to decode from instead of the
+            encoder's, the coarsest first, as a scene file does.
         structure: measure MS-SSIM too.
         precision: autocast, for the encoder and the decoder alone: what they are held against is
             cut and compared in float32.
@@ -64,10 +64,7 @@ def held_out_quality(
     for index in sorted(set(indices)):
         frame, time = frames.frame(index, device), times[index : index + 1]
         with precision():
-            if embeddings is None:
-                code = network.encode(frame)
-            else:
-                code = tuple(e[index : index + 1] for e in embeddings)
+            code = network.encode(frame) if embeddings is None else embeddings(index)
             view_at = _views(network, code, time, index)
         for position in [k for k, other in enumerate(indices) if other == index]:
             look = looks[position : position + 1]

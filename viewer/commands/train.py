@@ -16,7 +16,7 @@ from viewer.text import printable_name
 
 if TYPE_CHECKING:
     from model.config import ModelConfig
-    from model.scene import Coarseness, Material, Scene
+    from model.scene import Coarseness, CodedScene, Material, StillPanorama
     from model.training import Processes, TrainingSettings
     from model.video import VideoInfo
 
@@ -65,7 +65,7 @@ def train(
     --resume. Several processes train together under torchrun.
     """
     from model.devices import choose_device
-    from model.scene import Material, read_scene
+    from model.scene import Material
     from model.training import TRAINING_PRESETS, process_group, training_preset
     from model.video import open_frames
 
@@ -83,8 +83,8 @@ def train(
     if rate is not None:
         with for_option("--rate"):
             settings = replace(settings, rate=rate)
-    existing = read_scene(into) if into is not None else None
-    if existing is not None and model in existing.decoders and not (overwrite or resume):
+    existing, still = (None, None) if into is None else _existing(into)
+    if existing is not None and model in existing.header.configs and not (overwrite or resume):
         raise InputError(f"--into {into}: it has a {model} decoder already; add --overwrite")
     with process_group(chosen.type) as group:
         if chosen.type == "cuda" and group.count > 1:
@@ -106,7 +106,7 @@ def train(
         fixed = None if name != "demo" else {each.partition("=")[0] for each in changes or []}
         _train(
             clip, target, config, settings, str(chosen), group, material,
-            existing=existing, resume=resume, limit=frames, fixed=fixed,
+            existing=existing, still=still, resume=resume, limit=frames, fixed=fixed,
         )  # fmt: skip
 
 
@@ -119,6 +119,14 @@ def _target(output: Path | None, into: Path | None, may_replace: bool) -> Path:
         raise InputError(f"{target}: a scene file's name ends in .safetensors")
     check_output(target, may_replace or output is None, "--into" if output is None else "-o")
     return target
+
+
+def _existing(into: Path) -> tuple[CodedScene, StillPanorama | None]:
+    """The scene that a decoder is added to, whose embeddings stay coded, and its still panorama."""
+    from model.scene import read_coded_scene, read_scene
+
+    still = read_scene(into).still
+    return read_coded_scene(into), still
 
 
 def _fit(
@@ -154,7 +162,8 @@ def _train(
     group: Processes,
     material: Material,
     *,
-    existing: Scene | None,
+    existing: CodedScene | None,
+    still: StillPanorama | None,
     resume: bool,
     limit: int | None,
     fixed: Collection[str] | None,
@@ -164,13 +173,12 @@ def _train(
     """
     import torch
 
-    from model.scene import write_scene
+    from model.scene import merged, write_coded
     from model.training import (
         Trainer,
         check_same_clip,
         checkpoint_path,
         export_scene,
-        merged,
         read_clip,
         rehearse,
         suited_to_clip,
@@ -181,13 +189,12 @@ def _train(
     clip_frames = read_clip(clip, (config.frame_height, config.frame_width), limit)
     if existing is not None:
         with for_option("--into"):
-            check_same_clip(existing, clip_frames)
+            check_same_clip(existing.header, clip_frames)
     if fixed is not None:
         with for_option("--set"):
             config, settings, why = suited_to_clip(config, settings, clip_frames, fixed)
         if group.is_first:
             print(f"{clip}: {why}")
-    still = existing.still if existing is not None else None
     trainer = Trainer(config, settings, clip_frames, torch.device(device), group, still)
     checkpoint = checkpoint_path(target)
     if resume:
@@ -201,7 +208,7 @@ def _train(
         return
     result = export_scene(trainer, material)
     scene = merged(existing, result.scene) if existing is not None else result.scene
-    write_scene(target, scene)
+    write_coded(target, scene)
     stored, (cost, moving_cost) = result.stored, result.cost
     moving = "" if stored.moving_db is None else f", {stored.moving_db:.2f} dB where it moves"
     structure = "" if stored.ms_ssim is None else f", MS-SSIM {stored.ms_ssim:.4f}"

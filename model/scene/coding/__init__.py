@@ -1,6 +1,8 @@
 """Values of a scene as few whole numbers, and those as the bytes of one tensor of its file."""
 
 from model.scene.coding.packing import (
+    check_embeddings,
+    check_series,
     packed_embeddings,
     packed_series,
     packed_weights,
@@ -13,7 +15,9 @@ from model.scene.coding.rounding import (
     LEVELS,
     WEIGHT_BITS,
     Coarseness,
+    level_table,
     levels_of,
+    nearest_levels,
     numbers_of,
     rounded_embeddings,
     rounded_weights,
@@ -24,7 +28,11 @@ __all__ = [
     "LEVELS",
     "WEIGHT_BITS",
     "Coarseness",
+    "check_embeddings",
+    "check_series",
+    "level_table",
     "levels_of",
+    "nearest_levels",
     "numbers_of",
     "packed_embeddings",
     "packed_series",

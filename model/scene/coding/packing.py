@@ -19,6 +19,7 @@ from __future__ import annotations
 import itertools
 import lzma
 import math
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,8 @@ _CODING = 1
 _MAX_LOW_BITS = 8
 _BLOCK = 4096
 """Pixels whose series are turned at once: they fit a processor's cache."""
+_AT_ONCE = 2**20
+"""Bytes that are unpacked at once to be counted."""
 _FILTERS = [
     {
         "id": lzma.FILTER_LZMA2,
@@ -72,6 +75,27 @@ def packed_embeddings(levels: Bytes, values: Floats) -> Tensor:
     return _packed(table, _differences(levels))
 
 
+def check_embeddings(coded: Tensor, shape: tuple[int, ...]) -> None:
+    """Check coded embeddings of ``shape`` without holding what they unpack to.
+
+    Raises:
+        InputError: its table is not finite, or its stream does not have so many levels.
+    """
+    content = _content(coded)
+    count = content[0] + 1 if content else 0
+    _, stream = _table(content[1:], max(1, shape[1] * count))
+    _check_stream(stream, math.prod(shape))
+
+
+def check_series(coded: Tensor, shape: tuple[int, ...]) -> None:
+    """Check the coded tensor of bytes of ``shape`` without holding what it unpacks to.
+
+    Raises:
+        InputError: its stream does not have so many.
+    """
+    _check_stream(_content(coded), math.prod(shape))
+
+
 def unpacked_embeddings(coded: Tensor, shape: tuple[int, ...]) -> Tensor:
     """The embeddings, float32, of ``shape`` frames×channels×h×w.
 
@@ -104,7 +128,7 @@ def packed_weights(numbers: npt.NDArray[np.int16], scales: Floats) -> Tensor:
     data = (numbers >> low).astype(np.int8).tobytes()
     if low:
         data += (numbers & ((1 << low) - 1)).astype(np.uint8).tobytes()
-    return _packed(table, data)
+    return _packed(table, [data])
 
 
 def unpacked_weights(coded: Tensor, shape: tuple[int, ...]) -> Tensor:
@@ -128,17 +152,22 @@ def unpacked_weights(coded: Tensor, shape: tuple[int, ...]) -> Tensor:
     return torch.from_numpy(rows.reshape(shape))
 
 
-def _packed(table: bytes, data: bytes) -> Tensor:
-    stream = lzma.compress(data, format=lzma.FORMAT_RAW, filters=_FILTERS)
-    whole = bytes([_CODING]) + table + stream
-    return torch.frombuffer(bytearray(whole), dtype=torch.uint8)
+def _packed(table: bytes, data: Iterable[bytes]) -> Tensor:
+    compressor = lzma.LZMACompressor(lzma.FORMAT_RAW, filters=_FILTERS)
+    whole = bytearray(bytes([_CODING]) + table)
+    for part in data:
+        whole += compressor.compress(part)
+    whole += compressor.flush()
+    return torch.frombuffer(whole, dtype=torch.uint8)
 
 
-def _differences(series: Bytes) -> bytes:
-    """Of bytes frames×channels×h×w."""
-    by_pixel = np.ascontiguousarray(np.moveaxis(series, 0, -1))
-    first = np.diff(by_pixel[..., 0], axis=-1, prepend=np.uint8(0))
-    return first.tobytes() + np.diff(by_pixel, axis=-1).tobytes()
+def _differences(series: Bytes) -> Iterator[bytes]:
+    """Differences of bytes frames×channels×h×w, a block of pixels at a time."""
+    yield np.diff(series[0], axis=-1, prepend=np.uint8(0)).tobytes()
+    by_frame = series.reshape(len(series), -1)
+    for begin in range(0, by_frame.shape[1], _BLOCK):
+        block = np.ascontiguousarray(by_frame[:, begin : begin + _BLOCK].T)
+        yield np.diff(block, axis=-1).tobytes()
 
 
 def _sums(differences: Bytes, shape: tuple[int, ...]) -> Bytes:
@@ -174,6 +203,22 @@ def _table(content: bytes, count: int) -> tuple[Floats, bytes]:
     if not np.isfinite(table).all():
         raise InputError("its table is not finite")
     return table.astype(np.float32), content[4 * count :]
+
+
+def _check_stream(stream: bytes, count: int) -> None:
+    """Raise InputError if a raw LZMA2 stream does not unpack to ``count`` bytes; holds few."""
+    decompressor = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_FILTERS)
+    found, given = 0, stream
+    try:
+        while not decompressor.eof and found <= count:
+            data = decompressor.decompress(given, max_length=_AT_ONCE)
+            found, given = found + len(data), b""
+            if not data and decompressor.needs_input:
+                break
+    except lzma.LZMAError as error:
+        raise InputError(f"it is damaged ({error})") from error
+    if found != count or not decompressor.eof or decompressor.unused_data:
+        raise InputError(f"it does not hold the {count} bytes that its shape needs")
 
 
 def _unpacked(stream: bytes, count: int) -> Bytes:

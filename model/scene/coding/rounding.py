@@ -48,6 +48,24 @@ def rounded_embeddings(embeddings: Tensor, coarseness: Coarseness) -> Tensor:
     return _steadied(scaled, coarseness.dead_zone).mul_(step).add_(low)
 
 
+def nearest_levels(values: Tensor, table: Tensor, coarseness: Coarseness) -> Tensor:
+    """Number of the level, uint8, that stands for each of ``values``.
+
+    Args:
+        values: of one channel, frames first, float32 on the CPU.
+        table: `level_table` of the channel.
+    """
+    low, high = table[0], table[-1]
+    step = (high - low) / (coarseness.levels - 1)
+    scaled = (values - low) / torch.where(step > 0, step, 1)
+    return _steadied(scaled, coarseness.dead_zone).clamp_(0, coarseness.levels - 1).byte()
+
+
+def level_table(low: float, high: float, coarseness: Coarseness) -> Tensor:
+    """Values, float32, of the levels of a channel whose values lie between ``low`` and ``high``."""
+    return torch.linspace(low, high, coarseness.levels, dtype=torch.float64, device="cpu").float()
+
+
 def rounded_weights(weight: Tensor, coarseness: Coarseness) -> Tensor:
     """Weights of so many bits, on the CPU; as they are where they are too few to be worth it."""
     values = weight.detach().cpu().float()

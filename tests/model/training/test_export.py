@@ -10,19 +10,22 @@ from typing import Any
 import pytest
 import torch
 
+from model.benchmarks.memory_estimate import LiveBytes
 from model.networks import ARCHITECTURES
 from model.scene import (
+    FINE,
     LEVELS,
     WEIGHT_BITS,
     Coarseness,
     Material,
     read_header,
     read_scene,
-    write_scene,
+    write_coded,
 )
-from model.training import export
+from model.scene.coding import rounded_embeddings, unpacked_embeddings
 from model.training.autoencoder import Autoencoder
-from model.training.export import export_scene
+from model.training.export import export_scene, search
+from model.training.export.embeddings import TrainedEmbeddings
 from model.training.material import ClipFrames, fit_config
 from model.training.processes import Processes
 from model.training.quality import Quality, held_out_quality
@@ -60,7 +63,7 @@ def test_the_coarsest_that_the_rate_allows_is_chosen(trainer: Trainer, tmp_path:
         assert moving_cost is not None
         assert max(cost, moving_cost) <= rate or result.coarseness is None
         path = tmp_path / "s.safetensors"
-        write_scene(path, result.scene)
+        write_coded(path, result.scene)
         sizes.append(read_header(path).embedding_bytes["nerv360"])
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[0] > 1.5 * sizes[-1]
@@ -72,26 +75,32 @@ def test_the_quality_told_is_that_of_the_file(trainer: Trainer, tmp_path: Path) 
     trainer.settings = replace(SETTINGS, rate=0.5)
     result = export_scene(trainer, MATERIAL)
     path = tmp_path / "s.safetensors"
-    write_scene(path, result.scene)
+    write_coded(path, result.scene)
     read = read_scene(path).decoders["nerv360"]
     network = trainer.best_network()
     network.decoder.load_state_dict(read.weights)
-    embeddings = (read.embeddings, *read.finer)
+    levels = (read.embeddings, *read.finer)
     quality = held_out_quality(
-        network, trainer.frames, trainer.times, SETTINGS.held_out, embeddings=embeddings
+        network,
+        trainer.frames,
+        trainer.times,
+        SETTINGS.held_out,
+        embeddings=lambda index: [level[index : index + 1] for level in levels],
     )
     assert quality.psnr_db == result.stored.psnr_db
     assert math.isclose(read.training.psnr_db or 0, quality.psnr_db, abs_tol=1e-3)
     assert read.training.settings["rate"] == 0.5
 
 
-def test_a_coarseness_that_costs_too_much_leaves_no_trace(trainer: Trainer) -> None:
+def test_a_coarseness_that_costs_too_much_leaves_no_trace(trainer: Trainer, tmp_path: Path) -> None:
     trainer.settings = replace(SETTINGS, rate=0.0)
     trained = trainer.best_network().decoder.state_dict()
     finest = export_scene(trainer, MATERIAL)
     bits = WEIGHT_BITS[-1] if finest.coarseness is None else finest.coarseness.weight_bits
     assert bits > WEIGHT_BITS[0]
-    stored = finest.scene.decoders["nerv360"].weights
+    path = tmp_path / "s.safetensors"
+    write_coded(path, finest.scene)
+    stored = read_scene(path).decoders["nerv360"].weights
     for name, weight in trained.items():
         step = float(weight.abs().max()) * 2.0 ** -(bits - 1)
         assert float((stored[name] - weight).abs().max()) <= step, name
@@ -112,9 +121,70 @@ def test_weights_that_need_more_bits_do_not_keep_embeddings_fine(
         )
         return replace(quality, psnr_db=quality.psnr_db - 1000 * off)
 
-    monkeypatch.setattr(export, "held_out_quality", sensitive)
+    monkeypatch.setattr(search, "held_out_quality", sensitive)
     trainer.settings = replace(SETTINGS, rate=1.0)
     chosen = export_scene(trainer, MATERIAL).coarseness
     assert chosen is not None
     assert chosen.weight_bits == WEIGHT_BITS[-1]
     assert chosen.levels < LEVELS[-1]
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("[enforce fail] out of memory")])
+def test_a_search_that_fails_leaves_a_plain_scene(
+    trainer: Trainer,
+    tmp_path: Path,
+    error: Exception,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fails(*arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr(search, "_coarsest", fails)
+    result = export_scene(trainer, MATERIAL)
+    assert result.coarseness is None
+    assert "stored plainly" in caplog.text
+    path = tmp_path / "s.safetensors"
+    write_coded(path, result.scene)
+    read = read_scene(path).decoders["nerv360"]
+    assert abs((read.training.psnr_db or 0) - result.before.psnr_db) < 0.5
+
+
+def test_embeddings_are_never_whole_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("model.training.export.embeddings._BLOCK", 2**12)
+    config = (
+        ARCHITECTURES["nerv360"]
+        .presets["demo"]
+        .replace(frame_height=192, frame_width=384, level_channels=(2,))
+    )
+    frames, generator = 40, torch.Generator().manual_seed(0)
+    values = sum(map(math.prod, config.embedding_shapes))
+    kept = TrainedEmbeddings(config, frames)
+    for index in range(frames):
+        kept.put(index, [torch.rand(1, *s, generator=generator) for s in config.embedding_shapes])
+    with LiveBytes() as counter:
+        kept.coded(Coarseness(16, 8))
+        rounded = kept.rounded(Coarseness(16, 8), (3, 7))
+    assert counter.peak < frames * values
+    assert [level.shape[1:] for level in rounded[7]] == [*config.embedding_shapes]
+
+
+def test_blocks_are_rounded_as_a_whole_scene_is() -> None:
+    config = (
+        ARCHITECTURES["nerv360"]
+        .presets["demo"]
+        .replace(frame_height=96, frame_width=192, level_channels=())
+    )
+    waves = torch.arange(12)[:, None] / 3 + torch.arange(math.prod(config.embedding_shapes[0]))
+    trained = waves.sin().view(12, *config.embedding_shapes[0])
+    kept = TrainedEmbeddings(config, 12)
+    for index, embedding in enumerate(trained):
+        kept.put(index, [embedding[None]])
+    for coarseness in (FINE, Coarseness(48, 8), Coarseness(16, 8, 1.0)):
+        whole = rounded_embeddings(trained, coarseness)
+        (coded,) = kept.coded(coarseness)
+        stored = unpacked_embeddings(coded, tuple(trained.shape))
+        assert torch.equal(torch.cat([kept.rounded(coarseness, (3,))[3][0]]), stored[3:4])
+        apart = (stored - whole).abs() > 1e-5
+        # 16 bits move a value across the middle between two levels now and then.
+        assert float(apart.float().mean()) < 0.02

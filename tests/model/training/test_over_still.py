@@ -12,9 +12,9 @@ from torch import Tensor
 from model.config import ModelConfig
 from model.metrics import moving_error, pooled
 from model.networks import ARCHITECTURES, Coverage
-from model.scene import Material
+from model.scene import Material, merged, read_scene, write_coded
 from model.training.choice import suited_to_clip
-from model.training.export import export_scene, merged
+from model.training.export import export_scene
 from model.training.material import ClipFrames, fit_config
 from model.training.processes import Processes
 from model.training.settings import TrainingSettings
@@ -96,17 +96,23 @@ def test_what_is_exported_has_the_panorama_and_every_level(tmp_path: Path) -> No
     trainer = Trainer(over, settings, frames, torch.device("cpu"), Processes())
     trainer.run(tmp_path / "c", lambda step: None, lambda: False)
     export = export_scene(trainer, MATERIAL)
-    decoder = export.scene.decoders["nerv360"]
+    path = tmp_path / "s.safetensors"
+    write_coded(path, export.scene)
+    scene = read_scene(path)
+    decoder = scene.decoders["nerv360"]
     assert [tuple(level.shape) for level in decoder.finer] == [(COUNT, 2, 64, 128)]
-    assert export.scene.still is not None
+    assert scene.still is not None
     assert abs(export.stored.psnr_db - export.before.psnr_db) < 1
 
     other = config("hnerv").replace(still_panorama=True, level_channels=(1,))
-    beside = Trainer(other, settings, frames, torch.device("cpu"), Processes(), export.scene.still)
-    both = merged(export.scene, export_scene(beside, MATERIAL).scene)
+    beside = Trainer(other, settings, frames, torch.device("cpu"), Processes(), scene.still)
+    write_coded(path, merged(export.scene, export_scene(beside, MATERIAL).scene))
+    both = read_scene(path)
+    assert sorted(both.decoders) == ["hnerv", "nerv360"]
+    assert torch.equal(both.decoders["nerv360"].embeddings, decoder.embeddings)
     shared = both.decoders["hnerv"].still
     assert shared is not None
-    assert torch.equal(shared.packed, export.scene.still.packed)
+    assert torch.equal(shared.packed, scene.still.packed)
 
 
 def test_a_clip_chooses_its_panorama() -> None:

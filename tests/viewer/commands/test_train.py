@@ -103,7 +103,7 @@ def test_a_name_that_cannot_be_written(
 def test_a_full_disk(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = tmp_path / "s.safetensors"
     full = OSError(28, "No space left on device")
-    with patch("model.scene.writing.save_file", side_effect=full):
+    with patch("model.scene.coded.save_file", side_effect=full):
         said = refused(clip, "-o", str(target), capsys=capsys)
     assert f"{target} cannot be written: No space left on device" in said
 
@@ -138,7 +138,7 @@ def test_a_scene_that_is_refused_at_last_can_be_resumed(
     target = tmp_path / "s.safetensors"
     command = ["train", str(clip), "-o", str(target), *TINY]
     full = InputError(f"{target} cannot be written: No space left on device")
-    with patch("model.scene.write_scene", side_effect=full):
+    with patch("model.scene.write_coded", side_effect=full):
         assert main(command) == 2
     with patch.object(Autoencoder, "forward", side_effect=AssertionError("a step was made")):
         assert main([*command, "--resume"]) == 0

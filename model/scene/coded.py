@@ -1,0 +1,165 @@
+"""Scenes as their files have them: a header, and tensors that may be coded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from model.errors import InputError
+from model.files import atomic_write
+from model.networks import motion_size
+from model.scene.coding import check_embeddings, check_series, unpacked_weights
+from model.scene.fields import HEADER_KEY
+from model.scene.header import SceneHeader, header_to_json
+from model.scene.packed_still import STILL, still_size, unpack
+from model.scene.reading import is_finite, read_header, read_stored
+from model.scene.scene import Scene
+from model.scene.still import StillPanorama
+from model.scene.tensors import (
+    MOTION,
+    embedding_shapes,
+    embeddings_name,
+    stored_still,
+    stored_weights,
+    to_stored,
+    weight_shapes,
+)
+
+
+@dataclass(frozen=True)
+class CodedScene:
+    """A scene whose embeddings stay coded.
+
+    Attributes:
+        tensors: by their names in the file, as `model.scene.tensors` has them.
+    """
+
+    header: SceneHeader
+    tensors: dict[str, Tensor]
+
+
+def coded_scene(scene: Scene, *, embedding_bits: int = 8, weight_bits: int = 16) -> CodedScene:
+    """Code ``scene`` as `write_scene` does.
+
+    Raises:
+        ValueError: there is no such number of bits.
+    """
+    return CodedScene(scene.header, to_stored(scene, embedding_bits, weight_bits))
+
+
+def assembled(
+    header: SceneHeader,
+    weights: dict[str, Tensor],
+    embeddings: Sequence[Tensor],
+    still: StillPanorama | None,
+) -> CodedScene:
+    """Put together a scene of one decoder from embeddings that are coded already.
+
+    Args:
+        header: it names one decoder.
+        weights: the decoder's, float32.
+        embeddings: coded tensors, n uint8, the coarsest first.
+        still: the still panorama that the decoder's pictures cover.
+    """
+    (name,) = header.configs
+    coded = {embeddings_name(name, level): each for level, each in enumerate(embeddings)}
+    return CodedScene(header, stored_weights(name, weights) | coded | stored_still(still))
+
+
+def read_coded_scene(path: str | os.PathLike[str]) -> CodedScene:
+    """Read the scene file at ``path`` and unpack nothing of it.
+
+    Raises:
+        InputError: it is not a scene file.
+    """
+    return CodedScene(*read_stored(path, None))
+
+
+def merged(existing: CodedScene, addition: CodedScene) -> CodedScene:
+    """Add the decoders of ``addition``, of the same clip, to ``existing``, or replace its own."""
+    replaced = tuple(f"{name}." for name in addition.header.configs)
+    kept = {name: t for name, t in existing.tensors.items() if not name.startswith(replaced)}
+    header = replace(
+        existing.header,
+        configs={**existing.header.configs, **addition.header.configs},
+        trainings={**existing.header.trainings, **addition.header.trainings},
+        fingerprint=existing.header.fingerprint or addition.header.fingerprint,
+    )
+    tensors = {**addition.tensors, **kept}
+    if still_size(header.configs.values()) is None:
+        tensors = {name: t for name, t in tensors.items() if name not in (STILL, MOTION)}
+    return CodedScene(header, tensors)
+
+
+def write_coded(path: str | os.PathLike[str], scene: CodedScene) -> None:
+    """Write ``scene`` to ``path``, which appears whole or not at all.
+
+    Raises:
+        InputError: the scene would not open again, or the file cannot be written.
+    """
+    path = Path(path)
+    partial = path
+    try:
+        header = header_to_json(scene.header)
+        with atomic_write(path) as partial:
+            partial.touch()
+            mode = partial.stat().st_mode
+            save_file(scene.tensors, partial, metadata={HEADER_KEY: header})
+            partial.chmod(mode)  # safetensors makes files that only their owner may read
+            _check_written(partial, scene)
+    except InputError as error:
+        sentence = str(error).replace(str(partial), "it")
+        raise InputError(f"{path} cannot be written: {sentence}") from error
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path} cannot be written: {_reason(error)}") from error
+
+
+def _reason(error: OSError | SafetensorError) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error)
+
+
+def _check_written(path: Path, scene: CodedScene) -> None:
+    """Raise InputError if ``path`` does not hold ``scene``, or no reader would take it."""
+    header = read_header(path).header
+    with safe_open(path, framework="pt") as file:
+        for name, tensor in scene.tensors.items():
+            if not torch.equal(file.get_tensor(name), tensor) and is_finite(tensor):
+                raise InputError(f"its tensor {name!r} reads back as another")
+    for name, tensor in scene.tensors.items():
+        if tensor.is_floating_point() and not is_finite(tensor):
+            raise InputError(f"its tensor {name!r} is not finite")
+    for decoder, config in header.configs.items():
+        for key, shape in weight_shapes(config).items():
+            _check_coded(scene, f"{decoder}.weights.{key}", shape, _check_weights)
+        for name, shape in embedding_shapes(header, decoder).items():
+            _check_coded(scene, name, shape, check_embeddings)
+    if (size := still_size(header.configs.values())) is not None:
+        unpack(scene.tensors[STILL].numpy(), size)
+        shape = (header.frames, 1, *motion_size(*size))
+        _check_coded(scene, MOTION, shape, check_series)
+
+
+def _check_coded(
+    scene: CodedScene,
+    name: str,
+    shape: tuple[int, ...],
+    check: Callable[[Tensor, tuple[int, ...]], None],
+) -> None:
+    tensor = scene.tensors[name]
+    if tensor.dtype == torch.uint8 and tensor.dim() == 1:
+        try:
+            check(tensor, shape)
+        except InputError as error:
+            raise InputError(f"of the tensor {name!r}: {error}") from error
+
+
+def _check_weights(coded: Tensor, shape: tuple[int, ...]) -> None:
+    if not is_finite(unpacked_weights(coded, shape)):
+        raise InputError("it is not finite")

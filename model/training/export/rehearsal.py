@@ -1,0 +1,41 @@
+"""A rehearsal of the end of a training: what could refuse its scene is found out before it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from model.errors import InputError
+from model.scene import FINE, CodedScene, Material, assembled, kept_weights, merged, write_coded
+from model.training.export.embeddings import TrainedEmbeddings
+from model.training.export.scene import scene_header, trained_weights
+from model.training.trainer import Trainer
+
+
+@torch.no_grad()
+def rehearse(
+    trainer: Trainer, material: Material, existing: CodedScene | None, target: Path
+) -> int:
+    """Store what an untrained network would be as a scene beside ``target``, remove it again, and
+    return the most bytes that the trained scene can take there.
+
+    Raises:
+        InputError: the scene cannot be what it would be, or cannot be written there.
+    """
+    frames = len(trainer.frames)
+    first = trainer.network.encoder.embeddings(trainer.frames.frame(0, trainer.device))
+    single = TrainedEmbeddings(trainer.config, 1)
+    single.put(0, first)
+    weights = {name: kept_weights(weight) for name, weight in trained_weights(trainer).items()}
+    embeddings = single.coded(FINE, repeated=frames)
+    scene = assembled(scene_header(trainer, material), weights, embeddings, trainer.still)
+    rehearsal = target.with_name(f".{target.name}.rehearsal")
+    try:
+        write_coded(rehearsal, merged(existing, scene) if existing is not None else scene)
+        size = rehearsal.stat().st_size
+    except InputError as error:
+        raise InputError(str(error).replace(str(rehearsal), str(target))) from error
+    finally:
+        rehearsal.unlink(missing_ok=True)
+    return size + frames * sum(level.numel() for level in first)

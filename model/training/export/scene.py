@@ -1,0 +1,68 @@
+"""A trained network as a scene: its header and its decoder."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from model.scene import Decoder, Material, Scene, SceneHeader, TrainingSummary
+from model.training.trainer import Trainer
+
+
+@torch.no_grad()
+def trained_scene(trainer: Trainer, material: Material) -> Scene:
+    """A scene of the best network's decoder and the embeddings of all frames, as precise as they
+    were trained; its quality is not yet measured.
+
+    All embeddings are held in float32; `export_scene` does with half of that and less.
+    """
+    network, frames = trainer.best_network(), trainer.frames
+    codes = [
+        network.encoder.embeddings(frames.frame(i, trainer.device)) for i in range(len(frames))
+    ]
+    coarsest, *finer = (torch.cat(level).float().cpu() for level in zip(*codes, strict=True))
+    decoder = Decoder(
+        config=trainer.config,
+        weights=trained_weights(trainer),
+        embeddings=coarsest,
+        training=_summary(trainer),
+        finer=tuple(finer),
+        still=trainer.still,
+    )
+    header = scene_header(trainer, material)
+    return Scene(
+        header.material, header.width, header.height, header.fps, header.frames,
+        {trainer.config.architecture: decoder}, header.fingerprint,
+    )  # fmt: skip
+
+
+def trained_weights(trainer: Trainer) -> dict[str, Tensor]:
+    """Weights of the best network's decoder, float32 on the CPU, which nobody else has."""
+    decoder = trainer.best_network().decoder
+    return {name: weight.float().cpu().clone() for name, weight in decoder.state_dict().items()}
+
+
+def scene_header(trainer: Trainer, material: Material) -> SceneHeader:
+    """Header of a scene with one decoder, its quality not yet measured."""
+    info, frames, name = trainer.frames.info, trainer.frames, trainer.config.architecture
+    return SceneHeader(
+        material=material,
+        width=info.width,
+        height=info.height,
+        fps=info.fps,
+        frames=len(frames),
+        configs={name: trainer.config},
+        trainings={name: _summary(trainer)},
+        fingerprint=frames.fingerprint,
+    )
+
+
+def _summary(trainer: Trainer) -> TrainingSummary:
+    return TrainingSummary(
+        epochs=trainer.step // trainer.steps_an_epoch,
+        steps=trainer.step,
+        psnr_db=None,
+        ms_ssim=None,
+        seconds=trainer.seconds,
+        settings=trainer.settings.to_dict(),
+    )

@@ -1,0 +1,169 @@
+"""The coarsest storage of a trained network that its settings allow, and the quality it costs."""
+
+from __future__ import annotations
+
+import bisect
+import functools
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from model.scene import (
+    FINE,
+    LEVELS,
+    WEIGHT_BITS,
+    Coarseness,
+    CodedScene,
+    Material,
+    SceneHeader,
+    assembled,
+    kept_weights,
+    rounded_weights,
+)
+from model.training.export.embeddings import TrainedEmbeddings
+from model.training.export.scene import scene_header, trained_weights
+from model.training.material import held_out_looks
+from model.training.quality import Quality, held_out_quality
+from model.training.trainer import Trainer
+
+log = logging.getLogger(__name__)
+
+_OF_WEIGHTS = 0.3
+"""Share of what storing a scene may cost that is left to its weights."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """A scene as it will be stored, and its held-out quality before and after that.
+
+    Attributes:
+        coarseness: of what is stored; None if even the finest of the ladder cost too much, or if
+            the search failed, and embeddings have 256 levels and weights half precision.
+    """
+
+    scene: CodedScene
+    before: Quality
+    stored: Quality
+    coarseness: Coarseness | None
+
+    @property
+    def cost(self) -> tuple[float, float | None]:
+        """Decibels that storing it cost: on average and, where something moves, there."""
+        return _cost(self.before, self.stored)
+
+
+@torch.no_grad()
+def export_scene(trainer: Trainer, material: Material) -> Export:
+    """Code the best network's decoder and the embeddings of all frames, as coarsely as the
+    settings' ``rate`` allows; the quality in the summary is that of what is stored.
+
+    If the search or the coding fails, for want of memory for instance, the scene is stored in 256
+    levels and 16 bits, which a warning in the log says.
+
+    Raises:
+        Exception: even that failed.
+    """
+    storage = _Storage(trainer)
+    try:
+        chosen = _coarsest(storage, trainer.settings.rate)
+        return storage.export(chosen, material)
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        log.warning("storing the scene in few bytes failed (%s): it is stored plainly", reason)
+    return storage.export(None, material)
+
+
+def _coarsest(storage: _Storage, rate: float) -> Coarseness | None:
+    """The coarsest storage that costs no more than ``rate`` decibels; None if none does."""
+
+    def is_cheap(coarseness: Coarseness, share: float = 1.0) -> bool:
+        costs = _cost(storage.before, storage.quality(coarseness))
+        return all(cost <= share * rate for cost in costs if cost is not None)
+
+    # Apart: the weights of one network bear 8 bits where those of another are ruined.
+    weights = [replace(FINE, weight_bits=bits) for bits in WEIGHT_BITS[:-1]]
+    bits = WEIGHT_BITS[bisect.bisect_left(weights, True, key=lambda it: is_cheap(it, _OF_WEIGHTS))]
+    ladder = [Coarseness(levels, bits) for levels in LEVELS]
+    return [*ladder, None][bisect.bisect_left(ladder, True, key=is_cheap)]
+
+
+class _Storage:
+    """The ways to store one training. Of the embeddings it holds all frames in 16 bits, and those
+    of the held-out looks' frames as one way stores them.
+    """
+
+    def __init__(self, trainer: Trainer) -> None:
+        self._trainer = trainer
+        self._network = trainer.best_network()
+        self._weights = trained_weights(trainer)
+        looks = held_out_looks(trainer.config, len(trainer.frames), trainer.settings.held_out)
+        self._frames = sorted(set(looks[0]))
+        self.before = self._measured(None)
+        self._embeddings = TrainedEmbeddings.of(self._network, trainer.frames, trainer.device)
+        self._rounded = functools.lru_cache(maxsize=1)(self._embeddings.rounded)
+        self.quality = functools.cache(self._quality)
+
+    def export(self, coarseness: Coarseness | None, material: Material) -> Export:
+        """The scene stored so, its quality measured."""
+        quality = self._quality(coarseness, structure=True)
+        self._rounded.cache_clear()
+        embeddings = self._embeddings.coded(coarseness or FINE)
+        header = _with_quality(scene_header(self._trainer, material), quality)
+        still = self._trainer.still
+        scene = assembled(header, self._stored_weights(coarseness), embeddings, still)
+        return Export(scene, self.before, quality, coarseness)
+
+    def _quality(self, coarseness: Coarseness | None, structure: bool = False) -> Quality:
+        """Held-out quality of what is stored; its weights are left in the network."""
+        self._network.decoder.load_state_dict(self._stored_weights(coarseness))
+        choice = coarseness or FINE
+        # The embeddings do not depend on the weights' bits, by which the search begins.
+        choice = replace(choice, weight_bits=FINE.weight_bits)
+        return self._measured(self._rounded(choice, tuple(self._frames)), structure=structure)
+
+    def _stored_weights(self, coarseness: Coarseness | None) -> dict[str, Tensor]:
+        if coarseness is None:
+            return {name: kept_weights(weight) for name, weight in self._weights.items()}
+        return {
+            name: kept_weights(rounded_weights(weight, coarseness))
+            for name, weight in self._weights.items()
+        }
+
+    def _measured(
+        self, embeddings: dict[int, list[Tensor]] | None, *, structure: bool = False
+    ) -> Quality:
+        device = self._trainer.device
+
+        def stored(index: int) -> Sequence[Tensor]:
+            assert embeddings is not None
+            return [level.to(device) for level in embeddings[index]]
+
+        return held_out_quality(
+            self._network,
+            self._trainer.frames,
+            self._trainer.times,
+            self._trainer.settings.held_out,
+            embeddings=None if embeddings is None else stored,
+            structure=structure,
+        )
+
+
+def _cost(before: Quality, stored: Quality) -> tuple[float, float | None]:
+    moving = None
+    if before.moving_db is not None and stored.moving_db is not None:
+        moving = before.moving_db - stored.moving_db
+    return before.psnr_db - stored.psnr_db, moving
+
+
+def _with_quality(header: SceneHeader, quality: Quality) -> SceneHeader:
+    ((name, training),) = header.trainings.items()
+    summary = replace(
+        training,
+        psnr_db=round(quality.psnr_db, 3),
+        moving_db=None if quality.moving_db is None else round(quality.moving_db, 3),
+        ms_ssim=None if quality.ms_ssim is None else round(quality.ms_ssim, 5),
+    )
+    return replace(header, trainings={name: summary})
