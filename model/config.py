@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from model.errors import InputError
+from model.text import quoted
 
 ERP_PADDINGS = ("wrap", "zeros")
 LOOK_ENCODINGS = ("paper", "periodic")
@@ -151,7 +152,7 @@ class ModelConfig:
         """
         fields = {field.name: field for field in dataclasses.fields(cls)}
         if unknown := sorted(set(values) - set(fields)):
-            raise InputError(f"the configuration has the unknown field {unknown[0]!r}")
+            raise InputError(f"the configuration has the unknown field {quoted(unknown[0])}")
         if missing := [name for name in fields if name not in values]:
             raise InputError(f"the configuration lacks the field {missing[0]!r}")
         return cls(**{name: _coerce(name, value) for name, value in values.items()})
@@ -177,7 +178,9 @@ def _coerce(name: str, value: Any) -> Any:
         float: "a number",
         str: "a text",
     }
-    raise InputError(f"the configuration's {name} must be {kind[type(default)]}, not {value!r}")
+    raise InputError(
+        f"the configuration's {name} must be {kind[type(default)]}, not {quoted(value)}"
+    )
 
 
 def _check(config: ModelConfig) -> None:
@@ -189,14 +192,14 @@ def _check(config: ModelConfig) -> None:
         value = getattr(config, name)
         need(
             low <= value <= high,
-            f"{name} must be between {low:g} and {high:g}, not {value!r}",
+            f"{name} must be between {low:g} and {high:g}, not {quoted(value)}",
         )
 
     def one_of(name: str, choices: tuple[str, ...]) -> None:
         value = getattr(config, name)
         need(
             value in choices,
-            f"{name} must be one of {', '.join(choices)}, not {value!r}",
+            f"{name} must be one of {', '.join(choices)}, not {quoted(value)}",
         )
 
     one_of("erp_padding", ERP_PADDINGS)

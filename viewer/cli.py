@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import logging
 import os
 import sys
 import traceback
@@ -12,6 +13,7 @@ from typing import Annotated
 import typer
 
 from model.errors import InputError
+from model.text import LONGEST_SENTENCE, EscapingFormatter, escaped
 from viewer import process_end
 from viewer.commands import COMMANDS
 from viewer.help import PlainCommand, PlainGroup, help_text, usage_sentence
@@ -49,6 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Bad input and bad usage end in one line on stderr and code 2, Ctrl-C in code 130. It does not
     return while an engine is being built on another thread: the process ends here then.
     """
+    log = logging.StreamHandler()
+    log.setFormatter(EscapingFormatter("nerv360: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[log])
     try:
         code = _run(argv)
     except BaseException:
@@ -83,9 +88,8 @@ def _exit_code(code: object) -> int:
 
 
 def _refuse(sentence: str, code: int) -> int:
-    """Print ``sentence`` as exactly one line, whatever a file's name smuggled into it."""
-    shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in sentence)
-    print(f"nerv360: {''.join(shown)}", file=sys.stderr)
+    """Print ``sentence`` as one line, escaped like all text that a file or a name brings."""
+    print(f"nerv360: {escaped(sentence, LONGEST_SENTENCE)}", file=sys.stderr)
     return code
 
 

@@ -8,7 +8,11 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 
+from model.text import escaped
+
 log = logging.getLogger(__name__)
+
+_LONGEST = 200
 
 
 class Failures:
@@ -43,4 +47,4 @@ def describe(error: BaseException) -> str:
     if torch is not None and isinstance(error, torch.OutOfMemoryError):
         return "there is not enough memory on the device"
     text = str(error).strip().splitlines()
-    return text[0][:200] if text else type(error).__name__
+    return escaped(text[0], _LONGEST) if text else type(error).__name__

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from model.text import file_name
 from viewer import process_end
-from viewer.text import printable_name
 
 SCENE_SUFFIX = ".safetensors"
 CLIP_SUFFIXES = frozenset(
@@ -43,7 +43,7 @@ class Loaded(Generic[T]):
     @property
     def name(self) -> str:
         """Name of the file, as it can be shown."""
-        return printable_name(self.path)
+        return file_name(self.path)
 
     def result(self) -> T:
         """Content of the file.
@@ -62,7 +62,7 @@ def opening_sentence(paths: tuple[Path, ...]) -> str | None:
     if not paths:
         return None
     more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-    return f"Opening {printable_name(paths[0])}{more} …"
+    return f"Opening {file_name(paths[0])}{more} …"
 
 
 def is_scene(path: Path) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from model.errors import InputError
 from model.geometry import Look
+from model.text import file_name
 from model.trajectories import Trajectory, UnknownFormatError, read_trajectory
 from viewer.app import App
 from viewer.decode import Extension, OpenScene
@@ -19,7 +20,6 @@ from viewer.loading import SCENE_SUFFIX, is_clip, is_scene
 from viewer.picture import Upload, Window
 from viewer.settings import Settings, load_settings, save_settings, settings_path
 from viewer.shading import DRAWER
-from viewer.text import printable_name
 
 if TYPE_CHECKING:
     import torch
@@ -111,7 +111,6 @@ def run_window(start: Start, options: Options) -> None:
         InputError: there is no display, the path shows frames that the scene does not have, the
             scene turned out to be damaged, or screenshot or film cannot be written.
     """
-    logging.basicConfig(level=logging.WARNING, format="nerv360: %(message)s")
     logging.getLogger("viewer").setLevel(logging.INFO)
     stored = settings = load_settings(settings_path())
     if options.size is not None:
@@ -180,5 +179,5 @@ def open_dropped(
         return read_trajectory(str(path))
     except UnknownFormatError as error:
         raise InputError(
-            f"{printable_name(path)} is neither a scene ({SCENE_SUFFIX}), a video nor a gaze path"
+            f"{file_name(path)} is neither a scene ({SCENE_SUFFIX}), a video nor a gaze path"
         ) from error

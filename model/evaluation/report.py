@@ -15,6 +15,7 @@ from model.evaluation.results import Evaluation, write_text
 from model.evaluation.tables import SUMMARY_COLUMNS, path_table, summary_rows, unequal_training
 from model.evaluation.view_consistency import STEP_DEG
 from model.metrics import THRESHOLD
+from model.text import escaped
 
 STILLS_OF = 2
 
@@ -55,7 +56,7 @@ def write_report(plan: Plan, evaluation: Evaluation, folder: Path) -> Path:
     for name, png in figures.items():
         (plots / f"{name}.png").write_bytes(png)
     body = [
-        f"<h1>{html.escape(evaluation.title)}</h1>",
+        f"<h1>{_html(evaluation.title)}</h1>",
         _table((), evaluation.facts.items(), "facts"),
         "<h2>Summary</h2>",
         _table(SUMMARY_COLUMNS, summary_rows(evaluation)),
@@ -76,12 +77,12 @@ def write_report(plan: Plan, evaluation: Evaluation, folder: Path) -> Path:
         ),
     ]
     for name in names[:STILLS_OF]:
-        body.append(f"<h2>Pictures: middle of {html.escape(name)}</h2><div class=stills>")
+        body.append(f"<h2>Pictures: middle of {_html(name)}</h2><div class=stills>")
         for _, caption, jpeg in stills(plan, name):
             body.append(_figure(jpeg, caption, "jpeg"))
         body.append("</div>")
     target = folder / "report.html"
-    title = html.escape(f"{evaluation.title}: evaluation")
+    title = _html(f"{evaluation.title}: evaluation")
     write_text(
         target,
         f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title>\n'
@@ -93,10 +94,10 @@ def write_report(plan: Plan, evaluation: Evaluation, folder: Path) -> Path:
 
 
 def _explanation(evaluation: Evaluation) -> str:
-    items = [f"<li><b>{html.escape(n)}</b>: {html.escape(t)}" for n, t in evaluation.notes.items()]
+    items = [f"<li><b>{_html(n)}</b>: {_html(t)}" for n, t in evaluation.notes.items()]
     reference = evaluation.original
     unequal = unequal_training(evaluation.trainings)
-    warning = f"<p><b>{html.escape(unequal)}</b></p>" if unequal else ""
+    warning = f"<p><b>{_html(unequal)}</b></p>" if unequal else ""
     return f"""{warning}<ul class=small>{"".join(items)}</ul>
 <p class=small>MB: a scene file of this decoder alone, header and all; an encoded file,
 container and all. PSNR and MS-SSIM compare the decoded viewport with the one cut from the original
@@ -115,19 +116,24 @@ interpolation and its detail leave. A value above the original's is no merit: th
 then has less fine detail than there is, for blur hides what interpolation does.</p>"""
 
 
+def _html(text: str) -> str:
+    """Return text that files may have brought, as a page shows it."""
+    return html.escape(escaped(text))
+
+
 def _range(speed: SpeedResult) -> str:
     return " to ".join(f"{bytes_ / 2**20:.0f}" for bytes_ in speed.memory_range)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]], style: str = "") -> str:
-    cells = "".join(f"<th>{html.escape(cell)}" for cell in head)
-    lines = ["<tr>" + "".join(f"<td>{html.escape(cell)}" for cell in row) for row in rows]
+    cells = "".join(f"<th>{_html(cell)}" for cell in head)
+    lines = ["<tr>" + "".join(f"<td>{_html(cell)}" for cell in row) for row in rows]
     first = f"<tr>{cells}" if cells else ""
     return f'<div class=wide><table class="{style}">{first}{"".join(lines)}</table></div>'
 
 
 def _figure(data: bytes, caption: str, kind: str = "png") -> str:
-    text = html.escape(caption)
+    text = _html(caption)
     source = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
     label = f"<figcaption>{text}</figcaption>" if text else ""
     return f'<figure><img alt="{text}" src="{source}">{label}</figure>'

@@ -15,6 +15,7 @@ from model.errors import InputError
 from model.networks.architecture import Architecture
 from model.networks.hnerv import HNeRV, HNeRVBoost
 from model.networks.nerv360 import NeRV360
+from model.text import quoted
 
 ARCHITECTURES: dict[str, type[Architecture]] = {
     "nerv360": NeRV360,
@@ -31,7 +32,8 @@ def architecture_of(config: ModelConfig) -> type[Architecture]:
     """
     if config.architecture not in ARCHITECTURES:
         raise InputError(
-            f"architecture must be one of {', '.join(ARCHITECTURES)}, not {config.architecture!r}"
+            f"architecture must be one of {', '.join(ARCHITECTURES)}, "
+            f"not {quoted(config.architecture)}"
         )
     return ARCHITECTURES[config.architecture]
 

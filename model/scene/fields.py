@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from model.errors import InputError
-from model.scene.safetensors_file import quoted
+from model.text import quoted
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -51,7 +51,7 @@ class _Field:
         if type(value) is not self.kind:
             raise InputError(f"{where} must be {_KINDS[self.kind]}, not {quoted(value)}")
         if isinstance(value, int | float):
-            if not (math.isfinite(value) and self.low <= value <= self.high):
+            if not self.low <= value <= self.high or value == math.inf:
                 raise InputError(
                     f"{where} must be between {self.low:g} and {self.high:g}, not {quoted(value)}"
                 )

@@ -19,7 +19,7 @@ from model.scene.fields import (
     scene_fields,
 )
 from model.scene.fingerprint import Fingerprint
-from model.scene.safetensors_file import quoted
+from model.text import quoted
 
 
 @dataclass(frozen=True)

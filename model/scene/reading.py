@@ -16,9 +16,10 @@ from model.errors import InputError
 from model.scene.fields import HEADER_KEY
 from model.scene.header import SceneHeader, header_from_json, header_to_json
 from model.scene.packed_still import STILL
-from model.scene.safetensors_file import parse_json, quoted, read_contents
+from model.scene.safetensors_file import parse_json, read_contents
 from model.scene.scene import Scene
 from model.scene.tensors import MOTION, check_stored, from_stored
+from model.text import quoted
 
 
 @dataclass(frozen=True)

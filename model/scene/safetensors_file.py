@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from model.errors import InputError
+from model.text import quoted
 
 ITEM_BYTES = {"U8": 1, "F16": 2, "F32": 4}
 MAX_HEADER_BYTES = 64 * 2**20
 MAX_TENSORS = 100_000
 MAX_DIMENSIONS = 8
+MAX_NESTING = 32
+"""Levels of JSON; a scene has eight."""
 _LENGTH_BYTES = 8
 
 
@@ -43,14 +46,8 @@ class Contents:
     tensors: dict[str, StoredTensor]
 
 
-def quoted(value: object) -> str:
-    """``value`` as an error message quotes it: on one line and short."""
-    text = repr(value) if not isinstance(value, int) or abs(value) < 10**30 else "a huge number"
-    return text if len(text) <= 80 else f"{text[:77]}..."
-
-
 def parse_json(text: bytes | str) -> Any:
-    """JSON with neither NaN, nor infinities, nor a key given twice.
+    """Read JSON with neither NaN, nor infinities, nor a key given twice.
 
     Raises:
         ValueError: it is not such JSON.
@@ -66,9 +63,24 @@ def parse_json(text: bytes | str) -> Any:
         return result
 
     try:
-        return json.loads(text, parse_constant=refuse, object_pairs_hook=unique)
+        value = json.loads(text, parse_constant=refuse, object_pairs_hook=unique)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+    if _is_nested(value, MAX_NESTING):
+        raise ValueError(f"it is nested too deeply, in more than {MAX_NESTING} levels")
+    return value
+
+
+def _is_nested(value: object, levels: int) -> bool:
+    """Tell whether ``value`` has maps or lists in more than so many levels."""
+    level = [value]
+    for _ in range(levels + 1):
+        maps = [each for each in level if isinstance(each, dict)]
+        lists = [each for each in level if isinstance(each, list)]
+        if not maps and not lists:
+            return False
+        level = [*itertools.chain(*(each.values() for each in maps), *lists)]
+    return True
 
 
 def read_contents(path: Path) -> Contents:

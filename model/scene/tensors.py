@@ -36,9 +36,10 @@ from model.scene.coding import (
 )
 from model.scene.header import SceneHeader
 from model.scene.packed_still import STILL, check_packed, still_size
-from model.scene.safetensors_file import Contents, quoted
+from model.scene.safetensors_file import Contents
 from model.scene.scene import Decoder, Scene
 from model.scene.still import StillPanorama
+from model.text import quoted
 
 _FLOATS = {16: torch.float16, 32: torch.float32}
 MOTION = "still.motion"

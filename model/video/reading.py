@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import av
 import numpy as np
@@ -188,11 +188,14 @@ def first_video_stream(container: av.container.InputContainer, path: Path) -> av
     """The stream whose pictures count as those of the file ``path``.
 
     Raises:
-        InputError: it has none.
+        InputError: it has none, or one that cannot be decoded here.
     """
     if not container.streams.video:
         raise InputError(f"{path} has no video stream: give a video file")
-    return container.streams.video[0]
+    stream = container.streams.video[0]
+    if cast("object", stream.codec_context) is None:  # PyAV's types do not know of that
+        raise InputError(f"{path} has a codec that is not known here: give an H.264 video")
+    return stream
 
 
 def claimed_rate(stream: av.VideoStream) -> tuple[Fraction | None, ...]:

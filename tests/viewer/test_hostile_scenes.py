@@ -40,6 +40,15 @@ from tests.support.broken_scenes import (
 from tests.support.scenes import over_still_scene, tiny_scene
 from viewer.cli import main
 
+
+def nested(levels: int) -> list[object]:
+    """Return lists in one another."""
+    inner: list[object] = []
+    for _ in range(levels - 1):
+        inner = [inner]
+    return inner
+
+
 MUTATIONS: dict[str, tuple[Mutation, str]] = {
     "unknown version": (
         at("version", value=99),
@@ -64,6 +73,15 @@ MUTATIONS: dict[str, tuple[Mutation, str]] = {
     ),
     "fewer frames": (at("scene", "frames", value=2), "holds more bytes where its shape needs 16"),
     "many frames": (at("scene", "frames", value=10**30), "a huge number"),
+    "frames beyond all floats": (at("scene", "frames", value=10**400), "frames must be between"),
+    "nested settings": (
+        at("scene", "decoders", "nerv360", "training", "settings", value={"z": nested(40)}),
+        "nested too deeply, in more than 32 levels",
+    ),
+    "settings nested beyond recursion": (
+        at("scene", "decoders", "nerv360", "training", "settings", value={"z": nested(900)}),
+        "nested too deeply",
+    ),
     "NaN fps": (at("scene", "fps", value=float("nan")), "NaN is not JSON"),
     "text fps": (at("scene", "fps", value="30"), "fps must be a number"),
     "huge width": (at("scene", "width", value=10**6), "width must be between"),

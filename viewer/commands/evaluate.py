@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 import typer
 
 from model.errors import InputError
+from model.text import escaped
 from viewer.commands.options import Device, check_range, device_option, parse_size, path_option
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def evaluate(
     with _Bar() as bar:
         plan = prepare(options, bar)
         if plan.original.info.note:
-            print(f"{video}: {plan.original.info.note}", file=sys.stderr)
+            print(escaped(f"{video}: {plan.original.info.note}"), file=sys.stderr)
         bar.note(f"{video}: {plan.sameness}")
         evaluation = run(plan, bar)
         write_csv(evaluation, output)
@@ -85,7 +86,7 @@ def evaluate(
         films = write_films(plan, output / "films", bar) if film else []
     _print(evaluation)
     for path in [report, *films]:
-        print(path)
+        print(escaped(str(path)))
 
 
 def _no_repeats(option: str, names: list[str]) -> None:
@@ -108,12 +109,12 @@ class _Bar:
         self._task = self._progress.add_task("reading", total=None)
 
     def begin(self, label: str, units: int) -> None:
-        self._progress.reset(self._task, description=label, total=units)
+        self._progress.reset(self._task, description=escaped(label), total=units)
         if not self._console.is_terminal:
-            self._console.print(label, highlight=False)
+            self._console.print(escaped(label), highlight=False, markup=False)
 
     def note(self, line: str) -> None:
-        self._console.print(line, highlight=False, soft_wrap=True)
+        self._console.print(escaped(line), highlight=False, markup=False, soft_wrap=True)
 
     def advance(self) -> None:
         self._progress.advance(self._task)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from model.errors import InputError
+from model.text import escaped, escaped_json
 from viewer.commands.options import for_option
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def info(
         raise InputError("info takes either a scene file or --preset NAME")
     report = _scene_report(scene) if scene is not None else _preset_report(str(preset))
     if as_json:
-        print(json.dumps(report, indent=2, ensure_ascii=False))
+        print(escaped_json(report))
     else:
         _print(report)
 
@@ -159,11 +160,13 @@ def _table(title: str, rows: dict[str, str]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, show_header=False)
+    table = Table(
+        title=Text(escaped(title)), title_justify="left", box=box.SIMPLE_HEAD, show_header=False
+    )
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in rows.items():
-        table.add_row(Text(name), Text(value or "not stated"))
+        table.add_row(Text(escaped(name)), Text(escaped(value or "not stated")))
     return table
 
 

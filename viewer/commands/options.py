@@ -15,6 +15,7 @@ import typer
 from model.decoding import engine_help
 from model.errors import InputError
 from model.files import partial_path
+from model.text import escaped
 
 if TYPE_CHECKING:
     import torch
@@ -110,7 +111,7 @@ def path_option(spec: str) -> Trajectory:
     with for_option("--trajectory"):
         trajectory = read_trajectory(spec)
     if trajectory.remark is not None:
-        print(f"nerv360: {trajectory.remark}", file=sys.stderr)
+        print(escaped(f"nerv360: {trajectory.remark}"), file=sys.stderr)
     return trajectory
 
 

@@ -12,6 +12,7 @@ import typer
 
 from model.errors import InputError
 from model.files import atomic_write
+from model.text import escaped
 from viewer.commands.hidden_graphics import hidden_graphics
 from viewer.commands.options import (
     Device,
@@ -129,7 +130,7 @@ def render(
             _write_film(decoding, steps, output, height, width, contents.fps)
         else:
             _write_picture(decoding, steps[0], output, height, width)
-    print(output)
+    print(escaped(str(output)))
 
 
 def _decoded_size(height: int, width: int, scale: int) -> tuple[int, int]:

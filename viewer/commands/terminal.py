@@ -11,6 +11,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn
 from rich.table import Table
+from rich.text import Text
+
+from model.text import escaped
 
 
 def plain_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
@@ -19,14 +22,14 @@ def plain_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     for index, column in enumerate(head):
         table.add_column(column, justify="right" if index else "left", no_wrap=index > 0)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(Text("\n".join(map(escaped, cell.split("\n")))) for cell in row))
     return table
 
 
 def progress_bar(console: Console, *columns: ProgressColumn, visible: bool = True) -> Progress:
     """Bar with a description and counts, and ``columns`` after them; none without a terminal."""
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         *columns,

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from model.errors import InputError
+from model.text import escaped, file_name
 from viewer.commands.options import Device, check_output, check_text, device_option, for_option
-from viewer.text import printable_name
 
 if TYPE_CHECKING:
     from model.config import ModelConfig
@@ -91,17 +91,19 @@ def train(
             chosen = choose_device(f"cuda:{group.local_rank}")
         info = open_frames(clip).info
         if info.note and group.is_first:
-            print(f"{clip}: {info.note}", file=sys.stderr)
+            print(escaped(f"{clip}: {info.note}"), file=sys.stderr)
         config, settings = _fit(config, settings, info, str(clip), changes or [])
         if group.is_first and (config.frame_width, config.frame_height) != (
             info.width,
             info.height,
         ):
             print(
-                f"{clip}: {info.width}x{info.height} is fitted to "
-                f"{config.frame_width}x{config.frame_height}, which the strides divide"
+                escaped(
+                    f"{clip}: {info.width}x{info.height} is fitted to "
+                    f"{config.frame_width}x{config.frame_height}, which the strides divide"
+                )
             )
-        source = printable_name(clip)
+        source = file_name(clip)
         material = Material(title or Path(source).stem, licence, credit, source)
         fixed = None if name != "demo" else {each.partition("=")[0] for each in changes or []}
         _train(
@@ -194,7 +196,7 @@ def _train(
         with for_option("--set"):
             config, settings, why = suited_to_clip(config, settings, clip_frames, fixed)
         if group.is_first:
-            print(f"{clip}: {why}")
+            print(escaped(f"{clip}: {why}"))
     trainer = Trainer(config, settings, clip_frames, torch.device(device), group, still)
     checkpoint = checkpoint_path(target)
     if resume:
@@ -214,14 +216,16 @@ def _train(
     structure = "" if stored.ms_ssim is None else f", MS-SSIM {stored.ms_ssim:.4f}"
     there = "" if moving_cost is None else f", {moving_cost:.2f} dB where it moves"
     print(
-        f"{target}: {target.stat().st_size / 2**20:.2f} MiB, held-out PSNR "
-        f"{stored.psnr_db:.2f} dB{moving}{structure}; storing it in "
-        f"{_precision(result.coarseness)} cost {cost:.2f} dB{there}"
+        escaped(
+            f"{target}: {target.stat().st_size / 2**20:.2f} MiB, held-out PSNR "
+            f"{stored.psnr_db:.2f} dB{moving}{structure}; storing it in "
+            f"{_precision(result.coarseness)} cost {cost:.2f} dB{there}"
+        )
     )
     if finished:
         checkpoint.unlink(missing_ok=True)
     else:
-        print(f"stopped early; --resume continues from {checkpoint}")
+        print(escaped(f"stopped early; --resume continues from {checkpoint}"))
         raise typer.Exit(130)
 
 

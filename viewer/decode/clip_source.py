@@ -12,9 +12,9 @@ from model.decoding import ClipEngine
 from model.devices import free_bytes
 from model.errors import InputError
 from model.scene import SceneHeader, check_clip
+from model.text import file_name
 from model.video import VideoIndex, VideoReader, check_equirectangular
 from viewer.decode.open_scene import ORIGINAL, Cost, EngineSource, Extension, OpenScene
-from viewer.text import printable_name
 
 
 def prepare_clip(index: VideoIndex) -> OpenScene:
@@ -24,7 +24,7 @@ def prepare_clip(index: VideoIndex) -> OpenScene:
         InputError: it is not, or not known to be, equirectangular.
     """
     check_equirectangular(index.layout, index.path)
-    name, info = printable_name(index.path), index.info
+    name, info = file_name(index.path), index.info
     return OpenScene(
         title=name,
         frames=info.frames,
@@ -44,7 +44,7 @@ def compare_clip(scene: OpenScene, index: VideoIndex) -> str:
     Raises:
         InputError: it is another clip, or the scene is a clip itself.
     """
-    name = printable_name(index.path)
+    name = file_name(index.path)
     if scene.sameness is None:
         raise InputError(f"{name} has no scene to be put beside")
     return f"{name} is beside the scene (Tab, C): {scene.sameness(index)}."
@@ -76,7 +76,7 @@ def extend_by_clip(scene: OpenScene, index: VideoIndex) -> Extension:
     try:
         remark = compare_clip(scene, index)
     except InputError as error:
-        alone = f"nerv360 view {printable_name(index.path)}"
+        alone = f"nerv360 view {file_name(index.path)}"
         raise InputError(f"{error}, or open it alone: `{alone}`") from error
     return Extension(scene, put_beside(scene, index, remark), (ORIGINAL,))
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from model.errors import InputError
 from model.scene import Glimpse
+from model.text import file_name
 from viewer.decode.open_scene import Cost, EngineSource, OpenScene, decoder_names
-from viewer.text import printable_name
 
 if TYPE_CHECKING:
     from model.video import VideoIndex
@@ -34,5 +34,5 @@ def prepare_glimpse(glimpse: Glimpse, path: Path) -> OpenScene:
 
 
 def _not_yet(clip: VideoIndex) -> str:
-    name = printable_name(clip.path)
+    name = file_name(clip.path)
     raise InputError(f"{name} has no scene to be put beside yet: drop it again when that is open")

@@ -9,12 +9,12 @@ import platformdirs
 
 from model.errors import InputError
 from model.geometry import Look
+from model.text import escaped
 from model.trajectories import Step, Trajectory, TrajectoryWriter
 from viewer.failures import describe
 from viewer.input.camera import Camera
 from viewer.input.playback import Playback
 from viewer.paths import free_path
-from viewer.text import printable
 
 
 class Recorder:
@@ -140,7 +140,7 @@ class Gaze:
         try:
             path = free_path(platformdirs.user_documents_path(), "nerv360-path", ".csv")
             path.parent.mkdir(parents=True, exist_ok=True)
-            self.recorder.start(path, printable(scene))
+            self.recorder.start(path, escaped(scene))
         except (OSError, RuntimeError) as error:
             self._notify(f"The gaze path cannot be recorded: {describe(error)}")
         except InputError as error:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from imgui_bundle import ImVec2, imgui
 
+from model.text import escaped
 from viewer.input import Gaze
 from viewer.panels.layout import FITTED, MARGIN, clock, place
 from viewer.panels.theme import QUIET, RECORDING, colour
-from viewer.text import printable
+
+_LONGEST_NAME = 60
 
 
 class GazePanel:
@@ -35,5 +37,5 @@ class GazePanel:
             imgui.text_colored(QUIET, "Following")
             imgui.same_line()
             name, seconds, duration = replay.trajectory.name, replay.seconds, replay.duration
-            imgui.text(f"{printable(name)}  {clock(seconds)} / {clock(duration)}")
+            imgui.text(f"{escaped(name, _LONGEST_NAME)}  {clock(seconds)} / {clock(duration)}")
         imgui.end()

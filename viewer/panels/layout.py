@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from imgui_bundle import ImVec2, imgui
 
+from model.text import escaped
 from viewer.panels.theme import QUIET
-from viewer.text import printable
 
 FIXED = (
     imgui.WindowFlags_.no_decoration
@@ -45,7 +45,7 @@ def table(rows: list[tuple[str, str]]) -> None:
             imgui.table_next_column()
             imgui.text_colored(QUIET, label)
             imgui.table_next_column()
-            imgui.text(printable(value))
+            imgui.text(escaped(value))
         imgui.end_table()
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from imgui_bundle import ImVec2, imgui
 
+from model.text import escaped
 from viewer.panels.layout import ABOVE_BAR, MARGIN, PASSIVE, place
 from viewer.panels.theme import WARNING
-from viewer.text import printable
 
 _SHOWN_S = 8.0
 _MOST_REFUSALS = 6
@@ -48,7 +48,7 @@ class MessagePanel:
         return self._sentence if time.monotonic() < self._until else self._standing()
 
     def draw(self, scale: float) -> None:
-        text = printable(self.text or "")
+        text = "\n".join(map(escaped, (self.text or "").split("\n")))
         if not text:
             return
         display = imgui.get_io().display_size

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from imgui_bundle import ImVec2, imgui
 
+from model.text import escaped
 from viewer.panels.layout import MARGIN
 from viewer.panels.theme import QUIET, colour
 from viewer.picture import Panes
-from viewer.text import printable
 
 
 class OpeningPanel:
@@ -33,7 +33,7 @@ class OpeningPanel:
         return f"Opening {panes.opening} …"
 
     def draw(self, scale: float) -> None:
-        text = printable(self.text or "")
+        text = escaped(self.text or "")
         if not text:
             return
         display, size = imgui.get_io().display_size, imgui.calc_text_size(text)

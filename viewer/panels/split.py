@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from imgui_bundle import ImVec2, imgui
 
+from model.text import escaped
 from viewer.decode import DecodeReport, DecodeWorker
 from viewer.panels.layout import ABOVE_BAR, FITTED, MARGIN, place, table
 from viewer.panels.statistics import MIB
 from viewer.panels.theme import ACCENT, TEXT, colour
 from viewer.picture import Panes, Split
-from viewer.text import printable
 
 _GRIP = 24.0
 _LATEST = 8
@@ -31,7 +31,7 @@ class SplitPanel:
         if self._panes.caption is not None:
             place(imgui.get_io().display_size.x / 2, MARGIN * scale, 0.5, 0.0)
             imgui.begin("caption", None, FITTED)
-            imgui.text(printable(self._panes.caption))
+            imgui.text(escaped(self._panes.caption))
             imgui.end()
         split = self._panes.split
         if split is None:
@@ -46,7 +46,7 @@ class SplitPanel:
             towards = 1 if index else -1
             place(centre + towards * gap, bottom, 0.0 if index else 1.0, 1.0)
             imgui.begin(f"side {index}", None, FITTED)
-            imgui.text_colored(ACCENT, printable(decoder))
+            imgui.text_colored(ACCENT, escaped(decoder))
             table(self._rows(decoder, report))
             imgui.end()
 

@@ -8,15 +8,16 @@ import numpy as np
 from imgui_bundle import ImVec2, imgui
 
 from model.decoding import place_of
+from model.text import escaped
 from viewer.decode import DecodeWorker
 from viewer.input import Camera, Playback
 from viewer.panels.layout import FITTED, MARGIN, place, table
 from viewer.panels.statistics import MIB, Memory, rate_of
 from viewer.picture import Panes, Window
-from viewer.text import printable
 
 _WIDTH = 262.0
 _PLOT_HEIGHT = 34.0
+_LONGEST_TITLE = 60
 
 
 class StatusPanel:
@@ -80,7 +81,7 @@ class StatusPanel:
             ImVec2(_WIDTH * scale, 0), ImVec2(imgui.FLT_MAX, imgui.FLT_MAX)
         )
         imgui.begin("status", None, FITTED)
-        imgui.text(printable(self._panes.scene.title))
+        imgui.text(escaped(self._panes.scene.title, _LONGEST_TITLE))
         imgui.dummy(ImVec2(0, 1 * scale))
         table(self.rows())
         times = [seconds * 1000 for seconds in self._worker.report.times] or [0.0]

@@ -10,9 +10,9 @@ from typing import Any
 import glfw
 
 from model.errors import InputError
+from model.text import escaped
 from viewer.picture.monitors import CurrentMonitor, unscaled, window_area, within_screen
 from viewer.picture.window_events import Listener, connect
-from viewer.text import printable
 from viewer.window_system import wayland_only
 
 _glfw: Any = glfw  # for what its type hints have wrong
@@ -139,7 +139,7 @@ class Window:
 
     def set_title(self, title: str) -> None:
         """The text of its frame."""
-        glfw.set_window_title(self.handle, printable(title))
+        glfw.set_window_title(self.handle, escaped(title))
 
     def set_cursor(self, *, resizing: bool) -> None:
         """The arrow, or the one of borders that can be moved to the left and right."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from model.errors import InputError
 from model.files import atomic_write, partial_path
+from model.text import escaped, file_name
 from viewer.paths import data_file
 
 DESCRIPTION = "scene.json"
@@ -127,9 +128,9 @@ def _files(scene_file: Path) -> dict[str, bytes]:
     shaders = {name: _text(f"shaders/{name}") for name in _SHADERS}
     description: dict[str, Any] = {
         "version": _VERSION,
-        "title": scene.material.title or scene_file.stem,
-        "licence": scene.material.licence,
-        "credit": scene.material.credit,
+        "title": escaped(scene.material.title) or file_name(scene_file.with_suffix("")),
+        "licence": escaped(scene.material.licence),
+        "credit": escaped(scene.material.credit),
         "width": scene.width,
         "height": scene.height,
         "fps": scene.fps,
@@ -166,7 +167,7 @@ def _files(scene_file: Path) -> dict[str, bytes]:
                 **put(f"{name}.safetensors", decoder_file(decoder, known)),
             }
         )
-    credit = " · ".join(each for each in (scene.material.credit, scene.material.licence) if each)
+    credit = " · ".join(filter(None, (description["credit"], description["licence"])))
     words = {"title": description["title"], "credit": credit}
     page = Template(files[_PAGE].decode()).substitute(
         {name: html.escape(word) for name, word in words.items()}

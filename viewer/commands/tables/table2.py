@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from model.text import escaped
 from viewer.commands.options import device_option, for_option
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def bench_table2(
     base, settings = scaled(config, scale), brief_training(settings, epochs or TABLE2_EPOCHS)
     info = open_frames(clip).info
     if info.note:
-        print(f"{clip}: {info.note}", file=sys.stderr)
+        print(escaped(f"{clip}: {info.note}"), file=sys.stderr)
     count = min(info.frames, frame_limit or info.frames)
     with for_option("--scale"):
         check_training_memory(base, count, chosen)
@@ -99,10 +100,11 @@ def _print(console: Console, report: dict[str, Any]) -> None:
     height, width = report["frame"]
     console.print(
         f"Table 2, preset {report['preset']} at {report['scale']} of the sides ({width}x{height}), "
-        f"{training['epochs']} epochs of {report['frames']} frames of {report['clip']}",
+        f"{training['epochs']} epochs of {report['frames']} frames of {escaped(report['clip'])}",
         facts_line(report),
         sep="\n",
         highlight=False,
+        markup=False,
     )
     size: list[list[str]] = []
     quality: list[list[str]] = []

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from model.text import escaped
 from viewer.commands.options import device_option, for_option
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def bench_table3(
     trainings = {each: brief_training(s, epochs or TABLE3_EPOCHS) for each, s in presets.items()}
     info = open_frames(clip).info
     if info.note:
-        print(f"{clip}: {info.note}", file=sys.stderr)
+        print(escaped(f"{clip}: {info.note}"), file=sys.stderr)
     count = min(info.frames, frame_limit or info.frames)
     with for_option("--scale"):
         for config in configs.values():
@@ -133,10 +134,11 @@ def _print(console: Console, report: Values) -> None:
     height, width = report["frame"]
     console.print(
         f"Table 3, preset {report['preset']} at {report['scale']} of the sides ({width}x{height}), "
-        f"{report['frames']} frames of {report['clip']}",
+        f"{report['frames']} frames of {escaped(report['clip'])}",
         facts_line(report),
         sep="\n",
         highlight=False,
+        markup=False,
     )
     points = [
         ["" if number else row["title"], *_point(point)]

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from model.text import escaped
 from viewer.commands.options import SceneFile, for_option
 from viewer.paths import DEMO
 
@@ -31,4 +32,4 @@ def export_web(
     with for_option("-o"):
         sharing.check_folder(folder)
     size = sharing.export_web(scene or DEMO, folder)
-    print(f"{output}: {size / 2**20:.2f} MiB, its page is index.html")
+    print(escaped(f"{output}: {size / 2**20:.2f} MiB, its page is index.html"))
