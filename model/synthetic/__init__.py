@@ -1,4 +1,4 @@
-"""The harbour town: an animated equirectangular scene of our own."""
+"""The harbour town: an animated equirectangular scene."""
 
 from model.synthetic.renderer import HarbourTown
 

@@ -1,4 +1,4 @@
-"""Two chains of hills on the horizon, as heights over the longitude."""
+"""Two chains of hills on the horizon, as heights over longitude."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CHAINS = (
 
 
 def _crest(chain: int, azimuth: Tensor) -> Tensor:
-    """Height of a chain in metres at azimuths from north; a sea gap lies to the north."""
+    """Return the height of a chain in metres at azimuths from north, with a gap for the sea."""
     _, mean, relief, features, seed, _ = _CHAINS[chain]
     x, y = azimuth.sin() * features + 5.0, azimuth.cos() * features + 5.0
     height = mean + relief * (fbm(x, y, 6, seed) - 0.42) * 2.0
@@ -35,7 +35,7 @@ def _crest(chain: int, azimuth: Tensor) -> Tensor:
 
 
 class Hills:
-    """The chains as seen in a picture of ``columns`` columns, the first at −180°."""
+    """The chains in a picture of ``columns`` columns, the first at −180°."""
 
     def __init__(self, columns: int, device: torch.device) -> None:
         turn = 2 * torch.pi * ((torch.arange(columns, device=device) + 0.5) / columns - 0.5)
@@ -46,12 +46,12 @@ class Hills:
         ]
 
     def behind(self, d: Tensor, column: Tensor, limit: Tensor) -> tuple[Tensor, Tensor]:
-        """Distance and display values of the hills along unit directions 3×N.
+        """Return distance and display values of the hills along unit directions 3×N.
 
         Args:
             d: directions.
-            column: in which column of the picture each lies.
-            limit: distance of what else is seen there; farther hills give `FAR`.
+            column: the picture's column of each direction.
+            limit: distance of other objects there; hills beyond it give `FAR`.
         """
         level = torch.hypot(d[0], d[2]).clamp_min(1e-6)
         depth = torch.full_like(level, FAR)
@@ -73,7 +73,7 @@ def _colours(chain: int, d: Tensor, height: Tensor, slope: Tensor) -> Tensor:
     along, climb = azimuth.sin() * features, azimuth.cos() * features
     grain = fbm(along * 14 + height * 0.05, climb * 14 + height / relief * 9, 4, 61 + chain)
     woods = fbm(along * 5 + 3.0, climb * 5 + height / relief * 3.0, 3, 71)
-    # A slope that rises to the right looks left, and the sun stands in the west.
+    # A slope that rises to the right faces left, and the sun is in the west.
     west = slope * azimuth.cos().sign()
     sunny = (0.62 - 0.9 * west * SUN[0] + 0.9 * (grain - 0.5)).clamp(0.15, 1.3)
     ground = mix(

@@ -34,7 +34,7 @@ _MIRROR_WIDTH = 2048
 
 @dataclass(frozen=True)
 class _Patch:
-    """The part of the supersampled picture that one mover can cover."""
+    """Part of the supersampled picture that one mover can cover."""
 
     mover: Mover
     top: int
@@ -47,9 +47,9 @@ class HarbourTown:
 
     Args:
         width, height: of the pictures in pixels, 2:1.
-        device: the one it is computed on.
-        band_rays: how many rays are held at a time; it bounds the memory, not the picture.
-        progress: called with the share of the still picture that is done, 0 to 1.
+        device: to compute on.
+        band_rays: number of rays in memory at a time; does not change the picture.
+        progress: called with the finished share of the still picture, 0 to 1.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class HarbourTown:
         self._patches = [patch for mover in movers() for patch in self._patches_of(mover)]
 
     def frame(self, phase: float) -> Tensor:
-        """The picture at a phase of the loop, 0 to 1: uint8 height×width×3, on the device."""
+        """Draw the picture at a phase of the loop, 0 to 1: uint8 height×width×3, on the device."""
         phase %= 1.0
         picture = self._still.clone()
         for top in range(0, self._height, self._rows * SAMPLES):
@@ -128,7 +128,7 @@ class HarbourTown:
     def _trace(
         self, solids: Sequence[Placed], d: Tensor, top: int, left: int
     ) -> tuple[Tensor, Tensor]:
-        """Nearest hits of a block of the fine picture: distance and index of the solid, or −1."""
+        """Return distance and solid index (−1 for none) of the nearest hits in a fine block."""
         rows, columns = d.shape[1:]
         depth = torch.full((rows, columns), FAR, device=d.device)
         owner = torch.full((rows, columns), -1, dtype=torch.int16, device=d.device)
@@ -144,7 +144,7 @@ class HarbourTown:
         return depth, owner
 
     def _shade(self, solids: Sequence[Placed], d: Tensor, depth: Tensor, owner: Tensor) -> Tensor:
-        """Display values 3×rows×columns of the hits; black elsewhere."""
+        """Return display values 3×rows×columns of the hits; black elsewhere."""
         picture = torch.zeros_like(d)
         flat_d, flat_t, flat = d.reshape(3, -1), depth.reshape(-1), picture.view(3, -1)
         eye = torch.tensor(EYE, device=d.device)[:, None]
@@ -172,7 +172,7 @@ class HarbourTown:
         return picture
 
     def _mirror(self) -> Tensor:
-        """Still scene and sky, small, as the water mirrors it."""
+        """Draw the still scene and sky, small, for reflections in the water."""
         height = min(self._height, _MIRROR_WIDTH // 2)
         d = erp_rays(0, height, height, height * 2, self._device).reshape(3, -1)
         sky = self._clouds.over(d, 0.0).reshape(1, 3, height, height * 2)
@@ -192,7 +192,7 @@ class HarbourTown:
                 yield _Patch(mover, top, first, torch.minimum(still, _water_depth(rays)))
 
     def _fine_rays(self, top: int, bottom: int, left: int, right: int) -> Tensor:
-        """Directions of the samples of a block of pixels."""
+        """Return the directions of the samples of a block of pixels."""
         top, bottom, left, right = (side * SAMPLES for side in (top, bottom, left, right))
         return erp_rays(top, bottom, *self._fine, self._device, left, right)
 
@@ -213,12 +213,12 @@ class HarbourTown:
 
 
 def _fineness(width: int, most: int) -> int:
-    """Side of a grid that is as fine as pictures of this width can show."""
+    """Return the side of a grid fine enough for pictures of this width."""
     return min(most, most * max(width, 256) // 2048)
 
 
 def _pool(fine: Tensor) -> Tensor:
-    """Means of the samples of each pixel."""
+    """Average the samples of each pixel."""
     return F.avg_pool2d(fine[None], SAMPLES)[0]
 
 
@@ -230,7 +230,7 @@ def _water_depth(d: Tensor) -> Tensor:
 def _overlaps(
     placed: Placed, fine: tuple[int, int], top: int, left: int, rows: int, columns: int
 ) -> Iterator[tuple[slice, slice]]:
-    """The parts of a block in which a solid can be seen."""
+    """Yield the parts of a block in which a solid can be seen."""
     region = region_of(*placed.sphere, *fine)
     low, high = max(region.top - top, 0), min(region.bottom - top, rows)
     if low >= high:

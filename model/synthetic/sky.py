@@ -1,4 +1,4 @@
-"""The sky: a gradient, the sun's glow, and one layer of clouds that drifts in a closed loop."""
+"""Sky: a gradient, the sun's glow, and one layer of clouds that drifts in a closed loop."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DRIFT = (0.05, 0.016)
 
 
 def sky_light(d: Tensor) -> Tensor:
-    """The cloudless sky in unit directions 3×N, linear."""
+    """Return the cloudless sky along unit directions 3×N, linear."""
     up = d[1].clamp_min(0.0)
     facing = (d[0] * SUN[0] + d[1] * SUN[1] + d[2] * SUN[2]).clamp(-1.0, 1.0)
     zenith, middle = colour((0.10, 0.24, 0.56), d), colour((0.36, 0.56, 0.82), d)
@@ -28,13 +28,13 @@ def sky_light(d: Tensor) -> Tensor:
 
 
 class Clouds:
-    """Opacity and brightness of the cloud layer, painted once on a square of ``side`` cells."""
+    """Opacity and brightness of the cloud layer, drawn once on a square of ``side`` cells."""
 
     def __init__(self, device: torch.device, side: int) -> None:
         axis = ((torch.arange(side, device=device) + 0.5) / side * 2 - 1) * _EXTENT
         y, x = torch.meshgrid(axis, axis, indexing="ij")
         cover = self._density(x, y)
-        # Light comes in from the sun's side: what is thinner there is brighter.
+        # Light comes from the sun's side: thinner parts there are brighter.
         texel = 2 * _EXTENT / side
         steps = [-round(0.10 * SUN[axis] / texel) for axis in (2, 0)]
         shade = cover.roll(steps, (0, 1))
@@ -48,11 +48,11 @@ class Clouds:
         return smoothstep(0.50, 0.70, shape)
 
     def over(self, d: Tensor, phase: float) -> Tensor:
-        """Sky and clouds for unit directions 3×N as display values.
+        """Return sky and clouds along unit directions 3×N as display values.
 
         Args:
-            d: directions; those below the horizon give the horizon's haze.
-            phase: place in the loop, 0 to 1 (both ends are the same picture).
+            d: directions; below the horizon they give the horizon's haze.
+            phase: position in the loop, 0 to 1 (both ends are the same picture).
         """
         sky = sky_light(d)
         plane = d[[0, 2]] / (d[1].clamp_min(0.0) + _FLATNESS)

@@ -1,4 +1,4 @@
-"""The harbour's water: a plane with waves that repeat once a loop, mirroring the still scene."""
+"""Water of the harbour: a plane with waves that repeat every loop and mirror the still scene."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from model.synthetic.drawing import (
 )
 
 LEVEL = -1.2
-# Bearing in degrees, wavelength in metres, steepness, whole cycles in one loop.
+# Bearing in degrees, wavelength in metres, steepness, whole cycles per loop.
 _WAVES = (
     (20.0, 9.0, 0.016, 1),
     (-35.0, 5.2, 0.018, 1),
@@ -36,12 +36,12 @@ _FARTHEST = 4000.0
 
 
 class Water:
-    """Colours of the water; mirrors a picture of everything that stands still.
+    """Colours of the water, which mirrors a picture of the still scene.
 
     Args:
         mirror: display values 1×3×h×w of the scene without its water.
-        reach: horizontal distance in metres to what stands behind the water, one for each of
-            any number of longitudes from −180°.
+        reach: horizontal distance in metres to the objects behind the water, at any number of
+            longitudes from −180°.
     """
 
     def __init__(self, mirror: Tensor, reach: Tensor) -> None:
@@ -50,17 +50,17 @@ class Water:
         self._reach = reach
 
     def seen(self, d: Tensor, phase: float, pixel: float) -> Tensor:
-        """Display values 3×N of water in unit directions d.
+        """Return display values 3×N of water along unit directions d.
 
         Args:
-            d: directions; those above the horizon see the farthest water.
-            phase: place in the loop, 0 to 1.
+            d: directions; above the horizon they give the farthest water.
+            phase: position in the loop, 0 to 1.
             pixel: angle of a pixel in radians.
         """
         drop = EYE[1] - LEVEL
         t = (drop / (-d[1]).clamp_min(drop / _FARTHEST)).clamp_max(_FARTHEST)
         x, z = t * d[0], t * d[2]
-        # What a pixel covers along the view grows with the slant.
+        # The length a pixel covers along the view grows with the slant.
         size = t * pixel / (-d[1]).clamp_min(1e-3).sqrt()
         slope_x, slope_z, lost = torch.zeros_like(t), torch.zeros_like(t), torch.zeros_like(t)
         calm = 0.55 + 0.9 * fbm(x * 0.06, z * 0.035, 3, 83, size * 0.06)
@@ -88,7 +88,7 @@ class Water:
         return display(mix(light, haze_colour(d), 0.75 * smoothstep(150.0, 2500.0, t)))
 
     def _mirrored(self, x: Tensor, z: Tensor, r: Tensor) -> Tensor:
-        """The still picture where rays from points of the water meet what stands behind it."""
+        """Sample the still picture where rays from the water meet the objects behind it."""
         longitude = torch.atan2(r[0], r[2])
         column = ((longitude / (2 * math.pi) + 0.5) * self._reach.shape[0]).long()
         reach = self._reach[column.clamp(0, self._reach.shape[0] - 1)]

@@ -1,4 +1,4 @@
-"""Solids, paints and light."""
+"""Solids, paints and light of the harbour town."""
 
 from model.synthetic.drawing.glyphs import text_distance
 from model.synthetic.drawing.light import (

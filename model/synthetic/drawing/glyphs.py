@@ -50,18 +50,18 @@ def _segments(letter: str) -> list[tuple[float, float, float, float]]:
 
 
 def text_width(text: str, height: float) -> float:
-    """Width of ``text`` in letters ``height`` high."""
+    """Return the width of ``text`` in letters ``height`` high."""
     return (len(text) * ADVANCE - (ADVANCE - 4.0)) * height / CAP_HEIGHT
 
 
 def text_distance(u: Tensor, v: Tensor, text: str, height: float, weight: float) -> Tensor:
-    """Signed distance (negative inside) to ``text`` centred at the origin.
+    """Return the signed distance (negative inside) to ``text`` centred at the origin.
 
     Args:
         u, v: coordinates to the right and upwards, of one shape.
-        text: capital letters of the strokes above, and blanks.
+        text: capital letters that have strokes above, and blanks.
         height: of the letters, in the unit of ``u``.
-        weight: thickness of a stroke over the height.
+        weight: thickness of a stroke relative to the height.
     """
     scale = height / CAP_HEIGHT
     x, y = u / scale + text_width(text, CAP_HEIGHT) / 2, v / scale + CAP_HEIGHT / 2

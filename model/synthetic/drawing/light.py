@@ -1,4 +1,4 @@
-"""Late-afternoon light: sun, sky light, shadows, haze, and the way to display values."""
+"""Late-afternoon light: sun, sky light, shadows, haze, and conversion to display values."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ _EXTENT, _CENTRE = 70.0, (2.0, 0.0, 12.0)
 
 
 def colour(values: Sequence[float], like: Tensor) -> Tensor:
-    """A colour 3×1 on the device of ``like``."""
+    """Return a colour 3×1 on the device of ``like``."""
     return torch.tensor(values, device=like.device, dtype=torch.float32)[:, None]
 
 
 def mix(a: Tensor, b: Tensor, amount: Tensor) -> Tensor:
-    """``a`` where ``amount`` is 0, ``b`` where it is 1; colours 3×N, amount N."""
+    """Blend ``a`` (``amount`` 0) and ``b`` (``amount`` 1); colours 3×N, amount N."""
     return a + (b - a) * amount
 
 
 class ShadowMap:
     """Reach of sunlight, on a grid across the sun's direction.
 
-    Every edge is a few cells wide: the mean of nine neighbouring tests.
+    Shadow edges are a few cells wide: the mean of nine neighbouring tests.
 
     Args:
-        solids: those that throw shadows.
-        device: the one it is computed on.
+        solids: those that cast shadows.
+        device: to compute on.
         side: cells along a side of the grid, which covers the town.
     """
 
@@ -80,7 +80,7 @@ class ShadowMap:
             block.copy_(torch.minimum(block, t))
 
     def lit(self, p: Tensor, n: Tensor) -> Tensor:
-        """Share of the sun seen from points 3×N with normals n, 0 to 1."""
+        """Return the share of the sun seen from points 3×N with normals n, 0 to 1."""
         q = p + n * 0.06 - self._centre[:, None]
         x, y, along = (
             axis[0] * q[0] + axis[1] * q[1] + axis[2] * q[2]
@@ -100,7 +100,7 @@ class ShadowMap:
 
 
 def illuminate(albedo: Tensor, n: Tensor, lit: Tensor) -> Tensor:
-    """Light that leaves a matt surface with normals n, linear 3×N."""
+    """Return the light reflected by a matt surface with normals n, linear 3×N."""
     towards_sun = (n[0] * SUN[0] + n[1] * SUN[1] + n[2] * SUN[2]).clamp_min(0.0) * lit
     up = n[1] * 0.5 + 0.5
     light = colour(SUN_COLOUR, n) * towards_sun
@@ -109,7 +109,7 @@ def illuminate(albedo: Tensor, n: Tensor, lit: Tensor) -> Tensor:
 
 
 def haze_colour(d: Tensor) -> Tensor:
-    """Colour that distance fades to in unit directions 3×N: warmer towards the sun; linear, 3×N."""
+    """Return the colour of the haze along unit directions 3×N: warmer towards the sun; linear."""
     length = torch.hypot(d[0], d[2]).clamp_min(1e-6)
     level = math.hypot(SUN[0], SUN[2])
     facing = ((d[0] * SUN[0] + d[2] * SUN[2]) / (length * level)) * 0.5 + 0.5
@@ -118,12 +118,12 @@ def haze_colour(d: Tensor) -> Tensor:
 
 
 def through_air(light: Tensor, d: Tensor, t: Tensor) -> Tensor:
-    """``light`` 3×N after a way of t metres along d."""
+    """Return ``light`` 3×N after t metres of haze along d."""
     return mix(light, haze_colour(d), 1.0 - torch.exp(-t / HAZE_DISTANCE))
 
 
 def display(light: Tensor) -> Tensor:
-    """Linear light to display values in [0, 1] with a filmic shoulder and toe."""
+    """Convert linear light to display values in [0, 1] with a filmic shoulder and toe."""
     x = light.clamp_min(0.0) * 0.74
     film = (x * (2.51 * x + 0.03)) / (x * (2.43 * x + 0.59) + 0.14)
     return film.clamp(0.0, 1.0).pow(1 / 2.2)

@@ -1,4 +1,4 @@
-"""Lattice noise from an integer hash: the same everywhere, with no generator and no state."""
+"""Lattice noise from an integer hash: stateless and the same on every machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _X, _Y, _SEED = 374761393, 668265263, 362437
 
 
 def _scramble(h: Tensor) -> Tensor:
-    # int32 products wrap around, which is what a hash wants.
+    # The hash relies on int32 products wrapping around.
     h = h ^ (h >> 15)
     h.mul_(1274126177)
     h.bitwise_xor_(h >> 13).mul_(461845907)
@@ -18,12 +18,12 @@ def _scramble(h: Tensor) -> Tensor:
 
 
 def hash01(x: Tensor, y: Tensor, seed: int = 0) -> Tensor:
-    """A number in [0, 1] for every pair of whole coordinates (integer-valued floats)."""
+    """Hash every pair of whole coordinates (integer-valued floats) to a number in [0, 1]."""
     return _scramble(x.int() * _X + y.int() * _Y + (seed * _SEED + 1013))
 
 
 def value_noise(x: Tensor, y: Tensor, seed: int = 0) -> Tensor:
-    """Smooth noise in [0, 1] whose features are one unit wide."""
+    """Return smooth noise in [0, 1] with features one unit wide."""
     x0, y0 = x.floor(), y.floor()
     fx, fy = x - x0, y - y0
     u, v = fx * fx * (3 - 2 * fx), fy * fy * (3 - 2 * fy)
@@ -37,10 +37,11 @@ def value_noise(x: Tensor, y: Tensor, seed: int = 0) -> Tensor:
 def fbm(
     x: Tensor, y: Tensor, octaves: int, seed: int = 0, footprint: Tensor | None = None
 ) -> Tensor:
-    """Fractal noise in [0, 1], centred on 0.5.
+    """Return fractal noise in [0, 1], centred on 0.5.
 
-    ``footprint`` is what one sample covers, in units of ``x``: octaves finer than that fade to
-    their mean, so that distance never turns texture into flicker.
+    Args:
+        footprint: size of one sample, in units of ``x``. Finer octaves fade to their mean, so that
+            distant texture does not flicker.
     """
     total = torch.zeros_like(x)
     weight, norm = 0.5, 0.0
@@ -52,12 +53,12 @@ def fbm(
         total = total + layer * weight
         norm += weight
         weight *= 0.5
-        # A turn between octaves hides the lattice.
+        # A rotation between octaves hides the lattice.
         x, y = x * 1.6 + y * 1.2 + 7.3, y * 1.6 - x * 1.2 + 3.1
     return total / norm
 
 
 def smoothstep(low: float, high: float, x: Tensor) -> Tensor:
-    """0 below ``low``, 1 above ``high``, smooth between."""
+    """Return 0 below ``low``, 1 above ``high``, smooth in between."""
     t = ((x - low) / (high - low)).clamp(0.0, 1.0)
     return t * t * (3.0 - 2.0 * t)

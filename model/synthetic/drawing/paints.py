@@ -1,4 +1,4 @@
-"""Plain paints and the masks that the others are made of."""
+"""Plain paints, and the masks used by all paints."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ Colour = tuple[float, float, float]
 
 
 def inside(distance: Tensor, size: Tensor) -> Tensor:
-    """1 where a signed distance is negative, with an edge as wide as a sample."""
+    """Return 1 where a signed distance is negative, with an edge as wide as a sample."""
     return (0.5 - distance / size.clamp_min(1e-4)).clamp(0.0, 1.0)
 
 
 def rectangle(u: Tensor, v: Tensor, half_u: float, half_v: float) -> Tensor:
-    """Signed distance to a rectangle around the origin (exact along its edges)."""
+    """Return the signed distance to a rectangle around the origin (exact along its edges)."""
     return torch.maximum(u.abs() - half_u, v.abs() - half_v)
 
 
 def along_face(p: Tensor, n: Tensor) -> Tensor:
-    """Horizontal position on a wall of a box, to the right as seen from outside."""
+    """Return the horizontal position on a wall of a box, to the right as seen from outside."""
     return torch.where(n[0].abs() > n[2].abs(), p[2] * n[0].sign(), -p[0] * n[2].sign())
 
 
 @dataclass(frozen=True)
 class Plain:
-    """One colour with a little weather in it."""
+    """One colour, slightly weathered."""
 
     tone: Colour
     grain: float = 0.15
@@ -64,13 +64,13 @@ class Foliage:
 
 @dataclass(frozen=True)
 class Stripes:
-    """Two colours around the upright axis, or in rings along it.
+    """Stripes of two colours around the upright axis, or in rings along it.
 
     Attributes:
         first, second: the colours.
         count: pairs of stripes around the axis; 0 for rings.
         ring: height of a pair of rings in metres.
-        turn: angle in radians by which stripes are turned.
+        turn: rotation of the stripes, radians.
     """
 
     first: Colour
@@ -112,10 +112,10 @@ class Planks:
 
 @dataclass(frozen=True)
 class Sign:
-    """A board with one large letter above a line of text, on both faces across z.
+    """Board with one large letter above a line of text, on both faces across z.
 
     Attributes:
-        letter, text: what it says.
+        letter, text: its text.
         width, height: of the board in metres, which stands on y = base.
         ground, ink: its colours.
     """
@@ -138,5 +138,5 @@ class Sign:
         mark = torch.maximum(inside(torch.minimum(letter, text), size), line)
         front = (n[2].abs() > 0.9).float()
         tone = mix(ground, ink, mark * front)
-        # Enamel: it keeps its colour in the shade.
+        # Like enamel, it keeps its colour in the shade.
         return Surface(tone, tone * 0.22)

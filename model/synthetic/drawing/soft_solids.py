@@ -1,4 +1,4 @@
-"""Solids without a formula: lumpy ones found by sphere tracing, and cloth in the wind."""
+"""Solids without a closed formula: lumpy ones found by sphere tracing, and cloth in the wind."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Rough:
         rx, ry, rz: half axes of the mean surface.
         lump: height of the lumps in metres.
         pitch: lumps per metre.
-        seed: which lumps.
+        seed: chooses the lumps.
     """
 
     rx: float
@@ -38,7 +38,7 @@ class Rough:
         scaled = p / radii
         k = length(scaled)
         gradient = length(scaled / radii).clamp_min(1e-6)
-        # Waves across each other, bent by slower ones, make lumps without a lattice.
+        # Crossed waves, bent by slower ones, make lumps without a lattice.
         q = p * (self.pitch * 2.6) + self.seed
         bend = (q.roll(1, 0) * 0.43 + self.seed * 1.7).sin()
         waves = (q + bend * 1.6).sin()
@@ -76,7 +76,7 @@ class Rough:
 
 @dataclass(frozen=True)
 class Pennant:
-    """A cloth in the plane z = 0 from the origin along x, waving up and down.
+    """Cloth in the plane z = 0 from the origin along x, waving up and down.
 
     Attributes:
         length, height: of the cloth.
@@ -92,7 +92,7 @@ class Pennant:
         return 0.0, math.hypot(self.length, self.height)
 
     def sway(self, x: Tensor) -> Tensor:
-        """Height in metres of the cloth above its straight line at x."""
+        """Return the height in metres of the cloth above its straight line at x."""
         along = x / self.length
         return 0.16 * self.height * along * torch.sin(along * 7.0 - self.phase)
 

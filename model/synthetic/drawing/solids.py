@@ -1,4 +1,4 @@
-"""Solids that rays hit by a formula: convex polyhedra and round ones.
+"""Solids with a closed formula for ray hits: convex polyhedra and round ones.
 
 Axes of the scene: x east, y up, z north, in metres. Rays are o + t·d with o and d 3×N (or 3×1).
 """
@@ -16,12 +16,12 @@ FAR = 1e9
 
 
 def length(v: Tensor) -> Tensor:
-    """Lengths N of vectors 3×N."""
+    """Return the lengths N of vectors 3×N."""
     return (v[0] * v[0] + v[1] * v[1] + v[2] * v[2]).sqrt()
 
 
 class Solid(Protocol):
-    """A closed surface around its own origin."""
+    """Closed surface around its own origin."""
 
     @property
     def reach(self) -> tuple[float, float]:
@@ -29,17 +29,17 @@ class Solid(Protocol):
         ...
 
     def hit(self, o: Tensor, d: Tensor) -> Tensor:
-        """Distance N to the first point ahead, `FAR` where there is none."""
+        """Return the distance N to the first point ahead, or `FAR`."""
         ...
 
     def normal(self, p: Tensor) -> Tensor:
-        """Outward unit normals 3×N at points of the surface."""
+        """Return outward unit normals 3×N at points of the surface."""
         ...
 
 
 @dataclass(frozen=True)
 class Convex:
-    """The intersection of half-spaces n·p ≤ offset, given as (nx, ny, nz, offset)."""
+    """Intersection of half-spaces n·p ≤ offset, given as (nx, ny, nz, offset)."""
 
     planes: tuple[tuple[float, float, float, float], ...]
     centre_height: float
@@ -73,7 +73,7 @@ class Convex:
 def polyhedron(
     points_radius: float, centre_height: float, *planes: tuple[float, float, float, float]
 ) -> Convex:
-    """A `Convex` whose plane normals are brought to unit length."""
+    """Build a `Convex` from planes whose normals need not have unit length."""
     unit = []
     for nx, ny, nz, offset in planes:
         norm = math.sqrt(nx * nx + ny * ny + nz * nz)
@@ -82,7 +82,7 @@ def polyhedron(
 
 
 def box(width: float, height: float, depth: float, base: float = 0.0) -> Convex:
-    """Width along x, depth along z, standing on y = base."""
+    """Build a box: width along x, depth along z, standing on y = base."""
     x, z, top = width / 2, depth / 2, base + height
     radius = math.sqrt(x * x + z * z + height * height / 4)
     return polyhedron(
@@ -98,7 +98,7 @@ def box(width: float, height: float, depth: float, base: float = 0.0) -> Convex:
 
 
 def gable(width: float, height: float, depth: float, base: float = 0.0) -> Convex:
-    """A roof whose ridge runs along x."""
+    """Build a roof whose ridge runs along x."""
     x, z = width / 2, depth / 2
     offset = (base + height) * z
     return polyhedron(
@@ -113,7 +113,7 @@ def gable(width: float, height: float, depth: float, base: float = 0.0) -> Conve
 
 
 def pyramid(width: float, height: float, depth: float, base: float = 0.0) -> Convex:
-    """A roof with four slopes."""
+    """Build a roof with four slopes."""
     x, z, top = width / 2, depth / 2, base + height
     return polyhedron(
         math.sqrt(x * x + z * z + height * height / 4),
@@ -128,7 +128,7 @@ def pyramid(width: float, height: float, depth: float, base: float = 0.0) -> Con
 
 @dataclass(frozen=True)
 class Frustum:
-    """An upright cylinder or cone from y = base, radius ``low`` below and ``high`` above."""
+    """Upright cylinder or cone from y = base, radius ``low`` below and ``high`` above."""
 
     low: float
     high: float
@@ -177,7 +177,7 @@ class Frustum:
 
 @dataclass(frozen=True)
 class Ellipsoid:
-    """Half axes rx, ry, rz around the origin."""
+    """Ellipsoid with half axes rx, ry, rz around the origin."""
 
     rx: float
     ry: float

@@ -1,4 +1,4 @@
-"""Solids with a place and a paint, and the region of a picture where each can be."""
+"""Solids with a position and a paint, and the region of a picture where each can be seen."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ EYE = (0.0, 2.3, 0.0)
 
 @dataclass(frozen=True)
 class Surface:
-    """Looks of points before light falls on them; linear, 3×N.
+    """Appearance of points before light falls on them; linear, 3×N.
 
     Attributes:
         albedo: share of the light that is scattered back.
-        glow: light of its own, reflections included.
+        glow: light of its own, including reflections.
     """
 
     albedo: Tensor
@@ -28,7 +28,10 @@ class Surface:
 
 
 class Paint(Protocol):
-    """Colours a surface from local positions and normals 3×N and the samples' size in metres."""
+    """Function that colours a surface.
+
+    Takes local positions and normals 3×N, and the samples' size in metres.
+    """
 
     def __call__(self, p: Tensor, n: Tensor, size: Tensor) -> Surface: ...
 
@@ -37,7 +40,10 @@ Rotation = tuple[tuple[float, float, float], ...]
 
 
 def turned(heading_deg: float = 0.0, pitch_deg: float = 0.0, roll_deg: float = 0.0) -> Rotation:
-    """Local to scene axes: roll about z, pitch about x, then heading clockwise from north."""
+    """Return the rotation from local to scene axes.
+
+    Roll about z, pitch about x, then heading clockwise from north.
+    """
     h, p, r = (math.radians(v) for v in (heading_deg, pitch_deg, roll_deg))
     ch, sh, cp, sp, cr, sr = (f(v) for v in (h, p, r) for f in (math.cos, math.sin))
     return (
@@ -48,7 +54,7 @@ def turned(heading_deg: float = 0.0, pitch_deg: float = 0.0, roll_deg: float = 0
 
 
 def multiply(a: Rotation, b: Rotation) -> Rotation:
-    """First ``b``, then ``a``."""
+    """Combine two rotations: first ``b``, then ``a``."""
     return tuple(
         (
             sum(a[i][k] * b[k][0] for k in range(3)),
@@ -69,9 +75,9 @@ class Placed:
     Attributes:
         solid: its shape around its own origin.
         paint: its colours.
-        at: where its origin stands, metres east, up, north.
+        at: position of its origin, metres east, up, north.
         rotation: from its own axes to the scene's.
-        casts: whether it throws a shadow.
+        casts: whether it casts a shadow.
     """
 
     solid: Solid
@@ -88,7 +94,7 @@ class Placed:
         return (self.at[0] + up[0], self.at[1] + up[1], self.at[2] + up[2]), radius
 
     def to_local(self, o: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
-        """Rays 3×N in the solid's own axes."""
+        """Transform rays 3×N to the solid's own axes."""
         rotation = torch.tensor(self.rotation, device=d.device, dtype=d.dtype)
         at = torch.tensor(self.at, device=d.device, dtype=d.dtype)[:, None]
         if self.rotation == LEVEL:
@@ -96,13 +102,13 @@ class Placed:
         return _turn(rotation.T, o - at), _turn(rotation.T, d)
 
     def normals(self, local: Tensor) -> tuple[Tensor, Tensor]:
-        """Normals 3×N at local points, in local and in scene axes."""
+        """Return normals 3×N at local points, in local and in scene axes."""
         n = self.solid.normal(local)
         return n, _turn(torch.tensor(self.rotation, device=n.device, dtype=n.dtype), n)
 
 
 def _turn(rotation: Tensor, v: Tensor) -> Tensor:
-    # Sums written out: a matrix product may round differently for other lengths of v.
+    # Sums are written out: a matrix product may round differently for other lengths of v.
     r = rotation[:, :, None]
     return r[:, 0] * v[0] + r[:, 1] * v[1] + r[:, 2] * v[2]
 
@@ -117,7 +123,7 @@ class Region:
 
 
 def region_of(centre: tuple[float, float, float], radius: float, height: int, width: int) -> Region:
-    """The region of a height×width picture in which a sphere of the scene can be seen from the eye.
+    """Return the region of a height×width picture in which a sphere of the scene can be seen.
 
     Args:
         centre: of the sphere, metres east, up, north.
@@ -153,8 +159,8 @@ def erp_rays(
     left: int = 0,
     right: int | None = None,
 ) -> Tensor:
-    """Unit directions east, up, north of a block of a height×width picture, 3×rows×columns."""
-    # MPS has no float64, which 8192 columns of three samples each need.
+    """Return unit directions east, up, north of a block of a picture: 3×rows×columns."""
+    # 8192 columns of three samples each need float64, which MPS lacks.
     place = torch.device("cpu") if device.type == "mps" else device
     column = torch.arange(left, right or width, device=place, dtype=torch.float64)
     row = torch.arange(top, bottom, device=place, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""All that moves: boats, flags, gulls, the carousel."""
+"""Moving objects: boats, flags, gulls, the carousel."""
 
 from model.synthetic.movers.harbour import movers
 from model.synthetic.movers.mover import Mover

@@ -52,7 +52,7 @@ def _horse(origin: Point, rotation: Rotation, coat: Colour, saddle: Colour) -> l
 
 
 def carousel() -> Mover:
-    """A quarter turn in one loop."""
+    """Build the carousel, which turns by a quarter in one loop."""
     x, y, z = CAROUSEL
 
     def at(phase: float) -> list[Placed]:
@@ -66,7 +66,7 @@ def carousel() -> Mover:
             Placed(Ellipsoid(0.2, 0.28, 0.2), Plain(GOLD, 0.0), (x, 4.55, z), casts=False),
         ]
         for k in range(8):
-            # Horses repeat in pairs, so a quarter turn brings the picture back.
+            # Horses repeat in pairs, so a quarter turn gives the same picture.
             turn = 45.0 * k + 90.0 * phase
             angle = math.radians(turn)
             bob = 0.14 * math.sin(2 * math.pi * (phase + 0.5 * k))

@@ -1,4 +1,4 @@
-"""Flyers: balloons and gulls."""
+"""Balloons and gulls."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from model.synthetic.movers.mover import WHITE, Mover, Point
 
 
 def balloon(at: Point, radius: float, start: float) -> Mover:
-    """A hot-air balloon that rocks in the wind; ``start`` is its place in the loop."""
+    """Build a hot-air balloon that rocks in the wind; ``start`` is its position in the loop."""
 
     def parts(phase: float) -> list[Placed]:
         turn = 2 * math.pi * (phase + start)
@@ -50,7 +50,7 @@ def balloon(at: Point, radius: float, start: float) -> Mover:
 
 
 def gulls(centre: Point, radius: float, count: int, scale: float, sense: int) -> Mover:
-    """Birds in a ring; ``sense`` is 1 for clockwise from above, −1 for the other way."""
+    """Build birds in a ring; ``sense`` is 1 for clockwise from above, −1 for the other way."""
 
     def parts(phase: float) -> list[Placed]:
         birds = []

@@ -1,4 +1,4 @@
-"""All movers of the harbour, as solids over the phase of the loop: phase 1 is phase 0 again."""
+"""All moving objects of the harbour, as functions of the loop's phase; phase 1 equals phase 0."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from model.synthetic.town import FLAGPOLE, WINDMILL
 
 
 def movers() -> list[Mover]:
-    """All that moves, near and far."""
+    """Return all moving objects, near and far."""
     return [
         carousel(),
         _flag(),

@@ -1,4 +1,4 @@
-"""A thing that moves, and the colours that boats and toys share."""
+"""A moving object, and the colours shared by boats and toys."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ WHITE, RED, BLUE, GOLD = (
 
 @dataclass(frozen=True)
 class Mover:
-    """A group of solids that stays inside one sphere.
+    """Group of solids that stays inside one sphere.
 
     Attributes:
-        centre, radius: of that sphere, metres.
-        at: the solids at a phase of the loop, 0 to 1.
+        centre, radius: of the sphere, metres.
+        at: returns the solids at a phase of the loop, 0 to 1.
     """
 
     centre: Point
@@ -31,7 +31,7 @@ class Mover:
 
 
 def place(origin: Point, rotation: Rotation, x: float, y: float, z: float) -> Point:
-    """Place in the scene of a point of an object, given in the object's own axes; metres."""
+    """Transform a point from an object's own axes to the scene, in metres."""
     r = rotation
     return (
         origin[0] + r[0][0] * x + r[0][1] * y + r[0][2] * z,

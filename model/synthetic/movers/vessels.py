@@ -37,7 +37,11 @@ def _hull(length: float, beam: float, height: float) -> Convex:
 
 
 def boat(at: Point, heading: float, scale: float, tone: Colour, start: float, sails: bool) -> Mover:
-    """A boat at anchor: ``start`` is its place in the swell, 0 to 1; with sails or a cabin."""
+    """Build a boat at anchor, with sails or a cabin.
+
+    Args:
+        start: its position in the swell, 0 to 1.
+    """
     s = scale
 
     def parts_at(phase: float) -> list[Placed]:
@@ -99,7 +103,7 @@ def boat(at: Point, heading: float, scale: float, tone: Colour, start: float, sa
 
 
 def buoy(at: Point) -> Mover:
-    """A red mark with a lamp."""
+    """Build a red buoy with a lamp."""
 
     def parts(phase: float) -> list[Placed]:
         turn = 2 * math.pi * phase

@@ -1,4 +1,4 @@
-"""All that stands still: quays, houses, signs."""
+"""Still objects: quays, houses, signs."""
 
 from model.synthetic.town.layout import CAROUSEL, FLAGPOLE, WINDMILL, town
 

@@ -37,10 +37,11 @@ def house(
     brick: bool = False,
     seed: int = 0,
 ) -> list[Placed]:
-    """A house of width × depth × wall height whose front faces ``heading_deg``.
+    """Build a house of width × depth × wall height whose front faces ``heading_deg``.
 
-    ``style``: ``gable`` with the ridge along the front, ``front`` with the gable to the front,
-    ``hip`` with four slopes.
+    Args:
+        style: ``gable`` with the ridge along the front, ``front`` with the gable to the front,
+            ``hip`` with four slopes.
     """
     width, depth, height = size
     place, rotation = (at[0], 0.0, at[1]), turned(heading_deg)
@@ -79,7 +80,7 @@ def house(
 
 
 def tree(at: tuple[float, float], height: float, seed: int) -> list[Placed]:
-    """A trunk and a crown of three lumps."""
+    """Build a tree: a trunk and a crown of three lumps."""
     leaves = Foliage((0.035, 0.10, 0.03), (0.30, 0.36, 0.08))
     x, z = at
     crown = height * 0.32
@@ -93,7 +94,7 @@ def tree(at: tuple[float, float], height: float, seed: int) -> list[Placed]:
 
 
 def lamp(at: tuple[float, float]) -> list[Placed]:
-    """A street lantern."""
+    """Build a street lantern."""
     x, z = at
     iron = Plain(IRON, 0.0)
     return [
@@ -105,7 +106,7 @@ def lamp(at: tuple[float, float]) -> list[Placed]:
 
 
 def bollard(at: tuple[float, float]) -> list[Placed]:
-    """An iron post for ropes."""
+    """Build an iron bollard."""
     x, z = at
     iron = Plain((0.07, 0.07, 0.08), 0.2)
     return [
@@ -115,7 +116,7 @@ def bollard(at: tuple[float, float]) -> list[Placed]:
 
 
 def stall(at: tuple[float, float], heading_deg: float, cloth: Colour) -> list[Placed]:
-    """A market stall with crates of fruit under a striped cloth."""
+    """Build a market stall with crates of fruit under a striped cloth."""
     place, rotation = (at[0], 0.0, at[1]), turned(heading_deg)
     h = math.radians(heading_deg)
 
@@ -146,7 +147,7 @@ def stall(at: tuple[float, float], heading_deg: float, cloth: Colour) -> list[Pl
 
 
 def barrel(at: tuple[float, float], base: float = 0.0) -> list[Placed]:
-    """A cask with iron hoops."""
+    """Build a cask with iron hoops."""
     rings = Stripes((0.40, 0.25, 0.13), (0.28, 0.17, 0.09), 12)
     x, z = at
     hoop = Plain(IRON)
@@ -159,7 +160,7 @@ def barrel(at: tuple[float, float], base: float = 0.0) -> list[Placed]:
 
 
 def spire(at: tuple[float, float]) -> list[Placed]:
-    """The church tower behind the square."""
+    """Build the church tower behind the square."""
     x, z = at
     stone = Facade((0.56, 0.48, 0.38), (0.2, 0.2, 0.22), 5.2, 5.2, 19.0, 5, seed=8)
     white, dark = Plain((0.85, 0.80, 0.68), 0.0), Plain(IRON, 0.0)
@@ -178,7 +179,7 @@ def spire(at: tuple[float, float]) -> list[Placed]:
 
 
 def lighthouse(at: tuple[float, float]) -> list[Placed]:
-    """A red and white tower on rocks."""
+    """Build a red and white lighthouse on rocks."""
     x, z = at
     rings = Stripes((0.86, 0.82, 0.76), (0.62, 0.10, 0.07), 0, 6.4)
     rock = Plain((0.26, 0.23, 0.20), 0.5, 0.8)

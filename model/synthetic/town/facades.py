@@ -28,10 +28,10 @@ class Facade:
 
     Attributes:
         wall, shutter: colours.
-        width, depth, height: of the box that it covers, in metres.
-        storeys: rows of windows, the lowest with a door in the middle of each wall.
+        width, depth, height: of the house, in metres.
+        storeys: number of rows of windows; the lowest has a door in the middle of each wall.
         brick: brickwork instead of plaster.
-        seed: which windows are lit.
+        seed: chooses which windows are lit.
     """
 
     wall: Colour
@@ -117,7 +117,7 @@ class Facade:
 
 
 def mix_fade(pattern: Tensor, mean: float, coarse: Tensor) -> Tensor:
-    """A pattern that gives way to its mean once samples are as large as its period."""
+    """Fade a pattern to its mean as samples become as large as its period."""
     keep = (1.6 - 1.6 * coarse).clamp(0.0, 1.0)
     return mean + (pattern - mean) * keep
 

@@ -1,4 +1,4 @@
-"""Everything that stands still: the square, the quays, the houses, the signs."""
+"""Layout of the still objects: the square, the quays, the houses, the signs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ GOLD = (0.90, 0.68, 0.28)
 
 
 def town() -> list[Placed]:
-    """All solids that never move."""
+    """Return all solids that never move."""
     return [*_ground(), *_south(), *_east(), *_west(), *_north(), *_square()]
 
 
@@ -175,7 +175,7 @@ def _square() -> list[Placed]:
         parts.append(
             Placed(solid, Planks((0.48, 0.33, 0.18), 0.2), (at[0], 0.0, at[1]), turned(heading))
         )
-    # What moves throws no shadow of its own: the carousel's is that of its still parts.
+    # Moving parts cast no shadow: the carousel's shadow is cast by its still parts.
     parts += [
         Placed(Frustum(2.9, 2.9, 0.28), Plain((0.52, 0.42, 0.30)), CAROUSEL),
         Placed(Frustum(0.42, 0.42, 2.9, 0.28), Stripes(GOLD, (0.62, 0.12, 0.10), 8), CAROUSEL),

@@ -1,4 +1,4 @@
-"""The square's cobbles, the compass rose at its heart, and the stones of the quay."""
+"""Cobbles of the square, the compass rose in its middle, and the stones of the quay."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _CREAM, _NAVY, _BRICK = (0.74, 0.66, 0.52), (0.08, 0.14, 0.24), (0.52, 0.17, 0.1
 
 @dataclass(frozen=True)
 class Pavement:
-    """Cobbles on top, blocks on the sides; with the rose around the scene's origin.
+    """Cobbles on top and blocks on the sides, with the compass rose around the scene's origin.
 
     Attributes:
-        at: where the object's origin is in the scene, metres east and north.
+        at: position of the object's origin in the scene, metres east and north.
     """
 
     at: tuple[float, float]
@@ -49,7 +49,7 @@ class Pavement:
     def _cobbles(self, east: Tensor, north: Tensor, size: Tensor) -> Tensor:
         like = east[None]
         radius = torch.hypot(east, north)
-        # Setts in rings around the rose, in straight courses farther out.
+        # Stones in rings around the rose, in straight rows farther out.
         ring = (radius / 0.3).floor()
         around = torch.atan2(east, north) / (2 * math.pi) * (ring * 6 + 3)
         straight = radius > 9.0
@@ -90,7 +90,7 @@ class Pavement:
             angle = azimuth - turn
             angle = angle - sector * ((angle / sector) + 0.5).floor()
             x, y = radius * angle.sin(), radius * angle.cos()
-            # A kite: from the tip straight to the foot on the diagonal beside it.
+            # Kite: from the tip straight to the foot on the diagonal beside it.
             foot = reach * 0.20
             edge = (x.abs() * (reach - foot) + (y - reach) * foot) / math.hypot(reach - foot, foot)
             kite = inside(edge, size)
@@ -105,7 +105,7 @@ class Pavement:
             picture = mix(picture, colour(tone, like), inside((radius - at).abs() - width, size))
         for letter, bearing in (("N", 0.0), ("E", 0.5), ("S", 1.0), ("W", 1.5)):
             cos, sin = math.cos(bearing * math.pi), math.sin(bearing * math.pi)
-            # Read from the middle, each letter stands upright.
+            # Each letter is upright when read from the middle.
             u = east * cos - north * sin
             v = east * sin + north * cos - 2.62
             ink = inside(text_distance(u, v, letter, 0.40, 0.2), size)
