@@ -1,4 +1,4 @@
-"""Bjøntegaard's rate difference: bytes at equal quality, averaged over the qualities in common."""
+"""Bjøntegaard's rate difference: bytes at equal quality, averaged over the common qualities."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class RateDifference:
-    """Bytes of one curve against another's.
+    """Bytes of one curve relative to another.
 
     Attributes:
-        percent: more bytes (+) or fewer (−) at equal quality; None where the curves have no
-            quality in common.
-        low_db, high_db: qualities that both curves have and that it is a mean over; where there
-            are none, those of the curve that is compared.
-        apart: ``below`` where they are all less than the other's, ``above`` where they are more,
-            and ``flat`` where one of the two hardly changes; empty where there is a number.
+        percent: more bytes (+) or fewer (−) at equal quality; None if the curves have no quality in
+            common.
+        low_db, high_db: common range of qualities, over which the mean is taken; without one, the
+            range of the compared curve.
+        apart: why there is no number: ``below`` or ``above`` if all its qualities are lower or
+            higher than the other's, ``flat`` if one of the two hardly changes; otherwise empty.
     """
 
     percent: float | None
@@ -33,9 +33,10 @@ class RateDifference:
 
 
 def rate_difference(anchor: Iterable[Point], test: Iterable[Point]) -> RateDifference:
-    """The mean difference of log-rate between two curves, each interpolated piecewise by cubics
-    that keep it rising, as codecs' common test conditions have it. Points that cost more bytes
-    than another and look no better are left out.
+    """Return the mean difference of log-rate between two curves.
+
+    Each is interpolated by monotone piecewise cubics, as in codecs' common test conditions. Points
+    that cost more bytes than another without looking better are left out.
 
     Raises:
         ValueError: a curve has no points.
@@ -52,7 +53,7 @@ def rate_difference(anchor: Iterable[Point], test: Iterable[Point]) -> RateDiffe
 
 
 def rising(points: Iterable[Point]) -> list[Point]:
-    """Points by their bytes, without those that cost more than another and look no better."""
+    """Sort points by bytes, without those that cost more than another and look no better."""
     front: list[Point] = []
     for size, quality in sorted(points, key=lambda point: (point[0], -point[1])):
         if not front or quality > front[-1][1]:

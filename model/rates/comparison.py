@@ -1,4 +1,4 @@
-"""Comparison of all methods' rates with one codec's, and what it says in words."""
+"""Compare all methods' rates with one codec's, and put the result into words."""
 
 from __future__ import annotations
 
@@ -12,22 +12,25 @@ ANCHOR = "x265"
 METRICS = {"psnr_db": "on average", "moving_db": "where it moves"}
 OURS = "nerv360"
 MANY = 1000
-"""Percent from which on a factor is easier to read."""
+"""From this percentage on, a factor is easier to read."""
 
 Row = Mapping[str, Any]
 
 
 def compared(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Rows of the table's JSON, each with its ``rate_difference`` to x265 in each metric: None for
-    x265 itself, and where either has not been measured.
+    """Add ``rate_difference`` to x265, by metric, to rows of the table's JSON.
+
+    It is None for x265 itself, and if either has not been measured.
     """
     anchor = next((row for row in rows if row["method"] == ANCHOR), None)
     return [{**row, "rate_difference": _differences(anchor, row)} for row in rows]
 
 
 def verdicts(rows: Sequence[Row]) -> list[str]:
-    """Sentences on who needs the fewest bytes and who reaches the best picture, rivals included,
-    from rows that are `compared`.
+    """Return sentences on which method needs the fewest bytes and which network looks best.
+
+    Args:
+        rows: results of `compared`, rivals included.
     """
     lines = []
     for metric, where in METRICS.items():
@@ -38,7 +41,7 @@ def verdicts(rows: Sequence[Row]) -> list[str]:
 
 
 def in_words(percent: float) -> str:
-    """Bytes at equal quality against x265's: a percentage, or how many times as many."""
+    """Format bytes at equal quality relative to x265: a percentage, or a factor if large."""
     return f"{percent:+.0f} %" if percent < MANY else f"{1 + percent / 100:.1f} times"
 
 
@@ -57,7 +60,7 @@ def _curve(row: Row, metric: str) -> list[Point]:
 
 
 def _best(row: Row, metric: str) -> Mapping[str, Any] | None:
-    """The point of the highest quality."""
+    """Return the point of the highest quality, or None if the metric was not measured."""
     if not _curve(row, metric):
         return None
     best: Mapping[str, Any] = max(row["points"], key=lambda point: point[metric])

@@ -1,4 +1,4 @@
-"""Rates and qualities: each network stored at several precisions, each codec at several CRFs."""
+"""Measure rates and qualities: networks at several precisions, codecs at several CRFs."""
 
 from __future__ import annotations
 
@@ -42,8 +42,10 @@ from model.video import VideoWriter
 RATES = tuple(
     Coarseness(levels, bits) for levels, bits in ((16, 8), (32, 8), (64, 9), (32, 12), (256, 12))
 )
-"""Precisions that a training is stored at. Weights of 8 or 9 bits cost HNeRV, whose GELUs pass on
-what rounding adds up to, over 10 dB; so there are coarse embeddings with fine weights too.
+"""Precisions at which a trained network is stored.
+
+Weights of 8 or 9 bits cost HNeRV over 10 dB, because its GELUs pass on accumulated rounding. So
+there are coarse embeddings with fine weights too.
 """
 CRFS = {"x265": (51, 46, 41, 36, 31, 26, 21), "av1": (63, 57, 51, 45, 39, 33, 27)}
 CODEC_TITLES = {"x265": "x265", "av1": "AV1"}
@@ -53,14 +55,15 @@ Advance = Callable[[str], None]
 
 @dataclass(frozen=True)
 class RatePoint:
-    """A file of a method.
+    """One file of a method and its quality.
 
     Attributes:
-        setting: what made it so large, for people.
-        bytes: of the file: of a decoder alone with its still panorama, or of a clip.
+        setting: describes the rate to people.
+        bytes: of the file: only one decoder with its still panorama, or a clip.
         psnr_db: mean over the pictures of all paths.
-        moving_db: of what moves in all of them (`model.metrics.moving`); None where nothing does.
-        paths: both along each path.
+        moving_db: of the moving pixels in all of them (`model.metrics.moving`); None if nothing
+            moves.
+        paths: both numbers for each path.
     """
 
     setting: str
@@ -75,11 +78,11 @@ class RateCurve:
     """A method at several rates, from the fewest bytes to the most.
 
     Attributes:
-        architecture: of a network; None of a codec.
+        architecture: of a network; None for a codec.
         seconds: of the training, or of all encodings.
         points: at least one.
-        parameters, steps, network, training: of a network: how many, and its configuration and
-            settings.
+        parameters, steps, network, training: of a network: number of parameters and steps,
+            configuration and training settings.
     """
 
     method: str
@@ -94,13 +97,17 @@ class RateCurve:
     training: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
+        """Return plain JSON values."""
         return asdict(self)
 
 
 def prepared_clip(source: Path, size: tuple[int, int], limit: int | None, output: Path) -> None:
-    """Write the first ``limit`` pictures of a clip, resized to height and width, without loss and
-    in 4:2:0, as codecs take them: what every method learns or encodes, and is held against.
+    """Write the first ``limit`` pictures of a clip, resized to ``size``, losslessly in 4:2:0.
+
+    4:2:0 is what codecs take. Every method learns or encodes this clip and is compared with it.
+
+    Args:
+        size: height and width.
 
     Raises:
         InputError: the clip cannot be read.
@@ -113,12 +120,12 @@ def prepared_clip(source: Path, size: tuple[int, int], limit: int | None, output
 
 
 class PathBench:
-    """Measures methods along gaze paths through one clip, all at the same looks and size."""
+    """Bench that measures methods along gaze paths through a clip, at the same looks and size."""
 
     def __init__(
         self, clip: Path, size: tuple[int, int], hfov_deg: float, trajectories: Iterable[Trajectory]
     ) -> None:
-        """Level the paths to the field of view that networks are trained for.
+        """Level the paths, at the field of view that networks are trained for.
 
         Args:
             size: height and width of the viewports.
@@ -140,11 +147,11 @@ class PathBench:
 
     @property
     def pictures(self) -> int:
-        """Viewports of one point."""
+        """Number of viewports of one point."""
         return sum(len(steps) for steps in self.paths.values())
 
     def point(self, method: Method, setting: str, advance: Callable[[], None]) -> RatePoint:
-        """Quality of ``method`` along all paths; ``advance`` is called after each viewport."""
+        """Measure ``method`` along all paths; ``advance`` is called after each viewport."""
         still = self.original.still(self.info.frames)
         results = [
             measure_path(method, name, steps, self.original, still, self.size, advance)
@@ -168,14 +175,14 @@ class PathBench:
 
 
 def planned_units(bench: PathBench, variants: Sequence[NetworkVariant]) -> int:
-    """Steps of all trainings and viewports of all points together."""
+    """Count the steps of all trainings and the viewports of all points together."""
     points = sum(len(crfs) for crfs in CRFS.values()) + len(RATES) * len(variants)
     epochs = sum(variant.settings.epochs for variant in variants)
     return points * bench.pictures + epochs * bench.info.frames
 
 
 class _StoppedError(Exception):
-    """Somebody asked to stop in the middle of a method."""
+    """Error: the user asked to stop in the middle of a method."""
 
 
 def measure_rates(
@@ -186,12 +193,14 @@ def measure_rates(
     advance: Advance,
     stop: Callable[[], bool],
 ) -> Iterator[RateCurve]:
-    """Encode, train and measure one method after the other, codecs first, and yield each when it
-    is finished; ``stop`` ends this soon, without the method that it interrupts.
+    """Encode or train, then measure, one method after the other, and yield each finished curve.
+
+    Codecs come first.
 
     Args:
         frames: of the bench's clip.
-        advance: called with what is being done, after each step of a training and each viewport.
+        advance: called with the current activity, after each step of a training and each viewport.
+        stop: returns True to end soon, without the method in progress.
     """
 
     def step(label: str) -> None:

@@ -23,15 +23,17 @@ COLOURS = {
 }
 """By architecture or codec."""
 STYLES = {"": (":", "o"), "levels": ("--", "s"), "still": ("-", "D"), None: ("-", ".")}
-"""Line and marker by the last thing that a network has, and of codecs."""
+"""Line and marker, by the last feature in a network's name; None for codecs."""
 
 
 def draw_rates(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """Quality on average and where it moves against kilobytes, a line a method, as a PNG; points
-    that cost more than another and look no better lie beside the lines, faintly.
+    """Plot quality, of all and of moving pixels, against kilobytes, one line per method, as a PNG.
+
+    Points that cost more than another and look no better are drawn faintly beside the lines.
 
     Args:
-        rows: of the table's JSON; a method without a quality where it moves is left out there.
+        rows: of the table's JSON; a method without a quality of the moving pixels is left out
+            there.
     """
     figure = Figure(dpi=DPI, figsize=(10, 4.6), layout="constrained")
     axes = figure.subplots(1, len(METRICS))

@@ -19,7 +19,7 @@ class NetworkVariant:
     """A network and its training.
 
     Attributes:
-        name: its architecture, and after a dash each what it has besides.
+        name: its architecture, followed by its features, each after a dash.
     """
 
     name: str
@@ -31,10 +31,10 @@ class NetworkVariant:
 def scaled_presets(
     name: str, scale: Fraction
 ) -> tuple[dict[str, ModelConfig], dict[str, TrainingSettings]]:
-    """Networks and trainings of preset ``name`` by architecture, the sides multiplied.
+    """Return networks and training settings of a preset by architecture, with scaled sides.
 
     Raises:
-        InputError: there is no such preset.
+        InputError: there is no preset ``name``.
     """
     presets = {architecture: training_preset(name, architecture) for architecture in TITLES}
     configs = {each: scaled(config, scale) for each, (config, _) in presets.items()}
@@ -46,8 +46,11 @@ def network_variants(
     settings: Mapping[str, TrainingSettings],
     frames: ClipFrames,
 ) -> list[NetworkVariant]:
-    """NeRV360 plain, with finer embeddings, and over the still panorama too; the others plain, and
-    with both. All have the finer embeddings that suit the clip, and all are trained for as long.
+    """Return the networks to compare.
+
+    NeRV360 comes plain, with finer embeddings, and with the still panorama too; the others plain
+    and with both. All have the finer embeddings that suit the clip, and all are trained equally
+    long.
     """
     variants = []
     for name, title in TITLES.items():
