@@ -1,7 +1,7 @@
-"""Decoders as fragment shaders: plans of passes that a window, or a web page, draws.
+"""Decoders as fragment shaders: plans of passes that a window or a web page draws.
 
-Text and numbers alone; whoever draws them has the graphics. What takes torch is imported when it is
-first used.
+This room holds only text and numbers; the host has the graphics. Names are imported on first use,
+because some need torch.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""Bands of a plan: which rows of every map are drawn together, so that little is held at a time."""
+"""Bands of a plan: the rows of every map that are drawn together, to save memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from model.shaders.limits import Limits, need
 from model.shaders.plan import Band, Kind, Map, Moment
 
 _TEXEL_BYTES = 8
-"""Of four half floats."""
+"""Bytes of a texel: four half floats."""
 
 Span = tuple[int, int]
 
@@ -19,14 +19,16 @@ Span = tuple[int, int]
 def in_bands(
     drawing: Drawing, size: tuple[int, int], scale: int, limits: Limits
 ) -> tuple[tuple[Band, ...], Mapping[str, Map]]:
-    """As few bands of a picture of ``size`` as keep to the limits, and its maps, those that hold a
-    band as high as the highest.
+    """Divide a picture of ``size`` into as few bands as the limits allow.
 
     Args:
-        scale: rows of the picture for each of the features that it begins with.
+        scale: rows of the picture per row of the first features.
+
+    Returns:
+        The bands, and the maps: banded maps are as high as the highest band.
 
     Raises:
-        LimitError: a single such row needs textures that are too high.
+        LimitError: even a single row needs textures that are too high.
     """
     rows = size[0] // scale
     for count in range(1, rows + 1):
@@ -50,7 +52,7 @@ def _highest(bands: tuple[Band, ...], name: str) -> int:
 
 
 def _band(drawing: Drawing, rows: Span) -> Band:
-    """Rows of every map that those of the picture come from: backwards, pass by pass."""
+    """Find the rows of every map needed for ``rows`` of the picture, pass by pass backwards."""
     needed: dict[str, Span] = {}
     every = list(zip(drawing.passes, drawing.reaches, strict=True))
     for done, reaches in reversed(every):

@@ -1,4 +1,4 @@
-"""Conditions of a network's residual blocks, of time and look, as a plan's host computes them."""
+"""Conditions of a network's residual blocks, from time and look, as a plan's host computes them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _AddArray = Callable[..., dict[str, Any]]
 
 @dataclass(frozen=True)
 class _Block:
-    """One affine: where its vectors begin, and whether it sees the time alone."""
+    """One affine: where its vectors begin, and whether it sees only the time."""
 
     affine: Affine
     first: int
@@ -31,16 +31,16 @@ class _Block:
 
 
 class Conditions:
-    """Scales and shifts of every affine, as the uniform ``affine`` of passes takes them.
+    """Scales and shifts of every affine, in the form of the passes' uniform ``affine``.
 
     Attributes:
-        vectors: how many there are, of four numbers: for each four channels their scales 1 + γ,
-            then their shifts β.
-        sees_look: they differ from look to look.
+        vectors: their number, four numbers each: for every four channels the scales 1 + γ, then the
+            shifts β.
+        sees_look: whether they depend on the look.
     """
 
     def __init__(self, network: Architecture, frames: int) -> None:
-        """Of ``network``, for a clip of ``frames``."""
+        """Collect conditions of ``network`` for a clip of ``frames``."""
         self._network, self._blocks = network, list[_Block]()
         self._times = frame_times(frames)
         self.vectors = 0
@@ -49,7 +49,7 @@ class Conditions:
             self.sees_look = bool(network.look_conditions(look))
 
     def add(self, affine: Affine, *, time_alone: bool) -> tuple[int, int]:
-        """First vector of an affine, and how many it has."""
+        """Add an affine; return its first vector and its number of vectors."""
         block = _Block(affine, self.vectors, time_alone)
         count = 2 * -(-block.channels // 4)
         self._blocks.append(block)
@@ -57,7 +57,7 @@ class Conditions:
         return block.first, count
 
     def of(self, frame: int, look: Sequence[float] = (0.0, 0.0, 0.0, 1.0)) -> Array:
-        """Vectors×4 of a frame and of a look: yaw, pitch, roll and horizontal field of view."""
+        """Compute vectors×4 for a frame and a look: yaw, pitch, roll, horizontal field of view."""
         result = np.zeros((self.vectors, 4), np.float32)
         with torch.inference_mode():
             time = self._network.time_condition(self._times[frame : frame + 1])
@@ -74,14 +74,17 @@ class Conditions:
         return result
 
     def to_json(self, add: _AddArray, *, half: bool) -> dict[str, Any]:
-        """As `ShaderPlan.to_json`, arrays put where ``add`` puts them.
+        """Describe how a host computes the conditions; see `ShaderPlan.to_json`.
 
-        ``times`` are the embeddings of all frames' times, frames×c. ``looks``, empty where looks
-        have no part, are two networks from the encoding of yaw and of pitch to c more each, a sine
-        after both layers; ``encoding`` says by which function of `model.networks`. An affine's
-        condition is the time's embedding (``time_alone``), or that, the yaw's and the pitch's; its
-        two heads are layers with a ReLU between: 1 + γ and β of ``channels``, whose vectors begin
-        at ``first``, scales and shifts of four channels in turn.
+        ``times`` are the embeddings of all frames' times, frames×c. ``looks`` are two networks,
+        from the encoding of yaw and of pitch to c more each, with a sine after both layers; it is
+        empty if looks are not used. ``encoding`` names the function of `model.networks`. The
+        condition of an affine is the time's embedding (``time_alone``), or the embeddings of time,
+        yaw and pitch. Its two heads are layers with a ReLU in between: 1 + γ and β of ``channels``,
+        with vectors from ``first`` on, scales and shifts of four channels in turn.
+
+        Args:
+            add: stores an array and returns its description.
         """
         config = self._network.config
         with torch.inference_mode():
@@ -128,7 +131,7 @@ class Conditions:
 
 
 def has_conditions(stages: Sequence[Stage]) -> bool:
-    """One of the stages has a residual block."""
+    """Return True if one of the stages has a residual block."""
     return any(stage.residuals for stage in stages)
 
 

@@ -1,4 +1,4 @@
-"""Passes of a plan in the making: features that layers read, and the passes that compute them."""
+"""Builder of a plan's passes: the features that layers read and the passes that compute them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from model.shaders.sources import Layer, projection_text
 
 _ALIGNED = 4
 _SPARE_VECTORS = 16
-"""Uniforms that a program has beside those of its affine."""
+"""Uniforms of a program besides its affine."""
 
 
 @dataclass
@@ -24,8 +24,8 @@ class Drawing:
     """Maps, programs and passes so far.
 
     Attributes:
-        moment: that of passes to come.
-        reaches: for each pass what it needs.
+        moment: moment of the next passes.
+        reaches: for each pass, the rows it needs of its sources.
     """
 
     limits: Limits
@@ -39,7 +39,7 @@ class Drawing:
 
     @property
     def programs(self) -> tuple[Program, ...]:
-        """Each text once."""
+        """Each program once."""
         return tuple(self._programs)
 
     @property
@@ -48,15 +48,17 @@ class Drawing:
         return np.concatenate([np.zeros((0, 4, 4), np.float32), *self._matrices])
 
     def give(self, name: str, kind: Kind, shape: tuple[int, int, int]) -> Features:
-        """A map of channels, height and width that the host fills."""
+        """Add a map that the host fills, with the shape channels, height and width."""
         channels, height, width = shape
         layers = groups_of(channels) if kind is Kind.EMBEDDING else 1
         self.maps[name] = self._checked(Map(name, kind, height, width, layers, given=True))
         return Features(name, channels, (height, width))
 
     def make(self, name: str, kind: Kind, size: tuple[int, int], layers: int = 1) -> int:
-        """A map that passes of this moment write, or two where one texture array has too few
-        layers; the result is `Features.split`.
+        """Add a map that passes of this moment write, or two if its layers exceed a texture array.
+
+        Returns:
+            `Features.split`.
         """
         banded = self.moment is Moment.BAND and kind is Kind.FEATURES
         most = self.limits.layers
@@ -67,7 +69,7 @@ class Drawing:
         return most if layers > most else 0
 
     def project(self, name: str, features: Features, size: tuple[int, int]) -> Features:
-        """Features of the whole sphere as the look sees them."""
+        """Add passes that sample features of the whole sphere along the look."""
         groups = groups_of(features.channels)
         split = self.make(name, Kind.FEATURES, size, groups)
         for first, targets in self._chunks(groups):
@@ -96,10 +98,12 @@ class Drawing:
         """Compute a layer into a new map.
 
         Args:
-            layer: its kind; size, targets, sources and affine follow from what else is given.
-            stride: of the pixel shuffle of its outputs, which is left to whoever reads them.
-            affine: vectors of `Conditions` that its source is scaled and shifted by.
-            base: features that are added; finer: an embedding that is, by its 1×1 convolution.
+            layer: its kind; size, targets, sources and affine follow from the other arguments.
+            stride: of the pixel shuffle of its outputs, which the next pass does on reading.
+            affine: first vector and number of vectors of the `Conditions` that scale and shift its
+                source.
+            base: features to add.
+            finer: embedding to add, with its 1×1 convolution.
         """
         outputs = _outputs(source, stride) if source else _outputs(finer, 1)
         size = source[0].size if source else (base or Features("", 0, (0, 0))).size
@@ -148,7 +152,7 @@ class Drawing:
         self, target: str, text: str, size: tuple[int, int], reads: Mapping[str, str],
         learnt: tuple[float, ...] | None = None, *, alpha: bool = False,
     ) -> None:  # fmt: skip
-        """One pass of a program without weights, over the whole of ``target``."""
+        """Add one pass of a program without weights, over the whole of ``target``."""
         done = Pass(0, self.moment, target, 0, *size, reads, {}, learnt=learnt, alpha=alpha)
         self._draw(Program(text, 1), done)
 
@@ -164,7 +168,7 @@ class Drawing:
         return first
 
     def _fitting(self, layer: Layer, groups: int) -> int:
-        """As many targets as have their weights in one uniform block; 0 where one has not."""
+        """Return how many targets have their weights in one uniform block; 0 if not even one."""
         for targets in range(min(self.limits.targets, groups), 0, -1):
             if replace(layer, targets=targets).matrices <= self.limits.block_matrices:
                 return targets
@@ -179,7 +183,7 @@ class Drawing:
         ]
 
     def _place(self, name: str, layer: int) -> tuple[str, int]:
-        """Map and layer of it that hold a layer of features."""
+        """Return the map, and the layer in it, of a layer of features."""
         split = self.limits.layers
         return (name, layer) if layer < split else (more_of(name), layer - split)
 
@@ -194,8 +198,9 @@ _NOTHING = Weights(torch.zeros(0), torch.zeros(0))
 
 
 def _outputs(source: tuple[Features, Weights] | None, stride: int) -> list[int]:
-    """Indices of a convolution's outputs in the order in which layers hold them, −1 for none: those
-    of each cell of a pixel shuffle together, four a layer.
+    """Return the order in which layers hold a convolution's outputs; −1 fills up.
+
+    The outputs of each cell of a pixel shuffle are together, four per layer.
     """
     assert source is not None
     cells = stride**2
@@ -210,7 +215,7 @@ def _outputs(source: tuple[Features, Weights] | None, stride: int) -> list[int]:
 def _packed(
     layer: Layer, convolved: Weights | None, finer: Weights | None, outputs: Sequence[int]
 ) -> npt.NDArray[np.float32]:
-    """Matrices of a layer, in the order of `Layer.text`, for the outputs of its targets."""
+    """Arrange a layer's matrices in the order of `Layer.text`, for the outputs of its targets."""
     parts, biases = [], []
     for weights, groups in (
         (convolved, layer.source.groups if layer.source else 0),

@@ -1,4 +1,4 @@
-"""Features and weights that passes are made of, and where they lie."""
+"""Features and weights of passes, and where they are stored."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from model.shaders.sources import Source
 
 @dataclass(frozen=True)
 class Features:
-    """Features of a map, or of two, as a layer reads them.
+    """Features in one or two maps, as a layer reads them.
 
     Attributes:
-        map: name of the map; `more_of` it, that of the second one.
+        map: name of the first map; `more_of` gives the second.
         channels: of each pixel.
-        size: height and width, of pixels that are shuffled where ``stride`` is more than 1.
-        stride: of a pixel shuffle that is left to whoever reads.
-        split: layers of the first map; 0 where it has them all.
+        size: height and width after the pixel shuffle.
+        stride: of the pixel shuffle that the reader does; 1 for none.
+        split: layers of the first map; 0 if there is only one map.
     """
 
     map: str
@@ -29,22 +29,22 @@ class Features:
 
     @property
     def source(self) -> Source:
-        """As a program reads them."""
+        """Description of the features for a program."""
         return Source(groups_of(self.channels), self.stride, self.split)
 
     def reads(self, sampler: str) -> dict[str, str]:
-        """Maps by sampler, of a program that reads them by ``sampler``."""
+        """Return the maps by sampler, for a program that reads them by ``sampler``."""
         more = {f"{sampler}_more": more_of(self.map)} if self.split else {}
         return {sampler: self.map, **more}
 
     def reaches(self, rows: int = 0) -> list[Reach]:
-        """Of a pass that reads so many rows beyond its own."""
+        """Return the reaches of a pass that reads ``rows`` more rows on either side."""
         return [Reach(map_, rows, self.stride) for map_ in self.reads("").values()]
 
 
 @dataclass(frozen=True)
 class Weights:
-    """A convolution's: out×in×k×k, and the bias, out; with what `Layer` says of it."""
+    """Weights of a convolution, out×in×k×k, and its bias, out; ``wraps`` as in `Layer`."""
 
     weight: Tensor
     bias: Tensor
@@ -53,8 +53,11 @@ class Weights:
 
 @dataclass(frozen=True)
 class Reach:
-    """Need of a pass for a map: rows beyond its own on either side, at the pixels' size; and the
-    stride from which those come.
+    """Rows of a map that a pass needs.
+
+    Attributes:
+        rows: number of rows beyond its own on either side, in pixels after the shuffle.
+        stride: of the map's pixel shuffle.
     """
 
     map: str
@@ -63,10 +66,10 @@ class Reach:
 
 
 def more_of(name: str) -> str:
-    """Name of the second map of features that one texture array cannot hold."""
+    """Return the name of the second map of features that exceed one texture array."""
     return f"{name}.more"
 
 
 def groups_of(channels: int) -> int:
-    """Groups of four that hold so many channels."""
+    """Return how many groups of four hold so many channels."""
     return -(-channels // 4)

@@ -1,4 +1,4 @@
-"""Generator of plans: a decoder's layout, turned into passes."""
+"""Generator of plans: turns a decoder's layout into passes."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _PICTURE = "picture"
 def shader_plan(
     decoder: Decoder, size: tuple[int, int] | None = None, limits: Limits | None = None
 ) -> ShaderPlan:
-    """The plan of a decoder's pictures.
+    """Build the plan of a decoder's pictures.
 
     Args:
-        size: height and width of a viewport, multiples of the strides' product; the trained size by
-            default. Full frames have but one.
-        limits: of what will draw; by default those that every WebGL 2 keeps.
+        size: height and width of a viewport, multiples of the strides' product; by default the
+            trained size. Full-frame decoders ignore it.
+        limits: of the host; by default those that every WebGL 2 guarantees.
 
     Raises:
         LimitError: the decoder needs more.

@@ -1,4 +1,4 @@
-"""Limits of what draws, within which a plan must stay."""
+"""Limits of a graphics context that a plan must keep."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ MATRIX_BYTES = 64
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of one OpenGL context. The defaults are what every WebGL 2 grants.
+    """Limits of one OpenGL context; the defaults are guaranteed by every WebGL 2.
 
     Attributes:
         targets: textures that one pass may draw into.
         side: largest width and height of a texture.
-        layers: most layers of a texture array; features that have more lie in two.
+        layers: most layers of a texture array; features with more are split into two.
         block_bytes: size of a uniform block.
         vectors: uniforms of four numbers that one fragment shader may have.
-        map_bytes: memory for what lies between passes; where more were needed, the picture is
-            drawn in bands. Not a limit of OpenGL's, and not kept where one row alone needs more.
+        map_bytes: memory for banded maps; if more is needed, the picture is drawn in bands. Not a
+            limit of OpenGL; exceeded if a single row needs more.
     """
 
     targets: int = 4
@@ -33,15 +33,15 @@ class Limits:
 
     @property
     def block_matrices(self) -> int:
-        """Matrices that a uniform block holds."""
+        """Number of matrices in a uniform block."""
         return self.block_bytes // MATRIX_BYTES
 
 
 class LimitError(UnavailableError):
-    """A decoder needs more than what draws can do."""
+    """Error: a decoder exceeds the limits."""
 
 
 def need(what: str, wanted: int, there: int) -> None:
-    """Raise `LimitError` where ``wanted`` is more than ``there`` is."""
+    """Raise `LimitError` if ``wanted`` exceeds ``there``."""
     if wanted > there:
         raise LimitError(f"its shaders need {what} of {wanted}, and {there} is the limit here")

@@ -1,15 +1,15 @@
-"""Plans: all that it takes to decode pictures by drawing, as text, numbers and one array.
+"""Plans: everything needed to decode pictures by drawing, as text, numbers and one array.
 
-A host compiles the programs, keeps the maps as textures, puts the weights into a buffer, and runs
-the passes in their order:
+A host compiles the programs, keeps the maps as textures, uploads the weights to a buffer, and runs
+the passes in order:
 
-- Passes of `Moment.FRAME` once for a frame, those of `Moment.BAND` for every band of every picture,
-  those of `Moment.PICTURE` after the last band. In a full-frame decoder no picture differs from
-  another of its frame.
+- Passes of `Moment.FRAME` run once per frame, passes of `Moment.BAND` for every band of every
+  picture, passes of `Moment.PICTURE` after the last band. With a full-frame decoder all pictures of
+  a frame are the same.
 - A pass covers its target with one triangle (``shaders/decoder/whole.vert``). Texture row 0 is the
   top of the picture.
 - A program's text follows the host's version line and precisions; it is the same in GLSL 3.30 core
-  and GLSL ES 3.00. All samplers read by `texelFetch` alone, and need filter NEAREST.
+  and GLSL ES 3.00. All samplers are read only by `texelFetch` and need filter NEAREST.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from model.shaders.conditions import Conditions
 from model.shaders.limits import Limits
 
 VERSION = 1
-"""Of the plan's own form, for hosts that were written for another."""
+"""Version of the plan's format."""
 
 
 class Moment(Enum):
-    """When a pass is drawn."""
+    """Point in time when a pass is drawn."""
 
     FRAME = "frame"
     BAND = "band"
@@ -38,11 +38,11 @@ class Moment(Enum):
 
 
 class Kind(Enum):
-    """Texture that a map lies in.
+    """Kind of a map's texture.
 
-    FEATURES is a texture array of half floats, four channels a layer, BYTES a plain texture of
-    four bytes a pixel: the picture. What the host gives: EMBEDDING, a texture array of floats,
-    COLOURS a plain texture of bytes, and GREY one of its red channel alone.
+    FEATURES is a texture array of half floats, four channels per layer; BYTES, the picture, a plain
+    texture of four bytes per pixel. The host fills the others: EMBEDDING, a texture array of
+    floats; COLOURS, a plain texture of bytes; GREY, one with only a red channel.
     """
 
     FEATURES = "features"
@@ -57,8 +57,8 @@ class Map:
     """Numbers for each pixel, in one texture.
 
     Attributes:
-        height, width: of the texture; in bands, of the highest of them.
-        layers: one for every four channels.
+        height, width: of the texture; a banded map is as high as the highest band.
+        layers: one per four channels.
         banded: it holds one band at a time.
         given: the host fills it: ``embedding`` and ``finer0``, ``finer1`` … of the frame, the
             ``still`` panorama, and the frame's ``motion`` over it.
@@ -81,7 +81,8 @@ class Program:
         targets: number of its results.
         block: number of matrices in its uniform block ``Weights``; 0 without one.
         texture: it reads matrices from the sampler ``weights`` instead: a texture of float RGBA,
-            `WEIGHTS_WIDTH` texels wide, four texels a matrix, in the order of `ShaderPlan.weights`.
+            `WEIGHTS_WIDTH` texels wide, four texels per matrix, in the order of
+            `ShaderPlan.weights`.
     """
 
     source: str
@@ -101,17 +102,17 @@ class Pass:
     Attributes:
         program: index of its program.
         moment: when it is drawn.
-        target: map that it writes.
-        layer: first layer of that; its results go to this and the following ones.
-        alpha: it writes the target's alpha alone.
-        height, width: of the whole target; in a band only its rows are drawn.
-        reads: maps by sampler.
-        integers: uniforms by name that never change.
-        weights: the first of its matrices, a multiple of 4 (256 bytes: no uniform buffer asks for
-            more); uniform ``matrix`` where they come from a texture.
-        affine: first vector, and number of them, of what its uniform ``affine`` takes from
-            `Conditions`; None without one.
-        learnt: what its uniform vec4 ``learnt`` is; None without one.
+        target: name of the map it writes.
+        layer: first layer it writes; further results go to the following layers.
+        alpha: it writes only the target's alpha.
+        height, width: of the whole target; in a band only the band's rows are drawn.
+        reads: names of maps by sampler.
+        integers: constant uniforms by name.
+        weights: index of its first matrix, a multiple of 4 (256 bytes, the largest alignment of
+            uniform buffers); the uniform ``matrix`` if matrices come from a texture.
+        affine: first vector and number of vectors from `Conditions` for its uniform ``affine``;
+            None without one.
+        learnt: value of its uniform vec4 ``learnt``; None without one.
     """
 
     program: int
@@ -132,9 +133,10 @@ class Pass:
 class Band:
     """Rows of every banded map, and of the picture, that are drawn together.
 
-    A banded map's texture begins with the first of them: for each map that a pass reads, the
-    uniform ``NAME_first`` of its sampler NAME is that row, 0 of maps that are not banded. So is the
-    uniform ``first`` of a banded target; into the picture one draws at its own rows, ``first`` 0.
+    A banded map's texture begins with the first of its rows. For each map that a pass reads, the
+    uniform ``NAME_first`` of its sampler NAME is that row; for maps that are not banded it is 0.
+    The uniform ``first`` is that row of a banded target. The picture is drawn at its own rows, with
+    ``first`` 0.
     """
 
     rows: Mapping[str, tuple[int, int]]
@@ -145,15 +147,15 @@ class ShaderPlan:
     """A decoder as passes.
 
     Attributes:
-        full_frame: its pictures are whole frames; otherwise the uniforms ``look``, columns right,
-            up and forward in the world, and ``half_extent``, tangents of half the fields of view,
-            are the viewport's, in every program that has them.
+        full_frame: its pictures are whole frames. Otherwise programs with the uniforms ``look``
+            (columns right, up and forward in the world) and ``half_extent`` (tangents of half the
+            fields of view) get the viewport's.
         size: height and width of its pictures.
-        picture: name of the map that they end in: RGBA, not premultiplied, 255 where no still
+        picture: name of the map with the result: RGBA, not premultiplied, 255 where no still
             panorama shows through.
-        weights: matrices n×4×4 float32, column after column: column k is what input channel k
-            adds to four outputs.
-        conditions: the affines of its residual blocks; None where it has none.
+        weights: matrices n×4×4 float32, column by column: column k is the contribution of input
+            channel k to four outputs.
+        conditions: the affines of its residual blocks; None without any.
     """
 
     limits: Limits
@@ -168,13 +170,13 @@ class ShaderPlan:
     conditions: Conditions | None
 
     def to_json(self, *, half: bool = False) -> tuple[dict[str, Any], bytes]:
-        """Plain JSON values, and the numbers that they refer to, little-endian.
+        """Return plain JSON values, and the arrays they refer to, little-endian.
 
-        An array is ``{"type", "shape", "offset"}``, the offset in bytes; offsets are multiples
-        of 4.
+        An array is ``{"type", "shape", "offset"}``, the offset in bytes; offsets are multiples of
+        4.
 
         Args:
-            half: weights and heads in float16, which rounds them as textures round features.
+            half: store weights and heads in float16; textures round features the same way.
         """
         blob = Blob()
         plan = {
@@ -195,13 +197,13 @@ class ShaderPlan:
 
 
 class Blob:
-    """Arrays one after the other."""
+    """Arrays stored one after the other."""
 
     def __init__(self) -> None:
         self.content = bytearray()
 
     def add(self, values: npt.NDArray[np.float32], *, half: bool = False) -> dict[str, Any]:
-        """Put ``values`` at the end, and say where they are."""
+        """Append ``values`` and return their description."""
         offset = len(self.content)
         self.content += values.astype("<f2" if half else "<f4").tobytes()
         self.content += bytes(-len(self.content) % 4)

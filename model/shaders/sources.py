@@ -1,4 +1,4 @@
-"""Texts of fragment shaders, in what GLSL 3.30 core and GLSL ES 3.00 have in common."""
+"""Texts of fragment shaders, valid as GLSL 3.30 core and GLSL ES 3.00."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from model.shaders.plan import WEIGHTS_WIDTH
 
 _HERE = Path(__file__).resolve().parent
 _FOLDERS = (_HERE / "decoder", _HERE.parents[1] / "shaders" / "decoder")
-"""Folder of the pieces: installed inside the package, or at the top of a checkout."""
+"""Candidates for the folder of the pieces: inside the installed package, or in a checkout."""
 
 SINE, GELU, COLOUR, NONE = "sine", "gelu", "colour", "none"
-"""Activations; that of the colour head is tanh(x)·0.5 + 0.5, the logistic function of 2x."""
+"""Activations; the colour head's is tanh(x)·0.5 + 0.5, the logistic function of 2x."""
 
 _ACTIVATED = {
     SINE: "sine({0})",
@@ -30,20 +30,20 @@ Constant = int | float | bool | tuple[int, int]
 
 @cache
 def piece(name: str) -> str:
-    """The text of ``shaders/decoder/NAME``."""
+    """Return the text of ``shaders/decoder/NAME``."""
     folder = next((folder for folder in _FOLDERS if folder.exists()), _FOLDERS[-1])
     return (folder / name).read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
 class Source:
-    """Features that a pass reads, four channels a group.
+    """Features that a pass reads, four channels per group.
 
     Attributes:
         groups: of each pixel.
-        stride: of a pixel shuffle that was left to the reader: a texel then holds the groups of
-            stride² pixels, row by row, and `groups` is that of one of them.
-        split: layers of the first of two texture arrays that hold them; 0 where one does.
+        stride: of a pixel shuffle done on reading: a texel then holds the groups of stride² pixels,
+            row by row, and `groups` counts the groups of one of them.
+        split: layers of the first of two texture arrays; 0 if there is only one.
     """
 
     groups: int
@@ -51,8 +51,9 @@ class Source:
     split: int = 0
 
     def text(self, name: str) -> str:
-        """Function ``NAME_at(pixel, group)`` and what it reads from: the samplers NAME and, where
-        there are two, NAME_more.
+        """Return the function ``NAME_at(pixel, group)`` and its uniforms.
+
+        The samplers are NAME and, with two arrays, NAME_more.
         """
         place, layer = f"pixel - ivec2(0, {name}_first)", "group"
         if self.stride > 1:
@@ -77,19 +78,19 @@ class Source:
 
 @dataclass(frozen=True)
 class Layer:
-    """One convolution, and what is added to it, for some groups of its outputs.
+    """One convolution and additions to it, for some groups of its outputs.
 
     Attributes:
         size: height and width of the whole map, in and out.
         targets: groups of outputs.
-        source: what is convolved; None where something is merely added.
+        source: features to convolve; None if the layer only adds.
         kernel: 1, 3, 5 or 7.
-        wraps: features go on across the seam and the poles; otherwise zeros surround them.
-        affine: it is scaled and shifted before.
-        activation: of the result, before what is added.
-        base: features that are added as they are.
-        finer: groups of a finer embedding that is added by a 1×1 convolution; 0 for none.
-        projected: that is sampled as the look sees it, and not pixel by pixel.
+        wraps: features continue across the seam and the poles; otherwise zeros surround them.
+        affine: the source is scaled and shifted first.
+        activation: of the convolution, before the additions.
+        base: features to add unchanged.
+        finer: groups of a finer embedding to add by a 1×1 convolution; 0 for none.
+        projected: the finer embedding is sampled along the look instead of pixel by pixel.
     """
 
     size: tuple[int, int] = (0, 0)
@@ -105,30 +106,31 @@ class Layer:
 
     @property
     def products(self) -> int:
-        """Matrices that it multiplies with."""
+        """Number of matrices it multiplies with."""
         groups = self.kernel**2 * self.source.groups if self.source else 0
         return (groups + self.finer) * self.targets
 
     @property
     def matrices(self) -> int:
-        """Those, and the ones that hold its biases."""
+        """Number of matrices including those that hold its biases."""
         biases = self.targets * ((self.source is not None) + (self.finer > 0))
         return self.products + -(-biases // 4)
 
     @property
     def bounds(self) -> dict[str, int]:
-        """Uniforms that its loops end at: were they constants, compilers would unroll those, which
-        takes some of them a second for each program.
+        """Uniforms with the ends of its loops.
+
+        With constants compilers would unroll the loops, which takes some of them a second per
+        program.
         """
         bounds = {"taps": self.kernel**2, "groups": self.source.groups} if self.source else {}
         return {**bounds, "finer_groups": self.finer} if self.finer else bounds
 
     def text(self, *, in_block: bool) -> str:
-        """The program, its weights in a uniform block or in a texture.
+        """Return the program, with its weights in a uniform block or in a texture.
 
-        The matrices are those of the convolution, by tap, group of inputs and target, then those
-        of the finer embedding by group and target, then biases of the one and of the other, four
-        targets a matrix.
+        The matrices are in this order: the convolution's, by tap, group of inputs and target; the
+        finer embedding's, by group and target; the biases of both, four targets per matrix.
         """
         height, width = self.size
         parts = [f"const ivec2 SIZE = ivec2({width}, {height});\n"]
@@ -223,7 +225,7 @@ class Layer:
 
 
 def projection_text(size: tuple[int, int], targets: int) -> str:
-    """Program that samples some groups of features as the look sees them."""
+    """Return the program that samples groups of features along the look."""
     height, width = size
     lines = [
         "ivec2 pixel = ivec2(gl_FragCoord.xy) + ivec2(0, first);",
@@ -246,12 +248,12 @@ def projection_text(size: tuple[int, int], targets: int) -> str:
 
 
 def fixed_text(constants: Mapping[str, Constant], *names: str) -> str:
-    """Pieces in a row, after what they leave open; of a size height and width, as `Layer` has."""
+    """Join pieces after the constants that they use; a size is (height, width) as in `Layer`."""
     return "\n".join([*_constants(constants), "", *(piece(name) for name in names)])
 
 
 def targets_text(count: int) -> str:
-    """Declarations of a program's results."""
+    """Return the declarations of a program's results."""
     return "".join(f"layout(location = {k}) out vec4 result{k};\n" for k in range(count))
 
 
