@@ -1,5 +1,5 @@
 #version 330 core
-// One triangle that covers the window, and the camera ray through each of its pixels.
+// Covers the window with one triangle and computes the camera ray through each pixel.
 
 uniform vec2 half_extent;  // tangents of half the shown fields of view
 

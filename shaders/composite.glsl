@@ -1,14 +1,14 @@
-// What is shown of a decoded picture and of what lies behind it in the same direction.
+// Composites a decoded picture over the sphere behind it.
 
 const int PICTURE_ALONE = 1;
 const int SHARE = 2;
 
-uniform sampler2D behind;   // the whole sphere, premultiplied; alpha 0 where nothing is known
-uniform float detail;       // the level of it that is sampled
+uniform sampler2D behind;   // the whole sphere, premultiplied; alpha 0 where unknown
+uniform float detail;       // its mipmap level
 uniform vec3 clear_colour;
 uniform int compositing;
 
-// The picture is not premultiplied; its reach is 1 inside it, and 0 where it shows nothing.
+// The picture is not premultiplied; its reach is 1 inside it and 0 outside.
 vec3 composite(vec4 picture, float reach, vec3 direction) {
     float cover = reach * (compositing == PICTURE_ALONE ? 1.0 : picture.a);
     if (compositing == SHARE)

@@ -1,4 +1,4 @@
-// How far two drawings of the window's size differ, channel by channel, amplified.
+// Draws the difference of two drawings of the window's size, per channel, amplified.
 
 uniform sampler2D first;
 uniform sampler2D second;

@@ -1,10 +1,10 @@
-// Turns the newest picture from the look it was decoded for to the look that is shown.
+// Re-projects the newest picture from the look it was decoded for to the look shown.
 
 uniform sampler2D picture;
 uniform mat3 shown_to_picture;    // camera axes (right, up, forward)
 uniform mat3 shown_to_world;
 uniform vec2 picture_half_extent; // tangents of half the picture's fields of view
-uniform vec2 feather;             // width of the border's blend, in texture coordinates
+uniform vec2 feather;             // width of the blend at the border, in texture coordinates
 
 in vec3 ray;
 out vec4 colour;

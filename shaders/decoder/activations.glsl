@@ -1,13 +1,13 @@
 // Activations of four channels at once.
 
-// A graphics card's own sine is coarse far from zero: full turns are taken off in two steps, the
-// first of which is exact.
+// A GPU's own sine is inaccurate far from zero. So full turns are subtracted in two steps, the
+// first of them exact.
 vec4 sine(vec4 x) {
     vec4 turns = floor(x * 0.15915494309 + 0.5);
     return sin((x - turns * 6.28125) - turns * 0.00193530717958647);
 }
 
-// With the error function of Abramowitz and Stegun, 7.1.26, which is within 1.5e-7.
+// Uses the error function of Abramowitz and Stegun, 7.1.26, accurate to 1.5e-7.
 vec4 gelu(vec4 x) {
     vec4 a = abs(x) * 0.70710678118655;
     vec4 t = 1.0 / (1.0 + 0.3275911 * a);

@@ -1,4 +1,4 @@
-// Alpha of each pixel, between the cells' own: nothing else of the picture is written.
+// Alpha of each pixel, interpolated between cells; only alpha is written.
 
 uniform sampler2DArray gate;
 

@@ -1,7 +1,7 @@
 // Alpha of each cell, from the mean difference of 3x3 cells and the motion in it.
 
 uniform sampler2DArray cells;
-uniform vec4 learnt;  // sharpness and threshold of the difference, then those of the motion
+uniform vec4 learnt;  // sharpness and threshold of the difference, then of the motion
 
 layout(location = 0) out vec4 result0;
 

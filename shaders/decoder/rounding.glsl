@@ -1,6 +1,6 @@
-// Features as half floats hold them.
+// Features rounded to half floats.
 
-// To nearest: OpenGL lets a driver cut off instead, as Mesa does, and what is cut off adds up.
+// Rounds to nearest. OpenGL lets a driver truncate, as Mesa does, and truncation adds up.
 vec4 rounded(vec4 x) {
     return uintBitsToFloat((floatBitsToUint(x) + 0x1000u) & 0xFFFFE000u);
 }

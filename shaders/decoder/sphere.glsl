@@ -1,8 +1,8 @@
-// Places on an equirectangular map, row 0 on top.
+// Positions on an equirectangular map, row 0 on top.
 
 const float PI = 3.14159265358979;
 
-uniform mat3 look;         // from camera axes (right, up, forward) to those of the world
+uniform mat3 look;         // from camera axes (right, up, forward) to world axes
 uniform vec2 half_extent;  // tangents of half the viewport's fields of view
 
 // The pixel that continues a map across the seam and the poles: row -1-k is row k on the opposite
@@ -15,7 +15,7 @@ ivec2 on_sphere(ivec2 pixel, ivec2 size) {
     return ivec2((pixel.x + 2 * size.x) % size.x, pixel.y);
 }
 
-// Direction of a pixel's centre of a viewport of this size, of any length.
+// World direction, of any length, of a pixel's centre in a viewport of this size.
 vec3 direction_of(ivec2 pixel, ivec2 size) {
     vec2 corner = (vec2(pixel) + 0.5) / vec2(size) * 2.0 - 1.0;
     return look * vec3(corner * vec2(1.0, -1.0) * half_extent, 1.0);
