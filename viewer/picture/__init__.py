@@ -1,6 +1,6 @@
 """The picture: window, OpenGL, uploads, renderer, panes, screenshots and films.
 
-What takes torch is imported when it is first used: the first picture does without.
+Names are imported on first use: the first picture does not need torch.
 """
 
 import lazy_loader

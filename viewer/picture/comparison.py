@@ -1,6 +1,4 @@
-"""Comparison of two decoders: the split view, and the difference of its panes, for which each is
-drawn for the whole window. Main thread only.
-"""
+"""Comparison of two decoders: the split view, and the difference. Main thread only."""
 
 from __future__ import annotations
 
@@ -11,17 +9,17 @@ from OpenGL import GL
 from viewer.picture.gl import ShaderProgram, Texture
 
 GAIN = 8
-"""Factor on the difference, so that one of 8 levels of 255 is seen as 64."""
+"""Factor on the difference: 8 levels of 255 are shown as 64."""
 
 _LEAST_SHARE = 0.05
 
 
 class Split:
-    """Right pane of the window, decoded by another decoder than the left.
+    """The window's right pane, with another decoder than the left.
 
     Attributes:
-        decoder: the name of the one on the right.
-        difference: both fill the window, which shows how far they are apart.
+        decoder: name of the right decoder.
+        difference: both decoders fill the window, which shows their difference.
     """
 
     def __init__(self, decoder: str, *, difference: bool = False) -> None:
@@ -31,7 +29,7 @@ class Split:
 
     @property
     def share(self) -> float:
-        """Place of the divider: 0 is the window's left edge, 1 the right."""
+        """Position of the divider: 0 is the window's left edge, 1 the right."""
         return self._share
 
     @share.setter
@@ -39,12 +37,12 @@ class Split:
         self._share = min(max(share, _LEAST_SHARE), 1 - _LEAST_SHARE)
 
     def extents(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """Begin and end of both panes, as shares of the window's width."""
+        """Return begin and end of both panes, as shares of the window's width."""
         return (0.0, self._share), (self._share, 1.0)
 
 
 class Difference:
-    """Draws the difference of two drawings, through a texture for each."""
+    """Draws the difference of two drawings, each rendered to a texture."""
 
     def __init__(self) -> None:
         self._textures = (Texture(), Texture())
@@ -58,9 +56,7 @@ class Difference:
             self._program.set_integer(name, unit)
 
     def draw(self, drawings: Sequence[Callable[[], None]], width: int, height: int) -> None:
-        """Draw the difference of what two ``drawings`` put into a framebuffer, into the
-        window's own of ``width``×``height`` pixels.
-        """
+        """Draw the difference of two ``drawings``, ``width``×``height`` pixels, into the window."""
         GL.glBindFramebuffer(GL.GL_FRAMEBUFFER, self._framebuffer)
         try:
             for texture, drawing in zip(self._textures, drawings, strict=True):
@@ -89,7 +85,7 @@ class Difference:
 
 
 def other_decoder(decoders: tuple[str, ...], shown: tuple[str, ...], after: str) -> str | None:
-    """The next of ``decoders`` in turn after ``after`` that is not among ``shown``, or nothing."""
+    """Return the decoder after ``after``, in turn, that is not ``shown``, or None."""
     start = decoders.index(after) + 1
     turned = decoders[start:] + decoders[:start]
     return next((name for name in turned if name not in shown), None)

@@ -1,6 +1,4 @@
-"""CUDA's runtime as pictures on their way to OpenGL need it: its calls, its errors, its streams,
-the GPU of the window.
-"""
+"""CUDA's runtime for copies to OpenGL: its calls, errors and streams, and the window's GPU."""
 
 from __future__ import annotations
 
@@ -26,11 +24,11 @@ _MEANINGS = {
 
 
 class InteropError(RuntimeError):
-    """CUDA cannot write into textures here; the message says why."""
+    """Error: CUDA cannot write into textures here; the message says why."""
 
 
 def cuda_runtime() -> Any:
-    """The module `cuda.bindings.runtime`.
+    """Import the module `cuda.bindings.runtime`.
 
     Raises:
         InteropError: it is not installed.
@@ -42,10 +40,10 @@ def cuda_runtime() -> Any:
 
 
 def window_devices(runtime: Any) -> list[int]:
-    """Numbers, as CUDA counts, of the GPUs that draw the current OpenGL context.
+    """Return CUDA's numbers of the GPUs that draw the current OpenGL context.
 
     Raises:
-        InteropError: none of them is CUDA's.
+        InteropError: none of them is a CUDA device.
     """
     every = runtime.cudaGLDeviceList.cudaGLDeviceListAll
     count, devices = checked(runtime, runtime.cudaGLGetDevices(8, every))
@@ -53,34 +51,35 @@ def window_devices(runtime: Any) -> list[int]:
 
 
 def device_of_window(device: torch.device) -> torch.device:
-    """``device``, or where that is CUDA without a number the GPU that draws the window, so that
-    pictures need not change GPUs on their way to it.
+    """Return ``device``, with the window's GPU as number if it is CUDA without a number.
+
+    Pictures then need no copy between GPUs.
     """
     if str(device) != "cuda":
         return device
     try:
         owners = window_devices(cuda_runtime())
     except InteropError:
-        return device  # said once, and with its consequence, when the first picture is uploaded
+        return device  # the first upload reports it once, with its consequence
     return torch.device("cuda", owners[0]) if owners else device
 
 
 def check_window(runtime: Any, device: torch.device) -> None:
-    """Raise InteropError where the current OpenGL context is not drawn by ``device``.
+    """Raise InteropError if ``device`` does not draw the current OpenGL context.
 
     Raises:
-        InteropError: another GPU draws it, or none of CUDA's.
+        InteropError: another GPU draws it, or one that CUDA does not know.
     """
     if (device.index or 0) not in window_devices(runtime):
         raise InteropError(_MEANINGS[_OTHER_GPU])
 
 
 def checked(runtime: Any, result: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Results of a call, after its error code.
+    """Return the results of a call without its error code.
 
     Raises:
-        InteropError: the code is an error; CUDA's memory of it is cleared, or the next call
-            that has nothing to do with it would report it.
+        InteropError: the code is an error. CUDA's last error is cleared, or the next, unrelated
+            call would report it.
     """
     error = result[0]
     if int(error) == 0:
@@ -91,10 +90,10 @@ def checked(runtime: Any, result: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 class CopyStream:
-    """A CUDA stream for copies to the screen alone, which go before a decoder's work.
+    """CUDA stream only for copies to the screen, with priority over decoding.
 
-    In the decoder's own stream a copy would come after the next picture, which is already on its
-    way, and waiting for it would bring the display down to the decoder's rate.
+    In the decoder's stream a copy would wait for the next picture, which is already queued, and
+    slow the display down to the decoder's rate.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -103,34 +102,42 @@ class CopyStream:
 
     @property
     def handle(self) -> int:
-        """As CUDA knows it."""
+        """The stream as CUDA's handle."""
         return int(self._stream.cuda_stream)
 
     def wait_for(self, ready: torch.cuda.Event | None) -> None:
-        """Let what comes next, but not the host, wait for an event as `Upload.upload` has it."""
+        """Let the next work on the stream, but not the host, wait for ``ready``.
+
+        Args:
+            ready: as in `Upload.upload`.
+        """
         if ready is None:
             self._stream.wait_stream(torch.cuda.current_stream(self.device))
         else:
             self._stream.wait_event(ready)
 
     def current(self) -> AbstractContextManager[object]:
-        """While it is entered, torch copies in this stream."""
+        """Return a context in which torch copies on this stream."""
         return torch.cuda.stream(self._stream)
 
     def synchronise(self) -> None:
-        """Wait on the host until the copies are done."""
+        """Block the host until the copies are done."""
         self._stream.synchronize()
 
 
 class PinnedCopy:
-    """Pictures of a GPU in pinned memory of the host."""
+    """Copies of a GPU's pictures in pinned host memory."""
 
     def __init__(self) -> None:
         self._pinned: Tensor | None = None
         self._stream: CopyStream | None = None
 
     def copy(self, pixels: Tensor, ready: torch.cuda.Event | None) -> Tensor:
-        """``pixels`` on the host, valid until the next copy; ``ready`` as `Upload.upload`."""
+        """Copy ``pixels`` to the host; the result is valid until the next copy.
+
+        Args:
+            ready: as in `Upload.upload`.
+        """
         if self._pinned is None or self._pinned.shape != pixels.shape:
             self._pinned = torch.empty(pixels.shape, dtype=torch.uint8, pin_memory=True)
         if self._stream is None or self._stream.device != pixels.device:

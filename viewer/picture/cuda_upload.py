@@ -1,4 +1,4 @@
-"""Pictures from CUDA memory straight into a texture. On the thread of the OpenGL context only."""
+"""Copies pictures from CUDA memory straight into a texture. Only on OpenGL's thread."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ class CudaCopy:
 
         Args:
             runtime: the module `cuda.bindings.runtime`.
-            stream: where to copy, of the GPU that the pictures are on.
+            stream: stream of the GPU that holds the pictures.
 
         Raises:
-            InteropError: the window is not drawn by that GPU.
+            InteropError: that GPU does not draw the window.
         """
         self._runtime = runtime
         self._stream = stream
         self._resources: dict[int, Any] = {}
         check_window(runtime, stream.device)
-        # Textures are registered with this thread's GPU, which is the first one until told.
+        # Textures are registered with this thread's GPU, by default the first one.
         checked(runtime, runtime.cudaSetDevice(stream.device.index or 0))
 
     def copy(self, texture: Texture, pixels: Tensor, ready: torch.cuda.Event | None) -> None:
-        """As `Upload.upload`.
+        """Copy ``pixels`` into ``texture``; see `Upload.upload`.
 
         Raises:
             InteropError: CUDA cannot write into the texture; ``pixels`` are no longer read.
@@ -72,12 +72,12 @@ class CudaCopy:
             )
         finally:
             unmapped = runtime.cudaGraphicsUnmapResources(1, resource, stream)
-            # The decoder may write over these pixels from here on, whatever became of the copy.
+            # The decoder may overwrite these pixels from here on, even if the copy failed.
             self._stream.synchronise()
         checked(runtime, unmapped)
 
     def close(self) -> None:
-        """Let go of every texture."""
+        """Unregister every texture."""
         while self._resources:
             _, resource = self._resources.popitem()
             try:
@@ -95,7 +95,7 @@ class CudaCopy:
                 ),
             )
             if not int(resource):
-                # cuda-bindings 12.9.3 and 13.0.2 call this a success (NVIDIA/cuda-python#1122).
+                # cuda-bindings 12.9.3 and 13.0.2 report success here (NVIDIA/cuda-python#1122).
                 raise InteropError("this version of cuda-bindings cannot register textures")
             self._resources[texture.id] = resource
         return self._resources[texture.id]
@@ -107,15 +107,17 @@ class CudaCopy:
 
 
 class InteropUpload:
-    """Straight into the texture; by way of a pixel buffer each picture that cannot go there, and
-    every one after `_MOST_FAILURES` in a row.
+    """Upload straight into the texture, with pixel buffers as fallback.
+
+    Pixel buffers take each picture that fails, and all pictures after `_MOST_FAILURES` failures in
+    a row.
 
     Attributes:
-        name: of the way that the latest picture took.
+        name: of the way the latest picture took.
     """
 
     def __init__(self) -> None:
-        """Nothing is opened before the first picture that CUDA could copy."""
+        """Start without opening CUDA, which the first CUDA picture does."""
         self._copy: CudaCopy | None = None
         self._failures = 0
         self._said = False
@@ -125,7 +127,6 @@ class InteropUpload:
     def upload(
         self, texture: Texture, pixels: Tensor, ready: torch.cuda.Event | None = None
     ) -> None:
-        """As `Upload.upload`."""
         if pixels.is_cuda and self._failures < _MOST_FAILURES:
             try:
                 if self._copy is None:
@@ -139,13 +140,12 @@ class InteropUpload:
                 level = logging.INFO if self._said else logging.WARNING
                 self._said = True
                 log.log(level, "pictures go to the screen by way of pixel buffers: %s", error)
-                # What is registered may be what fails: the next picture begins anew.
+                # The registration may be the cause: start over with the next picture.
                 self._close_copy()
         self.name = self._buffers.name
         self._buffers.upload(texture, pixels, ready)
 
     def close(self) -> None:
-        """As `Upload.close`."""
         self._close_copy()
         self._buffers.close()
 
@@ -156,7 +156,7 @@ class InteropUpload:
 
 
 def choose_upload(device: torch.device, interop: bool) -> Upload:
-    """The shortest way from ``device`` to a texture; pixel buffers without ``interop``."""
+    """Return the fastest upload from ``device`` to a texture; pixel buffers without ``interop``."""
     if device.type != "cuda" or not interop:
         return PixelBufferUpload()
     return InteropUpload()

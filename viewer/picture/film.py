@@ -1,4 +1,4 @@
-"""Film of the window: a video of a constant rate of what it shows."""
+"""Film of the window: a video of its content at a constant rate."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from model.errors import InputError
 from model.video import VideoWriter, failure_reason
 
 FPS = 20
-_PRESET = "ultrafast"  # decoding wants the processor too
+_PRESET = "ultrafast"  # Decoding needs the CPU too.
 _WAITING = 8
-"""Pictures that may wait to be encoded, each 2.6 MiB at 1280×720; more than that are left out."""
+"""Pictures that may wait to be encoded, each 2.6 MiB at 1280×720; more are dropped."""
 
 
 class Film:
-    """Pictures of the window, encoded behind its back; each stays until the next one is taken.
+    """Video of the window, encoded in the background; each picture stays until the next.
 
-    The file appears whole when the context is left, and not at all after an exception.
+    The file is written completely when the context is left, and not at all after an exception.
     """
 
     def __init__(self, path: Path, width: int, height: int, fps: int = FPS) -> None:
-        """An empty film; a side of odd length loses its last pixel.
+        """Start an empty film; a side of odd length loses its last pixel.
 
         Raises:
-            InputError: ``path`` cannot be written, or its ending means no video.
+            InputError: ``path`` cannot be written, or its suffix is no video format.
         """
         self._size = height // 2 * 2, width // 2 * 2
         self._writer = VideoWriter(path, self._size[1], self._size[0], fps, crf=20, preset=_PRESET)
@@ -45,17 +45,19 @@ class Film:
         self._given = 0
 
     def due(self) -> bool:
-        """It is time for another picture, and the encoder keeps up."""
+        """Return True if another picture is due and the encoder keeps up."""
         while self._waiting and self._waiting[0].done():
             self._error = self._error or self._waiting.popleft().exception()
         if self._error is not None:
-            return False  # the window goes on; leaving the context tells
+            return False  # The window goes on; leaving the context reports the error.
         behind = len(self._waiting) >= _WAITING
         return self._last is None or (not behind and self._places() > self._given)
 
     def take(self, pixels: npt.NDArray[np.uint8]) -> None:
-        """Show ``pixels`` (height×width×3) from now on; what a resized window shows beyond the
-        film's size is cut off, what it lacks is black.
+        """Show ``pixels`` (height×width×3) from now on.
+
+        After a resize of the window, pixels beyond the film's size are cut off, and missing ones
+        are black.
         """
         if self._last is None:
             self._began = time.monotonic()
@@ -96,11 +98,11 @@ class Film:
             raise InputError(why) from self._error
 
     def _places(self) -> int:
-        """Number of pictures that there has been time for."""
+        """Return the number of pictures for the time elapsed."""
         return math.floor((time.monotonic() - self._began) * self._fps)
 
     def _hold(self, least: int = 0) -> None:
-        """Give the encoder the last picture for all the time since it came."""
+        """Repeat the last picture for the time since it came."""
         times = max(self._places() - self._given, least)
         if self._last is not None and times > 0:
             self._waiting.append(self._encoder.submit(self._writer.write, self._last, times))

@@ -1,4 +1,4 @@
-"""OpenGL objects that a renderer is made of. Main thread only."""
+"""OpenGL objects of the renderer. Main thread only."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from viewer.paths import data_file
 
 
 def largest_texture() -> int:
-    """Largest width and height of a texture."""
+    """Return the largest width and height of a texture."""
     return int(GL.glGetIntegerv(GL.GL_MAX_TEXTURE_SIZE))
 
 
 class Texture:
-    """An RGBA8 texture with bilinear filtering.
+    """RGBA8 texture with bilinear filtering.
 
     Attributes:
         id: OpenGL's name of it.
@@ -23,11 +23,11 @@ class Texture:
     """
 
     def __init__(self, *, wraps: bool = False, levels: bool = False) -> None:
-        """An empty texture.
+        """Create an empty texture.
 
         Args:
-            wraps: it goes on at the other side in the horizontal, as the sphere does.
-            levels: `put` makes smaller ones of it too, for shaders that sample between them.
+            wraps: it continues on the other side horizontally, like the sphere.
+            levels: `put` also makes mipmaps.
         """
         self.id = int(GL.glGenTextures(1))
         self.size = (0, 0)
@@ -44,7 +44,7 @@ class Texture:
             GL.glTexParameteri(GL.GL_TEXTURE_2D, name, value)
 
     def allocate(self, height: int, width: int) -> None:
-        """Storage for a picture of this size, its content undefined."""
+        """Allocate a picture of this size, with undefined content."""
         GL.glBindTexture(GL.GL_TEXTURE_2D, self.id)
         GL.glTexImage2D(
             GL.GL_TEXTURE_2D, 0, GL.GL_RGBA8, width, height, 0,
@@ -53,7 +53,7 @@ class Texture:
         self.size = (height, width)
 
     def put(self, pixels: npt.NDArray[np.uint8]) -> None:
-        """Take on ``pixels``, height×width×4 RGBA or ×3 RGB that is opaque, contiguous."""
+        """Upload ``pixels``, contiguous: height×width×4 RGBA, or ×3 opaque RGB."""
         height, width, channels = pixels.shape
         self.allocate(height, width)
         kind = GL.GL_RGBA if channels == 4 else GL.GL_RGB
@@ -65,11 +65,11 @@ class Texture:
             GL.glGenerateMipmap(GL.GL_TEXTURE_2D)
 
     def clear(self) -> None:
-        """One transparent pixel."""
+        """Replace the content by one transparent pixel."""
         self.put(np.zeros((1, 1, 4), np.uint8))
 
     def bind(self, unit: int) -> None:
-        """Make it what the shader's sampler ``unit`` reads."""
+        """Bind it to the texture unit ``unit``."""
         GL.glActiveTexture(GL.GL_TEXTURE0 + unit)
         GL.glBindTexture(GL.GL_TEXTURE_2D, self.id)
 
@@ -79,14 +79,14 @@ class Texture:
 
 
 class ShaderProgram:
-    """A vertex and a fragment shader of the ``shaders`` folder, linked."""
+    """Vertex and fragment shader of the ``shaders`` folder, linked."""
 
     def __init__(self, vertex: str, *fragment: str) -> None:
         """Compile and link.
 
         Args:
             vertex: file name of the vertex shader.
-            fragment: file names whose texts together are the fragment shader.
+            fragment: file names of the fragment shader's parts, in order.
 
         Raises:
             RuntimeError: the driver refuses them; its log is the message.
@@ -112,27 +112,27 @@ class ShaderProgram:
         self._values: dict[str, object] = {}
 
     def use(self) -> None:
-        """Draw with it from now on."""
+        """Make it the current program."""
         GL.glUseProgram(self._id)
 
     def set_integer(self, name: str, value: int) -> None:
-        """An int, or the texture unit that a sampler reads."""
+        """Set an int, or a sampler's texture unit."""
         if self._changes(name, value):
             GL.glUniform1i(self._place(name), value)
 
     def set_number(self, name: str, value: float) -> None:
-        """A float."""
+        """Set a float."""
         if self._changes(name, value):
             GL.glUniform1f(self._place(name), value)
 
     def set_vector(self, name: str, *values: float) -> None:
-        """A vec2 or a vec3."""
+        """Set a vec2 or a vec3."""
         if self._changes(name, values):
             setter = {2: GL.glUniform2f, 3: GL.glUniform3f}[len(values)]
             setter(self._place(name), *values)
 
     def set_matrix(self, name: str, matrix: npt.NDArray[np.float64]) -> None:
-        """A mat3 from a 3×3 array that multiplies column vectors."""
+        """Set a mat3 from a 3×3 array that multiplies column vectors."""
         values = np.ascontiguousarray(matrix, np.float32)
         GL.glUniformMatrix3fv(self._place(name), 1, GL.GL_TRUE, values)
 
@@ -141,8 +141,9 @@ class ShaderProgram:
         GL.glDeleteProgram(self._id)
 
     def _changes(self, name: str, value: object) -> bool:
-        """Keep a uniform's new value, and tell whether the program has another yet: each call of
-        OpenGL gives the interpreter away.
+        """Store a uniform's new value and return True if it differs from the last one.
+
+        This saves OpenGL calls: each one releases the interpreter lock.
         """
         changes = self._values.get(name) != value
         self._values[name] = value

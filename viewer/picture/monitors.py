@@ -1,4 +1,4 @@
-"""The monitor that a window is on, and how large a window may be."""
+"""The monitor of a window, and the largest size of a window."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Area = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Monitor:
-    """One monitor in its present mode.
+    """A monitor in its current mode.
 
     Attributes:
         handle: GLFW's.
-        area: what of the desktop it shows.
-        refresh_rate: refreshes a second, 60 where it does not say.
+        area: the part of the desktop it shows.
+        refresh_rate: refreshes per second; 60 if unknown.
     """
 
     handle: Any
@@ -30,10 +30,10 @@ class Monitor:
 
 
 class CurrentMonitor:
-    """The monitor that shows most of a window, kept until something may have changed."""
+    """The monitor that shows most of a window, cached until something may have changed."""
 
     def __init__(self, handle: Any) -> None:
-        """Watch the window that GLFW knows as ``handle``."""
+        """Watch the window with GLFW's ``handle``."""
         self._handle = handle
         self._known: Monitor | None = None
         self._stale = True
@@ -41,11 +41,11 @@ class CurrentMonitor:
         glfw.set_monitor_callback(self.forget)
 
     def forget(self, *_: object) -> None:
-        """Ask again: the window has moved or changed its size, or a monitor has come or gone."""
+        """Query the monitor again, because the window or the set of monitors has changed."""
         self._stale = True
 
     def read(self) -> Monitor | None:
-        """The monitor, or nothing where there is none."""
+        """Return the monitor, or None without one."""
         if self._stale:
             self._known = monitor_of(window_area(self._handle))
             self._stale = False
@@ -53,13 +53,13 @@ class CurrentMonitor:
 
     @property
     def refresh_rate(self) -> float:
-        """Refreshes a second, 60 where there is no monitor."""
+        """Refreshes per second; 60 without a monitor."""
         monitor = self.read()
         return monitor.refresh_rate if monitor else _DEFAULT_RATE
 
 
 def window_area(handle: Any) -> Area | None:
-    """Area that a window covers; nothing where the window system (Wayland) does not tell."""
+    """Return the area of a window; None if the window system (Wayland) does not tell."""
     if glfw.get_platform() == glfw.PLATFORM_WAYLAND:
         return None
     left, top = glfw.get_window_pos(handle)
@@ -68,7 +68,7 @@ def window_area(handle: Any) -> Area | None:
 
 
 def monitor_of(area: Area | None) -> Monitor | None:
-    """The monitor that shows most of ``area``, the primary one (GLFW's first) where none does."""
+    """Return the monitor that shows most of ``area``, by default the primary one (GLFW's first)."""
     monitors = [_monitor(handle) for handle in glfw.get_monitors()]
     if area is None or not monitors:
         return monitors[0] if monitors else None
@@ -76,8 +76,9 @@ def monitor_of(area: Area | None) -> Monitor | None:
 
 
 def within_screen(width: int, height: int) -> tuple[int, int]:
-    """``width`` and ``height`` of a window, as `glfw.create_window` takes them, made no larger than
-    the primary monitor's work area, with the same aspect.
+    """Shrink a window's size to the primary monitor's work area, keeping the aspect.
+
+    Sizes are as in `glfw.create_window`.
     """
     monitor = glfw.get_primary_monitor()
     if not monitor:
@@ -91,15 +92,15 @@ def within_screen(width: int, height: int) -> tuple[int, int]:
 
 
 def sizes_are_pixels() -> bool:
-    """Windows are measured in pixels, not in units that the content scale is part of already."""
+    """Return True if window sizes are in pixels, False if the content scale is already included."""
     return bool(glfw.get_platform() in (glfw.PLATFORM_X11, glfw.PLATFORM_WIN32))
 
 
 def unscaled(size: tuple[int, int], content_scale: float) -> tuple[int, int]:
-    """The size that `glfw.create_window` scales to ``size`` again, or to a pixel less."""
+    """Return the size that `glfw.create_window` scales to ``size``, or to a pixel less."""
     if not sizes_are_pixels() or content_scale <= 0:
         return size
-    # GLFW cuts the product off, so that only the next larger integer gives it again.
+    # GLFW truncates the product, so only the next larger integer gives it again.
     width, height = (math.ceil(length / content_scale - 1e-6) for length in size)
     return width, height
 

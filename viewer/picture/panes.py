@@ -1,4 +1,4 @@
-"""Panes of the window: one decoder that is shown, or two side by side. Main thread only."""
+"""Panes of the window: one decoder, or two side by side. Main thread only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _GIB = 2**30
 
 @dataclass
 class _Pane:
-    """Pane of the window, and the decoder whose picture it shows."""
+    """A pane, and the decoder whose picture it shows."""
 
     renderer: Renderer
     pictured: str = ""
@@ -38,14 +38,14 @@ class _Pane:
 
 
 class Panes:
-    """Opens decoders of the scene and has a `Renderer` for each that is shown.
+    """Opens decoders of the scene; each decoder on screen has a `Renderer`.
 
     Attributes:
-        scene: the open one.
-        decoder: the name of the one that is shown, or is on the left.
-        split: the right pane, or nothing.
-        compositing: what is shown of pictures that cover a still panorama.
-        error: one sentence where the decoder that is wanted cannot decode.
+        scene: the open scene.
+        decoder: name of the decoder on screen, or on the left.
+        split: the right pane, or None.
+        compositing: how pictures over a still panorama are shown.
+        error: one sentence if the wanted decoder cannot decode; otherwise None.
     """
 
     def __init__(
@@ -76,14 +76,12 @@ class Panes:
 
     @property
     def renderers(self) -> list[Renderer]:
-        """One for each pane."""
+        """The renderer of each pane."""
         return [pane.renderer for pane in self._panes]
 
     @property
     def opening(self) -> str | None:
-        """Name of that of which there is no picture yet: the scene, or a decoder of it while the
-        last one's picture stays; nothing where something has gone wrong.
-        """
+        """The scene or decoder still waiting for its first picture; None after an error."""
         if self.error is not None or any(report.error for report in self._worker.reports):
             return None
         if not self._panes[0].pictured:
@@ -93,7 +91,7 @@ class Panes:
 
     @property
     def caption(self) -> str | None:
-        """Line for each thing by which it shows other than what the decoders are for."""
+        """Lines about comparisons and compositing on screen, or None."""
         lines = []
         if self.split is not None and self.split.difference:
             lines.append(f"Difference of {' and '.join(self.shown)}, {GAIN} times")
@@ -107,8 +105,9 @@ class Panes:
         return self.split.extents() if self.split else ((0.0, 1.0),)
 
     def draw(self, look: Look, width: int, height: int) -> None:
-        """Draw each pane as ``look`` sees it into a framebuffer of ``width``×``height`` pixels; or
-        their difference, once there is a picture to differ from.
+        """Draw each pane for ``look`` into a framebuffer of ``width``×``height`` pixels.
+
+        With a difference, draw the difference once both have a picture.
         """
         if self.split is not None and self.split.difference:
             if self._panes[-1].pictured != self.split.decoder:
@@ -126,7 +125,7 @@ class Panes:
             renderer.draw(look, width, height, extent, self.compositing)
 
     def open(self, scene: OpenScene, decoder: str) -> None:
-        """Show ``scene`` by ``decoder`` alone; nothing of another scene stays."""
+        """Show only ``scene``, by ``decoder``; nothing of another scene stays."""
         self.scene, self.decoder = scene, decoder
         self._sources, self._working = {}, ""
         self.compositing = Compositing.COMPOSITE
@@ -136,8 +135,9 @@ class Panes:
         self._decode()
 
     def extend(self, scene: OpenScene, decoders: tuple[str, ...]) -> None:
-        """Go on with ``scene``, which is the open one with other ``decoders``, or with other
-        sources of them; what is shown stays.
+        """Continue with ``scene``, the open scene with new or changed ``decoders``.
+
+        The picture on screen stays.
         """
         self.scene = scene
         for decoder in decoders:
@@ -155,8 +155,10 @@ class Panes:
         self.error = sentence
 
     def next_decoder(self) -> None:
-        """Another decoder of the scene; in a split view on its right pane, and in the difference to
-        the original in that one's place.
+        """Switch to another decoder of the scene.
+
+        In a split view the right pane switches; in the difference to the original, the other
+        decoder.
         """
         turns_right = self.split is not None and not self.split.difference
         old = self.split.decoder if self.split and turns_right else self.decoder
@@ -173,7 +175,7 @@ class Panes:
             self._decode()
 
     def toggle(self) -> None:
-        """Show the next decoder on the right of the one that is shown, or that one alone again."""
+        """Show the next decoder on the right, or end the comparison."""
         if self.split:
             self._close_split()
             self._decode()
@@ -187,9 +189,7 @@ class Panes:
             self._decode()
 
     def toggle_difference(self) -> None:
-        """Show the difference between the decoder that is shown, or is on the left, and the
-        original, or that decoder alone again.
-        """
+        """Show the difference between the (left) decoder and the original, or end it."""
         if self.split and self.split.difference:
             self._close_split()
             self._decode()
@@ -213,16 +213,14 @@ class Panes:
             self._decode()
 
     def next_compositing(self) -> None:
-        """The decoder's picture alone, its share, or the composite with the still panorama again,
-        in turn.
-        """
+        """Switch between composite, decoded picture and alpha, in turn."""
         if not self._covering:
             self._notify("There is no still panorama here: all that is shown is decoded.")
             return
         self.compositing = self.compositing.next
 
     def receive(self) -> None:
-        """Show what the worker has finished, and draw the consequences of what it could not do."""
+        """Show the worker's results, and react to its errors."""
         with self._worker.results() as results:
             for pane, picture in results.pictures.items():
                 name = self.shown[pane]
@@ -240,12 +238,12 @@ class Panes:
             self._step_back(results.reports)
 
     def state(self) -> object:
-        """Everything that makes a new drawing differ from the last one."""
+        """Return a value that changes whenever the window must be drawn again."""
         shown = [(it.shown, it.backgrounds_shown, it.still) for it in self.renderers]
         return self.shown, self.extents, self.caption, self.opening, shown
 
     def close(self) -> None:
-        """Give back what is held in the OpenGL context."""
+        """Free what it holds in the OpenGL context."""
         for renderer in self.renderers:
             renderer.close()
         if self._difference is not None:
@@ -263,7 +261,7 @@ class Panes:
         self._worker.open(*(self._sources[name] for name in self.shown))
 
     def _step_back(self, reports: tuple[DecodeReport, ...]) -> None:
-        """Leave a decoder that no engine can decode for the one that did."""
+        """Go back to the last working decoder if no engine can decode the new one."""
         if self.split and reports[-1].ended:
             self._close_split()
             self._decode()
@@ -291,7 +289,7 @@ class Panes:
 
     @property
     def _covering(self) -> list[str]:
-        """The decoders on screen that cover a still panorama."""
+        """The decoders on screen with a still panorama."""
         return [name for name in self.shown if self.scene.still(name) is not None]
 
     def _still_of(self, decoder: str) -> Texture | None:

@@ -1,4 +1,4 @@
-"""Renderer of one pane: the newest picture, turned to the newest look by the time-warp shader."""
+"""Renderer of one pane: turns the newest picture to the newest look by the time-warp shader."""
 
 from __future__ import annotations
 
@@ -26,21 +26,20 @@ _FEATHER = 0.02
 
 
 class Renderer:
-    """Draws the newest picture from the newest look, however long ago it was decoded.
+    """Draws the newest picture at the newest look, no matter when it was decoded.
 
     Attributes:
-        upload: the way of pictures into their texture, where they are not in one already.
-        upload_name: that of the way that the newest picture took.
-        picture: the newest, its pixels possibly overwritten since; nothing at first.
-        shown: number of pictures that have come so far.
-        backgrounds_shown: number of backgrounds that have.
-        upload_s: seconds that the newest one's upload took.
-        background: the texture of what lies around the picture.
-        still: the still panorama that the picture covers, in place of a background; whose texture
-            it is closes it.
+        upload: how pictures get into their texture, unless they are in one already.
+        upload_name: how the newest picture got there.
+        picture: the newest picture, or None; its pixels may have been overwritten.
+        shown: number of pictures so far.
+        backgrounds_shown: number of backgrounds so far.
+        upload_s: seconds of the newest upload.
+        background: texture of the sphere around the picture.
+        still: the still panorama behind the picture, instead of a background, or None; its owner
+            closes the texture.
         limit: largest width and height of a texture.
-        notice: one sentence where pictures are shown otherwise than they are; taken by setting it
-            to nothing.
+        notice: one sentence if pictures cannot be shown at full size; the reader sets it to None.
     """
 
     def __init__(self, upload: Upload | None = None) -> None:
@@ -69,7 +68,7 @@ class Renderer:
         self._set_constants()
 
     def show(self, picture: Picture) -> None:
-        """Show ``picture`` from the next `draw` on; its pixels are not read after this."""
+        """Show ``picture`` from the next `draw` on; its pixels are not read afterwards."""
         target = self._panorama if picture.equirectangular else self._viewport
         started = time.perf_counter()
         if isinstance(picture, TexturePicture):
@@ -88,7 +87,7 @@ class Renderer:
         self.backgrounds_shown += 1
 
     def clear_background(self) -> None:
-        """Forget what lies around the picture."""
+        """Remove the background."""
         self.background.clear()
 
     def clear(self) -> None:
@@ -97,9 +96,7 @@ class Renderer:
         self.clear_background()
 
     def _fitting(self, picture: Picture) -> tuple[Tensor, torch.cuda.Event | None]:
-        """The picture's pixels, or every second, third … where they are more than a texture takes,
-        and what must have passed before they are read.
-        """
+        """Return the pixels, reduced to a texture's largest size, and the event to wait for."""
         height, width, _ = picture.pixels.shape
         step = math.ceil(max(height, width) / self.limit)
         if step == 1:
@@ -116,7 +113,7 @@ class Renderer:
 
     @property
     def spheres(self) -> tuple[Texture, ...]:
-        """Textures of the whole sphere, each to be put over the one before by its alpha."""
+        """Textures of the whole sphere, each to be blended over the one before by its alpha."""
         whole = self.picture is not None and self.picture.equirectangular
         behind = (self.still,) if self.still is not None else ()
         if whole:
@@ -131,12 +128,11 @@ class Renderer:
         extent: tuple[float, float] = (0.0, 1.0),
         compositing: Compositing = Compositing.COMPOSITE,
     ) -> None:
-        """Draw the newest picture as ``look`` sees it into a framebuffer of ``width``×``height``
-        pixels, over the clear colour.
+        """Draw the newest picture for ``look`` into a framebuffer of ``width``×``height`` pixels.
 
         Args:
-            extent: two shares of the width; only what lies between them is touched.
-            compositing: what is shown of a picture that covers a still panorama.
+            extent: two shares of the width; only pixels between them are changed.
+            compositing: how a picture over a still panorama is shown.
         """
         left, right = (round(share * width) for share in extent)
         GL.glEnable(GL.GL_SCISSOR_TEST)
@@ -205,7 +201,7 @@ class Renderer:
 
 
 def read_framebuffer(width: int, height: int) -> npt.NDArray[np.uint8]:
-    """Pixels that have been drawn, height×width×3 uint8, row 0 on top."""
+    """Return the drawn pixels, height×width×3 uint8, row 0 on top."""
     GL.glPixelStorei(GL.GL_PACK_ALIGNMENT, 1)
     data = GL.glReadPixels(0, 0, width, height, GL.GL_RGB, GL.GL_UNSIGNED_BYTE)
     pixels = np.frombuffer(data, np.uint8).reshape(height, width, 3)

@@ -1,4 +1,4 @@
-"""Screenshots: pixels of the window, and PNG files of them."""
+"""Screenshots of the window, and their PNG files."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from viewer.picture.window import Window
 
 
 def capture(window: Window) -> npt.NDArray[np.uint8]:
-    """Pixels that have been drawn since the last swap, height×width×3 uint8.
+    """Return the pixels drawn since the last swap, height×width×3 uint8.
 
     Raises:
-        InputError: the window has no size, as one that is minimised.
+        InputError: the window is minimised and has no size.
     """
     width, height = window.framebuffer_size
     if not width or not height:
@@ -29,17 +29,17 @@ def capture(window: Window) -> npt.NDArray[np.uint8]:
 
 
 def new_screenshot_path() -> Path:
-    """A name that is free among the user's pictures.
+    """Return a free file name in the user's pictures folder.
 
     Raises:
-        OSError: they cannot be looked into.
-        RuntimeError: the user has no home.
+        OSError: the folder cannot be read.
+        RuntimeError: the user has no home folder.
     """
     return free_path(platformdirs.user_pictures_path(), "nerv360", ".png")
 
 
 def save_png(path: Path, pixels: npt.NDArray[np.uint8]) -> None:
-    """Write ``pixels`` (height×width×3 uint8) to ``path`` as a whole.
+    """Write ``pixels`` (height×width×3 uint8) to ``path``, completely or not at all.
 
     Raises:
         OSError: it cannot be written.

@@ -1,5 +1,6 @@
-"""The open scene's still panorama on the GPU, and what is shown of pictures that cover it. Main
-thread only.
+"""The open scene's still panorama on the GPU, and ways to show pictures over it.
+
+Main thread only.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from viewer.picture.gl import Texture, largest_texture
 
 
 class Compositing(Enum):
-    """Part of decoded pictures over a still panorama that is shown; values as the shader's."""
+    """Way to show decoded pictures over a still panorama; the values are the shader's."""
 
     COMPOSITE = 0
     PICTURE_ALONE = 1
@@ -24,7 +25,7 @@ class Compositing(Enum):
 
     @property
     def next(self) -> Compositing:
-        """The one after it, in turn."""
+        """The next one, in turn."""
         return Compositing((self.value + 1) % len(Compositing))
 
     @property
@@ -38,20 +39,20 @@ class Compositing(Enum):
 
 
 class StillTexture:
-    """The texture of one still panorama, for all panes of a window."""
+    """Texture of a still panorama, shared by all panes of a window."""
 
     def __init__(self, notify: Callable[[str], None]) -> None:
-        """None yet.
+        """Start without a texture.
 
         Args:
-            notify: says a sentence, where it cannot be shown as it is.
+            notify: receives a sentence if the panorama must be shown smaller.
         """
         self._notify = notify
         self._pixels: npt.NDArray[np.uint8] | None = None
         self._texture: Texture | None = None
 
     def texture(self, pixels: npt.NDArray[np.uint8]) -> Texture:
-        """That of ``pixels``, height×width×3; uploaded where it is not the last one's."""
+        """Return the texture of ``pixels``, height×width×3, uploading them if they are new."""
         if self._texture is None or self._pixels is not pixels:
             self.forget()
             self._texture, self._pixels = Texture(wraps=True, levels=True), pixels

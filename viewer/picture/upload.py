@@ -1,4 +1,4 @@
-"""Ways of a picture from the decoder's memory into a texture. Main thread only."""
+"""Uploads of pictures from the decoder's memory to a texture. Main thread only."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class Upload(Protocol):
-    """One way into textures.
+    """A way to upload to textures.
 
     Attributes:
-        name: what the overlay shows.
+        name: shown by the overlay.
     """
 
     name: str
@@ -28,20 +28,26 @@ class Upload(Protocol):
     def upload(
         self, texture: Texture, pixels: Tensor, ready: torch.cuda.Event | None = None
     ) -> None:
-        """Put ``pixels`` (height×width×4 uint8, contiguous) into ``texture``, which takes on their
-        size. They are read once ``ready`` has passed, or without it once all that the current
-        stream was given so far is done. On return ``pixels`` are no longer read.
+        """Upload ``pixels``, height×width×4 uint8, contiguous, to ``texture``, which is resized.
+
+        On return ``pixels`` are no longer read.
+
+        Args:
+            ready: event to wait for before reading ``pixels``; without it, wait for all work so far
+                on the current stream.
         """
         ...
 
     def close(self) -> None:
-        """Give back what it holds; the textures stay."""
+        """Free what it holds; the textures stay."""
         ...
 
 
 class PixelBufferUpload:
-    """Through a pixel buffer that is orphaned for each picture, so that the copy into it never
-    waits for the draw that still reads the one before. Pictures on a GPU come by pinned memory.
+    """Upload through a pixel buffer; pictures on a GPU are first copied to pinned memory.
+
+    The buffer is orphaned for each picture, so that the copy never waits for a draw that still
+    reads the last one.
     """
 
     name = "pixel buffer"
@@ -53,7 +59,6 @@ class PixelBufferUpload:
     def upload(
         self, texture: Texture, pixels: Tensor, ready: torch.cuda.Event | None = None
     ) -> None:
-        """As `Upload.upload`."""
         height, width, _ = pixels.shape
         host = self._on_host(pixels, ready)
         if texture.size != (height, width):
@@ -66,7 +71,7 @@ class PixelBufferUpload:
             address = GL.glMapBufferRange(GL.GL_PIXEL_UNPACK_BUFFER, 0, size, access)
             ctypes.memmove(address, host.data_ptr(), size)
             if not GL.glUnmapBuffer(GL.GL_PIXEL_UNPACK_BUFFER):
-                return  # the driver lost the buffer; the next picture is on its way
+                return  # The driver lost the buffer; the next picture is on its way.
             GL.glBindTexture(GL.GL_TEXTURE_2D, texture.id)
             GL.glTexSubImage2D(
                 GL.GL_TEXTURE_2D, 0, 0, 0, width, height,
@@ -85,7 +90,7 @@ class PixelBufferUpload:
         if pixels.device.type != "cuda":
             return pixels.cpu().contiguous()
         if self._pinned is None:
-            from viewer.picture.cuda_runtime import PinnedCopy  # takes torch, as pictures do
+            from viewer.picture.cuda_runtime import PinnedCopy  # needs torch, as these do
 
             self._pinned = PinnedCopy()
         return self._pinned.copy(pixels, ready)

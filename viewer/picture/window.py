@@ -1,4 +1,4 @@
-"""A GLFW window with an OpenGL 3.3 core context: its size, its monitor, its swaps."""
+"""GLFW window with an OpenGL 3.3 core context: its size, monitor and swaps."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from viewer.picture.monitors import CurrentMonitor, unscaled, window_area, withi
 from viewer.picture.window_events import Listener, connect
 from viewer.window_system import wayland_only
 
-_glfw: Any = glfw  # for what its type hints have wrong
+_glfw: Any = glfw  # Its type hints are wrong in places.
 
 
 class Window:
-    """The window and its context, current on the thread that made it."""
+    """The window and its context, current on the thread that created it."""
 
     def __init__(
         self, title: str, width: int, height: int, *, visible: bool = True, fitted: bool = False
     ) -> None:
-        """Open it.
+        """Open the window.
 
         Args:
             title: the text of its frame.
-            width, height: at 96 dots an inch; larger by the screen's scale where the window system
-                measures in pixels.
-            visible: it is on the screen; one that is not only has the context.
-            fitted: make it smaller where the screen is.
+            width, height: at 96 dpi; enlarged by the screen's scale if the window system measures
+                in pixels.
+            visible: show it on the screen; otherwise only its context is used.
+            fitted: shrink it to the screen.
 
         Raises:
             InputError: there is no display, or no OpenGL 3.3 on it.
@@ -77,64 +77,63 @@ class Window:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height in screen coordinates, those of the mouse; never 0."""
+        """Width and height in screen coordinates, like the mouse; never 0."""
         return max(self._size[0], 1), max(self._size[1], 1)
 
     @property
     def framebuffer_size(self) -> tuple[int, int]:
-        """Width and height in pixels; 0 while it is minimised."""
+        """Width and height in pixels; 0 while minimised."""
         return self._framebuffer_size
 
     @property
     def interface_scale(self) -> float:
-        """Factor by which text should be larger than at 96 dots an inch, in screen coordinates."""
+        """Factor on text sizes at 96 dpi, in screen coordinates."""
         return max(self._content_scale * self.size[0] / max(self.framebuffer_size[0], 1), 0.5)
 
     @property
     def should_close(self) -> bool:
-        """The user, or `close`, has asked for the end."""
+        """Whether the user or `close` asked to close it."""
         return bool(glfw.window_should_close(self.handle))
 
     @property
     def fullscreen(self) -> bool:
-        """It covers a monitor."""
+        """Whether it covers a monitor."""
         return self._position is not None
 
     @property
     def restored_size(self) -> tuple[int, int]:
-        """Width and height, as `Window` takes them, that it has or will have again when it is
-        neither minimised nor full screen.
-        """
+        """Width and height, as `Window` takes them, when neither minimised nor full screen."""
         return unscaled(self._restored, self._content_scale)
 
     @property
     def refresh_rate(self) -> float:
-        """Refreshes a second of the monitor that it is on, 60 where that does not say."""
+        """Refreshes per second of its monitor; 60 if unknown."""
         return self._monitor.refresh_rate
 
     def listen(self, listener: Listener, failed: Callable[[Exception], None]) -> None:
-        """Tell ``listener`` of every event from now on, during `poll`; what it raises is given to
-        ``failed``, and the events after it still come.
+        """Report every event during `poll` to ``listener``.
+
+        Errors of the listener go to ``failed``, and later events still come.
         """
         self._events = connect(self.handle, listener, failed)
 
     def poll(self) -> None:
-        """Deliver the events that have come."""
+        """Deliver the pending events."""
         glfw.poll_events()
 
     def swap(self) -> None:
-        """Show what was drawn; returns at display rate even where nothing waits for a monitor."""
+        """Show the drawing, at the display's rate even if the swap does not wait."""
         glfw.swap_buffers(self.handle)
         period = 1 / self.refresh_rate
         now = time.perf_counter()
-        # A swap that did wait comes back at the due time, give or take; then there is no sleep.
+        # A swap that waited returns close to the due time; then there is no sleep.
         if now < self._due - 0.1 * period:
             time.sleep(self._due - now)
             now = self._due
         self._due = now + period
 
     def rest(self, seconds: float | None = None) -> None:
-        """Wait for an event, or for ``seconds``, by default for as long as one refresh takes."""
+        """Wait for an event, for at most ``seconds`` or by default one refresh."""
         glfw.wait_events_timeout(1 / self.refresh_rate if seconds is None else seconds)
 
     def set_title(self, title: str) -> None:
@@ -142,7 +141,7 @@ class Window:
         glfw.set_window_title(self.handle, escaped(title))
 
     def set_cursor(self, *, resizing: bool) -> None:
-        """The arrow, or the one of borders that can be moved to the left and right."""
+        """Show the arrow, or the cursor for moving a border left and right."""
         if resizing == self._resizing:
             return
         self._resizing = resizing
@@ -151,7 +150,7 @@ class Window:
         _glfw.set_cursor(self.handle, self._resize_cursor if resizing else None)
 
     def toggle_fullscreen(self) -> None:
-        """Cover the monitor that shows most of it, or return to the size before."""
+        """Cover the monitor that shows most of the window, or return to the previous size."""
         if self._position is not None:
             place = (*self._position, *self._restored)
             self._position = None
@@ -168,14 +167,14 @@ class Window:
         self._set_interval(True)
 
     def _set_interval(self, visible: bool) -> None:
-        # Under Wayland a swap that waits does so for ever while nothing of the window can be seen;
-        # `swap` keeps the display's rate by itself, and there a picture is never torn.
+        # Under Wayland a waiting swap blocks for ever while the window is hidden. `swap` keeps the
+        # display's rate by itself, and Wayland never tears pictures.
         waits = visible and glfw.get_platform() != glfw.PLATFORM_WAYLAND
         glfw.swap_interval(1 if waits else 0)
 
     def _watch_size(self) -> None:
-        # Kept, not asked for: a frame wants them several times, and each question to GLFW gives
-        # the interpreter away.
+        # Sizes are cached: a frame needs them several times, and each GLFW call releases the
+        # interpreter lock.
         def sized(_: Any, width: int, height: int) -> None:
             self._size = width, height
             self._monitor.forget()
@@ -197,11 +196,11 @@ class Window:
         glfw.set_window_content_scale_callback(handle, scaled)
 
     def request_close(self) -> None:
-        """Ask for the end of the loop."""
+        """Ask the main loop to end."""
         glfw.set_window_should_close(self.handle, True)
 
     def hide(self) -> None:
-        """Take it from the screen; its context stays."""
+        """Remove it from the screen; its context stays."""
         self._set_interval(False)
         glfw.hide_window(self.handle)
 

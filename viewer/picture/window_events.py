@@ -9,14 +9,14 @@ from typing import Any, Protocol
 
 import glfw
 
-_glfw: Any = glfw  # for what its type hints have wrong
+_glfw: Any = glfw  # Its type hints are wrong in places.
 _KEY_NAMES = {
     getattr(glfw, name): name.removeprefix("KEY_") for name in dir(glfw) if name.startswith("KEY_")
 }
 
 
 class Listener(Protocol):
-    """Listener to events; positions in screen coordinates from the window's upper left."""
+    """Listener to events; positions are in screen coordinates from the window's upper left."""
 
     def key(self, name: str, code: int, pressed: bool, repeated: bool, mods: int) -> None: ...
     def character(self, text: str) -> None: ...
@@ -29,11 +29,12 @@ class Listener(Protocol):
 
 
 def connect(handle: Any, listener: Listener, failed: Callable[[Exception], None]) -> object:
-    """Tell ``listener`` of every event of the window that GLFW knows as ``handle``; what it raises
-    is given to ``failed``, and the events after it still come.
+    """Report every event of the GLFW window ``handle`` to ``listener``.
+
+    Errors of the listener go to ``failed``, and later events still come.
 
     Returns:
-        An object to hold as long as events are to come.
+        An object to keep for as long as events are wanted.
     """
 
     def guarded(callback: Callable[..., None]) -> Callable[..., None]:
@@ -70,7 +71,7 @@ def connect(handle: Any, listener: Listener, failed: Callable[[Exception], None]
     glfw.set_mouse_button_callback(handle, guarded(button))
     glfw.set_scroll_callback(handle, guarded(lambda _, x, y: listener.scroll(x, y)))
     glfw.set_window_focus_callback(handle, guarded(focus))
-    # The wrapper's own way takes every file name for UTF-8, and raises where one is not.
+    # GLFW's Python wrapper decodes every file name as UTF-8 and raises if that fails.
     dropped = _glfw._GLFWdropfun(guarded(drop))
     _glfw._glfw.glfwSetDropCallback(handle, dropped)
     return dropped
