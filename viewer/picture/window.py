@@ -137,7 +137,7 @@ class Window:
         glfw.wait_events_timeout(1 / self.refresh_rate if seconds is None else seconds)
 
     def set_title(self, title: str) -> None:
-        """The text of its frame."""
+        """Set the text of its frame."""
         glfw.set_window_title(self.handle, escaped(title))
 
     def set_cursor(self, *, resizing: bool) -> None:
