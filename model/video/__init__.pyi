@@ -1,3 +1,7 @@
+from .photos import Pictures as Pictures
+from .photos import find_pictures as find_pictures
+from .photos import is_picture as is_picture
+from .photos import read_picture as read_picture
 from .placement import HALF_SPHERE as HALF_SPHERE
 from .placement import Bounds as Bounds
 from .placement import Part as Part

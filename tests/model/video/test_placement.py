@@ -15,7 +15,6 @@ from torch import Tensor
 
 from model.errors import InputError
 from model.geometry import Look, directions_to_angles, look_from_rotation
-from model.video.cube_faces import CUBEMAP_FACES, EAC_FACES, Cube
 from model.video.placement import (
     HALF_SPHERE,
     Bounds,
@@ -25,6 +24,7 @@ from model.video.placement import (
     eye_part,
     two_eac_streams,
 )
+from model.video.placement.cube_faces import CUBEMAP_FACES, EAC_FACES, Cube
 from tests.support.spheres import smooth_sphere
 
 FIELD = Path(__file__).parents[4] / "shared" / "data" / "field"

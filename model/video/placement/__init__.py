@@ -1,0 +1,40 @@
+"""Placement of coded pictures on the sphere, and their full equirectangular (ERP) frames.
+
+`Placement` says how the pixels lie, as a file declares it. `Placer` resamples pictures of one size
+by it: its map is computed once for a clip's thousands of pictures.
+
+    placement = Placement(bounds=HALF_SPHERE, part=eye_part("side by side", "left"))
+    size = placement.frame_size(height, width)          # of the frame
+    placer = Placer(placement, (height, width), size)
+    frame = placer.place(picture)        # uint8, black where placer.covered is False
+"""
+
+from model.video.placement.declared import (
+    ASPECT_TOLERANCE,
+    HALF_SPHERE,
+    WHOLE_PICTURE,
+    WHOLE_SPHERE,
+    Bounds,
+    Eye,
+    Part,
+    Placement,
+    Projection,
+    eye_part,
+    two_eac_streams,
+)
+from model.video.placement.placer import Placer
+
+__all__ = [
+    "ASPECT_TOLERANCE",
+    "HALF_SPHERE",
+    "WHOLE_PICTURE",
+    "WHOLE_SPHERE",
+    "Bounds",
+    "Eye",
+    "Part",
+    "Placement",
+    "Placer",
+    "Projection",
+    "eye_part",
+    "two_eac_streams",
+]
