@@ -1,6 +1,6 @@
 """Decoding behind the window: one thread, its sessions and engines.
 
-What takes torch is imported when it is first used: the first picture does without.
+Names are imported on first use: the first picture does not need torch.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""A small picture of the whole sphere, put together from square looks one at a time."""
+"""A small picture of the whole sphere, assembled from square looks one at a time."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ BACKGROUND_SIZE = (384, 768)
 
 MAX_LOOKS = 48
 _FEATHER = 0.12
-_LEAST_WEIGHT = (1 - OVERLAP) / _FEATHER  # what every direction gets from one look at least
+_LEAST_WEIGHT = (1 - OVERLAP) / _FEATHER  # every direction gets at least this from one look
 _WIDEST = math.radians(100.0)
 
 
 @dataclass
 class _Part:
-    """One look's share of the canvas."""
+    """One look's part of the canvas."""
 
     look: Look
     pixels: Tensor  # indices into the canvas, n
-    grid: Tensor  # where the look's picture shows them, 1×1×n×2
+    grid: Tensor  # positions in the look's picture, 1×1×n×2
     weight: Tensor  # n×1, falling towards the picture's border
-    put: Tensor  # n×4, what it has added to the canvas
+    put: Tensor  # n×4, its contribution to the canvas
     frame: int | None = None
 
 
 class Background:
-    """An equirectangular canvas that a small engine brings up to date part by part.
+    """An equirectangular canvas that a small engine updates part by part.
 
     Attributes:
-        cost: seconds that the latest step took.
+        cost: seconds of the latest step.
     """
 
     def __init__(self, engine: Engine, size: tuple[int, int] = BACKGROUND_SIZE) -> None:
         """Plan the looks; nothing is decoded yet.
 
         Args:
-            engine: decodes them; small, and nothing else uses it.
+            engine: decodes them; small, and used only here.
             size: height and width of the canvas.
 
         Raises:
@@ -63,25 +63,27 @@ class Background:
                 f"sphere"
             )
         self._parts: list[_Part] = []
-        # Sums of weighted colours, and of weights: parts can come and change in any order.
+        # Sums of weighted colours and of weights, so that parts can change in any order.
         self._canvas = torch.zeros(len(self._directions), 4, device=engine.device)
         self.cost = 0.0
 
     @property
     def parts(self) -> int:
-        """Number of looks that it takes."""
+        """Number of looks."""
         return len(self._looks) + len(self._parts)
 
     def stale(self, frame: int) -> bool:
-        """Some part of the canvas shows another frame than ``frame``, or none."""
+        """Return True if a part of the canvas shows another frame than ``frame``, or none."""
         return bool(self._looks) or any(part.frame != frame for part in self._parts)
 
     def step(self, frame: int, look: Look) -> None:
-        """Decode one more part: one that shows nothing yet, the nearest to where ``look`` looks,
-        else the one that is furthest behind.
+        """Decode one more part.
+
+        First the parts that show nothing yet, closest to ``look`` first; then the part furthest
+        behind ``frame``.
 
         Raises:
-            IndexError, RuntimeError: as `Engine.decode`.
+            IndexError, RuntimeError: as in `Engine.decode`.
         """
         started = time.perf_counter()
         if self._looks:
@@ -106,8 +108,9 @@ class Background:
         self.cost = time.perf_counter() - started
 
     def pixels(self) -> Tensor:
-        """The canvas, height×width×4 uint8 on the CPU, premultiplied RGBA: alpha is 0 where nothing
-        has been decoded yet.
+        """Return the canvas, height×width×4 uint8 on the CPU, premultiplied RGBA.
+
+        Alpha is 0 where nothing has been decoded yet.
         """
         weight = self._canvas[:, 3:]
         alpha = (weight / _LEAST_WEIGHT).clamp(max=1.0)

@@ -1,4 +1,4 @@
-"""Background of a source in use: when its parts are decoded."""
+"""Schedules the background of a source: when its parts are decoded."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ TIME_SHARE = 0.18
 
 
 class BackgroundUpdater:
-    """Background of one source, brought up to date in a small share of the time for pictures."""
+    """Background of one source, updated in a small share of the time for pictures."""
 
     def __init__(self, make: Callable[[], Engine] | None) -> None:
-        """Nothing is built yet.
+        """Start without a background; the first step builds it.
 
         Args:
-            make: the small engine; without it there is no background.
+            make: makes the small engine; None for no background.
         """
         self._make = make
         self._background: Background | None = None
@@ -33,21 +33,21 @@ class BackgroundUpdater:
 
     @property
     def affordable(self) -> bool:
-        """Pictures have taken long enough for another step."""
+        """Whether pictures have taken enough time for another step."""
         return self._credit_s >= self._cost_s
 
     def earn(self, decode_s: float) -> None:
-        """A picture has taken ``decode_s`` seconds."""
+        """Count ``decode_s`` seconds spent on a picture."""
         self._credit_s = min(self._credit_s + TIME_SHARE * decode_s, 1.0)
 
     def due(self, frame: int) -> bool:
-        """There is something to do for ``frame``."""
+        """Return True if the background must be updated or shown for ``frame``."""
         if self._make is None:
             return False
         return self._background is None or self._unseen or self._background.stale(frame)
 
     def step(self, request: Request) -> Tensor:
-        """Decode one more part, and show the whole; its pixels as `Background.pixels` has them.
+        """Decode one more part and return the whole, as in `Background.pixels`.
 
         Raises:
             Exception: the engine cannot be made, or cannot decode.
@@ -57,7 +57,7 @@ class BackgroundUpdater:
             return self._background.pixels()
         self._credit_s = max(self._credit_s - self._cost_s, 0.0)
         if self._background is None:
-            from viewer.decode.background import Background  # takes torch, as its engine does
+            from viewer.decode.background import Background  # needs torch, as its engine does
 
             assert self._make is not None
             self._background = Background(self._make())
@@ -65,7 +65,7 @@ class BackgroundUpdater:
         return self._background.pixels()
 
     def show_again(self) -> None:
-        """Hand over the background as it is in the next step: the window shows it no more."""
+        """Return the background unchanged in the next step, because the window has lost it."""
         self._unseen = self._background is not None
 
     def begin_anew(self) -> None:
@@ -73,7 +73,7 @@ class BackgroundUpdater:
         self._background, self._unseen = None, False
 
     def give_up(self) -> None:
-        """Free the engine, and make no other."""
+        """Free the engine and make no other."""
         self.begin_anew()
         self._make = None
 

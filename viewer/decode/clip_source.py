@@ -1,4 +1,4 @@
-"""Clips as open scenes, whose one decoder is the clip's own codec."""
+"""Clips as open scenes; their only decoder is the clip's own codec."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from viewer.decode.open_scene import ORIGINAL, Cost, EngineSource, Extension, Op
 
 
 def prepare_clip(index: VideoIndex) -> OpenScene:
-    """A clip that is shown alone; what had to be assumed of its rate is the scene's remark.
+    """Prepare a clip to be shown without a scene; a note on its rate becomes the remark.
 
     Raises:
         InputError: it is not, or not known to be, equirectangular.
@@ -39,10 +39,10 @@ def prepare_clip(index: VideoIndex) -> OpenScene:
 
 
 def compare_clip(scene: OpenScene, index: VideoIndex) -> str:
-    """Check that a clip is the scene's own, and say how far that is known, in one sentence.
+    """Check that a clip is the scene's own; return a sentence on how well it matches.
 
     Raises:
-        InputError: it is another clip, or the scene is a clip itself.
+        InputError: it is another clip, or the scene is itself a clip.
     """
     name = file_name(index.path)
     if scene.sameness is None:
@@ -51,10 +51,10 @@ def compare_clip(scene: OpenScene, index: VideoIndex) -> str:
 
 
 def put_beside(scene: OpenScene, index: VideoIndex, remark: str) -> OpenScene:
-    """``scene`` with its own clip as a decoder more, the second in turn.
+    """Add its own clip to ``scene`` as another decoder, the second in turn.
 
     Args:
-        remark: what `compare_clip` said.
+        remark: result of `compare_clip`.
     """
     others = tuple(name for name in scene.decoders if name != ORIGINAL)
     return replace(
@@ -68,7 +68,7 @@ def put_beside(scene: OpenScene, index: VideoIndex, remark: str) -> OpenScene:
 
 
 def extend_by_clip(scene: OpenScene, index: VideoIndex) -> Extension:
-    """The scene that is open and its clip, which is compared first; it takes seconds.
+    """Compare a clip with the open scene and add it; takes seconds.
 
     Raises:
         InputError: it is another clip.
@@ -82,7 +82,7 @@ def extend_by_clip(scene: OpenScene, index: VideoIndex) -> Extension:
 
 
 def clip_sameness(header: SceneHeader, scene: Path, index: VideoIndex) -> str:
-    """A phrase on how far a clip is the one that a scene was trained on, as `check_clip` has it."""
+    """Return a phrase on how well a clip matches a scene's training clip; see `check_clip`."""
     reader = VideoReader(index)
     try:
         return check_clip(
@@ -93,10 +93,10 @@ def clip_sameness(header: SceneHeader, scene: Path, index: VideoIndex) -> str:
 
 
 def clip_source(index: VideoIndex) -> EngineSource:
-    """The engine of a clip; there is no other to fall back to."""
+    """Return the engine of a clip, which has no fallback."""
     return EngineSource([partial(ClipEngine, index)])
 
 
 def clip_cost(index: VideoIndex) -> Cost:
-    """Cost of one picture of a clip."""
+    """Return the cost of one picture of a clip."""
     return Cost(index.info.width * index.info.height, True, index.peak_bytes)

@@ -1,4 +1,4 @@
-"""One thread on which engines are built, one after the other, for as long as the program runs."""
+"""One thread that builds engines, one after the other, as long as the program runs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ log = logging.getLogger(__name__)
 
 
 class Build:
-    """An engine that is ordered. Who drops this cancels the build: it is not begun, or its engine
-    is freed as soon as it is there, as nothing stops a compiler midway.
+    """An ordered engine; dropping the last reference cancels the build.
+
+    A cancelled build does not start, or its engine is freed once built: nothing stops a compiler
+    midway.
     """
 
     def __init__(
@@ -32,20 +34,20 @@ class Build:
 
     @property
     def ready(self) -> bool:
-        """There is an engine to take."""
+        """Whether there is an engine to take."""
         return self._engine is not None
 
     def take(self) -> Engine | None:
-        """The engine, once."""
+        """Return the engine once, then None."""
         engine, self._engine = self._engine, None
         return engine
 
 
 class EngineBuilder:
-    """Builds in the order in which it was asked, on a thread that begins with the first build.
+    """Builds engines in the order of the calls, on a thread that starts with the first one.
 
-    One thread for all: a capture breaks when another build waits for the whole GPU, and cuDNN keeps
-    the plans that graphs use for the thread that made them.
+    A single thread, because a capture fails if another build waits for the whole GPU, and cuDNN
+    keeps the plans that graphs use for the thread that made them.
     """
 
     def __init__(self) -> None:
@@ -60,8 +62,10 @@ class EngineBuilder:
         done: Callable[[], None],
         failed: Callable[[Exception], None],
     ) -> Build:
-        """Order what ``make`` makes. When it is there ``done`` is called on the builder's thread,
-        or ``failed`` where that raised; they must not hold what is returned.
+        """Order an engine from ``make``.
+
+        ``done`` is called on the builder's thread when the engine is there, ``failed`` if ``make``
+        raised. Neither may hold a reference to the result.
         """
         build = Build(make, done, failed)
         with self._changed:
@@ -74,7 +78,7 @@ class EngineBuilder:
 
     @property
     def busy(self) -> bool:
-        """Something is being built, or is still to be."""
+        """Whether an engine is being built or waiting to be built."""
         with self._changed:
             return self._building or any(ordered() is not None for ordered in self._ordered)
 
@@ -93,7 +97,7 @@ class EngineBuilder:
         if build is None:
             return
         make = build._make
-        del build  # while it is built the one who ordered it may drop it
+        del build  # its owner may drop it during the build
         started = time.perf_counter()
         try:
             engine = make()
@@ -109,6 +113,6 @@ class EngineBuilder:
 
 
 BUILDER = EngineBuilder()
-"""The process's own."""
+"""The builder of the process."""
 
 process_end.watch(lambda: BUILDER.busy)

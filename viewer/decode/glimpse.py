@@ -1,4 +1,4 @@
-"""A scene of which no more than its still panorama is known, as an open one. It takes no torch."""
+"""A scene known only by its still panorama, as an open scene. Needs no torch."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 
 def prepare_glimpse(glimpse: Glimpse, path: Path) -> OpenScene:
-    """Scene of a glimpse of the file at ``path``; its decoders have neither engines nor known
-    costs, which `complete_scene` gives them.
+    """Return the open scene of a glimpse of the file at ``path``.
+
+    Its decoders have no engines and no known costs; `complete_scene` adds both.
     """
     return OpenScene(
         title=glimpse.title or path.stem,

@@ -1,4 +1,4 @@
-"""The look to decode, so that what is shown now and when the picture arrives lies inside it."""
+"""The look to decode, so that it covers the view now and when the picture arrives."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _MAX_OVERSCAN = math.radians(12.0)
 
 @dataclass(frozen=True)
 class Request:
-    """Wish for a picture: what is shown now.
+    """Request for a picture of the current view.
 
     Attributes:
-        look: where the viewer looks.
+        look: the current look.
         aspect: width over height of the window.
-        frame: index of the frame that is due.
-        speed: how fast the view turns, radians a second.
+        frame: index of the current frame.
+        speed: angular speed of the view, radians per second.
     """
 
     look: Look
@@ -30,10 +30,10 @@ class Request:
 
 
 def covering_hfov(look: Look, shown_aspect: float, picture_aspect: float) -> float:
-    """Narrowest horizontal field of view of an unrolled picture that contains what is shown.
+    """Return the narrowest horizontal field of view of an unrolled picture that covers the view.
 
     Args:
-        look: what is shown, with its roll and field of view.
+        look: the view's, with its roll and field of view.
         shown_aspect: width over height of the window.
         picture_aspect: width over height of the picture.
     """
@@ -44,13 +44,14 @@ def covering_hfov(look: Look, shown_aspect: float, picture_aspect: float) -> flo
 
 
 def predicted_look(request: Request, engine: Engine, latency: float) -> Look:
-    """The look to ask ``engine`` for: level, and as much wider than shown as the view will have
-    turned by the time the picture is on screen.
+    """Return the look to request from ``engine``.
+
+    It is level, and wider than the view by the expected turn until the picture is on screen.
 
     Args:
-        request: what is shown.
-        engine: its size and range of fields of view bound the answer.
-        latency: seconds from asking for a picture to seeing it.
+        request: the current view.
+        engine: limits size and field of view.
+        latency: seconds from requesting a picture to seeing it.
     """
     if engine.full_frame:
         return Look()

@@ -1,4 +1,4 @@
-"""An open scene: a clip with one or several decoders, and where engines for them come from."""
+"""An open scene: a clip with one or several decoders, and the sources of their engines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ORIGINAL = "original"
 
 
 def decoder_names(decoders: Iterable[str]) -> tuple[str, ...]:
-    """Names of a scene's decoders, in the order in which they are offered."""
+    """Return the names of a scene's decoders, in the order offered to the user."""
     return tuple(sorted(decoders, key=lambda name: (name != "nerv360", name)))
 
 
@@ -28,12 +28,12 @@ class EngineSource:
     """Makers of engines for one decoder of one scene.
 
     Attributes:
-        engines: the first to begin with; the next is tried where one fails.
-        background: makes the small engine of the picture around, or nothing does; none is needed
-            around pictures that cover a still panorama.
-        upgrade: makes a faster engine, which may take long: it is built on a thread of its own
-            while the first one decodes, and takes over between two pictures.
-        latency: seconds added to decoding until a picture is seen.
+        engines: in order of preference; each is a fallback for the one before.
+        background: makes the small engine of the background, or None; pictures over a still
+            panorama need none.
+        upgrade: makes a faster engine, which may take long: it is built on its own thread while the
+            first one decodes, and takes over between two pictures.
+        latency: seconds from the end of decoding until a picture is seen.
     """
 
     engines: Sequence[Callable[[], Engine]]
@@ -47,10 +47,9 @@ class Cost:
     """Cost of one picture.
 
     Attributes:
-        pixels: how many are decoded for it.
-        full_frame: they are the whole sphere, from which a shader cuts what is shown.
-        peak_bytes: memory while it is decoded, weights and embeddings included, as far as it can
-            be told before.
+        pixels: number of decoded pixels.
+        full_frame: they are the whole sphere, and a shader cuts the view from it.
+        peak_bytes: estimated memory during decoding, including weights and embeddings.
     """
 
     pixels: int
@@ -60,23 +59,23 @@ class Cost:
 
 @dataclass(frozen=True)
 class OpenScene:
-    """A scene as the application sees it.
+    """A scene as seen by the application.
 
     Attributes:
         title: for the window's frame.
-        frames: how many.
-        fps: frames a second.
+        frames: number of frames.
+        fps: frames per second.
         size: height and width of the source clip.
         decoders: names, the preferred one first.
-        source: makes the `EngineSource` of a decoder by its name.
-        cost: of one picture of a decoder, by its name.
-        free_bytes: how much memory there is for another decoder now.
-        still: the still panorama that a decoder's pictures cover, by its name, height×width×3
-            and one array for all of them; nothing where they cover none.
-        sameness: says how far a clip is known to be the scene's own, and raises InputError where it
-            is another; nothing where the scene is a clip itself. It takes seconds.
-        remark: one sentence that is to be said when it is opened, or nothing.
-        whole: its decoders have been read; until then there is no more to see than ``still``.
+        source: returns the `EngineSource` of a decoder by name.
+        cost: returns the cost of one picture of a decoder, by name.
+        free_bytes: returns the memory available for another decoder now.
+        still: returns the still panorama behind a decoder's pictures, by name, height×width×3 and
+            one array for all decoders; None without one.
+        sameness: describes how well a clip matches the scene; raises InputError if it does not.
+            Takes seconds. None if the scene is itself a clip.
+        remark: one sentence to show on opening, or None.
+        whole: its decoders have been read; before that only ``still`` can be shown.
     """
 
     title: str
@@ -95,11 +94,11 @@ class OpenScene:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A scene that turned out to be damaged after its still panorama had been shown.
+    """A scene found to be damaged after its still panorama was shown.
 
     Attributes:
         scene: as it was shown.
-        error: what is wrong with it.
+        error: the fault.
     """
 
     scene: OpenScene
@@ -108,11 +107,11 @@ class Unreadable:
 
 @dataclass(frozen=True)
 class Extension:
-    """More decoders for a scene while it is open.
+    """New or changed decoders for an open scene.
 
     Attributes:
-        scene: the open one.
-        extended: what takes its place, with those decoders.
+        scene: the open scene.
+        extended: its replacement, with those decoders.
         decoders: their names.
     """
 

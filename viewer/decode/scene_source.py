@@ -27,8 +27,10 @@ _CPU = torch.device("cpu")
 def prepare_scene(
     scene: Scene, path: Path, device: torch.device, engine: str = "auto"
 ) -> OpenScene:
-    """``scene``, read from ``path``, its decoders opened on ``device`` when they are needed, by the
-    kind of engine that `open_engine` knows as ``engine``.
+    """Return ``scene``, read from ``path``, as an open scene.
+
+    Its decoders are opened on ``device`` when needed, with the engine kind ``engine`` (see
+    `open_engine`).
     """
     still = None if scene.still is None else scene.still.pixels.numpy()
     return OpenScene(
@@ -46,18 +48,19 @@ def prepare_scene(
 
 
 def complete_scene(seen: OpenScene, path: Path, device: torch.device) -> Extension:
-    """The scene file at ``path``, of which `prepare_glimpse` made ``seen``, read as a whole, its
-    decoders to be opened on ``device``.
+    """Read the whole scene file at ``path``, shown so far as ``seen`` by `prepare_glimpse`.
+
+    Its decoders are to be opened on ``device``.
 
     Raises:
-        InputError: it cannot be read, or is no longer what was seen.
+        InputError: it cannot be read, or has changed since.
     """
     whole = prepare_scene(read_scene(path), path, device)
     if _outline(seen) != _outline(whole) or not all(
         np.array_equal(_pixels(seen, name), _pixels(whole, name)) for name in whole.decoders
     ):
         raise InputError(f"{path} has changed while it was being opened: open it again")
-    # The very array that is on screen: it need not go there again.
+    # The same array that is on screen, so that it is not uploaded again.
     return Extension(seen, replace(whole, still=seen.still), whole.decoders)
 
 
@@ -71,7 +74,7 @@ def _outline(scene: OpenScene) -> tuple[object, ...]:
 
 
 def decoder_cost(scene: Scene, decoder: str, device: torch.device) -> Cost:
-    """Cost of one picture of a decoder on ``device``, told without decoding one."""
+    """Estimate the cost of one picture of a decoder on ``device`` without decoding."""
     stored = scene.decoders[decoder]
     config = stored.config
     height, width = picture_size(config, None)
@@ -85,7 +88,7 @@ def decoder_cost(scene: Scene, decoder: str, device: torch.device) -> Cost:
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that tensors on ``device`` may still take."""
+    """Return the bytes that tensors on ``device`` may still take."""
     if device.type != "cuda":
         return free_bytes(device)
     unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
@@ -95,9 +98,10 @@ def free_memory(device: torch.device) -> int:
 def engine_source(
     scene: Scene, decoder: str, device: torch.device, engine: str = "auto"
 ) -> EngineSource:
-    """Engines of one decoder of a scene: the one that is there at once, and fallbacks from that to
-    the plainest on the CPU; one that is compiled, or proves faster by drawing, follows when it has
-    been built.
+    """Return the engines of one decoder of a scene.
+
+    The first is available at once; its fallbacks end with the plainest on the CPU. The upgrade is a
+    compiled engine, or drawing if that proves faster.
     """
     at_once = without_compiler(engine, device)
     chain = [(device, at_once)]

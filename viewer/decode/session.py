@@ -1,4 +1,4 @@
-"""One source in use: the engine that decodes it, its fallbacks, and the faster one to come."""
+"""One source in use: its current engine, its fallbacks, and a faster engine being built."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class DecodeReport:
     Attributes:
         decoded: pictures since the source was opened.
         times: seconds of the latest pictures, oldest first.
-        finished: when they were finished, on the monotonic clock.
-        engine: the engine in use; none while the next is built.
+        finished: finishing times of these pictures, on the monotonic clock.
+        engine: the engine in use; None while the next is built.
         error: one sentence if an attempt failed in this generation.
-        ended: no engine is left that could be tried.
+        ended: no engine is left to try.
     """
 
     decoded: int = 0
@@ -47,15 +47,15 @@ class DecodeReport:
 
 
 class DecodeSession:
-    """One source in use, on the worker's thread alone.
+    """One source in use; only the worker's thread uses it.
 
     Attributes:
-        source, report: where engines come from, and the progress so far.
-        crowded: something failed while other sources were in use, and might not fail alone.
+        source, report: the engines' source, and the progress so far.
+        crowded: something failed while other sources were in use, and might succeed without them.
     """
 
     def __init__(self, source: EngineSource, wake: Callable[[], None]) -> None:
-        """Nothing is built yet.
+        """Start without an engine.
 
         Args:
             source: of engines.
@@ -75,14 +75,14 @@ class DecodeSession:
         self._done: tuple[object, int] | None = None
 
     def attach(self, publish: Callable[[DecodeReport], None], alone: bool) -> None:
-        """Give each new report to ``publish`` from now on; ``alone``: no other source is in use."""
+        """Send each new report to ``publish`` from now on; ``alone``: no other source is in use."""
         self._publish, self._alone = publish, alone
         self._done = None
         self._background.show_again()
         self._update(error=None)
 
     def begin(self) -> None:
-        """Make the first engine where there is none yet."""
+        """Make the first engine, if there is none yet."""
         if self._engine is None:
             self._next_engine()
 
@@ -92,16 +92,16 @@ class DecodeSession:
         return self._engine.ring if self._engine else 1
 
     def give_up(self, error: Exception) -> None:
-        """Go on with the next engine after an error that nobody foresaw."""
+        """Go on with the next engine after an unexpected error."""
         self._fail("pictures cannot be decoded", error)
         self._step_down()
 
     def has_work(self, request: Request) -> bool:
-        """A picture or a part of the background is due."""
+        """Return True if a picture or a part of the background is due."""
         return self.wants_picture(request) or self._background_due(request)
 
     def wants_picture(self, request: Request) -> bool:
-        """The picture for ``request`` has not been decoded, and it is not the background's turn."""
+        """Return True if a picture for ``request`` is missing and the background is not due."""
         engine = self._engine
         if engine is None:
             return False
@@ -111,7 +111,7 @@ class DecodeSession:
         return not (self._background_due(request) and self._background.affordable)
 
     def decode(self, request: Request) -> Picture | None:
-        """The picture for ``request``; after a failure nothing, and the next engine is in place."""
+        """Decode the picture for ``request``; on failure, return None and change the engine."""
         self._take_upgrade()
         engine = self._engine
         assert engine is not None
@@ -119,14 +119,14 @@ class DecodeSession:
         what, picture = f"frame {request.frame} cannot be decoded", None
         try:
             picture = self._picture(engine, request)
-        except (IndexError, InputError) as error:  # of this frame, not of the engine
+        except (IndexError, InputError) as error:  # an error of this frame, not of the engine
             self._fail(what, error)
             return None
         except Exception as error:
             self._fail(what, error)
         if picture is None:
-            # Not above: while an exception is handled its frames hold the engine that failed, and
-            # its memory, which the next one may need.
+            # Not in the handler above: during handling, the exception's frames still hold the
+            # failed engine and its memory, which the next one may need.
             del engine
             self._step_down()
             return None
@@ -140,7 +140,7 @@ class DecodeSession:
         return picture
 
     def background_step(self, request: Request) -> Tensor | None:
-        """Bring one more part of the whole sphere up to date, if one is due."""
+        """Update one more part of the background, if one is due; return its pixels or None."""
         if not self._background_due(request):
             return None
         try:
@@ -154,8 +154,8 @@ class DecodeSession:
     def _picture(self, engine: Engine, request: Request) -> Picture:
         picture = engine.decode(predicted_look(request, engine, self._latency()), request.frame)
         if picture.ready is not None:
-            # This thread has nothing else to do, and errors of the GPU show up here; going on
-            # would only line up pictures that nobody sees.
+            # This thread has nothing else to do, and GPU errors show up here. Going on would only
+            # queue pictures that nobody sees.
             picture.ready.synchronize()
         if engine.ring < 2:
             picture = replace(picture, pixels=picture.pixels.clone())
@@ -214,7 +214,7 @@ class DecodeSession:
         return self._background.due(request.frame)
 
     def _fail(self, what: str, error: Exception) -> None:
-        # A damaged clip fails again with each frame: that is shown, and written down once.
+        # A damaged clip fails again with each frame: show every error but log it once.
         again = isinstance(error, InputError) and self.report.error is not None
         log.log(
             logging.DEBUG if again else logging.ERROR,

@@ -1,4 +1,4 @@
-"""The one thread that decodes: the newest request wins, errors come back as data."""
+"""The decoding thread: the newest request wins, and errors are returned as data."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Results:
-    """Pictures of what is open that were finished and not taken before.
+    """Pictures of the open sources that were finished and not taken before.
 
     Attributes:
         pictures: the newest of each pane that has one.
@@ -37,10 +37,10 @@ class Results:
 
 
 class _Generation:
-    """Sources that were opened together, what is asked of them, and what came of it.
+    """Sources opened together, with their request and results.
 
-    The decoding thread writes into the generation that it serves, the display reads the newest:
-    what comes late for an older one is never seen, whatever the timing.
+    The decoding thread writes to the generation it serves, and the display reads the newest one:
+    late results of an older generation are never shown.
     """
 
     def __init__(self, sources: tuple[EngineSource, ...]) -> None:
@@ -48,22 +48,21 @@ class _Generation:
         self.request: Request | None = None
         self.idle_for: Request | None = None
         self.reports = [DecodeReport()] * max(len(sources), 1)
-        self.pictures: dict[int, tuple[int, Picture]] = {}  # each with its number
+        self.pictures: dict[int, tuple[int, Picture]] = {}  # pictures with their numbers
         self.backgrounds: dict[int, Tensor] = {}
 
     def take(self) -> Results:
-        """Everything that has come since the last time."""
+        """Return everything new since the last call."""
         pictures = {pane: picture for pane, (_, picture) in self.pictures.items()}
         backgrounds, self.pictures, self.backgrounds = self.backgrounds, {}, {}
         return Results(pictures, backgrounds, tuple(self.reports))
 
 
 class DecodeWorker:
-    """Decodes on a thread of its own for a display that never waits for it.
+    """Decodes on its own thread for a display that never waits for it.
 
-    With several sources, the panes of a split view, their pictures are decoded one after the
-    other, which leaves each the whole machine, and appear together, so that they show the same
-    frame.
+    With several sources, the panes of a split view, their pictures are decoded one after the other,
+    so that each can use the whole machine, and appear together, so that they show the same frame.
     """
 
     def __init__(self) -> None:
@@ -76,24 +75,25 @@ class DecodeWorker:
 
     @property
     def reports(self) -> tuple[DecodeReport, ...]:
-        """Progress of each source that is open."""
+        """Progress of each open source."""
         return tuple(self._generation.reports)
 
     @property
     def report(self) -> DecodeReport:
-        """Progress of the first source that is open."""
+        """Progress of the first open source."""
         return self.reports[0]
 
     def open(self, *sources: EngineSource) -> None:
-        """Decode from ``sources`` from now on, one for each pane of the window, once something is
-        requested. They are built on the worker's thread; one that is already in use goes on.
+        """Decode from ``sources`` from now on, one per pane, once there is a request.
+
+        Engines are built on the worker's thread; a source already in use continues.
         """
         with self._changed:
             self._generation = _Generation(sources)
             self._changed.notify_all()
 
     def request(self, request: Request) -> None:
-        """Ask for a picture; replaces any earlier request that was not begun."""
+        """Request a picture; replaces an earlier request that was not begun."""
         with self._changed:
             if request != self._generation.request:
                 self._generation.request = request
@@ -101,7 +101,7 @@ class DecodeWorker:
 
     @contextmanager
     def results(self) -> Iterator[Results]:
-        """Everything that has been finished, once; pictures stay valid inside the ``with``."""
+        """Yield everything new, once; pictures stay valid inside the ``with``."""
         with self._changed:
             generation = self._generation
             self._borrowed = {
@@ -119,7 +119,7 @@ class DecodeWorker:
 
     @property
     def idle(self) -> bool:
-        """All that the newest request asks for, background included, has been decoded and taken."""
+        """Whether everything requested, including the background, has been decoded and taken."""
         with self._changed:
             generation = self._generation
             if generation.pictures or generation.backgrounds or generation.request is None:
@@ -127,7 +127,7 @@ class DecodeWorker:
             return generation.idle_for is generation.request
 
     def stop(self, timeout: float = 60.0) -> bool:
-        """End the thread after the picture it is at; tells whether it ended in time."""
+        """End the thread after the current picture; return True if it ended in time."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -148,16 +148,16 @@ class DecodeWorker:
                     session.give_up(error)
 
     def _begin(self, generation: _Generation, sessions: list[DecodeSession]) -> None:
-        """Bring ``sessions``, those in use before, to the sources of ``generation``."""
+        """Change ``sessions``, in use so far, to the sources of ``generation``."""
         alone = len(generation.sources) == 1
-        # One that has no engine left begins anew, and so does one that came down while another
-        # needed memory too.
+        # A session without an engine left starts over, and so does one that stepped down while
+        # another needed memory too.
         known = {
             id(session.source): session
             for session in sessions
             if not session.report.ended and not (session.crowded and alone)
         }
-        sessions.clear()  # engines that nobody uses any more give their memory back first
+        sessions.clear()  # first free the memory of unused engines
         for pane, source in enumerate(generation.sources):
             session = known.get(id(source)) or DecodeSession(source, self._wake)
             session.attach(partial(generation.reports.__setitem__, pane), alone)
