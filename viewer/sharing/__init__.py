@@ -1,4 +1,4 @@
-"""A scene as a web page: a folder of static files, and a server of it for this machine alone."""
+"""A scene as a web page: a folder of static files, and a server of it for this machine only."""
 
 from viewer.sharing.folder import check_folder, export_web
 from viewer.sharing.server import WebServer

@@ -1,7 +1,6 @@
-"""The file of one decoder: its plan of drawings, weights and embeddings, as few bytes.
+"""Compact file of one decoder for the page: its shader plan, weights and embeddings.
 
-Everything is coded as in a scene file (`model.scene`). Its reader is
-``viewer/web/scene/decoder_file.js``.
+All are coded as in a scene file (`model.scene`). ``viewer/web/scene/decoder_file.js`` reads it.
 """
 
 from __future__ import annotations
@@ -30,19 +29,19 @@ _MAP_BYTES = 256 * 2**20
 
 
 def decoder_file(decoder: Decoder, coded: Sequence[Tensor | None] = ()) -> bytes:
-    """A safetensors file: the tensor ``plan``, JSON that zlib has packed, and those it names.
+    """Return a safetensors file: the tensor ``plan``, zlib-packed JSON, and the tensors it names.
 
-    The plan is that of `ShaderPlan.to_json` but for its arrays. One is the name of its tensor and
-    its shape. The weights are segments, one for each pass that has any: of the matrices from
-    ``first`` on ``coded`` many are in its tensor, as weights whose rows are the outputs; what is
-    left of all segments is in the tensor ``rest``. ``embeddings`` are the tensors of the maps that
-    they fill.
+    The plan is the one of `ShaderPlan.to_json`, with arrays replaced by the name of a tensor and a
+    shape. The weights are segments, one per pass with weights: its matrices from ``first`` on,
+    ``coded`` many, are in the segment's tensor, as weights whose rows are the outputs; the
+    remaining matrices of all segments are in the tensor ``rest``. ``embeddings`` names the tensors
+    of the maps that they fill.
 
     Args:
-        coded: its embeddings, coarser ones first, as far as they are coded already.
+        coded: its embeddings, coarsest first, if they are coded already.
 
     Raises:
-        InputError: no graphics that a page may count on can draw it.
+        InputError: it exceeds the graphics that a page can rely on.
     """
     plan = _plan(decoder)
     values, numbers = plan.to_json()
@@ -69,7 +68,7 @@ def decoder_file(decoder: Decoder, coded: Sequence[Tensor | None] = ()) -> bytes
 
 
 def _plan(decoder: Decoder) -> ShaderPlan:
-    """The plan for as little graphics as can draw it."""
+    """Build the plan with the smallest texture size that suffices."""
     limits = Limits(map_bytes=_MAP_BYTES)
     for side in _SIDES:
         try:
@@ -103,8 +102,9 @@ def _segments(plan: ShaderPlan, put: Callable[[str, Tensor], str]) -> dict[str, 
 
 
 def _coded_rows(matrices: Array, targets: int) -> tuple[Tensor | None, int]:
-    """The longest beginning of a pass's matrices that can be coded, and its length: what follows
-    are biases, of which there are few.
+    """Code as many of a pass's first matrices as possible, and return how many those are.
+
+    The matrices after them are biases, which are few.
     """
     groups = len(matrices) // targets
     for count in range(groups, max(groups // 2, 0), -1):
@@ -117,7 +117,7 @@ def _coded_rows(matrices: Array, targets: int) -> tuple[Tensor | None, int]:
 
 
 def _with_arrays(values: Any, numbers: bytes, put: Callable[[str, Tensor], str]) -> Any:
-    """``values`` in which each array's place in ``numbers`` is the name of its tensor."""
+    """Replace each array's place in ``numbers`` by the name of its tensor, within ``values``."""
     if isinstance(values, list):
         return [_with_arrays(each, numbers, put) for each in values]
     if not isinstance(values, dict):
@@ -133,6 +133,6 @@ def _with_arrays(values: Any, numbers: bytes, put: Callable[[str, Tensor], str])
 
 
 def _floats(tensor: Tensor) -> Tensor:
-    """``tensor`` in half precision where that holds it exactly."""
+    """Return ``tensor`` in half precision if that is exact."""
     half = tensor.half()
     return half if torch.equal(half.float(), tensor) else tensor

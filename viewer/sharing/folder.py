@@ -1,4 +1,4 @@
-"""A scene as a folder of static files, which any web server serves, and no others."""
+"""A scene as a folder of static files for any web server."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _PAGE = "index.html"
 
 
 def check_folder(folder: Path) -> None:
-    """Raise InputError where an export to ``folder`` would lose anything.
+    """Raise InputError if an export to ``folder`` would overwrite other files.
 
-    It may not be there yet, be empty, or hold an export of which nothing has been changed.
+    The folder may be missing, be empty, or hold an unchanged export.
 
     Raises:
         InputError: it holds something else, or cannot be written.
@@ -54,14 +54,14 @@ def check_folder(folder: Path) -> None:
 
 
 def export_web(scene_file: Path, folder: Path) -> int:
-    """Write the scene in ``scene_file`` as a page to ``folder``, which appears whole or not at all.
+    """Write the scene in ``scene_file`` as a page to ``folder``, completely or not at all.
 
     Returns:
         Bytes of all its files.
 
     Raises:
         InputError: the scene cannot be read or shown on a page, or the folder cannot be written
-            without losing something.
+            without overwriting other files.
     """
     check_folder(folder)
     files = _files(scene_file)
@@ -84,16 +84,14 @@ def export_web(scene_file: Path, folder: Path) -> int:
 
 
 def _empty(folder: Path) -> None:
-    """Take an export away: another folder takes the place of an empty one."""
+    """Remove an export, so that another folder can take its place."""
     aside = partial_path(folder)
     folder.rename(aside)
     shutil.rmtree(aside)
 
 
 def _foreign(folder: Path) -> str | None:
-    """A name in ``folder`` that is not of an export, or no longer as that wrote it; None where
-    there is none.
-    """
+    """Return a name in ``folder`` that is not part of an unchanged export, or None."""
     found = {
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
@@ -116,7 +114,7 @@ def _foreign(folder: Path) -> str | None:
 
 
 def _files(scene_file: Path) -> dict[str, bytes]:
-    """All files by their names."""
+    """Return all files by name."""
     from model.decoding import hfov_range
     from model.scene import coded_motion, read_coded, read_scene
     from model.shaders import piece
@@ -176,7 +174,7 @@ def _files(scene_file: Path) -> dict[str, bytes]:
 
 
 def _page_files() -> dict[str, bytes]:
-    """Files of the page itself, the same for every scene."""
+    """Return the files of the page itself, the same for every scene."""
     web = data_file("web")
     return {
         path.relative_to(web).as_posix(): path.read_bytes()

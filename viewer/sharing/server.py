@@ -1,4 +1,4 @@
-"""A server of one folder, for this machine alone."""
+"""A server of one folder, for this machine only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ADDRESS = "127.0.0.1"
 
 
 class WebServer(ThreadingHTTPServer):
-    """Serves the files of a folder on the loopback address.
+    """Server of a folder's files on the loopback address.
 
     Attributes:
         url: address of its page.
@@ -25,7 +25,7 @@ class WebServer(ThreadingHTTPServer):
     allow_reuse_address = True
 
     def __init__(self, folder: Path, port: int) -> None:
-        """Listen, without answering yet.
+        """Bind to the port, without answering yet.
 
         Args:
             port: 0 for any that is free.
@@ -42,15 +42,15 @@ class WebServer(ThreadingHTTPServer):
         self.url = f"http://{ADDRESS}:{self.server_address[1]}/"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        # Browsers drop requests whose answers they no longer need: nobody has to read of it.
+        # Browsers drop requests they no longer need; that is no error.
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    """Answers quietly, and so that a browser asks again for what another scene may have changed."""
+    """Request handler without a log, which lets browsers check for changed files."""
 
-    # What the system's own table has of these differs, and no module is run of another type.
+    # System tables differ, and browsers run modules only with this type.
     extensions_map = SimpleHTTPRequestHandler.extensions_map | {
         ".js": "text/javascript",
         ".avif": "image/avif",
