@@ -1,4 +1,4 @@
-"""The application: a window that looks around inside a decoded scene, and the command line."""
+"""The application: the window that looks around in a decoded scene, and the command line."""
 
 from viewer.window_system import prepare_libraries
 

@@ -1,4 +1,4 @@
-"""Actions of keys that are pressed, not held."""
+"""Actions of keys that act once when pressed."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Parts(Protocol):
     messages: MessagePanel
 
     def draw(self) -> None:
-        """Draw what is shown now; nothing is swapped."""
+        """Draw the current view, without swapping."""
         ...
 
 
 def commands(app: Parts) -> dict[Action, Callable[[], None]]:
-    """Every action that happens at once, by its name in the keymap."""
+    """Return the function of every action that happens at once."""
     return {
         Action.ZOOM_IN: lambda: app.camera.zoom(1),
         Action.ZOOM_OUT: lambda: app.camera.zoom(-1),

@@ -47,11 +47,11 @@ class App:
 
     Attributes:
         window, camera, playback, gaze, worker, panes, loader, arrivals, input: the parts.
-        overlay, status, keys, messages: the overlay, and those of its panels that others use.
-        failures: survives what nobody foresaw.
-        displayed: counts the pictures that the window has shown.
-        film: takes what the window shows, if anything does.
-        resting: nothing has changed lately, and little is drawn.
+        overlay, status, keys, messages: the overlay, and the panels that other parts use.
+        failures: reports unexpected errors and goes on.
+        displayed: counts drawings.
+        film: records the window; None without a film.
+        resting: nothing has changed recently, so little is drawn.
     """
 
     def __init__(
@@ -64,16 +64,16 @@ class App:
         decoder: str | None = None,
         upload: Callable[[], Upload] | None = None,
     ) -> None:
-        """Put the parts together and begin to open ``scene``.
+        """Create the parts and begin to open ``scene``.
 
         Args:
             window: open, its context current; the caller closes it.
-            scene: what is shown first.
-            load: opens a file that is dropped on the window, a scene, a clip or a gaze path;
-                `InputError` where it cannot.
-            settings: remembered ones.
-            decoder: one of the scene's, the first by default.
-            upload: makes the way of pictures into textures, one for each side of a split view.
+            scene: the first scene.
+            load: opens a file dropped on the window: a scene, a clip or a gaze path. Raises
+                `InputError` if it cannot.
+            settings: the remembered ones.
+            decoder: one of the scene's; by default the first.
+            upload: makes an upload to textures, one for each side of a split view.
         """
         settings = settings or Settings()
         self.displayed = Rate()
@@ -114,11 +114,13 @@ class App:
         self.open(scene, decoder or scene.decoders[0])
 
     def run(self, exit_after: float | None = None, screenshot: Path | None = None) -> None:
-        """Loop until the window is closed or ``exit_after`` seconds have passed since the scene was
-        read; what is on screen then is written to ``screenshot``.
+        """Run until the window is closed or ``exit_after`` seconds after the scene was read.
+
+        Args:
+            screenshot: file for the content of the window at the end.
 
         Raises:
-            Exception: what kept the scene from being read; the window has said it before.
+            Exception: the scene could not be read; the window has reported it.
         """
         began = last = time.perf_counter()
         while not self.window.should_close:
@@ -136,7 +138,7 @@ class App:
             save_png(screenshot, capture(self.window))
 
     def turn(self, seconds: float) -> None:
-        """One turn of the loop; draws only where something has changed."""
+        """Run the loop once; draw only if something has changed."""
         with self.failures.survived():
             self.update(seconds)
         now, changed = time.monotonic(), self._state() != self._drawn
@@ -153,12 +155,12 @@ class App:
         self.arrivals.begin()
 
     def step(self, seconds: float) -> None:
-        """One turn that always draws, up to the swap."""
+        """Run the loop once up to the swap, and always draw."""
         self.update(seconds)
         self.draw()
 
     def update(self, seconds: float) -> None:
-        """Let ``seconds`` pass: events, movement, the clip; take and ask for pictures."""
+        """Advance by ``seconds``: events, movement and clip; take pictures and request new ones."""
         self.window.poll()
         self.camera.advance(seconds)
         if not self.reading:
@@ -168,7 +170,7 @@ class App:
         self.worker.request(self.request())
 
     def draw(self) -> None:
-        """Draw the newest picture from the newest look, and the overlay; nothing is swapped."""
+        """Draw the newest picture at the newest look, and the overlay, without swapping."""
         width, height = self.window.framebuffer_size
         if width and height:
             self._drawn, self._drawn_at = self._state(), time.monotonic()
@@ -179,7 +181,7 @@ class App:
             self.displayed.count()
 
     def request(self) -> Request:
-        """The wish for a picture of what is shown now."""
+        """Return the request for a picture of the current view."""
         width, height = self.window.size
         return Request(self.camera.look(), width / height, self.playback.frame, self.camera.speed)
 
@@ -193,7 +195,7 @@ class App:
         self.arrivals.remark(scene)
 
     def follow(self, trajectory: Trajectory) -> None:
-        """Lead the look and the clip along ``trajectory``, and say what is wrong with it.
+        """Lead the look and the clip along ``trajectory``, and show its remark.
 
         Raises:
             InputError: it shows frames that the clip does not have.
@@ -209,17 +211,17 @@ class App:
 
     @property
     def reading(self) -> bool:
-        """The scene that is open has not been read whole yet, and nothing has gone wrong."""
+        """Whether the open scene is still being read, without an error so far."""
         return not self.panes.scene.whole and self.panes.error is None
 
     @property
     def opening(self) -> bool:
-        """There is no picture yet, and nothing has gone wrong."""
+        """Whether there is no picture yet, and no error either."""
         failed = self.worker.report.error or self.panes.error
         return self.renderer.picture is None and not failed
 
     def settings(self) -> Settings:
-        """Choices to be remembered."""
+        """Return the choices to remember."""
         width, height = self.window.restored_size
         return Settings(
             inertia=self.camera.inertia,
@@ -231,9 +233,9 @@ class App:
         )
 
     def close(self) -> None:
-        """End the threads and give back what is held in the OpenGL context; once.
+        """End the threads and free everything in the OpenGL context; call it once.
 
-        The window goes first: a picture in the making may take a while, and nobody waits for it.
+        The window goes first: a picture may take a while to finish, and nobody waits for it.
         """
         self.window.hide()
         if not self.worker.stop():
@@ -247,7 +249,7 @@ class App:
         log.info("%d pictures shown, %d decoded", self.displayed.total, self.worker.report.decoded)
 
     def _state(self) -> object:
-        """Everything that makes a new drawing differ from the last one."""
+        """Return a value that changes whenever the window must be drawn again."""
         request = self.request()
         return (
             (request.look, request.frame, self.window.framebuffer_size),
@@ -258,7 +260,7 @@ class App:
         return None if self.resting else self.displayed.per_second()
 
     def _standing_message(self) -> str | None:
-        """The file that is being opened, or that nothing can be decoded."""
+        """Return the message about a file being opened, or about a failed decoder."""
         return opening_sentence(self.loader.opening) or self.panes.error
 
     def _receive(self) -> None:

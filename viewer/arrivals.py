@@ -1,4 +1,4 @@
-"""Files that have been read: they are shown as they come, or it is said why they cannot be."""
+"""Shows files when they have been read, or says why they cannot be shown."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Content: TypeAlias = "OpenScene | Extension | Unreadable | Trajectory | VideoIndex"
-"""Content of a file that is dropped, and what is made of it."""
+"""Content of a dropped file, or the result of opening it."""
 
 
 class Parts(Protocol):
@@ -42,10 +42,10 @@ class Parts(Protocol):
 
 
 class Arrivals:
-    """Files that are dropped, and the rest of the scene that a run begins with.
+    """Dropped files, and the rest of the scene that a run begins with.
 
     Attributes:
-        unreadable: that scene, where it could not be read whole.
+        unreadable: that scene, if reading the rest failed.
     """
 
     def __init__(self, app: Parts) -> None:
@@ -54,8 +54,10 @@ class Arrivals:
         self.unreadable: Unreadable | None = None
 
     def read_on(self, path: Path, rest: Callable[[], Extension]) -> None:
-        """Read whole by ``rest``, from the file at ``path``, the scene that is open and of which no
-        more than its still panorama is known, once that has been shown.
+        """Load the rest of the open scene by ``rest`` after the first frame is shown.
+
+        Args:
+            path: the scene's file.
         """
         seen = self._app.panes.scene
 
@@ -68,13 +70,13 @@ class Arrivals:
         self._rest = path, read
 
     def begin(self) -> None:
-        """Something has been shown: read on now, if there is anything left to be read."""
+        """Start loading the rest of the scene, if any: something is on screen."""
         if self._rest is not None:
             self._app.loader.go_on(*self._rest)
             self._rest = None
 
     def take(self) -> None:
-        """Show what has been read since the last time, or say why it cannot be."""
+        """Show the files read since the last call, or say why they cannot be shown."""
         for loaded in self._app.loader.take():
             try:
                 self._show(loaded.result())
@@ -85,7 +87,7 @@ class Arrivals:
                 self._app.messages.refuse(f"{loaded.name} cannot be opened: {describe(error)}")
 
     def remark(self, scene: OpenScene) -> None:
-        """Say what there is to say of ``scene`` when it is opened."""
+        """Show the remark of ``scene``, if it has one."""
         if scene.remark is not None:
             log.info("%s", scene.remark)
             self._app.messages.notify(scene.remark)
@@ -105,7 +107,7 @@ class Arrivals:
             self._show_clip(loaded)
 
     def _give_up(self, unreadable: Unreadable) -> None:
-        """Show nothing of a scene that cannot be read whole."""
+        """Remove a scene that turned out to be unreadable, and say why."""
         error, self.unreadable = unreadable.error, unreadable
         sentence = str(error)
         if not isinstance(error, InputError):
@@ -117,7 +119,7 @@ class Arrivals:
             self._app.messages.refuse(sentence)
 
     def _show_clip(self, clip: VideoIndex) -> None:
-        """Show ``clip`` in place of another, or, once it has been compared, beside its scene."""
+        """Show ``clip``, alone or, after a comparison, beside its scene."""
         scene = self._app.panes.scene
         if scene.sameness is None:
             alone = decode.prepare_clip(clip)

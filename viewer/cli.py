@@ -1,4 +1,4 @@
-"""The command line: one typer application, one function a module of `viewer.commands`."""
+"""The command line: one typer application, with one module of `viewer.commands` per command."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def _options(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (by default the process's own) and return its exit code.
 
-    Bad input and bad usage end in one line on stderr and code 2, Ctrl-C in code 130. It does not
-    return while an engine is being built on another thread: the process ends here then.
+    Bad input and bad usage end in one line on stderr and code 2, Ctrl-C in code 130. If another
+    thread is still building an engine, the process ends here without returning.
     """
     log = logging.StreamHandler()
     log.setFormatter(EscapingFormatter("nerv360: %(message)s"))
@@ -94,6 +94,6 @@ def _refuse(sentence: str, code: int) -> int:
 
 
 def _closed_pipe() -> int:
-    """Keep Python from complaining once more when it flushes stdout at exit."""
+    """Redirect stdout so that Python does not complain again when it flushes at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return BROKEN_PIPE

@@ -1,4 +1,4 @@
-"""Errors that nobody foresaw: they are told and written down, and the window stays open."""
+"""Unexpected errors: they are reported and logged, and the window stays open."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _LONGEST = 200
 
 
 class Failures:
-    """Survives exceptions; each place that fails is logged once, however often it does so."""
+    """Reports exceptions and goes on; an exception from the same place is logged only once."""
 
     def __init__(self, notify: Callable[[str], None]) -> None:
-        """Tell of them by ``notify``, in one sentence."""
+        """Report by ``notify``, in one sentence."""
         self._notify = notify
         self._logged: set[object] = set()
 
     def report(self, error: Exception) -> None:
-        """Log ``error`` with its traceback, where it is new, and say it."""
+        """Show ``error``, and log it with its traceback if it is new."""
         stack = traceback.extract_tb(error.__traceback__)
         place = (type(error), stack[-1].filename, stack[-1].lineno) if stack else type(error)
         if place not in self._logged:
@@ -34,7 +34,7 @@ class Failures:
 
     @contextlib.contextmanager
     def survived(self) -> Iterator[None]:
-        """Report what is raised inside, and go on after it."""
+        """Report an exception from inside the block, and go on after it."""
         try:
             yield
         except Exception as error:
@@ -42,8 +42,8 @@ class Failures:
 
 
 def describe(error: BaseException) -> str:
-    """An exception as a short sentence for the screen."""
-    torch = sys.modules.get("torch")  # without it there is no error of its own
+    """Return an exception as a short sentence for the screen."""
+    torch = sys.modules.get("torch")  # if torch is not loaded, this is no error of torch
     if torch is not None and isinstance(error, torch.OutOfMemoryError):
         return "there is not enough memory on the device"
     text = str(error).strip().splitlines()

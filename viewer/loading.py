@@ -1,4 +1,4 @@
-"""Opens dropped files behind the running scene, in order, on threads that nobody waits for."""
+"""Opens dropped files in the background, in order, on threads that nobody waits for."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ T = TypeVar("T")
 
 @dataclass(eq=False)
 class Loaded(Generic[T]):
-    """One file that was asked for.
+    """A file being read.
 
     Attributes:
         path: of the file.
-        value: what it holds, once it has been read.
-        error: why it could not be read.
-        done: one of the two is there.
+        value: its content, once it has been read.
+        error: the reason if it could not be read.
+        done: set once there is a value or an error.
     """
 
     path: Path
@@ -42,14 +42,14 @@ class Loaded(Generic[T]):
 
     @property
     def name(self) -> str:
-        """Name of the file, as it can be shown."""
+        """Name of the file, safe to show."""
         return file_name(self.path)
 
     def result(self) -> T:
-        """Content of the file.
+        """Return the file's content.
 
         Raises:
-            Exception: what kept it from being read.
+            Exception: the error that occurred on reading.
         """
         if self.error is not None:
             raise self.error
@@ -58,7 +58,7 @@ class Loaded(Generic[T]):
 
 
 def opening_sentence(paths: tuple[Path, ...]) -> str | None:
-    """The sentence that is on screen while ``paths`` are being opened."""
+    """Return the message while ``paths`` are being opened, or None."""
     if not paths:
         return None
     more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
@@ -66,12 +66,12 @@ def opening_sentence(paths: tuple[Path, ...]) -> str | None:
 
 
 def is_scene(path: Path) -> bool:
-    """Its name is that of a scene file."""
+    """Return True if the suffix is a scene file's."""
     return path.suffix.lower() == SCENE_SUFFIX
 
 
 def is_clip(path: Path) -> bool:
-    """Its name is that of a video."""
+    """Return True if the suffix is a video's."""
     return path.suffix.lower() in CLIP_SUFFIXES
 
 
@@ -83,11 +83,13 @@ process_end.watch(_reading)
 
 
 class Loader(Generic[T]):
-    """Reads files one after the other; a file that does not come holds up neither the next for
-    more than a few seconds nor the end of the program.
+    """Reads files one after the other.
+
+    A file that does not respond delays the next one by only a few seconds, and the end of the
+    program not at all.
 
     Attributes:
-        running: what is being read, and what has been read and not been taken.
+        running: files being read, or read but not taken.
     """
 
     def __init__(
@@ -96,8 +98,8 @@ class Loader(Generic[T]):
         """Read files by ``load``, on threads of their own.
 
         Args:
-            load: reads a file; an exception is handed on.
-            clock: seconds that pass.
+            load: reads a file; its exceptions become results.
+            clock: returns elapsed seconds.
         """
         self._load = load
         self._clock = clock
@@ -107,31 +109,29 @@ class Loader(Generic[T]):
 
     @property
     def opening(self) -> tuple[Path, ...]:
-        """The files that have not been opened yet, those that are being read first."""
+        """Files not opened yet, first the ones being read."""
         return (*(loaded.path for loaded in self.running), *(path for path, _ in self._waiting))
 
     def add(self, paths: list[Path]) -> None:
-        """Read ``paths`` after what was asked for before; scenes first, as a path is followed in
-        the scene that is open.
-        """
+        """Read ``paths`` after earlier ones; scenes first, because a gaze path needs its scene."""
         ordered = sorted(paths, key=lambda path: not is_scene(path))
         self._waiting.extend((path, self._load) for path in ordered)
         self._start()
 
     def go_on(self, path: Path, load: Callable[[Path], T]) -> None:
-        """Read ``path`` once more by ``load``, before all that waits."""
+        """Read ``path`` by ``load``, before all waiting files."""
         self._waiting.appendleft((path, load))
         self._start()
 
     def take(self) -> list[Loaded[T]]:
-        """Files that have been read since the last time, in the order of `add`."""
+        """Return files read since the last call, in the order of `add`."""
         done = [loaded for loaded in self.running if loaded.done.is_set()]
         self.running = [loaded for loaded in self.running if loaded not in done]
         self._start()
         return done
 
     def clear(self) -> None:
-        """Begin no more files."""
+        """Read no more files."""
         self._waiting.clear()
 
     def _start(self) -> None:
@@ -141,7 +141,7 @@ class Loader(Generic[T]):
             loaded: Loaded[T] = Loaded(path)
             self.running.append(loaded)
             self._begun = self._clock()
-            # A daemon: a read that a network file system never answers cannot be called off.
+            # A daemon, because a read that a network file system never answers cannot be cancelled.
             threading.Thread(
                 target=self._read, args=(loaded, load), name=_THREAD, daemon=True
             ).start()

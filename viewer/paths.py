@@ -1,4 +1,4 @@
-"""Paths of files that the program brings along, and of new ones that it makes by itself."""
+"""Paths of the program's own files, and of new files it names itself."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def data_file(name: str) -> Path:
-    """The file called ``name``, such as ``shaders/timewarp.frag``, whether it was installed inside
-    the package or lies at the top of a checkout.
+    """Return the data file called ``name``, such as ``shaders/timewarp.frag``.
+
+    It is installed inside the package, or at the top of a checkout.
     """
     installed = _PACKAGE / name
     return installed if installed.exists() else _PACKAGE.parent / name
@@ -21,10 +22,10 @@ DEMO = data_file("assets/demo.safetensors")
 
 
 def free_path(folder: Path, prefix: str, suffix: str) -> Path:
-    """A name in ``folder`` that is free, by date and time.
+    """Return a free name in ``folder``, made from date and time.
 
     Raises:
-        OSError: the folder cannot be looked into.
+        OSError: the folder cannot be read.
     """
     stem = time.strftime(f"{prefix}-%Y%m%d-%H%M%S")
     path, number = folder / f"{stem}{suffix}", 1

@@ -1,4 +1,4 @@
-"""End of the process while threads are where Python's own end, which stops them, may abort."""
+"""End of the process while a thread is in native code, when a normal shutdown may crash."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _unfinished: list[Callable[[], bool]] = []
 
 
 def watch(unfinished: Callable[[], bool]) -> None:
-    """Ask ``unfinished``, too, whether a thread is inside C++ or in a read that may never end."""
+    """Register a function that tells if a thread is in native code, or in a read that may hang."""
     _unfinished.append(unfinished)
 
 
 def needs_leaving() -> bool:
-    """Some thread would not bear Python's own end: `leave` instead."""
+    """Return True if a thread is in native code: a normal shutdown could crash, so call `leave`."""
     return any(unfinished() for unfinished in _unfinished)
 
 
 def leave(code: int) -> NoReturn:
-    """End the process at once, with what was written flushed and nothing else done."""
+    """End the process at once, only flushing its output."""
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):  # a pipe that closed early

@@ -1,4 +1,4 @@
-"""One run of the window: opened with what the command line asks for, brought to a clean end."""
+"""One run of the window, as asked for on the command line."""
 
 from __future__ import annotations
 
@@ -29,16 +29,18 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _SWITCH_S = 0.0005
-"""Time for which a busy thread keeps the interpreter from the one that draws; Python's own 5 ms,
-several times a frame, took the display from 60 to 10 frames a second."""
+"""Longest time a busy thread keeps the interpreter from the drawing thread.
+
+Python's default of 5 ms, several times a frame, slowed the display from 60 to 10 frames per second.
+"""
 
 
 class Start(Protocol):
-    """The scene that a run begins with, from before the window is there until it can be decoded.
+    """The first scene of a run, from before the window exists until it can be decoded.
 
     Attributes:
-        decoder: the name of the one to begin with.
-        scene: as it is shown first.
+        decoder: name of the first decoder.
+        scene: as shown first.
     """
 
     @property
@@ -48,46 +50,45 @@ class Start(Protocol):
     def scene(self) -> OpenScene: ...
 
     def prepare(self) -> None:
-        """Do what must be done before there is a window."""
+        """Do all that must be done before the window exists."""
         ...
 
     def open(self) -> OpenScene:
-        """`scene`, once there is a window, which may settle where it is decoded; on the main thread
-        with the window's context current.
+        """Open the scene beside the window, whose GPU may decide the device.
+
+        Runs on the main thread with the window's context current.
         """
         ...
 
     @property
     def device(self) -> torch.device:
-        """Device on which scenes are decoded; on any thread, after `open`."""
+        """Device that decodes scenes; valid on any thread after `open`."""
         ...
 
     @property
     def upload(self) -> Callable[[], Upload] | None:
-        """As `App` has it; after `open`."""
+        """Factory of uploads for `App`; valid after `open`."""
         ...
 
     @property
     def rest(self) -> tuple[Path, Callable[[], Extension]] | None:
-        """File of the scene, and what reads it whole, where `open` gives less; on a thread that may
-        wait.
-        """
+        """File of the scene and a function that reads the rest, if `open` does not; may block."""
         ...
 
 
 @dataclass(frozen=True)
 class Options:
-    """Wishes for one run.
+    """Options of one run.
 
     Attributes:
-        engine: how to decode a scene that is dropped, as `open_engine` knows it.
-        size: width and height of the window for this one time, the remembered ones by default.
+        engine: kind of engine for dropped scenes, as in `open_engine`.
+        size: width and height of the window only for this run; by default the remembered ones.
         look: the first one.
-        frame: where to begin, paused.
-        path: to follow.
+        frame: frame to begin at, paused.
+        path: gaze path to follow.
         exit_after: seconds until the window closes.
-        screenshot: file for what the window shows when it closes.
-        film: file for what it shows until then.
+        screenshot: file for the content of the window when it closes.
+        film: file for a film of the window.
     """
 
     engine: str = "auto"
@@ -101,11 +102,11 @@ class Options:
 
 
 def run_window(start: Start, options: Options) -> None:
-    """Open a window on a scene, and return when it has closed.
+    """Open a window on a scene, and return when it is closed.
 
     Args:
         start: the scene.
-        options: wishes for this run.
+        options: of this run.
 
     Raises:
         InputError: there is no display, the path shows frames that the scene does not have, the
@@ -145,7 +146,7 @@ def run_window(start: Start, options: Options) -> None:
                     film = Film(options.film, *window.framebuffer_size)
                     app.film = stack.enter_context(film)
                 app.run(options.exit_after, options.screenshot)
-        finally:  # whatever ends it, Ctrl-C too
+        finally:  # however it ends, also by Ctrl-C
             _remember(app.settings(), stored, options)
             app.close()
     finally:
@@ -154,7 +155,7 @@ def run_window(start: Start, options: Options) -> None:
 
 
 def _remember(settings: Settings, stored: Settings, options: Options) -> None:
-    if options.size is not None:  # a size for this one time is not a preference
+    if options.size is not None:  # a size for only this run is not a preference
         settings = replace(settings, width=stored.width, height=stored.height)
     save_settings(settings_path(), settings)
 
@@ -165,7 +166,7 @@ def open_dropped(
     """Read a dropped file.
 
     Raises:
-        InputError: it can be neither shown nor followed.
+        InputError: it is neither a scene, a video nor a gaze path, or cannot be read.
     """
     from model.scene import read_scene
     from model.video import index_video

@@ -1,4 +1,4 @@
-"""Choices that are remembered from one start to the next."""
+"""Settings remembered from one start to the next."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Settings:
     """Choices that survive a restart.
 
     Attributes:
-        inertia: the view glides on after the hand has let go.
+        inertia: the view glides on after a drag.
         overlay: the overlay is shown.
-        loop: the clip begins again after its last frame.
+        loop: the clip starts again after its last frame.
         speed: of playback.
-        width, height: of the window, in screen coordinates, at 96 dots an inch.
+        width, height: of the window, in screen coordinates, at 96 dpi.
     """
 
     inertia: bool = True
@@ -44,9 +44,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
 
 
 def settings_path() -> Path | None:
-    """The file of this user's settings; nothing, with a line in the log, for a user who has no
-    home.
-    """
+    """Return the file of this user's settings, or None without a home folder (logged)."""
     try:
         return platformdirs.user_config_path("nerv360") / "settings.json"
     except (OSError, RuntimeError) as error:
@@ -55,7 +53,7 @@ def settings_path() -> Path | None:
 
 
 def load_settings(path: Path | None) -> Settings:
-    """The settings in ``path``; defaults, with a line in the log, where they cannot be used."""
+    """Read the settings in ``path``; if they cannot be used, log a line and return the defaults."""
     if path is None:
         return Settings()
     try:
@@ -74,7 +72,7 @@ def load_settings(path: Path | None) -> Settings:
 
 
 def save_settings(path: Path | None, settings: Settings) -> None:
-    """Replace ``path`` as a whole; a disk that refuses is a line in the log, not an error."""
+    """Replace ``path`` completely; an error of the disk is only logged."""
     if path is None:
         return
     try:

@@ -1,4 +1,4 @@
-"""Choices for GLFW, PyOpenGL and imgui, made in the environment before any of them is imported."""
+"""Environment settings for GLFW, PyOpenGL and imgui, made before any of them is imported."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import sys
 
 
 def prepare_libraries() -> None:
-    """Settle the window system, and leave out what costs a drawing half of its calls."""
-    # PyOpenGL asks for errors after every call. Each call gives the interpreter away, and where a
-    # thread is busy it comes back a switch interval later.
+    """Choose the window system, and switch off PyOpenGL's error checks."""
+    # PyOpenGL checks for errors after every call, which doubles the calls. Each call releases the
+    # interpreter lock, and with a busy thread it takes a switch interval to get it back.
     os.environ.setdefault("PYOPENGL_ERROR_CHECKING", "0")
     choose_window_system()
 
 
 def choose_window_system() -> None:
-    """Prefer X11 (or XWayland) on Linux, Wayland only where there is nothing else.
+    """Prefer X11 (or XWayland) on Linux; use Wayland only if there is nothing else.
 
-    Each of the three libraries guesses for itself, and under Wayland they guess differently; the
-    context that one creates is then unknown to the other. What the user has set is kept.
+    By default each of the three libraries guesses for itself, and under Wayland they guess
+    differently, so that one does not know the context that another created. Choices of the user are
+    kept.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -28,5 +29,5 @@ def choose_window_system() -> None:
 
 
 def wayland_only() -> bool:
-    """There is a Wayland compositor and no X server."""
+    """Return True if there is a Wayland compositor and no X server."""
     return bool(os.environ.get("WAYLAND_DISPLAY")) and not os.environ.get("DISPLAY")
