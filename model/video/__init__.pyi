@@ -13,6 +13,9 @@ from .random_access import KEPT_BYTES as KEPT_BYTES
 from .random_access import VideoIndex as VideoIndex
 from .random_access import VideoReader as VideoReader
 from .random_access import index_video as index_video
+from .raw import RawVideo as RawVideo
+from .raw import is_raw as is_raw
+from .raw import raw_video as raw_video
 from .reading import SCALING as SCALING
 from .reading import FrameSource as FrameSource
 from .reading import VideoFile as VideoFile
