@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import psutil
 import torch
 
 from model.errors import InputError
+from model.nvidia import driver_refusal, has_cards
 
 
 def float64_device(device: torch.device) -> torch.device:
@@ -29,25 +31,97 @@ def multiplies_bfloat16() -> bool:
 def choose_device(name: str) -> torch.device:
     """Return the device called ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
 
-    ``auto`` is CUDA if available, then MPS, then the CPU.
+    ``auto`` is the first CUDA card that torch has code for, else MPS, else the CPU; `unused_card`
+    says why a card was passed over.
 
     Raises:
         InputError: the name is unknown, or torch cannot use that device here.
     """
     if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
+        card = _first_card()
+        if card is not None:
+            return torch.device("cuda", card) if card else torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     kind, _, index = name.partition(":")
     if kind not in ("cpu", "cuda", "mps") or (index and not index.isdigit()):
         raise InputError(f"the device must be auto, cpu, cuda, cuda:N or mps, not {name!r}")
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise InputError("torch sees no CUDA device here; use cpu or auto")
-    if kind == "cuda" and index and int(index) >= torch.cuda.device_count():
-        raise InputError(f"there is no {name}, only {torch.cuda.device_count()} CUDA devices")
+    if kind == "cuda":
+        if torch.cuda.is_available() and index and int(index) >= torch.cuda.device_count():
+            raise InputError(f"there is no {name}, only {torch.cuda.device_count()} CUDA devices")
+        if (reason := cuda_refusal(int(index or 0))) is not None:
+            raise InputError(f"torch cannot use {name}: {reason}; or use cpu or auto")
     if kind == "mps" and not torch.backends.mps.is_available():
         raise InputError("torch has no Metal device here; use cpu or auto")
     return torch.device(name)
+
+
+def cuda_refusal(index: int = 0) -> str | None:
+    """Return the sentence that says why torch cannot use a CUDA card here, and what would help.
+
+    None if torch can use card number ``index``.
+    """
+    if torch.cuda.is_available():
+        return _age_refusal(index)
+    if (reason := driver_refusal(torch.version.cuda)) is not None:
+        return reason
+    if torch.version.cuda is None:
+        return (
+            f"torch {torch.__version__} is a build without CUDA: install the CUDA build, as "
+            f"pytorch.org/get-started tells"
+        )
+    return "torch finds no CUDA card: look whether CUDA_VISIBLE_DEVICES hides it"
+
+
+def unused_card() -> str | None:
+    """Return the sentence that says why ``auto`` leaves an NVIDIA card unused, or None.
+
+    It is None if a card is used, and if there is none.
+    """
+    if _first_card() is not None or (not torch.cuda.is_available() and not has_cards()):
+        return None
+    reason = cuda_refusal()
+    return f"The graphics card decodes nothing: {reason}." if reason else None
+
+
+def _first_card() -> int | None:
+    if not torch.cuda.is_available():
+        return None
+    cards = range(torch.cuda.device_count())
+    return next((card for card in cards if _age_refusal(card) is None), None)
+
+
+def _age_refusal(index: int) -> str | None:
+    """Return why torch has no code for a card that CUDA offers, or None if it has some."""
+    built, capability = torch.cuda.get_arch_list(), torch.cuda.get_device_capability(index)
+    if torch.version.hip or not built or any(_runs(code, capability) for code in built):
+        return None
+    numbers = [_code(code) for code in built]
+    oldest = min((at for _, at, _ in filter(None, numbers)), default=(0, 0))
+    age = "old" if capability < oldest else "new"
+    return (
+        f"torch {torch.__version__} has no code for the card {torch.cuda.get_device_name(index)} "
+        f"of compute capability {capability[0]}.{capability[1]}, which is too {age} for it (its "
+        f"code begins at {oldest[0]}.{oldest[1]}): install a torch built for "
+        f"{'an older' if age == 'old' else 'a newer'} CUDA, as pytorch.org/get-started tells"
+    )
+
+
+def _runs(code: str, capability: tuple[int, int]) -> bool:
+    """Return whether a card of some capability runs code such as ``sm_86`` or ``compute_90``."""
+    parsed = _code(code)
+    if parsed is None:
+        return False
+    kind, built, suffix = parsed
+    if suffix == "a":  # for that capability only
+        return built == capability
+    if kind == "compute" and not suffix:  # not machine code yet: the driver translates it
+        return built <= capability
+    return built[0] == capability[0] and built[1] <= capability[1]
+
+
+def _code(code: str) -> tuple[str, tuple[int, int], str] | None:
+    found = re.fullmatch(r"(sm|compute)_(\d+)(\d)([af]?)", code)
+    return (found[1], (int(found[2]), int(found[3])), found[4]) if found else None
 
 
 def free_bytes(device: torch.device) -> int:

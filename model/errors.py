@@ -1,4 +1,10 @@
-"""Errors whose messages are written for users."""
+"""Errors whose messages are written for users, and sentences for some errors of libraries."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from subprocess import CalledProcessError
 
 from model.text import LONGEST_SENTENCE, escaped
 
@@ -21,3 +27,38 @@ class UnavailableError(RuntimeError):
 
     The message is one short sentence that says why.
     """
+
+
+def sentence_of(error: BaseException) -> str | None:
+    """Return what a user should read of ``error``, or None if there is no more than its own text.
+
+    It is one clause without a capital and a full stop. Memory that ran out, and a compiler's
+    failure deep inside torch's, are told apart from all else.
+    """
+    torch = sys.modules.get("torch")  # without it there is no error of its own
+    for each in _causes(error):
+        if isinstance(each, UnavailableError):
+            return str(each)
+        if torch is not None and isinstance(each, torch.OutOfMemoryError):
+            return "the device is out of memory; close what else uses it"
+        if isinstance(each, CalledProcessError) and isinstance(each.cmd, list):
+            return f"{each.cmd[0]} failed with exit code {each.returncode} while it compiled"
+    return None
+
+
+def first_line(error: BaseException) -> str:
+    """Return `sentence_of` an error, or else the first line of its text, or else its type."""
+    text = sentence_of(error) or str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield ``error`` and what led to it, as torch's compiler and Python tell."""
+    seen: list[BaseException] = []
+    following: list[BaseException | None] = [error]
+    while following:
+        each = following.pop()
+        if each is not None and each not in seen:
+            seen.append(each)
+            yield each
+            following += [each.__cause__, getattr(each, "inner_exception", None)]

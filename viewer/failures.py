@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import sys
 import traceback
 from collections.abc import Callable, Iterator
 
+from model.errors import first_line, sentence_of
 from model.text import escaped
 
 log = logging.getLogger(__name__)
@@ -42,9 +42,5 @@ class Failures:
 
 
 def describe(error: BaseException) -> str:
-    """Return an exception as a short sentence for the screen."""
-    torch = sys.modules.get("torch")  # if torch is not loaded, this is no error of torch
-    if torch is not None and isinstance(error, torch.OutOfMemoryError):
-        return "there is not enough memory on the device"
-    text = str(error).strip().splitlines()
-    return escaped(text[0], _LONGEST) if text else type(error).__name__
+    """Return an exception as a short clause for the screen."""
+    return sentence_of(error) or escaped(first_line(error), _LONGEST)

@@ -23,7 +23,7 @@ from model.decoding import (
     picture_size,
     place_of,
 )
-from model.errors import UnavailableError
+from model.errors import sentence_of
 from model.geometry import Look
 from model.networks import build_decoder, count_flops, count_traffic, motion_size
 from model.scene import Decoder, StillPanorama, TrainingSummary
@@ -193,11 +193,10 @@ def try_engine(
 
 
 def reason_of(error: Exception) -> str:
-    """One line of an error: torch's compilers go on for pages. What is a sentence for users stays
-    one.
-    """
-    if isinstance(error, UnavailableError):
-        return str(error)
+    """Return one line of an error: torch's compilers go on for pages."""
+    sentence = sentence_of(error)
+    if sentence is not None:
+        return sentence
     first, *rest = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
     if first.endswith(":") and rest:  # "backend='inductor' raised:"
         first = f"{first} {rest[0]}"

@@ -17,6 +17,7 @@ from .opening import engine_help as engine_help
 from .opening import needs_compiler as needs_compiler
 from .opening import open_engine as open_engine
 from .opening import picture_size as picture_size
+from .opening import with_compiler as with_compiler
 from .opening import without_compiler as without_compiler
 from .preloading import load_compilers as load_compilers
 from .preloading import may_want_compilers as may_want_compilers

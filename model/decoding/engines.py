@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from model.errors import UnavailableError
+
 if TYPE_CHECKING:
     import torch
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from model.scene import Decoder
 
 _CALLED = {"cpu": "the CPU", "cuda": "a CUDA device", "mps": "a Metal device"}
+_TRITON_CAPABILITY = (7, 0)
 _FUSED_CAPABILITIES = (8, 9, 12)
 """Major compute capabilities. Below are no matrix units that Triton uses; for 10.0 Triton 3.7 makes
 code of the kernels that only traps, which would end the process's use of the GPU."""
@@ -66,11 +69,12 @@ class EngineKind:
         """An engine for pictures of ``size``, height and width, as `picture_size` gives it.
 
         Raises:
-            RuntimeError: something that it needs is missing here, or memory runs out.
+            UnavailableError: something that it needs is missing here.
+            RuntimeError: memory runs out.
             Exception: a compiler failed.
         """
         if (reason := self.missing(device)) is not None:
-            raise RuntimeError(f"the {self.name} engine {reason}")
+            raise UnavailableError(f"the {self.name} engine {reason}")
         return self.opener(decoder, device, size)
 
 
@@ -156,13 +160,30 @@ def _viewports_alone(config: ModelConfig) -> str | None:
     return None
 
 
-def _missing_for_fused(device: torch.device) -> str | None:
+def _missing_for_compiled(device: torch.device) -> str | None:
     import importlib.util
 
     import torch
 
+    from model.toolchain import missing_tools
+
     if importlib.util.find_spec("triton") is None:
-        return "needs Triton, which is not installed"
+        return "needs Triton, which is not installed: pip install triton"
+    if torch.cuda.is_available() and torch.version.hip is None:
+        capability = torch.cuda.get_device_capability(device)
+        if capability < _TRITON_CAPABILITY:
+            return (
+                f"needs a card of compute capability 7.0 or newer, and "
+                f"{torch.cuda.get_device_name(device)} has {capability[0]}.{capability[1]}"
+            )
+    return missing_tools()
+
+
+def _missing_for_fused(device: torch.device) -> str | None:
+    import torch
+
+    if (reason := _missing_for_compiled(device)) is not None:
+        return reason
     if not torch.cuda.is_available():
         return None
     if torch.cuda.get_device_capability(device)[0] not in _FUSED_CAPABILITIES:
@@ -187,6 +208,7 @@ ENGINES = {
             "one CUDA graph of code by torch's compiler",
             _open_compiled,
             devices=("cuda",),
+            missing=_missing_for_compiled,
             compiles=True,
         ),
         EngineKind(

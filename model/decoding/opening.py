@@ -6,11 +6,10 @@ As of the table, importing it does not load torch.
 from __future__ import annotations
 
 import logging
-from functools import partial
 from typing import TYPE_CHECKING
 
-from model.decoding.engines import ENGINES, EngineKind
-from model.errors import InputError
+from model.decoding.engines import ENGINES
+from model.errors import InputError, first_line
 
 if TYPE_CHECKING:
     import torch
@@ -23,36 +22,43 @@ log = logging.getLogger(__name__)
 
 PLAINEST = next(iter(ENGINES))
 
-POLICIES = ("auto", "fastest")
-"""Names of choices that stand for an engine once the device and the decoder are known."""
+AUTO = "auto"
+"""The choice that stands for an engine once the device and the decoder are known."""
 
-_AUTO_ON_CPU = ("folded-bfloat16", "folded")
-"""Compiled code was slower there (docs/performance.md)."""
+_AUTOMATIC = {"cpu": ("folded-bfloat16", "folded"), "cuda": ("compiled",)}
+"""What `AUTO` takes, by type of device: the first that suits. On the CPU compiled code was slower
+(docs/performance.md). Of CUDA's engines, fused is taken by name only until it has been measured."""
 
 
 def engine_choices() -> tuple[str, ...]:
-    """Names of policies and engines that `open_engine` knows."""
-    return ("auto", *ENGINES, "fastest")
+    """Return the names that `open_engine` knows."""
+    return (AUTO, *ENGINES)
 
 
 def engine_help() -> str:
-    """The choices in one line, by the devices that they are for."""
-    every = ", ".join(["auto", *(k.name for k in ENGINES.values() if len(k.devices) > 1)])
+    """Return the choices in one line, by the devices that they are for."""
+    every = ", ".join([AUTO, *(k.name for k in ENGINES.values() if len(k.devices) > 1)])
     on_cpu = ", ".join(k.name for k in ENGINES.values() if k.devices == ("cpu",))
-    on_cuda = ", ".join([*(k.name for k in ENGINES.values() if k.devices == ("cuda",)), "fastest"])
+    on_cuda = ", ".join(k.name for k in ENGINES.values() if k.devices == ("cuda",))
     return f"How to decode: {every}; on the CPU also {on_cpu}; on CUDA also {on_cuda}."
 
 
 def needs_compiler(kind: str, device: torch.device) -> bool:
-    """Opening a choice on a device takes a compiler."""
-    if kind in POLICIES:
-        return any(k.compiles and device.type in k.devices for k in ENGINES.values())
-    return ENGINES[kind].compiles
+    """Return whether opening a choice on a device takes a compiler."""
+    kinds = _AUTOMATIC.get(device.type, ()) if kind == AUTO else (kind,)
+    return any(ENGINES[name].compiles for name in kinds)
 
 
 def without_compiler(kind: str, device: torch.device) -> str:
-    """The choice that is there at once: ``kind`` itself, or the plainest engine in its place."""
+    """Return the choice that is there at once: ``kind`` itself, or the plainest engine instead."""
     return PLAINEST if needs_compiler(kind, device) else kind
+
+
+def with_compiler(kind: str, device: torch.device) -> str:
+    """Return the engine that a choice comes to if its compiler works; of those that need one."""
+    if kind != AUTO:
+        return kind
+    return next(name for name in _AUTOMATIC[device.type] if ENGINES[name].compiles)
 
 
 def check_engine(kind: str, config: ModelConfig, device: torch.device) -> None:
@@ -63,12 +69,11 @@ def check_engine(kind: str, config: ModelConfig, device: torch.device) -> None:
     """
     if kind not in engine_choices():
         raise InputError(f"there is no engine {kind!r}, only {', '.join(engine_choices())}")
-    if kind == "auto":
+    if kind == AUTO:
         return
-    kinds = _compiling() if kind == "fastest" else [ENGINES[kind]]
-    reasons = [each.refusal(config, device) for each in kinds]
-    if None not in reasons:
-        raise InputError(f"the {kind} engine {reasons[0]}")
+    reason = ENGINES[kind].refusal(config, device)
+    if reason is not None:
+        raise InputError(f"the {kind} engine {reason}")
 
 
 def open_engine(
@@ -85,9 +90,8 @@ def open_engine(
         device: a torch device, or ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         size: height and width of a viewport in pixels, brought to the nearest multiple of the
             strides' product; the trained size by default. A full-frame decoder has only its own.
-        kind: a name in `ENGINES` or `POLICIES`. ``fastest`` compares all engines that are compiled,
-            once on a GPU. ``auto`` is that on CUDA, or eager where no compiler works; on the CPU
-            folded, in bfloat16 where it suits decoder and processor; elsewhere eager.
+        kind: a name in `ENGINES`, or ``auto``: on CUDA compiled, or eager if no compiler works; on
+            the CPU folded, in bfloat16 if it suits decoder and processor; elsewhere eager.
 
     Raises:
         InputError: the scene has no such decoder, there is no such device, or no such engine
@@ -97,49 +101,37 @@ def open_engine(
     """
     import torch
 
-    from model.devices import choose_device
+    from model.devices import choose_device, unused_card
 
     stored = scene.decoder(next(iter(scene.decoders)) if decoder is None else decoder)
+    if device == AUTO and (reason := unused_card()) is not None:
+        log.warning("%s", reason)
     chosen = device if isinstance(device, torch.device) else choose_device(device)
     check_engine(kind, stored.config, chosen)
     pixels = picture_size(stored.config, size)
-    if kind == "auto":
+    if kind == AUTO:
         return _open_auto(stored, chosen, pixels)
-    if kind == "fastest":
-        return _open_fastest(stored, chosen, pixels)
     return ENGINES[kind].open(stored, chosen, pixels)
 
 
-def _compiling() -> list[EngineKind]:
-    return [kind for kind in ENGINES.values() if kind.compiles]
-
-
 def _open_auto(decoder: Decoder, device: torch.device, size: tuple[int, int]) -> Engine:
-    if needs_compiler("auto", device):
-        try:
-            return _open_fastest(decoder, device, size)
-        except Exception as error:  # compilers raise whatever they like
-            from model.decoding.compiled import free_frames
+    for name in _AUTOMATIC.get(device.type, ()):
+        kind = ENGINES[name]
+        reason = kind.refusal(decoder.config, device)
+        if not kind.compiles:
+            if reason is None:
+                return kind.open(decoder, device, size)
+            continue
+        if reason is None:
+            try:
+                return kind.open(decoder, device, size)
+            except Exception as error:  # compilers raise whatever they like
+                from model.decoding.compiled import free_frames
 
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            log.warning("the decoder cannot be compiled here and runs uncompiled: %s", reason)
-            free_frames(error)
-    names = _AUTO_ON_CPU if device.type == "cpu" else ()
-    suitable = [n for n in names if ENGINES[n].refusal(decoder.config, device) is None]
-    return ENGINES[suitable[0] if suitable else PLAINEST].open(decoder, device, size)
-
-
-def _open_fastest(decoder: Decoder, device: torch.device, size: tuple[int, int]) -> Engine:
-    import torch
-
-    from model.decoding.compiled import CacheFile, cache_key, open_fastest
-
-    able = [k for k in _compiling() if k.refusal(decoder.config, device) is None]
-    if len(able) == 1:
-        return able[0].open(decoder, device, size)
-    makers = {k.name: partial(k.open, decoder, device, size) for k in able}
-    key = cache_key(decoder, device, size, torch.float16, "fastest")
-    return open_fastest(makers, CacheFile(key))
+                reason = f"cannot be built: {first_line(error)}"
+                free_frames(error)
+        log.warning("pictures are decoded uncompiled: the %s engine %s", name, reason)
+    return ENGINES[PLAINEST].open(decoder, device, size)
 
 
 def picture_size(config: ModelConfig, size: tuple[int, int] | None = None) -> tuple[int, int]:

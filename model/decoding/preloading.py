@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib
-import importlib.metadata
+import importlib.util
 import logging
-import sys
+import re
+from pathlib import Path
+
+from model.nvidia import driver_refusal, has_cards
 
 log = logging.getLogger(__name__)
 
-_DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 _COMPILERS = ("torch._dynamo", "torch._inductor.compile_fx", "triton")
 
 
@@ -29,9 +30,22 @@ def load_compilers() -> None:
 
 
 def may_want_compilers() -> bool:
-    """A GPU that compilers are for may be here: torch, which would know, is not loaded for this."""
-    try:
-        ctypes.CDLL(_DRIVER)
-    except OSError:
-        return "rocm" in importlib.metadata.version("torch")
-    return True
+    """Return whether torch may find a GPU that compilers are for.
+
+    Torch itself, which would know, is not loaded for this.
+    """
+    cuda, hip = _torch_builds()
+    return hip or (cuda is not None and has_cards() and driver_refusal(cuda) is None)
+
+
+def _torch_builds() -> tuple[str | None, bool]:
+    """Return the version of CUDA that torch was built for, if any, and whether it is for ROCm."""
+    spec = importlib.util.find_spec("torch")
+    if spec is None or spec.origin is None:
+        return None, False
+    text = (Path(spec.origin).parent / "version.py").read_text()
+    built = {
+        name: re.search(rf"^{name}\b[^=\n]*=\s*['\"]([\d.]+)", text, re.MULTILINE)
+        for name in ("cuda", "hip")
+    }
+    return built["cuda"] and built["cuda"][1], built["hip"] is not None

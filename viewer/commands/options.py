@@ -116,15 +116,18 @@ def path_option(spec: str) -> Trajectory:
 
 
 def device_option(name: str) -> torch.device:
-    """The device of ``--device NAME``.
+    """Return the device of ``--device NAME``; if ``auto`` leaves a card unused, stderr says why.
 
     Raises:
         InputError: there is no such device here.
     """
-    from model.devices import choose_device
+    from model.devices import choose_device, unused_card
 
     with for_option("--device"):
-        return choose_device(name)
+        chosen = choose_device(name)
+    if name == "auto" and (reason := unused_card()) is not None:
+        print(f"nerv360: {reason}", file=sys.stderr)
+    return chosen
 
 
 def decoder_option(scene: Scene, name: str | None) -> str:

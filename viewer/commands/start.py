@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,22 @@ if TYPE_CHECKING:
     import torch
 
     from viewer.picture import Upload
+
+
+def remark_on(
+    device_name: str, prepare: Callable[[torch.device], OpenScene]
+) -> Callable[[torch.device], OpenScene]:
+    """Return ``prepare``, its scene remarking on a card that ``auto`` leaves unused."""
+    from model.devices import unused_card
+
+    reason = unused_card() if device_name == "auto" else None
+
+    def remarking(device: torch.device) -> OpenScene:
+        scene = prepare(device)
+        remarks = " ".join(remark for remark in (reason, scene.remark) if remark)
+        return replace(scene, remark=remarks or None)
+
+    return prepare if reason is None else remarking
 
 
 class WholeStart:
@@ -99,9 +115,16 @@ class GlimpseStart:
         return self.path, self._complete
 
     def _complete(self) -> Extension:
+        from model.devices import unused_card
         from viewer.decode import complete_scene
 
-        return complete_scene(self.scene, self.path, self.device)
+        read = complete_scene(self.scene, self.path, self.device)
+        reason = unused_card() if self.device_name == "auto" else None
+        return (
+            read
+            if reason is None
+            else replace(read, extended=replace(read.extended, remark=reason))
+        )
 
 
 def first_sight(path: Path, decoder: str | None, device: str) -> GlimpseStart | None:

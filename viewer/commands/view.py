@@ -16,7 +16,6 @@ from viewer.commands.options import (
     check_frame,
     check_range,
     decoder_option,
-    device_option,
     for_option,
     parse_size,
     path_option,
@@ -142,10 +141,15 @@ def _whole(
         InputError: it cannot be read, what is given does not go together, or there is no such
             device here.
     """
-    from viewer.commands.start import WholeStart
+    from model.devices import choose_device
+    from viewer.commands.start import WholeStart, remark_on
+    from viewer.loading import is_clip
 
-    device = device_option(device_name)
+    with for_option("--device"):
+        device = choose_device(device_name)
     name, prepare = _open(file, video, decoder, device, engine)
+    if not is_clip(file):
+        prepare = remark_on(device_name, prepare)
     return WholeStart(name, prepare, device, engine, interop)
 
 

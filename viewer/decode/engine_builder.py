@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from model.decoding import Engine
 from viewer import process_end
+from viewer.failures import describe
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +21,9 @@ class Build:
 
     A cancelled build does not start, or its engine is freed once built: nothing stops a compiler
     midway.
+
+    Attributes:
+        refusal: why there can be no engine, once that is known.
     """
 
     def __init__(
@@ -31,6 +35,7 @@ class Build:
         self._make = make
         self._done, self._failed = done, failed
         self._engine: Engine | None = None
+        self.refusal: str | None = None
 
     @property
     def ready(self) -> bool:
@@ -102,7 +107,11 @@ class EngineBuilder:
         try:
             engine = make()
         except Exception as error:
+            from viewer.shading import NotFasterError  # takes torch, as engines do
+
             if (build := ordered()) is not None:
+                if not isinstance(error, NotFasterError):  # that it is not is no fault
+                    build.refusal = describe(error)
                 build._failed(error)
             return
         if (build := ordered()) is None:

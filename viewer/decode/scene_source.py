@@ -11,7 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from model.decoding import PLAINEST, decoding_bytes, open_engine, picture_size, without_compiler
+from model.decoding import (
+    PLAINEST,
+    decoding_bytes,
+    open_engine,
+    picture_size,
+    with_compiler,
+    without_compiler,
+)
 from model.devices import free_bytes
 from model.errors import InputError
 from model.networks import architecture_of
@@ -112,7 +119,7 @@ def engine_source(
     engines = [partial(opened, where, kind=kind) for where, kind in dict.fromkeys(chain)]
     upgrade = None
     if at_once != engine:
-        upgrade = partial(opened, device, kind="fastest" if engine == "auto" else engine)
+        upgrade = partial(opened, device, kind=with_compiler(engine, device))
     elif engine == "auto" and DRAWER.renderer is not None:
         drawn, other = (partial(opened, _CPU, kind=kind) for kind in ("gl", "auto"))
         upgrade = partial(faster_drawn, drawn, other)

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from model.decoding import Engine, Picture, place_of
@@ -36,6 +37,7 @@ class DecodeReport:
         engine: the engine in use; None while the next is built.
         error: one sentence if an attempt failed in this generation.
         ended: no engine is left to try.
+        remark: one sentence on why no faster engine decodes, if one was meant to.
     """
 
     decoded: int = 0
@@ -44,6 +46,7 @@ class DecodeReport:
     engine: Engine | None = None
     error: str | None = None
     ended: bool = False
+    remark: str | None = None
 
 
 class DecodeSession:
@@ -95,6 +98,12 @@ class DecodeSession:
         """Go on with the next engine after an unexpected error."""
         self._fail("pictures cannot be decoded", error)
         self._step_down()
+
+    def hear(self) -> None:
+        """Report that no faster engine can be built, once that is known."""
+        refusal = self._upgrade.refusal if self._upgrade is not None else None
+        if refusal is not None and self.report.remark is None:
+            self._update(remark=f"There is no faster engine: {refusal}.")
 
     def has_work(self, request: Request) -> bool:
         """Return True if a picture or a part of the background is due."""
@@ -192,7 +201,8 @@ class DecodeSession:
 
     def _begin_upgrade(self) -> None:
         if self._upgrade is None and self.source.upgrade is not None:
-            self._upgrade = BUILDER.build(self.source.upgrade, self._wake, _cannot_be_built)
+            failed = partial(_cannot_be_built, self._wake)
+            self._upgrade = BUILDER.build(self.source.upgrade, self._wake, failed)
 
     def _take_upgrade(self) -> None:
         engine = self._upgrade.take() if self._upgrade is not None else None
@@ -230,5 +240,6 @@ class DecodeSession:
         self._publish(self.report)
 
 
-def _cannot_be_built(error: Exception) -> None:
+def _cannot_be_built(wake: Callable[[], None], error: Exception) -> None:
     log.warning("there is no faster engine: %s", describe(error))
+    wake()

@@ -193,6 +193,8 @@ class DecodeWorker:
             while True:
                 if self._stopping or generation is not self._generation:
                     return None
+                for session in sessions:
+                    session.hear()
                 request = generation.request
                 free = all(self._is_free(session) for session in sessions)
                 if request is not None and free and any(s.has_work(request) for s in sessions):

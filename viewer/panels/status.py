@@ -13,6 +13,7 @@ from viewer.decode import DecodeWorker
 from viewer.input import Camera, Playback
 from viewer.panels.layout import FITTED, MARGIN, place, table
 from viewer.panels.statistics import MIB, Memory, rate_of
+from viewer.panels.theme import WARNING
 from viewer.picture import Panes, Window
 
 _WIDTH = 262.0
@@ -89,4 +90,10 @@ class StatusPanel:
         top = float(max(milliseconds.max() * 1.15, 1.0))
         size = ImVec2(imgui.get_content_region_avail().x, _PLOT_HEIGHT * scale)
         imgui.plot_lines("##ms", milliseconds, scale_min=0.0, scale_max=top, graph_size=size)
+        if (remark := self._worker.report.remark) is not None:
+            imgui.push_style_color(imgui.Col_.text, WARNING)
+            imgui.push_text_wrap_pos(imgui.get_cursor_pos_x() + size.x)
+            imgui.text(escaped(remark))
+            imgui.pop_text_wrap_pos()
+            imgui.pop_style_color()
         imgui.end()

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from model.devices import cuda_refusal
+
 _OFFLOAD_HINT = (
     "on a computer with two GPUs, start with __NV_PRIME_RENDER_OFFLOAD=1 "
     "__GLX_VENDOR_LIBRARY_NAME=nvidia"
@@ -61,7 +63,8 @@ def device_of_window(device: torch.device) -> torch.device:
         owners = window_devices(cuda_runtime())
     except InteropError:
         return device  # the first upload reports it once, with its consequence
-    return torch.device("cuda", owners[0]) if owners else device
+    able = [owner for owner in owners if cuda_refusal(owner) is None]
+    return torch.device("cuda", able[0]) if able else device
 
 
 def check_window(runtime: Any, device: torch.device) -> None:

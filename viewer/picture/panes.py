@@ -60,6 +60,7 @@ class Panes:
         self._sources: dict[str, EngineSource] = {}
         self._working = ""
         self._told: tuple[tuple[str | None, bool], ...] = ()
+        self._remarks = set[str]()
         self.scene: OpenScene
         self.decoder = ""
         self.split: Split | None = None
@@ -229,6 +230,10 @@ class Panes:
                 self._panes[pane].renderer.show_background(pixels)
         if 0 in results.pictures:
             self._working = self.decoder
+        for report in results.reports:
+            if report.remark and report.remark not in self._remarks:
+                self._remarks.add(report.remark)
+                self._notify(report.remark)
         told = tuple((report.error, report.ended) for report in results.reports)
         if told != self._told:
             before, self._told = dict(enumerate(self._told)), told

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from model.decoding import Engine, draw_by, may_want_compilers
+from model.decoding import Engine, draw_by
 from model.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -59,11 +59,12 @@ class ContextDrawer:
         """Call `attach` beside the viewer's window if ``engine`` may use it.
 
         That is if ``engine`` is ``gl``, or if it is ``auto`` and a GPU may draw faster than the CPU
-        decodes. The window's context is current.
+        decodes. Whether the CPU would decode is known only when torch is loaded. The window's
+        context is current.
         """
         if engine == "gl":
             self.attach(shares=True)
-        elif engine == "auto" and not may_want_compilers():
+        elif engine == "auto":
             from OpenGL import GL
 
             if not draws_in_software(GL.glGetString(GL.GL_RENDERER).decode(errors="replace")):

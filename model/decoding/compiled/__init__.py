@@ -5,7 +5,6 @@ from model.decoding.compiled.band import Span, wider
 from model.decoding.compiled.cache import CacheFile, cache_key
 from model.decoding.compiled.compiler import free_frames
 from model.decoding.compiled.engine import CompiledEngine, open_compiled
-from model.decoding.compiled.fastest import open_fastest
 from model.decoding.compiled.gpu import Gpu
 
 __all__ = [
@@ -17,6 +16,5 @@ __all__ = [
     "cache_key",
     "free_frames",
     "open_compiled",
-    "open_fastest",
     "wider",
 ]

@@ -235,7 +235,7 @@ def test_decoding_on_the_cpu_loads_no_compiler() -> None:
 def test_the_help_names_every_engine_by_its_device() -> None:
     assert engine_help() == (
         "How to decode: auto, eager, folded, gl; on the CPU also folded-bfloat16; "
-        "on CUDA also compiled, fused, fastest."
+        "on CUDA also compiled, fused."
     )
 
 

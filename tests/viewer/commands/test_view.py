@@ -12,9 +12,11 @@ from PIL import Image
 
 from model.scene import write_scene
 from model.video.reading import open_frames
+from tests.support.fake_driver import install_driver, install_torch
 from tests.support.scenes import tiny_scene
 from viewer.app import App
 from viewer.cli import main
+from viewer.panels.message import MessagePanel
 from viewer.picture.film import FPS
 from viewer.picture.window import Window
 
@@ -75,8 +77,8 @@ def test_a_wandering_look_is_filmed(scene: Path, tmp_path: Path) -> None:
         (["--device", "abacus"], "abacus"),
         (["--engine", "steam"], "--engine: there is no engine 'steam', only auto, eager"),
         (
-            ["--device", "cpu", "--engine", "fastest"],
-            "--engine: the fastest engine needs a CUDA device, not cpu",
+            ["--device", "cpu", "--engine", "fused"],
+            "--engine: the fused engine needs a CUDA device, not cpu",
         ),
         (["--screenshot", "no/such/folder/a.png"], "--screenshot no/such/folder/a.png: give"),
         (["--screenshot", "."], "--screenshot .: give a file name"),
@@ -144,3 +146,18 @@ def test_a_screenshot_of_a_window_without_size_is_one_sentence(
     said = [line for line in capsys.readouterr().err.splitlines() if "screenshot" in line]
     assert len(said) == 1
     assert not png.exists()
+
+
+@pytest.mark.usefixtures("display")
+@pytest.mark.parametrize("device", ["auto", "cpu"])
+def test_a_card_that_torch_cannot_use_is_spoken_of_unless_the_processor_was_asked_for(
+    device: str, scene: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    install_driver(monkeypatch, 12020)
+    install_torch(monkeypatch)
+    said: list[str] = []
+    monkeypatch.setattr(MessagePanel, "notify", lambda panel, sentence: said.append(sentence))
+    assert main(["view", str(scene), "--exit-after", "0.2", "--device", device]) == 0
+    sentence = "update the driver to R580 or later, or install a torch built for CUDA 12."
+    for told in (caplog.text, " ".join(said)):
+        assert told.count(sentence) == (device == "auto")

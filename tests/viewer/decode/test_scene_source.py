@@ -69,7 +69,7 @@ def test_every_engine_of_a_source_decodes(name: str) -> None:
 @pytest.mark.parametrize(
     ("device", "engine", "fallbacks", "upgrade"),
     [
-        ("cuda", "auto", ["cuda eager", "cpu auto", "cpu eager"], "fastest"),
+        ("cuda", "auto", ["cuda eager", "cpu auto", "cpu eager"], "compiled"),
         ("cuda", "fused", ["cuda eager", "cpu auto", "cpu eager"], "fused"),
         ("cuda", "eager", ["cuda eager", "cpu auto", "cpu eager"], None),
         ("cuda", "folded", ["cuda folded", "cuda eager", "cpu auto", "cpu eager"], None),

@@ -141,6 +141,8 @@ def test_a_faster_engine_that_cannot_be_built_changes_nothing(
     worker.request(wanted())
     assert picture(worker).frame == 0
     until(lambda: "there is no compiler" in caplog.text)
+    until(lambda: worker.report.remark)
+    assert worker.report.remark == "There is no faster engine: there is no compiler."
     worker.request(wanted(20))
     assert picture(worker).look.degrees()[0] == pytest.approx(20)
     assert worker.report.error is None
@@ -255,7 +257,7 @@ def test_a_picture_that_cannot_be_kept_costs_an_engine_and_not_the_thread(
     worker.request(wanted())
     assert picture(worker).frame == 0
     assert worker.report.error == (
-        "Frame 0 cannot be decoded: there is not enough memory on the device"
+        "Frame 0 cannot be decoded: the device is out of memory; close what else uses it"
     )
 
 

@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from model.decoding.engine import Picture
+from model.errors import UnavailableError
 from model.geometry import Look
 from tests.support.fake_engine import FakeEngine, sphere_viewport
 from tests.support.hand import CallbackHand
-from tests.support.running import press, run_until, settle
+from tests.support.running import image, press, run_until, settle
 from viewer.app import App
 from viewer.decode.open_scene import Cost, EngineSource, OpenScene
 from viewer.panels.opening import OpeningPanel
@@ -193,7 +194,7 @@ def test_from_a_decoder_that_fails_the_view_goes_back(
     settle(app)
     press(app, key)
     run_until(app, lambda: app.messages.text)
-    expected = "Frame 0 cannot be decoded: there is not enough memory on the device"
+    expected = "Frame 0 cannot be decoded: the device is out of memory; close what else uses it"
     assert app.messages.text == expected
     run_until(app, lambda: app.panes.shown == ("nerv360",))
     app.playback.seek(3)
@@ -223,3 +224,30 @@ def test_the_divider_stays_in_the_window() -> None:
     assert split.extents() == ((0.0, 0.05), (0.05, 1.0))
     split.share = 7.0
     assert split.extents() == ((0.0, 0.95), (0.95, 1.0))
+
+
+def test_why_no_faster_engine_decodes_is_said_once_and_stays_in_the_overlay(
+    open_app: Callable[[OpenScene], App],
+) -> None:
+    def refuses() -> FakeEngine:
+        raise UnavailableError("the compiled engine needs a C compiler: apt install gcc")
+
+    scene = sphere_scene()
+    made = scene.source
+    scene = replace(scene, source=lambda name: replace(made(name), upgrade=refuses))
+    app = open_app(scene)
+    settle(app)
+    said = "There is no faster engine: the compiled engine needs a C compiler: apt install gcc."
+    run_until(app, lambda: app.messages.text == said)
+    app.messages.notify("")
+    app.overlay.visible = True
+    app.draw()
+    told = image(app)
+    assert app.worker.report.remark == said
+    app.worker.report.__dict__["remark"] = None
+    app.draw()
+    assert (image(app)[150:, :280] - told[150:, :280]).abs().max() > 50, "it is in the overlay"
+    press(app, "TAB")
+    settle(app)
+    run_until(app, lambda: app.worker.report.remark == said)
+    assert not app.messages.text, "and not said again"

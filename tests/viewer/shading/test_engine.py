@@ -13,11 +13,13 @@ from OpenGL import GL
 from PIL import Image
 
 from model.decoding import open_engine
+from model.devices import choose_device
 from model.geometry import Look
 from model.scene import Scene, read_scene, write_scene
 from model.shaders import Limits, shader_plan
 from tests.support.decoders import psnr
 from tests.support.drawn import small, small_scene
+from tests.support.fake_driver import install_driver, install_torch
 from tests.support.fake_engine import FakeEngine
 from tests.support.running import image, settle
 from tests.support.scenes import CONFIGS, decoder_over_still
@@ -217,6 +219,19 @@ def test_software_never_gets_it_by_itself(drawer: ContextDrawer) -> None:
     scene = small_scene("nerv360", still=False)
     assert (engine_source(scene, "nerv360", CPU).upgrade is None) == (drawer.renderer is None)
     assert engine_source(scene, "nerv360", CPU, "folded").upgrade is None
+
+
+def test_a_driver_without_a_card_for_torch_does_not_keep_auto_from_drawing(
+    drawer: ContextDrawer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_driver(monkeypatch, 12020)
+    install_torch(monkeypatch)
+    monkeypatch.setattr("viewer.shading.drawer.draws_in_software", lambda renderer: False)
+    drawer.detach()
+    drawer.attach_for("auto")
+    assert drawer.renderer is not None
+    device = choose_device("auto")
+    assert engine_source(small_scene("nerv360", still=False), "nerv360", device).upgrade is not None
 
 
 def test_the_faster_of_two_is_taken_and_said(caplog: pytest.LogCaptureFixture) -> None:

@@ -14,7 +14,7 @@ from unittest.mock import patch
 import pytest
 import torch
 
-from model.decoding import ENGINES, open_engine
+from model.decoding import ENGINES, open_engine, with_compiler
 from model.decoding.compiled import engine as opening
 from model.decoding.compiled.cache import CacheFile, CompileCache, cache_key
 from model.decoding.compiled.engine import open_compiled
@@ -108,7 +108,7 @@ def test_the_key_changes_with_all_that_matters() -> None:
     assert keys[0] == cache_key(decoder, CPU, (24, 48), torch.float16)
 
 
-@pytest.mark.parametrize("kind", ["compiled", "fused", "fastest"])
+@pytest.mark.parametrize("kind", ["compiled", "fused"])
 def test_engines_for_gpus_are_refused_without_one(kind: str) -> None:
     with pytest.raises(InputError, match=f"the {kind} engine needs a CUDA device, not cpu"):
         open_engine(tiny_scene(), "nerv360", "cpu", kind=kind)
@@ -120,23 +120,20 @@ def replaced(name: str, opener: Callable[..., object]) -> AbstractContextManager
     return patch.dict(ENGINES, {name: entry})
 
 
-def test_the_fastest_engine_is_compiled_or_fused_and_compiled_for_whole_frames() -> None:
+@pytest.mark.parametrize("name", ["nerv360", "hnerv"])
+def test_auto_is_compiled_on_cuda_and_fused_by_name_only(name: str) -> None:
     made: list[str] = []
-
-    def first_and_last(makers: dict[str, Callable[[], str]], kept: object) -> str:
-        assert list(makers) == ["compiled", "fused"]
-        return [make() for make in makers.values()][-1]
-
     scene = tiny_scene("nerv360", "hnerv")
     with (
         replaced("compiled", lambda *args: made.append("compiled")),
         replaced("fused", lambda *args: made.append("fused")),
-        patch("model.decoding.compiled.cache_key", return_value="key"),
-        patch("model.decoding.compiled.open_fastest", first_and_last),
     ):
-        for name in ("nerv360", "hnerv"):
-            open_engine(scene, name, CUDA, kind="fastest")
-    assert made == ["compiled", "fused", "compiled"]
+        open_engine(scene, name, CUDA)
+        if name == "nerv360":
+            open_engine(scene, name, CUDA, kind="fused")
+    assert made == ["compiled", "fused"][: len(made)]
+    assert with_compiler("auto", CUDA) == "compiled"
+    assert with_compiler("fused", CUDA) == "fused"
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, OSError, Exception])
@@ -148,15 +145,15 @@ def test_auto_runs_uncompiled_where_no_compiler_works(
 
     with (
         replaced("compiled", fails),
-        replaced("fused", fails),
         replaced("eager", lambda *args: "eager"),
-        patch("model.decoding.compiled.cache_key", return_value="key"),
         caplog.at_level(logging.WARNING),
     ):
         opened: object = open_engine(tiny_scene(), "nerv360", CUDA)
     assert opened == "eager"
     assert len(caplog.records) == 1
-    assert caplog.messages[0].endswith("runs uncompiled: no triton")
+    assert caplog.messages[0] == (
+        "pictures are decoded uncompiled: the compiled engine cannot be built: no triton"
+    )
 
 
 @pytest.mark.parametrize("capability", [(7, 5), (10, 0)])
@@ -165,7 +162,6 @@ def test_the_fused_engine_is_kept_from_gpus_it_was_not_tried_on(capability: obje
         patch("torch.cuda.is_available", return_value=True),
         patch("torch.cuda.get_device_capability", return_value=capability),
         patch("torch.cuda.get_device_name", return_value="B200"),
-        patch("importlib.util.find_spec"),
     ):
         with pytest.raises(InputError, match="kernels that were not tried on B200"):
             open_engine(tiny_scene(), "nerv360", CUDA, kind="fused")
