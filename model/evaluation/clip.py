@@ -1,4 +1,4 @@
-"""The original clip, one picture at a time and in any order."""
+"""The original clip's pictures, in any order."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from model.video import FrameSource, VideoInfo, open_frames
 
 
 class ClipPictures:
-    """Random access to a clip that is cheap in order; it holds one picture at a time, and the
-    still one.
+    """Random access to a clip, fast in rising order.
+
+    Only one picture and the still panorama are in memory at a time.
 
     Raises:
         InputError: the clip cannot be read.
@@ -30,7 +31,7 @@ class ClipPictures:
         self._still: tuple[int, Tensor] | None = None
 
     def __getitem__(self, index: int) -> Tensor:
-        """Picture ``index``, uint8 height×width×3."""
+        """Return picture ``index``, uint8 height×width×3."""
         if not 0 <= index < self.info.frames:
             raise IndexError(index)
         if self._picture is None or index < self._index:
@@ -41,7 +42,7 @@ class ClipPictures:
         return self._picture
 
     def still(self, frames: int) -> Tensor:
-        """The temporal median of the first ``frames`` pictures; it is kept."""
+        """Return the temporal median of the first ``frames`` pictures; it is cached."""
         if self._still is None or self._still[0] != frames:
             wanted = median_frames(frames, 3 * self.info.width * self.info.height)
             self._still = frames, temporal_median([self[index] for index in wanted])
@@ -49,7 +50,7 @@ class ClipPictures:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file, or of the names and contents of a folder's files."""
+    """Return the SHA-256 of a file, or of the names and contents of a folder's files."""
     files = sorted(path.iterdir()) if path.is_dir() else [path]
     total = hashlib.sha256()
     for file in files:

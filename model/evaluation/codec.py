@@ -1,4 +1,4 @@
-"""The same clip in a conventional codec, at the same number of bytes."""
+"""The same clip in a conventional codec, with the same number of bytes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FORMAT = "yuv420p"
 
 @dataclass(frozen=True)
 class Encoding:
-    """An encoded clip: a note for people on its settings, and the bytes of the file."""
+    """An encoded clip: a readable note on its settings, and the file's bytes."""
 
     note: str
     bytes: int
@@ -40,7 +40,7 @@ class _Encoder:
     low: float
     high: float
     halving: float
-    """Rise of the control for about half the bytes."""
+    """Increase of the control that about halves the bytes."""
 
 
 _ENCODERS = {
@@ -61,11 +61,10 @@ def encode_at(
     output: Path,
     advance: Callable[[str], None],
 ) -> Encoding:
-    """Encode the first ``frames`` pictures into about ``target_bytes``, the container included.
+    """Encode the first ``frames`` pictures in about ``target_bytes``, including the container.
 
     The control, CRF for x265 and the bit rate for AV1, is searched until the file is within
-    `TOLERANCE`; where that cannot be reached, the nearest file that is not larger than that is
-    kept.
+    `TOLERANCE`. If that fails, the nearest file that is not larger is kept.
 
     Args:
         codec: one of `CODECS`.
@@ -73,11 +72,11 @@ def encode_at(
         advance: called with a sentence before each trial.
 
     Raises:
-        InputError: the codec is unknown or not at hand, or the clip's sides are odd.
+        InputError: the codec is unknown or not available, or the clip has an odd side.
     """
     encoder = _encoder(codec)
     seconds = frames / _encodable(clip, codec).fps
-    # The bit rate is searched as its base-2 logarithm, so that both controls act alike.
+    # The bit rate is searched as its base-2 logarithm, so that both controls behave alike.
     control = encoder.start or math.log2(target_bytes * 8 / seconds)
     trials: dict[float, int] = {}
     trial = partial_path(output)
@@ -91,7 +90,7 @@ def encode_at(
             _encode(clip, frames, encoder, control, trial)
             trials[control] = trial.stat().st_size
             miss = math.log2(trials[control] / target_bytes)
-            # A file that is too large is only kept while there is no other.
+            # A file that is too large is kept only if there is no other.
             cost = abs(miss) if miss <= math.log2(1 + TOLERANCE) else 100 + miss
             if best is None or cost < best[0]:
                 best = cost, control
@@ -123,7 +122,7 @@ def encode_with_crf(clip: Path, frames: int, codec: str, crf: float, output: Pat
         output: .mp4 file to write.
 
     Raises:
-        InputError: the codec is unknown or not at hand, or the clip's sides are odd.
+        InputError: the codec is unknown or not available, or the clip has an odd side.
     """
     encoder = replace(_encoder(codec), control="crf")
     _encodable(clip, codec)
@@ -154,7 +153,7 @@ def _note(encoder: _Encoder, control: str) -> str:
 
 
 def _next(trials: dict[float, int], target: int, halving: float) -> float:
-    """The control where the line through the two trials nearest the target meets it."""
+    """Return the control at which the line through the two nearest trials meets the target."""
     misses = sorted((abs(math.log2(size / target)), control) for control, size in trials.items())
     nearest = misses[0][1]
     miss = math.log2(trials[nearest] / target)
@@ -199,10 +198,10 @@ def _encode(clip: Path, frames: int, encoder: _Encoder, control: float, output: 
 
 
 def _planes(source: FrameSource) -> Iterator[av.VideoFrame]:
-    """The pictures as the encoder takes them: a video's own planes, where they are 4:2:0 of 8 bits.
+    """Yield the pictures for the encoder: an 8-bit 4:2:0 video's own planes without RGB in between.
 
-    By way of RGB they would lose more than the codec does at its best. Colour space and range
-    stay, tagged or not, so that the encoded clip is read as the source is.
+    RGB would lose more than the codec does at its best. Colour space and range stay, tagged or not,
+    so that the encoded clip is read like the source.
     """
     if isinstance(source, VideoFile) and not source.turned:
         for frame in source.source_frames():
@@ -213,7 +212,7 @@ def _planes(source: FrameSource) -> Iterator[av.VideoFrame]:
                 src_color_range=range_,
                 dst_color_range=range_,
             )
-            # A frame of its own: the decoder's picture type would bind the encoder.
+            # A new frame, because the decoder's picture type would bind the encoder.
             plain = av.VideoFrame.from_ndarray(own.to_ndarray(), format=_FORMAT)
             plain.colorspace, plain.color_range = frame.colorspace, frame.color_range
             plain.color_primaries, plain.color_trc = frame.color_primaries, frame.color_trc

@@ -1,4 +1,4 @@
-"""Measuring one method: along a path, over the sphere, and while the view turns."""
+"""Measures one method: along a path, over the sphere, and while the view turns."""
 
 from __future__ import annotations
 
@@ -36,8 +36,9 @@ def measure_path(
     size: tuple[int, int],
     advance: Advance,
 ) -> PathResult:
-    """PSNR, of what moves too, and MS-SSIM of the method's viewports against those cut from the
-    original.
+    """Measure PSNR, also of the moving pixels, and MS-SSIM of a method's viewports.
+
+    They are compared with viewports cut from the original.
 
     Args:
         steps: level looks that the method can decode.
@@ -46,7 +47,7 @@ def measure_path(
         advance: called after each picture.
     """
     rows: dict[int, PictureRow] = {}
-    # In the order of the frames, so that a path that jumps about reads each clip once.
+    # In frame order, so that a path that jumps back and forth reads each clip only once.
     for index in sorted(range(len(steps)), key=lambda i: steps[i].frame):
         step = steps[index]
         shown = method.view(step.look, step.frame)
@@ -77,12 +78,12 @@ def measure_sphere(
     hfov: float,
     advance: Advance,
 ) -> SphereResult:
-    """WS-PSNR of whole frames, where on the sphere the error lies, shimmer and seam.
+    """Measure WS-PSNR of whole frames, the error's distribution over the sphere, shimmer and seam.
 
     Args:
         still: the original's temporal median.
-        frames, consistency_frames: which pictures, in rising order.
-        hfov: field of view of the looks that view consistency is measured at, radians.
+        frames, consistency_frames: indices of pictures, rising.
+        hfov: field of view of the looks for view consistency, radians.
         advance: called after each whole frame.
     """
     ratios, moving, error = [], [], torch.zeros(CELLS, dtype=torch.float64)

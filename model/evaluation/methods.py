@@ -1,4 +1,4 @@
-"""Methods that are compared: the decoders of a scene, and the clip in a conventional codec."""
+"""The compared methods: a scene's decoders, and the clip in a conventional codec."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from model.metrics import as_shown, cut_viewport
 from model.rendering import render_sphere, render_view
 
 KEPT_BYTES = 512 * 2**20
-"""Decoded whole frames that are kept: each is decoded once for all paths of a short clip."""
+"""Memory for cached whole frames: each frame of a short clip is decoded once for all paths."""
 
 
 class Method(Protocol):
-    """Something that shows views of the clip.
+    """A method that shows views of the clip.
 
     Attributes:
         name: for tables and file names.
-        bytes: what it takes to store it.
-        note: one line about what it is.
+        bytes: its stored size.
+        note: one line that describes it.
         key: plain JSON values that its results depend on, besides the scene.
     """
 
@@ -37,18 +37,16 @@ class Method(Protocol):
     def key(self) -> dict[str, Any]: ...
 
     def view(self, look: Look, frame: int) -> Tensor:
-        """A level viewport, height×width×3 uint8 on the CPU."""
+        """Return a level viewport, height×width×3 uint8 on the CPU."""
         ...
 
     def sphere(self, frame: int) -> Tensor:
-        """The whole sphere at the clip's size, height×width×3 uint8 on the CPU."""
+        """Return the whole sphere at the clip's size, height×width×3 uint8 on the CPU."""
         ...
 
 
 class _KeptFrames:
-    """An engine of whole frames that decodes each once for all looks at it, as far as
-    `KEPT_BYTES` go.
-    """
+    """Full-frame engine that caches decoded frames, up to `KEPT_BYTES`."""
 
     ring = 1
 
@@ -71,8 +69,9 @@ class _KeptFrames:
 
 @dataclass
 class DecoderMethod:
-    """A decoder of the scene, over its still panorama where it has one; a full-frame one decodes
-    once a frame and is cut as a clip is.
+    """A decoder of the scene, over its still panorama if it has one.
+
+    A full-frame decoder decodes once per frame, and viewports are cut as from a clip.
     """
 
     name: str
@@ -104,20 +103,19 @@ class DecoderMethod:
         }
 
     def view(self, look: Look, frame: int) -> Tensor:
-        """See `Method.view`; ``look`` must be one that the engine decodes as it is."""
+        """Return a viewport; ``look`` must be one that the engine decodes unchanged."""
         low, high = self.engine.hfov_range
         if not self.engine.full_frame and not low <= look.hfov <= high:
             raise ValueError(f"{self.name} does not decode {look} as it is")
         return render_view(self.engine, look, frame, *self.size).cpu()
 
     def sphere(self, frame: int) -> Tensor:
-        """See `Method.sphere`."""
         return render_sphere(self.engine, frame, *self.frame_size).cpu()
 
 
 @dataclass
 class VideoMethod:
-    """The whole frames of a video file, cut like the original: a codec, or the original itself."""
+    """Whole frames of a video file, cut like the original: of a codec, or the original itself."""
 
     name: str
     bytes: int
@@ -134,24 +132,22 @@ class VideoMethod:
         return {"method": self.name, "bytes": self.bytes, "note": self.note}
 
     def view(self, look: Look, frame: int) -> Tensor:
-        """See `Method.view`."""
         return as_shown(cut_viewport(self._pictures[frame], look, *self.size))
 
     def sphere(self, frame: int) -> Tensor:
-        """See `Method.sphere`."""
         return self._pictures[frame]
 
 
 def level_look(look: Look, limits: tuple[float, float]) -> Look:
-    """The look that is decoded and compared: without roll, its field of view within ``limits``.
+    """Return the look to decode and compare: without roll, its field of view within ``limits``.
 
-    Roll and zoom are re-projections that the display makes of the decoded picture.
+    Roll and zoom are re-projections of the decoded picture by the display.
     """
     return Look(look.yaw, look.pitch, 0.0, min(max(look.hfov, limits[0]), limits[1]))
 
 
 def common_limits(engines: list[Engine]) -> tuple[float, float]:
-    """The fields of view, radians, that all viewport engines decode without re-projection."""
+    """Return the fields of view, radians, that all engines decode without re-projection."""
     ranges = [engine.hfov_range for engine in engines if not engine.full_frame]
     low = max((low for low, _ in ranges), default=0.05)
     high = min((high for _, high in ranges), default=2.8)

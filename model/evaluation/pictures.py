@@ -1,4 +1,4 @@
-"""Original, decoded and error side by side, as stills of a report or as a film."""
+"""Original, decoded and error pictures side by side, as stills of a report or as a film."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ STRIP = 28
 
 
 def error_map(shown: Tensor, wanted: Tensor) -> Tensor:
-    """The absolute difference, mean over the channels and `AMPLIFIED` times, in colours: uint8."""
+    """Colour the absolute difference, averaged over the channels and `AMPLIFIED` times: uint8."""
     error = (unit(shown) - unit(wanted)).abs().mean(-1).mul(AMPLIFIED).clamp(0, 1)
     colours = colormaps["magma"](error.cpu().numpy())[..., :3]
     return torch.from_numpy((colours * 255).round().astype(np.uint8))
 
 
 def stills(plan: Plan, path: str) -> Iterator[tuple[str, str, bytes]]:
-    """The middle picture of a path: original, then each method and its error; JPEG.
+    """Yield the middle picture of a path as JPEG: original, then each method and its error.
 
     Yields:
         Method (or "original"), caption, picture.
@@ -55,7 +55,7 @@ def stills(plan: Plan, path: str) -> Iterator[tuple[str, str, bytes]]:
 
 
 def write_films(plan: Plan, folder: Path, progress: Progress) -> list[Path]:
-    """One film for each method and path, original left, decoded in the middle, error right.
+    """Write one film for each method and path: original left, decoded in the middle, error right.
 
     Raises:
         InputError: a film cannot be written.

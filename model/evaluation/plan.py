@@ -1,4 +1,4 @@
-"""An evaluation that is checked and made ready: methods opened and encoded, paths levelled."""
+"""Prepares an evaluation: checks input, opens and encodes methods, levels paths."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class EvaluationOptions:
 
     Attributes:
         scene, clip: files.
-        output: folder of the report, an earlier one's or a new one.
-        decoders: of the scene; all of them where it is empty.
-        codecs: conventional encodings to compare with, of `model.evaluation.codec.CODECS`.
-        device: a name that `model.devices.choose_device` takes.
-        size: height and width of the viewports; the decoder's own where it is None.
-        sphere_frames: number of pictures that are compared as whole spheres.
+        output: folder of the report, new or of an earlier report.
+        decoders: names of the scene's decoders; empty for all.
+        codecs: conventional codecs to compare with, from `model.evaluation.codec.CODECS`.
+        device: name for `model.devices.choose_device`.
+        size: height and width of the viewports; None for the decoder's own.
+        sphere_frames: number of pictures to compare as whole spheres.
     """
 
     scene: Path
@@ -52,14 +52,14 @@ class EvaluationOptions:
 
 
 class Progress(Protocol):
-    """Listener to an evaluation."""
+    """Listener to the progress of an evaluation."""
 
     def begin(self, label: str, units: int) -> None:
-        """Something of ``units`` steps begins."""
+        """Handle the start of an activity of ``units`` steps."""
         ...
 
     def advance(self) -> None:
-        """One of them is done."""
+        """Handle the end of one step."""
         ...
 
 
@@ -68,14 +68,14 @@ class Plan:
     """An evaluation that has been checked and can run.
 
     Attributes:
-        sameness: a phrase on how far the clip is known to be the scene's.
+        sameness: a phrase on how well the clip matches the scene.
         methods: NeRV360 and the other decoders first, then the codecs.
-        decoding_tasks: by name of the method, what its speed is measured on.
-        paths: by name, the level looks that every method is measured at.
+        decoding_tasks: by method name, the task for measuring its speed.
+        paths: by name, the level looks at which every method is measured.
         original: the clip's pictures.
         size: height and width of the viewports.
-        hfov: field of view that view consistency is measured at, radians.
-        base_key: what all results depend on.
+        hfov: field of view for view consistency, radians.
+        base_key: values that all results depend on.
     """
 
     options: EvaluationOptions
@@ -92,10 +92,10 @@ class Plan:
 
 
 def prepare(options: EvaluationOptions, progress: Progress) -> Plan:
-    """Check everything, open the engines and encode the clip where codecs are asked for.
+    """Check all input, open the engines, and encode the clip with the wanted codecs.
 
     Raises:
-        InputError: scene, clip, paths, options and output folder do not go together.
+        InputError: scene, clip, paths, options and output folder do not fit together.
     """
     header = read_header(options.scene).header
     original = ClipPictures(options.clip)

@@ -1,4 +1,4 @@
-"""The figures of a report, each a PNG in memory."""
+"""Figures of a report, each a PNG in memory."""
 
 from __future__ import annotations
 
@@ -17,14 +17,12 @@ DPI = 110
 
 
 def colours(names: Iterable[str]) -> dict[str, str]:
-    """One colour a method, the same in every figure."""
+    """Assign one colour per method, the same in every figure."""
     return {name: COLOURS[index % len(COLOURS)] for index, name in enumerate(names)}
 
 
 def over_time(results: list[PathResult], palette: dict[str, str]) -> bytes:
-    """PSNR of every method along one path, and, where there are any, PSNR where it moves and
-    MS-SSIM.
-    """
+    """Plot PSNR along one path, and PSNR of the moving pixels and MS-SSIM if known."""
     curves: dict[str, Callable[[PictureRow], float | None]] = {
         "PSNR, dB": lambda row: row.psnr_db,
         "PSNR where\nit moves, dB": lambda row: row.moving.db,
@@ -56,7 +54,7 @@ def over_time(results: list[PathResult], palette: dict[str, str]) -> bytes:
 
 
 def over_sphere(spheres: list[SphereResult], paths: dict[str, list[tuple[float, float]]]) -> bytes:
-    """Maps of each method's error over the sphere, with the paths (yaw and pitch, degrees)."""
+    """Draw maps of each method's error over the sphere, with the paths (yaw and pitch, degrees)."""
     columns = min(2, len(spheres))
     rows = math.ceil(len(spheres) / columns)
     figure = Figure(dpi=DPI, figsize=(4.8 * columns + 0.8, 2.5 * rows + 0.3), layout="constrained")
@@ -83,7 +81,7 @@ def over_sphere(spheres: list[SphereResult], paths: dict[str, list[tuple[float, 
 
 
 def speed_and_memory(evaluation: Evaluation, palette: dict[str, str]) -> bytes:
-    """Pictures a second and peak memory, one bar a method."""
+    """Draw pictures per second and peak memory, one bar per method."""
     speeds = evaluation.speeds
     figure = Figure(dpi=DPI, figsize=(9, 0.5 + 0.42 * len(speeds)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
@@ -108,7 +106,7 @@ def _mean_ws(sphere: SphereResult) -> float:
 
 
 def _draw_path(axis: Axes, looks: list[tuple[float, float]], colour: str) -> None:
-    """The path as one line, and once more wherever it passes ±180°."""
+    """Draw the path as one line, repeated wherever it crosses ±180°."""
     yaw = np.unwrap([look[0] for look in looks], period=360)
     pitch = [look[1] for look in looks]
     first, last = math.floor((yaw.min() + 180) / 360), math.floor((yaw.max() + 180) / 360)

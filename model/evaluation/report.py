@@ -1,4 +1,4 @@
-"""The report: one HTML file that needs nothing beside it."""
+"""The report: one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ figure{margin:.6rem 0}figcaption{font-size:.8rem;color:#555}img{max-width:100%;h
 
 
 def write_report(plan: Plan, evaluation: Evaluation, folder: Path) -> Path:
-    """Write ``report.html`` and its figures into ``folder``.
+    """Write ``report.html`` and its figures to ``folder``.
 
     Raises:
         InputError: a file cannot be written.

@@ -1,4 +1,4 @@
-"""Measured results, and the folder that keeps each so that a stopped evaluation can go on."""
+"""Measured results, each in its own file, so that a stopped evaluation can continue."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from model.metrics import MovingError, pooled
 from model.scene import TrainingSummary
 
 FORMAT = 2
-"""Raise it whenever a number would come out differently."""
+"""Increase it whenever a number would come out differently."""
 
 
 @dataclass(frozen=True)
 class PictureRow:
-    """One viewport of a path; ``ms_ssim`` is None where it is too small for five scales."""
+    """One viewport of a path; ``ms_ssim`` is None if the viewport is too small for five scales."""
 
     step: int
     frame: int
@@ -43,18 +43,18 @@ class PathResult:
 
     @property
     def psnr_db(self) -> float:
-        """Mean over the pictures, as JVET has it."""
+        """Mean over the pictures, as in JVET."""
         return mean([row.psnr_db for row in self.rows])
 
     @property
     def ms_ssim(self) -> float | None:
-        """Mean over the pictures."""
+        """Mean over the pictures; None if they are too small."""
         values = [row.ms_ssim for row in self.rows if row.ms_ssim is not None]
         return mean(values) if values else None
 
     @property
     def moving(self) -> MovingError:
-        """Of all pictures together."""
+        """Error of the moving pixels of all pictures."""
         return pooled(row.moving for row in self.rows)
 
 
@@ -64,7 +64,7 @@ class SphereResult:
 
     Attributes:
         frames: the pictures that were measured.
-        ws_psnr_db, moving: one value for each.
+        ws_psnr_db, moving: one value per picture.
         error: mean squared error, full scale 1, in cells of the ERP frame, row by row.
         shimmer_db, seam_db: see `model.evaluation.view_consistency`.
     """
@@ -83,9 +83,9 @@ class Evaluation:
     """Everything that a report shows.
 
     Attributes:
-        stored_bytes: of each method, by its name and in the order of the tables.
+        stored_bytes: of each method by name, in the order of the tables.
         notes: one line about each method.
-        trainings: of those methods that were trained.
+        trainings: of the trained methods.
     """
 
     title: str
@@ -100,15 +100,15 @@ class Evaluation:
 
 
 def mean(values: list[float]) -> float:
-    """The arithmetic mean of at least one value."""
+    """Return the arithmetic mean of at least one value."""
     return sum(values) / len(values)
 
 
 class ResultStore:
-    """Results by what they depend on, one JSON file each, written whole or not at all.
+    """Stored results by the values they depend on, one JSON file each, written atomically.
 
     Raises:
-        InputError: the folder is a file, holds something else, or cannot be made.
+        InputError: the folder is a file, holds something else, or cannot be created.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -126,7 +126,7 @@ class ResultStore:
     def get(
         self, name: str, key: Mapping[str, Any], measure: Callable[[], dict[str, Any]]
     ) -> dict[str, Any]:
-        """The stored result called ``name`` for ``key``, or what ``measure`` gives, then stored.
+        """Return the stored result called ``name`` for ``key``, or measure and store it.
 
         A stored file that cannot be read is measured again.
         """
@@ -143,7 +143,7 @@ class ResultStore:
         return result
 
     def forget(self, name: str, key: Mapping[str, Any]) -> None:
-        """Measure this result anew when it is asked for next."""
+        """Delete this result, so that it is measured again."""
         self._file(name, key).unlink(missing_ok=True)
 
     def _file(self, name: str, key: Mapping[str, Any]) -> Path:
@@ -152,7 +152,11 @@ class ResultStore:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``path`` whole or not at all."""
+    """Write ``path`` completely or not at all.
+
+    Raises:
+        InputError: it cannot be written.
+    """
     try:
         with atomic_write(path) as partial:
             partial.write_text(text, encoding="utf-8")
@@ -161,21 +165,21 @@ def write_text(path: Path, text: str) -> None:
 
 
 def path_result(values: dict[str, Any]) -> PathResult:
-    """A `PathResult` from its stored form (`dataclasses.asdict`)."""
+    """Build a `PathResult` from its stored form (`dataclasses.asdict`)."""
     rows = [PictureRow(**{**row, "moving": MovingError(**row["moving"])}) for row in values["rows"]]
     return PathResult(values["method"], values["path"], rows)
 
 
 def sphere_result(values: dict[str, Any]) -> SphereResult:
-    """A `SphereResult` from its stored form."""
+    """Build a `SphereResult` from its stored form."""
     return SphereResult(**{**values, "moving": [MovingError(**m) for m in values["moving"]]})
 
 
 def speed_result(values: dict[str, Any]) -> SpeedResult:
-    """A `SpeedResult` from its stored form."""
+    """Build a `SpeedResult` from its stored form."""
     return SpeedResult(**{**values, "memory_range": tuple(values["memory_range"])})
 
 
 def stored(result: PathResult | SphereResult | SpeedResult) -> dict[str, Any]:
-    """The form in which a result is kept."""
+    """Convert a result to its stored form."""
     return asdict(result)

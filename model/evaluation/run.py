@@ -1,4 +1,4 @@
-"""An evaluation from beginning to end: every method along every path, each result kept."""
+"""Runs an evaluation: every method along every path, with each result stored."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CONSISTENCY_FRAMES = 2
 
 
 def evaluate(plan: Plan, progress: Progress) -> Evaluation:
-    """Measure what is not yet in the output folder and return all results."""
+    """Measure all results missing in the output folder, and return all results."""
     scene_key = digest(plan.options.scene)
     paths, spheres, speeds = [], [], []
     for method in plan.methods:

@@ -1,4 +1,4 @@
-"""An evaluation as rows: a summary a method, a line a path, and CSV files a picture."""
+"""Tables of an evaluation: a summary row per method, a row per path, and CSV files per picture."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SUMMARY_COLUMNS = (
     "memory MiB",
 )
 _ON_QUALITY = 8
-"""Columns on training and quality; a narrow page has the others in a table of their own."""
+"""Number of columns on training and quality; on a narrow page the others are a second table."""
 _PICTURE_COLUMNS = (
     "decoder",
     "path",
@@ -47,8 +47,9 @@ _PICTURE_COLUMNS = (
 
 
 def summary_rows(evaluation: Evaluation) -> list[tuple[str, ...]]:
-    """One row a method, in the columns of `SUMMARY_COLUMNS`; PSNR and MS-SSIM are means over the
-    paths, and the moving pixels are those of all of them.
+    """Return one row per method, in the columns of `SUMMARY_COLUMNS`.
+
+    PSNR and MS-SSIM are means over the paths; moving pixels are pooled over all paths.
     """
     rows: list[tuple[str, ...]] = []
     for sphere, speed in zip(evaluation.spheres, evaluation.speeds, strict=True):
@@ -74,7 +75,7 @@ def summary_rows(evaluation: Evaluation) -> list[tuple[str, ...]]:
 
 
 def unequal_training(trainings: dict[str, TrainingSummary]) -> str | None:
-    """A sentence where the trainings saw different numbers of pictures; otherwise None."""
+    """Return a sentence if the trainings saw different numbers of pictures, otherwise None."""
     seen = {name: _pictures(training) for name, training in trainings.items()}
     if len(set(seen.values())) < 2:
         return None
@@ -104,7 +105,7 @@ def _quality(path: PathResult) -> str:
 
 
 def narrow_summary(evaluation: Evaluation) -> list[Table]:
-    """The summary as two tables: training and quality, then what is left."""
+    """Split the summary into two tables: training and quality, then the rest."""
     rows = summary_rows(evaluation)
     return [
         (SUMMARY_COLUMNS[:_ON_QUALITY], [row[:_ON_QUALITY] for row in rows]),
@@ -116,7 +117,7 @@ def narrow_summary(evaluation: Evaluation) -> list[Table]:
 
 
 def path_table(evaluation: Evaluation) -> Table:
-    """Table of PSNR / PSNR where it moves / MS-SSIM, a row a path, a column a method."""
+    """Return PSNR / PSNR of moving pixels / MS-SSIM, one row per path, one column per method."""
     names = list(evaluation.stored_bytes)
     rows: dict[str, list[str]] = {}
     for path in evaluation.paths:
@@ -126,7 +127,7 @@ def path_table(evaluation: Evaluation) -> Table:
 
 
 def write_csv(evaluation: Evaluation, folder: Path) -> None:
-    """``pictures.csv``, ``spheres.csv`` and ``summary.csv``, numbers at full precision."""
+    """Write ``pictures.csv``, ``spheres.csv`` and ``summary.csv`` at full precision."""
     _write(
         folder / "pictures.csv",
         _PICTURE_COLUMNS,

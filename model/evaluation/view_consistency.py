@@ -1,7 +1,8 @@
 """View consistency of decoded pictures while the view turns: shimmer and seam.
 
-A rectilinear picture of a still sphere, seen from a slightly other direction, is a rotation of the
-same picture. What two decodings disagree in after that rotation is the decoder's own shimmer.
+A rectilinear picture of a still sphere, seen in a slightly different direction, is a rotation of
+the same picture. After that rotation, any difference between two decodings is the decoder's own
+shimmer.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from model.metrics import decibels, unit
 from model.reprojection import project
 
 STEP_DEG = 0.25
-WITHIN = 0.98  # farther out, bicubic interpolation would read beyond the border
+WITHIN = 0.98  # beyond, bicubic interpolation would read past the border
 PITCHES_DEG = (-40.0, 0.0, 40.0)
 YAWS_DEG = (-135.0, -90.0, -45.0, 0.0, 45.0, 90.0, 135.0)
 
 ViewFunction = Callable[[Look, int], Tensor]
-"""The level picture, height×width×3, uint8 or in [0, 1], that a look and a frame decode to."""
+"""Decodes a look and a frame to a level picture, height×width×3, uint8 or in [0, 1]."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class ViewConsistency:
     """Agreement of decodings `STEP_DEG` apart, in dB of PSNR; higher is more consistent.
 
     Attributes:
-        shimmer_db: for pairs of looks anywhere but at ±180°.
+        shimmer_db: for pairs of looks away from ±180°.
         seam_db: for pairs of looks on both sides of ±180°.
     """
 
@@ -45,7 +46,7 @@ def measure_view_consistency(view: ViewFunction, frames: list[int], hfov: float)
 
     Args:
         view: decodes pictures of one size.
-        frames: indices of the frames that are looked at.
+        frames: indices of the frames to decode.
         hfov: field of view of the looks, radians.
     """
 
@@ -62,11 +63,10 @@ def measure_view_consistency(view: ViewFunction, frames: list[int], hfov: float)
 
 
 def disagreement(view: ViewFunction, middle: Look, frame: int, step_deg: float = STEP_DEG) -> float:
-    """Mean squared difference, of a full scale of 1, of the pictures half a step to the left and
-    to the right of ``middle``.
+    """Return the mean squared difference of the pictures half a step left and right of ``middle``.
 
-    Both are rotated to ``middle``, so that interpolation blurs them alike, and compared where
-    both reach.
+    Relative to a full scale of 1. Both are rotated to ``middle``, so that interpolation blurs both
+    equally, and compared where they overlap.
     """
     half = math.radians(step_deg) / 2
     rotated, reached = [], []
