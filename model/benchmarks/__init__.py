@@ -1,4 +1,4 @@
-"""Speed and memory: of engines, of training, and the paper's two tables."""
+"""Speed and memory of engines and of training, and the paper's two tables."""
 
 import lazy_loader
 

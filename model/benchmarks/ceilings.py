@@ -1,4 +1,4 @@
-"""Ceilings of the machine: what no engine can be faster than."""
+"""Ceilings of the machine: rates that no engine can exceed."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import torch
 from model.devices import multiplies_bfloat16
 
 GPU_SIDE, CPU_SIDE = 8192, 2048
-"""Rows and columns of the matrices whose product is a ceiling."""
+"""Rows and columns of the matrices whose product is measured."""
 
 
 @dataclass(frozen=True)
 class Ceilings:
-    """Rates that the machine reached in the same run.
+    """Rates reached by the machine in the same run.
 
     Attributes:
         gflops: of a matrix product, by the name of each precision that engines decode in.
@@ -50,12 +50,12 @@ def _precisions(device: torch.device) -> list[torch.dtype]:
 
 
 def precision_name(precision: torch.dtype) -> str:
-    """``float32`` and so on."""
+    """Return the precision's name, such as ``float32``."""
     return str(precision).removeprefix("torch.")
 
 
 def _fastest(run: Callable[[], object], device: torch.device, times: int) -> float:
-    """Seconds of the fastest run: a ceiling is what the machine can do when nothing disturbs it."""
+    """Return the seconds of the fastest run: a ceiling is the rate without disturbance."""
     seconds = []
     for _ in range(times + 2):
         wait_for(device)
@@ -67,6 +67,6 @@ def _fastest(run: Callable[[], object], device: torch.device, times: int) -> flo
 
 
 def wait_for(device: torch.device) -> None:
-    """Return when everything that was enqueued on a CUDA device is done; at once on others."""
+    """Wait until all work queued on a CUDA device is done; return at once on other devices."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -1,7 +1,7 @@
-"""Speed and memory of decoding, measured in processes of their own.
+"""Measures speed and memory of decoding, in processes of its own.
 
-``python -m model.benchmarks.decode_worker TASK`` takes a `DecodingTask` as JSON and prints what it
-measured as one line of JSON.
+``python -m model.benchmarks.decode_worker TASK`` takes a `DecodingTask` as JSON and prints its
+results as one line of JSON.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _OVER_THE_BARE_PROGRAM = "the process's peak over the bare program"
 
 @dataclass(frozen=True)
 class DecodingTask:
-    """Pictures to decode: those of one decoder of a scene, or a clip from beginning to end.
+    """Pictures to decode: of one decoder of a scene, or a clip from beginning to end.
 
     Attributes:
-        file: the scene, or the clip where ``decoder`` is None.
+        file: the scene, or the clip if ``decoder`` is None.
         decoder: its name in the scene.
-        device: a name that `model.devices.choose_device` takes.
-        size: height and width in pixels; the decoder's own where it is None.
+        device: name for `model.devices.choose_device`.
+        size: height and width in pixels; None for the decoder's own.
     """
 
     file: Path
@@ -47,29 +47,29 @@ class DecodingTask:
     size: tuple[int, int] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, the file by its absolute path."""
+        """Return plain JSON values, with the file's absolute path."""
         size = list(self.size) if self.size else None
         return {**asdict(self), "file": str(self.file.resolve()), "size": size}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> DecodingTask:
-        """The inverse of `to_dict`."""
+        """Build a task from the result of `to_dict`."""
         size = tuple(values["size"]) if values["size"] else None
         return cls(**{**values, "file": Path(values["file"]), "size": size})
 
 
 @dataclass(frozen=True)
 class SpeedResult:
-    """Decoding in a process of its own; of several such processes the medians.
+    """Decoding measured in processes of its own; medians over several processes.
 
     Attributes:
-        name: of what was measured.
-        decode_ms: median milliseconds a picture.
-        fps: pictures a second, from the mean.
-        memory_bytes: peak while opening and decoding, over what the bare program takes.
-        memory_range: the least and the most of the processes.
-        memory_kind: what that peak is of.
-        machine: processor or GPU, threads, engine.
+        name: of the decoder or clip.
+        decode_ms: median milliseconds per picture.
+        fps: pictures per second, from the mean.
+        memory_bytes: peak while opening and decoding, minus the bare program's.
+        memory_range: smallest and largest of the processes.
+        memory_kind: describes the peak.
+        machine: CPU or GPU, threads, engine.
     """
 
     name: str
@@ -82,10 +82,10 @@ class SpeedResult:
 
 
 def measure_decoding(name: str, task: DecodingTask, processes: int = PROCESSES) -> SpeedResult:
-    """Decode in so many processes, one after the other; the medians of what they measured.
+    """Decode in several processes, one after the other; return the medians of their results.
 
     Args:
-        name: the one that the result gets.
+        name: the result's name.
 
     Raises:
         WorkerError: a process failed.
@@ -105,7 +105,7 @@ def measure_decoding(name: str, task: DecodingTask, processes: int = PROCESSES) 
 
 
 def main() -> None:
-    """Measure the task that the command line has as JSON."""
+    """Measure the task given as JSON on the command line."""
     task = DecodingTask.from_dict(json.loads(sys.argv[1]))
     print(json.dumps(_clip(task.file) if task.decoder is None else _decoder(task, task.decoder)))
 
@@ -134,7 +134,7 @@ def _decoder(task: DecodingTask, name: str) -> dict[str, Any]:
 
 
 def _free(device: torch.device) -> int:
-    """Free bytes of a GPU by the driver's count, its CUDA context made; 0 on other devices."""
+    """Return a GPU's free bytes by the driver's count, creating its context; 0 on other devices."""
     return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
 
 

@@ -35,33 +35,33 @@ PAPER_GIB = {"nerv360": 3.6, "hnerv": 26.2, "hnerv-boost": 30.3}
 
 @dataclass(frozen=True)
 class Timing:
-    """Milliseconds a picture: the median, and the 99th percentile (1 % low of the rate)."""
+    """Milliseconds per picture: the median, and the 99th percentile (1 % low of the rate)."""
 
     median_ms: float
     slowest_percent_ms: float
 
     @property
     def fps(self) -> float:
-        """Pictures a second at the median."""
+        """Pictures per second at the median."""
         return 1000 / self.median_ms
 
 
 @dataclass(frozen=True)
 class EngineResult:
-    """One engine of one decoder.
+    """Measurements of one engine of one decoder.
 
     Attributes:
         precision: type of the numbers that its convolutions multiply, such as ``float32``.
-        looking: the look changes and the frame stays, as while one drags a paused scene; None of
-            whole frames, which the viewer does not decode again for that.
+        looking: the look changes and the frame stays, as when dragging in a paused scene. None for
+            whole frames, which the viewer does not decode again then.
         playing: both change with every picture.
-        stages_ms: milliseconds of a picture by stage of the network; the eager engine's alone.
+        stages_ms: milliseconds per picture by stage of the network; only for the eager engine.
         flops: floating-point operations of a picture.
-        look_flops: those that every look takes; a frame's expansion is done once for all of them,
-            and not where none of them sees it.
+        look_flops: operations of every look, without a frame's expansion, which is done once for
+            all its looks.
         traffic_bytes: `count_traffic` of a picture, in its precision.
         memory_mib: on CUDA, since the engine was opened: torch's peak of allocated and of reserved
-            memory, graphs' pools included, and what is in use on the GPU by the driver's count.
+            memory, including graphs' pools, and the GPU memory in use by the driver's count.
     """
 
     decoder: str
@@ -78,7 +78,7 @@ class EngineResult:
     memory_mib: dict[str, float]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
+        """Return plain JSON values."""
         return asdict(self)
 
 
@@ -92,12 +92,12 @@ class EngineFailure:
     failed: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
+        """Return plain JSON values."""
         return asdict(self)
 
 
 def random_decoder(config: ModelConfig, frames: int = 4) -> Decoder:
-    """An untrained decoder: as fast and as heavy as a trained one."""
+    """Create an untrained decoder: as fast and as large as a trained one."""
     torch.manual_seed(0)
     weights = build_decoder(config).state_dict()
     coarsest, *finer = (torch.randn(frames, *shape) for shape in config.embedding_shapes)
@@ -112,8 +112,9 @@ def random_decoder(config: ModelConfig, frames: int = 4) -> Decoder:
 
 
 def engines_for(decoder: Decoder, device: torch.device) -> dict[str, Callable[[], Engine]]:
-    """Openers of every engine of the table that is for ``decoder`` on ``device``, by name, at its
-    trained size.
+    """Return the functions that open each engine suited to ``decoder`` and ``device``, by name.
+
+    Engines are opened at the decoder's trained size.
     """
     size = picture_size(decoder.config)
     openers: dict[str, Callable[[], Engine]] = {
@@ -151,12 +152,12 @@ def measure_engines(
     pictures: int,
     advance: Callable[[int, int], None],
 ) -> list[EngineResult | EngineFailure]:
-    """Results of every engine of every decoder, one after the other.
+    """Measure every engine of every decoder, one after the other.
 
     Args:
         decoders: by name.
         pictures: of each measurement.
-        advance: called before each engine with how many are done and how many there are.
+        advance: called before each engine with the number done and the total.
     """
     jobs = [
         (name, decoder, engine, opener)
@@ -178,11 +179,12 @@ def try_engine(
     device: torch.device,
     pictures: int,
 ) -> EngineResult | EngineFailure:
-    """`measure_engine` of what ``opener`` opens, or what stands in the way: a compiler that is
-    missing must not cost the others' results.
+    """Open and measure an engine; return a failure instead of raising.
+
+    A missing compiler must not cost the other engines' results.
 
     Args:
-        engine: its name, where it does not come to tell it.
+        engine: its name, in case of a failure.
         name: the decoder's.
     """
     frames = decoder.embeddings.shape[0]
@@ -206,7 +208,7 @@ def reason_of(error: Exception) -> str:
 def measure_engine(
     engine: Engine, name: str, config: ModelConfig, frames: int, pictures: int
 ) -> EngineResult:
-    """Time ``pictures`` pictures both ways, of whole frames while playing alone."""
+    """Time ``pictures`` pictures looking and playing; whole frames only playing."""
     looks = [Look.from_degrees(5.0 * k, (k % 9) * 10.0 - 40.0) for k in range(pictures)]
     stages = _stage_times(engine, frames) if isinstance(engine, EagerEngine) else {}
     return EngineResult(
@@ -233,7 +235,7 @@ def _timing(engine: Engine, requests: list[tuple[Look, int]]) -> Timing:
 
 
 def _stage_times(engine: EagerEngine, frames: int) -> dict[str, float]:
-    """Median milliseconds of each top-level part of the network over a few pictures."""
+    """Measure the median milliseconds of each top-level part of the network over a few pictures."""
     spans: dict[str, list[float]] = {}
     handles = []
     for name, module in _parts(engine.network).items():
@@ -263,7 +265,7 @@ def _stage_times(engine: EagerEngine, frames: int) -> dict[str, float]:
 
 
 def _parts(network: nn.Module) -> dict[str, nn.Module]:
-    """Expansion or stem, each stage, and the head of a network, where it has them."""
+    """Return the expansion or stem, each stage, and the head of a network, if it has them."""
     parts: dict[str, nn.Module] = {}
     for name, child in network.named_children():
         if name == "stages":

@@ -15,9 +15,9 @@ _CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def machine_facts(device: torch.device) -> dict[str, Any]:
-    """The origin of a benchmark on ``device``, for its JSON.
+    """Return the origin of a benchmark on ``device``, for its JSON.
 
-    ``commit`` ends in ``-dirty`` where files differ from it, and is None outside a checkout;
+    ``commit`` ends in ``-dirty`` if files differ from it, and is None outside a checkout;
     ``driver`` is the NVIDIA driver's version, None on other devices.
     """
     cuda = device.type == "cuda"
@@ -37,7 +37,7 @@ def machine_facts(device: torch.device) -> dict[str, Any]:
 
 
 def facts_line(facts: dict[str, Any]) -> str:
-    """The same in one line, for a reader."""
+    """Summarise `machine_facts` in one line."""
     return (
         f"{facts['processor']}, {facts['device']}, {facts['threads']} threads, "
         f"torch {facts['torch']}, {facts['date'][:10]}"
@@ -45,7 +45,7 @@ def facts_line(facts: dict[str, Any]) -> str:
 
 
 def processor_name() -> str:
-    """The CPU's name as the system gives it."""
+    """Return the CPU's name as reported by the system."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text().splitlines():
@@ -55,9 +55,9 @@ def processor_name() -> str:
 
 
 def checkout_commit(checkout: Path) -> str | None:
-    """The commit of a checkout, ending in ``-dirty`` where files differ; None of other folders."""
+    """Return the commit of a checkout, with ``-dirty`` if files differ; None for other folders."""
     if not (checkout / ".git").exists():
-        return None  # installed: git would answer for a repository around it, if there is one
+        return None  # installed: git would report a surrounding repository, if there is one
     return _answer(
         "git", "-C", str(checkout), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"
     )

@@ -1,4 +1,4 @@
-"""Memory that a part of the comparison will take, estimated before anything is allocated."""
+"""Estimates the memory of a part of the comparison before anything is allocated."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from model.networks import Encoder, build_decoder, compared_panorama, motion_siz
 from model.training import Autoencoder, DistortionLoss
 
 WIDEST_PITCH_DEG = 60.0
-"""A viewport of the presets depends on more of the sphere there than at any other pitch."""
+"""At this pitch a viewport of the presets depends on the largest part of the sphere."""
 OPTIMISER_COPIES = 8
-"""The parameters themselves, Adan's four states and what its step allocates."""
+"""The parameters themselves, Adan's four states, and the memory allocated by its step."""
 
 
 class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the bytes of every tensor while it lives, the backward pass's included."""
+    """Counts the bytes of all living tensors, including the backward pass."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -53,27 +53,29 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def predicted_bytes(part: str, config: ModelConfig, dtype: torch.dtype = torch.float32) -> int:
-    """Peak of all tensors that live at once while ``part`` runs, without allocating them.
-    Convolutions' own workspaces come on top.
+    """Return the peak bytes of all tensors of ``part``, without allocating them.
+
+    Workspaces of convolutions are not included.
 
     Args:
         part: ``encoding``, ``decoding`` or ``training`` (one picture, batch 1).
-        dtype: what the networks run in: under autocast, where it is not float32.
+        dtype: precision of the networks; if not float32, under autocast.
     """
     prepare = {"encoding": _encoding, "decoding": _decoding, "training": _training}[part]
     network, copies, run = prepare(config)
     network.to("meta")
     if dtype is not torch.float32:
         _autocast(network, dtype)
-    # Tensors on the meta device have shapes and no memory.
+    # Tensors on the meta device have shapes but no memory.
     with torch.device("meta"), LiveBytes() as counter:
         run()
     return counter.peak + copies * sum(4 * p.numel() for p in network.parameters())
 
 
 def _autocast(network: nn.Module, dtype: torch.dtype) -> None:
-    """Let layers multiply in ``dtype`` and normalise in float32, as autocast on CUDA does; the meta
-    device has none.
+    """Let layers multiply in ``dtype`` and normalise in float32, like autocast on CUDA.
+
+    The meta device has no autocast.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
@@ -87,7 +89,7 @@ def _to(dtype: torch.dtype) -> Callable[[nn.Module, tuple[Tensor, ...]], tuple[T
 
 
 Prepared = tuple[nn.Module, int, Callable[[], None]]
-"""A network, how many copies of its parameters there are, and what is to be run."""
+"""A network, the number of copies of its parameters, and the function to run."""
 
 
 def _encoding(config: ModelConfig) -> Prepared:

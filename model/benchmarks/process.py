@@ -1,6 +1,6 @@
-"""Workers: measurements in processes of their own, and the memory of such a process.
+"""Workers: measurements in processes of their own, and the memory of a process.
 
-A process that did nothing else is the only one whose peak memory is that of what it measures.
+Only in a process that does nothing else is the peak memory the measured task's.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 
 class WorkerError(RuntimeError):
-    """A worker failed; the message ends with the last line that it printed."""
+    """Error: a worker failed; the message ends with the last line that it printed."""
 
 
 class OutOfMemoryError(WorkerError):
-    """The device or the system ran out of memory in a worker."""
+    """Error: the device or the system ran out of memory in a worker."""
 
 
 def run_worker(
     module: str, task: Mapping[str, Any], label: str, limit_s: float | None = None
 ) -> dict[str, Any]:
-    """The JSON object that ``python -m module`` prints last, given ``task`` as its one argument.
+    """Run ``python -m module`` with ``task`` as its argument; return the JSON that it prints last.
 
     Args:
         module: full name of the worker's module.
         task: plain JSON values.
-        label: what is measured, to begin the sentence of a failure with.
-        limit_s: seconds after which it is ended; it may take any time where it is None.
+        label: the activity, to begin an error's sentence with.
+        limit_s: time limit in seconds; None for no limit.
 
     Raises:
         OutOfMemoryError: it ran out of memory, or the system ended it.
@@ -59,14 +59,14 @@ def run_worker(
 
 
 def resident_bytes() -> int:
-    """Bytes of this process in physical memory now."""
+    """Return the bytes of this process now in physical memory."""
     return int(psutil.Process().memory_info().rss)
 
 
 def peak_bytes() -> int:
-    """The most bytes that this process ever had in physical memory.
+    """Return the most bytes that this process ever had in physical memory.
 
-    Not ``ru_maxrss`` where there is something better: on Linux it starts at the parent's.
+    ``ru_maxrss`` is only a fallback: on Linux it starts at the parent's peak.
     """
     status = Path("/proc/self/status")
     if status.exists():

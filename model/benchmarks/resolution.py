@@ -1,4 +1,4 @@
-"""Resolution of the paper's comparison: a stated fraction of its own."""
+"""Resolution of the paper's comparison, as a fraction of the paper's."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from model.training import training_preset
 DECODERS = ("nerv360", "hnerv", "hnerv-boost")
 WITHIN = 0.01
 STEPS = 16
-"""Denominator of scales: sixteenths keep frame and viewport's width of every preset exact."""
+"""Denominator of scales: sixteenths keep the frame and viewport width of every preset exact."""
 
 
 def parse_scale(text: str) -> Fraction:
-    """The fraction of the sides that ``text`` names, as ``1/8`` or ``0.125``.
+    """Parse a fraction of the sides, such as ``1/8`` or ``0.125``.
 
     Raises:
-        InputError: it is no number, not in (0, 1], or a size that the strides do not divide.
+        InputError: it is no number, not in (0, 1], or gives sizes that the strides do not divide.
     """
     try:
         scale = Fraction(text)
@@ -34,7 +34,7 @@ def parse_scale(text: str) -> Fraction:
 
 
 def scaled(config: ModelConfig, scale: Fraction) -> ModelConfig:
-    """``config`` with the sides of frame and viewport multiplied by ``scale``; widths stay.
+    """Multiply the sides of frame and viewport by ``scale``; widths stay.
 
     The viewport's height becomes the nearest multiple of the strides' product: at 1/8 the paper's
     135 rows become 144.
@@ -49,9 +49,10 @@ def scaled(config: ModelConfig, scale: Fraction) -> ModelConfig:
 
 
 def with_pixels(config: ModelConfig, pixels: Fraction) -> ModelConfig:
-    """``config`` with a viewport of as many pixels, to 1 % or as near as there is, in whatever
-    shape: the strides divide few sizes, and what a picture costs goes by its pixels. Of several,
-    the shape nearest to that of ``config`` is taken.
+    """Give the viewport ``pixels`` pixels, to 1 % or as close as possible, in any shape.
+
+    The strides divide few sizes, and the cost of a picture depends on its pixels. Of several
+    shapes, the one closest to the shape in ``config`` is taken.
     """
     cells = float(pixels) / config.scale**2
     aspect = config.viewport_width / config.viewport_height
@@ -67,8 +68,9 @@ def with_pixels(config: ModelConfig, pixels: Fraction) -> ModelConfig:
 
 
 def comparison(name: str, scale: Fraction) -> dict[str, ModelConfig]:
-    """The three decoders of preset ``name`` at one budget of parameters, scaled; the viewport has
-    ``scale`` squared of the preset's pixels, to 1 %.
+    """Return the three decoders of preset ``name``, with equal numbers of parameters, scaled.
+
+    The viewport has ``scale`` squared of the preset's pixels, to 1 %.
 
     Raises:
         InputError: there is no such preset.

@@ -1,4 +1,4 @@
-"""The paper's table 1: encoding, decoding and training of the three decoders side by side."""
+"""The paper's table 1: encoding, decoding and training of the three decoders."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PAPER_TABLE1: dict[str, dict[str, tuple[float, float]]] = {
     "hnerv": {"training": (2.7, 51.3)},
     "hnerv-boost": {"training": (0.8, 73.2)},
 }
-"""Frames a second and GiB on an H100, by decoder and part; their encoder is one and the same."""
+"""Frames per second and GiB on an H100, by decoder and part; all share one encoder."""
 for _name, _parts in PAPER_TABLE1.items():
     _parts |= {"encoding": (27.3, 2.8), "decoding": (PAPER_FPS[_name], PAPER_GIB[_name])}
 
@@ -37,7 +37,7 @@ SMALLER = (Fraction(1, 2), Fraction(1, 4), Fraction(1, 8), Fraction(1, 16))
 
 @dataclass(frozen=True)
 class Table1Row:
-    """One decoder: each part's result, or the bytes that it would need and does not get."""
+    """Results of one decoder by part; for a part that does not fit, the bytes it needs."""
 
     decoder: str
     parameters: int
@@ -46,7 +46,7 @@ class Table1Row:
     parts: dict[str, PartResult | int]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values; a part that did not fit is ``{"needs_bytes": n}``."""
+        """Return plain JSON values; a part that did not fit is ``{"needs_bytes": n}``."""
         values = asdict(self)
         for part, result in self.parts.items():
             if isinstance(result, int):
@@ -62,18 +62,18 @@ Needs = dict[tuple[str, str], int]
 
 
 def parts_left_out(configs: dict[str, ModelConfig], scale: Fraction, device: torch.device) -> Needs:
-    """Parts of the full-frame decoders that do not fit, with the bytes that they would take.
+    """Return the parts of the full-frame decoders that do not fit, with the bytes they need.
 
-    On a GPU that holds NeRV360 alone the others' parts are left out. On the CPU everything must
-    fit: where a prediction were too low, the system would end programs, and not only this one.
+    On a GPU, parts are left out as long as NeRV360 fits. On the CPU everything must fit: if a
+    prediction were too low, the system would kill programs, and not only this one.
 
     Args:
         configs: the three decoders of a `comparison`.
-        scale: the fraction that they were scaled by.
+        scale: the fraction of their sides.
 
     Raises:
-        InputError: NeRV360's do not fit, or the others' on the CPU; the sentence names a scale at
-            which they do.
+        InputError: NeRV360 does not fit, or on the CPU another decoder; the message names a scale
+            that fits.
     """
     cuda = device.type == "cuda"
     free = round(free_bytes(device) * SAFE)
@@ -95,13 +95,14 @@ def measure_table1(
     pictures: int,
     advance: Callable[[str, int, int], None],
 ) -> list[Table1Row]:
-    """One row a decoder; the encoder, the same for all three but for its padding, is measured
-    once, with NeRV360's.
+    """Measure all decoders, one row each.
+
+    The encoder is measured once, with NeRV360: it is the same for all three except for its padding.
 
     Args:
-        needs: parts that are left out, with the bytes that they would take.
-        pictures: at most so many of each part.
-        advance: called before each part with its name, how many are done and how many there are.
+        needs: parts to leave out, with the bytes they need.
+        pictures: at most this many of each part.
+        advance: called before each part with its name, the number done and the total.
     """
     results: dict[str, dict[str, PartResult | int]] = {name: {} for name in configs}
     done, total = 0, 1 + (len(PARTS) - 1) * len(configs)
@@ -126,13 +127,13 @@ def measure_table1(
 
 
 def ratios(values: list[float | None]) -> list[float | None]:
-    """Each value over the first, NeRV360's; None where one of the two is missing."""
+    """Divide each value by the first, NeRV360's; None if one of the two is missing."""
     first = values[0]
     return [v / first if first and v is not None else None for v in values]
 
 
 def table1_ratios(rows: list[Table1Row]) -> dict[str, dict[str, list[float | None]]]:
-    """By quantity, the decoders' values over NeRV360's: ``measured`` and the ``paper``'s."""
+    """Return the decoders' values over NeRV360's by quantity, ``measured`` and ``paper``."""
     result: dict[str, dict[str, list[float | None]]] = {}
     for part in ("decoding", "training"):
         for index, (name, value) in enumerate((("FPS", fps_of), ("memory", gib_of))):
@@ -144,17 +145,17 @@ def table1_ratios(rows: list[Table1Row]) -> dict[str, dict[str, list[float | Non
 
 
 def fps_of(result: PartResult | int) -> float | None:
-    """Pictures a second, where the part was measured."""
+    """Return pictures per second, or None if the part was not measured."""
     return None if isinstance(result, int) else result.fps
 
 
 def gib_of(result: PartResult | int) -> float | None:
-    """Peak memory in GiB, where the part was measured."""
+    """Return peak memory in GiB, or None if the part was not measured."""
     return None if isinstance(result, int) else result.memory_bytes / 2**30
 
 
 def needed_bytes(part: str, config: ModelConfig, *, half: bool) -> int:
-    """Bytes that a part takes, convolutions' workspaces and the program itself included.
+    """Estimate the bytes of a part, including convolutions' workspaces and the program itself.
 
     Args:
         half: the networks run in half precision.
@@ -164,7 +165,7 @@ def needed_bytes(part: str, config: ModelConfig, *, half: bool) -> int:
 
 
 def smaller_scale(scale: Fraction, bytes_: int, free: int) -> Fraction | None:
-    """The largest halving below ``scale`` at which what takes ``bytes_`` at ``scale`` fits."""
+    """Return the largest halving below ``scale`` that fits; ``bytes_`` are needed at ``scale``."""
     pixels = bytes_ - BARE_BYTES
     for smaller in SMALLER:
         if smaller < scale and pixels * (smaller / scale) ** 2 + BARE_BYTES <= free:

@@ -1,8 +1,8 @@
-"""One part of the paper's table 1, measured in a process of its own.
+"""Measures one part of the paper's table 1 in a process of its own.
 
 ``python -m model.benchmarks.table1_worker TASK`` prints one line of JSON. Encoding, decoding and
-training of one decoder each get a fresh process: what one of them leaves allocated is no part of
-another's peak.
+training of one decoder each get a fresh process, so that memory left allocated by one does not
+count for another.
 """
 
 from __future__ import annotations
@@ -31,29 +31,28 @@ from model.training import ClipFrames, Processes, StepReport, Trainer, TrainingS
 from model.video import VideoInfo
 
 CUDA_BATCH = 10
-"""Pictures that are enqueued before the host waits, as `picture_seconds` does."""
+"""Pictures queued before the host waits, as in `picture_seconds`."""
 PARTS = ("encoding", "decoding", "training")
 FRAMES, FPS = 4, 30.0
 WARM_UP, WARM_UP_S = 5, 2.0
 ENOUGH_S = 20.0
 FEWEST = 20
-"""Pictures are repeated until there are as many as wanted, or this many and `ENOUGH_S` has passed.
-"""
+"""Pictures are repeated until the wanted number, or this number and `ENOUGH_S`, is reached."""
 
 
 @dataclass(frozen=True)
 class PartResult:
-    """Speed and memory that one part of one decoder reached.
+    """Speed and memory of one part of one decoder.
 
     Attributes:
-        fps: pictures a second, from the median: frames encoded; viewports of NeRV360 or frames of
-            the others decoded, each of a new frame, or trained on (encoder, decoder, loss,
-            backward pass, optimiser; one picture a step).
-        memory_bytes: peak, ``memory_kind`` says of what.
-        pictures: how many were timed.
-        quartiles_ms: milliseconds that a quarter, half and three quarters of them stayed under.
-        program: what ran, and in which precision.
-        machine: processor or GPU.
+        fps: pictures per second, from the median. Encoding: frames. Decoding: viewports of NeRV360
+            or frames of the others, each of a new frame. Training: steps of one picture (encoder,
+            decoder, loss, backward pass, optimiser).
+        memory_bytes: peak; ``memory_kind`` describes it.
+        pictures: number of timed pictures.
+        quartiles_ms: quartiles of the milliseconds per picture.
+        program: engine or network, and its precision.
+        machine: CPU or GPU.
     """
 
     fps: float
@@ -66,7 +65,7 @@ class PartResult:
 
 
 class LapTimes:
-    """Collects the seconds of each picture after a warm-up, and says when they are enough."""
+    """Seconds of each picture after a warm-up, until there are enough."""
 
     def __init__(self, pictures: int) -> None:
         self.seconds: list[float] = []
@@ -75,7 +74,7 @@ class LapTimes:
         self._warm_up_s = 0.0
 
     def lap(self, seconds: float) -> None:
-        """One more picture took so long."""
+        """Add the seconds of one more picture."""
         if self._warm_ups == 0 or (self._warm_ups < WARM_UP and self._warm_up_s < WARM_UP_S):
             self._warm_ups += 1
             self._warm_up_s += seconds
@@ -84,13 +83,13 @@ class LapTimes:
 
     @property
     def done(self) -> bool:
-        """No further picture is needed."""
+        """Whether no further picture is needed."""
         timed = len(self.seconds)
         return timed >= self._wanted or (timed >= FEWEST and sum(self.seconds) >= ENOUGH_S)
 
 
 def noise_frames(count: int, size: tuple[int, int]) -> ClipFrames:
-    """Frames of noise in place of a clip's, as slow and as heavy to train on.
+    """Create frames of noise, as slow and as large to train on as a clip's.
 
     Args:
         size: height and width in pixels.
@@ -101,7 +100,7 @@ def noise_frames(count: int, size: tuple[int, int]) -> ClipFrames:
 
 
 def measure_part(part: str, config: ModelConfig, device: torch.device, pictures: int) -> PartResult:
-    """`measure_part_here` in a process of its own.
+    """Run `measure_part_here` in a process of its own.
 
     Raises:
         OutOfMemoryError: the part did not fit.
@@ -115,7 +114,7 @@ def measure_part(part: str, config: ModelConfig, device: torch.device, pictures:
 def measure_part_here(
     part: str, config: ModelConfig, device: torch.device, pictures: int
 ) -> PartResult:
-    """Time one of `PARTS` here; the memory is this process's or torch's on the GPU."""
+    """Time one of `PARTS` here; memory is this process's, or torch's on the GPU."""
     before = resident_bytes()
     run = {"encoding": _encode, "decoding": _decode, "training": _train}[part]
     laps = LapTimes(pictures)
@@ -138,7 +137,7 @@ def measure_part_here(
 
 
 def quartiles_ms(seconds: list[float]) -> tuple[float, float, float]:
-    """The quartiles of one or more times, in milliseconds."""
+    """Return the quartiles of one or more times, in milliseconds."""
     if len(seconds) == 1:
         return (seconds[0] * 1000,) * 3
     first, second, third = statistics.quantiles(seconds, n=4, method="inclusive")
@@ -154,7 +153,7 @@ def _encode(config: ModelConfig, device: torch.device, laps: LapTimes) -> str:
     frame = noise_frames(1, size).frame(0, device)
     while not laps.done:
         start = clock.perf_counter()
-        # The precision that the trainer encodes in.
+        # The precision in which the trainer encodes.
         with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16, enabled=cuda):
             encoder(frame)
         if cuda:
@@ -205,7 +204,7 @@ def _precision(device: torch.device) -> str:
 
 
 def main() -> None:
-    """Measure what the command line, a JSON object, describes."""
+    """Measure the part described by a JSON object on the command line."""
     task = json.loads(sys.argv[1])
     config = ModelConfig.from_dict(task["config"])
     device = torch.device(task["device"])

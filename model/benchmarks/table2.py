@@ -25,8 +25,10 @@ TABLE2_SEEDS = 3
 
 @dataclass(frozen=True)
 class Variant:
-    """A row of table 2 and the paper's PSNR in dB along its two paths on the Balboa sequence, of
-    17.6 M parameters after 300 epochs.
+    """A row of table 2, with the paper's PSNR in dB.
+
+    The paper's numbers are along its two paths on the Balboa sequence, with 17.6 M parameters after
+    300 epochs.
     """
 
     name: str
@@ -37,14 +39,15 @@ class Variant:
 
 @dataclass(frozen=True)
 class Ablation:
-    """A variant, trained once from each seed: what is measured over the held-out looks after the
-    last epoch, which no choice of a best epoch flatters.
+    """Results of a variant, trained once per seed.
+
+    They are measured over the held-out looks after the last epoch, not after the best one.
 
     Attributes:
         flops: of a picture.
         steps, seconds: of one training; the seconds are the mean.
-        seeds, psnr_db, moving_db: one of each for each training; the PSNR where it moves
-            (`model.metrics.moving`) is None where nothing does.
+        seeds, psnr_db, moving_db: one value per training; the PSNR of the moving pixels
+            (`model.metrics.moving`) is None if nothing moves.
     """
 
     name: str
@@ -60,12 +63,12 @@ class Ablation:
     paper_vp1_db: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
+        """Return plain JSON values."""
         return asdict(self)
 
 
 def mean_and_spread(values: Sequence[float | None]) -> tuple[float, float] | None:
-    """Mean and sample standard deviation (0 of a single value); None where a value is missing."""
+    """Return mean and sample standard deviation (0 for one value); None if a value is missing."""
     known = [value for value in values if value is not None]
     if not known or len(known) < len(values):
         return None
@@ -73,21 +76,21 @@ def mean_and_spread(values: Sequence[float | None]) -> tuple[float, float] | Non
 
 
 def differences(values: Sequence[float | None], base: Sequence[float | None]) -> list[float | None]:
-    """``values`` less those of ``base`` from the same seeds."""
+    """Subtract ``base`` from ``values``, seed by seed."""
     pairs = zip(values, base, strict=True)
     return [a - b if a is not None and b is not None else None for a, b in pairs]
 
 
 def table2_variants(base: ModelConfig) -> list[Variant]:
-    """``base`` and the paper's six changes to it, all with the widths of ``base``.
+    """Return ``base`` and the paper's six changes to it, all with the widths of ``base``.
 
-    Their parameters stay within 1 % too, but for the last: without the layers that take yaw and
-    pitch it has fewer, and to widen it until it had as many made it another network, of 2.3 times
-    the operations with preset ``demo``.
+    Their numbers of parameters are within 1 %, except for the last: it lacks the layers for yaw and
+    pitch. Widening it to compensate would make it another network, with 2.3 times the operations
+    for preset ``demo``.
 
-    All but the last condition on yaw and pitch, as the paper's network does, whatever ``base`` has.
+    All but the last condition on yaw and pitch like the paper's network, even if ``base`` does not.
     A lower resolution of the embedding comes from one more stage of the encoder; the viewport is
-    projected from it at its usual size, so that the decoder stays what it is.
+    projected from it at its usual size, so that the decoder stays the same.
     """
     base = base.replace(condition_on_look=True)
 
@@ -110,14 +113,14 @@ def table2_variants(base: ModelConfig) -> list[Variant]:
 
 
 def brief_training(settings: TrainingSettings, epochs: int) -> TrainingSettings:
-    """``settings`` for ``epochs``, judged after the last one alone."""
+    """Return ``settings`` for ``epochs``, with an evaluation only after the last one."""
     return dataclasses.replace(
         settings, epochs=epochs, evaluate_every=epochs, checkpoint_s=86_400.0
     )
 
 
 def check_training_memory(config: ModelConfig, frames: int, device: torch.device) -> None:
-    """Make sure that training ``config`` on so many frames fits.
+    """Check that training ``config`` on this many frames fits into memory.
 
     Raises:
         InputError: it does not.
@@ -146,8 +149,9 @@ def train_variants(
     report: Callable[[Variant, StepReport], None],
     stop: Callable[[], bool],
 ) -> Iterator[Ablation]:
-    """Train one after the other from each of the same seeds and yield each when it is finished;
-    ``stop`` ends this at the next step, without the variant that it interrupts.
+    """Train each variant from each seed, and yield its results when it is finished.
+
+    ``stop`` ends this at the next step, without the variant in progress.
     """
     for variant in chosen:
         steps, seconds, psnr, moving = 0, [], [], []

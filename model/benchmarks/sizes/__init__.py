@@ -1,4 +1,4 @@
-"""Cost against size: one more viewport of panoramas of growing width, by networks and codecs."""
+"""Cost against size: one more viewport of panoramas of growing width, for networks and codecs."""
 
 import lazy_loader
 

@@ -1,7 +1,7 @@
-"""Clips of any size for the codecs, each made in a process of its own.
+"""Makes clips of any size for the codecs, each in a process of its own.
 
-``python -m model.benchmarks.sizes.clips TASK`` encodes one: encoders take more memory than what is
-measured, and a process of their own can be ended where they take too long.
+``python -m model.benchmarks.sizes.clips TASK`` encodes one. Encoders need more memory than the
+measurement, and a separate process can be ended if they take too long.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from model.errors import InputError
 from model.video import KEPT_BYTES, SCALING, open_frames
 
 FPS = 30
-"""Pictures a second; one of them, the first of each second, is a keyframe."""
+"""Pictures per second; the first of each second is a keyframe."""
 TURN = 1 / 640
-"""Share of the width that the pictures move on by from one to the next, about half a degree."""
+"""Share of the width by which each picture moves on, about half a degree."""
 HELD_BY_ENCODERS = 90
-"""Pictures' worth of memory that encoders took, measured at 2K to 8K."""
+"""Memory of encoders in pictures, measured at 2K to 8K."""
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """One of the libraries that encode a codec, with its settings."""
+    """A library that encodes a codec, with its settings."""
 
     library: str
     options: dict[str, str]
@@ -56,28 +56,26 @@ ENCODERS: dict[str, tuple[Encoder, ...]] = {
         Encoder("librav1e", {"speed": "10", "qp": "120"}),
     ),
 }
-"""By codec, the one that is preferred first."""
+"""By codec, the preferred one first."""
 
 
 def encoding_bytes(width: int) -> int:
-    """Memory that making a clip of this width takes, estimated from what encoders took."""
+    """Estimate the memory needed to make a clip of this width."""
     return HELD_BY_ENCODERS * _picture_bytes(width)
 
 
 def encode_clip(source: Path, codec: str, width: int, output: Path, limit_s: float) -> str:
-    """Encode the first second of a clip, resized and turning, over and over, in a process of its
-    own.
+    """Encode the first second of a clip, resized, turning and repeated, in a process of its own.
 
-    The seconds are so many that a reader that goes through them backwards never finds a picture
-    among those that it has kept.
+    It is repeated so often that a reader going backwards never finds a picture in its cache.
 
     Args:
-        source: a clip or a folder of pictures; fewer than `FPS` come again.
+        source: a clip or a folder of pictures; fewer than `FPS` are repeated.
         codec: a key of `ENCODERS`.
         output: .mp4 file to write.
 
     Returns:
-        A note for people on the encoder and its settings.
+        A readable note on the encoder and its settings.
 
     Raises:
         WorkerError: the process failed, or took longer than ``limit_s``.
@@ -93,14 +91,15 @@ def _picture_bytes(width: int) -> int:
 
 
 def _seconds(width: int) -> int:
-    """Seconds of a clip: a jump decodes half of one on average, and ten pictures for certain over
-    two jumps; so many that those of all others outnumber the pictures that are kept.
+    """Return the seconds of a clip, so many that no jump finds its picture in the reader's cache.
+
+    A jump decodes half a second on average, and two jumps at least ten pictures.
     """
     return 3 + KEPT_BYTES // _picture_bytes(width) // 10
 
 
 def encode_clip_here(source: Path, codec: str, width: int, output: Path) -> str:
-    """`encode_clip` in this process."""
+    """Encode a clip in this process; see `encode_clip`."""
     os.environ.setdefault("SVT_LOG", "1")
     encoder = _available(codec)
     second = output.with_suffix(".second.mp4")
@@ -139,9 +138,7 @@ def _available(codec: str) -> Encoder:
 
 
 def _turning(source: Path) -> Iterator[Tensor]:
-    """The pictures of ``source`` again and again, each turned on from the one before, so that
-    there is motion everywhere.
-    """
+    """Yield the pictures of ``source`` endlessly, each turned further, so that everything moves."""
     index = 0
     while True:
         for picture in open_frames(source):
@@ -150,17 +147,17 @@ def _turning(source: Path) -> Iterator[Tensor]:
 
 
 def _repeat(second: Path, times: int, output: Path) -> None:
-    """Write the packets of a clip of one second that many times, one after the other."""
+    """Write the packets of a one-second clip ``times`` times, one after the other."""
     with av.open(str(second)) as source, av.open(str(output), "w") as container:
         video = source.streams.video[0]
-        # Opaque: what decodes AV1 does not encode it, and need not.
+        # Opaque: the library that decodes AV1 cannot encode it, and need not.
         stream = container.add_stream_from_template(video, opaque=True)
         packets = [packet for packet in source.demux(video) if packet.size]
         stamps = [(packet.pts or 0, packet.dts or 0, packet.duration) for packet in packets]
         tick = video.time_base or Fraction(1, FPS)
         for start in range(times):
             for packet, (pts, dts, duration) in zip(packets, stamps, strict=True):
-                # Writing brings them to the container's own tick.
+                # Writing converts them to the container's own tick.
                 packet.stream, packet.time_base = stream, tick
                 packet.pts, packet.dts = pts + round(start / tick), dts + round(start / tick)
                 packet.duration = duration
@@ -168,7 +165,7 @@ def _repeat(second: Path, times: int, output: Path) -> None:
 
 
 def main() -> None:
-    """Encode what the command line, a JSON object, describes."""
+    """Encode the clip described by a JSON object on the command line."""
     task = json.loads(sys.argv[1])
     note = encode_clip_here(
         Path(task["source"]), task["codec"], task["width"], Path(task["output"])

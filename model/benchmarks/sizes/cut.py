@@ -1,4 +1,4 @@
-"""Viewport cut from a whole frame that is at hand, as a player without a GPU would."""
+"""Cuts a viewport from a decoded whole frame, as a player without a GPU would."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from model.geometry import Look, camera_rays, directions_to_angles
 
 
 def cut_viewport(frame: Tensor, look: Look, size: tuple[int, int]) -> Tensor:
-    """Bilinear samples of an equirectangular frame along a viewport's rays.
+    """Sample an equirectangular frame bilinearly along a viewport's rays.
 
-    Unlike `model.geometry.sample_erp` it converts and pads nothing but the pixels that it needs,
-    and so takes as long for a large frame as for a small one.
+    Unlike `model.geometry.sample_erp` it converts and pads only the pixels it needs, so a large
+    frame takes no longer than a small one.
 
     Args:
         frame: height×width×4 uint8 RGBA, contiguous.
@@ -26,7 +26,7 @@ def cut_viewport(frame: Tensor, look: Look, size: tuple[int, int]) -> Tensor:
     height, width = frame.shape[:2]
     rays = camera_rays(*size, math.tan(look.hfov / 2), frame.device)
     x, y, z = torch.as_tensor(look.rotation(), dtype=torch.float32, device=frame.device).T
-    # Rows and columns of rays are straight lines: cheaper than a product for every pixel.
+    # Rows and columns of rays are straight lines: cheaper than a product per pixel.
     directions = rays[:1, :, :1] * x + (rays[:, :1, 1:2] * y + z)
     longitude, latitude = directions_to_angles(directions)
     column = (longitude / (2 * math.pi) + 0.5) * width - 0.5
@@ -48,12 +48,12 @@ def cut_viewport(frame: Tensor, look: Look, size: tuple[int, int]) -> Tensor:
 def _places(
     row: Tensor, columns: tuple[Tensor, Tensor], height: int, width: int
 ) -> tuple[Tensor, Tensor]:
-    """Indices of the pixels of one row in two columns."""
+    """Return the indices of the pixels of one row in two columns."""
     beyond = (row < 0) | (row >= height)
     first = row.clamp(0, height - 1) * width
     if not beyond.any():
         return first + columns[0], first + columns[1]
-    # Beyond a pole one stands on the opposite meridian.
+    # Beyond a pole lies the opposite meridian.
     turn = beyond * (width // 2)
     return first + (columns[0] + turn) % width, first + (columns[1] + turn) % width
 

@@ -1,4 +1,4 @@
-"""Cost of one more viewport against the panorama's size: networks and codecs side by side."""
+"""Cost of one more viewport against the panorama's size, for networks and codecs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ METHODS = {
     "x265": "x265",
     "av1": "AV1",
 }
-"""Names for people, in the order in which the methods are measured."""
+"""Readable names, in the order of measurement."""
 DEFAULT_SIZES = (1024, 2048, 4096)
 LEAST_WIDTH = 128
 SOURCE_WIDTH = 1024
@@ -42,12 +42,12 @@ SOURCE_WIDTH = 1024
 
 @dataclass(frozen=True)
 class Times:
-    """Milliseconds that viewports took.
+    """Milliseconds per viewport.
 
     Attributes:
-        pictures: how many were timed.
-        mean_ms, quartiles_ms: of the time that passed.
-        processor_quartiles_ms: of the processors' time, of all threads together.
+        pictures: number of timed pictures.
+        mean_ms, quartiles_ms: of elapsed time.
+        processor_quartiles_ms: of CPU time, summed over all threads.
     """
 
     pictures: int
@@ -57,7 +57,7 @@ class Times:
 
     @classmethod
     def of(cls, seconds: Sequence[Seconds]) -> Times:
-        """Those of one or more runs."""
+        """Summarise the times of one or more runs."""
         passed, processors = zip(*seconds, strict=True)
         return cls(
             len(seconds),
@@ -69,20 +69,21 @@ class Times:
 
 @dataclass(frozen=True)
 class SizeResult:
-    """One method at one size.
+    """Results of one method at one size.
 
     Attributes:
         method: a key of `METHODS`.
         frame: height and width of the panorama in pixels.
-        looking, playing, jumping: another viewport of the same frame, one of the next frame, one
-            of a frame anywhere; of all processes.
-        converting: the part of the last two that turns a codec's picture into RGBA.
-        memory_bytes: median of the processes' peaks, ``memory_kind`` says of what.
-        memory_range: the least and the most of them.
-        processes: how many there were.
-        program: what decoded, and in which precision.
-        settings: of the encoder; None of networks.
-        machine: processor or GPU.
+        looking, playing, jumping: another viewport of the same frame, of the next frame, of any
+            frame; over all processes.
+        converting: the part of the last two for converting a codec's picture to RGBA; None for
+            networks.
+        memory_bytes: median of the processes' peaks; ``memory_kind`` describes it.
+        memory_range: smallest and largest peak.
+        processes: number of processes.
+        program: the decoder and its precision.
+        settings: of the encoder; None for networks.
+        machine: CPU or GPU.
     """
 
     method: str
@@ -100,7 +101,7 @@ class SizeResult:
     machine: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
+        """Return plain JSON values."""
         return asdict(self)
 
 
@@ -113,15 +114,15 @@ class SizeFailure:
     failed: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
+        """Return plain JSON values."""
         return asdict(self)
 
 
 def parse_sizes(text: str) -> list[int]:
-    """Widths of panoramas, rising, from a list such as ``1024,2048``.
+    """Parse widths of panoramas, such as ``1024,2048``; return them rising.
 
     Raises:
-        InputError: there is none, or one is no width that can be measured.
+        InputError: there is none, or one cannot be measured.
     """
     widths = set()
     for part in text.split(","):
@@ -136,7 +137,9 @@ def parse_sizes(text: str) -> list[int]:
 
 
 def sized_configs(preset: str, widths: Sequence[int]) -> dict[int, dict[str, ModelConfig]]:
-    """The three decoders of a preset by width of the panorama; viewport, strides and channels stay.
+    """Return the three decoders of a preset for each width of the panorama.
+
+    Viewport, strides and channels stay.
 
     Raises:
         InputError: there is no such preset, or the encoder's strides do not divide a width.
@@ -149,10 +152,10 @@ def sized_configs(preset: str, widths: Sequence[int]) -> dict[int, dict[str, Mod
 
 
 def harbour_source(folder: Path, progress: Callable[[float], None]) -> Path:
-    """Folder with one picture of the harbour town, made in ``folder``, for `measure_sizes`.
+    """Write one picture of the harbour town to a folder in ``folder``, for `measure_sizes`.
 
     Args:
-        progress: called with the share that is done, 0 to 1.
+        progress: called with the finished share, 0 to 1.
     """
     with FolderWriter(folder / "harbour") as writer:
         town = HarbourTown(SOURCE_WIDTH, SOURCE_WIDTH // 2, progress=progress)
@@ -168,18 +171,18 @@ def measure_sizes(
     limit_s: float,
     advance: Callable[[str, int, int], None],
 ) -> Iterator[SizeResult | SizeFailure]:
-    """Results of all methods, size by size, each when it is finished.
+    """Measure all methods, size by size, and yield each result when it is finished.
 
-    What does not fit into memory, takes longer than ``limit_s`` or cannot be encoded is a result
-    that says so.
+    A method that does not fit into memory, takes longer than ``limit_s`` or cannot be encoded
+    yields a failure.
 
     Args:
-        configs: `sized_configs`.
-        source: the clip or the folder of pictures whose first second the codecs' clips are made of.
+        configs: from `sized_configs`.
+        source: the clip or folder of pictures whose first second is encoded for the codecs.
         device: of the networks; codecs decode on the CPU.
-        pictures: at most so many of each way in each process.
+        pictures: at most this many of each kind in each process.
         limit_s: seconds for the processes of one method at one size, and for making a clip.
-        advance: called before each with its name, how many are done and how many there are.
+        advance: called before each with its name, the number done and the total.
     """
     jobs = [(width, method) for width in configs for method in METHODS]
     with tempfile.TemporaryDirectory() as folder:
@@ -210,7 +213,7 @@ def _viewport(config: ModelConfig) -> tuple[int, int]:
 
 
 def _made(clip: Path, source: Path, codec: str, width: int, limit_s: float) -> str:
-    """A note on the settings of the ``clip`` that was made."""
+    """Make ``clip`` and return a note on its settings."""
     _check_memory("encoding", encoding_bytes(width), torch.device("cpu"))
     return encode_clip(source, codec, width, clip, limit_s)
 
@@ -224,7 +227,7 @@ def _check_memory(what: str, bytes_: int, device: torch.device) -> None:
 
 
 def repeated_samples(task: SizeTask, limit_s: float) -> list[Sample]:
-    """Samples of up to `PROCESSES` processes, of fewer where another would pass the limit."""
+    """Measure in up to `PROCESSES` processes, fewer if another would exceed the limit."""
     started = time.monotonic()
     samples: list[Sample] = []
     while not samples or (

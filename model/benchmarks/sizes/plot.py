@@ -22,11 +22,14 @@ WAYS = {
 
 
 def draw_sizes(rows: Sequence[Mapping[str, Any]], *, processor: bool) -> bytes:
-    """Milliseconds of each way, with quartiles, and memory against the panorama's width, as a PNG.
+    """Plot milliseconds of each kind, with quartiles, and memory against the panorama's width.
+
+    Returns:
+        A PNG.
 
     Args:
-        rows: of the table's JSON; those of methods that were not measured at a size leave a gap.
-        processor: draw the processors' time rather than the time that passed.
+        rows: of the table's JSON; methods not measured at a size leave a gap.
+        processor: draw CPU time instead of elapsed time.
     """
     key, unit = "quartiles_ms", "ms"
     if processor:
@@ -62,7 +65,7 @@ def _draw(
     rows: Sequence[Mapping[str, Any]],
     read: Callable[[Mapping[str, Any]], Sequence[float]],
 ) -> None:
-    """One line a method through the middle of three values, bars between the outer two."""
+    """Draw one line per method through the middle of three values, with bars to the outer two."""
     for method, title in METHODS.items():
         own = [row for row in rows if row["method"] == method]
         if not own:
@@ -79,7 +82,7 @@ def _draw(
 
 def _dress(axis: Axes, widths: Sequence[int]) -> None:
     axis.set_xscale("log", base=2)
-    if axis.has_data():  # matplotlib finds no ticks of a logarithm of nothing
+    if axis.has_data():  # matplotlib finds no ticks for a log scale without data
         axis.set_yscale("log")
     axis.xaxis.set_major_locator(FixedLocator(widths))
     axis.xaxis.set_minor_locator(NullLocator())

@@ -1,4 +1,4 @@
-"""One method at one size, measured in a process of its own.
+"""Measures one method at one size in a process of its own.
 
 ``python -m model.benchmarks.sizes.worker TASK`` prints one line of JSON.
 """
@@ -31,11 +31,11 @@ from model.scene import Material, Scene
 from model.video import VideoReader, index_video
 
 FRAMES = FPS
-"""Pictures of the networks' clip: as many as are different in the codecs'."""
+"""Frames of the networks' clip: as many as the codecs' clip has different pictures."""
 WARM_UP = 3
 ENOUGH_S = 2.0
 GOLDEN = 0.618034
-"""Its multiples, without their whole parts, spread evenly however many there are."""
+"""The fractional parts of its multiples are evenly spread, no matter how many."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ class SizeTask:
     """A decoder or a clip to measure.
 
     Attributes:
-        name: of the method, for people.
-        viewport: height and width in pixels of what is shown.
-        pictures: at most so many in each way.
-        device: of the networks, a name that torch takes.
-        config: the decoder's; None of a clip.
-        clip: the file; None of a decoder.
-        run: number of this process among those of the same method and size.
+        name: readable name of the method.
+        viewport: height and width in pixels.
+        pictures: at most this many of each kind.
+        device: torch's name of the networks' device.
+        config: the decoder's; None for a clip.
+        clip: the file; None for a decoder.
+        run: index of this process among those with the same method and size.
     """
 
     name: str
@@ -61,13 +61,13 @@ class SizeTask:
     run: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
+        """Return plain JSON values."""
         config = self.config.to_dict() if self.config else None
         return {**asdict(self), "config": config, "clip": str(self.clip) if self.clip else None}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> SizeTask:
-        """The inverse of `to_dict`."""
+        """Build a task from the result of `to_dict`."""
         config = ModelConfig.from_dict(values["config"]) if values["config"] else None
         clip = Path(values["clip"]) if values["clip"] else None
         viewport = (values["viewport"][0], values["viewport"][1])
@@ -75,8 +75,9 @@ class SizeTask:
 
 
 Seconds = tuple[float, float]
-"""Seconds that passed, and seconds of processors, of all threads together: other programs that run
-at the same time make the first longer, and the second far less where there is one thread.
+"""Elapsed seconds, and CPU seconds of all threads together.
+
+Other running programs increase the first; the second much less, if there is one thread.
 """
 
 
@@ -86,12 +87,12 @@ class Sample:
 
     Attributes:
         looking, playing, jumping: of each viewport: another one of the same frame, one of the next
-            frame, one of a frame anywhere.
-        converting: of turning a decoded picture of a codec into RGBA, which is part of the last
-            two; empty of networks, which decode RGBA.
-        memory_bytes: peak, ``memory_kind`` says of what.
-        program: what decoded, and in which precision.
-        machine: processor or GPU.
+            frame, one of any frame.
+        converting: of converting a codec's picture to RGBA, which is part of the last two; empty
+            for networks, which decode RGBA.
+        memory_bytes: peak; ``memory_kind`` describes it.
+        program: the decoder and its precision.
+        machine: CPU or GPU.
     """
 
     looking: list[Seconds]
@@ -105,7 +106,7 @@ class Sample:
 
 
 class _Method(Protocol):
-    """Decodes and shows viewports of ``frames`` frames, of which ``shown`` is the latest."""
+    """Decodes and shows viewports of ``frames`` frames; ``shown`` is the latest."""
 
     program: str
     device: torch.device
@@ -113,16 +114,16 @@ class _Method(Protocol):
     shown: int
 
     def show(self, look: Look, frame: int) -> Tensor:
-        """Viewport of ``frame``; it is the same frame as before where it is asked for again."""
+        """Show a viewport of ``frame``; the same frame as before is not decoded again."""
         ...
 
     def jumps(self, run: int) -> Iterator[int]:
-        """Frames anywhere in the clip, without end, each decoded anew."""
+        """Yield any frames of the clip, endlessly, each of which must be decoded."""
         ...
 
 
 def measure_sample(task: SizeTask, limit_s: float) -> Sample:
-    """`measure_sample_here` in a process of its own.
+    """Run `measure_sample_here` in a process of its own.
 
     Raises:
         OutOfMemoryError: it did not fit.
@@ -132,7 +133,7 @@ def measure_sample(task: SizeTask, limit_s: float) -> Sample:
 
 
 def measure_sample_here(task: SizeTask) -> Sample:
-    """Play, jump and look around; the memory is this process's or torch's on the GPU."""
+    """Play, jump and look around; memory is this process's, or torch's on the GPU."""
     before = resident_bytes()
     method: ShownDecoder | ShownClip
     if task.config is not None:
@@ -151,7 +152,7 @@ def measure_sample_here(task: SizeTask) -> Sample:
     method.show(next(looks), 0)
     playing = timed(k % method.frames for k in itertools.count(1))
     jumping = timed(method.jumps(task.run))
-    for _ in range(WARM_UP):  # what the first looks at a frame have expanded serves all others
+    for _ in range(WARM_UP):  # a frame's expansion is done by its first look and serves all others
         method.show(next(looks), method.shown)
     looking = timed(itertools.repeat(method.shown))
     converting: list[Seconds] = []
@@ -169,8 +170,9 @@ def measure_sample_here(task: SizeTask) -> Sample:
 
 
 def _seconds(run: Callable[[], object], device: torch.device, pictures: int) -> list[Seconds]:
-    """Those of each run after some to warm up; slow ones are enough once `ENOUGH_S` has passed,
-    and few of them are not warmed up for.
+    """Time each run after a warm-up.
+
+    Slow runs end once `ENOUGH_S` has passed; if there are few, the warm-up is shorter.
     """
     seconds: list[Seconds] = []
     while len(seconds) < WARM_UP + pictures and sum(passed for passed, _ in seconds) < ENOUGH_S:
@@ -182,7 +184,7 @@ def _seconds(run: Callable[[], object], device: torch.device, pictures: int) -> 
 
 
 class ShownDecoder:
-    """A decoder of random weights, in the engine that the viewer would use."""
+    """A decoder with random weights, in the engine that the viewer would use."""
 
     frames = FRAMES
     shown = -1
@@ -212,12 +214,12 @@ class ShownDecoder:
     def jumps(self, run: int) -> Iterator[int]:
         chosen = random.Random(run)
         while True:
-            # Any but the one before, of which the decoder would know what it expanded.
+            # Any frame but the last one, which is already expanded.
             yield (self.shown + chosen.randrange(1, FRAMES)) % FRAMES
 
 
 class ShownClip:
-    """A clip, decoded as the viewer decodes clips."""
+    """A clip, decoded as in the viewer."""
 
     device = torch.device("cpu")
     shown = -1
@@ -236,20 +238,20 @@ class ShownClip:
         return cut_viewport(self._whole, look, self._viewport)
 
     def convert(self) -> Tensor:
-        """Picture that is shown once more, from what the reader has kept of it."""
+        """Return the current picture again, from the reader's cache."""
         return self._reader.frame(self.shown)
 
     def jumps(self, run: int) -> Iterator[int]:
         seconds = self.frames // FPS
         for k in itertools.count(1):
-            # From one second to the one before, so that none is among the pictures that the reader
-            # has kept; the places in them are spread evenly.
+            # From each second to the one before, so that no picture is in the reader's cache;
+            # positions within the seconds are evenly spread.
             place = int((run * 0.5 + k) * GOLDEN % 1 * FPS)
             yield -k % seconds * FPS + place
 
 
 def main() -> None:
-    """Measure what the command line, a JSON object, describes."""
+    """Measure the task described by a JSON object on the command line."""
     task = SizeTask.from_dict(json.loads(sys.argv[1]))
     print(json.dumps(asdict(measure_sample_here(task))))
 
