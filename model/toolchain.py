@@ -26,7 +26,7 @@ def python_header() -> Path:
 
 
 def missing_tools() -> str | None:
-    """Return why nothing can be compiled here, a clause as those of `EngineKind`, or None."""
+    """Return why nothing can be compiled here, a clause like `EngineKind`'s, or None."""
     if sys.platform == "win32":  # builds of Triton for it bring both
         return None
     chosen = os.environ.get("CC")

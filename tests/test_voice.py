@@ -19,7 +19,7 @@ OPENINGS = re.compile(
     r"|Nothing (where|if|yet)"
 )
 NOT_IMPERATIVE = re.compile(r"(The|A|An|All|Any|True|False|None|How|Whether|Number|Nothing)\b")
-PHRASES = re.compile(r"\b(that|those) of\b|\b(of|by|to|from) which\b|\bof whose\b")
+PHRASES = re.compile(r"\b(that of|of which|of whose)\b")
 COMMENT = re.compile(r"(?:^|  )# ?(.*)$")
 DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -26,7 +26,7 @@ from model.video import KEPT_BYTES, SCALING, open_frames
 FPS = 30
 """Pictures per second; the first of each second is a keyframe."""
 TURN = 1 / 640
-"""Share of the width by which each picture moves on, about half a degree."""
+"""Share of the width that each picture moves on, about half a degree."""
 HELD_BY_ENCODERS = 90
 """Memory of encoders in pictures, measured at 2K to 8K."""
 

@@ -118,7 +118,7 @@ class _Method(Protocol):
         ...
 
     def jumps(self, run: int) -> Iterator[int]:
-        """Yield any frames of the clip, endlessly, each of which must be decoded."""
+        """Yield frames of the clip endlessly, none of them still in memory."""
         ...
 
 
