@@ -17,7 +17,7 @@ from PIL import Image
 import model
 from model.geometry import Look
 from model.scene import read_scene, write_scene
-from model.trajectories.own_csv import TrajectoryWriter
+from model.trajectories import TrajectoryWriter
 from model.video.writing import VideoWriter
 from tests.support.scenes import tiny_scene
 

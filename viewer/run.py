@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, Protocol
 from model.errors import InputError
 from model.geometry import Look
 from model.text import file_name
-from model.trajectories import Trajectory, UnknownFormatError, read_trajectory
+from model.trajectories import (
+    DoubtfulFormatError,
+    Trajectory,
+    UnknownFormatError,
+    read_trajectory,
+)
 from viewer.app import App
 from viewer.decode import Extension, OpenScene
 from viewer.loading import SCENE_SUFFIX, is_clip, is_scene
@@ -178,6 +183,8 @@ def open_dropped(
         return index_video(path)
     try:
         return read_trajectory(str(path))
+    except DoubtfulFormatError as error:
+        raise InputError(f"{error} by nerv360 view --trajectory FILE --gaze-format NAME") from error
     except UnknownFormatError as error:
         raise InputError(
             f"{file_name(path)} is neither a scene ({SCENE_SUFFIX}), a video nor a gaze path"

@@ -58,6 +58,7 @@ class Trajectory:
         frame: n frame indices that were shown, where the path was recorded with a clip.
         interpolation: from one sample to the next.
         scaled: the whole path is stretched over the whole clip, whatever their lengths.
+        by_picture: times are numbers of the clip's pictures, whatever its rate.
         remark: one sentence on what could not be read of it, for people; nothing by default.
     """
 
@@ -71,6 +72,7 @@ class Trajectory:
     frame: Integers | None = None
     interpolation: Interpolation = Interpolation.ANGLES
     scaled: bool = False
+    by_picture: bool = False
     remark: str | None = None
 
     def __post_init__(self) -> None:
@@ -160,6 +162,8 @@ class Trajectory:
             )
 
     def _look_at_frame(self, position: float, frames: int, fps: float) -> Look:
+        if self.by_picture:
+            return self.look_at(position)
         if not self.scaled:
             return self.look_at(position / fps)
         start, length = float(self.time_s[0]), float(self.time_s[-1] - self.time_s[0])

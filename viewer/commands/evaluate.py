@@ -11,7 +11,14 @@ import typer
 
 from model.errors import InputError
 from model.text import escaped
-from viewer.commands.options import Device, check_range, device_option, parse_size, path_option
+from viewer.commands.options import (
+    Device,
+    GazeFormat,
+    check_range,
+    device_option,
+    parse_size,
+    path_option,
+)
 
 if TYPE_CHECKING:
     from model.evaluation import Evaluation
@@ -44,6 +51,7 @@ def evaluate(
         bool, typer.Option("--film", help="Also films: original, decoded and error map.")
     ] = False,
     device: Device = "auto",
+    gaze_format: GazeFormat = None,
 ) -> None:
     """Evaluate a scene along gaze paths and write a report. Stopped, it goes on where it was."""
     check_range("--sphere-frames", sphere_frames, 1, 100_000)
@@ -67,7 +75,7 @@ def evaluate(
     options = EvaluationOptions(
         scene=scene,
         clip=video,
-        trajectories=[path_option(name) for name in trajectory],
+        trajectories=[path_option(name, gaze_format) for name in trajectory],
         output=output,
         decoders=tuple(decoder or ()),
         codecs=tuple(codec or ()),

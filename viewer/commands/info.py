@@ -1,8 +1,9 @@
-"""``nerv360 info``: what a scene file or a preset is made of."""
+"""``nerv360 info``: what a scene file, a gaze file or a preset is made of."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,9 +12,11 @@ import typer
 
 from model.errors import InputError
 from model.text import escaped, escaped_json
-from viewer.commands.options import for_option
+from viewer.commands.description import describe_gaze, is_gaze
+from viewer.commands.options import GazeFormat, for_option
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from model.config import ModelConfig
@@ -23,22 +26,34 @@ Report = dict[str, Any]
 
 
 def info(
-    scene: Annotated[
-        Path | None, typer.Argument(help="Scene file to describe.", show_default=False)
+    file: Annotated[
+        str | None,
+        typer.Argument(help="Scene or gaze file to describe.", show_default=False),
     ] = None,
     preset: Annotated[
         str | None, typer.Option(help="Describe this preset instead.", show_default=False)
     ] = None,
+    gaze_format: GazeFormat = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print what a scene file or a preset holds: widths, parameters, FLOP, bytes, quality."""
-    if (scene is None) == (preset is None):
-        raise InputError("info takes either a scene file or --preset NAME")
-    report = _scene_report(scene) if scene is not None else _preset_report(str(preset))
+    """Print what a scene file, a gaze file or a preset holds."""
+    if (file is None) == (preset is None):
+        raise InputError("info takes either a file or --preset NAME")
+    if file is not None and (gaze_format is not None or is_gaze(file)):
+        report, table = describe_gaze(file, gaze_format)
+        _show(report, as_json, lambda console: console.print(table))
+        return
+    report = _scene_report(Path(file)) if file is not None else _preset_report(str(preset))
+    _show(report, as_json, lambda console: _print(report, console))
+
+
+def _show(report: Report, as_json: bool, show: Callable[[Console], None]) -> None:
     if as_json:
         print(escaped_json(report))
-    else:
-        _print(report)
+        return
+    from rich.console import Console
+
+    show(Console())
 
 
 def _scene_report(path: Path) -> Report:
@@ -104,11 +119,9 @@ def _config_report(config: ModelConfig) -> Report:
     }
 
 
-def _print(report: Report) -> None:
-    from rich.console import Console
+def _print(report: Report, console: Console) -> None:
     from rich.padding import Padding
 
-    console = Console()
     if "scene" in report:
         console.print(Padding(_scene_table(report["scene"]), (0, 0, 1, 0)))
     for name, decoder in report["decoders"].items():

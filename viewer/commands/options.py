@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import torch
 
     from model.scene import Scene
-    from model.trajectories import Trajectory
+    from model.trajectories import Trajectory, Understanding
     from viewer.decode import OpenScene
 
 SMALLEST_SIDE = 16
@@ -31,6 +31,16 @@ LONGEST_TEXT = 2000
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
 EngineName = Annotated[str, typer.Option("--engine", help=engine_help())]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output.")]
+GazeFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--gaze-format",
+        metavar="NAME",
+        help="Format of the gaze file, if it cannot be told: "
+        "a name that the refusal lists, or the columns, such as time_s,yaw_deg,-pitch_deg.",
+        show_default=False,
+    ),
+]
 SceneFile = Annotated[
     Path | None, typer.Argument(help="Scene file; the demo scene if none is given.")
 ]
@@ -100,19 +110,33 @@ def check_text(option: str, text: str) -> None:
         raise InputError(f"{option}: give at most {LONGEST_TEXT} characters, not {len(text)}")
 
 
-def path_option(spec: str) -> Trajectory:
-    """The gaze path of ``--trajectory SPEC``; what could not be read of it is said on stderr.
+def path_option(spec: str, gaze_format: str | None = None) -> Trajectory:
+    """Return the gaze path of ``--trajectory SPEC``, and say on stderr what is doubtful about it.
 
     Raises:
         InputError: there is none, or it is broken.
     """
-    from model.trajectories import read_trajectory
-
     with for_option("--trajectory"):
-        trajectory = read_trajectory(spec)
-    if trajectory.remark is not None:
-        print(escaped(f"nerv360: {trajectory.remark}"), file=sys.stderr)
-    return trajectory
+        understanding = gaze_option(spec, gaze_format)
+    for remark in understanding.remarks:
+        print(escaped(f"nerv360: {spec}: {remark}"), file=sys.stderr)
+    return understanding.path
+
+
+def gaze_option(spec: str, gaze_format: str | None) -> Understanding:
+    """Return what is understood of a gaze file in the format of ``--gaze-format NAME``.
+
+    Raises:
+        InputError: there is none, it is broken, or its format cannot be told or is not known.
+    """
+    from model.trajectories import DoubtfulFormatError, UnknownFormatNameError, understand
+
+    try:
+        return understand(spec, gaze_format)
+    except DoubtfulFormatError as error:
+        raise InputError(f"{error} by --gaze-format") from error
+    except UnknownFormatNameError as error:
+        raise InputError(f"--gaze-format: {error}") from error
 
 
 def device_option(name: str) -> torch.device:

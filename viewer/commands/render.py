@@ -17,6 +17,7 @@ from viewer.commands.hidden_graphics import hidden_graphics
 from viewer.commands.options import (
     Device,
     EngineName,
+    GazeFormat,
     Overwrite,
     SceneFile,
     check_frame,
@@ -32,7 +33,7 @@ from viewer.commands.options import (
 if TYPE_CHECKING:
     from model.decoding import Engine
     from model.scene import Scene
-    from model.trajectories import Step
+    from model.trajectories import Step, Trajectory
 
 _PICTURES = (".png", ".jpg", ".jpeg")
 _FILMS = (".mp4", ".mkv", ".mov")
@@ -77,6 +78,7 @@ def render(
         str | None,
         typer.Option(help="Gaze path that a film follows: a file, or jvet:balboa-vp0 and others."),
     ] = None,
+    gaze_format: GazeFormat = None,
     decoder: Annotated[str | None, typer.Option(help="Decoder of the scene.")] = None,
     device: Device = "auto",
     engine: EngineName = "auto",
@@ -90,6 +92,8 @@ def render(
         raise InputError(
             f"-o {output}: a gaze path makes a film, so name one of {', '.join(_FILMS)}"
         )
+    if gaze_format is not None and trajectory is None:
+        raise InputError("--gaze-format: there is no gaze path; give it by --trajectory")
     check_output(output, overwrite)
     check_range("--yaw", yaw, -1e6, 1e6)
     check_range("--pitch", pitch, -90, 90)
@@ -110,7 +114,8 @@ def render(
     config = contents.decoders[name].config
     check_frame(contents, frame)
     shown = _Sweep(yaw, pitch, roll, hfov, frame, sweep)
-    steps = _steps(contents, shown, config.hfov_deg, trajectory, film=suffix in _FILMS)
+    path = path_option(trajectory, gaze_format) if trajectory is not None else None
+    steps = _steps(contents, shown, config.hfov_deg, path, film=suffix in _FILMS)
     height, width = wanted or (config.viewport_height, config.viewport_width)
     if suffix in _FILMS and (height % 2 or width % 2):
         raise InputError(f"--size {width}x{height}: a film needs even sides")
@@ -139,14 +144,14 @@ def _decoded_size(height: int, width: int, scale: int) -> tuple[int, int]:
 
 
 def _steps(
-    scene: Scene, shown: _Sweep, hfov_deg: float, trajectory: str | None, *, film: bool
+    scene: Scene, shown: _Sweep, hfov_deg: float, path: Trajectory | None, *, film: bool
 ) -> list[Step]:
     from model.geometry import Look
     from model.trajectories import Step
 
     hfov_deg = shown.hfov_deg or hfov_deg
-    if trajectory is not None:
-        steps = path_option(trajectory).steps(scene.frames, scene.fps)
+    if path is not None:
+        steps = path.steps(scene.frames, scene.fps)
         if shown.hfov_deg is not None:
             hfov = math.radians(shown.hfov_deg)
             steps = [Step(s.frame, replace(s.look, hfov=hfov)) for s in steps]

@@ -13,6 +13,7 @@ from model.errors import InputError
 from viewer.commands.options import (
     Device,
     EngineName,
+    GazeFormat,
     check_frame,
     check_range,
     decoder_option,
@@ -70,6 +71,7 @@ def view(
         str | None,
         typer.Option(help="Follow a gaze path: a file, or one of JVET's such as jvet:balboa-vp0."),
     ] = None,
+    gaze_format: GazeFormat = None,
     wander: Annotated[
         bool, typer.Option("--wander", help="Let the look wander, until a hand takes over.")
     ] = False,
@@ -91,6 +93,8 @@ def view(
             _check_writable(option, written)
     if wander and trajectory is not None:
         raise InputError("--wander: the look follows --trajectory already; give one of them")
+    if gaze_format is not None and trajectory is None:
+        raise InputError("--gaze-format: there is no gaze path; give it by --trajectory")
     # Decoding threads that spin while they wait take the frame loop's core, and it theirs: on two
     # busy cores that made decoding several times slower. OpenMP reads this when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -119,7 +123,7 @@ def view(
         size=window_size,
         look=Look.from_degrees(yaw, pitch),
         frame=frame,
-        path=_path(start.scene, trajectory, wander),
+        path=_path(start.scene, trajectory, gaze_format, wander),
         exit_after=exit_after,
         screenshot=screenshot,
         film=film,
@@ -194,14 +198,16 @@ def _open(
     return ORIGINAL if wants_clip else name, prepare
 
 
-def _path(scene: OpenScene, spec: str | None, wanders: bool) -> Trajectory | None:
+def _path(
+    scene: OpenScene, spec: str | None, gaze_format: str | None, wanders: bool
+) -> Trajectory | None:
     from viewer.input import wandering_path
 
     if wanders:
         return wandering_path(scene.frames, scene.fps)
     if spec is None:
         return None
-    path = path_option(spec)
+    path = path_option(spec, gaze_format)
     with for_option("--trajectory"):
         path.check_frames(scene.frames)
     return path

@@ -14,11 +14,10 @@ from scipy.spatial.transform import Rotation
 
 from model.errors import InputError
 from model.geometry import Look
-from model.trajectories import table
-from model.trajectories.jvet import NAMES
-from model.trajectories.own_csv import TrajectoryWriter
+from model.trajectories import TrajectoryWriter
+from model.trajectories.formats import cells
+from model.trajectories.formats.jvet import NAMES
 from model.trajectories.reading import MAX_OWN_BYTES, read_trajectory
-from model.trajectories.table import numbers
 from model.trajectories.trajectory import MAX_SAMPLES, Interpolation
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
@@ -56,7 +55,7 @@ def test_our_own_csv_is_read_exactly(
         lines.append(",".join(map(str, [time_s, "" if frames is None else frames[k], *angles])))
     file = tmp_path_factory.mktemp("csv") / "path.csv"
     file.write_text("\n".join(lines) + "\n")
-    read = read_trajectory(str(file))
+    read = read_trajectory(str(file), "nerv360")  # no doubt about seconds and degrees
     columns = (read.time_s, read.yaw_deg, read.pitch_deg, read.roll_deg, read.hfov_deg)
     assert list(zip(*(column.tolist() for column in columns), strict=True)) == rows
     assert (None if read.frame is None else read.frame.tolist()) == frames
@@ -140,12 +139,13 @@ def test_long_paths_are_parsed_by_numpy_alone(
     """Row by row in Python, a path of a few hours took the window's thread most of its time."""
     by_hand: list[str] = []
 
-    def counting(line: str, separator: str | None) -> list[float] | None:
-        by_hand.append(line)
-        return numbers(line, separator)
+    by_cell = cells.number_in
 
-    monkeypatch.setattr("model.trajectories.own_csv.numbers", counting)
-    monkeypatch.setattr(table, "numbers", counting)
+    def counting(cell: str, separator: str | None) -> float | None:
+        by_hand.append(cell)
+        return by_cell(cell, separator)
+
+    monkeypatch.setattr(cells, "number_in", counting)
     generator = np.random.default_rng(1)
     columns = generator.uniform(-90, 90, (5, 4000))
     columns[0] = np.sort(columns[0]) + 90
@@ -163,8 +163,8 @@ def test_long_paths_are_parsed_by_numpy_alone(
         assert read.frame.tolist() == list(range(4000))
     assert (read.interpolation is Interpolation.ROTATION) == bool(gap)
     file.write_text("\n".join(f"{k},{k % 7},{k % 5},{k % 3}" for k in range(20_000)))
-    assert len(read_trajectory(str(file))) == 20_000
-    assert len(by_hand) < 10, "to tell the format, and no more"
+    assert len(read_trajectory(str(file), "time-yaw-pitch-roll")) == 20_000
+    assert len(by_hand) < 30, "to tell the format, and no more"
 
 
 def test_a_wrong_row_far_down_is_named_by_its_line(tmp_path: Path) -> None:
@@ -375,7 +375,7 @@ def test_missing_files_folders_parts_and_names_are_refused(tmp_path: Path) -> No
     ):
         read_trajectory("jvet:balboa")
     file = tmp_path / "with#hash.csv"
-    file.write_text("0,1,2,3\n")
+    file.write_text(HEADER + "0,0,1,2,3,70\n")
     assert len(read_trajectory(str(file))) == 1
     with pytest.raises(InputError, match="leave out the '#part'"):
         read_trajectory(f"{file}#part")

@@ -11,7 +11,7 @@ import pytest
 
 from model.errors import InputError
 from model.geometry import Look
-from model.trajectories.own_csv import TrajectoryWriter
+from model.trajectories import TrajectoryWriter
 from model.trajectories.reading import read_trajectory
 from tests.support.fake_engine import FakeEngine
 from tests.support.hand import CallbackHand

@@ -7,14 +7,13 @@ of 1920×1080; yaw is not wrapped and passes 180° linearly.
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
 import numpy as np
 
 from model.errors import InputError
-from model.trajectories.table import choose, first_row, path_name, rows
-from model.trajectories.trajectory import Trajectory
+from model.trajectories.formats.table import choose, is_finite_number, path_name, shown
+from model.trajectories.trajectory import Floats, Trajectory
 
 PREFIX = "jvet:"
 FIELDS = "hFOV vFOV startPOC startYaw startPitch endPOC endYaw endPitch"
@@ -39,7 +38,7 @@ NAMES = tuple(_S2)
 
 
 def named(name: str) -> Trajectory:
-    """One of class S2's eight dynamic viewports, stretched over the clip.
+    """Return one of class S2's eight dynamic viewports, stretched over the clip.
 
     Raises:
         InputError: there is none of that name.
@@ -55,24 +54,28 @@ def named(name: str) -> Trajectory:
 
 
 def recognises(text: str) -> bool:
-    """The text lists dynamic viewports, in JSON or as rows of eight numbers."""
-    if text.lstrip().startswith("{"):
-        return '"dynamic"' in text
-    return first_row(text, None) == 8
+    """Tell whether a text is JSON that lists dynamic viewports, broken or whole."""
+    return text.lstrip().startswith("{") and '"dynamic"' in text
 
 
-def read(text: str, label: str, part: str) -> Trajectory:
-    """The path of the viewport ``part``, or of the only one.
+def read_rows(table: Floats, label: str, part: str) -> Trajectory:
+    """Return the path of the viewport ``part`` of n×8 numbers, or of the only one.
 
     Raises:
         InputError: there is no such viewport, or its numbers are broken.
     """
-    if not text.lstrip().startswith("{"):
-        table = rows(text, None, 8, label)
-        names = [f"vp{index}" for index in range(len(table))]
-        index = choose(names, part, label)
-        name = path_name(label) if len(table) == 1 else f"{path_name(label)}-{names[index]}"
-        return _trajectory(name, f"{label}#{names[index]}", table[index].tolist(), 30.0)
+    names = [f"vp{index}" for index in range(len(table))]
+    index = choose(names, part, label)
+    name = path_name(label) if len(table) == 1 else f"{path_name(label)}-{names[index]}"
+    return _trajectory(name, f"{label}#{names[index]}", table[index].tolist(), 30.0)
+
+
+def read(text: str, label: str, part: str) -> Trajectory:
+    """Return the path of the viewport ``part``, or of the only one.
+
+    Raises:
+        InputError: there is no such viewport, or its numbers are broken.
+    """
     try:
         content = json.loads(text)
         dynamic, rates = content["dynamic"], content.get("fps_frames", {})
@@ -88,14 +91,14 @@ def read(text: str, label: str, part: str) -> Trajectory:
         ) from error
     name = list(found)[choose(list(found), part, label)]
     values, fps = found[name]
-    return _trajectory(name.lower(), f"{label}#{name}", values, fps)
+    return _trajectory(shown(name.lower()), f"{label}#{shown(name)}", values, fps)
 
 
 def _trajectory(name: str, source: str, values: Any, fps: Any) -> Trajectory:
     if (
         not isinstance(values, list)
         or len(values) != 8
-        or not all(type(v) in (int, float) and math.isfinite(v) for v in [*values, fps])
+        or not all(map(is_finite_number, [*values, fps]))
     ):
         raise InputError(f"{source} must be eight finite numbers: {FIELDS}")
     hfov, vfov, first, start_yaw, start_pitch, last, end_yaw, end_pitch = map(float, values)

@@ -10,26 +10,26 @@ from __future__ import annotations
 
 import numpy as np
 
-from model.trajectories.table import first_row, path_name, refuse_part, rows
+from model.trajectories.formats.table import path_name
 from model.trajectories.trajectory import Floats, Trajectory, from_rotations
 
 FRONT_DEG = 90.0
 MINUTE_S = 60.0
+STEP_S = 0.2
 
 
-def recognises(text: str) -> bool:
-    """The first line has four numbers between commas, as this format alone has."""
-    return first_row(text, ",") == 4
+def is_its_clock(time_s: Floats) -> bool:
+    """Tell whether the times are this data set's: five a second, from a minute's beginning on."""
+    steps = np.diff(time_s)
+    return bool(
+        len(steps) >= 20
+        and 0 <= time_s[0] % MINUTE_S < 1
+        and np.median(np.abs(steps - STEP_S)) < 0.01 * STEP_S
+    )
 
 
-def read(text: str, label: str, part: str) -> Trajectory:
-    """The path of the text.
-
-    Raises:
-        InputError: a row is broken, or ``part`` names one path of several.
-    """
-    refuse_part(label, part)
-    table = rows(text, ",", 4, label)
+def read(table: Floats, label: str) -> Trajectory:
+    """Return the path of n×4 numbers: time s, roll°, pitch°, yaw°."""
     # Video k is shown in minute k − 1 of one session, and the clock runs through.
     time_s = table[:, 0] - MINUTE_S * np.floor(table[0, 0] / MINUTE_S)
     head = rotations(table[:, 1:])
@@ -47,7 +47,7 @@ def read(text: str, label: str, part: str) -> Trajectory:
 
 
 def rotations(angles_deg: Floats) -> Floats:
-    """n×3 angles (roll, pitch, yaw) to n×3×3 rotations Rz · Rx · Ry in Unity's axes."""
+    """Return n×3×3 rotations Rz · Rx · Ry in Unity's axes of n×3 angles (roll, pitch, yaw)."""
     (rz, rx, ry) = np.radians(angles_deg).T
     zero, one = np.zeros_like(rz), np.ones_like(rz)
 

@@ -7,25 +7,24 @@ the first yaw; its own clock in seconds of playback.
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
 import numpy as np
 
 from model.errors import InputError
-from model.trajectories.table import choose, path_name
+from model.trajectories.formats.table import choose, is_finite_number, path_name, shown
 from model.trajectories.trajectory import DEFAULT_HFOV_DEG, Interpolation, Trajectory
 
 _SAMPLES = "pitch_yaw_roll_data_hmd"
 
 
 def recognises(text: str) -> bool:
-    """The text is an AVTrack360 file, broken or whole."""
+    """Tell whether a text is an AVTrack360 file, broken or whole."""
     return text.lstrip().startswith("{") and f'"{_SAMPLES}"' in text
 
 
 def read(text: str, label: str, part: str) -> Trajectory:
-    """The path of one viewer at the video ``part``, or at the only one.
+    """Return the path of one viewer at the video ``part``, or at the only one.
 
     Raises:
         InputError: there is no such video, or a sample is broken.
@@ -46,12 +45,13 @@ def read(text: str, label: str, part: str) -> Trajectory:
         ]
     except (LookupError, TypeError, ValueError) as error:
         raise InputError(
-            f"{label}#{names[index]}: each sample needs the finite numbers sec, yaw, pitch and roll"
+            f"{label}#{shown(names[index])}: each sample needs the finite numbers sec, yaw, pitch "
+            f"and roll"
         ) from error
     time_s, yaw_deg, pitch_deg, roll_deg = np.array(samples).reshape(-1, 4).T.copy()
     return Trajectory(
-        name=f"{path_name(label)}-{path_name(names[index])}",
-        source=f"{label}#{names[index]}",
+        name=f"{path_name(label)}-{shown(path_name(names[index]))}",
+        source=f"{label}#{shown(names[index])}",
         time_s=time_s,
         yaw_deg=np.unwrap(yaw_deg, period=360),
         pitch_deg=-pitch_deg,
@@ -62,6 +62,6 @@ def read(text: str, label: str, part: str) -> Trajectory:
 
 
 def _number(value: Any) -> float:
-    if type(value) not in (int, float) or not math.isfinite(value):
-        raise ValueError(value)
+    if not is_finite_number(value):
+        raise ValueError("not a finite number")
     return float(value)

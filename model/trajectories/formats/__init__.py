@@ -1,0 +1,33 @@
+"""Formats of gaze files: how each is told, and how it is read."""
+
+from model.trajectories.formats.jvet import PREFIX
+from model.trajectories.formats.names import Column, named_columns
+from model.trajectories.formats.sheet import NoRowsError
+from model.trajectories.formats.sheet import read as read_sheet
+from model.trajectories.formats.table import BLOCK, shown
+from model.trajectories.formats.telling import (
+    FORMAT_NAMES,
+    OWN,
+    DoubtfulFormatError,
+    Told,
+    told_by_place,
+    told_of_json,
+    told_of_rows,
+)
+
+__all__ = [
+    "BLOCK",
+    "FORMAT_NAMES",
+    "OWN",
+    "PREFIX",
+    "Column",
+    "DoubtfulFormatError",
+    "NoRowsError",
+    "Told",
+    "named_columns",
+    "read_sheet",
+    "shown",
+    "told_by_place",
+    "told_of_json",
+    "told_of_rows",
+]

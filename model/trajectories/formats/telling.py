@@ -1,0 +1,291 @@
+"""Telling which format a text has, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.errors import InputError
+from model.trajectories.formats import (
+    avtrack360,
+    jin2022,
+    jvet,
+    layouts,
+    named,
+    quaternions,
+    salient360,
+    wu2017,
+)
+from model.trajectories.formats.layouts import Layout
+from model.trajectories.formats.sheet import Sheet
+from model.trajectories.formats.table import refuse_part, shown
+from model.trajectories.plausibility import Judgement, judge
+from model.trajectories.recording import COLUMNS
+from model.trajectories.trajectory import Floats, Trajectory
+
+OWN = "nerv360"
+_ADVICE = "name the columns in a first line, such as time_s,yaw_deg,pitch_deg,roll_deg"
+
+
+_JSON: dict[str, tuple[Callable[[str], bool], Callable[[str, str, str], Trajectory], str]] = {
+    "avtrack360": (
+        avtrack360.recognises,
+        avtrack360.read,
+        "AVTrack360: JSON of sec, pitch, yaw and roll in degrees",
+    ),
+    "jvet": (jvet.recognises, jvet.read, f"JVET viewport: {jvet.FIELDS}"),
+}
+FORMAT_NAMES = tuple(dict.fromkeys((OWN, *_JSON, *(layout.name for layout in layouts.LAYOUTS))))
+"""Names of all formats."""
+
+
+class DoubtfulFormatError(InputError):
+    """A file can be read in more than one way, and its sentence ends with "name the format"."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """A path, and how its format was told.
+
+    Attributes:
+        format: its name.
+        content: what it holds, in words.
+        by: how it was told.
+        path: the looks.
+    """
+
+    format: str
+    content: str
+    by: str
+    path: Trajectory
+
+
+def told_by_place(name: str) -> Told:
+    """Return one of JVET's paths by its name.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    return Told("jvet", _JSON["jvet"][2], "by its name", jvet.named(name))
+
+
+def told_of_json(text: str, label: str, part: str, wanted: str | None) -> Told | None:
+    """Return the path in a JSON text, or None if it holds none.
+
+    Raises:
+        InputError: it is broken, or not in the format that the user names.
+    """
+    if wanted is not None and wanted not in _JSON:
+        raise InputError(f"{label} is JSON, not {shown(wanted)}")
+    for name, (recognises, read, content) in _JSON.items():
+        if name == wanted or (wanted is None and recognises(text)):
+            return Told(
+                name, content, "as named" if wanted else "by its keys", read(text, label, part)
+            )
+    return None
+
+
+def told_of_rows(sheet: Sheet, part: str, wanted: str | None) -> Told:
+    """Return the path in rows of numbers.
+
+    Args:
+        wanted: the format that the user names, which may be names of columns.
+
+    Raises:
+        DoubtfulFormatError: it can be read in more than one way.
+        InputError: it is broken, or not in the format that the user names.
+    """
+    if wanted == "avtrack360":
+        raise InputError(f"{sheet.label} is not avtrack360: JSON is expected")
+    if wanted is not None and wanted not in FORMAT_NAMES:
+        return told_by_names(sheet, part, "columns")
+    if wanted is None or wanted == OWN:
+        if sheet.named:
+            return told_by_names(sheet, part, wanted)
+        if wanted == OWN:
+            raise InputError(f"{sheet.label} names no columns, which {OWN} does")
+        return told_by_rows(sheet, part)
+    roles = {column.role for column in sheet.columns if column}
+    if "qw" in roles or (wanted == "salient360" and "longitude" in roles):
+        return told_by_names(sheet, part, wanted)
+    return named_layout(sheet, wanted, part)
+
+
+def told_by_names(sheet: Sheet, part: str, wanted: str | None) -> Told:
+    """Return the path of a sheet that names its columns.
+
+    Args:
+        wanted: the format that the user names.
+
+    Raises:
+        DoubtfulFormatError: its units or axes are doubtful.
+        InputError: it is broken.
+    """
+    roles = {column.role for column in sheet.columns if column}
+    if wanted == "wu2017" or (wanted is None and wu2017.names_it(sheet.header)):
+        if "qw" not in roles:
+            raise InputError(f"{sheet.label} names no quaternion, as Wu et al. 2017 do")
+        refuse_part(sheet.label, part)
+        return Told("wu2017", _content("wu2017"), _by_names(wanted), wu2017.read_named(sheet))
+    if roles >= {"yaw", "pitch"}:
+        refuse_part(sheet.label, part)
+        if wanted is None and (doubt := named.doubt(sheet)):
+            raise DoubtfulFormatError(
+                f"{sheet.label}: {doubt}; to take them as they are named, name the format {OWN}"
+            )
+        path = named.angles(sheet)
+        return Told(OWN, "columns by their names", _by_names(wanted), path)
+    if "qw" in roles:
+        refuse_part(sheet.label, part)
+        return _turned(sheet, wanted)
+    return _salient(sheet, part, wanted)
+
+
+def told_by_rows(sheet: Sheet, part: str) -> Told:
+    """Return the path of rows without names, if only one layout makes it plausible.
+
+    Raises:
+        DoubtfulFormatError: several layouts do, or none does.
+        InputError: no layout has such rows, or the path of the only one is broken.
+    """
+    table = sheet.values
+    possible = [layout for layout in layouts.LAYOUTS if len(table) and layout.fits(table)]
+    for layout in possible:
+        if layout.signature(table):
+            path = layout.build(table, sheet.label, part)
+            return Told(layout.name, layout.content, "by its first rows", path)
+    if not possible:
+        raise InputError(f"{sheet.label}{_unknown_rows(table)}")
+    tried = [(layout, *_try(layout, sheet, part)) for layout in possible]
+    if len(tried) == 1:
+        layout, only, _, reason = tried[0]
+        if only is None:
+            raise InputError(reason)
+        return Told(layout.name, layout.content, "by its columns", only)
+    judged = [(layout, path, j) for layout, path, j, _ in tried if path is not None]
+    fit = [(layout, path) for layout, path, j in judged if not j.impossible]
+    usual = [(layout, path) for layout, path, j in judged if not j.impossible and not j.unusual]
+    best = usual or fit
+    if len(best) == 1:
+        layout, path = best[0]
+        sure = layout.name == "jin2022" and jin2022.is_its_clock(table[:, 0])
+        if not sure:
+            sheet.remarks.append(
+                f"read as {layout.name} ({layout.content}), the only layout in which this is a "
+                f"head that moves as people do"
+            )
+        return Told(layout.name, layout.content, "by what is plausible for a head", path)
+    raise DoubtfulFormatError(_ambiguous(sheet.label, best, tried))
+
+
+def named_layout(sheet: Sheet, name: str, part: str) -> Told:
+    """Return the path of rows in the layout called ``name``.
+
+    Raises:
+        InputError: they are not of that layout, or broken.
+    """
+    layout = next(layout for layout in layouts.LAYOUTS if layout.name == name)
+    table = sheet.values
+    if not len(table):
+        raise InputError(f"{sheet.label} holds no look: give a path with at least one")
+    if name == "wu2017" and table.shape[1] >= 6 and quaternions.are_units(table[:, 2:6]):
+        return Told(name, layout.content, "as named", layout.build(table, sheet.label, part))
+    if name == "ros-wxyz" and layouts.LAYOUTS[2].fits(table):
+        return Told(name, layout.content, "as named", layout.build(table, sheet.label, part))
+    if not layout.fits(table):
+        raise InputError(f"{sheet.label} is not {name}: {layout.content} is expected in each row")
+    return Told(name, layout.content, "as named", layout.build(table, sheet.label, part))
+
+
+def _unknown_rows(table: Floats) -> str:
+    columns = table.shape[1]
+    if not len(table):
+        return " holds no look: give a path with at least one"
+    if columns in (5, 6):
+        return (
+            f": rows of {columns} numbers should end in a quaternion, and here is one whose "
+            f"length is not 1; if they are angles, name the columns in a first line, such as "
+            f"{COLUMNS}"
+        )
+    return (
+        f": rows of {columns} numbers are no gaze path that is known: name the columns in a "
+        f"first line, such as {COLUMNS}"
+    )
+
+
+def _try(layout: Layout, sheet: Sheet, part: str) -> tuple[Trajectory | None, Judgement, str]:
+    try:
+        path = layout.build(sheet.values, sheet.label, part)
+    except InputError as error:
+        return None, Judgement(), str(error)
+    return path, judge(path), ""
+
+
+def _ambiguous(
+    label: str,
+    best: list[tuple[Layout, Trajectory]],
+    tried: list[tuple[Layout, Trajectory | None, Judgement, str]],
+) -> str:
+    if best:
+        names = [layout.name for layout, _ in best]
+        return (
+            f"{label} can be {_either(names)}, and its numbers do not tell which: {_ADVICE}, "
+            f"or name the format"
+        )
+    reasons = [
+        f"{layout.name} {judgement.impossible[0] if judgement.impossible else 'is broken'}"
+        for layout, _, judgement, _ in tried
+    ]
+    return (
+        f"{label} is no plausible gaze path ({', '.join(reasons)}): {_ADVICE}, or name the format"
+    )
+
+
+def _either(names: list[str]) -> str:
+    return " or ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
+
+
+def _turned(sheet: Sheet, wanted: str | None) -> Told:
+    axes = [wanted.partition("-")[0]] if wanted else list(quaternions.AXES)
+    paths = [(each, named.quaternion(sheet, each)) for each in axes if each in quaternions.AXES]
+    if not paths:
+        raise InputError(f"{sheet.label} holds quaternions, not {wanted}")
+    if wanted is None:
+        paths = [(each, path) for each, path in paths if not judge(path).impossible] or paths
+    if len(paths) > 1:
+        order = _order(sheet)
+        raise DoubtfulFormatError(
+            f"{sheet.label} holds quaternions whose axes can be "
+            f"{_either([f'{each}-{order}' for each, _ in paths])}: name the format"
+        )
+    each, path = paths[0]
+    name = f"{each}-{_order(sheet)}"
+    by = _by_names(wanted) if wanted else "by the names of its columns and a level head"
+    return Told(name, f"quaternions in {each}'s axes", by, path)
+
+
+def _order(sheet: Sheet) -> str:
+    roles = [column.role for column in sheet.columns if column]
+    return "wxyz" if roles.index("qw") < roles.index("qx") else "xyzw"
+
+
+def _salient(sheet: Sheet, part: str, wanted: str | None) -> Told:
+    found = [sheet.of(role) for role in ("index", "longitude", "latitude", "time")]
+    if None in found:
+        raise InputError(
+            f"{sheet.label} names longitude and latitude, but not Idx and start timestamp, as "
+            f"Salient360! does: call them yaw_deg and pitch_deg if they are degrees"
+        )
+    table = np.stack([values for _, values in filter(None, found)], axis=1)
+    path = salient360.read(table, sheet.label, part)
+    return Told("salient360", _content("salient360"), _by_names(wanted), path)
+
+
+def _by_names(wanted: str | None) -> str:
+    return "by the names of its columns" if wanted is None else "as named"
+
+
+def _content(name: str) -> str:
+    return next(layout.content for layout in layouts.LAYOUTS if layout.name == name)
