@@ -7,8 +7,16 @@ from typing import Protocol
 
 from model.errors import InputError
 from viewer.failures import describe
-from viewer.input import Action, Camera, Gaze, Playback
-from viewer.panels import KeysPanel, MessagePanel, Overlay, StatusPanel
+from viewer.input import Action, Camera, Gaze, Playback, view_command, view_fragment
+from viewer.panels import (
+    KeysPanel,
+    MenuPanel,
+    MessagePanel,
+    OpenDialog,
+    Overlay,
+    SettingsPanel,
+    StatusPanel,
+)
 from viewer.picture import Panes, Window, capture, new_screenshot_path, save_png
 
 
@@ -24,6 +32,9 @@ class Parts(Protocol):
     status: StatusPanel
     keys: KeysPanel
     messages: MessagePanel
+    menu: MenuPanel
+    preferences: SettingsPanel
+    dialog: OpenDialog
 
     def draw(self) -> None:
         """Draw the current view, without swapping."""
@@ -52,6 +63,11 @@ def commands(app: Parts) -> dict[Action, Callable[[], None]]:
         Action.OVERLAY: lambda: _toggle(app.overlay, "visible"),
         Action.HELP: lambda: _toggle(app.keys, "visible"),
         Action.SCREENSHOT: lambda: _save_screenshot(app),
+        Action.OPEN: app.dialog.open,
+        Action.COPY_LINK: lambda: _copy_link(app),
+        Action.COPY_COMMAND: lambda: _copy_command(app),
+        Action.SETTINGS: lambda: _toggle(app.preferences, "visible"),
+        Action.MENU: app.menu.open,
         Action.QUIT: app.window.request_close,
     }
 
@@ -63,6 +79,18 @@ def _toggle(thing: object, name: str) -> None:
 def _toggle_inertia(app: Parts) -> None:
     _toggle(app.camera, "inertia")
     app.messages.notify(f"Inertia is {'on' if app.camera.inertia else 'off'}.")
+
+
+def _copy_link(app: Parts) -> None:
+    fragment = view_fragment(app.camera.look(), app.playback.frame, app.panes.decoder)
+    app.window.copy(fragment)
+    app.messages.notify(f"Copied {fragment}: put it behind the address of the scene's page.")
+
+
+def _copy_command(app: Parts) -> None:
+    file, look = app.panes.scene.file, app.camera.look()
+    app.window.copy(view_command(file, look, app.playback.frame, app.panes.decoder))
+    app.messages.notify("Copied the command that opens this view.")
 
 
 def _save_screenshot(app: Parts) -> None:

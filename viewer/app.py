@@ -16,20 +16,26 @@ from viewer.failures import Failures
 from viewer.input import Camera, Gaze, Input, Playback
 from viewer.loading import Loader, opening_sentence
 from viewer.panels import (
+    PALETTES,
     GazePanel,
     KeysPanel,
+    MenuPanel,
     MessagePanel,
     MinimapPanel,
+    OpenDialog,
     OpeningPanel,
     Overlay,
     Rate,
+    SettingsPanel,
     SplitPanel,
     StatusPanel,
     TimelinePanel,
+    palette,
     seconds_since_start,
+    use_palette,
 )
 from viewer.picture import Panes, Renderer, Upload, Window, capture, save_png
-from viewer.settings import Settings
+from viewer.settings import RECENT, Settings
 
 if TYPE_CHECKING:
     from viewer.picture import Film
@@ -47,7 +53,9 @@ class App:
 
     Attributes:
         window, camera, playback, gaze, worker, panes, loader, arrivals, input: the parts.
-        overlay, status, keys, messages: the overlay, and the panels that other parts use.
+        overlay, status, keys, messages, menu, preferences: the overlay, and panels that others use.
+        dialog: chooses files to open.
+        recent: files that were opened, the latest first.
         failures: reports unexpected errors and goes on.
         displayed: counts drawings.
         film: records the window; None without a film.
@@ -95,21 +103,30 @@ class App:
             window, self.camera, self.playback, self.worker, self.panes, self._display_rate
         )
         self.keys = KeysPanel()
+        self.menu = MenuPanel()
+        self.preferences = SettingsPanel(self.camera, self.playback, self.panes)
+        self.preferences.choose_engine = self.choose_engine
+        self.dialog = OpenDialog(self.messages.notify, self.loader.add)
+        self.recent = [Path(name) for name in settings.recent]
+        use_palette(settings.colours if settings.colours in PALETTES else next(iter(PALETTES)))
         panels = (
             OpeningPanel(self.panes),
-            SplitPanel(self.worker, self.panes),
             self.status,
             MinimapPanel(window, self.camera, self.panes),
-            TimelinePanel(self.playback),
+            SplitPanel(self.worker, self.panes),
+            TimelinePanel(self.playback, self.menu.open),
             GazePanel(self.gaze),
             self.messages,
             self.keys,
+            self.preferences,
+            self.menu,
         )
         self.overlay = Overlay(window, panels)
         self.overlay.visible = settings.overlay
-        self.input = Input(
-            self.camera, self.overlay, lambda: window.size, commands(self), self.loader.add
-        )
+        known = commands(self)
+        self.menu.commands, self.menu.recent = known, lambda: self.recent
+        self.menu.open_file = lambda path: self.loader.add([path])
+        self.input = Input(self.camera, self.overlay, lambda: window.size, known, self.loader.add)
         window.listen(self.input, self.failures.report)
         self.open(scene, decoder or scene.decoders[0])
 
@@ -162,6 +179,8 @@ class App:
     def update(self, seconds: float) -> None:
         """Advance by ``seconds``: events, movement and clip; take pictures and request new ones."""
         self.window.poll()
+        self.menu.run_chosen()
+        self.dialog.poll()
         self.camera.advance(seconds)
         if not self.reading:
             self.gaze.advance(seconds)
@@ -193,6 +212,22 @@ class App:
         self.window.set_title(f"{scene.title} – NeRV360")
         self.panes.open(scene, decoder)
         self.arrivals.remark(scene)
+        if scene.file is not None:
+            file = scene.file.absolute()
+            self.recent = [file, *(path for path in self.recent if path != file)][:RECENT]
+
+    def reopen(self, scene: OpenScene) -> None:
+        """Show ``scene``, read again from the file of the open one, at the same frame."""
+        frame, playing, decoder = self.playback.frame, self.playback.playing, self.panes.decoder
+        self.open(scene, decoder if decoder in scene.decoders else scene.decoders[0])
+        self.playback.seek(min(frame, scene.frames - 1))
+        self.playback.playing = playing
+
+    def choose_engine(self, name: str) -> None:
+        """Decode scenes by the engine called ``name`` from now on, the open one too."""
+        self.preferences.engine = name
+        if self.panes.scene.file is not None:
+            self.loader.add([self.panes.scene.file])
 
     def follow(self, trajectory: Trajectory) -> None:
         """Lead the look and the clip along ``trajectory``, and show its remark.
@@ -230,6 +265,9 @@ class App:
             speed=self.playback.speed,
             width=width,
             height=height,
+            colours=palette(),
+            recent=tuple(str(path) for path in self.recent),
+            greeted=True,
         )
 
     def close(self) -> None:
@@ -241,6 +279,7 @@ class App:
         if not self.worker.stop():
             log.warning("the decoder did not stop in time")
         self.loader.clear()
+        self.dialog.close()
         recorded = self.gaze.recorder.stop()
         if recorded is not None:
             log.info("recording saved: %s", recorded)

@@ -36,6 +36,10 @@ class Parts(Protocol):
         """Show ``scene`` by ``decoder`` from its beginning."""
         ...
 
+    def reopen(self, scene: OpenScene) -> None:
+        """Show ``scene``, read again from the file of the open one, at the same frame."""
+        ...
+
     def follow(self, trajectory: Trajectory) -> None:
         """Lead the look and the clip along ``trajectory``."""
         ...
@@ -96,7 +100,10 @@ class Arrivals:
         if isinstance(loaded, Trajectory):
             self._app.follow(loaded)
         elif isinstance(loaded, OpenScene):
-            self._app.open(loaded, loaded.decoders[0])
+            if loaded.file is not None and loaded.file == self._app.panes.scene.file:
+                self._app.reopen(loaded)
+            else:
+                self._app.open(loaded, loaded.decoders[0])
         elif isinstance(loaded, Extension):
             if loaded.scene is self._app.panes.scene:
                 self._app.panes.extend(loaded.extended, loaded.decoders)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_GREETING = "Drag to look around, turn the wheel to zoom. The right mouse button opens a menu."
 _SWITCH_S = 0.0005
 """Longest time a busy thread keeps the interpreter from the drawing thread.
 
@@ -129,12 +130,15 @@ def run_window(start: Start, options: Options) -> None:
         app = App(
             window,
             start.open(),
-            lambda path: open_dropped(path, start.device, options.engine),
+            lambda path: open_dropped(path, start.device, app.preferences.engine),
             settings=settings,
             decoder=start.decoder,
             upload=start.upload,
         )
+        app.preferences.engine = options.engine
         try:
+            if not settings.greeted and app.messages.text is None:
+                app.messages.notify(_GREETING)
             if start.rest is not None:
                 app.arrivals.read_on(*start.rest)
             if options.look is not None:

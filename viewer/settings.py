@@ -26,6 +26,9 @@ class Settings:
         loop: the clip starts again after its last frame.
         speed: of playback.
         width, height: of the window, in screen coordinates, at 96 dpi.
+        colours: name of the overlay's palette.
+        recent: files that were opened, the latest first.
+        greeted: the first sentence on how to use the window has been shown.
     """
 
     inertia: bool = True
@@ -34,12 +37,18 @@ class Settings:
     speed: float = 1.0
     width: int = 1280
     height: int = 720
+    colours: str = "blue"
+    recent: tuple[str, ...] = ()
+    greeted: bool = False
 
+
+RECENT = 10
+"""Files that are remembered."""
 
 _LIMITS: dict[str, tuple[float, float]] = {
     "speed": (0.05, 16.0),
-    "width": (160, 16384),
-    "height": (90, 16384),
+    "width": (480, 16384),
+    "height": (270, 16384),
 }
 
 
@@ -90,6 +99,13 @@ def _checked(stored: dict[str, Any]) -> tuple[Settings, list[str]]:
         if field.name not in stored:
             continue
         value: Any = stored[field.name]
+        if field.name in ("colours", "recent"):
+            texts = [value] if field.name == "colours" else value
+            if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+                refused.append(f"{field.name} is {value!r:.80}")
+            else:
+                known[field.name] = value if field.name == "colours" else tuple(texts[:RECENT])
+            continue
         kinds = {"bool": (bool,), "int": (int,), "float": (int, float)}[str(field.type)]
         low, high = _LIMITS.get(field.name, (-math.inf, math.inf))
         if not isinstance(value, kinds) or (bool not in kinds and isinstance(value, bool)):

@@ -325,7 +325,13 @@ def test_choices_are_remembered(open_app: Callable[..., App], window: Window) ->
     hand.character("]")
     width, height = window.size
     assert app.settings() == Settings(
-        inertia=True, overlay=True, loop=False, speed=1.5, width=width, height=height
+        inertia=True,
+        overlay=True,
+        loop=False,
+        speed=1.5,
+        width=width,
+        height=height,
+        greeted=True,
     )
 
 

@@ -74,7 +74,7 @@ def test_what_cannot_be_used_costs_nothing_else(
     path.write_text('{"speed": 2, "width": 20480, "loop": 3}')
     assert load_settings(path) == Settings(speed=2)
     (record,) = caplog.records
-    assert "width is 20480, not 160 to 16384" in record.getMessage()
+    assert "width is 20480, not 480 to 16384" in record.getMessage()
     assert "loop is 3" in record.getMessage()
 
 

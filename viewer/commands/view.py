@@ -38,7 +38,7 @@ SceneOrClip = Annotated[
         help="Scene file, or any equirectangular video; the demo scene if none is given.",
     ),
 ]
-SMALLEST_WINDOW = (160, 90)
+SMALLEST_WINDOW = (480, 270)
 
 
 def view(
@@ -81,12 +81,20 @@ def view(
     ] = None,
     yaw: Annotated[float, typer.Option(help="First view: degrees to the right.")] = 0.0,
     pitch: Annotated[float, typer.Option(help="First view: degrees up, -90 to 90.")] = 0.0,
+    roll: Annotated[
+        float, typer.Option(help="First view: degrees that the head leans to the right.")
+    ] = 0.0,
+    hfov: Annotated[
+        float, typer.Option(help="First view: degrees that the window is wide, 30 to 110.")
+    ] = 78.1,
 ) -> None:
     """Look around in a decoded scene or a 360° video in a window. Press ? in it for the keys."""
     if exit_after is not None:
         check_range("--exit-after", exit_after, 0.1, 1e9)
     check_range("--yaw", yaw, -360, 360)
     check_range("--pitch", pitch, -90, 90)
+    check_range("--roll", roll, -180, 180)
+    check_range("--hfov", hfov, 30, 110)
     window_size = _parse_window(size) if size else None
     for option, written in (("--screenshot", screenshot), ("--film", film)):
         if written is not None:
@@ -121,7 +129,7 @@ def view(
     options = Options(
         engine=engine,
         size=window_size,
-        look=Look.from_degrees(yaw, pitch),
+        look=Look.from_degrees(yaw, pitch, roll, hfov),
         frame=frame,
         path=_path(start.scene, trajectory, gaze_format, wander),
         exit_after=exit_after,

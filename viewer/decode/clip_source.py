@@ -35,6 +35,7 @@ def prepare_clip(index: VideoIndex) -> OpenScene:
         cost=lambda decoder: clip_cost(index),
         free_bytes=lambda: free_bytes(torch.device("cpu")),
         remark=f"{name}: {info.note}." if info.note else None,
+        file=index.path,
     )
 
 

@@ -31,6 +31,7 @@ def prepare_glimpse(glimpse: Glimpse, path: Path) -> OpenScene:
         still=lambda decoder: glimpse.still if glimpse.covering[decoder] else None,
         sameness=_not_yet,
         whole=False,
+        file=path,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -76,6 +77,8 @@ class OpenScene:
             Takes seconds. None if the scene is itself a clip.
         remark: one sentence to show on opening, or None.
         whole: its decoders have been read; before that only ``still`` can be shown.
+        file: the file that it was opened from.
+        engines: returns the names of the engines that may decode it, as `open_engine` knows them.
     """
 
     title: str
@@ -90,6 +93,8 @@ class OpenScene:
     sameness: Callable[[VideoIndex], str] | None = None
     remark: str | None = None
     whole: bool = True
+    file: Path | None = None
+    engines: Callable[[], tuple[str, ...]] = tuple
 
 
 @dataclass(frozen=True)

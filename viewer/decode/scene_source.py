@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 
 from model.decoding import (
+    ENGINES,
     PLAINEST,
     decoding_bytes,
     open_engine,
@@ -51,7 +52,20 @@ def prepare_scene(
         free_bytes=lambda: free_memory(device),
         still=lambda decoder: None if scene.decoders[decoder].still is None else still,
         sameness=partial(clip_sameness, scene.header, path),
+        file=path,
+        engines=functools.cache(lambda: _engines(scene, device)),
     )
+
+
+def _engines(scene: Scene, device: torch.device) -> tuple[str, ...]:
+    """Return the names of the engines that decode one of the scene's decoders on ``device``."""
+    configs = [decoder.config for decoder in scene.decoders.values()]
+    named = [
+        kind.name
+        for kind in ENGINES.values()
+        if any(kind.refusal(config, device) is None for config in configs)
+    ]
+    return ("auto", *named)
 
 
 def complete_scene(seen: OpenScene, path: Path, device: torch.device) -> Extension:

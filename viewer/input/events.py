@@ -12,7 +12,7 @@ from viewer.input.camera import Camera
 from viewer.input.drag import Point
 from viewer.input.keymap import CHARACTER_ACTIONS, HELD, KEY_ACTIONS, REPEATED, Action
 
-_LEFT_BUTTON = 0
+_LEFT_BUTTON, _RIGHT_BUTTON = 0, 1
 _FOREIGN = glfw.MOD_CONTROL | glfw.MOD_ALT | glfw.MOD_SUPER
 """Keys with these belong to the desktop or to habits from elsewhere (Ctrl-C, Alt-Tab)."""
 
@@ -30,6 +30,10 @@ class Panels(Protocol):
 
     def button(self, index: int, pressed: bool) -> None:
         """Handle a mouse button."""
+        ...
+
+    def scroll(self, x: float, y: float) -> None:
+        """The wheel turned."""
         ...
 
     def takes_mouse_at(self, x: float, y: float) -> bool:
@@ -109,17 +113,22 @@ class Input:
 
     def button(self, index: int, pressed: bool) -> None:
         self.events += 1
+        taken = pressed and self._panels.takes_mouse_at(*self.position)
         self._panels.button(index, pressed)
+        if index == _RIGHT_BUTTON and pressed and not taken:
+            self._commands[Action.MENU]()
         if index != _LEFT_BUTTON:
             return
-        if pressed and not self._panels.takes_mouse_at(*self.position):
+        if pressed and not taken:
             self._camera.press(self._point())
         elif not pressed:
             self._camera.release()
 
     def scroll(self, x: float, y: float) -> None:
         self.events += 1
-        if not self._panels.takes_mouse_at(*self.position):
+        if self._panels.takes_mouse_at(*self.position):
+            self._panels.scroll(x, y)
+        else:
             self._camera.zoom(y)
 
     def dropped(self, paths: list[Path]) -> None:

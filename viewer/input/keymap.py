@@ -34,6 +34,11 @@ class Action(Enum):
     OVERLAY = auto()
     HELP = auto()
     SCREENSHOT = auto()
+    OPEN = auto()
+    COPY_LINK = auto()
+    COPY_COMMAND = auto()
+    SETTINGS = auto()
+    MENU = auto()
     QUIT = auto()
 
 
@@ -42,15 +47,17 @@ class Binding:
     """The keys of one action.
 
     Attributes:
-        keys: GLFW's name of a key (by its position on a US keyboard), or the character it types, so
-            that ``?`` and ``+`` follow the user's layout.
-        action: the action they trigger.
-        text: its line in the help.
+            keys: GLFW's name of a key (where it is on a US keyboard), or the one character that it
+            types, so that ``?`` and ``+`` are where the user's own layout has them.
+        action: their wish.
+        text: its line in the help and in the menu.
+        menu: title of the submenu that has it; empty for the menu itself.
     """
 
     keys: tuple[str, ...]
     action: Action
     text: str
+    menu: str = ""
 
 
 KEYMAP = (
@@ -58,27 +65,32 @@ KEYMAP = (
     Binding(("RIGHT", "D"), Action.TURN_RIGHT, "Look right"),
     Binding(("UP", "W"), Action.TURN_UP, "Look up"),
     Binding(("DOWN", "S"), Action.TURN_DOWN, "Look down"),
-    Binding(("+", "="), Action.ZOOM_IN, "Zoom in (also the wheel)"),
-    Binding(("-", "_"), Action.ZOOM_OUT, "Zoom out"),
     Binding(("Q",), Action.ROLL_LEFT, "Lean left"),
     Binding(("E",), Action.ROLL_RIGHT, "Lean right"),
-    Binding(("HOME", "0", "KP_0"), Action.RESET, "Back to the first view"),
-    Binding(("I",), Action.INERTIA, "Inertia on or off"),
-    Binding(("SPACE",), Action.PLAY, "Play or pause"),
-    Binding((",",), Action.PREVIOUS_FRAME, "One frame back"),
-    Binding((".",), Action.NEXT_FRAME, "One frame on"),
-    Binding(("[",), Action.SLOWER, "Play slower"),
-    Binding(("]",), Action.FASTER, "Play faster"),
-    Binding(("L",), Action.LOOP, "Loop on or off"),
-    Binding(("TAB",), Action.NEXT_DECODER, "Next decoder of the scene"),
-    Binding(("C",), Action.SPLIT, "Compare two decoders, or stop"),
-    Binding(("X",), Action.DIFFERENCE, "Difference to the original, or stop"),
-    Binding(("P",), Action.COMPOSITING, "Decoded picture alone, its share, or all"),
+    Binding(("+", "="), Action.ZOOM_IN, "Zoom in (also the wheel)", "View"),
+    Binding(("-", "_"), Action.ZOOM_OUT, "Zoom out", "View"),
+    Binding(("HOME", "0", "KP_0"), Action.RESET, "Back to the first view", "View"),
+    Binding(("I",), Action.INERTIA, "Inertia on or off", "View"),
+    Binding(("F", "F11"), Action.FULLSCREEN, "Full screen on or off", "View"),
+    Binding(("H",), Action.OVERLAY, "Show or hide the overlay", "View"),
+    Binding(("SPACE",), Action.PLAY, "Play or pause", "Play"),
+    Binding((",",), Action.PREVIOUS_FRAME, "One frame back", "Play"),
+    Binding((".",), Action.NEXT_FRAME, "One frame on", "Play"),
+    Binding(("[",), Action.SLOWER, "Play slower", "Play"),
+    Binding(("]",), Action.FASTER, "Play faster", "Play"),
+    Binding(("L",), Action.LOOP, "Loop on or off", "Play"),
+    Binding(("TAB",), Action.NEXT_DECODER, "Next decoder of the scene", "Compare"),
+    Binding(("C",), Action.SPLIT, "Compare two decoders, or stop", "Compare"),
+    Binding(("X",), Action.DIFFERENCE, "Difference to the original, or stop", "Compare"),
+    Binding(("P",), Action.COMPOSITING, "Decoded picture alone, its share, or all", "Compare"),
+    Binding(("O",), Action.OPEN, "Open a scene, a video or a gaze path"),
     Binding(("R",), Action.RECORD, "Record where you look, or stop"),
-    Binding(("F", "F11"), Action.FULLSCREEN, "Full screen on or off"),
-    Binding(("H",), Action.OVERLAY, "Show or hide the overlay"),
-    Binding(("?", "F1"), Action.HELP, "Show or hide the keys"),
     Binding(("F12",), Action.SCREENSHOT, "Save a screenshot"),
+    Binding(("K",), Action.COPY_LINK, "Copy this view as a link for the page"),
+    Binding(("J",), Action.COPY_COMMAND, "Copy this view as a command"),
+    Binding(("F2",), Action.SETTINGS, "Show or hide the settings"),
+    Binding(("?", "F1"), Action.HELP, "Show or hide the keys"),
+    Binding(("M", "MENU"), Action.MENU, "Menu (also the right mouse button)"),
     Binding(("ESCAPE",), Action.QUIT, "Quit"),
 )
 

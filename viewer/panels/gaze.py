@@ -6,14 +6,14 @@ from imgui_bundle import ImVec2, imgui
 
 from model.text import escaped
 from viewer.input import Gaze
-from viewer.panels.layout import FITTED, MARGIN, clock, place
+from viewer.panels.layout import FITTED, clock, folded, gives_way, place_at_right, place_below
 from viewer.panels.theme import QUIET, RECORDING, colour
 
 _LONGEST_NAME = 60
 
 
 class GazePanel:
-    """Red dot with the recorded time, and the path being followed, at the top."""
+    """A red dot and the elapsed time, and the path that leads, at the right."""
 
     hideable = False
 
@@ -22,9 +22,12 @@ class GazePanel:
 
     def draw(self, scale: float) -> None:
         recorder, replay = self._gaze.recorder, self._gaze.replay
-        if recorder.path is None and replay is None:
+        if (recorder.path is None and replay is None) or gives_way(scale):
             return
-        place(imgui.get_io().display_size.x / 2, MARGIN * scale, 0.5, 0.0)
+        if folded(scale):
+            place_below("status", scale)
+        else:
+            place_at_right(scale, "minimap", "caption")
         imgui.begin("gaze", None, FITTED)
         if recorder.path is not None:
             line, corner = imgui.get_text_line_height(), imgui.get_cursor_screen_pos()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from imgui_bundle import ImVec2, imgui
 
 from viewer.input import KEYMAP
-from viewer.panels.layout import FITTED, place
+from viewer.panels.layout import WINDOW, centre, folded
 from viewer.panels.theme import ACCENT, QUIET
 
 
@@ -24,17 +24,14 @@ class KeysPanel:
     def draw(self, scale: float) -> None:
         if not self.visible:
             return
-        display = imgui.get_io().display_size
-        place(display.x / 2, display.y / 2, 0.5, 0.5)
-        imgui.set_next_window_bg_alpha(0.9)
-        imgui.begin("keys", None, FITTED)
-        half = (len(KEYMAP) + 1) // 2
-        if imgui.begin_table("keymap", 4, imgui.TableFlags_.sizing_fixed_fit):
+        centre(scale)
+        imgui.begin("keys", None, WINDOW)
+        columns = 1 if folded(scale) else 2
+        half = -(-len(KEYMAP) // columns)
+        if imgui.begin_table("keymap", 2 * columns, imgui.TableFlags_.sizing_fixed_fit):
             for row in range(half):
                 imgui.table_next_row()
-                for index in (row, row + half):
-                    if index >= len(KEYMAP):
-                        continue
+                for index in range(row, len(KEYMAP), half):
                     imgui.table_next_column()
                     imgui.text_colored(ACCENT, "  ".join(key_label(k) for k in KEYMAP[index].keys))
                     imgui.table_next_column()
@@ -43,7 +40,9 @@ class KeysPanel:
         imgui.dummy(ImVec2(0, 2 * scale))
         imgui.text_colored(
             QUIET,
-            "Drag to look around, wheel to zoom, drop a scene, a video or a gaze path to open it.",
+            "Drag to look around, wheel to zoom, drop a scene, a video or a gaze path to open it."
+            if columns > 1
+            else "Drag to look around, wheel to zoom, drop a file to open it.",
         )
         imgui.end()
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from imgui_bundle import ImVec2, imgui
 
 from model.text import escaped
-from viewer.panels.layout import ABOVE_BAR, MARGIN, PASSIVE, place
+from viewer.panels.layout import ABOVE_BAR, MARGIN, PASSIVE, place, rectangle
 from viewer.panels.theme import WARNING
 
 _SHOWN_S = 8.0
@@ -52,7 +52,9 @@ class MessagePanel:
         if not text:
             return
         display = imgui.get_io().display_size
-        place(display.x / 2, display.y - ABOVE_BAR * scale, 0.5, 1.0)
+        sides = [shape[1] for name in ("side 0", "side 1") if (shape := rectangle(name))]
+        bottom = min([display.y - ABOVE_BAR * scale, *(top - MARGIN * scale for top in sides)])
+        place(display.x / 2, bottom, 0.5, 1.0)
         width = min(_WIDTH * scale, display.x - 2 * MARGIN * scale)
         padding = imgui.get_style().window_padding.x * 2
         natural = imgui.calc_text_size(text).x + padding + 2 * scale

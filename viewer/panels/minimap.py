@@ -7,12 +7,13 @@ from typing import Any
 from imgui_bundle import ImVec2, imgui
 
 from viewer.input import Camera
-from viewer.panels.layout import FITTED, MARGIN, place
+from viewer.panels.layout import FITTED, MARGIN, folded, gives_way, place
 from viewer.panels.theme import ACCENT, FAINT, TEXT, colour
 from viewer.panels.viewport_border import outline
 from viewer.picture import Panes, Window
 
 _WIDTH = 220.0
+_FOLDED_WIDTH = 110.0
 
 
 class MinimapPanel:
@@ -26,9 +27,12 @@ class MinimapPanel:
         self._panes = panes
 
     def draw(self, scale: float) -> None:
+        if gives_way(scale):
+            return
         look, (columns, rows) = self._camera.look(), self._window.size
         display, renderer = imgui.get_io().display_size, self._panes.renderers[0]
-        size = ImVec2(_WIDTH * scale, _WIDTH / 2 * scale)
+        width = (_FOLDED_WIDTH if folded(scale) else _WIDTH) * scale
+        size = ImVec2(width, width / 2)
         place(display.x - MARGIN * scale, MARGIN * scale, 1.0, 0.0)
         imgui.push_style_var(imgui.StyleVar_.window_padding, ImVec2(6 * scale, 6 * scale))
         imgui.begin("minimap", None, FITTED)

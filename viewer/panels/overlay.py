@@ -84,6 +84,10 @@ class Overlay:
         if index < 5:
             imgui.get_io().add_mouse_button_event(index, pressed)
 
+    def scroll(self, x: float, y: float) -> None:
+        """The wheel turned."""
+        imgui.get_io().add_mouse_wheel_event(x, y)
+
     def draw(self) -> None:
         """Draw the panels over the framebuffer.
 

@@ -6,13 +6,23 @@ from imgui_bundle import ImVec2, imgui
 
 from model.text import escaped
 from viewer.decode import DecodeReport, DecodeWorker
-from viewer.panels.layout import ABOVE_BAR, FITTED, MARGIN, place, table
+from viewer.panels.layout import (
+    ABOVE_BAR,
+    FITTED,
+    MARGIN,
+    folded,
+    gives_way,
+    place,
+    place_at_right,
+    table,
+)
 from viewer.panels.statistics import MIB
 from viewer.panels.theme import ACCENT, TEXT, colour
 from viewer.picture import Panes, Split
 
 _GRIP = 24.0
 _LATEST = 8
+_CAPTION_WIDTH = 300.0
 
 
 class SplitPanel:
@@ -26,12 +36,18 @@ class SplitPanel:
     def __init__(self, worker: DecodeWorker, panes: Panes) -> None:
         self._worker = worker
         self._panes = panes
+        self._widths: dict[int, float] = {}
 
     def draw(self, scale: float) -> None:
-        if self._panes.caption is not None:
-            place(imgui.get_io().display_size.x / 2, MARGIN * scale, 0.5, 0.0)
+        if self._panes.caption is not None and not gives_way(scale):
+            place_at_right(scale, "minimap")
             imgui.begin("caption", None, FITTED)
-            imgui.text(escaped(self._panes.caption))
+            wrap = min(
+                _CAPTION_WIDTH * scale, imgui.get_io().display_size.x / 2 - 4 * MARGIN * scale
+            )
+            imgui.push_text_wrap_pos(max(wrap, 1))
+            imgui.text_unformatted(escaped(self._panes.caption))
+            imgui.pop_text_wrap_pos()
             imgui.end()
         split = self._panes.split
         if split is None:
@@ -43,11 +59,22 @@ class SplitPanel:
         centre = (0.5 if split.difference else split.share) * display.x
         sides = zip(self._panes.shown, self._worker.reports, strict=False)
         for index, (decoder, report) in enumerate(sides):
-            towards = 1 if index else -1
-            place(centre + towards * gap, bottom, 0.0 if index else 1.0, 1.0)
+            before = self._widths.get(index, 0.0)
+            left = centre + gap if index else centre - gap - before
+            # Both stay in the window, one beside the other, wherever the divider is.
+            other, margin = self._widths.get(1 - index, 0.0), MARGIN * scale
+            low = margin if index == 0 else margin + other + margin
+            high = display.x - margin - before - (0 if index else other + margin)
+            place(max(min(left, high), low), bottom, 0.0, 1.0)
             imgui.begin(f"side {index}", None, FITTED)
             imgui.text_colored(ACCENT, escaped(decoder))
-            table(self._rows(decoder, report))
+            rows = self._rows(decoder, report)
+            if folded(scale):
+                imgui.same_line()
+                imgui.text(dict(rows)["Decode"])
+            else:
+                table(rows)
+            self._widths[index] = imgui.get_window_width()
             imgui.end()
 
     def _rows(self, decoder: str, report: DecodeReport) -> list[tuple[str, str]]:

@@ -11,12 +11,14 @@ from model.decoding import place_of
 from model.text import escaped
 from viewer.decode import DecodeWorker
 from viewer.input import Camera, Playback
-from viewer.panels.layout import FITTED, MARGIN, place, table
+from viewer.panels.layout import FITTED, MARGIN, folded, gives_way, place, table
 from viewer.panels.statistics import MIB, Memory, rate_of
 from viewer.panels.theme import WARNING
 from viewer.picture import Panes, Window
 
 _WIDTH = 262.0
+_FOLDED_WIDTH = 150.0
+_WHEN_FOLDED = ("Display", "Decode")
 _PLOT_HEIGHT = 34.0
 _LONGEST_TITLE = 60
 
@@ -61,39 +63,56 @@ class StatusPanel:
         memory = f"{resident / MIB:.0f} MiB"
         if on_gpu is not None:
             memory += f", GPU {on_gpu / MIB:.0f} MiB"
-        return [
-            ("Display", "at rest" if shown is None else f"{shown:.0f} fps"),
-            ("Decode", f"{decoding}, {report.times[-1] * 1000:.1f} ms" if report.times else "–"),
-            ("Memory", memory),
+        display = ("Display", "at rest" if shown is None else f"{shown:.0f} fps")
+        decode = f"{decoding}, {report.times[-1] * 1000:.1f} ms" if report.times else "–"
+        view = [
             ("Looking at", f"yaw {yaw:.1f}°, pitch {pitch:.1f}°"),
             ("View", f"{hfov:.1f}° wide, roll {roll:.1f}°"),
             ("Clip", f"{scene.size[1]}×{scene.size[0]}, {playback.fps:g} fps"),
             ("Frame", f"{playback.frame} of {playback.frames}"),
-            ("Picture", f"{engine.size[1]}×{engine.size[0]}" if engine else "–"),
             ("Window", f"{width}×{height}"),
-            ("Decoder", " | ".join(self._panes.shown)),
+        ]
+        if self._panes.split is not None:  # each side has its own panel
+            return [display, ("Memory", memory), *view]
+        return [
+            display,
+            ("Decode", decode),
+            ("Memory", memory),
+            *view,
+            ("Picture", f"{engine.size[1]}×{engine.size[0]}" if engine else "–"),
+            ("Decoder", self._panes.decoder),
             ("Engine", f"{engine.name} on {place_of(engine)}" if engine else "–"),
             ("Upload", f"{renderer.upload_name}, {renderer.upload_s * 1000:.1f} ms"),
         ]
 
     def draw(self, scale: float) -> None:
+        if gives_way(scale):
+            return
         place(MARGIN * scale, MARGIN * scale)
-        imgui.set_next_window_size_constraints(
-            ImVec2(_WIDTH * scale, 0), ImVec2(imgui.FLT_MAX, imgui.FLT_MAX)
-        )
+        small = folded(scale)
+        display = imgui.get_io().display_size
+        widest = display.x * (0.5 if small else 1) - 2 * MARGIN * scale
+        narrowest = min(_FOLDED_WIDTH if small else _WIDTH, widest / scale) * scale
+        imgui.set_next_window_size_constraints(ImVec2(narrowest, 0), ImVec2(widest, imgui.FLT_MAX))
         imgui.begin("status", None, FITTED)
         imgui.text(escaped(self._panes.scene.title, _LONGEST_TITLE))
         imgui.dummy(ImVec2(0, 1 * scale))
-        table(self.rows())
+        rows = self.rows()
+        table([row for row in rows if row[0] in _WHEN_FOLDED] if small else rows)
+        if not small and self._panes.split is None:
+            self._plot(scale)
+        if not small and (remark := self._worker.report.remark) is not None:
+            imgui.push_style_color(imgui.Col_.text, WARNING)
+            imgui.push_text_wrap_pos(imgui.get_cursor_pos_x() + _WIDTH * scale)
+            imgui.text(escaped(remark))
+            imgui.pop_text_wrap_pos()
+            imgui.pop_style_color()
+        imgui.end()
+
+    def _plot(self, scale: float) -> None:
+        """Draw the times of decoding."""
         times = [seconds * 1000 for seconds in self._worker.report.times] or [0.0]
         milliseconds = np.asarray(times, np.float32)
         top = float(max(milliseconds.max() * 1.15, 1.0))
         size = ImVec2(imgui.get_content_region_avail().x, _PLOT_HEIGHT * scale)
         imgui.plot_lines("##ms", milliseconds, scale_min=0.0, scale_max=top, graph_size=size)
-        if (remark := self._worker.report.remark) is not None:
-            imgui.push_style_color(imgui.Col_.text, WARNING)
-            imgui.push_text_wrap_pos(imgui.get_cursor_pos_x() + size.x)
-            imgui.text(escaped(remark))
-            imgui.pop_text_wrap_pos()
-            imgui.pop_style_color()
-        imgui.end()

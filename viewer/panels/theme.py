@@ -1,4 +1,4 @@
-"""Theme of the overlay: one font, one accent, translucent dark panels."""
+"""Look of the overlay: one font, one accent, dark panels."""
 
 from __future__ import annotations
 
@@ -17,6 +17,32 @@ ACCENT = ImVec4(0.36, 0.72, 1.0, 1.0)
 FAINT = ImVec4(1.0, 1.0, 1.0, 0.14)
 RECORDING = ImVec4(0.95, 0.22, 0.2, 1.0)
 WARNING = ImVec4(1.0, 0.72, 0.35, 1.0)
+
+
+PALETTES = {
+    "blue": ((0.36, 0.72, 1.0), 0.72),
+    "amber": ((1.0, 0.74, 0.3), 0.72),
+    "green": ((0.45, 0.86, 0.5), 0.72),
+    "high contrast": ((1.0, 0.95, 0.2), 1.0),
+}
+"""Accent and opacity of the panels, by name."""
+
+_palette = next(iter(PALETTES))
+
+
+def palette() -> str:
+    """Return the name of the palette in use."""
+    return _palette
+
+
+def use_palette(name: str) -> None:
+    """Draw with another palette from now on."""
+    global _palette
+    _palette = name
+    (ACCENT.x, ACCENT.y, ACCENT.z), PANEL.w = PALETTES[name]
+    QUIET.w = 0.85 if PANEL.w == 1.0 else 0.55
+    if imgui.get_current_context() is not None:
+        _set_colours(imgui.get_style())
 
 
 def colour(value: ImVec4, alpha: float = 1.0) -> int:
@@ -52,6 +78,10 @@ def apply(scale: float) -> None:
     style.item_spacing = ImVec2(8 * scale, 5 * scale)
     style.frame_padding = ImVec2(7 * scale, 3 * scale)
     style.cell_padding = ImVec2(5 * scale, 2 * scale)
+    _set_colours(style)
+
+
+def _set_colours(style: imgui.Style) -> None:
     for slot, ink in {
         imgui.Col_.window_bg: PANEL,
         imgui.Col_.popup_bg: ImVec4(0.08, 0.085, 0.1, 0.96),

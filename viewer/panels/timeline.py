@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from imgui_bundle import ImVec2, imgui
 
 from viewer.input import Playback
@@ -14,8 +16,8 @@ class TimelinePanel:
 
     hideable = True
 
-    def __init__(self, playback: Playback) -> None:
-        self._playback = playback
+    def __init__(self, playback: Playback, open_menu: Callable[[], None]) -> None:
+        self._playback, self._open_menu = playback, open_menu
 
     def draw(self, scale: float) -> None:
         display, playback = imgui.get_io().display_size, self._playback
@@ -30,8 +32,8 @@ class TimelinePanel:
         imgui.text(f"{clock(playback.seconds)} / {clock(playback.duration)}")
         imgui.same_line(0, 14 * scale)
         speed = f"{playback.speed:g}×"
-        widths = [imgui.calc_text_size(t).x + 14 * scale for t in ("0.25×", "Loop")]
-        room = imgui.get_content_region_avail().x - sum(widths) - 24 * scale
+        widths = [imgui.calc_text_size(t).x + 14 * scale for t in ("0.25×", "Loop", "Menu")]
+        room = imgui.get_content_region_avail().x - sum(widths) - 32 * scale
         _scrub(playback, room, line, scale)
         imgui.same_line(0, 12 * scale)
         if imgui.button(f"{speed}###speed", ImVec2(widths[0], 0)):
@@ -43,6 +45,9 @@ class TimelinePanel:
         if imgui.button("Loop", ImVec2(widths[1], 0)):
             playback.loop = not playback.loop
         imgui.pop_style_color()
+        imgui.same_line(0, 4 * scale)
+        if imgui.button("Menu", ImVec2(widths[2], 0)):
+            self._open_menu()
         imgui.end()
 
 

@@ -175,6 +175,15 @@ class Panes:
                 self.decoder = name
             self._decode()
 
+    def choose(self, name: str) -> None:
+        """Show the decoder called ``name``, or swap both sides if it is the one on the right."""
+        if name == self.decoder or (name not in self.shown and not self._fits(name)):
+            return
+        if self.split and self.split.decoder == name:
+            self.split.decoder = self.decoder
+        self.decoder = name
+        self._decode()
+
     def toggle(self) -> None:
         """Show the next decoder on the right, or end the comparison."""
         if self.split:

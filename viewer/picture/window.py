@@ -15,6 +15,9 @@ from viewer.picture.monitors import CurrentMonitor, unscaled, window_area, withi
 from viewer.picture.window_events import Listener, connect
 from viewer.window_system import wayland_only
 
+SMALLEST = (480, 270)
+"""Width and height, in screen coordinates."""
+
 _glfw: Any = glfw  # Its type hints are wrong in places.
 
 
@@ -67,7 +70,7 @@ class Window:
             )
         glfw.make_context_current(self.handle)
         self._set_interval(visible)
-        glfw.set_window_size_limits(self.handle, 160, 90, glfw.DONT_CARE, glfw.DONT_CARE)
+        glfw.set_window_size_limits(self.handle, *SMALLEST, glfw.DONT_CARE, glfw.DONT_CARE)
         self._position: tuple[int, int] | None = None
         self._due = 0.0
         self._resizing = False
@@ -135,6 +138,10 @@ class Window:
     def rest(self, seconds: float | None = None) -> None:
         """Wait for an event, for at most ``seconds`` or by default one refresh."""
         glfw.wait_events_timeout(1 / self.refresh_rate if seconds is None else seconds)
+
+    def copy(self, text: str) -> None:
+        """Put ``text`` on the desktop's clipboard."""
+        glfw.set_clipboard_string(self.handle, text)
 
     def set_title(self, title: str) -> None:
         """Set the text of its frame."""

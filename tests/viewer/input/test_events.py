@@ -24,7 +24,7 @@ class Wired:
     def __init__(self, window: Window) -> None:
         self.camera = Camera(inertia=False)
         self.playback = Playback(10, 10.0)
-        self.overlay = Overlay(window, [TimelinePanel(self.playback)])
+        self.overlay = Overlay(window, [TimelinePanel(self.playback, lambda: None)])
         self.done: list[Action] = []
         self.dropped: list[Path] = []
         commands = {action: lambda action=action: self.done.append(action) for action in Action}

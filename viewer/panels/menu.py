@@ -1,0 +1,83 @@
+"""The menu: everything that a key does, for a hand on the mouse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+
+from imgui_bundle import imgui
+
+from model.text import file_name
+from viewer.input import KEYMAP, Action
+from viewer.panels.keys import key_label
+
+_POPUP = "menu"
+_APART = (Action.OPEN, Action.MENU)
+
+
+class MenuPanel:
+    """A menu at the cursor, opened by the right mouse button, its key or the timeline's button.
+
+    What is chosen happens after the overlay has been drawn: a screenshot, for one, draws again.
+
+    Attributes:
+        commands: what each action does; actions without one are not offered.
+        recent: files that were opened, the latest first.
+        open_file: opens one of them.
+    """
+
+    hideable = False
+
+    def __init__(self) -> None:
+        self.commands: Mapping[Action, Callable[[], None]] = {}
+        self.recent: Callable[[], Sequence[Path]] = tuple
+        self.open_file: Callable[[Path], None] = lambda path: None
+        self._wanted = False
+        self._chosen: list[Callable[[], None]] = []
+
+    def open(self) -> None:
+        """Open at the cursor when the overlay is drawn next."""
+        self._wanted = True
+
+    def run_chosen(self) -> None:
+        """Do what was chosen since the last call."""
+        chosen, self._chosen = self._chosen, []
+        for command in chosen:
+            command()
+
+    def draw(self, scale: float) -> None:
+        """Draw the menu while it is open."""
+        if self._wanted:
+            imgui.open_popup(_POPUP)
+            self._wanted = False
+        if not imgui.begin_popup(_POPUP):
+            return
+        self._item("Open …", "O", self.commands[Action.OPEN])
+        self._recent_files()
+        imgui.separator()
+        offered = [b for b in KEYMAP if b.action in self.commands and b.action not in _APART]
+        for title, bindings in groupby(offered, lambda binding: binding.menu):
+            if title and not imgui.begin_menu(title):
+                continue
+            for binding in bindings:
+                key = key_label(binding.keys[0])
+                self._item(binding.text, key, self.commands[binding.action])
+            if title:
+                imgui.end_menu()
+        imgui.end_popup()
+
+    def _item(self, text: str, key: str, command: Callable[[], None]) -> None:
+        if imgui.menu_item(text, key, False)[0]:
+            self._chosen.append(command)
+
+    def _recent_files(self) -> None:
+        files = self.recent()
+        if not imgui.begin_menu("Open again", bool(files)):
+            return
+        for number, path in enumerate(files):
+            imgui.push_id(number)
+            self._item(file_name(path), "", partial(self.open_file, path))
+            imgui.pop_id()
+        imgui.end_menu()
