@@ -33,7 +33,7 @@ class Panels(Protocol):
         ...
 
     def scroll(self, x: float, y: float) -> None:
-        """The wheel turned."""
+        """Take a turn of the wheel."""
         ...
 
     def takes_mouse_at(self, x: float, y: float) -> bool:

@@ -82,8 +82,9 @@ def place_below(name: str, scale: float) -> None:
 
 
 def place_at_right(scale: float, *above: str) -> None:
-    """Put the next panel at the right border, below those of the panels ``above`` that are drawn,
-    no wider than half the window.
+    """Put the next panel at the right border, below the panels ``above``.
+
+    It becomes no wider than half the window.
     """
     display, margin = imgui.get_io().display_size, MARGIN * scale
     bottoms = [shape[3] for name in above if (shape := rectangle(name))]

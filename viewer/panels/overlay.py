@@ -85,7 +85,7 @@ class Overlay:
             imgui.get_io().add_mouse_button_event(index, pressed)
 
     def scroll(self, x: float, y: float) -> None:
-        """The wheel turned."""
+        """Take a turn of the wheel."""
         imgui.get_io().add_mouse_wheel_event(x, y)
 
     def draw(self) -> None:
