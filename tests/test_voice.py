@@ -21,6 +21,9 @@ OPENINGS = re.compile(
 NOT_IMPERATIVE = re.compile(r"(The|A|An|All|Any|True|False|None|How|Whether|Number|Nothing)\b")
 PHRASES = re.compile(r"\b(that of|of which|of whose)\b")
 COMMENT = re.compile(r"(?:^|  )# ?(.*)$")
+SCRIPT_COMMENT = re.compile(
+    r"/\*\*?\s+(?:\* )?((?:.|\n)*?)\s*\*/|((?:^ *// .*\n?)+)|// (.*)", re.MULTILINE
+)
 DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -80,6 +83,13 @@ def _faults(source: str) -> list[str]:
     return faults
 
 
+def _script_faults(source: str) -> list[str]:
+    """Return the faults in the comments of JavaScript or GLSL."""
+    comments = ("".join(filter(None, found.groups())) for found in SCRIPT_COMMENT.finditer(source))
+    texts = (re.sub(r"\s*\n\s*(//|\*)\s*", " ", text.strip(" /")) for text in comments)
+    return [text for text in texts if OPENINGS.match(text) or PHRASES.search(text)]
+
+
 def _matches(name: str, pattern: str) -> bool:
     if pattern.endswith("/**"):
         return name.startswith(pattern.removesuffix("**"))
@@ -95,6 +105,26 @@ def test_docstrings_and_comments_follow_the_style() -> None:
             if not any(_matches(name, pattern) for pattern in unfinished):
                 faults += [f"{name}: {fault}" for fault in _faults(path.read_text())]
     assert faults == []
+
+
+def test_comments_of_page_and_shaders_follow_the_style() -> None:
+    paths = [*(ROOT / "viewer" / "web").rglob("*.js"), *(ROOT / "shaders").rglob("*.*")]
+    assert len(paths) > 30
+    faults = {path.name: _script_faults(path.read_text()) for path in paths}
+    assert {name: found for name, found in faults.items() if found} == {}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "/** What the page shows. */",
+        "/**\n * None yet.\n */",
+        "x = 1; // Where there is no GPU.",
+        "// The texture of a map, and that\n// of its picture.",
+    ],
+)
+def test_each_fault_of_a_script_is_found(source: str) -> None:
+    assert len(_script_faults(source)) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-/** What lies over the picture: numbers, timeline, buttons, keys, and sentences. */
+/** The overlay of the page: numbers, timeline, buttons, keys and messages. */
 
 import { degrees } from "./look.js";
 import { KEYMAP } from "./input/keymap.js";
@@ -11,7 +11,7 @@ const NOTE_MS = 3000;
 const NUMBERS_MS = 250;
 
 /**
- * The element of the page that has this id.
+ * Get the page's element with this id.
  *
  * @template {HTMLElement} T
  * @param {string} id
@@ -25,7 +25,7 @@ export function element(id, kind) {
 }
 
 /**
- * Seconds as minutes and seconds.
+ * Format seconds as minutes and seconds.
  *
  * @param {number} seconds
  * @returns {string}
@@ -36,7 +36,7 @@ export function clock(seconds) {
 }
 
 /**
- * Milliseconds, or seconds where there are many of them.
+ * Format milliseconds, as seconds if there are many.
  *
  * @param {number} ms
  * @returns {string}
@@ -46,12 +46,12 @@ export function duration(ms) {
 }
 
 /**
- * What the numbers are about.
+ * Values of the overlay's numbers.
  *
  * @typedef {{display: number, decode: number, latency: number, look: Look, decoder: string}} Numbers
  */
 
-/** Panels of the page; they ask for actions, and show what they are told. */
+/** Panels of the page. They request actions and show given values. */
 export class Controls {
   #numbersAt = 0;
   #hiding = 0;
@@ -98,7 +98,7 @@ export class Controls {
   }
 
   /**
-   * Offer to turn to the next decoder, where there is one.
+   * Show the decoder's name, with a button for the next decoder if there is one.
    *
    * @param {string} decoder
    * @param {number} count
@@ -110,7 +110,7 @@ export class Controls {
     element("decoder-name", HTMLSpanElement).textContent = decoder;
   }
 
-  /** Place in the clip. */
+  /** Show the position in the clip. */
   showPlace() {
     const { playback } = this;
     const place = `${clock(playback.seconds)} / ${clock(playback.duration)}`;
@@ -125,7 +125,7 @@ export class Controls {
   }
 
   /**
-   * Some times a second, the numbers.
+   * Update the numbers, a few times per second.
    *
    * @param {number} now
    * @param {() => Numbers} numbers
@@ -148,7 +148,7 @@ export class Controls {
       set(element(id, HTMLElement), text);
   }
 
-  /** Nothing may be drawn from now on: the last numbers are shown all the same. */
+  /** Update the numbers later, in case nothing is drawn from now on. */
   #showLater() {
     this.#late ||= window.setTimeout(() => {
       this.#late = 0;
@@ -163,7 +163,7 @@ export class Controls {
   }
 
   /**
-   * Say something for a moment.
+   * Show a message for a few seconds.
    *
    * @param {string} sentence
    */
@@ -177,7 +177,7 @@ export class Controls {
 }
 
 /**
- * Say what is wrong, until the page is left.
+ * Show an error message until the page is left.
  *
  * @param {string} sentence
  */

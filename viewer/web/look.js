@@ -1,5 +1,5 @@
 /**
- * Looks: direction, roll and field of view, as `model/geometry/look.py` has them. Pure.
+ * Looks: direction, roll and field of view, as in `model/geometry/look.py`. No DOM.
  *
  * World axes: X = cos(pitch)·cos(yaw), Y = sin(pitch), Z = −cos(pitch)·sin(yaw).
  */
@@ -37,7 +37,7 @@ export function degrees(radians) {
 export const DEFAULT_HFOV = radians(78.1);
 
 /**
- * Remainder that has the sign of the divisor.
+ * Return the remainder with the sign of the divisor.
  *
  * @param {number} value
  * @param {number} divisor
@@ -58,7 +58,7 @@ export function clamp(value, low, high) {
 }
 
 /**
- * Yaw in radians brought into [−π, π).
+ * Wrap yaw, in radians, to [−π, π).
  *
  * @param {number} yaw
  * @returns {number}
@@ -87,7 +87,8 @@ export function rotationOf({ yaw, pitch, roll }) {
 }
 
 /**
- * Inverse of `rotationOf`; straight up or down, yaw and roll are one and roll is 0.
+ * Return the look of a rotation: the inverse of `rotationOf`. Straight up or down, yaw and roll are
+ * the same rotation, and roll is 0.
  *
  * @param {Rotation} rotation
  * @param {number} hfov
@@ -103,7 +104,7 @@ export function lookFromRotation(rotation, hfov) {
 }
 
 /**
- * World direction of a vector in camera axes.
+ * Rotate a vector from camera axes to world axes.
  *
  * @param {Rotation} rotation
  * @param {number[]} vector
@@ -117,7 +118,7 @@ export function turned(rotation, vector) {
 }
 
 /**
- * Rotation from the axes of one camera to those of another.
+ * Return the rotation from one camera's axes to another's.
  *
  * @param {Rotation} from
  * @param {Rotation} to
@@ -135,8 +136,8 @@ export function between(from, to) {
 }
 
 /**
- * Level of a panorama of so many columns, each half as large as the one before it, that pixels of
- * `angle` radians do not skip over.
+ * Return the mipmap level of a panorama to sample with pixels `angle` radians wide. Each level is
+ * half the size of the one before.
  *
  * @param {number} columns
  * @param {number} angle
@@ -148,11 +149,11 @@ export function levelOfDetail(columns, angle) {
 }
 
 /**
- * Narrowest horizontal field of view of a level picture that contains what is shown.
+ * Return the narrowest horizontal field of view of a level picture that covers the view.
  *
- * @param {Look} look - what is shown.
- * @param {number} shownAspect - width over height of the page's picture.
- * @param {number} pictureAspect - the same of the decoded one.
+ * @param {Look} look - the view's.
+ * @param {number} shownAspect - width over height of the view.
+ * @param {number} pictureAspect - width over height of the decoded picture.
  * @returns {number}
  */
 export function coveringHfov(look, shownAspect, pictureAspect) {
@@ -168,12 +169,12 @@ const SPARE = 1.05;
 const MAX_OVERSCAN = radians(12);
 
 /**
- * The look to decode: level, and as much wider than shown as the view will have turned by the time
- * the picture is on screen.
+ * Return the look to decode: level, and wider than the view by the expected turn until the picture
+ * is on screen.
  *
- * @param {Look} look - what is shown.
- * @param {number} aspect - width over height of what is shown.
- * @param {number} overscan - radians that the view turns in the time that decoding takes.
+ * @param {Look} look - the view's.
+ * @param {number} aspect - width over height of the view.
+ * @param {number} overscan - radians that the view turns while a picture is decoded.
  * @param {{aspect: number, hfov: number[]}} decoder - of its pictures, and its range of fields of
  *   view.
  * @returns {Look}

@@ -1,4 +1,4 @@
-/** The page: loads its scene, and lets hands, keys and buttons move what it shows. */
+/** The page: loads its scene, and connects input, keys and buttons to the view. */
 
 import { Controls, element, say } from "./controls.js";
 import { DeviceLook, hasOrientation } from "./input/orientation.js";
@@ -15,7 +15,7 @@ const canvas = element("view", HTMLCanvasElement);
 const root = document.documentElement;
 
 /**
- * Show the still panorama flat, where it cannot be looked around in.
+ * Show the still panorama flat, if the page cannot look around in it.
  *
  * @param {Description} description
  * @param {string} sentence
@@ -35,7 +35,7 @@ function showFlat({ still }, sentence) {
 }
 
 /**
- * What each action does.
+ * Return the function of each action.
  *
  * @param {View} view
  * @param {() => Controls} controls
@@ -78,7 +78,7 @@ function actionsOf(view, controls) {
 }
 
 /**
- * Connect the page's controls with a view.
+ * Connect the page's controls to a view.
  *
  * @param {View} view
  * @returns {Controls}
@@ -105,7 +105,7 @@ function connect(view) {
 }
 
 /**
- * Let the view begin where the address says.
+ * Go to the look, frame and decoder named in the address.
  *
  * @param {View} view
  * @returns {string} the decoder to begin with.
@@ -150,7 +150,7 @@ async function main() {
       look,
       decoder: view.shown,
     }));
-    // What is drawn anew is laid out anew, which takes time from decoding.
+    // Redrawing the map causes a layout, which takes time from decoding.
     const state = `${look.yaw} ${look.pitch} ${look.roll} ${look.hfov} ${view.aspect} ${still !== null}`;
     if (state === mapped || root.classList.contains("quiet")) return;
     mapped = state;

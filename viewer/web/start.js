@@ -1,4 +1,6 @@
-/** What a link asks to be shown first: `#yaw=30&pitch=-10&hfov=60&frame=7&decoder=hnerv`. Pure. */
+/**
+ * Start of a page as named in its link: `#yaw=30&pitch=-10&hfov=60&frame=7&decoder=hnerv`. No DOM.
+ */
 
 import { MAX_HFOV, MIN_HFOV } from "./input/camera.js";
 import { DEFAULT_HFOV, clamp, degrees, radians, wrapYaw } from "./look.js";
@@ -6,8 +8,8 @@ import { DEFAULT_HFOV, clamp, degrees, radians, wrapYaw } from "./look.js";
 /** @typedef {import("./look.js").Look} Look */
 
 /**
- * A look in degrees, a frame (the clip then stands still at it) and a decoder, as far as `hash`
- * names what there is.
+ * Parse a look in degrees, a frame (at which the clip pauses) and a decoder from `hash`. Unusable
+ * values are ignored.
  *
  * @param {string} hash
  * @param {number} frames

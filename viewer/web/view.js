@@ -1,4 +1,4 @@
-/** The picture on the page: what moves it, what decodes it, and when it is drawn. */
+/** The view on the page: camera, decoding and drawing. */
 
 import { Camera } from "./input/camera.js";
 import { Playback } from "./input/playback.js";
@@ -20,7 +20,7 @@ const LONGEST_STEP_S = 0.25;
 const DISPLAY_MS = 1000;
 
 /**
- * What a page says that can decode nothing here.
+ * Return the message of a page that cannot decode here.
  *
  * @param {string} reason - why, the beginning of a sentence.
  * @param {Description} description
@@ -43,13 +43,13 @@ export class View {
   /** @type {number[]} */
   #drawings = [];
   /**
-   * What decodes.
+   * The decoder in use.
    *
    * @type {Opened | null}
    */
   #opened = null;
   /**
-   * What did so before, while its picture is on screen.
+   * The decoder used before, while its picture is still on screen.
    *
    * @type {Opened | null}
    */
@@ -59,7 +59,7 @@ export class View {
    * @param {HTMLCanvasElement} canvas
    * @param {WebGL2RenderingContext} gl
    * @param {Description} description
-   * @param {(sentence: string) => void} fail - is told why it cannot decode.
+   * @param {(sentence: string) => void} fail - called with the reason if it cannot decode.
    */
   constructor(canvas, gl, description, fail) {
     this.canvas = canvas;
@@ -71,9 +71,9 @@ export class View {
     this.warp = new Warp(gl, description.shaders);
     this.decoding = new Decoding(gl);
     this.compositing = COMPOSITING.whole;
-    /** It can decode; otherwise it shows the still panorama alone. */
+    /** Whether it can decode; otherwise it shows only the still panorama. */
     this.decodes = drawsHalfFloats(gl);
-    /** Name of the decoder that is wanted. */
+    /** Name of the wanted decoder. */
     this.wanted = "";
     /** @type {(now: number) => void} */
     this.onFrame = () => {};
@@ -81,19 +81,19 @@ export class View {
     new ResizeObserver(this.wake).observe(canvas);
   }
 
-  /** Name of the decoder whose picture is on screen; empty before the first. */
+  /** Name of the decoder of the picture on screen; empty before the first picture. */
   get shown() {
     if (!this.warp.picture) return "";
     return (this.#retired ?? this.#opened)?.name ?? "";
   }
 
-  /** Width over height of what is shown. */
+  /** Width over height of the view. */
   get aspect() {
     return this.canvas.clientWidth / Math.max(this.canvas.clientHeight, 1);
   }
 
   /**
-   * Drawings a second, of late; 0 at rest.
+   * Return recent drawings per second; 0 at rest.
    *
    * @param {number} now
    * @returns {number}
@@ -104,7 +104,7 @@ export class View {
     return last > first ? ((late.length - 1) * 1000) / (last - first) : 0;
   }
 
-  /** Draw soon: something has happened. */
+  /** Draw soon, because something has happened. */
   wake() {
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -123,7 +123,7 @@ export class View {
   }
 
   /**
-   * Decode by this decoder as soon as it is there; what is shown stays until then.
+   * Decode by this decoder as soon as it is ready; the current picture stays until then.
    *
    * @param {string} name
    */
@@ -164,7 +164,7 @@ export class View {
   }
 
   /**
-   * One turn of the loop.
+   * Run the loop once.
    *
    * @param {number} now
    */
@@ -190,7 +190,7 @@ export class View {
     else this.#before = NaN;
   }
 
-  /** Decode by what has been compiled. */
+  /** Switch to the decoder that has been compiled, if any. */
   #begin() {
     const compiled = this.#compiling;
     if (!compiled?.decoder.ready()) return;

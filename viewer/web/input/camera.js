@@ -1,8 +1,8 @@
 /**
- * From hands to a look: dragging, keys, wheel and pinch, as `viewer/input/camera.py` has it. Pure:
- * no page, no clock of its own.
+ * Camera: turns dragging, keys, wheel and pinch into a look, as `viewer/input/camera.py` does. No
+ * DOM and no clock.
  *
- * Points are on the view plane, as `drag.js` has them.
+ * Points are on the view plane; see `drag.js`.
  */
 
 import { DEFAULT_HFOV, clamp, modulo, radians, rotationOf, wrapYaw } from "../look.js";
@@ -23,7 +23,7 @@ const MAX_GLIDE = radians(720);
 const REST = 1e-4;
 const LONGEST_STEP_S = 0.1;
 
-/** A value that moves under a drive and against friction. */
+/** A value that moves with a velocity and friction. */
 export class Dynamic {
   /**
    * @param {number} offset
@@ -36,13 +36,13 @@ export class Dynamic {
     this.low = low;
     this.high = high;
     this.periodic = periodic;
-    /** How fast velocity settles, 1/s; infinite means no inertia at all. */
+    /** How fast velocity settles, 1/s; infinite means no inertia. */
     this.friction = Infinity;
     this.velocity = 0;
   }
 
   /**
-   * Move on towards the velocity `drive`; exact for any step length.
+   * Advance towards the velocity `drive`; exact for any step length.
    *
    * @param {number} seconds
    * @param {number} drive
@@ -62,7 +62,7 @@ export class Dynamic {
   }
 
   /**
-   * Travel further: at once, or gliding there where there is inertia.
+   * Move further: at once, or gliding if there is inertia.
    *
    * @param {number} distance
    */
@@ -72,7 +72,7 @@ export class Dynamic {
   }
 
   /**
-   * Be there, at rest.
+   * Set the value, at rest.
    *
    * @param {number} offset
    */
@@ -95,7 +95,7 @@ export class Dynamic {
 }
 
 /**
- * Directions in which keys drive the look.
+ * Directions in which keys move the look.
  *
  * @typedef {"left" | "right" | "up" | "down" | "lean left" | "lean right"} Drive
  */
@@ -117,11 +117,11 @@ export class Camera {
     this.hand = [0, 0];
     this.inertia = true;
     this.last = this.look();
-    /** Speed of the view's turn during the last step, radians a second. */
+    /** Angular speed of the view during the last step, radians per second. */
     this.speed = 0;
   }
 
-  /** The view glides on after the hand has let go. */
+  /** Whether the view glides on after a drag. */
   get inertia() {
     return this.#glides;
   }
@@ -134,7 +134,7 @@ export class Camera {
     }
   }
 
-  /** Without anything more from outside it will look elsewhere soon. */
+  /** Whether the look will change without further input. */
   get moving() {
     const { yaw, pitch, roll, hfov } = this;
     const glides = [yaw, pitch, roll, hfov].some(({ velocity }) => velocity !== 0);
@@ -142,7 +142,7 @@ export class Camera {
   }
 
   /**
-   * The look of now.
+   * Return the current look.
    *
    * @returns {Look}
    */
@@ -156,7 +156,7 @@ export class Camera {
   }
 
   /**
-   * Look there at once, and let go of everything.
+   * Set the look at once and end any drag.
    *
    * @param {Look} look
    */
@@ -169,13 +169,13 @@ export class Camera {
     this.last = this.look();
   }
 
-  /** Back to the first view. */
+  /** Return to the first view. */
   reset() {
     this.lookAt({ yaw: 0, pitch: 0, roll: 0, hfov: DEFAULT_HFOV });
   }
 
   /**
-   * Take hold of what is seen at `point`.
+   * Start a drag of the scene at `point`.
    *
    * @param {Point} point
    */
@@ -186,7 +186,7 @@ export class Camera {
   }
 
   /**
-   * The hand is at `point`; what it holds follows.
+   * Drag to `point`.
    *
    * @param {Point} point
    */
@@ -195,12 +195,12 @@ export class Camera {
     this.#follow();
   }
 
-  /** Let go; with inertia the view glides on. */
+  /** End the drag; with inertia the view glides on. */
   release() {
     this.grip = null;
   }
 
-  /** The page lost the keyboard: whatever was held is not any more. */
+  /** End all held keys and the drag, because the page lost the keyboard. */
   letGoAll() {
     this.held.clear();
     this.release();
@@ -216,7 +216,7 @@ export class Camera {
   }
 
   /**
-   * Zoom at once so that things on the view plane are `factor` times as large.
+   * Zoom at once, so that objects on the view plane become `factor` times as large.
    *
    * @param {number} factor
    */
@@ -225,8 +225,8 @@ export class Camera {
   }
 
   /**
-   * Let time pass. Keys and glides move no further than in a tenth of a second, so that the picture
-   * does not leap when a turn of the loop has taken long.
+   * Advance by a time. Keys and glides move at most as far as in 0.1 s, so that the view does not
+   * jump after a slow frame.
    *
    * @param {number} seconds
    */

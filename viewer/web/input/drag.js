@@ -1,6 +1,6 @@
 /**
- * A hand on the scene: the look under which the point that it holds stays below it, as
- * `viewer/input/drag.py` has it. Pure.
+ * Dragging: finds the look that keeps the dragged point of the scene under the pointer, as
+ * `viewer/input/drag.py` does. No DOM.
  *
  * Points are on the view plane: x to the right and y up, in units of half the picture's width.
  */
@@ -10,14 +10,14 @@ import { clamp, rotationOf, turned, wrapYaw } from "../look.js";
 /** @typedef {import("../look.js").Look} Look */
 /** @typedef {[number, number]} Point */
 
-/** Radians that yaw or pitch may turn for each radian that the hand moves. */
+/** Largest turn in yaw or pitch for each radian of pointer movement. */
 export const LARGEST_GAIN = 4;
 
 const HELD = 1e-9;
 const HALF_PI = Math.PI / 2;
 
 /**
- * Unit vector in camera axes through a point of the view plane.
+ * Return the unit vector in camera axes through a point of the view plane.
  *
  * @param {Point} point
  * @param {number} hfov
@@ -30,10 +30,10 @@ export function rayThrough(point, hfov) {
   return ray.map((value) => value / length);
 }
 
-/** One drag, from the press to the release. */
+/** One drag, from press to release. */
 export class Grip {
   /**
-   * Take hold of what `look` shows at `point`.
+   * Start a drag at what `look` shows at `point`.
    *
    * @param {Point} point
    * @param {Look} look
@@ -45,11 +45,11 @@ export class Grip {
   }
 
   /**
-   * The look that shows what is held at `point`, with the roll and field of view of `current`.
+   * Return the look that shows the dragged point at `point`.
    *
-   * Of the two that there may be the one nearer to it. Where that is further than `LARGEST_GAIN`
-   * allows it is approached as far as that, and where there is none the look comes as near to it
-   * as it can; what is held then slips.
+   * It keeps the roll and field of view of `current`. Up to two looks fit; the one closer to
+   * `current` is used. If it is further than `LARGEST_GAIN` allows, the look turns only that far;
+   * if none fits, it comes as close as possible. The drag then slips.
    *
    * @param {Point} point
    * @param {Look} current
@@ -90,7 +90,7 @@ function distance(a, b) {
 }
 
 /**
- * `ray` in the axes of a camera at the same place that does not roll.
+ * Rotate `ray` into the axes of the same camera without roll.
  *
  * @param {number[]} ray
  * @param {number} roll
@@ -116,8 +116,8 @@ function turnedLook(look, yaw, pitch) {
 }
 
 /**
- * Turns in yaw and pitch that bring `anchor` to the ray `level`; where a level horizon or the limit
- * of pitch forbids that, as near to it as the anchor's longitude allows.
+ * Return turns in yaw and pitch that bring `anchor` to the ray `level`. If a level horizon or the
+ * limit of pitch makes that impossible, they bring it as near as its longitude allows.
  *
  * @param {number[]} anchor
  * @param {number[]} level
@@ -126,7 +126,7 @@ function turnedLook(look, yaw, pitch) {
  */
 function exactTurns(anchor, level, current) {
   const [right, up, forward] = level;
-  // With β the ray's own elevation in the level camera, its height is reach·sin(pitch + β).
+  // With β the ray's elevation in the level camera, its height is reach·sin(pitch + β).
   const [elevation, reach] = [Math.atan2(up, forward), Math.hypot(up, forward)];
   const raised = Math.asin(clamp(anchor[1] / reach, -1, 1));
   const longitude = Math.atan2(-anchor[2], anchor[0]);

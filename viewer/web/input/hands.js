@@ -1,4 +1,4 @@
-/** Mouse, touch, wheel and keyboard on the page, as they move the camera or ask for something. */
+/** Mouse, touch, wheel and keyboard input for the camera and for actions. */
 
 import { bindingOf } from "./keymap.js";
 
@@ -11,7 +11,7 @@ const LINES_A_NOTCH = 3;
 const PINCH_SPEED = 0.01;
 
 /**
- * Place of a pointer on the view plane.
+ * Convert a pointer's position to the view plane.
  *
  * @param {{x: number, y: number}} place
  * @param {{left: number, top: number, width: number, height: number}} box
@@ -22,7 +22,7 @@ export function pointAt({ x, y }, { left, top, width, height }) {
 }
 
 /**
- * Steps of the wheel that an event stands for, and whether it is a pinch on a touchpad.
+ * Convert a wheel event to steps, or to a factor if it is a pinch on a touchpad.
  *
  * @param {Pick<WheelEvent, "deltaY" | "deltaMode" | "ctrlKey">} event
  * @returns {{steps: number} | {factor: number}}
@@ -32,7 +32,7 @@ export function wheelOf({ deltaY, deltaMode, ctrlKey }) {
   return { steps: -deltaY / (deltaMode === 0 ? WHEEL_NOTCH : LINES_A_NOTCH) };
 }
 
-/** Fingers or a mouse on the picture: one drags, two pinch as well. */
+/** Fingers or a mouse on the picture: one drags, two also pinch. */
 export class Pointers {
   /** @type {Map<number, Point>} */
   #points = new Map();
@@ -96,12 +96,12 @@ export class Pointers {
 }
 
 /**
- * Let the camera follow what happens on `surface`, and carry out what keys ask for.
+ * Connect input on `surface` to the camera, and keys to actions.
  *
  * @param {HTMLElement} surface
  * @param {Camera} camera
  * @param {(action: Action) => void} act
- * @param {() => void} wake - is told of whatever happens.
+ * @param {() => void} wake - called after every event.
  */
 export function listen(surface, camera, act, wake) {
   const pointers = new Pointers(camera);
@@ -155,7 +155,7 @@ export function listen(surface, camera, act, wake) {
 }
 
 /**
- * A key without the modifiers that may have come since it went down.
+ * Return a key without modifiers, which may have been pressed after it.
  *
  * @param {KeyboardEvent} event
  */
@@ -164,7 +164,7 @@ function modifiers({ code, key }) {
 }
 
 /**
- * The control that has the focus has its own use for the key.
+ * Return true if the focused control uses the key itself.
  *
  * @param {KeyboardEvent} event
  * @returns {boolean}

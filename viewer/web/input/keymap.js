@@ -1,9 +1,9 @@
-/** Every key of the page, in one table, as the window's (`viewer/input/keymap.py`) where they match. */
+/** Table of all keys of the page; it matches the window's (`viewer/input/keymap.py`). */
 
 /** @typedef {import("./camera.js").Drive} Drive */
 
 /**
- * Wishes that keys and buttons stand for.
+ * Actions that keys and buttons trigger.
  *
  * @typedef {"zoom in" | "zoom out" | "reset" | "inertia" | "play" | "previous frame" | "next frame"
  *   | "slower" | "faster" | "loop" | "decoder" | "compositing" | "fullscreen" | "overlay"
@@ -11,7 +11,7 @@
  */
 
 /**
- * Keys by the place that they have on a US keyboard (`KeyA`), or by what they type.
+ * Keys by their position on a US keyboard (`KeyA`), or by the typed character.
  *
  * @typedef {{keys: string[], label: string, text: string, drive?: Drive, action?: Action}} Binding
  */
@@ -45,7 +45,7 @@ export const KEYMAP = [
 const REPEATED = new Set(/** @type {const} */ (["zoom in", "zoom out", "previous frame", "next frame"]));
 
 /**
- * What an event of the keyboard asks for; nothing where it belongs to the browser.
+ * Return the binding of a keyboard event; null if it belongs to the browser.
  *
  * @param {Pick<KeyboardEvent, "code" | "key" | "repeat" | "ctrlKey" | "altKey" | "metaKey">} event
  * @returns {Binding | null}

@@ -1,4 +1,4 @@
-/** Looks from the way in which a phone is held. */
+/** Looks from the orientation of a phone. */
 
 import { lookFromRotation, radians, wrapYaw } from "../look.js";
 
@@ -6,11 +6,11 @@ import { lookFromRotation, radians, wrapYaw } from "../look.js";
 /** @typedef {import("./camera.js").Camera} Camera */
 
 /**
- * The look through the back of a device, yaw counted from the north.
+ * Return the look through the back of a device, with yaw from north.
  *
- * @param {{alpha: number, beta: number, gamma: number}} angles - of the device, in degrees, as
- *   DeviceOrientationEvent has them.
- * @param {number} screen - degrees by which the page is turned on the device.
+ * @param {{alpha: number, beta: number, gamma: number}} angles - of the device, in degrees, as in
+ *     DeviceOrientationEvent.
+ * @param {number} screen - rotation of the page on the device, in degrees.
  * @param {number} hfov
  * @returns {Look}
  */
@@ -32,12 +32,12 @@ export function lookOfDevice({ alpha, beta, gamma }, screen, hfov) {
   return lookFromRotation(world, hfov);
 }
 
-/** The device may tell how it is held. */
+/** Return true if the device may report its orientation. */
 export function hasOrientation() {
   return "DeviceOrientationEvent" in window && window.isSecureContext && navigator.maxTouchPoints > 0;
 }
 
-/** Turns the camera with the device, from where it looks when that begins. */
+/** Turns the camera with the device, starting from the current look. */
 export class DeviceLook {
   #north = NaN;
 
@@ -53,9 +53,9 @@ export class DeviceLook {
   }
 
   /**
-   * Begin or end; where the user must allow it, they are asked.
+   * Start or stop; ask the user for permission if needed.
    *
-   * @returns {Promise<boolean>} it follows now.
+   * @returns {Promise<boolean>} whether it follows the device now.
    */
   async toggle() {
     if (this.on) {

@@ -1,13 +1,13 @@
 /**
- * A clock that can be paused, sought, scaled and stepped, as `viewer/input/playback.py` has it.
- * Pure.
+ * Clock of a clip that can be paused, sought, scaled and stepped, as `viewer/input/playback.py`. No
+ * DOM.
  */
 
 import { clamp, modulo } from "../look.js";
 
 export const SPEEDS = [0.1, 0.25, 0.5, 1, 1.5, 2, 4];
 
-/** Place in a clip: the frame that is due. */
+/** Position in a clip. */
 export class Playback {
   #position = 0;
 
@@ -23,23 +23,23 @@ export class Playback {
     this.playing = true;
   }
 
-  /** Index of the frame that is due. */
+  /** Index of the current frame. */
   get frame() {
     return Math.min(Math.floor(this.#position), this.frames - 1);
   }
 
-  /** Time in the clip, at speed 1, in seconds. */
+  /** Position in the clip, in seconds at speed 1. */
   get seconds() {
     return this.#position / this.fps;
   }
 
-  /** Seconds of the whole clip at speed 1. */
+  /** Length of the clip, in seconds at speed 1. */
   get duration() {
     return this.frames / this.fps;
   }
 
   /**
-   * Let time pass; without loop it pauses on the last frame.
+   * Advance by a time if playing; without loop, pause on the last frame.
    *
    * @param {number} seconds
    */
@@ -55,14 +55,14 @@ export class Playback {
     }
   }
 
-  /** Play or pause; at the end of a clip that does not loop, play from the beginning. */
+  /** Play or pause; at the end of a clip without loop, play from the beginning. */
   toggle() {
     if (!this.playing && !this.loop && this.frame === this.frames - 1) this.#position = 0;
     this.playing = !this.playing;
   }
 
   /**
-   * Go to a frame, moved into the clip; playing or not stays as it is.
+   * Go to a frame, clamped to the clip; playing or paused stays as it is.
    *
    * @param {number} frame
    */
@@ -71,7 +71,7 @@ export class Playback {
   }
 
   /**
-   * Pause, and go so many frames on or back.
+   * Pause and move by a number of frames, which may be negative.
    *
    * @param {number} frames
    */
@@ -82,7 +82,7 @@ export class Playback {
   }
 
   /**
-   * The next faster or slower of `SPEEDS`.
+   * Change to a faster (positive) or slower one of `SPEEDS`.
    *
    * @param {number} steps
    */

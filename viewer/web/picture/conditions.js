@@ -1,4 +1,4 @@
-/** What the residual blocks of a network see of time and look, as uniforms take it. Pure. */
+/** Conditions of a network's residual blocks, from time and look, as uniforms. No DOM. */
 
 /** @typedef {import("../look.js").Look} Look */
 /** @typedef {import("../scene/decoder_file.js").Linear} Linear */
@@ -6,7 +6,7 @@
 /** @typedef {import("../scene/decoder_file.js").PlanConditions} PlanConditions */
 
 /**
- * Scales and shifts of every affine, four channels a vector.
+ * Compute the scales and shifts of every affine, four channels per vector.
  *
  * @param {PlanConditions} conditions
  * @param {number} frame

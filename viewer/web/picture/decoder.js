@@ -1,4 +1,4 @@
-/** Decodes pictures by drawing: the passes of a plan, in slices that leave time to show others. */
+/** Decodes pictures by drawing a plan's passes, in slices that leave time for the display. */
 
 import { rotationOf } from "../look.js";
 import { toHalf } from "../scene/tensors.js";
@@ -13,11 +13,11 @@ import { GraphicsError, Program, bindTexture, newTexture } from "./gl.js";
 /** @typedef {import("../scene/decoder_file.js").PlanPass} PlanPass */
 /** @typedef {import("./warp.js").Picture} Picture */
 
-/** Bytes of all textures of one decoder: nothing larger is begun. */
+/** Limit for the bytes of all textures of one decoder. */
 const MAX_TEXTURE_BYTES = 2 ** 30;
 const TEXEL_BYTES = { features: 8, bytes: 4, embedding: 8, colours: 4, grey: 1 };
 const MATRIX_BYTES = 64;
-/** Texels times matrices that a pass without weights counts as much as. */
+/** Work of a pass without weights, in matrices per texel. */
 const PLAIN_WORK = 8;
 
 /** A decoder whose pictures are drawn. */
@@ -28,13 +28,13 @@ export class Decoder {
   #framebuffers = new Map();
   /** @type {Float32Array} */
   #affines = new Float32Array(0);
-  /** Frame whose maps are there; none while they are being drawn. */
+  /** Frame with finished maps; −1 while they are being drawn. */
   #frame = -1;
-  /** Which of the two pictures is decoded into next: the other one is on screen. */
+  /** Index of the picture to decode into next; the other one is on screen. */
   #next = 0;
 
   /**
-   * Begin to compile a plan's programs, and make its textures.
+   * Start compiling a plan's programs, and create its textures.
    *
    * @param {WebGL2RenderingContext} gl
    * @param {Plan} plan
@@ -42,7 +42,7 @@ export class Decoder {
    * @param {Series | null} motion - over the still panorama.
    * @param {WebGLTexture} still
    * @param {string} vertex - text of the shader that covers a target.
-   * @throws {GraphicsError} the graphics here cannot do it.
+   * @throws {GraphicsError} the graphics cannot draw it.
    */
   constructor(gl, plan, embeddings, motion, still, vertex) {
     this.gl = gl;
@@ -70,7 +70,7 @@ export class Decoder {
     this.total = plan.passes.reduce((sum, { height }, i) => sum + height * this.work[i], 0);
   }
 
-  /** Frames of the clip. */
+  /** Number of frames of the clip. */
   get frames() {
     return this.embeddings[0].series.frames;
   }
@@ -81,10 +81,10 @@ export class Decoder {
   }
 
   /**
-   * The driver has compiled what is drawn with; asking does not wait.
+   * Return true if the driver has compiled all programs; does not wait.
    *
    * @returns {boolean}
-   * @throws {GraphicsError} it refuses a shader.
+   * @throws {GraphicsError} the driver refuses a shader.
    */
   ready() {
     const extension = this.gl.getExtension("KHR_parallel_shader_compile");
@@ -94,8 +94,7 @@ export class Decoder {
   }
 
   /**
-   * Decode a picture, stopping whenever as much work as `budget` returns has been given to the
-   * driver.
+   * Decode a picture, yielding whenever the work returned by `budget` has been given to the driver.
    *
    * @param {number} frame
    * @param {Look} look - level.
@@ -143,7 +142,7 @@ export class Decoder {
     return { texture, width, height, look, sphere: plan.full_frame, frame };
   }
 
-  /** Give back what is held in the graphics' memory. */
+  /** Free the graphics memory. */
   close() {
     const { gl } = this;
     const pictures = new Set(this.pictures);
@@ -209,7 +208,7 @@ export class Decoder {
   }
 
   /**
-   * Put a frame's embeddings and motion into their maps.
+   * Upload a frame's embeddings and motion to their maps.
    *
    * @param {number} frame
    */

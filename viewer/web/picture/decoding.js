@@ -1,13 +1,13 @@
-/** When which slice of a picture is decoded, so that what is shown stays smooth. */
+/** Schedules the slices of a picture's decoding, so that the display stays smooth. */
 
 /** @typedef {import("../look.js").Look} Look */
 /** @typedef {import("./decoder.js").Decoder} Decoder */
 /** @typedef {import("./warp.js").Picture} Picture */
 
-/** Milliseconds that a slice may take while the view turns, and while it rests. */
+/** Most milliseconds for a slice while the view turns, and at rest. */
 const TURNING_MS = 20;
 const RESTING_MS = 100;
-/** Slices of a picture then: more of them would take longer to hand over than to draw. */
+/** Most slices of a picture: handing over more would take longer than drawing them. */
 const MOST_TURNING = 24;
 const MOST_RESTING = 6;
 const FIRST_SLICES = 6;
@@ -15,17 +15,17 @@ const FEWER = 0.6;
 const MORE = 3;
 const TIMES = 30;
 
-/** Number of slices that a picture is decoded in, from how long others took. Pure. */
+/** Number of slices per picture, adapted to the time that slices take. No DOM. */
 export class Pace {
   constructor() {
     this.slices = FIRST_SLICES;
   }
 
   /**
-   * A slice has taken `ms`.
+   * Adapt to a slice that took `ms`.
    *
    * @param {number} ms
-   * @param {boolean} turns - the view does.
+   * @param {boolean} turns - whether the view turns.
    */
   took(ms, turns) {
     const share = ms / (turns ? TURNING_MS : RESTING_MS);
@@ -34,7 +34,7 @@ export class Pace {
   }
 }
 
-/** Decodes the newest request, a slice at a time, and hands pictures over when they are finished. */
+/** Decodes the newest request slice by slice, and returns finished pictures. */
 export class Decoding {
   /** @type {Generator<void, Picture, void> | null} */
   #slices = null;
@@ -53,21 +53,21 @@ export class Decoding {
     /** @type {Decoder | null} */
     this.decoder = null;
     /**
-     * Times at which the last pictures were finished, in milliseconds.
+     * Times in milliseconds when the last pictures were finished.
      *
      * @type {number[]}
      */
     this.times = [];
-    /** Milliseconds from asking for a picture to its end, of the last one. */
+    /** Milliseconds from the request to the end of the last picture. */
     this.latency = 0;
   }
 
-  /** It has begun what is not finished. */
+  /** Whether a picture is being decoded. */
   get busy() {
     return this.#slices !== null || this.#fence !== null;
   }
 
-  /** Pictures a second, of late; 0 at rest. */
+  /** Return recent pictures per second; 0 at rest. */
   rate(/** @type {number} */ now) {
     const late = this.times.filter((time) => now - time < 3000);
     if (late.length < 2 || now - late[late.length - 1] > 1500) return 0;
@@ -87,13 +87,13 @@ export class Decoding {
   }
 
   /**
-   * Go on by a slice, where the last one is over.
+   * Draw the next slice if the last one is finished.
    *
    * @param {number} now - milliseconds.
    * @param {number} frame
-   * @param {Look} look - to be decoded.
-   * @param {boolean} turns - the view does.
-   * @returns {Picture | null} a picture that is finished.
+   * @param {Look} look - to decode.
+   * @param {boolean} turns - whether the view turns.
+   * @returns {Picture | null} a finished picture, if any.
    */
   step(now, frame, look, turns) {
     const { gl, decoder } = this;

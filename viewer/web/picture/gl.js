@@ -1,6 +1,6 @@
-/** WebGL objects that drawing is made of. */
+/** WebGL objects for drawing. */
 
-/** The graphics here cannot do what is asked; a sentence that a page can show. */
+/** Error of the graphics, with a sentence that the page can show. */
 export class GraphicsError extends Error {}
 
 const VERSION = "#version 300 es\n";
@@ -9,7 +9,7 @@ const PRECISIONS = ["float", "int", "sampler2D", "sampler2DArray"]
   .join("");
 
 /**
- * Passes can be drawn into textures of half floats.
+ * Return true if passes can draw into textures of half floats.
  *
  * @param {WebGL2RenderingContext} gl
  * @returns {boolean}
@@ -25,7 +25,7 @@ export class Program {
   #places = new Map();
 
   /**
-   * Compile and link texts, of which a version line is replaced.
+   * Compile and link two texts; a version line in them is replaced.
    *
    * @param {WebGL2RenderingContext} gl
    * @param {string} vertex
@@ -50,7 +50,7 @@ export class Program {
   }
 
   /**
-   * The driver has finished with it; asking earlier would wait.
+   * Return true if the driver has finished compiling; without the extension, asking waits.
    *
    * @param {KHR_parallel_shader_compile | null} extension
    * @returns {boolean}
@@ -61,7 +61,7 @@ export class Program {
   }
 
   /**
-   * Make sure that it can be drawn with.
+   * Check that the program can be used.
    *
    * @throws {GraphicsError} the driver refuses it.
    */
@@ -78,7 +78,7 @@ export class Program {
   }
 
   /**
-   * Place of a uniform; null where the program has none of that name.
+   * Return the location of a uniform; null if the program has none of that name.
    *
    * @param {string} name
    * @returns {WebGLUniformLocation | null}
@@ -98,8 +98,8 @@ export class Program {
 }
 
 /**
- * A texture of one of the targets `TEXTURE_2D` and `TEXTURE_2D_ARRAY`, bound, unfiltered and
- * clamped.
+ * Create and bind a texture, unfiltered and clamped; `target` is `TEXTURE_2D` or
+ * `TEXTURE_2D_ARRAY`.
  *
  * @param {WebGL2RenderingContext} gl
  * @param {number} target
@@ -116,7 +116,7 @@ export function newTexture(gl, target) {
 }
 
 /**
- * Make a sampler of a program read a texture.
+ * Bind a texture to a texture unit.
  *
  * @param {WebGL2RenderingContext} gl
  * @param {number} unit

@@ -1,4 +1,4 @@
-/** A map of the whole sphere with the outline of what is shown, as the window's panel has it. */
+/** Map of the whole sphere with the outline of the view, like the window's panel. */
 
 import { rotationOf, turned } from "../look.js";
 
@@ -8,11 +8,11 @@ import { rotationOf, turned } from "../look.js";
 const POINTS = 32;
 
 /**
- * The outline of what is shown on the map, as lines in [0, 1], (0, 0) the upper left. A line that
- * leaves at ±180° ends on the map's edge and goes on at the other one.
+ * Return the outline of the view on the map, as lines in [0, 1], (0, 0) the upper left. A line that
+ * crosses ±180° ends at one edge of the map and continues at the other.
  *
  * @param {Look} look
- * @param {number} aspect - width over height of what is shown.
+ * @param {number} aspect - width over height of the view.
  * @returns {Place[][]}
  */
 export function outline(look, aspect) {
@@ -38,7 +38,7 @@ export function outline(look, aspect) {
 }
 
 /**
- * Places on the map along what is shown, once around.
+ * Return positions on the map along the border of the view, once around.
  *
  * @param {Look} look
  * @param {number} aspect

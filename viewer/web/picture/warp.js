@@ -1,6 +1,6 @@
 /**
- * What is on screen: the newest picture, turned to the newest look over the still panorama, by the
- * shaders of the desktop's window.
+ * Draws the newest picture, turned to the newest look, over the still panorama, with the desktop
+ * window's shaders.
  */
 
 import { between, levelOfDetail, rotationOf } from "../look.js";
@@ -9,23 +9,23 @@ import { Program, bindTexture, newTexture } from "./gl.js";
 /** @typedef {import("../look.js").Look} Look */
 
 /**
- * A decoded picture: its texture, and the look that it was decoded for.
+ * A decoded picture: its texture, and its look.
  *
  * @typedef {{texture: WebGLTexture, width: number, height: number, look: Look, sphere: boolean,
  *   frame: number}} Picture
  */
 
-/** What is shown of pictures that cover a still panorama; values as the shader's. */
+/** Ways to show pictures over a still panorama; the values are the shader's. */
 export const COMPOSITING = { whole: 0, alone: 1, share: 2 };
 
 const CLEAR_COLOUR = [0.055, 0.06, 0.07];
 const FEATHER = 0.02;
 
-/** Draws the newest picture from the newest look, however long ago it was decoded. */
+/** Draws the newest picture at the newest look, no matter when it was decoded. */
 export class Warp {
   /**
    * @param {WebGL2RenderingContext} gl
-   * @param {Record<string, string>} shaders - texts by their file's name.
+   * @param {Record<string, string>} shaders - texts by file name.
    * @throws {import("./gl.js").GraphicsError} the driver refuses them.
    */
   constructor(gl, shaders) {
@@ -54,7 +54,7 @@ export class Warp {
   }
 
   /**
-   * Show a still panorama behind pictures, and before the first of them.
+   * Show a still panorama behind pictures, and before the first picture.
    *
    * @param {ImageBitmap} bitmap
    */
@@ -70,7 +70,7 @@ export class Warp {
   }
 
   /**
-   * Draw into the canvas what `look` sees.
+   * Draw the view of `look` to the canvas.
    *
    * @param {Look} look
    * @param {number} compositing

@@ -1,6 +1,6 @@
 /**
- * Coded tensors of a scene file: whole numbers, differences of them, as
- * `model/scene/coding/packing.py` has them. Pure.
+ * Coded tensors of a scene file, made of whole numbers and their differences, as in
+ * `model/scene/coding/packing.py`. No DOM.
  */
 
 import { DataError, unpackedStream } from "./lzma.js";
@@ -8,35 +8,35 @@ import { DataError, unpackedStream } from "./lzma.js";
 const CODING = 1;
 const MAX_LOW_BITS = 8;
 const BLOCK = 4096;
-/** Values of one coded tensor: nothing larger is ever allocated. */
+/** Limit for the values of one coded tensor. */
 const MAX_VALUES = 2 ** 29;
 
 /**
- * A series of frames, each of so many bytes, one after the other.
+ * A series of frames, each of `size` bytes, one after the other.
  *
  * @typedef {{frames: number, size: number, levels: Uint8Array}} Series
  */
 
 /**
- * The bytes of frames×channels×rows×columns.
+ * Unpack bytes of the shape frames×channels×rows×columns.
  *
  * @param {Uint8Array} coded
  * @param {number[]} shape
  * @returns {Series}
- * @throws {DataError} it is not the coded tensor of so many.
+ * @throws {DataError} it is not a coded tensor of that shape.
  */
 export function unpackedSeries(coded, shape) {
   return sums(unpackedStream(content(coded), count(shape)), shape);
 }
 
 /**
- * Levels of embeddings frames×channels×rows×columns, and what each stands for: `values` has as many
- * for each channel.
+ * Unpack levels of embeddings frames×channels×rows×columns, and the value of each level for each
+ * channel.
  *
  * @param {Uint8Array} coded
  * @param {number[]} shape
  * @returns {{series: Series, values: Float32Array}}
- * @throws {DataError} it is not the coded tensor of such embeddings.
+ * @throws {DataError} it is not a coded tensor of such embeddings.
  */
 export function unpackedEmbeddings(coded, shape) {
   const data = content(coded);
@@ -50,12 +50,12 @@ export function unpackedEmbeddings(coded, shape) {
 }
 
 /**
- * The weights of a shape.
+ * Unpack weights of this shape.
  *
  * @param {Uint8Array} coded
  * @param {number[]} shape
  * @returns {Float32Array}
- * @throws {DataError} it is not the coded tensor of such weights.
+ * @throws {DataError} it is not a coded tensor of such weights.
  */
 export function unpackedWeights(coded, shape) {
   const data = content(coded);
@@ -72,11 +72,11 @@ export function unpackedWeights(coded, shape) {
 }
 
 /**
- * How many values a shape has.
+ * Count the values of a shape.
  *
  * @param {number[]} shape
  * @returns {number}
- * @throws {DataError} none, or absurdly many.
+ * @throws {DataError} there are none, or too many.
  */
 export function count(shape) {
   const values = shape.reduce((product, side) => product * side, 1);
@@ -96,7 +96,7 @@ function content(coded) {
 }
 
 /**
- * So many values, and what follows them.
+ * Return the first `length` float values, and the bytes after them.
  *
  * @param {Uint8Array} data
  * @param {number} length
@@ -111,8 +111,8 @@ function table(data, length) {
 }
 
 /**
- * Bytes from their differences: of the first frame to the left neighbour, of the others, pixel by
- * pixel, to the frame before.
+ * Restore bytes from their differences: in the first frame to the left neighbour, in the others to
+ * the same pixel of the frame before. The latter are stored pixel by pixel.
  *
  * @param {Uint8Array} differences
  * @param {number[]} shape
@@ -126,7 +126,7 @@ function sums(differences, shape) {
   for (let i = 0; i < size; i++)
     levels[i] = differences[i] + (i % columns === 0 ? 0 : levels[i - 1]);
   const later = frames - 1;
-  // Pixels whose series are turned at once: they fit a processor's cache.
+  // Blocks of pixels that fit into a CPU's cache.
   for (let begin = 0; begin < size; begin += BLOCK) {
     const end = Math.min(begin + BLOCK, size);
     for (let frame = 0; frame < later; frame++) {

@@ -1,4 +1,4 @@
-/** The file of one decoder: its plan of drawings, weights and embeddings. Pure. */
+/** The file of one decoder: its plan, weights and embeddings. No DOM. */
 
 import { count, unpackedEmbeddings, unpackedWeights } from "./coding.js";
 import { DataError } from "./lzma.js";
@@ -8,7 +8,7 @@ import { floatsOf, readTensors, tensorCalled } from "./tensors.js";
 /** @typedef {import("./tensors.js").Tensor} Tensor */
 /** @typedef {Map<string, Tensor>} Tensors */
 
-/** Bytes of a plan's text: no more are unpacked. */
+/** Limit for the bytes of a plan's text. */
 const MAX_PLAN_BYTES = 2 ** 25;
 
 /**
@@ -29,7 +29,7 @@ const MAX_PLAN_BYTES = 2 ** 25;
  */
 
 /**
- * A decoder as drawings, as `model/shaders/plan.py` describes them.
+ * A decoder as passes; see `model/shaders/plan.py`.
  *
  * @typedef {{version: number, full_frame: boolean, size: [number, number], picture: string,
  *   maps: PlanMap[], programs: PlanProgram[], passes: PlanPass[],
@@ -38,7 +38,7 @@ const MAX_PLAN_BYTES = 2 ** 25;
  */
 
 /**
- * Embeddings of all frames, by the name of the map that they fill.
+ * Embeddings of all frames, with the name of their map.
  *
  * @typedef {{map: string, channels: number, series: Series, values: Float32Array}} Embeddings
  */
@@ -46,7 +46,7 @@ const MAX_PLAN_BYTES = 2 ** 25;
 const VERSION = 1;
 
 /**
- * What a decoder's file holds.
+ * Unpack a decoder's file.
  *
  * @param {Uint8Array} file
  * @param {number} frames - of the clip.
@@ -84,7 +84,7 @@ function parsed(text) {
 }
 
 /**
- * The text that some bytes unpack to.
+ * Unpack bytes to text.
  *
  * @param {Uint8Array} bytes
  * @returns {Promise<string>}
@@ -110,10 +110,10 @@ async function inflated(bytes) {
 }
 
 /**
- * Matrices of all passes, sixteen numbers each.
+ * Return the matrices of all passes, sixteen numbers each.
  *
- * A segment's first matrices are coded as the rows of its outputs, 4·targets of them, over its
- * columns; what is left of all segments lies one after the other in another tensor.
+ * A segment's first matrices are coded as 4·targets rows, one per output. The remaining matrices of
+ * all segments follow one another in another tensor.
  *
  * @param {Tensors} tensors
  * @param {{shape: number[], rest: string,
@@ -147,7 +147,7 @@ function weightsOf(tensors, { shape, rest, segments }) {
 }
 
 /**
- * `value` in which descriptions of arrays are the arrays.
+ * Replace descriptions of arrays within `value` by the arrays.
  *
  * @param {Tensors} tensors
  * @param {any} value

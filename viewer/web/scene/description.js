@@ -1,4 +1,4 @@
-/** What a page knows of its scene before it loads more: `scene.json`, checked. Pure. */
+/** Description of a scene, loaded before everything else: `scene.json`, checked. No DOM. */
 
 import { DataError } from "./lzma.js";
 
@@ -25,11 +25,11 @@ const SHADERS = [
 ];
 
 /**
- * A description all of whose fields are what they must be.
+ * Return the description, with all fields checked.
  *
  * @param {any} value
  * @returns {Description}
- * @throws {DataError} one is not.
+ * @throws {DataError} a field is wrong.
  */
 export function checkedDescription(value) {
   if (value?.version !== VERSION)
@@ -61,7 +61,7 @@ export function checkedDescription(value) {
 }
 
 /**
- * Largest width and height that an AVIF declares of a picture in it; nothing is unpacked.
+ * Return the largest width and height declared in an AVIF file, without unpacking it.
  *
  * @param {Uint8Array} file
  * @returns {{width: number, height: number}}

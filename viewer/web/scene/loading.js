@@ -1,4 +1,4 @@
-/** Files of the scene, fetched and unpacked. */
+/** Fetches and unpacks the scene's files. */
 
 import { avifSize, checkedDescription } from "./description.js";
 import { DataError } from "./lzma.js";
@@ -10,7 +10,7 @@ import { DataError } from "./lzma.js";
 /** @typedef {import("./description.js").Description} Description */
 
 /**
- * A decoder that can be drawn.
+ * A decoder ready to be drawn.
  *
  * @typedef {{plan: Plan, embeddings: Embeddings[], motion: Series | null}} Unpacked
  */
@@ -34,7 +34,7 @@ export async function loadDescription() {
 }
 
 /**
- * The still panorama, no larger than `limit` a side; null where there is none.
+ * Load the still panorama, with no side above `limit`; null if there is none.
  *
  * @param {Description} description
  * @param {number} limit
@@ -87,11 +87,11 @@ export async function loadDecoder({ frames, motion }, decoder) {
 }
 
 /**
- * The bytes of a file beside the page.
+ * Fetch the bytes of a file beside the page.
  *
  * @param {string} file
- * @param {number} most - of its bytes.
- * @param {boolean} exactly - it has neither more nor fewer.
+ * @param {number} most - most bytes.
+ * @param {boolean} exactly - whether it must have exactly that many.
  * @returns {Promise<Uint8Array>}
  * @throws {DataError} it cannot be fetched, or is of another size.
  */
@@ -141,7 +141,7 @@ async function readAll(body, file, most, exactly) {
 }
 
 /**
- * What `make` returns; of what it finds wrong the sentence names the file.
+ * Return the result of `make`; its errors name the file.
  *
  * @template T
  * @param {string} file

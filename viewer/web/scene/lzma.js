@@ -1,6 +1,6 @@
 /**
- * Raw LZMA2 streams as `model/scene/coding/packing.py` writes them, with neither literal nor
- * position bits. No more is ever unpacked than is asked for. Pure.
+ * Raw LZMA2 streams as written by `model/scene/coding/packing.py`, without literal and position
+ * bits. Never unpacks more bytes than wanted. No DOM.
  */
 
 const STATES = 12;
@@ -8,14 +8,14 @@ const LITERAL = 0x300;
 const TOP = 2 ** 24;
 const DAMAGED = "a stream of it is damaged";
 
-/** What is wrong with data, in a sentence that a page can show. */
+/** Error in data, with a sentence that the page can show. */
 export class DataError extends Error {}
 
 /**
- * The bytes of a stream.
+ * Unpack the bytes of a stream.
  *
  * @param {Uint8Array} stream
- * @param {number} count - how many there must be.
+ * @param {number} count - the required number of bytes.
  * @returns {Uint8Array}
  * @throws {DataError} it is damaged, or holds fewer or more.
  */
@@ -73,7 +73,7 @@ class Lengths {
   }
 }
 
-/** A range decoder and the models of LZMA; output is its own dictionary. */
+/** Range decoder with the models of LZMA; the output is its dictionary. */
 class Decoder {
   /** @param {Uint8Array} output */
   constructor(output) {
@@ -102,7 +102,7 @@ class Decoder {
     this.reset();
   }
 
-  /** Nothing before this is repeated. */
+  /** Allow no repetition of earlier bytes. */
   forget() {
     this.start = this.length;
   }
@@ -128,7 +128,7 @@ class Decoder {
   }
 
   /**
-   * Take on bytes that are not packed.
+   * Copy bytes that are not packed.
    *
    * @param {Uint8Array} bytes
    * @param {boolean} forget

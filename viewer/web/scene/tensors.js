@@ -1,6 +1,4 @@
-/**
- * Tensors of a scene as its files hold them: safetensors, of bytes and floats. Pure.
- */
+/** Tensors in safetensors files, of bytes and floats. No DOM. */
 
 import { DataError } from "./lzma.js";
 
@@ -11,7 +9,7 @@ const MAX_HEADER_BYTES = 2 ** 24;
 /** @typedef {{type: Type, shape: number[], bytes: Uint8Array}} Tensor */
 
 /**
- * Tensors by their names.
+ * Read the tensors by name.
  *
  * @param {Uint8Array} file
  * @returns {Map<string, Tensor>}
@@ -37,7 +35,7 @@ export function readTensors(file) {
 }
 
 /**
- * The tensor called `name`, of one of the types that are named.
+ * Return the tensor called `name`, which must have one of `types`.
  *
  * @param {Map<string, Tensor>} tensors
  * @param {string} name
@@ -54,7 +52,7 @@ export function tensorCalled(tensors, name, ...types) {
 }
 
 /**
- * Values of a tensor of floats.
+ * Return the values of a tensor of floats.
  *
  * @param {Tensor} tensor
  * @returns {Float32Array}
@@ -67,7 +65,7 @@ export function floatsOf({ type, bytes }) {
 }
 
 /**
- * The number that half precision holds in these bits.
+ * Convert the bits of half precision to a number.
  *
  * @param {number} bits
  * @returns {number}
@@ -107,7 +105,7 @@ function areCounts(value) {
 }
 
 /**
- * Bits of half precision of a number, rounded to the nearest.
+ * Convert a number to the bits of half precision, rounding to nearest.
  *
  * @param {number} value
  * @returns {number}
@@ -122,6 +120,6 @@ export function toHalf(value) {
   const steps = size / step;
   const lower = Math.floor(steps);
   const up = steps - lower > 0.5 || (steps - lower === 0.5 && lower % 2 === 1);
-  // What is carried over from the fraction makes the next exponent by itself.
+  // A carry out of the fraction yields the next exponent.
   return sign | (((exponent + 14) << 10) + lower + (up ? 1 : 0));
 }

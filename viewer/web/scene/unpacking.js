@@ -1,10 +1,10 @@
-/** Worker that unpacks the file of one decoder, and ends. */
+/** Worker that unpacks one decoder's file and ends. */
 
 import { unpackDecoder } from "./decoder_file.js";
 import { unpackedSeries } from "./coding.js";
 
 /**
- * What it is given: the files' bytes, and the shape of the motion maps where there are any.
+ * Input: the files' bytes, and the shape of the motion maps, if any.
  *
  * @typedef {{file: Uint8Array, frames: number, motion: Uint8Array | null,
  *   motionShape: number[] | null}} Packed
