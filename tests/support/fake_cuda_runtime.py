@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 import torch
 from OpenGL import GL
 from torch import Tensor
 
 from tests.support.fake_cuda import FakeCuda
+from viewer.picture.gl import Texture
+from viewer.picture.upload import PixelBufferUpload
+from viewer.shading.picture import TextureCopy
 
 
 class Code(IntEnum):
@@ -90,6 +94,30 @@ class FakeRuntime:
             return (code, *results)
 
         return call
+
+    def forbid_others(self, patch: pytest.MonkeyPatch) -> None:
+        """Let nobody but CUDA write into a texture that is registered, until ``patch`` is undone.
+
+        A real driver may take such a write, lose it or end the process.
+        """
+
+        def guarded(write: Callable[..., None]) -> Callable[..., None]:
+            def guard(*arguments: Any) -> None:
+                assert not self._textures_of(arguments), "CUDA has registered this texture"
+                write(*arguments)
+
+            return guard
+
+        for owner, name in (
+            (Texture, "allocate"),
+            (PixelBufferUpload, "upload"),
+            (TextureCopy, "copy"),
+        ):
+            patch.setattr(owner, name, guarded(getattr(owner, name)))
+
+    def _textures_of(self, arguments: tuple[Any, ...]) -> list[int]:
+        textures = [each.id for each in arguments if isinstance(each, Texture)]
+        return [texture for texture in textures if texture in self._registered.values()]
 
     def _GetLastError(self) -> tuple[Code]:  # noqa: N802
         self.error = Code.SUCCESS

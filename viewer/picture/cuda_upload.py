@@ -52,7 +52,7 @@ class CudaCopy:
         """
         height, width, _ = pixels.shape
         if texture.size != (height, width):
-            self._unregister(texture)
+            self.release(texture)
             texture.allocate(height, width)
         resource = self._registered(texture)
         runtime, stream = self._runtime, self._stream.handle
@@ -78,12 +78,12 @@ class CudaCopy:
 
     def close(self) -> None:
         """Unregister every texture."""
-        while self._resources:
-            _, resource = self._resources.popitem()
-            try:
-                checked(self._runtime, self._runtime.cudaGraphicsUnregisterResource(resource))
-            except InteropError as error:
-                log.info("a texture could not be taken back from CUDA: %s", error)
+        for name in list(self._resources):
+            self._release(name)
+
+    def release(self, texture: Texture) -> None:
+        """Unregister ``texture`` if it is registered, so that OpenGL may write into it."""
+        self._release(texture.id)
 
     def _registered(self, texture: Texture) -> Any:
         if texture.id not in self._resources:
@@ -100,10 +100,14 @@ class CudaCopy:
             self._resources[texture.id] = resource
         return self._resources[texture.id]
 
-    def _unregister(self, texture: Texture) -> None:
-        resource = self._resources.pop(texture.id, None)
-        if resource is not None:
+    def _release(self, name: int) -> None:
+        resource = self._resources.pop(name, None)
+        if resource is None:
+            return
+        try:
             checked(self._runtime, self._runtime.cudaGraphicsUnregisterResource(resource))
+        except InteropError as error:
+            log.info("a texture could not be taken back from CUDA: %s", error)
 
 
 class InteropUpload:
@@ -143,7 +147,12 @@ class InteropUpload:
                 # The registration may be the cause: start over with the next picture.
                 self._close_copy()
         self.name = self._buffers.name
+        self.release(texture)
         self._buffers.upload(texture, pixels, ready)
+
+    def release(self, texture: Texture) -> None:
+        if self._copy is not None:
+            self._copy.release(texture)
 
     def close(self) -> None:
         self._close_copy()

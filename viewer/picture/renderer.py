@@ -72,6 +72,7 @@ class Renderer:
         target = self._panorama if picture.equirectangular else self._viewport
         started = time.perf_counter()
         if isinstance(picture, TexturePicture):
+            self.upload.release(target)
             self._copy.copy(target, picture)
             self.upload_name = self._copy.name
         else:

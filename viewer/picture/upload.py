@@ -38,6 +38,10 @@ class Upload(Protocol):
         """
         ...
 
+    def release(self, texture: Texture) -> None:
+        """Let others write into ``texture``, until the next upload to it."""
+        ...
+
     def close(self) -> None:
         """Free what it holds; the textures stay."""
         ...
@@ -63,22 +67,33 @@ class PixelBufferUpload:
         host = self._on_host(pixels, ready)
         if texture.size != (height, width):
             texture.allocate(height, width)
-        size = height * width * 4
         GL.glBindBuffer(GL.GL_PIXEL_UNPACK_BUFFER, self._buffer)
         try:
-            GL.glBufferData(GL.GL_PIXEL_UNPACK_BUFFER, size, None, GL.GL_STREAM_DRAW)
-            access = GL.GL_MAP_WRITE_BIT | GL.GL_MAP_INVALIDATE_BUFFER_BIT
-            address = GL.glMapBufferRange(GL.GL_PIXEL_UNPACK_BUFFER, 0, size, access)
-            ctypes.memmove(address, host.data_ptr(), size)
-            if not GL.glUnmapBuffer(GL.GL_PIXEL_UNPACK_BUFFER):
-                return  # The driver lost the buffer; the next picture is on its way.
+            source = ctypes.c_void_p(0)  # the beginning of the buffer
+            if not self._filled(host):
+                # The driver gave no memory, or lost it: OpenGL then reads the picture itself.
+                GL.glBindBuffer(GL.GL_PIXEL_UNPACK_BUFFER, 0)
+                source = ctypes.c_void_p(host.data_ptr())
             GL.glBindTexture(GL.GL_TEXTURE_2D, texture.id)
             GL.glTexSubImage2D(
                 GL.GL_TEXTURE_2D, 0, 0, 0, width, height,
-                GL.GL_RGBA, GL.GL_UNSIGNED_BYTE, ctypes.c_void_p(0),
+                GL.GL_RGBA, GL.GL_UNSIGNED_BYTE, source,
             )  # fmt: skip
         finally:
             GL.glBindBuffer(GL.GL_PIXEL_UNPACK_BUFFER, 0)
+
+    def release(self, texture: Texture) -> None:
+        pass
+
+    def _filled(self, host: Tensor) -> bool:
+        """Copy ``host`` into new memory of the bound buffer; return whether OpenGL has it now."""
+        GL.glBufferData(GL.GL_PIXEL_UNPACK_BUFFER, host.nbytes, None, GL.GL_STREAM_DRAW)
+        access = GL.GL_MAP_WRITE_BIT | GL.GL_MAP_INVALIDATE_BUFFER_BIT
+        address = GL.glMapBufferRange(GL.GL_PIXEL_UNPACK_BUFFER, 0, host.nbytes, access)
+        if not address:
+            return False
+        ctypes.memmove(address, host.data_ptr(), host.nbytes)
+        return bool(GL.glUnmapBuffer(GL.GL_PIXEL_UNPACK_BUFFER))
 
     def close(self) -> None:
         """Delete the buffer."""

@@ -23,6 +23,7 @@ from viewer.picture.gl import Texture
 from viewer.picture.renderer import Renderer, read_framebuffer
 from viewer.picture.upload import PixelBufferUpload, Upload
 from viewer.picture.window import Window
+from viewer.shading.picture import TexturePicture
 
 
 def content_of(texture: Texture) -> Tensor:
@@ -261,6 +262,61 @@ def test_pictures_of_the_cpu_go_through_the_buffer_and_cost_interop_nothing(
     assert upload.name == "pixel buffer"
     assert shows(cuda, upload, texture)
     assert upload.name == "CUDA to texture"
+    upload.close()
+
+
+@pytest.mark.parametrize("size", [(20, 30), (40, 60)])
+def test_cuda_gives_a_texture_back_before_others_write_into_it(
+    size: tuple[int, int], texture: Texture, cuda: FakeCuda, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For instance whole frames on CUDA, and then the clip, in one texture."""
+    runtime = FakeRuntime(cuda)
+    runtime.forbid_others(monkeypatch)
+    upload = interop(runtime, monkeypatch)
+    assert shows(cuda, upload, texture)
+    content = picture(7, *size)
+    upload.upload(texture, content)
+    assert torch.equal(content_of(texture), content)
+    cuda.decoder = cuda.current = type(cuda.decoder)()
+    assert shows(cuda, upload, texture, 3)
+    assert upload.name == "CUDA to texture"
+    upload.close()
+
+
+def test_cuda_gives_a_texture_back_before_a_picture_is_drawn_into_it(
+    window: Window, cuda: FakeCuda, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = FakeRuntime(cuda)
+    runtime.forbid_others(monkeypatch)
+    renderer = Renderer(interop(runtime, monkeypatch))
+    pixels = cuda.pixels(20, 30)
+    ready = cuda.decode(pixels, picture(0))
+    renderer.show(Picture(pixels, Look(), 0, False, 0.0, ready))
+    drawn: Any = Texture()
+    drawn.allocate(20, 30)
+    drawn.released = None
+    none = torch.zeros(0, dtype=torch.uint8)
+    renderer.show(TexturePicture(none, Look(), 0, False, 0.0, texture=drawn, extent=(20, 30)))
+    assert "UnregisterResource" in runtime.calls
+    renderer.close()
+
+
+@pytest.mark.parametrize("failing", ["glMapBufferRange", "glUnmapBuffer"])
+def test_without_memory_for_a_pixel_buffer_the_picture_is_shown_all_the_same(
+    failing: str, texture: Texture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = getattr(GL, failing)
+
+    def fails(*arguments: Any) -> None:
+        real(*arguments)  # OpenGL's state stays as strict as it is
+        if failing == "glMapBufferRange":
+            GL.glUnmapBuffer(arguments[0])
+
+    monkeypatch.setattr(GL, failing, fails)
+    upload = PixelBufferUpload()
+    upload.upload(texture, picture(5))
+    assert torch.equal(content_of(texture), picture(5))
+    assert GL.glGetIntegerv(GL.GL_PIXEL_UNPACK_BUFFER_BINDING) == 0
     upload.close()
 
 
