@@ -30,4 +30,4 @@ def picture_seconds(engine: Engine, requests: Sequence[tuple[Look, int]]) -> lis
 
 
 def _mark() -> torch.cuda.Event:
-    return torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+    return torch.cuda.Event(enable_timing=True, blocking=True)  # type: ignore[no-untyped-call]

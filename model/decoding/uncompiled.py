@@ -62,7 +62,7 @@ class UncompiledEngine(ABC):
         ready = None
         if self.device.type == "cuda":
             # Without it a reader in another stream would wait for the next picture, too.
-            ready = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            ready = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
             ready.record(torch.cuda.current_stream(self.device))
             ready.synchronize()
         return Picture(pixels, actual, frame, self.full_frame, clock.perf_counter() - start, ready)

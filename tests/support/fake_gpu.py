@@ -17,7 +17,8 @@ Of real failures it cannot show:
 - reads across streams that nothing orders: there is one stream, whose work is done when it is
   queued, and `busy` only keeps events from passing;
 - copies from memory of the host, whose values a capture freezes: all memory here is the host's;
-- what cuDNN, cuBLAS and the allocator do: workspaces, plans of each thread, memory that runs out.
+- what cuDNN, cuBLAS and the allocator do: workspaces, memory that runs out, plans of other threads
+  (`Plans` tells of this one's).
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_mod
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from model.decoding.compiled.compiler import CompiledProgram
-from model.decoding.compiled.gpu import Captured, Event
+from model.decoding.compiled.gpu import Captured, Event, fastest_convolutions
 
 ILLEGAL_ACCESS = "CUDA error: an illegal memory access was encountered"
 BROKEN = "CUDA error: operation failed due to a previous error during capture"
@@ -114,9 +115,15 @@ class FakeGpu:
             capture.broken = True
             raise RuntimeError(f"{FORBIDDEN}: {what}")
 
+    def first(self, run: Callable[[], Captured]) -> Captured:
+        """See `Gpu.first`."""
+        self.forbid_to_the_capturing_thread("measuring")
+        with fastest_convolutions():
+            return run()
+
     def capture(self, run: Callable[[], Captured]) -> tuple[Captured, Callable[[], None]]:
         """See `Gpu.capture`, with one run before it."""
-        run()
+        self.first(run)
         self.synchronize()
         graphs: list[_Graph] = self._living_graphs()
         capture = _Capture()
@@ -228,6 +235,24 @@ class _Outside:
 
     storage: weakref.ref[torch.UntypedStorage]
     content: Tensor
+
+
+class Plans(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Plans of cuDNN, one for each shape of a convolution, kept from its first run on.
+
+    Attributes:
+        measured: whether the algorithms were measured for it, by shapes of input and weight.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.measured: dict[object, bool] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func.overloadpacket.__name__ == "convolution":
+            shapes = (tuple(args[0].shape), tuple(args[1].shape))
+            self.measured.setdefault(shapes, torch.backends.cudnn.benchmark)
+        return func(*args, **(kwargs or {}))
 
 
 class _Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]

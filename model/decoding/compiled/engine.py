@@ -148,7 +148,8 @@ class CompiledEngine:
             front: Callable[..., tuple[Tensor, ...]] = self._gpu.compile(programs.picture)
             self._kept.append(front)
             with self._gpu.current():
-                runner.ready(self._gpu, *front(*self._inputs()))
+                inputs = self._gpu.first(lambda: front(*self._inputs()))
+                runner.ready(self._gpu, *inputs)
             output, replay = self._gpu.capture(lambda: runner(*front(*self._inputs())))
         return replay_prepare, replay, output
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TypeVar
@@ -45,6 +46,13 @@ class Gpu(Protocol):
         """``program``, compiled at its first call; the code lives as long as what is returned."""
         ...
 
+    def first(self, run: Callable[[], Captured]) -> Captured:
+        """Return the result of ``run``, which uses shapes and code for the first time.
+
+        Whatever suits them best is found now. It must not be inside `capture`.
+        """
+        ...
+
     def capture(self, run: Callable[[], Captured]) -> tuple[Captured, Callable[[], None]]:
         """The result of ``run``, and a replay that computes it anew in the same memory from what
         its inputs hold by then, in the order of the current stream.
@@ -74,8 +82,10 @@ class Gpu(Protocol):
 class CudaGpu:
     """CUDA graphs over code that inductor wrote.
 
-    All captures share one pool of memory. They replay one after the other in a stream, and what
-    an earlier one returned is held on to, so that a later one takes none of its memory.
+    All captures of one of these share a pool of memory, and all captures on a device one stream,
+    as cuBLAS keeps a workspace for each stream that it has seen. They replay one after the other in
+    a stream, and what an earlier one returned is held on to, so that a later one takes none of its
+    memory.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -83,8 +93,7 @@ class CudaGpu:
         index = torch.cuda.current_device() if device.index is None else device.index
         self.device = torch.device("cuda", index)
         self._pool = torch.cuda.graph_pool_handle()
-        with torch.cuda.device(self.device):
-            self._side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        self._side = _side_stream(index)
 
     def current(self) -> AbstractContextManager[object]:
         """See `Gpu.current`."""
@@ -94,6 +103,11 @@ class CudaGpu:
         """See `Gpu.compile`; inductor's own CUDA graphs stay off, as the default mode has it."""
         return CompiledProgram(program)
 
+    def first(self, run: Callable[[], Captured]) -> Captured:
+        """See `Gpu.first`."""
+        with self.current(), fastest_convolutions():
+            return run()
+
     def capture(self, run: Callable[[], Captured]) -> tuple[Captured, Callable[[], None]]:
         """See `Gpu.capture`."""
         # Entered for its end: a capture that breaks would leave its own stream the current one.
@@ -101,7 +115,7 @@ class CudaGpu:
         with self.current(), torch.cuda.stream(stream):
             # Compilation and cuDNN's choice of algorithms copy and wait, which a capture forbids.
             self._side.wait_stream(stream)
-            with torch.cuda.stream(self._side), _fastest_convolutions():
+            with torch.cuda.stream(self._side), fastest_convolutions():
                 for _ in range(_WARM_UPS):
                     run()
             stream.wait_stream(self._side)
@@ -114,8 +128,8 @@ class CudaGpu:
         return captured, graph.replay
 
     def event(self) -> torch.cuda.Event:
-        """See `Gpu.event`."""
-        return torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        """See `Gpu.event`; who waits for it sleeps, and keeps no core busy."""
+        return torch.cuda.Event(enable_timing=True, blocking=True)  # type: ignore[no-untyped-call]
 
     def record(self, event: Event) -> None:
         """See `Gpu.record`."""
@@ -129,8 +143,14 @@ class CudaGpu:
         return float(start.elapsed_time(end)) / 1000
 
 
+@functools.cache
+def _side_stream(index: int) -> torch.cuda.Stream:
+    """Return the stream for captures on a device, always the same one."""
+    return torch.cuda.Stream(index)  # type: ignore[no-untyped-call]
+
+
 @contextmanager
-def _fastest_convolutions() -> Iterator[None]:
+def fastest_convolutions() -> Iterator[None]:
     """Let cuDNN measure its algorithms: every shape here comes thousands of times.
 
     It remembers for this thread what it found. The setting is the process's: while it holds, other

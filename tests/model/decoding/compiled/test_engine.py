@@ -6,7 +6,7 @@ import gc
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar, cast
 from unittest.mock import patch
 
 import pytest
@@ -14,16 +14,18 @@ import torch
 from torch.utils._python_dispatch import _disable_current_modes
 
 from model.config import ModelConfig
-from model.decoding import picture_size
+from model.decoding import picture_size, timing
 from model.decoding.compiled import program
 from model.decoding.compiled.engine import RING, CompiledEngine
-from model.decoding.compiled.gpu import CudaGpu
+from model.decoding.compiled.gpu import CudaGpu, _side_stream
 from model.decoding.eager import EagerEngine
 from model.geometry import Look
 from model.scene import Decoder
 from tests.support.counting import count
 from tests.support.decoders import LOOKS, psnr
-from tests.support.fake_gpu import FakeEvent, FakeGpu
+from tests.support.fake_cuda import FakeCuda
+from tests.support.fake_cuda import FakeEvent as FakeStreamEvent
+from tests.support.fake_gpu import FakeEvent, FakeGpu, Plans
 from tests.support.lifetimes import Tracked, track_programs
 from tests.support.scenes import CONFIGS, TINY, decoder_over_still, lively_decoder
 
@@ -124,6 +126,67 @@ def test_times_are_those_of_finished_pictures() -> None:
     assert {engine.decode(Look(), 0).decode_s for _ in range(5)} == {0.25}
     gpu.busy = False
     assert engine.decode(Look(), 0).decode_s == 0.5
+
+
+@pytest.mark.parametrize("make", [lively_decoder, decoder_over_still])
+@pytest.mark.parametrize("bands", [1, 3])
+@pytest.mark.parametrize("name", ["nerv360", "hnerv"])
+def test_cudnn_measures_every_convolution(
+    name: str, bands: int, make: Callable[[ModelConfig], Decoder]
+) -> None:
+    """It keeps the plan of the first run, be it measured or guessed."""
+    with patch.object(program, "band_count", lambda *args: bands), Plans() as plans:
+        opened(CONFIGS[name], make=make)
+    assert len(plans.measured) > 3
+    assert all(plans.measured.values()), plans.measured
+    assert not torch.backends.cudnn.benchmark
+
+
+class _Stream:
+    """A stream of a device, as `torch.cuda.Stream`, that counts itself."""
+
+    made: ClassVar[list[int]] = []
+
+    def __init__(self, device: int = 0) -> None:
+        self.made.append(device)
+
+
+def test_a_device_has_one_stream_for_captures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CuBLAS keeps a workspace for each stream that it has seen, for ever."""
+    _Stream.made.clear()
+    monkeypatch.setattr(torch.cuda, "Stream", _Stream)
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: (0, 1))
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    _side_stream.cache_clear()
+    for name in ("cuda", "cuda:0", "cuda:1", "cuda:0"):
+        CudaGpu(torch.device(name))
+    assert _Stream.made == [0, 1]
+    _side_stream.cache_clear()
+
+
+@pytest.mark.parametrize("module", ["gpu", "timing", "uncompiled"])
+def test_who_waits_for_a_picture_keeps_no_core_busy(
+    module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, bool]] = []
+
+    class Spinning(FakeStreamEvent):
+        def __init__(self, **options: bool) -> None:
+            asked.append(options)
+            super().__init__(**options)
+
+    cuda = FakeCuda(monkeypatch)
+    monkeypatch.setattr(torch.cuda, "Event", Spinning)
+    if module == "gpu":
+        CudaGpu.event(cast(CudaGpu, None))
+    elif module == "timing":
+        timing._mark()
+    else:
+        engine = EagerEngine(lively_decoder(TINY), CPU, picture_size(TINY))
+        engine.device = torch.device("cuda")
+        engine.decode(Look(), 0)
+    assert cuda.current is cuda.decoder
+    assert [options.get("blocking") for options in asked] == [True]
 
 
 def test_missing_frames_are_refused() -> None:
