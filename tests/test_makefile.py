@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from model.scene import write_scene
-from model.video.reading import open_frames
+from model.video.clip import open_clip
 from tests.support.scenes import tiny_scene
 
 pytestmark = pytest.mark.slow
@@ -59,7 +59,7 @@ def test_it_is_shown_on_a_virtual_screen_and_filmed(checkout: Path) -> None:
     with Image.open(checkout / "view.png") as picture:
         assert picture.size == (1280, 720)
         assert np.ptp(np.array(picture)) > 100, "there is something on it"
-    info = open_frames(checkout / "view.mp4").info
+    info = open_clip(checkout / "view.mp4").info
     assert (info.width, info.height) == (1280, 720)
     assert 1 < info.frames / info.fps < 3
 

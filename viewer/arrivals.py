@@ -17,11 +17,11 @@ from viewer.panels import MessagePanel
 from viewer.picture import Panes
 
 if TYPE_CHECKING:
-    from model.video import VideoIndex
+    from model.video import Clip
 
 log = logging.getLogger(__name__)
 
-Content: TypeAlias = "OpenScene | Extension | Unreadable | Trajectory | VideoIndex"
+Content: TypeAlias = "OpenScene | Extension | Unreadable | Trajectory | Clip"
 """Content of a dropped file, or the result of opening it."""
 
 
@@ -125,7 +125,7 @@ class Arrivals:
         else:
             self._app.messages.refuse(sentence)
 
-    def _show_clip(self, clip: VideoIndex) -> None:
+    def _show_clip(self, clip: Clip) -> None:
         """Show ``clip``, alone or, after a comparison, beside its scene."""
         scene = self._app.panes.scene
         if scene.sameness is None:

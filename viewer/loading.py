@@ -14,10 +14,8 @@ from model.text import file_name
 from viewer import process_end
 
 SCENE_SUFFIX = ".safetensors"
-CLIP_SUFFIXES = frozenset(
-    {".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"}
-    | {".ogv", ".ts", ".webm", ".wmv"}
-)
+_HEAD_BYTES = 4096
+_LARGEST_HEADER = 100_000_000
 _THREAD = "loading"
 _PATIENCE_S = 5.0
 
@@ -66,13 +64,31 @@ def opening_sentence(paths: tuple[Path, ...]) -> str | None:
 
 
 def is_scene(path: Path) -> bool:
-    """Return True if the suffix is a scene file's."""
-    return path.suffix.lower() == SCENE_SUFFIX
+    """Return whether a file is a scene, by its name or, whatever its name, by its first bytes."""
+    if path.suffix.lower() == SCENE_SUFFIX:
+        return True
+    head = _head(path)
+    return head[8:9] == b"{" and int.from_bytes(head[:8], "little") < _LARGEST_HEADER
 
 
-def is_clip(path: Path) -> bool:
-    """Return True if the suffix is a video's."""
-    return path.suffix.lower() in CLIP_SUFFIXES
+def is_gaze_path(path: Path) -> bool:
+    """Return whether a file may be a gaze path, which is text; a clip is not."""
+    head = _head(path)
+    if path.is_dir() or path.suffix.lower() == ".yuv" or head.startswith(b"YUV4MPEG2"):
+        return False
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return True
+    return not any(byte < 32 and byte not in b"\t\n\v\f\r\x1b" for byte in head)
+
+
+def _head(path: Path) -> bytes:
+    try:
+        if not path.is_file():  # reading a pipe might wait for ever
+            return b""
+        with path.open("rb") as file:
+            return file.read(_HEAD_BYTES)
+    except OSError:
+        return b""
 
 
 def _reading() -> bool:

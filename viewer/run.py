@@ -21,7 +21,7 @@ from model.trajectories import (
 )
 from viewer.app import App
 from viewer.decode import Extension, OpenScene
-from viewer.loading import SCENE_SUFFIX, is_clip, is_scene
+from viewer.loading import SCENE_SUFFIX, is_gaze_path, is_scene
 from viewer.picture import Upload, Window
 from viewer.settings import Settings, load_settings, save_settings, settings_path
 from viewer.shading import DRAWER
@@ -29,7 +29,7 @@ from viewer.shading import DRAWER
 if TYPE_CHECKING:
     import torch
 
-    from model.video import VideoIndex
+    from model.video import Clip
 
 log = logging.getLogger(__name__)
 
@@ -169,22 +169,20 @@ def _remember(settings: Settings, stored: Settings, options: Options) -> None:
     save_settings(settings_path(), settings)
 
 
-def open_dropped(
-    path: Path, device: torch.device, engine: str
-) -> OpenScene | Trajectory | VideoIndex:
+def open_dropped(path: Path, device: torch.device, engine: str) -> OpenScene | Trajectory | Clip:
     """Read a dropped file.
 
     Raises:
         InputError: it is neither a scene, a video nor a gaze path, or cannot be read.
     """
     from model.scene import read_scene
-    from model.video import index_video
+    from model.video import open_clip
     from viewer.decode import prepare_scene
 
     if is_scene(path):
         return prepare_scene(read_scene(path), path, device, engine)
-    if is_clip(path):
-        return index_video(path)
+    if not is_gaze_path(path):
+        return open_clip(path)
     try:
         return read_trajectory(str(path))
     except DoubtfulFormatError as error:

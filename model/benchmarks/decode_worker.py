@@ -22,7 +22,7 @@ from model.decoding import open_engine, picture_seconds
 from model.devices import choose_device
 from model.geometry import Look
 from model.scene import read_scene
-from model.video import open_frames
+from model.video import open_clip
 
 PICTURES = 24
 WARM_UP = 3
@@ -141,7 +141,7 @@ def _free(device: torch.device) -> int:
 def _clip(file: Path) -> dict[str, Any]:
     before = resident_bytes()
     seconds = []
-    pictures = iter(open_frames(file))
+    pictures = iter(open_clip(file))
     start = time.perf_counter()
     for _ in pictures:
         seconds.append(time.perf_counter() - start)

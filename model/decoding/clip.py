@@ -9,7 +9,7 @@ import torch
 
 from model.decoding.engine import Picture, engine_repr
 from model.geometry import Look
-from model.video import VideoIndex, VideoReader
+from model.video import Clip, ClipReader
 
 
 class ClipEngine:
@@ -22,16 +22,16 @@ class ClipEngine:
     still: torch.Tensor | None = None
     __repr__ = engine_repr
 
-    def __init__(self, index: VideoIndex) -> None:
+    def __init__(self, clip: Clip) -> None:
         """Open the clip.
 
         Raises:
             InputError: it cannot be read any more.
         """
-        self.name = f"PyAV, {index.codec}"
+        self.name = f"PyAV, {clip.codec}"
         self.device = torch.device("cpu")
-        self.size = (index.info.height, index.info.width)
-        self._reader = VideoReader(index)
+        self.size = (clip.info.height, clip.info.width)
+        self._reader = ClipReader(clip)
 
     def decode(self, look: Look, frame: int) -> Picture:
         """As `Engine.decode`."""

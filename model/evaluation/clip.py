@@ -4,42 +4,40 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from torch import Tensor
 
 from model.metrics import median_frames, temporal_median
-from model.video import FrameSource, VideoInfo, open_frames
+from model.video import Clip, ClipReader, VideoInfo, open_clip
 
 
 class ClipPictures:
     """Random access to a clip, fast in rising order.
 
-    Only one picture and the still panorama are in memory at a time.
-
-    Raises:
-        InputError: the clip cannot be read.
+    The latest pictures and the still panorama stay in memory.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._source: FrameSource = open_frames(path)
-        self.info: VideoInfo = self._source.info
-        self._pictures: Iterator[Tensor] = iter(())
-        self._index = -1
-        self._picture: Tensor | None = None
+    def __init__(self, clip: Clip | str | os.PathLike[str]) -> None:
+        """Open the clip.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        self.clip = clip if isinstance(clip, Clip) else open_clip(clip)
+        self.info: VideoInfo = self.clip.info
+        self._reader = ClipReader(self.clip)
+        self._latest: tuple[int, Tensor] | None = None
         self._still: tuple[int, Tensor] | None = None
 
     def __getitem__(self, index: int) -> Tensor:
-        """Return picture ``index``, uint8 height×width×3."""
+        """Return the picture of frame ``index``, uint8 height×width×3."""
         if not 0 <= index < self.info.frames:
             raise IndexError(index)
-        if self._picture is None or index < self._index:
-            self._pictures, self._index, self._picture = iter(self._source), -1, None
-        while self._picture is None or self._index < index:
-            self._picture = next(self._pictures)
-            self._index += 1
-        return self._picture
+        number = int(self.clip.shown[index])
+        if self._latest is None or self._latest[0] != number:
+            self._latest = number, self._reader.picture(number)
+        return self._latest[1]
 
     def still(self, frames: int) -> Tensor:
         """Return the temporal median of the first ``frames`` pictures; it is cached."""

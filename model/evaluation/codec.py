@@ -15,7 +15,7 @@ from av.video.reformatter import ColorRange, Colorspace
 
 from model.errors import InputError
 from model.files import partial_path
-from model.video import SCALING, FrameSource, VideoFile, VideoInfo, open_frames
+from model.video import SCALING, Clip
 
 CODECS = ("x265", "av1")
 TOLERANCE = 0.02
@@ -54,7 +54,7 @@ _ENCODERS = {
 
 
 def encode_at(
-    clip: Path,
+    clip: Clip,
     frames: int,
     codec: str,
     target_bytes: int,
@@ -75,7 +75,8 @@ def encode_at(
         InputError: the codec is unknown or not available, or the clip has an odd side.
     """
     encoder = _encoder(codec)
-    seconds = frames / _encodable(clip, codec).fps
+    _check_even(clip, codec)
+    seconds = frames / clip.info.fps
     # The bit rate is searched as its base-2 logarithm, so that both controls behave alike.
     control = encoder.start or math.log2(target_bytes * 8 / seconds)
     trials: dict[float, int] = {}
@@ -113,7 +114,7 @@ def encode_at(
     return Encoding(note, trials[kept])
 
 
-def encode_with_crf(clip: Path, frames: int, codec: str, crf: float, output: Path) -> Encoding:
+def encode_with_crf(clip: Clip, frames: int, codec: str, crf: float, output: Path) -> Encoding:
     """Encode the first ``frames`` pictures at a constant quality.
 
     Args:
@@ -125,7 +126,7 @@ def encode_with_crf(clip: Path, frames: int, codec: str, crf: float, output: Pat
         InputError: the codec is unknown or not available, or the clip has an odd side.
     """
     encoder = replace(_encoder(codec), control="crf")
-    _encodable(clip, codec)
+    _check_even(clip, codec)
     trial = partial_path(output)
     try:
         _encode(clip, frames, encoder, crf, trial)
@@ -141,11 +142,9 @@ def _encoder(codec: str) -> _Encoder:
     return _ENCODERS[codec]
 
 
-def _encodable(clip: Path, codec: str) -> VideoInfo:
-    info = open_frames(clip).info
-    if info.width % 2 or info.height % 2:
-        raise InputError(f"{clip} needs even sides to be encoded with {codec}")
-    return info
+def _check_even(clip: Clip, codec: str) -> None:
+    if clip.info.width % 2 or clip.info.height % 2:
+        raise InputError(f"{clip.path} needs even sides to be encoded with {codec}")
 
 
 def _note(encoder: _Encoder, control: str) -> str:
@@ -166,10 +165,9 @@ def _next(trials: dict[float, int], target: int, halving: float) -> float:
     return nearest - miss / slope
 
 
-def _encode(clip: Path, frames: int, encoder: _Encoder, control: float, output: Path) -> None:
+def _encode(clip: Clip, frames: int, encoder: _Encoder, control: float, output: Path) -> None:
     os.environ.setdefault("SVT_LOG", "1")
-    source = open_frames(clip)
-    rate = Fraction(source.info.fps).limit_denominator(1001)
+    rate = Fraction(clip.info.fps).limit_denominator(1001)
     options = dict(encoder.options)
     if encoder.control == "crf":
         options["crf"] = f"{control:g}"
@@ -178,12 +176,12 @@ def _encode(clip: Path, frames: int, encoder: _Encoder, control: float, output: 
             stream = container.add_stream(encoder.library, rate=rate, options=options)
             if not isinstance(stream, av.VideoStream):
                 raise TypeError(f"{encoder.library} encodes no video")
-            stream.width, stream.height = source.info.width, source.info.height
+            stream.width, stream.height = clip.info.width, clip.info.height
             stream.pix_fmt = _FORMAT
             context = stream.codec_context
             if encoder.control == "bit_rate":
                 context.bit_rate = int(2**control)
-            for index, frame in enumerate(itertools.islice(_planes(source), frames)):
+            for index, frame in enumerate(itertools.islice(_planes(clip), frames)):
                 if index == 0:
                     context.colorspace, context.color_range = frame.colorspace, frame.color_range
                     context.color_primaries = frame.color_primaries
@@ -194,17 +192,18 @@ def _encode(clip: Path, frames: int, encoder: _Encoder, control: float, output: 
     except av.codec.codec.UnknownCodecError as error:
         raise InputError(f"this PyAV has no {encoder.library}: choose another codec") from error
     except (av.FFmpegError, OSError, TypeError) as error:
-        raise InputError(f"{clip} cannot be encoded with {encoder.library}: {error}") from error
+        reason = f"cannot be encoded with {encoder.library}: {error}"
+        raise InputError(f"{clip.path} {reason}") from error
 
 
-def _planes(source: FrameSource) -> Iterator[av.VideoFrame]:
+def _planes(clip: Clip) -> Iterator[av.VideoFrame]:
     """Yield the pictures for the encoder: an 8-bit 4:2:0 video's own planes without RGB in between.
 
     RGB would lose more than the codec does at its best. Colour space and range stay, tagged or not,
     so that the encoded clip is read like the source.
     """
-    if isinstance(source, VideoFile) and not source.turned:
-        for frame in source.source_frames():
+    if (stored := clip.decoded()) is not None:
+        for frame in stored:
             range_ = frame.color_range or None
             own = frame.reformat(
                 format=_FORMAT,
@@ -218,7 +217,7 @@ def _planes(source: FrameSource) -> Iterator[av.VideoFrame]:
             plain.color_primaries, plain.color_trc = frame.color_primaries, frame.color_trc
             yield plain
         return
-    for picture in source:
+    for picture in clip:
         frame = av.VideoFrame.from_ndarray(picture.numpy(), format="rgb24")
         frame = frame.reformat(
             format=_FORMAT, dst_colorspace=Colorspace.ITU709, interpolation=SCALING

@@ -13,6 +13,7 @@ from model.evaluation.clip import ClipPictures
 from model.geometry import Look
 from model.metrics import as_shown, cut_viewport
 from model.rendering import render_sphere, render_view
+from model.video import Clip
 
 KEPT_BYTES = 512 * 2**20
 """Memory for cached whole frames: each frame of a short clip is decoded once for all paths."""
@@ -120,11 +121,11 @@ class VideoMethod:
     name: str
     bytes: int
     note: str
-    file: Path
+    clip: Path | Clip
     size: tuple[int, int]
 
     def __post_init__(self) -> None:
-        self._pictures = ClipPictures(self.file)
+        self._pictures = ClipPictures(self.clip)
 
     @property
     def key(self) -> dict[str, Any]:

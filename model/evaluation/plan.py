@@ -24,6 +24,7 @@ from model.evaluation.results import ResultStore
 from model.geometry import Look
 from model.scene import Scene, bytes_alone, check_clip, read_header, read_scene
 from model.trajectories import Step, Trajectory
+from model.video import Clip
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class EvaluationOptions:
     """Scope of an evaluation.
 
     Attributes:
-        scene, clip: files.
+        scene: file.
+        clip: the one that the scene was trained on.
         output: folder of the report, new or of an earlier report.
         decoders: names of the scene's decoders; empty for all.
         codecs: conventional codecs to compare with, from `model.evaluation.codec.CODECS`.
@@ -41,7 +43,7 @@ class EvaluationOptions:
     """
 
     scene: Path
-    clip: Path
+    clip: Clip
     trajectories: list[Trajectory]
     output: Path
     decoders: tuple[str, ...] = ()
@@ -99,7 +101,8 @@ def prepare(options: EvaluationOptions, progress: Progress) -> Plan:
     """
     header = read_header(options.scene).header
     original = ClipPictures(options.clip)
-    sameness = check_clip(original.info, original.__getitem__, options.clip, header, options.scene)
+    clip = options.clip
+    sameness = check_clip(original.info, original.__getitem__, clip.path, header, options.scene)
     scene = read_scene(options.scene)
     names = options.decoders or tuple(scene.decoders)
     engines = {n: open_engine(scene, n, options.device, options.size) for n in names}
@@ -108,7 +111,7 @@ def prepare(options: EvaluationOptions, progress: Progress) -> Plan:
     paths = _paths(options.trajectories, scene, limits)
     store = ResultStore(options.output)
     key = {
-        "clip": digest(options.clip),
+        "clip": digest(clip.path),
         "frames": scene.frames,
         "size": list(size),
         "limits": list(limits),
@@ -173,7 +176,7 @@ def _paths(
 
 
 def _encoded(
-    clip: Path,
+    clip: Clip,
     codec: str,
     target: int,
     frames: int,

@@ -110,7 +110,7 @@ def _facts(plan: Plan) -> dict[str, str]:
     info = plan.original.info
     return {
         "Scene": plan.options.scene.name,
-        "Clip": f"{plan.options.clip.name}, {info.width}×{info.height}, {plan.scene.frames} "
+        "Clip": f"{plan.options.clip.path.name}, {info.width}×{info.height}, {plan.scene.frames} "
         f"pictures, {info.fps:g} a second",
         "Its pictures": plan.sameness,
         "Material": f"{material.title}; {material.credit}; licence: {material.licence}",

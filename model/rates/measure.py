@@ -37,7 +37,7 @@ from model.scene import (
 )
 from model.training import ClipFrames, Processes, Trainer, read_clip, trained_scene
 from model.trajectories import Trajectory
-from model.video import VideoWriter
+from model.video import Clip, VideoWriter
 
 RATES = tuple(
     Coarseness(levels, bits) for levels, bits in ((16, 8), (32, 8), (64, 9), (32, 12), (256, 12))
@@ -101,7 +101,7 @@ class RateCurve:
         return asdict(self)
 
 
-def prepared_clip(source: Path, size: tuple[int, int], limit: int | None, output: Path) -> None:
+def prepared_clip(source: Clip, size: tuple[int, int], limit: int | None, output: Path) -> None:
     """Write the first ``limit`` pictures of a clip, resized to ``size``, losslessly in 4:2:0.
 
     4:2:0 is what codecs take. Every method learns or encodes this clip and is compared with it.
@@ -223,7 +223,7 @@ def _codec(bench: PathBench, codec: str, advance: Advance) -> RateCurve:
         for crf in CRFS[codec]:
             file = Path(folder) / f"{crf}.mp4"
             started = time.monotonic()
-            encoding = encode_with_crf(bench.clip, bench.info.frames, codec, crf, file)
+            encoding = encode_with_crf(bench.original.clip, bench.info.frames, codec, crf, file)
             seconds += time.monotonic() - started
             note = encoding.note.replace(f", crf {crf}", "")
             method = VideoMethod(codec, encoding.bytes, encoding.note, file, bench.size)

@@ -1,35 +1,19 @@
-"""Pictures of a video in any order: an index of its packets, and a reader that seeks by it."""
+"""Pictures of a video in any order, by an index of its packets."""
 
 from __future__ import annotations
 
 import bisect
 import itertools
-import os
 import weakref
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
-from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import av
-import numpy as np
-import numpy.typing as npt
-from torch import Tensor
 
 from model.errors import InputError
-from model.video.reading import (
-    VideoInfo,
-    check_size,
-    claimed_rate,
-    first_video_stream,
-    pace_of,
-    reading,
-    to_pixels,
-    video_info,
-)
-from model.video.spherical import SphericalLayout
+from model.video.index import VideoIndex, decode_packets
+from model.video.reading import reading
 
 if TYPE_CHECKING:
     Packet = av.Packet[av.VideoStream]
@@ -37,115 +21,14 @@ if TYPE_CHECKING:
 KEPT_BYTES = 128 * 2**20
 """Of decoded pictures that stay at hand: a step back need not decode all since a keyframe."""
 
-_IN_DECODER = 20
+IN_DECODER = 20
 """Pictures that a decoder holds, by the largest number of reference pictures and its threads."""
 
 _WORTH_A_SEEK = 8
 """Pictures that a seek must save: it throws away those that the decoder is working on."""
 
-_UNTIMED = ("avi",)
-"""Formats that store no times: FFmpeg makes them up, and they are wrong where the order differs."""
-
 _MOST_ENTRIES = 3
 """Keyframes from which a picture is tried, one before the other."""
-
-
-@dataclass(frozen=True)
-class _Keyframe:
-    pts: int
-    dts: int
-
-
-@dataclass(frozen=True, eq=False)
-class VideoIndex:
-    """Times of a video's pictures and keyframes; never changes, and holds no file open.
-
-    Attributes:
-        path: of the file.
-        info: as `open_frames` has it.
-        layout: how its pictures show the sphere.
-        codec: its name.
-        size: width and height as coded.
-        times: of the pictures in the order in which they are shown, in ticks of the stream;
-            None where the file has none, and pictures are known by their place alone.
-        pictures: how many the file has, whatever their times.
-        keyframes: by time.
-        shown: index of the picture that is shown at each frame of the constant rate.
-        picture_bytes: of one decoded picture.
-    """
-
-    path: Path
-    info: VideoInfo
-    layout: SphericalLayout
-    codec: str
-    size: tuple[int, int]
-    times: npt.NDArray[np.int64] | None
-    pictures: int
-    keyframes: tuple[_Keyframe, ...]
-    shown: npt.NDArray[np.int64]
-    picture_bytes: int
-
-    def number(self, time: int | None, last: int = -1) -> int | None:
-        """Number of the picture with a ``time``, after picture ``last``; None where none has it."""
-        if self.times is None:
-            return last + 1
-        if time is None:
-            return None
-        low, high = (int(np.searchsorted(self.times, time, side)) for side in ("left", "right"))
-        # Several with one time come one after the other.
-        return min(max(low, last + 1), high - 1) if low < high else None
-
-    @property
-    def peak_bytes(self) -> int:
-        """Memory of a `VideoReader`, estimated, and of a few pictures that it has handed out."""
-        held = min(KEPT_BYTES // self.picture_bytes + 1, self.pictures) + _IN_DECODER
-        return held * self.picture_bytes + 4 * 4 * self.info.width * self.info.height
-
-
-def index_video(path: str | os.PathLike[str]) -> VideoIndex:
-    """Read the times of a video's packets, and decode its first picture alone.
-
-    Raises:
-        InputError: nothing is there, it cannot be read, or it has no pictures.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path} does not exist, or is a folder: give a video file")
-    times: list[int | None] = []
-    keyframes: list[_Keyframe] = []
-    with reading(path), av.open(str(path), mode="r") as container:
-        stream = first_video_stream(container, path)
-        untimed = container.format.name in _UNTIMED
-        rates, tick = claimed_rate(stream), stream.time_base or Fraction(0)
-        shape, codec = float(stream.sample_aspect_ratio or 1), stream.codec_context.name
-        for packet in container.demux(stream):
-            if not packet.size or packet.is_discard:
-                continue
-            times.append(packet.pts)
-            if packet.is_keyframe and packet.pts is not None:
-                dts = packet.pts if packet.dts is None else packet.dts
-                keyframes.append(_Keyframe(packet.pts, dts))
-    first = _first_picture(path)
-    if not times or first is None or first.width < 1 or first.height < 1:
-        raise InputError(f"{path} holds no picture that can be decoded: give a whole video")
-    pace = pace_of(times, rates, tick)
-    if untimed:
-        times = [None] * len(times)
-    pictures = np.arange(len(times))
-    known = [time for time in times if time is not None]
-    timed = len(known) == len(times)
-    return VideoIndex(
-        path=path,
-        info=video_info(first, pace, len(times)),
-        layout=SphericalLayout.of(first, shape),
-        codec=codec,
-        size=(first.width, first.height),
-        times=np.sort(np.array(known, np.int64)) if timed else None,
-        pictures=len(times),
-        keyframes=tuple(sorted(keyframes, key=lambda key: key.pts)) if timed else (),
-        shown=pictures if pace.repeats is None else np.repeat(pictures, pace.repeats),
-        picture_bytes=_bytes_of(first),
-    )
 
 
 class VideoReader:
@@ -155,33 +38,43 @@ class VideoReader:
     The latest pictures stay at hand, up to `KEPT_BYTES` of them as the codec has them.
     """
 
-    def __init__(self, index: VideoIndex) -> None:
+    def __init__(self, index: VideoIndex, kept_bytes: int | None = None) -> None:
         """Open the file.
+
+        Args:
+            kept_bytes: of pictures that stay at hand; `KEPT_BYTES` if None.
 
         Raises:
             InputError: it cannot be read any more.
         """
         self.index = index
+        self._kept_bytes = kept_bytes
         self._kept: OrderedDict[int, av.VideoFrame] = OrderedDict()
         self._lost: set[int] = set()
-        with reading(index.path):
+        with reading(index.opening.path):
             self._open()
 
-    def frame(self, index: int) -> Tensor:
-        """Picture at ``index`` of the constant rate, upright, height×width×4 uint8 RGBA.
+    def picture(self, number: int) -> av.VideoFrame:
+        """Return stored picture ``number`` in the order in which they are shown, as decoded.
 
         Raises:
-            IndexError: there is no such index.
+            IndexError: there is no such number.
             InputError: it cannot be decoded; others may.
         """
-        if not 0 <= index < self.index.info.frames:
-            raise IndexError(f"there is no frame {index}")
-        with reading(self.index.path):
-            picture = self._picture(int(self.index.shown[index]))
+        index = self.index
+        if not 0 <= number < index.pictures:
+            raise IndexError(f"there is no picture {number}")
+        path = index.opening.path
+        with reading(path):
+            picture = self._picture(number)
         if picture is None:
-            raise InputError(f"picture {index} of {self.index.path} is damaged")
-        check_size(picture, self.index.size, self.index.path)
-        return to_pixels(picture, "rgba")
+            raise InputError(f"picture {number} of {path} is damaged")
+        if (picture.width, picture.height) != index.size:
+            raise InputError(
+                f"{path} changes from {index.size[0]}x{index.size[1]} to "
+                f"{picture.width}x{picture.height} on the way: give a video of one size"
+            )
+        return picture
 
     def close(self) -> None:
         """Close the file and forget all pictures."""
@@ -190,11 +83,15 @@ class VideoReader:
 
     def _open(self) -> None:
         """Begin at the beginning of the file, which is opened anew."""
-        self._container = av.open(str(self.index.path), mode="r")
+        self._container = self.index.opening.open()
         # Container and streams hold each other, and a file that nobody reads would stay open.
         self._close = weakref.finalize(self, self._container.close)
-        self._stream = first_video_stream(self._container, self.index.path)
-        self._stream.thread_type = "AUTO"
+        stream = self._container.streams[self.index.stream]
+        if not isinstance(stream, av.VideoStream):
+            raise ValueError("another file has taken its place")
+        self._stream = stream
+        # Threads of one picture each lose the last pictures before one that is cut off.
+        self._stream.thread_type = "SLICE" if self.index.cut else "AUTO"
         self._begin(0, self._container.demux(self._stream))
 
     def _begin(self, number: int, packets: Iterator[Packet]) -> None:
@@ -246,7 +143,8 @@ class VideoReader:
     def _keep(self, number: int, picture: av.VideoFrame) -> None:
         self._kept[number] = picture
         self._kept.move_to_end(number)
-        while len(self._kept) > max(KEPT_BYTES // self.index.picture_bytes, 1):
+        limit = KEPT_BYTES if self._kept_bytes is None else self._kept_bytes
+        while len(self._kept) > max(limit // self.index.picture_bytes, 1):
             self._kept.popitem(last=False)
 
     def _entry(self, number: int) -> int:
@@ -294,24 +192,8 @@ def _pictures(
     """Decoded pictures after number ``newest`` with their numbers, which rise. What is shown before
     the keyframe that was begun at, and refers to what came before it, is left out.
     """
-    for packet in packets:
-        try:
-            frames = packet.decode()
-        except av.FFmpegError:
-            continue  # what does not come of it is missed
-        for frame in frames:
-            number = index.number(frame.pts, newest)
-            if number is not None and number > newest:
-                newest = number
-                yield number, frame
-
-
-def _first_picture(path: Path) -> av.VideoFrame | None:
-    with reading(path), av.open(str(path), mode="r") as container:
-        for frame in container.decode(container.streams.video[0]):
-            return frame
-    return None
-
-
-def _bytes_of(frame: av.VideoFrame) -> int:
-    return max(sum(plane.buffer_size for plane in frame.planes), 1)
+    for frame in decode_packets(packets):
+        number = index.number(frame.pts, newest)
+        if number is not None and number > newest:
+            newest = number
+            yield number, frame

@@ -1,36 +1,42 @@
-"""Spherical metadata of a video: how its pictures show the sphere, as far as the file says."""
+"""Spherical and stereo metadata of a video, and the placement on the sphere that follows."""
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import av
 from av.sidedata.sidedata import Type
 
 from model.errors import InputError
+from model.video.boxes import TrackBoxes
+from model.video.pixels import side_data
+from model.video.placement import HALF_SPHERE, WHOLE_SPHERE, Bounds, Eye, Placement, eye_part
 
-EQUIRECTANGULAR = "equirectangular"
-_PROJECTIONS = (
-    EQUIRECTANGULAR,
-    "cubemap",
-    "tiled equirectangular",
-    "half equirectangular",
-    "rectilinear",
-    "fisheye",
-)
+EQUIRECTANGULAR, CUBEMAP, RECTILINEAR = "equirectangular", "cubemap", "rectilinear"
+SIDE_BY_SIDE, ABOVE = "side by side", "one above the other"
+_TILED, _HALF = "tiled equirectangular", "half equirectangular"
+_PROJECTIONS = (EQUIRECTANGULAR, CUBEMAP, _TILED, _HALF, RECTILINEAR, "fisheye")
+_BOXES = {"equi": EQUIRECTANGULAR, "cbmp": CUBEMAP, "mshp": "mesh (mshp)"}
 _STEREO = {
-    1: "side by side",
-    2: "one above the other",
+    1: SIDE_BY_SIDE,
+    2: ABOVE,
     3: "one after the other",
     4: "in a checkerboard",
-    5: "side by side",
+    5: "side by side in a checkerboard",
     6: "line by line",
     7: "column by column",
 }
-_ASPECT, _TOLERANCE = 2.0, 0.01
+_BOX_STEREO = {
+    "top-bottom": (ABOVE, False),
+    "left-right": (SIDE_BY_SIDE, False),
+    "right-left": (SIDE_BY_SIDE, True),
+}
+_MOST_UNCOVERED = 0.98
+_ASPECT, _TOLERANCE = 2.0, 0.02
 
 
 @dataclass(frozen=True)
@@ -38,61 +44,168 @@ class SphericalLayout:
     """Declaration of a video about its pictures.
 
     Attributes:
-        projection: its name; None where the file says nothing.
-        stereo: where the pictures of the two eyes are; None where there is one.
-        size: width and height of a picture.
-        shape: width over height of a pixel.
+        projection: its name; None if the file says nothing.
+        bounds: of the sphere, what the picture does not cover.
+        pose: yaw, pitch and roll in radians.
+        padding: pixels around the faces of a cubemap.
+        stereo: how the pictures of two eyes lie; None if there is one.
+        right_first: the right eye's picture is left, or above.
+        first_look_deg: yaw and pitch that the file wants to be seen first.
     """
 
-    projection: str | None
-    stereo: str | None
-    size: tuple[int, int]
-    shape: float
+    projection: str | None = None
+    bounds: Bounds = WHOLE_SPHERE
+    pose: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    padding: int = 0
+    stereo: str | None = None
+    right_first: bool = False
+    first_look_deg: tuple[float, float] | None = None
 
     @classmethod
-    def of(cls, frame: av.VideoFrame, shape: float) -> SphericalLayout:
-        """The layout by a video's first picture, whose pixels have this ``shape``."""
-        projection = _number(frame, Type.SPHERICAL)
-        named = None
-        if projection is not None:
-            known = projection < len(_PROJECTIONS)
-            named = _PROJECTIONS[projection] if known else f"unknown (number {projection})"
-        stereo = _STEREO.get(_number(frame, Type.STEREO3D) or 0)
-        return cls(named, stereo, (frame.width, frame.height), shape)
+    def of(cls, frame: av.VideoFrame, boxes: TrackBoxes) -> SphericalLayout:
+        """Return the layout by a video's first picture and by the boxes of its track."""
+        stereo, right_first = _stereo(frame)
+        if boxes.stereo is not None:
+            named = boxes.stereo
+            stereo, right_first = _BOX_STEREO.get(named, (f"in a way called {named}", False))
+        found = _by_side_data(frame) if boxes.projection is None else _by_boxes(boxes)
+        projection, bounds, pose = found
+        return cls(
+            projection, bounds, pose, boxes.padding, stereo, right_first, boxes.first_look_deg
+        )
 
 
-def check_equirectangular(layout: SphericalLayout, path: Path) -> None:
-    """Check that the pictures of ``path`` are equirectangular ones of the whole sphere for one eye.
+def place(
+    layout: SphericalLayout, size: tuple[int, int], shape: float, eye: Eye, path: Path
+) -> tuple[Placement, bool]:
+    """Return the placement of a video's pictures, and whether they show the sphere.
 
-    What is not said is taken to be so where a picture is twice as wide as high.
+    A picture that does not is cut to one eye and no more. Of one whose projection is not said,
+    it is assumed if it is, or each eye's is, twice as wide as high.
+
+    Args:
+        size: width and height of a picture, upright.
+        shape: width over height of a pixel.
+        path: of the file, for messages.
 
     Raises:
-        InputError: they are not, or are not known to be.
+        InputError: the projection or the stereo layout cannot be resampled.
     """
+    if layout.stereo not in (None, SIDE_BY_SIDE, ABOVE):
+        raise InputError(
+            f"{path} holds the pictures of two eyes {layout.stereo}: give a video with them side "
+            f"by side or one above the other, or for one eye"
+        )
+    part = Placement().part
     if layout.stereo is not None:
-        raise InputError(
-            f"{path} holds the pictures of two eyes, {layout.stereo}: give a video for one eye"
+        seen = ("right" if eye == "left" else "left") if layout.right_first else eye
+        arrangement: Literal["side by side", "top and bottom"] = (
+            "side by side" if layout.stereo == SIDE_BY_SIDE else "top and bottom"
         )
-    if layout.projection not in (None, EQUIRECTANGULAR):
+        part = eye_part(arrangement, seen)
+    if layout.projection is None or layout.projection == RECTILINEAR:
+        whole = layout.projection is None and _looks_whole(size, shape, layout.stereo)
+        return Placement(part=part), whole
+    if layout.projection not in (EQUIRECTANGULAR, CUBEMAP):
         raise InputError(
-            f"{path} says that its projection is {layout.projection}: give an equirectangular video"
+            f"{path} says that its projection is {layout.projection}, which cannot be resampled: "
+            f"give an equirectangular video"
         )
-    width, height = layout.size
-    aspects = (width / height, width * layout.shape / height)
-    if layout.projection is None and all(abs(it / _ASPECT - 1) > _TOLERANCE for it in aspects):
+    if any(not 0 <= share <= _MOST_UNCOVERED for share in layout.bounds) or any(
+        one + other > _MOST_UNCOVERED
+        for one, other in zip(layout.bounds[:2], layout.bounds[2:], strict=True)
+    ):
         raise InputError(
-            f"{path} is {width}x{height} and does not say that it is equirectangular: give a video "
-            f"of the whole sphere, which is twice as wide as high"
+            f"{path} says that its picture covers almost nothing of the sphere (bounds "
+            f"{', '.join(f'{share:.3g}' for share in layout.bounds)}): give one that covers more"
         )
+    yaw, pitch, roll = layout.pose
+    return (
+        Placement(
+            projection="cubemap" if layout.projection == CUBEMAP else "equirectangular",
+            bounds=layout.bounds,
+            yaw=yaw,
+            pitch=pitch,
+            roll=roll,
+            part=part,
+            padding=layout.padding,
+        ),
+        True,
+    )
 
 
-def _number(frame: av.VideoFrame, kind: Type) -> int | None:
-    """The first field of the picture's side data of one kind: an enumeration in FFmpeg's
-    ``AVSphericalMapping`` and ``AVStereo3D``.
-    """
-    side_data: Any = frame.side_data  # its type hint knows motion vectors alone
-    try:
-        data = bytes(side_data[kind])
-    except KeyError:
-        return None
-    return int(struct.unpack_from("=i", data)[0]) if len(data) >= 4 else None
+def layout_notes(layout: SphericalLayout, eye: Eye) -> list[str]:
+    """Return sentences without a full stop on what is done with the declaration."""
+    notes = []
+    if layout.stereo is not None:
+        notes.append(
+            f"it holds the pictures of two eyes, {layout.stereo}: the {eye} eye's are taken"
+        )
+    if layout.projection == CUBEMAP:
+        notes.append("its cubemap is resampled to an equirectangular frame")
+    left, top, right, bottom = layout.bounds
+    if layout.bounds != WHOLE_SPHERE:
+        wide, high = 360 * (1 - left - right), 180 * (1 - top - bottom)
+        notes.append(f"its picture covers {wide:.4g}°×{high:.4g}° of the sphere: the rest is black")
+    if any(layout.pose):
+        yaw, pitch, roll = (math.degrees(angle) for angle in layout.pose)
+        notes.append(
+            f"its sphere is turned by its pose: yaw {yaw:g}°, pitch {pitch:g}°, roll {roll:g}°"
+        )
+    if layout.first_look_deg is not None:
+        yaw, pitch = layout.first_look_deg
+        notes.append(
+            f"its wish for a first view, yaw {yaw:g}° and pitch {pitch:g}°, is not followed"
+        )
+    return notes
+
+
+def _looks_whole(size: tuple[int, int], shape: float, stereo: str | None) -> bool:
+    width, height = size
+    aspects = [width / height, width * shape / height]
+    if stereo == SIDE_BY_SIDE:  # eyes of full or of half width
+        aspects += [aspect / 2 for aspect in aspects]
+    elif stereo == ABOVE:
+        aspects += [aspect * 2 for aspect in aspects]
+    return any(abs(aspect / _ASPECT - 1) <= _TOLERANCE for aspect in aspects)
+
+
+_Found = tuple[str | None, Bounds, tuple[float, float, float]]
+
+
+def _by_boxes(boxes: TrackBoxes) -> _Found:
+    named = boxes.projection or ""
+    projection = _BOXES.get(named, named)
+    if named not in _BOXES and named != EQUIRECTANGULAR:
+        projection = f"unknown here ({named})"
+    if projection == CUBEMAP and boxes.layout:
+        projection = f"a cubemap of layout {boxes.layout}"
+    return projection, Bounds(*boxes.bounds), boxes.pose
+
+
+def _by_side_data(frame: av.VideoFrame) -> _Found:
+    """Read FFmpeg's ``AVSphericalMapping``."""
+    data = side_data(frame, Type.SPHERICAL)
+    if data is None or len(data) < 36:
+        return None, WHOLE_SPHERE, (0.0, 0.0, 0.0)
+    number, *angles, left, top, right, bottom, padding = struct.unpack_from("=i3i5I", data)
+    yaw, pitch, roll = (math.radians(angle / 65536) for angle in angles)
+    known = number < len(_PROJECTIONS)
+    projection = _PROJECTIONS[number] if known else f"unknown here (number {number})"
+    bounds = WHOLE_SPHERE
+    if projection == _TILED:
+        projection, bounds = EQUIRECTANGULAR, Bounds.from_fixed_point(left, top, right, bottom)
+    elif projection == _HALF:
+        projection, bounds = EQUIRECTANGULAR, HALF_SPHERE
+    elif projection == CUBEMAP and padding:
+        projection = f"a cubemap with {padding} pixels around its faces"
+    return projection, bounds, (yaw, pitch, roll)
+
+
+def _stereo(frame: av.VideoFrame) -> tuple[str | None, bool]:
+    """Read FFmpeg's ``AVStereo3D``."""
+    data = side_data(frame, Type.STEREO3D)
+    if data is None or len(data) < 8:
+        return None, False
+    kind, flags = struct.unpack_from("=2i", data)
+    return _STEREO.get(kind), bool(flags & 1)

@@ -19,7 +19,8 @@ from torch import Tensor
 
 from model.errors import InputError
 from model.files import partial_path
-from model.video.reading import SCALING, failure_reason
+from model.video.pixels import SCALING
+from model.video.reading import failure_reason
 
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov")
 _CODEC = "libx264"

@@ -11,7 +11,7 @@ import torch
 from model.errors import InputError
 from model.scene import write_scene
 from model.trajectories.trajectory import Trajectory
-from model.video.random_access import VideoIndex
+from model.video.clip import Clip
 from tests.support.clips import encode, ramp
 from tests.support.scenes import tiny_scene
 from viewer.decode.open_scene import OpenScene
@@ -38,7 +38,7 @@ def test_scenes_and_paths_are_told_apart_however_their_names_are_written(tmp_pat
 def test_a_clip_is_one_however_its_name_is_written(tmp_path: Path) -> None:
     clip = encode(tmp_path / "clip.mp4", [ramp(index) for index in range(5)])
     opened = open_dropped(clip.rename(tmp_path / "HOLIDAY.MP4"), CPU, "auto")
-    assert isinstance(opened, VideoIndex)
+    assert isinstance(opened, Clip)
     assert opened.info.frames == 5
 
 

@@ -14,8 +14,7 @@ import torch
 
 from model.metrics.similarity import cut_viewport
 from model.scene import FingerprintMaker, read_scene, write_scene
-from model.video.random_access import VideoIndex
-from model.video.reading import open_frames
+from model.video.clip import Clip, open_clip
 from tests.support.clips import encode
 from tests.support.fake_engine import psnr, sphere_panorama
 from tests.support.running import image, press, run_until, settle
@@ -45,7 +44,7 @@ def clip(tmp_path: Path) -> Path:
 def scene(clip: Path, tmp_path: Path) -> Path:
     """A scene that was trained on the clip, as far as its fingerprint says."""
     contents, maker = tiny_scene("nerv360", "hnerv", frames=FRAMES), FingerprintMaker(FRAMES)
-    for index, picture in enumerate(open_frames(clip)):
+    for index, picture in enumerate(open_clip(clip)):
         maker.see(index, picture)
     contents.fingerprint = maker.fingerprint
     write_scene(tmp_path / "scene.safetensors", contents)
@@ -73,7 +72,7 @@ def shows_original(app: App, clip: Path, frame: int) -> bool:
     """The upper half of the window shows this picture of the clip."""
     settle(app)
     drawing = image(app)
-    view = 255 * cut_viewport(list(open_frames(clip))[frame], app.camera.look(), *drawing.shape[:2])
+    view = 255 * cut_viewport(list(open_clip(clip))[frame], app.camera.look(), *drawing.shape[:2])
     half = drawing.shape[0] // 2
     return psnr(drawing[:half], view[:half]) > 30
 
@@ -143,7 +142,7 @@ def test_a_clip_for_a_scene_that_has_gone_is_not_put_beside_another(
 ) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
-    def slow(index: VideoIndex) -> str:
+    def slow(index: Clip) -> str:
         begun.set()
         assert go_on.wait(60)
         return "compared"
@@ -182,7 +181,7 @@ def test_view_takes_it(
         (["scene.safetensors", "--video", "other.mp4"], "--video: other.mp4 shows other pictures"),
         (["scene.safetensors", "--video", "large.mp4"], "--video: large.mp4 is 128x64 but"),
         (["scene.safetensors", "--video", "gone.mp4"], "--video: gone.mp4 does not exist"),
-        (["scene.safetensors", "--video", "."], "--video: . does not exist, or is a folder"),
+        (["scene.safetensors", "--video", "."], "--video: . holds no picture"),
         (["scene.safetensors", "--decoder", "original"], "--decoder: the scene has no decoder"),
         (["pier.mp4", "--video", "other.mp4"], "--video: pier.mp4 is a video already"),
     ],

@@ -13,8 +13,7 @@ from PIL import Image
 
 from model.geometry import Look
 from model.metrics.similarity import cut_viewport
-from model.video.random_access import index_video
-from model.video.reading import open_frames
+from model.video.clip import open_clip
 from tests.support.clips import damaged, encode, projection, with_metadata
 from tests.support.fake_engine import psnr, sphere_panorama
 from tests.support.running import image, press, run_until, settle
@@ -40,7 +39,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def player(open_app: Callable[..., App], clip: Path) -> App:
     """The clip in a window without overlay, paused at its beginning."""
-    scene = prepare_clip(index_video(clip))
+    scene = prepare_clip(open_clip(clip))
     app = open_app(scene, load=load, settings=Settings(inertia=False, overlay=False))
     settle(app)
     return app
@@ -50,7 +49,7 @@ def shows(app: App, path: Path, frame: int) -> bool:
     """The window, above its messages, shows this picture of the clip and neither neighbour."""
     settle(app)
     drawing = image(app)
-    pictures, half = list(open_frames(path)), drawing.shape[0] // 2
+    pictures, half = list(open_clip(path)), drawing.shape[0] // 2
     like = []
     for at in (frame - 1, frame, (frame + 1) % FRAMES):
         view = 255 * cut_viewport(pictures[at], app.camera.look(), *drawing.shape[:2])
@@ -107,7 +106,7 @@ def test_what_is_assumed_of_a_rate_is_said(open_app: Callable[..., App], tmp_pat
     pictures = [sphere_panorama(48, 96, frame).byte() for frame in range(8)]
     times = [0, 33, 67, 100, 133, 333, 367, 400]
     path = encode(tmp_path / "uneven.mp4", pictures, times_ms=times)
-    app = open_app(prepare_clip(index_video(path)))
+    app = open_app(prepare_clip(open_clip(path)))
     assert app.messages.text is not None
     assert app.messages.text.startswith("uneven.mp4: its pictures come at uneven times")
     assert (app.playback.frames, app.playback.fps) == (13, 30)
@@ -119,7 +118,7 @@ def test_a_clip_that_breaks_in_the_middle_goes_on_after_it(
     path = tmp_path / "broken.mp4"
     path.write_bytes(clip.read_bytes())
     damaged(path, 12, 24)
-    app = open_app(prepare_clip(index_video(path)), settings=Settings(overlay=False))
+    app = open_app(prepare_clip(open_clip(path)), settings=Settings(overlay=False))
     settle(app)
     app.playback.seek(18)
     run_until(app, lambda: app.messages.text)
@@ -150,7 +149,7 @@ def test_view_opens_a_clip(clip: Path, tmp_path: Path, monkeypatch: pytest.Monke
         ("sphere.mp4", ["--frame", "40"], "--frame 40: the scene has frames 0 to 39"),
         ("sphere.mp4", ["--decoder", "hnerv"], "--decoder: a video has no decoder hnerv"),
         ("sphere.mp4", ["--engine", "eager"], "--engine: a video is decoded by its own codec"),
-        ("cube.mp4", [], "says that its projection is cubemap"),
+        ("mesh.mp4", [], "says that its projection is mesh (mshp)"),
         ("text.mp4", [], "text.mp4 cannot be read as a video"),
         ("gone.mkv", [], "gone.mkv does not exist"),
     ],
@@ -164,8 +163,8 @@ def test_what_cannot_be_shown_is_refused_before_a_window_opens(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "sphere.mp4").write_bytes(clip.read_bytes())
-    (tmp_path / "cube.mp4").write_bytes(clip.read_bytes())
-    with_metadata(tmp_path / "cube.mp4", projection("cbmp"))
+    (tmp_path / "mesh.mp4").write_bytes(clip.read_bytes())
+    with_metadata(tmp_path / "mesh.mp4", projection("mshp"))
     (tmp_path / "text.mp4").write_text("not a video\n")
     assert main(["view", str(tmp_path / name), *options]) == 2
     said = capsys.readouterr().err

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Self
@@ -16,8 +15,10 @@ from viewer.commands.options import (
     GazeFormat,
     check_range,
     device_option,
+    for_option,
     parse_size,
     path_option,
+    say_notes,
 )
 
 if TYPE_CHECKING:
@@ -68,13 +69,17 @@ def evaluate(
         write_report,
     )
     from model.evaluation import evaluate as run
+    from model.video import open_clip
 
     for name in codec or []:
         if name not in CODECS:
             raise InputError(f"--codec {name}: give {' or '.join(CODECS)}")
+    with for_option("--video"):
+        clip = open_clip(video)
+    say_notes(clip)
     options = EvaluationOptions(
         scene=scene,
-        clip=video,
+        clip=clip,
         trajectories=[path_option(name, gaze_format) for name in trajectory],
         output=output,
         decoders=tuple(decoder or ()),
@@ -85,8 +90,6 @@ def evaluate(
     )
     with _Bar() as bar:
         plan = prepare(options, bar)
-        if plan.original.info.note:
-            print(escaped(f"{video}: {plan.original.info.note}"), file=sys.stderr)
         bar.note(f"{video}: {plan.sameness}")
         evaluation = run(plan, bar)
         write_csv(evaluation, output)

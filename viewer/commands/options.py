@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from model.scene import Scene
     from model.trajectories import Trajectory, Understanding
+    from model.video import Clip
     from viewer.decode import OpenScene
 
 SMALLEST_SIDE = 16
@@ -108,6 +109,12 @@ def check_text(option: str, text: str) -> None:
         raise InputError(f"{option}: give text in the terminal's own encoding") from None
     if len(text) > LONGEST_TEXT:
         raise InputError(f"{option}: give at most {LONGEST_TEXT} characters, not {len(text)}")
+
+
+def say_notes(clip: Clip) -> None:
+    """Print on stderr what was assumed, applied or left out of a clip, one line each."""
+    for note in clip.notes:
+        print(escaped(f"{clip.path}: {note}"), file=sys.stderr)
 
 
 def path_option(spec: str, gaze_format: str | None = None) -> Trajectory:

@@ -12,7 +12,7 @@ from model.decoding import load_compilers, may_want_compilers, needs_compiler
 from model.errors import InputError
 from model.scene import read_glimpse
 from viewer.decode import Extension, OpenScene, prepare_glimpse
-from viewer.loading import is_clip
+from viewer.loading import is_scene
 
 if TYPE_CHECKING:
     import torch
@@ -137,7 +137,7 @@ def first_sight(path: Path, decoder: str | None, device: str) -> GlimpseStart | 
         decoder: to begin with; the scene's first where it is None.
         device: its name.
     """
-    if is_clip(path) or device not in ("auto", "cpu"):
+    if not is_scene(path) or device not in ("auto", "cpu"):
         return None
     try:
         glimpse = read_glimpse(path)

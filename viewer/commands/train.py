@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +11,20 @@ import typer
 
 from model.errors import InputError
 from model.text import escaped, file_name
-from viewer.commands.options import Device, check_output, check_text, device_option, for_option
+from viewer.commands.options import (
+    Device,
+    check_output,
+    check_text,
+    device_option,
+    for_option,
+    say_notes,
+)
 
 if TYPE_CHECKING:
     from model.config import ModelConfig
     from model.scene import Coarseness, CodedScene, Material, StillPanorama
     from model.training import Processes, TrainingSettings
-    from model.video import VideoInfo
+    from model.video import Clip, VideoInfo
 
 
 def train(
@@ -67,7 +73,7 @@ def train(
     from model.devices import choose_device
     from model.scene import Material
     from model.training import TRAINING_PRESETS, process_group, training_preset
-    from model.video import open_frames
+    from model.video import open_clip
 
     target = _target(output, into, resume or overwrite)
     for option, text in (("--title", title or ""), ("--licence", licence), ("--credit", credit)):
@@ -89,9 +95,10 @@ def train(
     with process_group(chosen.type) as group:
         if chosen.type == "cuda" and group.count > 1:
             chosen = choose_device(f"cuda:{group.local_rank}")
-        info = open_frames(clip).info
-        if info.note and group.is_first:
-            print(escaped(f"{clip}: {info.note}"), file=sys.stderr)
+        opened = open_clip(clip)
+        info = opened.info
+        if group.is_first:
+            say_notes(opened)
         config, settings = _fit(config, settings, info, str(clip), changes or [])
         if group.is_first and (config.frame_width, config.frame_height) != (
             info.width,
@@ -107,7 +114,7 @@ def train(
         material = Material(title or Path(source).stem, licence, credit, source)
         fixed = None if name != "demo" else {each.partition("=")[0] for each in changes or []}
         _train(
-            clip, target, config, settings, str(chosen), group, material,
+            opened, target, config, settings, str(chosen), group, material,
             existing=existing, still=still, resume=resume, limit=frames, fixed=fixed,
         )  # fmt: skip
 
@@ -156,7 +163,7 @@ def _fit(
 
 
 def _train(
-    clip: Path,
+    clip: Clip,
     target: Path,
     config: ModelConfig,
     settings: TrainingSettings,
@@ -196,7 +203,7 @@ def _train(
         with for_option("--set"):
             config, settings, why = suited_to_clip(config, settings, clip_frames, fixed)
         if group.is_first:
-            print(escaped(f"{clip}: {why}"))
+            print(escaped(f"{clip.path}: {why}"))
     trainer = Trainer(config, settings, clip_frames, torch.device(device), group, still)
     checkpoint = checkpoint_path(target)
     if resume:

@@ -155,12 +155,12 @@ def _whole(
     """
     from model.devices import choose_device
     from viewer.commands.start import WholeStart, remark_on
-    from viewer.loading import is_clip
+    from viewer.loading import is_scene
 
     with for_option("--device"):
         device = choose_device(device_name)
     name, prepare = _open(file, video, decoder, device, engine)
-    if not is_clip(file):
+    if is_scene(file):
         prepare = remark_on(device_name, prepare)
     return WholeStart(name, prepare, device, engine, interop)
 
@@ -176,19 +176,19 @@ def _open(
     """
     from model.decoding import check_engine
     from model.scene import read_scene
-    from model.video import index_video
+    from model.video import open_clip
     from viewer.decode import ORIGINAL, compare_clip, prepare_clip, prepare_scene, put_beside
-    from viewer.loading import is_clip
+    from viewer.loading import is_scene
 
-    if is_clip(file):
+    if not is_scene(file):
         if video is not None:
             raise InputError(f"--video: {file} is a video already; give a scene before it")
         if decoder not in (None, ORIGINAL):
             raise InputError(f"--decoder: a video has no decoder {decoder}, only {ORIGINAL}")
         if engine != "auto":
             raise InputError(f"--engine: a video is decoded by its own codec, not by {engine}")
-        clip = prepare_clip(index_video(file))
-        return ORIGINAL, lambda device: clip
+        alone = prepare_clip(open_clip(file))
+        return ORIGINAL, lambda device: alone
     scene = read_scene(file)
     wants_clip = video is not None and decoder == ORIGINAL
     name = decoder_option(scene, None if wants_clip else decoder)
@@ -197,11 +197,11 @@ def _open(
     if video is None:
         return name, lambda device: prepare_scene(scene, file, device, engine)
     with for_option("--video"):
-        index = index_video(video)
-        remark = compare_clip(prepare_scene(scene, file, device, engine), index)
+        clip = open_clip(video)
+        remark = compare_clip(prepare_scene(scene, file, device, engine), clip)
 
     def prepare(device: torch.device) -> OpenScene:
-        return put_beside(prepare_scene(scene, file, device, engine), index, remark)
+        return put_beside(prepare_scene(scene, file, device, engine), clip, remark)
 
     return ORIGINAL if wants_clip else name, prepare
 

@@ -13,45 +13,45 @@ from model.devices import free_bytes
 from model.errors import InputError
 from model.scene import SceneHeader, check_clip
 from model.text import file_name
-from model.video import VideoIndex, VideoReader, check_equirectangular
+from model.video import Clip, ClipReader, check_equirectangular
 from viewer.decode.open_scene import ORIGINAL, Cost, EngineSource, Extension, OpenScene
 
 
-def prepare_clip(index: VideoIndex) -> OpenScene:
+def prepare_clip(clip: Clip) -> OpenScene:
     """Prepare a clip to be shown without a scene; a note on its rate becomes the remark.
 
     Raises:
         InputError: it is not, or not known to be, equirectangular.
     """
-    check_equirectangular(index.layout, index.path)
-    name, info = file_name(index.path), index.info
+    check_equirectangular(clip)
+    name, info = file_name(clip.path), clip.info
     return OpenScene(
         title=name,
         frames=info.frames,
         fps=info.fps,
         size=(info.height, info.width),
         decoders=(ORIGINAL,),
-        source=lambda decoder: clip_source(index),
-        cost=lambda decoder: clip_cost(index),
+        source=lambda decoder: clip_source(clip),
+        cost=lambda decoder: clip_cost(clip),
         free_bytes=lambda: free_bytes(torch.device("cpu")),
-        remark=f"{name}: {info.note}." if info.note else None,
-        file=index.path,
+        remark=f"{name}: {'; '.join(clip.notes)}." if clip.notes else None,
+        file=clip.path,
     )
 
 
-def compare_clip(scene: OpenScene, index: VideoIndex) -> str:
+def compare_clip(scene: OpenScene, clip: Clip) -> str:
     """Check that a clip is the scene's own; return a sentence on how well it matches.
 
     Raises:
         InputError: it is another clip, or the scene is itself a clip.
     """
-    name = file_name(index.path)
+    name = file_name(clip.path)
     if scene.sameness is None:
         raise InputError(f"{name} has no scene to be put beside")
-    return f"{name} is beside the scene (Tab, C): {scene.sameness(index)}."
+    return f"{name} is beside the scene (Tab, C): {scene.sameness(clip)}."
 
 
-def put_beside(scene: OpenScene, index: VideoIndex, remark: str) -> OpenScene:
+def put_beside(scene: OpenScene, clip: Clip, remark: str) -> OpenScene:
     """Add its own clip to ``scene`` as another decoder, the second in turn.
 
     Args:
@@ -61,43 +61,43 @@ def put_beside(scene: OpenScene, index: VideoIndex, remark: str) -> OpenScene:
     return replace(
         scene,
         decoders=(others[0], ORIGINAL, *others[1:]),
-        source=lambda name: clip_source(index) if name == ORIGINAL else scene.source(name),
-        cost=lambda name: clip_cost(index) if name == ORIGINAL else scene.cost(name),
+        source=lambda name: clip_source(clip) if name == ORIGINAL else scene.source(name),
+        cost=lambda name: clip_cost(clip) if name == ORIGINAL else scene.cost(name),
         still=lambda name: None if name == ORIGINAL else scene.still(name),
         remark=remark,
     )
 
 
-def extend_by_clip(scene: OpenScene, index: VideoIndex) -> Extension:
+def extend_by_clip(scene: OpenScene, clip: Clip) -> Extension:
     """Compare a clip with the open scene and add it; takes seconds.
 
     Raises:
         InputError: it is another clip.
     """
     try:
-        remark = compare_clip(scene, index)
+        remark = compare_clip(scene, clip)
     except InputError as error:
-        alone = f"nerv360 view {file_name(index.path)}"
+        alone = f"nerv360 view {file_name(clip.path)}"
         raise InputError(f"{error}, or open it alone: `{alone}`") from error
-    return Extension(scene, put_beside(scene, index, remark), (ORIGINAL,))
+    return Extension(scene, put_beside(scene, clip, remark), (ORIGINAL,))
 
 
-def clip_sameness(header: SceneHeader, scene: Path, index: VideoIndex) -> str:
+def clip_sameness(header: SceneHeader, scene: Path, clip: Clip) -> str:
     """Return a phrase on how well a clip matches a scene's training clip; see `check_clip`."""
-    reader = VideoReader(index)
+    reader = ClipReader(clip)
     try:
         return check_clip(
-            index.info, lambda at: reader.frame(at)[..., :3], index.path, header, scene
+            clip.info, lambda at: reader.picture(int(clip.shown[at])), clip.path, header, scene
         )
     finally:
         reader.close()
 
 
-def clip_source(index: VideoIndex) -> EngineSource:
+def clip_source(clip: Clip) -> EngineSource:
     """Return the engine of a clip, which has no fallback."""
-    return EngineSource([partial(ClipEngine, index)])
+    return EngineSource([partial(ClipEngine, clip)])
 
 
-def clip_cost(index: VideoIndex) -> Cost:
+def clip_cost(clip: Clip) -> Cost:
     """Return the cost of one picture of a clip."""
-    return Cost(index.info.width * index.info.height, True, index.peak_bytes)
+    return Cost(clip.info.width * clip.info.height, True, clip.peak_bytes)

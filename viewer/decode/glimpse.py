@@ -11,7 +11,7 @@ from model.text import file_name
 from viewer.decode.open_scene import Cost, EngineSource, OpenScene, decoder_names
 
 if TYPE_CHECKING:
-    from model.video import VideoIndex
+    from model.video import Clip
 
 
 def prepare_glimpse(glimpse: Glimpse, path: Path) -> OpenScene:
@@ -35,6 +35,6 @@ def prepare_glimpse(glimpse: Glimpse, path: Path) -> OpenScene:
     )
 
 
-def _not_yet(clip: VideoIndex) -> str:
+def _not_yet(clip: Clip) -> str:
     name = file_name(clip.path)
     raise InputError(f"{name} has no scene to be put beside yet: drop it again when that is open")

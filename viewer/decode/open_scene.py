@@ -13,7 +13,7 @@ import numpy.typing as npt
 from model.decoding import Engine
 
 if TYPE_CHECKING:
-    from model.video import VideoIndex
+    from model.video import Clip
 
 ORIGINAL = "original"
 """Name of the decoder that is the clip itself."""
@@ -90,7 +90,7 @@ class OpenScene:
     cost: Callable[[str], Cost]
     free_bytes: Callable[[], int]
     still: Callable[[str], npt.NDArray[np.uint8] | None] = lambda decoder: None
-    sameness: Callable[[VideoIndex], str] | None = None
+    sameness: Callable[[Clip], str] | None = None
     remark: str | None = None
     whole: bool = True
     file: Path | None = None

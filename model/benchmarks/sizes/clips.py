@@ -21,7 +21,7 @@ from torch import Tensor
 
 from model.benchmarks.process import run_worker
 from model.errors import InputError
-from model.video import KEPT_BYTES, SCALING, open_frames
+from model.video import KEPT_BYTES, SCALING, open_clip
 
 FPS = 30
 """Pictures per second; the first of each second is a keyframe."""
@@ -140,8 +140,9 @@ def _available(codec: str) -> Encoder:
 def _turning(source: Path) -> Iterator[Tensor]:
     """Yield the pictures of ``source`` endlessly, each turned further, so that everything moves."""
     index = 0
+    clip = open_clip(source)
     while True:
-        for picture in open_frames(source):
+        for picture in clip:
             yield picture.roll(round(index * TURN * picture.shape[1]), 1).contiguous()
             index += 1
 

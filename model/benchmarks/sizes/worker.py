@@ -28,7 +28,7 @@ from model.config import ModelConfig
 from model.decoding import Engine, open_engine
 from model.geometry import Look
 from model.scene import Material, Scene
-from model.video import VideoReader, index_video
+from model.video import ClipReader, open_clip
 
 FRAMES = FPS
 """Frames of the networks' clip: as many as the codecs' clip has different pictures."""
@@ -225,10 +225,10 @@ class ShownClip:
     shown = -1
 
     def __init__(self, file: Path, viewport: tuple[int, int]) -> None:
-        index = index_video(file)
-        self.frames = index.info.frames
-        self.program = f"PyAV {index.codec}"
-        self._reader = VideoReader(index)
+        clip = open_clip(file)
+        self.frames = clip.info.frames
+        self.program = f"PyAV {clip.codec}"
+        self._reader = ClipReader(clip)
         self._viewport = viewport
         self._whole: Tensor | None = None
 

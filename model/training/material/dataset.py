@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +13,7 @@ from model.errors import InputError
 from model.metrics import median_frames, temporal_median
 from model.networks import architecture_of, checked
 from model.scene import Fingerprint, FingerprintMaker
-from model.video import VideoInfo, open_frames
+from model.video import Clip, VideoInfo
 
 ASPECT_TOLERANCE = 0.02
 
@@ -55,7 +54,7 @@ class ClipFrames:
         return _floats(self.still_bytes(), device)
 
 
-def read_clip(path: Path, frame_size: tuple[int, int], limit: int | None = None) -> ClipFrames:
+def read_clip(clip: Clip, frame_size: tuple[int, int], limit: int | None = None) -> ClipFrames:
     """The frames of a video file or a folder of pictures, fitted to one size.
 
     Args:
@@ -65,16 +64,15 @@ def read_clip(path: Path, frame_size: tuple[int, int], limit: int | None = None)
     Raises:
         InputError: the clip cannot be read.
     """
-    source = open_frames(path)
-    count = min(source.info.frames, limit or source.info.frames)
+    count = min(clip.info.frames, limit or clip.info.frames)
     frames = torch.empty(count, *frame_size, 3, dtype=torch.uint8)
     fingerprint = FingerprintMaker(count)
-    for index, picture in enumerate(source):
+    for index, picture in enumerate(clip):
         if index == count:
             break
         fingerprint.see(index, picture)
         frames[index] = fitted(picture, *frame_size)
-    return ClipFrames(frames, source.info, fingerprint.fingerprint)
+    return ClipFrames(frames, clip.info, fingerprint.fingerprint)
 
 
 def _floats(picture: Tensor, device: torch.device) -> Tensor:

@@ -39,7 +39,8 @@ from model.config import ModelConfig
 from model.errors import InputError
 from model.geometry import Look, sample_erp, viewport_directions
 from model.networks import preset
-from model.video import VideoReader, index_video
+from model.video import ClipReader, open_clip
+from model.video.stored import StoredVideo
 from model.video.writing import FolderWriter
 from tests.support.clips import ramp
 from tests.support.scenes import CONFIGS
@@ -85,12 +86,13 @@ def test_a_clip_turns_has_a_keyframe_a_second_and_too_many_pictures_to_keep(
     file = tmp_path / "clip.mp4"
     note = clips.encode_clip_here(source, codec, 256, file)
     assert note.startswith(("libx265", "libsvtav1", "libaom", "librav1e"))
-    index = index_video(file)
-    seconds = len(index.keyframes)
+    index = open_clip(file)
+    assert isinstance(index.stored, StoredVideo)
+    seconds = len(index.stored.index.keyframes)
     assert seconds == 3 + 2**20 // (256 * 128 * 3 // 2) // 10
     assert index.info.frames == seconds * FPS
     assert (index.info.width, index.info.height, index.info.fps) == (256, 128, FPS)
-    reader = VideoReader(index)
+    reader = ClipReader(index)
     first, later, again = (reader.frame(k).float() for k in (0, FPS - 1, 2 * FPS))
     assert (first - again).abs().mean() < 0.5
     step = round((FPS - 1) * clips.TURN * 96) * 256 // 96

@@ -20,6 +20,7 @@ from model.errors import InputError
 from model.networks import count_flops, count_parameters, preset
 from model.training.material import read_clip
 from model.training.settings import TrainingSettings
+from model.video.clip import open_clip
 from model.video.writing import VideoWriter
 from tests.support.scenes import TINY
 
@@ -96,7 +97,7 @@ def test_what_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_same_seed_gives_the_same_numbers_and_a_stop_keeps_what_is_finished(
     clip: Path,
 ) -> None:
-    frames, settings = read_clip(clip, (96, 192)), brief_training(SETTINGS, 1)
+    frames, settings = read_clip(open_clip(clip), (96, 192)), brief_training(SETTINGS, 1)
     rows = table2_variants(BASE)[:2]
     nothing, never = lambda *_: None, lambda: False
     first = list(train_variants(rows, settings, frames, CPU, [0, 1], nothing, never))

@@ -11,15 +11,14 @@ from model.decoding import Engine
 from model.decoding.clip import ClipEngine
 from model.errors import InputError
 from model.geometry import Look
-from model.video.random_access import index_video
-from model.video.reading import open_frames
+from model.video.clip import open_clip
 from tests.support.clips import encode, ramp
 
 
 def test_pictures_are_those_that_training_sees(tmp_path: Path) -> None:
     path = encode(tmp_path / "clip.mp4", [ramp(index) for index in range(20)])
-    known = list(open_frames(path))
-    engine: Engine = ClipEngine(index_video(path))
+    known = list(open_clip(path))
+    engine: Engine = ClipEngine(open_clip(path))
     assert (engine.size, engine.full_frame) == ((48, 96), True)
     assert "h264" in engine.name
     pictures = [engine.decode(Look(1.0, 0.5), frame) for frame in (13, 2, 14)]
@@ -35,7 +34,7 @@ def test_pictures_are_those_that_training_sees(tmp_path: Path) -> None:
 
 def test_a_clip_that_is_gone_is_one_sentence(tmp_path: Path) -> None:
     path = encode(tmp_path / "clip.mp4", [ramp(index) for index in range(3)])
-    index = index_video(path)
+    index = open_clip(path)
     path.unlink()
     with pytest.raises(InputError, match=r"clip\.mp4 cannot be read as a video"):
         ClipEngine(index)

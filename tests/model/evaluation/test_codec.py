@@ -11,7 +11,7 @@ import torch
 from model.errors import InputError
 from model.evaluation.codec import encode_at, encode_with_crf
 from model.metrics.similarity import psnr_8bit
-from model.video.reading import open_frames
+from model.video.clip import open_clip
 from model.video.writing import VideoWriter
 from tests.support.spheres import smooth_sphere
 
@@ -34,14 +34,14 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("codec", ["x265", "av1"])
 def test_the_bytes_are_those_asked_for(clip: Path, tmp_path: Path, codec: str) -> None:
     file, told = tmp_path / "out.mp4", list[str]()
-    encoding = encode_at(clip, FRAMES, codec, 24_000, file, told.append)
+    encoding = encode_at(open_clip(clip), FRAMES, codec, 24_000, file, told.append)
     assert encoding.bytes == file.stat().st_size
     assert encoding.bytes == pytest.approx(24_000, rel=0.04 if codec == "x265" else 0.25)
     assert told
     assert [f.name for f in tmp_path.iterdir()] == ["out.mp4"]
-    pictures = list(open_frames(file))
+    pictures = list(open_clip(file))
     assert len(pictures) == FRAMES
-    for original, decoded in zip(open_frames(clip), pictures, strict=False):
+    for original, decoded in zip(open_clip(clip), pictures, strict=False):
         assert psnr_8bit(original, decoded) > 22
 
 
@@ -51,17 +51,17 @@ def test_a_larger_crf_takes_fewer_bytes(
 ) -> None:
     files = [tmp_path / f"{crf}.mp4" for crf in crfs]
     fine, coarse = (
-        encode_with_crf(clip, FRAMES, codec, crf, file)
+        encode_with_crf(open_clip(clip), FRAMES, codec, crf, file)
         for crf, file in zip(crfs, files, strict=True)
     )
     assert fine.bytes == files[0].stat().st_size > 1.5 * coarse.bytes
     assert f"crf {crfs[0]}," in fine.note
-    assert [len(list(open_frames(file))) for file in files] == [FRAMES, FRAMES]
+    assert [len(list(open_clip(file))) for file in files] == [FRAMES, FRAMES]
 
 
 def test_what_cannot_be_encoded_is_refused(clip: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="the codec must be one of x265, av1"):
-        encode_at(clip, FRAMES, "mpeg2", 1000, tmp_path / "out.mp4", print)
+        encode_at(open_clip(clip), FRAMES, "mpeg2", 1000, tmp_path / "out.mp4", print)
     assert not list(tmp_path.iterdir())
 
 
@@ -73,18 +73,20 @@ def test_at_its_best_the_codec_is_not_bound_by_a_conversion_of_colours(
     source = tmp_path / "source.mp4"
     write_yuv(source, full_range)
     file = tmp_path / "best.mp4"
-    encoding = encode_at(source, FRAMES, "x265", 10**7, file, lambda _: None)
+    encoding = encode_at(open_clip(source), FRAMES, "x265", 10**7, file, lambda _: None)
     assert "crf 0, 4:2:0 8 bits; the search ended at its bound, less than the 10,000,000" in (
         encoding.note
     )
-    for original, decoded in zip(open_frames(source), open_frames(file), strict=True):
+    for original, decoded in zip(open_clip(source), open_clip(file), strict=True):
         assert psnr_8bit(original, decoded) > 42
 
 
 def test_a_search_that_ends_within_its_bounds_says_nothing_of_them(
     clip: Path, tmp_path: Path
 ) -> None:
-    encoding = encode_at(clip, FRAMES, "x265", 24_000, tmp_path / "out.mp4", lambda _: None)
+    encoding = encode_at(
+        open_clip(clip), FRAMES, "x265", 24_000, tmp_path / "out.mp4", lambda _: None
+    )
     assert "bound" not in encoding.note
 
 

@@ -28,7 +28,7 @@ from model.scene import (
 )
 from model.training.export import check_same_clip
 from model.training.material import read_clip
-from model.video.reading import open_frames
+from model.video.clip import open_clip
 from model.video.writing import VideoWriter
 from tests.support.scenes import tiny_scene
 from tests.support.spheres import smooth_sphere
@@ -54,7 +54,7 @@ def write(path: Path, first: int = 0, phase: float = 0.0, crf: int = 12) -> Path
 
 def fingerprint(clip: Path) -> Fingerprint:
     maker = FingerprintMaker(FRAMES)
-    for index, frame in enumerate(open_frames(clip)):
+    for index, frame in enumerate(open_clip(clip)):
         maker.see(index, frame)
     return maker.fingerprint
 
@@ -136,8 +136,10 @@ def test_a_scene_without_a_fingerprint_says_that_it_cannot_be_checked(
 
 def test_a_decoder_of_another_clip_is_not_added(scene: Path, tmp_path: Path) -> None:
     existing = read_scene(scene)
-    check_same_clip(existing.header, read_clip(write(tmp_path / "again.mp4", crf=25), (128, 256)))
-    other = read_clip(write(tmp_path / "other.mp4", phase=1.0), (128, 256))
+    check_same_clip(
+        existing.header, read_clip(open_clip(write(tmp_path / "again.mp4", crf=25)), (128, 256))
+    )
+    other = read_clip(open_clip(write(tmp_path / "other.mp4", phase=1.0)), (128, 256))
     with pytest.raises(InputError, match="the scene was trained on another clip"):
         check_same_clip(existing.header, other)
 

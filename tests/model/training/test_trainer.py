@@ -21,6 +21,7 @@ from model.training.processes import Processes
 from model.training.quality import held_out_quality
 from model.training.settings import TrainingSettings, training_preset, with_changes
 from model.training.trainer import Trainer
+from model.video.clip import open_clip
 from model.video.reading import VideoInfo
 from model.video.writing import VideoWriter
 
@@ -57,7 +58,7 @@ def config_for(clip: Path, architecture: str = "nerv360") -> tuple[ModelConfig, 
 
 def trainer_for(clip: Path, architecture: str = "nerv360") -> Trainer:
     config, settings = config_for(clip, architecture)
-    frames = read_clip(clip, (config.frame_height, config.frame_width))
+    frames = read_clip(open_clip(clip), (config.frame_height, config.frame_width))
     return Trainer(config, settings, frames, torch.device("cpu"), Processes())
 
 

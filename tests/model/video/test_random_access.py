@@ -13,8 +13,9 @@ from torch import Tensor
 
 from model.errors import InputError
 from model.video import random_access
-from model.video.random_access import VideoReader, index_video
-from model.video.reading import open_frames
+from model.video.clip import ClipReader, open_clip
+from model.video.random_access import VideoReader
+from model.video.stored import OpenedVideo
 from tests.support.clips import GROUPS_OF_12, damaged, encode, ramp
 
 pytestmark = pytest.mark.slow
@@ -49,39 +50,44 @@ def clip(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def in_order(path: Path) -> list[Tensor]:
-    return list(open_frames(path))
+    return list(open_clip(path))
 
 
-def same(reader: VideoReader, index: int, known: list[Tensor]) -> bool:
+def same(reader: ClipReader, index: int, known: list[Tensor]) -> bool:
     found = reader.frame(index)
     return torch.equal(found[..., :3], known[index]) and bool((found[..., 3] == 255).all())
 
 
+def kept(reader: ClipReader) -> int:
+    assert isinstance(reader.opened, OpenedVideo)
+    return len(reader.opened.reader._kept)
+
+
 def test_any_picture_is_the_one_that_comes_in_order(clip: Path) -> None:
     known = in_order(clip)
-    index = index_video(clip)
-    assert index.info == open_frames(clip).info
+    index = open_clip(clip)
+    assert index.info == open_clip(clip).info
     assert len(known) == FRAMES
     jumps = random.Random(1)
     order = [59, 0, 30, 29, 28, *range(24, 50), 13, 12, 11, *jumps.choices(range(FRAMES), k=60)]
-    with patch.object(random_access, "KEPT_BYTES", 6 * index.picture_bytes):
-        reader = VideoReader(index)
+    with patch.object(random_access, "KEPT_BYTES", 6 * index.stored.picture_bytes):
+        reader = ClipReader(index)
         assert [at for at in order if not same(reader, at, known)] == []
 
 
 def test_playing_on_decodes_every_picture_once_and_never_seeks(clip: Path) -> None:
-    known, index = in_order(clip), index_video(clip)
+    known, index = in_order(clip), open_clip(clip)
     with patch.object(VideoReader, "_jump", side_effect=AssertionError):
-        reader = VideoReader(index)
+        reader = ClipReader(index)
         assert all(same(reader, at, known) for at in range(FRAMES))
-        reader = VideoReader(index)
+        reader = ClipReader(index)
         assert all(same(reader, at, known) for at in range(0, FRAMES, 3)), "a slow player skips"
 
 
 @pytest.mark.parametrize("name", [name for name in KINDS if name.startswith(("short", "vp9"))])
 @pytest.mark.parametrize("target", [59, 40, 6])
 def test_a_jump_decodes_from_the_keyframe_before(name: str, target: int, tmp_path: Path) -> None:
-    index = index_video(write(tmp_path, name))
+    index = open_clip(write(tmp_path, name))
     came: list[int] = []
     keep = VideoReader._keep
 
@@ -90,7 +96,7 @@ def test_a_jump_decodes_from_the_keyframe_before(name: str, target: int, tmp_pat
         keep(self, number, frame)
 
     with patch.object(VideoReader, "_keep", noted):
-        reader = VideoReader(index)
+        reader = ClipReader(index)
         for start in (0, 55, 30):
             reader.frame(start)
             came.clear()
@@ -99,34 +105,34 @@ def test_a_jump_decodes_from_the_keyframe_before(name: str, target: int, tmp_pat
 
 
 def test_steps_back_are_at_hand_and_memory_is_bounded(tmp_path: Path) -> None:
-    index = index_video(write(tmp_path, "one keyframe.mp4"))
-    with patch.object(random_access, "KEPT_BYTES", 10 * index.picture_bytes):
-        reader = VideoReader(index)
+    index = open_clip(write(tmp_path, "one keyframe.mp4"))
+    with patch.object(random_access, "KEPT_BYTES", 10 * index.stored.picture_bytes):
+        reader = ClipReader(index)
         reader.frame(40)
-        assert len(reader._kept) == 10
+        assert kept(reader) == 10
         with patch.object(VideoReader, "_decode_to", side_effect=AssertionError):
             for at in range(40, 30, -1):
                 reader.frame(at)
         for at in range(30, 10, -1):
             reader.frame(at)
-        assert len(reader._kept) == 10
-        assert index.peak_bytes < 40 * index.picture_bytes + 20 * 96 * 48
+        assert kept(reader) == 10
+        assert index.peak_bytes < 40 * index.stored.picture_bytes + 20 * 96 * 48
 
 
 def test_uneven_times_are_shown_at_the_rate_of_training(tmp_path: Path) -> None:
     times = [0, 33, 67, 100, 133, 333, 367, 400]
     path = encode(tmp_path / "uneven.mp4", PICTURES[:8], times_ms=times)
-    known, index = in_order(path), index_video(path)
+    known, index = in_order(path), open_clip(path)
     assert (index.info.frames, index.info.fps) == (13, 30)
-    assert "uneven times" in index.info.note
-    reader = VideoReader(index)
+    assert "uneven times" in index.notes[0]
+    reader = ClipReader(index)
     assert all(same(reader, at, known) for at in [12, 4, 9, 5, 0, 11])
 
 
 def test_pictures_that_share_a_time_are_all_there(tmp_path: Path) -> None:
     path = encode(tmp_path / "twice.mkv", PICTURES[:6], "ffv1", "", [0, 40, 40, 80, 120, 160])
-    known, index = in_order(path), index_video(path)
-    reader = VideoReader(index)
+    known, index = in_order(path), open_clip(path)
+    reader = ClipReader(index)
     for order in (range(len(known)), reversed(range(len(known)))):
         assert all(same(reader, at, known) for at in order)
 
@@ -134,7 +140,7 @@ def test_pictures_that_share_a_time_are_all_there(tmp_path: Path) -> None:
 def test_a_clip_that_breaks_in_the_middle_goes_on_after_it(tmp_path: Path) -> None:
     whole = write(tmp_path, "short groups.mp4")
     known = in_order(whole)
-    reader = VideoReader(index_video(damaged(whole, 24, 36)))
+    reader = ClipReader(open_clip(damaged(whole, 24, 36)))
     for _ in range(2):
         lost = []
         for at in range(FRAMES):
@@ -150,10 +156,10 @@ def test_a_clip_that_breaks_in_the_middle_goes_on_after_it(tmp_path: Path) -> No
 
 def test_a_file_that_is_cut_off_or_gone_later_is_one_sentence_a_picture(tmp_path: Path) -> None:
     path = write(tmp_path, "short groups.mkv")
-    index = index_video(path)
+    index = open_clip(path)
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
-    reader = VideoReader(index)
+    reader = ClipReader(index)
     reader.frame(3)
     for _ in range(2):
         with pytest.raises(InputError, match=r"picture 59 of .*groups\.mkv is damaged"):
@@ -162,11 +168,11 @@ def test_a_file_that_is_cut_off_or_gone_later_is_one_sentence_a_picture(tmp_path
     reader.close()
     path.unlink()
     with pytest.raises(InputError, match=r"groups\.mkv cannot be read"):
-        VideoReader(index)
+        ClipReader(index)
 
 
 def test_there_are_no_others(tmp_path: Path) -> None:
-    reader = VideoReader(index_video(write(tmp_path, "one keyframe.mp4")))
+    reader = ClipReader(open_clip(write(tmp_path, "one keyframe.mp4")))
     for at in (-1, FRAMES):
         with pytest.raises(IndexError):
             reader.frame(at)
@@ -179,14 +185,14 @@ def test_the_file_is_closed(tmp_path: Path) -> None:
         links = Path("/proc/self/fd").iterdir()
         return sum(link.exists() and link.samefile(path) for link in links)
 
-    index = index_video(path)
+    index = open_clip(path)
     assert opened() == 0
-    reader = VideoReader(index)
+    reader = ClipReader(index)
     reader.frame(3)
     assert opened() == 1
     reader.close()
     assert opened() == 0
-    reader = VideoReader(index)
+    reader = ClipReader(index)
     del reader
     assert opened() == 0, "also where nobody closes it"
 
@@ -195,7 +201,7 @@ def test_the_file_is_closed(tmp_path: Path) -> None:
 def test_what_is_no_video_is_refused_by_name(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "text.mp4"
     with pytest.raises(InputError, match=r"text\.mp4 does not exist"):
-        index_video(path)
+        open_clip(path)
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"text\.mp4 cannot be read as a video"):
-        index_video(path)
+        open_clip(path)

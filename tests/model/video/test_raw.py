@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from model.errors import InputError
+from model.video.clip import open_clip
 from model.video.raw import RawFormat, RawVideo, format_of_name, is_raw, parse_raw, raw_video
-from model.video.reading import open_frames
 from tests.support.clips import ramp
 
 FORMATS = [
@@ -192,7 +192,7 @@ def test_y4m_is_read_as_it_is(pixel_format: str, named: str, tmp_path: Path) -> 
         frame = av.VideoFrame.from_ndarray(ramp(index).numpy(), format="rgb24")
         content += b"FRAME\n" + b"".join(planes(frame.reformat(format=pixel_format)))
     path.write_bytes(content)
-    source = open_frames(path)
+    source = open_clip(path)
     assert (source.info.width, source.info.height, source.info.frames) == (96, 48, 3)
     assert source.info.fps == 25
     smooth = torch.stack([picture[8:40, 8:40].float().mean((0, 1)) for picture in source])

@@ -7,15 +7,14 @@ from pathlib import Path
 import pytest
 
 from model.errors import InputError
-from model.video.random_access import index_video
-from model.video.spherical import check_equirectangular
+from model.video.clip import check_equirectangular, open_clip
 from tests.support.clips import encode, projection, ramp, stereo, with_metadata
 
 
 def check(path: Path, *boxes: bytes, height: int = 48, width: int = 96) -> None:
     """Check a clip of this size with this metadata."""
     encode(path, [ramp(index, height, width) for index in range(3)])
-    check_equirectangular(index_video(with_metadata(path, *boxes)).layout, path)
+    check_equirectangular(open_clip(with_metadata(path, *boxes)))
 
 
 @pytest.mark.parametrize(
@@ -27,11 +26,13 @@ def check(path: Path, *boxes: bytes, height: int = 48, width: int = 96) -> None:
         ((projection("equi"),), (54, 96)),
         ((projection("equi"), stereo(0)), (48, 96)),
         ((stereo(0),), (48, 96)),
+        ((projection("cbmp"),), (48, 72)),
+        ((projection("equi"), stereo(1)), (96, 96)),
+        ((stereo(2),), (48, 96)),
+        ((projection("equi", (0, 0, 1 << 31, 0)),), (48, 96)),
     ],
 )
-def test_whole_spheres_for_one_eye_are_shown(
-    boxes: tuple[bytes, ...], size: tuple[int, int], tmp_path: Path
-) -> None:
+def test_spheres_are_shown(boxes: tuple[bytes, ...], size: tuple[int, int], tmp_path: Path) -> None:
     check(tmp_path / "clip.mp4", *boxes, height=size[0], width=size[1])
 
 
@@ -40,14 +41,8 @@ def test_whole_spheres_for_one_eye_are_shown(
     [
         ((), (54, 96), "clip.mp4 is 96x54 and does not say that it is equirectangular"),
         ((), (96, 96), "clip.mp4 is 96x96 and does not say"),
-        ((projection("cbmp"),), (48, 96), "says that its projection is cubemap"),
-        ((projection("equi"), stereo(1)), (96, 96), "of two eyes, one above the other"),
-        ((stereo(2),), (48, 96), "of two eyes, side by side"),
-        (
-            (projection("equi", (0, 0, 1 << 31, 0)),),
-            (48, 96),
-            "says that its projection is tiled equirectangular",
-        ),
+        ((projection("mshp"),), (48, 96), "says that its projection is mesh (mshp)"),
+        ((stereo(3),), (48, 96), "two eyes in a way called custom"),
     ],
 )
 def test_others_are_refused_in_one_sentence(

@@ -13,7 +13,7 @@ from model.config import ModelConfig
 from model.evaluation.codec import Encoding, encode_with_crf
 from model.rates import draw_rates, measure
 from model.training.settings import TrainingSettings
-from model.video.reading import open_frames
+from model.video.clip import Clip, open_clip
 from model.video.writing import FolderWriter
 from tests.support.scenes import CONFIGS
 from tests.support.spheres import smooth_sphere
@@ -110,7 +110,7 @@ def test_ctrl_c_keeps_the_methods_that_are_finished(
 ) -> None:
     encoded = list[str]()
 
-    def interrupted(clip: Path, frames: int, codec: str, crf: float, output: Path) -> Encoding:
+    def interrupted(clip: Clip, frames: int, codec: str, crf: float, output: Path) -> Encoding:
         encoded.append(codec)
         if encoded.count("av1") == 2:
             signal.raise_signal(signal.SIGINT)
@@ -134,9 +134,9 @@ def test_the_pictures_that_all_are_held_against_are_resized_and_whole(tmp_path: 
         for picture in grey:
             writer.write(picture.contiguous())
     whole, half = tmp_path / "whole.mp4", tmp_path / "half.mp4"
-    measure.prepared_clip(tmp_path / "noise", (96, 192), None, whole)
-    measure.prepared_clip(tmp_path / "noise", (48, 96), 2, half)
-    for before, after in zip(grey, open_frames(whole), strict=True):
+    measure.prepared_clip(open_clip(tmp_path / "noise"), (96, 192), None, whole)
+    measure.prepared_clip(open_clip(tmp_path / "noise"), (48, 96), 2, half)
+    for before, after in zip(grey, open_clip(whole), strict=True):
         assert int((before.int() - after.int()).abs().max()) <= 2
-    info = open_frames(half).info
+    info = open_clip(half).info
     assert (info.width, info.height, info.frames) == (96, 48, 2)

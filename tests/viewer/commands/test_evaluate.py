@@ -18,7 +18,7 @@ from model.evaluation.measure import measure_path
 from model.geometry import Look
 from model.metrics.similarity import cut_viewport, psnr_8bit
 from model.scene import FingerprintMaker, read_scene, write_scene
-from model.video.reading import open_frames
+from model.video.clip import open_clip
 from model.video.writing import VideoWriter
 from tests.support.scenes import tiny_scene
 from tests.support.spheres import smooth_sphere
@@ -42,7 +42,7 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 clip.write(smooth_sphere(48, 96, phase=phase + index / 3))
     scene = tiny_scene("nerv360", "hnerv", frames=FRAMES)
     maker = FingerprintMaker(FRAMES)
-    for index, picture in enumerate(open_frames(folder / "pier.mp4")):
+    for index, picture in enumerate(open_clip(folder / "pier.mp4")):
         maker.see(index, picture)
     scene.fingerprint = maker.fingerprint
     longer = replace(scene.decoders["hnerv"].training, steps=6000, seconds=75.0)
@@ -94,7 +94,7 @@ def test_each_number_is_the_pictures_own(material: Path, report: Path) -> None:
     assert counts == {(d, p) for d in ("nerv360", "hnerv", "x265") for p in ("gaze", "landing-vp1")}
     assert len(table) == 3 * (5 + FRAMES)
     scene = read_scene(material / "pier.safetensors")
-    original = list(open_frames(material / "pier.mp4"))
+    original = list(open_clip(material / "pier.mp4"))
     along = [row for row in table if row["path"] == "gaze"]
     assert [int(row["frame"]) for row in along[:5]] == [2, 2, 0, 1, 1]
     for row in along:
@@ -207,7 +207,7 @@ def test_the_tables_fit_a_narrow_terminal(
 def test_the_films_show_three_panes(report: Path) -> None:
     films = sorted((report / "films").iterdir())
     assert len(films) == 6
-    info = open_frames(report / "films" / "nerv360-gaze.mp4").info
+    info = open_clip(report / "films" / "nerv360-gaze.mp4").info
     assert (info.width, info.height, info.frames) == (3 * 48, 24 + 28, 5)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from model.errors import InputError
-from model.video.reading import open_frames
+from model.video.clip import open_clip
 from viewer.commands.make_clip import check_options, make_clip
 
 
@@ -16,9 +16,9 @@ from viewer.commands.make_clip import check_options, make_clip
 def test_a_clip_and_a_folder(tmp_path: Path) -> None:
     for name in ("clip.mp4", "pictures"):
         make_clip(tmp_path / name, "64x32", 2, 25.0, "cpu", 12, False)
-        info = open_frames(tmp_path / name).info
+        info = open_clip(tmp_path / name).info
         assert (info.width, info.height, info.frames) == (64, 32, 2)
-    assert open_frames(tmp_path / "clip.mp4").info.fps == 25.0
+    assert open_clip(tmp_path / "clip.mp4").info.fps == 25.0
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_an_existing_file_is_kept_unless_told_otherwise(tmp_path: Path) -> None:
         make_clip(kept, "64x32", 1, 30.0, "cpu", 12, False)
     assert kept.read_text() == "precious"
     make_clip(kept, "64x32", 1, 30.0, "cpu", 12, True)
-    assert open_frames(kept).info.frames == 1
+    assert open_clip(kept).info.frames == 1
 
 
 def test_an_unknown_ending_is_refused_before_rendering(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from model.decoding import open_engine
 from model.geometry import Look
 from model.scene import read_scene, write_scene
-from model.video.reading import open_frames
+from model.video.clip import open_clip
 from tests.support.scenes import tiny_scene
 from viewer.cli import main
 
@@ -96,7 +96,7 @@ def test_other_looks_and_sizes_leave_no_black(
 def test_a_film_sweeps_over_the_clip(scene: Path, tmp_path: Path) -> None:
     file = tmp_path / "film.mp4"
     assert render(scene, "-o", file) == 0
-    info = open_frames(file).info
+    info = open_clip(file).info
     assert (info.width, info.height, info.frames) == (48, 24, 4)
     assert info.fps == pytest.approx(29.97, abs=0.01)
 
@@ -108,7 +108,7 @@ def test_a_film_follows_a_gaze_path(scene: Path, tmp_path: Path) -> None:
     film, still = tmp_path / "film.mkv", tmp_path / "view.png"
     assert render(scene, "-o", film, "--trajectory", path) == 0
     assert render(scene, "-o", still, "--yaw", 270, "--frame", 0) == 0
-    frames = list(open_frames(film))
+    frames = list(open_clip(film))
     assert len(frames) == 4
     error = (frames[3].float() - picture(still).float()).square().mean()
     others = (frames[0].float() - picture(still).float()).square().mean()

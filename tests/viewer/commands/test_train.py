@@ -19,7 +19,7 @@ from model.scene import Sample, read_scene, write_scene
 from model.training.autoencoder import Autoencoder
 from model.training.loss import DistortionLoss
 from model.training.trainer import Trainer
-from model.video.reading import open_frames
+from model.video.clip import open_clip
 from model.video.writing import FolderWriter, VideoWriter
 from tests.support.scenes import tiny_scene
 from viewer.cli import main
@@ -167,7 +167,7 @@ def test_the_command_writes_a_scene_and_nothing_else(
     assert scene.frames == 3
     assert scene.decoders["nerv360"].training.psnr_db is not None
     assert scene.fingerprint is not None
-    assert scene.fingerprint.samples == tuple(map(Sample.of, open_frames(clip)))
+    assert scene.fingerprint.samples == tuple(map(Sample.of, open_clip(clip)))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["clip", "scene.safetensors"]
     assert "cost" in capsys.readouterr().out
     before = target.read_bytes()

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from model.scene import write_scene
-from model.video.reading import open_frames
+from model.video.clip import open_clip
 from tests.support.fake_driver import install_driver, install_torch
 from tests.support.scenes import tiny_scene
 from viewer.app import App
@@ -56,10 +56,10 @@ def test_a_wandering_look_is_filmed(scene: Path, tmp_path: Path) -> None:
     film = tmp_path / "film.mp4"
     options = ["--exit-after", "1.5", "--size", "320x180", "--wander", "--film", str(film)]
     assert main(["view", str(scene), *options]) == 0
-    info = open_frames(film).info
+    info = open_clip(film).info
     assert (info.width, info.height, info.fps) == (320, 180, FPS)
     assert info.frames == pytest.approx(1.5 * FPS, abs=3)
-    pictures = list(open_frames(film))
+    pictures = list(open_clip(film))
     assert (pictures[-1].float() - pictures[0].float()).abs().mean() > 2, "it moves"
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from model.errors import InputError
 from model.geometry import Look
-from model.video.reading import open_frames
+from model.video.clip import open_clip
 from model.video.writing import VideoWriter
 from viewer.input.wander import DURATION_S, wandering_path
 from viewer.picture.film import Film
@@ -38,7 +38,7 @@ def grey(level: int, height: int = 36, width: int = 64) -> np.ndarray:
 
 
 def levels(path: Path) -> list[int]:
-    return [round(float(frame.float().mean())) for frame in open_frames(path)]
+    return [round(float(frame.float().mean())) for frame in open_clip(path)]
 
 
 def test_each_picture_is_shown_until_the_next(tmp_path: Path, clock: Clock) -> None:
@@ -49,7 +49,7 @@ def test_each_picture_is_shown_until_the_next(tmp_path: Path, clock: Clock) -> N
             if film.due():
                 film.take(grey(level))
         clock.now = 100.72
-    assert open_frames(path).info.fps == 10
+    assert open_clip(path).info.fps == 10
     shown = levels(path)
     expected = [50, 100, 100, 100, 100, 200, 200]
     assert np.abs(np.subtract(shown, expected)).max() <= 3
@@ -63,7 +63,7 @@ def test_a_resized_window_keeps_the_films_size(tmp_path: Path, clock: Clock) -> 
             assert film.due()
             film.take(grey(200, *size))
         clock.now = 100.35
-    info = open_frames(path).info
+    info = open_clip(path).info
     assert (info.width, info.height, info.frames) == (64, 36, 3)
     shown = levels(path)
     assert shown[0] > 190

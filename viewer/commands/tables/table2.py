@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model.text import escaped
-from viewer.commands.options import device_option, for_option
+from viewer.commands.options import device_option, for_option, say_notes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +42,7 @@ def bench_table2(
         train_variants,
     )
     from model.training import read_clip, training_preset
-    from model.video import open_frames
+    from model.video import open_clip
     from viewer.commands.terminal import StopOnInterrupt, progress_bar
 
     with for_option("--scale"):
@@ -53,13 +52,13 @@ def bench_table2(
     with for_option("--preset"):
         config, settings = training_preset(name, "nerv360")
     base, settings = scaled(config, scale), brief_training(settings, epochs or TABLE2_EPOCHS)
-    info = open_frames(clip).info
-    if info.note:
-        print(escaped(f"{clip}: {info.note}"), file=sys.stderr)
+    source = open_clip(clip)
+    say_notes(source)
+    info = source.info
     count = min(info.frames, frame_limit or info.frames)
     with for_option("--scale"):
         check_training_memory(base, count, chosen)
-    frames = read_clip(clip, (base.frame_height, base.frame_width), frame_limit)
+    frames = read_clip(source, (base.frame_height, base.frame_width), frame_limit)
     rows = table2_variants(base)
     seeds = [settings.seed + k for k in range(seed_count or TABLE2_SEEDS)]
     results: list[Ablation] = []

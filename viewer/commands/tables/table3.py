@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model.text import escaped
-from viewer.commands.options import device_option, for_option
+from viewer.commands.options import device_option, for_option, say_notes
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -55,7 +54,7 @@ def bench_table3(
     )
     from model.training import read_clip
     from model.trajectories import read_trajectory
-    from model.video import open_frames
+    from model.video import open_clip
     from viewer.commands.terminal import StopOnInterrupt, progress_bar
 
     with for_option("--scale"):
@@ -65,9 +64,9 @@ def bench_table3(
     with for_option("--preset"):
         configs, presets = scaled_presets(name, scale)
     trainings = {each: brief_training(s, epochs or TABLE3_EPOCHS) for each, s in presets.items()}
-    info = open_frames(clip).info
-    if info.note:
-        print(escaped(f"{clip}: {info.note}"), file=sys.stderr)
+    source = open_clip(clip)
+    say_notes(source)
+    info = source.info
     count = min(info.frames, frame_limit or info.frames)
     with for_option("--scale"):
         for config in configs.values():
@@ -86,11 +85,11 @@ def bench_table3(
     ):
         task = progress.add_task("reading the clip", total=None)
         file = Path(folder) / f"{clip.stem or 'clip'}.mp4"
-        prepared_clip(clip, frame, frame_limit, file)
+        prepared_clip(source, frame, frame_limit, file)
         bench = PathBench(
             file, viewport, base.hfov_deg, [read_trajectory(f"jvet:{path}") for path in PATHS]
         )
-        frames = read_clip(file, frame)
+        frames = read_clip(open_clip(file), frame)
         variants = network_variants(configs, trainings, frames)
         progress.update(task, total=planned_units(bench, variants))
 

@@ -39,7 +39,7 @@ def bench_table4(
         parse_sizes,
         sized_configs,
     )
-    from model.video import open_frames
+    from model.video import open_clip
     from viewer.commands.terminal import progress_bar
 
     with for_option("--sizes"):
@@ -50,7 +50,7 @@ def bench_table4(
         configs = sized_configs(preset, widths)
     chosen = device_option(device)
     if source is not None:
-        next(iter(open_frames(source)))
+        next(iter(open_clip(source)))
     viewport = configs[widths[0]]["nerv360"]
     report: Values = {
         "table": 4,

@@ -1,0 +1,169 @@
+"""Spherical and stereo metadata in the boxes of an MP4 file, of which FFmpeg passes over some.
+
+Only headers of boxes are read, and a bounded number of them. The layouts are those of Google's
+spatial media, versions 1 (XML in a ``uuid`` box) and 2 (``st3d``, ``sv3d``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+MOST_BOXES = 20_000
+MOST_XML_BYTES = 1 << 20
+_SPHERICAL_V1 = bytes.fromhex("ffcc8263f8554a938814587a02521fdd")
+_SAMPLE_ENTRY_BYTES = 78
+_DESCENDED = (b"moov", b"mdia", b"minf", b"stbl", b"sv3d", b"proj")
+_STEREO_MODES = {1: "top-bottom", 2: "left-right", 3: "custom", 4: "right-left"}
+
+Bounds = tuple[float, float, float, float]
+Pose = tuple[float, float, float]
+
+
+@dataclass
+class TrackBoxes:
+    """Declaration of one track.
+
+    Attributes:
+        track: its number; 0 if it has none.
+        projection: name of the box within ``proj``, such as ``equi``, or a name from the XML; None
+            if there is none.
+        layout, padding: of a cubemap.
+        bounds: shares of the sphere that lie outside the picture: left, top, right, bottom.
+        pose: yaw, pitch and roll in radians.
+        stereo: ``top-bottom``, ``left-right``, ``right-left``, ``custom`` or ``mode N``; None if
+            nothing or one eye is declared.
+        first_look_deg: yaw and pitch that are to be seen first; None if nothing is said.
+    """
+
+    track: int = 0
+    projection: str | None = None
+    layout: int = 0
+    padding: int = 0
+    bounds: Bounds = (0.0, 0.0, 0.0, 0.0)
+    pose: Pose = (0.0, 0.0, 0.0)
+    stereo: str | None = None
+    first_look_deg: tuple[float, float] | None = None
+
+
+def read_boxes(path: Path) -> list[TrackBoxes]:
+    """Read the declarations of all tracks of an MP4 file, in their order.
+
+    A file of another format has none; of a broken one, they are what comes before the break.
+    """
+    tracks: list[TrackBoxes] = []
+    with contextlib.suppress(OSError, _BrokenError), path.open("rb") as file:
+        _Walk(file, tracks).descend(0, file.seek(0, 2), b"")
+    return tracks
+
+
+def read_xml(text: str, into: TrackBoxes) -> None:
+    """Add what the XML of version 1 declares, which Matroska files have as a tag."""
+
+    def value(name: str) -> str | None:
+        found = re.search(rf"<GSpherical:{name}>\s*([^<]*?)\s*<", text)
+        return found[1] if found else None
+
+    def number(name: str) -> float | None:
+        try:
+            return float(value(name) or "")
+        except ValueError:
+            return None
+
+    if (value("Spherical") or "").lower() == "true" and into.projection is None:
+        into.projection = (value("ProjectionType") or "equirectangular").lower()
+    stereo = (value("StereoMode") or "mono").lower()
+    if stereo != "mono" and into.stereo is None:
+        into.stereo = stereo
+    full = [number(f"FullPano{side}Pixels") for side in ("Width", "Height")]
+    area = [number(f"CroppedAreaImage{side}Pixels") for side in ("Width", "Height")]
+    start = [number(f"CroppedArea{side}Pixels") or 0.0 for side in ("Left", "Top")]
+    (width, height), (wide, high), (left, top) = full, area, start
+    if width and height and wide and high:
+        shares = left / width, top / height, 1 - (left + wide) / width, 1 - (top + high) / height
+        if all(-1e-3 < share < 1 for share in shares):
+            one, two, three, four = (max(share, 0.0) for share in shares)
+            into.bounds = one, two, three, four
+    look = [number(f"InitialView{name}Degrees") for name in ("Heading", "Pitch")]
+    if any(look):
+        into.first_look_deg = (look[0] or 0.0, look[1] or 0.0)
+
+
+class _BrokenError(Exception):
+    """The boxes end too early, or there are too many."""
+
+
+class _Walk:
+    """Reader of the boxes that matter."""
+
+    def __init__(self, file: BinaryIO, tracks: list[TrackBoxes]) -> None:
+        self._file = file
+        self._tracks = tracks
+        self._left = MOST_BOXES
+
+    def descend(self, start: int, end: int, parent: bytes) -> None:
+        for kind, inner, after in self._boxes(start, end):
+            if kind == b"trak":
+                self._tracks.append(TrackBoxes())
+                self.descend(inner, after, kind)
+            elif kind in _DESCENDED:
+                self.descend(inner, after, kind)
+            elif kind == b"stsd":
+                for _, entry, entry_end in self._boxes(inner + 8, after):
+                    self.descend(entry + _SAMPLE_ENTRY_BYTES, entry_end, kind)
+            elif self._tracks:
+                self._read(self._tracks[-1], kind, inner, after, parent)
+
+    def _boxes(self, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+        """Kind of each box, and where its content begins and ends."""
+        while start + 8 <= end:
+            self._left -= 1
+            if self._left < 0:
+                raise _BrokenError
+            size, kind = struct.unpack(">I4s", self._bytes(start, 8))
+            inner = start + 8
+            if size == 1:
+                (size,) = struct.unpack(">Q", self._bytes(inner, 8))
+                inner += 8
+            after = end if size == 0 else start + size
+            if not inner <= after <= end:
+                return
+            yield kind, inner, after
+            start = after
+
+    def _read(self, track: TrackBoxes, kind: bytes, start: int, end: int, parent: bytes) -> None:
+        length = end - start
+        if kind == b"tkhd" and length >= 24:
+            version = self._bytes(start, 1)[0]
+            (track.track,) = struct.unpack(">I", self._bytes(start + (20 if version else 12), 4))
+        elif kind == b"st3d" and length >= 5:
+            mode = self._bytes(start, 5)[4]
+            track.stereo = _STEREO_MODES.get(mode, f"mode {mode}") if mode else None
+        elif kind == b"uuid" and parent == b"trak" and 16 < length < MOST_XML_BYTES:
+            if self._bytes(start, 16) == _SPHERICAL_V1:
+                text = self._bytes(start + 16, length - 16)
+                read_xml(text.decode("utf-8", "replace"), track)
+        elif kind == b"prhd" and length >= 16:
+            angles = struct.unpack(">iii", self._bytes(start + 4, 12))
+            yaw, pitch, roll = (math.radians(angle / 65536) for angle in angles)
+            track.pose = (yaw, pitch, roll)
+        elif parent == b"proj":
+            track.projection = kind.decode("latin-1")
+            if kind == b"equi" and length >= 20:
+                top, bottom, left, right = struct.unpack(">4I", self._bytes(start + 4, 16))
+                track.bounds = (left / 2**32, top / 2**32, right / 2**32, bottom / 2**32)
+            elif kind == b"cbmp" and length >= 12:
+                track.layout, track.padding = struct.unpack(">II", self._bytes(start + 4, 8))
+
+    def _bytes(self, start: int, count: int) -> bytes:
+        self._file.seek(start)
+        data = self._file.read(count)
+        if len(data) < count:
+            raise _BrokenError
+        return data

@@ -1,0 +1,312 @@
+"""A clip: whatever a file or a folder says of its pictures, applied in one place for every command.
+
+clip = open_clip("clip.mp4", eye="right", start=2.0, duration=5.0)
+for picture in clip.read():   # each picture that is shown, once; uint8 H×W×3
+...
+clip.shown                    # which of them is shown at each frame of the constant rate
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from model.errors import InputError
+from model.video import random_access
+from model.video.photos import is_picture
+from model.video.pixels import resized
+from model.video.placement import Eye, Placement, Placer
+from model.video.raw import is_raw
+from model.video.reading import Opening, VideoInfo
+from model.video.spherical import layout_notes, place
+from model.video.stored import OpenedPictures, StoredPictures, StoredVideo
+from model.video.stored_stills import StoredPhotos, StoredRaw
+
+LARGEST_SIDE = 16384
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """Pictures of a video, a folder or a photo, upright on the sphere, at a constant rate.
+
+    It never changes and holds no file open.
+
+    Attributes:
+        path: of the file or the folder.
+        info: size of a picture, pictures a second, and number of frames at that rate.
+        shown: index of the picture that is shown at each frame, rising; repeats are equal.
+        pictures: how many different ones there are: those that `read` yields.
+        is_sphere: they show the sphere, or are taken to, by their shape.
+        eye: whose pictures they are, if the file holds those of two eyes; else None.
+        notes: sentences without a full stop on what was assumed, left out or applied.
+        codec: name of what decodes them.
+        facts: what the file says, as plain JSON values, for people.
+        stored: the pictures as they are stored.
+        numbers: those of the different ones among them.
+        placement: of the stored pictures on the sphere.
+    """
+
+    path: Path
+    info: VideoInfo
+    shown: npt.NDArray[np.int64] = field(repr=False)
+    pictures: int
+    is_sphere: bool
+    eye: Eye | None
+    notes: tuple[str, ...]
+    codec: str
+    facts: dict[str, Any] = field(repr=False)
+    stored: StoredPictures = field(repr=False)
+    numbers: npt.NDArray[np.int64] = field(repr=False)
+    placement: Placement
+
+    def read(self) -> Iterator[Tensor]:
+        """Yield the different pictures in order, uint8 height×width×3 RGB, one at a time.
+
+        Raises:
+            InputError: one cannot be read.
+        """
+        reader = ClipReader(self, kept_bytes=0)
+        try:
+            for number in range(self.pictures):
+                yield reader.picture(number)
+        finally:
+            reader.close()
+
+    def __iter__(self) -> Iterator[Tensor]:
+        """Yield the picture of each frame, as `read` does; one that is shown longer comes again."""
+        pictures, last = self.read(), -1
+        for number in self.shown:
+            while last < number:
+                picture, last = next(pictures), last + 1
+            yield picture
+
+    def decoded(self) -> Iterator[av.VideoFrame] | None:
+        """Return the picture of each frame in the planes, colours and range of the file.
+
+        None if the clip's pictures are not those that the file stores.
+        """
+        if not (isinstance(self.stored, StoredVideo) and self._placer.is_plain):
+            return None
+        return self.stored.decoded(self.numbers[self.shown])
+
+    @functools.cached_property
+    def coverage(self) -> npt.NDArray[np.bool_] | None:
+        """Which pixels of a picture have been seen, height×width; None if all have."""
+        covered = self.placement.covered(self.info.height, self.info.width)
+        return None if covered is None else covered.numpy()
+
+    @property
+    def peak_bytes(self) -> int:
+        """Memory of a `ClipReader`, estimated, and of a few pictures that it has handed out."""
+        each, pixels = self.stored.picture_bytes, self.info.width * self.info.height
+        held = (
+            min(random_access.KEPT_BYTES // each + 1, self.stored.pictures)
+            + random_access.IN_DECODER
+        )
+        resampled = 0 if self._placer.is_plain else 16 * pixels
+        return held * each + 4 * 4 * pixels + resampled
+
+    @functools.cached_property
+    def _placer(self) -> _Finish:
+        return _Finish(self)
+
+
+class ClipReader:
+    """Pictures of a clip in any order; used from a single thread.
+
+    Playing on decodes each picture once and never seeks. The latest stay at hand.
+    """
+
+    def __init__(self, clip: Clip, kept_bytes: int | None = None) -> None:
+        """Open the clip.
+
+        Args:
+            kept_bytes: of pictures that stay at hand; `KEPT_BYTES` if None.
+
+        Raises:
+            InputError: it cannot be read any more.
+        """
+        self.clip = clip
+        self.opened: OpenedPictures = clip.stored.open(kept_bytes)
+        self._finish = clip._placer
+
+    def picture(self, number: int) -> Tensor:
+        """Return the picture of a number less than `Clip.pictures`, uint8 height×width×3 RGB.
+
+        Raises:
+            IndexError: there is no such number.
+            InputError: it cannot be decoded; others may.
+        """
+        if not 0 <= number < self.clip.pictures:
+            raise IndexError(f"there is no picture {number}")
+        stored = int(self.clip.numbers[number])
+        return self._finish(self.opened.picture(stored, "rgb24"))
+
+    def frame(self, index: int) -> Tensor:
+        """Return the picture at ``index`` of the constant rate, uint8 height×width×4 RGBA.
+
+        Raises:
+            IndexError: there is no such index.
+            InputError: it cannot be decoded; others may.
+        """
+        if not 0 <= index < self.clip.info.frames:
+            raise IndexError(f"there is no frame {index}")
+        stored = int(self.clip.numbers[self.clip.shown[index]])
+        picture = self._finish(self.opened.picture(stored, "rgba"))
+        if self.clip.coverage is not None:
+            picture[..., 3] = 255
+        return picture
+
+    def close(self) -> None:
+        """Close the file and forget all pictures."""
+        self.opened.close()
+
+
+class _Finish:
+    """Turns upright pictures as stored into those of the clip."""
+
+    def __init__(self, clip: Clip) -> None:
+        stored, placement = clip.stored.size[::-1], clip.placement
+        self._size = clip.info.height, clip.info.width
+        self._part = placement.part.cut(*stored)
+        rows, columns = self._part
+        part = rows.stop - rows.start, columns.stop - columns.start
+        only_cut = placement == Placement(part=placement.part)
+        shrinks = all(new <= old for new, old in zip(self._size, part, strict=True))
+        self.is_plain = only_cut and self._size == stored
+        self._place: Placer | None = None
+        if not (only_cut and (shrinks or not clip.is_sphere)):
+            self._place = Placer(placement, stored, self._size)
+
+    def __call__(self, picture: Tensor) -> Tensor:
+        if self._place is not None:
+            return self._place.place(picture)
+        if self.is_plain:
+            return picture
+        return torch.from_numpy(resized(picture[self._part].numpy(), *self._size[::-1]))
+
+
+def open_clip(
+    path: str | os.PathLike[str],
+    *,
+    eye: Eye = "left",
+    raw: str | None = None,
+    start: float | None = None,
+    duration: float | None = None,
+    size: tuple[int, int] | None = None,
+) -> Clip:
+    """Open a video file, a folder of pictures or a photo, told by its content.
+
+    Args:
+        eye: whose pictures to take if there are those of two.
+        raw: ``WxH,fps,pix_fmt`` of a file without a header.
+        start: seconds to leave out at the beginning.
+        duration: seconds to take; to the end if None.
+        size: height and width to scale the pictures to.
+
+    Raises:
+        InputError: nothing is there, it cannot be read, it has no pictures, they differ in size,
+            or what the file declares cannot be applied.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path} does not exist: give a video file or a folder of pictures")
+    source = _stored(path, raw)
+    placement, is_sphere = place(source.layout, source.size, source.shape, eye, path)
+    notes = [*source.notes, *layout_notes(source.layout, eye)]
+    full = _full_size(placement, is_sphere, source, path)
+    if size is not None and (size[0] > full[0] or size[1] > full[1]):
+        raise InputError(
+            f"{size[1]}x{size[0]} is larger than the pictures of {path}, {full[1]}x{full[0]}: "
+            f"give a size to scale them down to"
+        )
+    height, width = size or full
+    if (height, width) != source.size[::-1]:
+        notes.append(
+            f"its pictures of {source.size[0]}x{source.size[1]} are taken as {width}x{height}"
+        )
+    shown = source.shown
+    if start is not None or duration is not None:
+        shown = _trimmed(shown, source.fps, start or 0.0, duration, path)
+    numbers, places = np.unique(shown, return_inverse=True)
+    return Clip(
+        path=path,
+        info=VideoInfo(width, height, float(source.fps), len(shown)),
+        shown=places.astype(np.int64),
+        pictures=len(numbers),
+        is_sphere=is_sphere,
+        eye=eye if source.layout.stereo is not None else None,
+        notes=tuple(notes),
+        codec=source.codec,
+        facts=source.facts,
+        stored=source,
+        numbers=numbers,
+        placement=placement,
+    )
+
+
+def check_equirectangular(clip: Clip) -> None:
+    """Check that a clip shows the sphere.
+
+    Raises:
+        InputError: it does not, or does not say so.
+    """
+    if not clip.is_sphere:
+        width, height = clip.info.width, clip.info.height
+        raise InputError(
+            f"{clip.path} is {width}x{height} and does not say that it is equirectangular: give a "
+            f"video of the whole sphere, which is twice as wide as high"
+        )
+
+
+def _stored(path: Path, raw: str | None) -> StoredPictures:
+    if raw is not None or (is_raw(path) and path.is_file()):
+        return StoredRaw.read(path, raw)
+    if path.is_dir() or is_picture(path):
+        return StoredPhotos.read(path)
+    return StoredVideo.read(Opening(path))
+
+
+def _full_size(
+    placement: Placement, is_sphere: bool, source: StoredPictures, path: Path
+) -> tuple[int, int]:
+    """Return the height and width that keep the resolution of the pictures."""
+    width, height = source.size
+    if is_sphere:
+        try:
+            size = placement.frame_size(height, width)
+        except ValueError as error:
+            raise InputError(f"{path} cannot be placed on the sphere: {error}") from error
+    else:
+        rows, columns = placement.part.cut(height, width)
+        size = rows.stop - rows.start, columns.stop - columns.start
+        # Pixels that are not square become so; none is thrown away.
+        if source.shape > 1:
+            size = size[0], round(size[1] * source.shape)
+        else:
+            size = round(size[0] / source.shape), size[1]
+    if not all(1 <= side <= LARGEST_SIDE for side in size):
+        raise InputError(f"{path} would have pictures of {size[1]}x{size[0]}: give a smaller clip")
+    return size
+
+
+def _trimmed(
+    shown: npt.NDArray[np.int64], fps: float, start: float, duration: float | None, path: Path
+) -> npt.NDArray[np.int64]:
+    first = round(start * fps)
+    last = len(shown) if duration is None else first + max(round(duration * fps), 1)
+    if start < 0 or first >= len(shown):
+        raise InputError(f"{path} lasts {len(shown) / fps:g} s: it has nothing from {start:g} s on")
+    if duration is not None and duration <= 0:
+        raise InputError(f"a duration of {duration:g} s leaves nothing of {path}")
+    return shown[first:last]

@@ -1,0 +1,267 @@
+"""Index of a video: the times of its pictures, and the keyframes from which they decode."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from model.errors import InputError
+from model.video.frame_rate import Pace, believable, find_pace
+from model.video.reading import Opening, check_file, choose_stream, reading, stream_note
+
+if TYPE_CHECKING:
+    Packet = av.Packet[av.VideoStream]
+
+ASSUMED_FPS = 30.0
+"""Pictures a second if nothing is said."""
+
+_UNTIMED = ("avi", "h264", "hevc", "m4v", "mpegvideo")
+"""Formats that store no times: FFmpeg makes them up, and they are wrong if the order differs."""
+
+_LONGEST_TAIL = 600
+"""Packets after the last keyframe that are decoded to see whether the end of a file is whole."""
+
+
+@dataclass(frozen=True)
+class Keyframe:
+    """Times of a keyframe's packet, in ticks of the stream."""
+
+    pts: int
+    dts: int
+
+
+@dataclass(frozen=True, eq=False)
+class VideoIndex:
+    """Times of the pictures of a video that decode, and its keyframes; it holds no file open.
+
+    Attributes:
+        opening: how the file is opened.
+        stream: index of the stream.
+        track: its number in the file's own numbering.
+        codec: its name.
+        size: width and height as coded.
+        shape: width over height of a pixel.
+        picture_bytes: of one decoded picture.
+        times: of the pictures in the order in which they are shown, in ticks of the stream; None
+            if the file has none, and pictures are known by their place only.
+        pictures: how many there are, from the first that decodes to the last.
+        keyframes: by time.
+        cut: the file ends in the middle of a picture.
+        pace: the constant rate, and the repeats that bring the pictures to it.
+        has_sound: the file has sound.
+        notes: sentences without a full stop on what was left out or assumed.
+    """
+
+    opening: Opening
+    stream: int
+    track: int
+    codec: str
+    size: tuple[int, int]
+    shape: float
+    picture_bytes: int
+    times: npt.NDArray[np.int64] | None
+    pictures: int
+    keyframes: tuple[Keyframe, ...]
+    cut: bool
+    pace: Pace
+    has_sound: bool
+    notes: tuple[str, ...] = ()
+
+    def number(self, time: int | None, last: int = -1) -> int | None:
+        """Return the number of the picture with a ``time``, after picture ``last``, or None."""
+        if self.times is None:
+            return last + 1
+        if time is None:
+            return None
+        low, high = (int(np.searchsorted(self.times, time, side)) for side in ("left", "right"))
+        # Several with one time come one after the other.
+        return min(max(low, last + 1), high - 1) if low < high else None
+
+
+@dataclass
+class _Packets:
+    """What the packets of a stream say."""
+
+    times: list[int | None]
+    keyframes: list[Keyframe]
+    hidden: int = 0
+    cut: bool = False
+
+
+def index_video(opening: Opening) -> tuple[VideoIndex, av.VideoFrame]:
+    """Index a video by its packets, and return its first picture, too.
+
+    No more is decoded than that and, if the file may be cut off, its end.
+
+    Raises:
+        InputError: nothing is there, it cannot be read, or no picture decodes.
+    """
+    path = opening.path
+    check_file(path)
+    with reading(path), opening.open() as container:
+        stream = choose_stream(container, path)
+        rates, tick = _claimed_rates(stream), stream.time_base or Fraction(0)
+        note = stream_note(container, stream)
+        packets = _read_packets(container, stream)
+        promised = max(stream.frames - packets.hidden, 0)
+        by_place = container.format.name in _UNTIMED
+        number, track, codec = stream.index, stream.id, stream.codec_context.name
+        shape = float(stream.sample_aspect_ratio or 1)
+        sound = bool(container.streams.audio)
+    first = next(_decoded(opening, number), None)
+    if not packets.times or first is None or first.width < 1 or first.height < 1:
+        raise InputError(f"{path} holds no picture that can be decoded: give a whole video")
+    notes = [note] if note else []
+    keyframes = tuple(sorted(packets.keyframes, key=lambda key: key.pts))
+    known: npt.NDArray[np.int64] | None = None
+    if by_place:
+        pictures, pace = len(packets.times), _pace(packets.times, rates, tick)
+    elif None in packets.times:
+        pictures, pace = sum(1 for _ in _decoded(opening, number)), _pace([], rates, tick)
+    else:
+        known = np.sort(np.array(packets.times, np.int64))
+        known, early = _from_first(known, first.pts)
+        end, missing = len(known), 0
+        if packets.cut or promised != len(packets.times):
+            end = _last_decodable(opening, number, known, keyframes) + 1
+            missing = max(promised - len(packets.times), 0) + len(known) - end
+        notes += _lost_notes(early, missing, promised)
+        known, pictures = known[:end], end
+        pace = _pace([int(time) for time in known], rates, tick)
+    index = VideoIndex(
+        opening=opening,
+        stream=number,
+        track=track,
+        codec=codec,
+        size=(first.width, first.height),
+        shape=shape,
+        picture_bytes=max(sum(plane.buffer_size for plane in first.planes), 1),
+        times=known,
+        pictures=pictures,
+        keyframes=keyframes if known is not None else (),
+        cut=packets.cut,
+        pace=pace,
+        has_sound=sound,
+        notes=(*notes, pace.note) if pace.note else tuple(notes),
+    )
+    return index, first
+
+
+def _from_first(
+    times: npt.NDArray[np.int64], first: int | None
+) -> tuple[npt.NDArray[np.int64], int]:
+    """Return the times from the first picture that decodes, and how many come before it."""
+    early = 0 if first is None else int(np.searchsorted(times, first))
+    return (times[early:], early) if early < len(times) else (times, 0)
+
+
+def _lost_notes(early: int, late: int, promised: int) -> list[str]:
+    notes = []
+    if early:
+        notes.append(
+            f"its first {_pictures(early)} cannot be decoded without what was cut off before: "
+            f"{'it is' if early == 1 else 'they are'} left out"
+        )
+    if late:
+        of_all = f" of {promised}" if promised else ""
+        notes.append(
+            f"it is cut off: its last {_pictures(late)}{of_all} cannot be decoded and "
+            f"{'is' if late == 1 else 'are'} left out"
+        )
+    return notes
+
+
+def _pictures(number: int) -> str:
+    return "picture" if number == 1 else f"{number} pictures"
+
+
+def _read_packets(container: av.container.InputContainer, stream: av.VideoStream) -> _Packets:
+    found = _Packets([], [])
+    demuxed = container.demux(stream)
+    while True:
+        try:
+            packet = next(demuxed, None)
+        except (av.FFmpegError, OSError):
+            if not found.times:
+                raise
+            found.cut = True
+            break
+        if packet is None:
+            break
+        if packet.is_discard:
+            found.hidden += 1
+        if not packet.size or packet.is_discard:
+            continue
+        found.times.append(packet.pts)
+        found.cut = found.cut or packet.is_corrupt
+        if packet.is_keyframe and packet.pts is not None:
+            dts = packet.pts if packet.dts is None else packet.dts
+            found.keyframes.append(Keyframe(packet.pts, dts))
+    return found
+
+
+def _last_decodable(
+    opening: Opening, stream: int, times: npt.NDArray[np.int64], keyframes: Sequence[Keyframe]
+) -> int:
+    """Return the number of the last picture that decodes, from the keyframes at the end."""
+    for key in reversed(keyframes):
+        after = len(times) - int(np.searchsorted(times, key.pts))
+        if after > _LONGEST_TAIL:
+            break
+        last = max((f.pts for f in _decoded(opening, stream, key) if f.pts is not None), default=-1)
+        found = int(np.searchsorted(times, last, "right")) - 1
+        if last >= key.pts and found >= 0:
+            return found
+    return len(times) - 1
+
+
+def _decoded(opening: Opening, stream: int, key: Keyframe | None = None) -> Iterator[av.VideoFrame]:
+    """Decode from the beginning or a keyframe on, passing over what is damaged."""
+    with reading(opening.path), opening.open() as container:
+        video = container.streams[stream]
+        assert isinstance(video, av.VideoStream)
+        packets = container.demux(video)
+        if key is not None:
+            try:
+                container.seek(key.dts, stream=video, backward=True)
+            except av.FFmpegError:
+                return
+            packets = itertools.dropwhile(lambda p: p.pts != key.pts, container.demux(video))
+        yield from decode_packets(packets)
+
+
+def decode_packets(packets: Iterator[Packet]) -> Iterator[av.VideoFrame]:
+    """Decode ``packets``; what does not come of a damaged one is missing."""
+    while True:
+        try:
+            packet = next(packets, None)
+        except (av.FFmpegError, OSError):
+            return
+        if packet is None:
+            return
+        try:
+            yield from packet.decode()
+        except av.FFmpegError:
+            continue
+
+
+def _claimed_rates(stream: av.VideoStream) -> tuple[Fraction | None, ...]:
+    """Return pictures a second by what the file says of them, the best source first."""
+    return stream.average_rate, stream.base_rate, stream.guessed_rate
+
+
+def _pace(times: Sequence[int | None], claimed: Sequence[Fraction | None], tick: Fraction) -> Pace:
+    """Return the constant rate of pictures with these times, in ``tick`` seconds and any order."""
+    known = sorted(time * tick for time in times if time is not None)
+    pace = find_pace(known, claimed[0], tick) if len(known) == len(times) else None
+    if pace is None:  # pictures without times, or only one
+        rate = next((rate for rate in claimed if rate and believable(rate)), None)
+        pace = Pace(rate or Fraction(ASSUMED_FPS))
+    return pace

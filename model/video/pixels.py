@@ -1,0 +1,140 @@
+"""From a decoded picture to upright RGB: colours, size, and the display matrix of the file."""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.sidedata.sidedata import Type
+from av.video.reformatter import Colorspace, Interpolation
+
+HD_HEIGHT = 720
+# Both ways. Without full chroma swscale darkens every picture by about two levels of 255.
+SCALING = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+_SHRINKING = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+_LEAST_TURN_DEG = 1.0
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """Display matrix of a file, as far as pictures follow it: first a transposition, then mirrors.
+
+    Attributes:
+        transposed: rows become columns.
+        mirrored: left and right change places.
+        flipped: top and bottom change places.
+        rest_deg: degrees of a turn that are not followed, as they are no quarter.
+    """
+
+    transposed: bool = False
+    mirrored: bool = False
+    flipped: bool = False
+    rest_deg: float = 0.0
+
+    @classmethod
+    def of(cls, frame: av.VideoFrame) -> Orientation:
+        """Return the orientation that the file gives to this picture."""
+        data = side_data(frame, Type.DISPLAYMATRIX)
+        if data is None or len(data) < 36:
+            return cls._of_turn(getattr(frame, "rotation", 0))
+        a, b, _, c, d = struct.unpack_from("=5i", data)
+        if a == b == c == d == 0:
+            return cls()
+        if abs(a) + abs(d) >= abs(b) + abs(c):
+            rest = math.degrees(math.atan2(abs(b), abs(a)))
+            return cls(False, a < 0, d < 0, rest if rest > _LEAST_TURN_DEG else 0.0)
+        rest = math.degrees(math.atan2(abs(a), abs(b)))
+        return cls(True, c < 0, b < 0, rest if rest > _LEAST_TURN_DEG else 0.0)
+
+    @classmethod
+    def _of_turn(cls, rotation_deg: float) -> Orientation:
+        quarters = round(rotation_deg / 90) % 4
+        return (cls(), cls(True, False, True), cls(False, True, True), cls(True, True))[quarters]
+
+    @property
+    def is_plain(self) -> bool:
+        """Pictures stay as they are."""
+        return not (self.transposed or self.mirrored or self.flipped)
+
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """Return width and height of an upright picture of a coded one's."""
+        return (height, width) if self.transposed else (width, height)
+
+    def apply(self, picture: Pixels) -> Pixels:
+        """Return a height×width×channels picture upright."""
+        if self.transposed:
+            picture = picture.swapaxes(0, 1)
+        if self.mirrored:
+            picture = picture[:, ::-1]
+        if self.flipped:
+            picture = picture[::-1]
+        return picture
+
+    def notes(self) -> list[str]:
+        """Return sentences without a full stop on what is done with the display matrix."""
+        notes = [] if self.is_plain else [f"its pictures are {self}, as its display matrix says"]
+        if self.rest_deg:
+            notes.append(f"its display matrix turns by {self.rest_deg:.3g}°, which is not followed")
+        return notes
+
+    def __str__(self) -> str:
+        """Return what it does, for people; empty if nothing."""
+        quarter = {
+            (False, True, True): "turned by 180°",
+            (True, True, False): "turned clockwise by 90°",
+            (True, False, True): "turned counterclockwise by 90°",
+            (False, True, False): "mirrored",
+            (False, False, True): "turned upside down and mirrored",
+            (True, False, False): "turned by 90° and mirrored",
+            (True, True, True): "turned by 90° and mirrored",
+        }
+        return quarter.get((self.transposed, self.mirrored, self.flipped), "")
+
+
+def to_pixels(
+    frame: av.VideoFrame, layout: str = "rgb24", size: tuple[int, int] | None = None
+) -> Pixels:
+    """Return a decoded picture, height×width×channels, not turned.
+
+    Args:
+        layout: ``rgb24``, or ``rgba`` with the same colours and alpha 255.
+        size: width and height to scale it to.
+    """
+    # What is not tagged follows players' custom: BT.709 from HD up, BT.601 below.
+    untagged_hd = frame.colorspace == 2 and frame.height >= HD_HEIGHT
+    width, height = size or (frame.width, frame.height)
+    shrinks = width < frame.width and height < frame.height
+    converted = frame.reformat(
+        width,
+        height,
+        format=layout,
+        src_colorspace=Colorspace.ITU709 if untagged_hd else None,
+        interpolation=_SHRINKING if shrinks else SCALING,
+    )
+    pixels: Pixels = np.asarray(converted.to_ndarray(), np.uint8)
+    return pixels
+
+
+def resized(picture: Pixels, width: int, height: int) -> Pixels:
+    """Return a picture, height×width×3 or 4, at another size."""
+    layout = "rgb24" if picture.shape[-1] == 3 else "rgba"
+    if picture.shape[:2] != (height, width):
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format=layout)
+        return to_pixels(frame, layout, (width, height))
+    return np.ascontiguousarray(picture)
+
+
+def side_data(frame: av.VideoFrame, kind: Type) -> bytes | None:
+    """Return the picture's side data of one kind, or None if there is none or it cannot be read."""
+    try:
+        container: Any = frame.side_data  # its type hint knows motion vectors only
+        return bytes(container[kind])
+    except (KeyError, ValueError):  # ValueError: beside some that PyAV does not know
+        return None

@@ -1,0 +1,154 @@
+"""Pictures as a file stores them: upright RGB, in any order, before they are placed on a sphere."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol, Self
+
+import av
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from model.video.boxes import TrackBoxes, read_boxes
+from model.video.index import VideoIndex, index_video
+from model.video.pixels import Orientation, to_pixels
+from model.video.random_access import VideoReader
+from model.video.reading import Opening
+from model.video.spherical import SphericalLayout
+
+Channels = Literal["rgb24", "rgba"]
+
+
+class OpenedPictures(Protocol):
+    """Pictures that can be read; used from a single thread."""
+
+    def picture(self, number: int, channels: Channels) -> Tensor:
+        """Return a picture upright, uint8 height×width×3 or 4, alpha 255.
+
+        Raises:
+            InputError: it cannot be decoded; others may.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close what is open."""
+        ...
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class StoredPictures(abc.ABC):
+    """Pictures of one size, and what is known of them; it holds no file open.
+
+    Attributes:
+        pictures: how many.
+        size: width and height, upright.
+        shape: width over height of a pixel.
+        fps: frames a second.
+        shown: number of the picture that is shown at each frame.
+        layout: how they show the sphere.
+        picture_bytes: of one as it is kept.
+        codec: name of what decodes them.
+        notes: sentences without a full stop on what was assumed, left out or applied.
+        facts: plain JSON values for people.
+    """
+
+    pictures: int
+    size: tuple[int, int]
+    shape: float = 1.0
+    fps: float
+    shown: npt.NDArray[np.int64]
+    layout: SphericalLayout = field(default_factory=SphericalLayout)
+    picture_bytes: int
+    codec: str
+    notes: tuple[str, ...] = ()
+    facts: dict[str, Any]
+
+    @abc.abstractmethod
+    def open(self, kept_bytes: int | None = None) -> OpenedPictures:
+        """Open them; `KEPT_BYTES` of the latest stay at hand if ``kept_bytes`` is None."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class StoredVideo(StoredPictures):
+    """Pictures of a video file, as `StoredPictures`."""
+
+    index: VideoIndex
+    orientation: Orientation
+
+    @classmethod
+    def read(cls, opening: Opening) -> Self:
+        """Read what a video says, without decoding more than its first picture and its end.
+
+        Raises:
+            InputError: it cannot be read, or has no picture that decodes.
+        """
+        index, first = index_video(opening)
+        orientation = Orientation.of(first)
+        numbers, repeats = np.arange(index.pictures), index.pace.repeats
+        shape = index.shape if not orientation.transposed else 1 / index.shape
+        return cls(
+            index=index,
+            orientation=orientation,
+            pictures=index.pictures,
+            size=orientation.size(*index.size),
+            shape=shape,
+            fps=float(index.pace.fps),
+            shown=numbers if repeats is None else np.repeat(numbers, repeats),
+            layout=SphericalLayout.of(first, _boxes(opening.path, index)),
+            picture_bytes=index.picture_bytes,
+            codec=index.codec,
+            notes=(*index.notes, *orientation.notes()),
+            facts=_facts(index, first, orientation),
+        )
+
+    def open(self, kept_bytes: int | None = None) -> OpenedPictures:
+        """Open the file, as `StoredPictures` has it."""
+        return OpenedVideo(self, kept_bytes)
+
+    def decoded(self, numbers: npt.NDArray[np.int64]) -> Iterator[av.VideoFrame] | None:
+        """Return the pictures of these numbers as decoded, or None if they are turned upright."""
+        if not self.orientation.is_plain:
+            return None
+        reader = VideoReader(self.index, kept_bytes=0)
+        return (reader.picture(int(number)) for number in numbers)
+
+
+class OpenedVideo:
+    """Pictures of a video file, as `OpenedPictures`."""
+
+    def __init__(self, stored: StoredVideo, kept_bytes: int | None) -> None:
+        self.reader = VideoReader(stored.index, kept_bytes)
+        self._orientation = stored.orientation
+
+    def picture(self, number: int, channels: Channels) -> Tensor:
+        pixels = to_pixels(self.reader.picture(number), channels)
+        return torch.from_numpy(np.ascontiguousarray(self._orientation.apply(pixels)))
+
+    def close(self) -> None:
+        self.reader.close()
+
+
+def _boxes(path: Path, index: VideoIndex) -> TrackBoxes:
+    tracks = read_boxes(path)
+    return next((boxes for boxes in tracks if boxes.track == index.track), TrackBoxes())
+
+
+def _facts(index: VideoIndex, first: av.VideoFrame, orientation: Orientation) -> dict[str, Any]:
+    return {
+        "codec": index.codec,
+        "pixel_format": first.format.name,
+        "coded_size": list(index.size),
+        "pixel_shape": index.shape,
+        "colorspace": first.colorspace,
+        "color_range": first.color_range,
+        "transfer": first.color_trc,
+        "primaries": first.color_primaries,
+        "orientation": str(orientation),
+        "sound": index.has_sound,
+        "timed": index.times is not None,
+    }

@@ -1,0 +1,118 @@
+"""Photos, folders of pictures and raw video as stored pictures: any of them is read at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model.video.index import ASSUMED_FPS
+from model.video.photos import Pictures, find_pictures, read_picture
+from model.video.pixels import to_pixels
+from model.video.placement import Placement
+from model.video.raw import RawVideo, raw_video
+from model.video.spherical import EQUIRECTANGULAR, SphericalLayout
+from model.video.stored import Channels, OpenedPictures, StoredPictures
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class StoredPhotos(StoredPictures):
+    """A photo, or the pictures of a folder."""
+
+    found: Pictures
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read the headers of all pictures.
+
+        Raises:
+            InputError: there is none, one cannot be read, or they differ in size.
+        """
+        found = find_pictures(path)
+        (height, width), count = found.size, len(found.files)
+        notes = found.notes
+        if count > 1:
+            notes += (f"its pictures are taken at {ASSUMED_FPS:g} a second",)
+        return cls(
+            found=found,
+            pictures=count,
+            size=(width, height),
+            fps=ASSUMED_FPS,
+            shown=np.arange(count),
+            layout=_layout(found.placement),
+            picture_bytes=3 * width * height,
+            codec="pictures",
+            notes=notes,
+            facts={"kind": "folder" if path.is_dir() else "photo", "files": count},
+        )
+
+    def open(self, kept_bytes: int | None = None) -> OpenedPictures:
+        """Open them, as `StoredPictures` has it; none is kept."""
+
+        def picture(number: int, channels: Channels) -> Tensor:
+            pixels = read_picture(self.found.files[number])
+            if channels == "rgb24":
+                return pixels
+            return torch.cat([pixels, torch.full_like(pixels[..., :1], 255)], -1)
+
+        return _Read(picture)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class StoredRaw(StoredPictures):
+    """Raw video."""
+
+    video: RawVideo
+
+    @classmethod
+    def read(cls, path: Path, description: str | None) -> Self:
+        """Read what the name says, or take a description such as ``6144x3072,60,yuv420p10le``.
+
+        Raises:
+            InputError: neither describes the file.
+        """
+        video = raw_video(path, description)
+        form = video.format
+        return cls(
+            video=video,
+            pictures=video.frames,
+            size=(form.width, form.height),
+            fps=float(form.fps),
+            shown=np.arange(video.frames),
+            picture_bytes=form.picture_bytes,
+            codec="rawvideo",
+            facts={"kind": "raw video", "pixel_format": form.pixel_format},
+        )
+
+    def open(self, kept_bytes: int | None = None) -> OpenedPictures:
+        """Open them, as `StoredPictures` has it; none is kept."""
+        return _Read(
+            lambda number, channels: torch.from_numpy(to_pixels(self.video.frame(number), channels))
+        )
+
+
+class _Read:
+    """Pictures that are read anew each time, as `OpenedPictures`."""
+
+    def __init__(self, read: Callable[[int, Channels], Tensor]) -> None:
+        self._read = read
+
+    def picture(self, number: int, channels: Channels) -> Tensor:
+        return self._read(number, channels)
+
+    def close(self) -> None:
+        pass
+
+
+def _layout(placement: Placement) -> SphericalLayout:
+    declared = placement != Placement()
+    return SphericalLayout(
+        projection=EQUIRECTANGULAR if declared else None,
+        bounds=placement.bounds,
+        pose=placement.pose,
+    )
