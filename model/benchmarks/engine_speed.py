@@ -53,12 +53,11 @@ class EngineResult:
     Attributes:
         precision: type of the numbers that its convolutions multiply, such as ``float32``.
         looking: the look changes and the frame stays, as when dragging in a paused scene. None for
-            whole frames, which the viewer does not decode again then.
+            whole frames: the viewer does not decode them again for another look.
         playing: both change with every picture.
         stages_ms: milliseconds per picture by stage of the network; only for the eager engine.
         flops: floating-point operations of a picture.
-        look_flops: operations of every look, without a frame's expansion, which is done once for
-            all its looks.
+        look_flops: operations per look, without the expansion that all looks at a frame share.
         traffic_bytes: `count_traffic` of a picture, in its precision.
         memory_mib: on CUDA, since the engine was opened: torch's peak of allocated and of reserved
             memory, including graphs' pools, and the GPU memory in use by the driver's count.

@@ -1,6 +1,6 @@
-"""Workers: measurements in processes of their own, and the memory of a process.
+"""Workers: measurements in separate processes, and the memory of a process.
 
-Only in a process that does nothing else is the peak memory the measured task's.
+The peak memory of a process is the measured task's only if the process does nothing else.
 """
 
 from __future__ import annotations

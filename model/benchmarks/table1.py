@@ -64,8 +64,8 @@ Needs = dict[tuple[str, str], int]
 def parts_left_out(configs: dict[str, ModelConfig], scale: Fraction, device: torch.device) -> Needs:
     """Return the parts of the full-frame decoders that do not fit, with the bytes they need.
 
-    On a GPU, parts are left out as long as NeRV360 fits. On the CPU everything must fit: if a
-    prediction were too low, the system would kill programs, and not only this one.
+    On a GPU only NeRV360 must fit. On the CPU everything must fit, because after too low a
+    prediction the system would kill programs, and not only this one.
 
     Args:
         configs: the three decoders of a `comparison`.

@@ -1,16 +1,18 @@
 """Interface of an architecture: all that training, engines and scene files need of a decoder.
 
 An architecture is a subclass of `Architecture` in its own module, and one line in the table of
-`model.networks.registry`. No other module asks which architecture it has:
+`model.networks.registry`. Other modules treat all architectures alike:
 
-- traits, presets and limits are class attributes and `Architecture.check`;
-- training and the eager engine call `expand` and `decode`;
-- engines that rearrange the network, the initialisation of its colours and its receptive field
-  follow `layout`: the stem, stages and head, which hold the weights. A full-frame network runs them
-  one after the other. A viewport network runs the stem, widens its features by one pixel a side
-  (`model.geometry.pad_erp`), samples them at `viewport_grid` and continues with the stages; without
-  ``expand_before_projection`` it samples the embedding, and the stem comes after that. The stem's
-  blocks see `time_condition`, the stages' blocks see `condition`.
+- Traits, presets and limits are class attributes and `Architecture.check`.
+- Training and the eager engine call `expand` and `decode`.
+- Engines that rearrange the network use `layout`: the stem, stages and head, which hold the
+  weights. So do the initialisation of its colours and its receptive field.
+
+A full-frame network runs the stem, the stages and the head in turn. A viewport network runs the
+stem, widens its features by one pixel a side (`model.geometry.pad_erp`), samples them at
+`viewport_grid`, and continues with the stages; without ``expand_before_projection`` it samples the
+embedding and then runs the stem. The stem's blocks see `time_condition`, the stages' blocks see
+`condition`.
 """
 
 from __future__ import annotations

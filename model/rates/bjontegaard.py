@@ -22,8 +22,9 @@ class RateDifference:
             common.
         low_db, high_db: common range of qualities, over which the mean is taken; without one, the
             range of the compared curve.
-        apart: why there is no number: ``below`` or ``above`` if all its qualities are lower or
-            higher than the other's, ``flat`` if one of the two hardly changes; otherwise empty.
+        apart: reason for a missing ``percent``, otherwise empty: ``below`` or ``above`` (all
+            qualities of the compared curve are lower or higher) or ``flat`` (one of the curves
+            hardly changes).
     """
 
     percent: float | None

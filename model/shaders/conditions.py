@@ -34,8 +34,8 @@ class Conditions:
     """Scales and shifts of every affine, in the form of the passes' uniform ``affine``.
 
     Attributes:
-        vectors: their number, four numbers each: for every four channels the scales 1 + γ, then the
-            shifts β.
+        vectors: number of vectors of four numbers. Every four channels have two: the scales 1 + γ
+            and the shifts β.
         sees_look: whether they depend on the look.
     """
 
@@ -76,12 +76,14 @@ class Conditions:
     def to_json(self, add: _AddArray, *, half: bool) -> dict[str, Any]:
         """Describe how a host computes the conditions; see `ShaderPlan.to_json`.
 
-        ``times`` are the embeddings of all frames' times, frames×c. ``looks`` are two networks,
-        from the encoding of yaw and of pitch to c more each, with a sine after both layers; it is
-        empty if looks are not used. ``encoding`` names the function of `model.networks`. The
-        condition of an affine is the time's embedding (``time_alone``), or the embeddings of time,
-        yaw and pitch. Its two heads are layers with a ReLU in between: 1 + γ and β of ``channels``,
-        with vectors from ``first`` on, scales and shifts of four channels in turn.
+        - ``times``: embeddings of all frames' times, frames×c.
+        - ``looks``: two networks that embed yaw and pitch, each to c channels, with a sine after
+          both layers; empty if looks are not used. ``encoding`` names the function of
+          `model.networks` that encodes the angle first.
+        - ``affines``: ``gamma`` and ``beta`` are two-layer heads with a ReLU in between, for 1 + γ
+          and β of ``channels``. Their input is the time's embedding (``time_alone``), or the
+          embeddings of time, yaw and pitch. The result starts at vector ``first``, scales and
+          shifts alternating.
 
         Args:
             add: stores an array and returns its description.

@@ -99,7 +99,7 @@ class Drawing:
 
         Args:
             layer: its kind; size, targets, sources and affine follow from the other arguments.
-            stride: of the pixel shuffle of its outputs, which the next pass does on reading.
+            stride: of the pixel shuffle that the next pass does on reading.
             affine: first vector and number of vectors of the `Conditions` that scale and shift its
                 source.
             base: features to add.
@@ -198,9 +198,9 @@ _NOTHING = Weights(torch.zeros(0), torch.zeros(0))
 
 
 def _outputs(source: tuple[Features, Weights] | None, stride: int) -> list[int]:
-    """Return the order in which layers hold a convolution's outputs; −1 fills up.
+    """Return the indices of a convolution's outputs in the order in which layers store them.
 
-    The outputs of each cell of a pixel shuffle are together, four per layer.
+    Each cell of a pixel shuffle stores its channels together, four per layer, padded with −1.
     """
     assert source is not None
     cells = stride**2

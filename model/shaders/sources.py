@@ -41,8 +41,8 @@ class Source:
 
     Attributes:
         groups: of each pixel.
-        stride: of a pixel shuffle done on reading: a texel then holds the groups of stride² pixels,
-            row by row, and `groups` counts the groups of one of them.
+        stride: of a pixel shuffle done on reading; each texel then holds stride² pixels, row by
+            row, with `groups` groups each.
         split: layers of the first of two texture arrays; 0 if there is only one.
     """
 

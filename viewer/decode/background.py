@@ -79,8 +79,8 @@ class Background:
     def step(self, frame: int, look: Look) -> None:
         """Decode one more part.
 
-        First the parts that show nothing yet, closest to ``look`` first; then the part furthest
-        behind ``frame``.
+        Parts without a picture come first, in order of distance from ``look``. After them comes the
+        part whose frame is furthest from ``frame``.
 
         Raises:
             IndexError, RuntimeError: as in `Engine.decode`.

@@ -61,8 +61,8 @@ class _Generation:
 class DecodeWorker:
     """Decodes on its own thread for a display that never waits for it.
 
-    With several sources, the panes of a split view, their pictures are decoded one after the other,
-    so that each can use the whole machine, and appear together, so that they show the same frame.
+    The panes of a split view have one source each. Their pictures are decoded one after the other,
+    so that each can use the whole machine, but appear together, so that they show the same frame.
     """
 
     def __init__(self) -> None:
@@ -148,7 +148,7 @@ class DecodeWorker:
                     session.give_up(error)
 
     def _begin(self, generation: _Generation, sessions: list[DecodeSession]) -> None:
-        """Change ``sessions``, in use so far, to the sources of ``generation``."""
+        """Replace ``sessions`` by sessions for the sources of ``generation``, reusing old ones."""
         alone = len(generation.sources) == 1
         # A session without an engine left starts over, and so does one that stepped down while
         # another needed memory too.

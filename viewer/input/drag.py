@@ -94,8 +94,8 @@ def _turned(look: Look, yaw: float, pitch: float) -> Look:
 def _exact_turns(anchor: Vector, level: Vector, current: Look) -> Iterator[tuple[float, float]]:
     """Yield turns in yaw and pitch that bring ``anchor`` to the ray ``level``.
 
-    If a level horizon or the limit of pitch makes that impossible, they bring it as near as its
-    longitude allows.
+    If a level horizon or the limit of pitch makes that impossible, they bring it as close as they
+    can at its longitude.
     """
     right, up, forward = level
     # With β the ray's elevation in the level camera, its height is reach·sin(pitch + β).

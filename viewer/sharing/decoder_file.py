@@ -31,11 +31,13 @@ _MAP_BYTES = 256 * 2**20
 def decoder_file(decoder: Decoder, coded: Sequence[Tensor | None] = ()) -> bytes:
     """Return a safetensors file: the tensor ``plan``, zlib-packed JSON, and the tensors it names.
 
-    The plan is the one of `ShaderPlan.to_json`, with arrays replaced by the name of a tensor and a
-    shape. The weights are segments, one per pass with weights: its matrices from ``first`` on,
-    ``coded`` many, are in the segment's tensor, as weights whose rows are the outputs; the
-    remaining matrices of all segments are in the tensor ``rest``. ``embeddings`` names the tensors
-    of the maps that they fill.
+    The plan is `ShaderPlan.to_json`, but an array is the name and shape of a tensor, and these keys
+    differ:
+
+    - ``weights``: one segment per pass with weights. The first ``coded`` matrices of a segment,
+      from ``first`` on, are in its own tensor, as weights with one row per output. All other
+      matrices are in the tensor ``rest``.
+    - ``embeddings``: the tensor of each map that holds embeddings.
 
     Args:
         coded: its embeddings, coarsest first, if they are coded already.
@@ -102,9 +104,9 @@ def _segments(plan: ShaderPlan, put: Callable[[str, Tensor], str]) -> dict[str, 
 
 
 def _coded_rows(matrices: Array, targets: int) -> tuple[Tensor | None, int]:
-    """Code as many of a pass's first matrices as possible, and return how many those are.
+    """Code as many of a pass's first matrices as possible; return them and their number.
 
-    The matrices after them are biases, which are few.
+    The remaining matrices are biases; there are few of them.
     """
     groups = len(matrices) // targets
     for count in range(groups, max(groups // 2, 0), -1):
@@ -117,7 +119,7 @@ def _coded_rows(matrices: Array, targets: int) -> tuple[Tensor | None, int]:
 
 
 def _with_arrays(values: Any, numbers: bytes, put: Callable[[str, Tensor], str]) -> Any:
-    """Replace each array's place in ``numbers`` by the name of its tensor, within ``values``."""
+    """Replace each array within ``values``, so far a place in ``numbers``, by its tensor's name."""
     if isinstance(values, list):
         return [_with_arrays(each, numbers, put) for each in values]
     if not isinstance(values, dict):

@@ -65,9 +65,10 @@ def encoding_bytes(width: int) -> int:
 
 
 def encode_clip(source: Path, codec: str, width: int, output: Path, limit_s: float) -> str:
-    """Encode the first second of a clip, resized, turning and repeated, in a process of its own.
+    """Encode the first second of a clip, resized, turning and repeated, in a separate process.
 
-    It is repeated so often that a reader going backwards never finds a picture in its cache.
+    It is repeated until it is too long for a reader's cache: each jump back by a second must
+    decode.
 
     Args:
         source: a clip or a folder of pictures; fewer than `FPS` are repeated.
@@ -91,7 +92,7 @@ def _picture_bytes(width: int) -> int:
 
 
 def _seconds(width: int) -> int:
-    """Return the seconds of a clip, so many that no jump finds its picture in the reader's cache.
+    """Return how many seconds a clip needs so that no jump finds its picture in the reader's cache.
 
     A jump decodes half a second on average, and two jumps at least ten pictures.
     """
