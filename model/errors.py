@@ -30,12 +30,12 @@ class UnavailableError(RuntimeError):
 
 
 def sentence_of(error: BaseException) -> str | None:
-    """Return what a user should read of ``error``, or None if there is no more than its own text.
+    """Return a clause that explains ``error`` to users, or None if its own text must suffice.
 
-    It is one clause without a capital and a full stop. Memory that ran out, and a compiler's
-    failure deep inside torch's, are told apart from all else.
+    The clause has no capital and no full stop. It is known for an `UnavailableError`, for memory
+    that ran out, and for a C compiler that failed inside torch's compiler.
     """
-    torch = sys.modules.get("torch")  # without it there is no error of its own
+    torch = sys.modules.get("torch")  # if torch is not loaded, this is no error of torch
     for each in _causes(error):
         if isinstance(each, UnavailableError):
             return str(each)
@@ -47,13 +47,13 @@ def sentence_of(error: BaseException) -> str | None:
 
 
 def first_line(error: BaseException) -> str:
-    """Return `sentence_of` an error, or else the first line of its text, or else its type."""
+    """Return `sentence_of` an error, else the first line of its text, else its type."""
     text = sentence_of(error) or str(error).strip()
     return text.splitlines()[0] if text else type(error).__name__
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield ``error`` and what led to it, as torch's compiler and Python tell."""
+    """Yield ``error`` and its causes, including those stored by torch's compiler."""
     seen: list[BaseException] = []
     following: list[BaseException | None] = [error]
     while following:

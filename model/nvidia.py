@@ -1,4 +1,4 @@
-"""NVIDIA's driver and its cards, asked without torch."""
+"""NVIDIA's driver and its cards, queried without torch."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Driver:
 
     @property
     def named(self) -> str:
-        """The driver as a sentence names it."""
+        """The driver as named in a sentence."""
         release = f" {self.release}" if self.release else ""
         return f"NVIDIA driver{release} (CUDA {self.cuda[0]}.{self.cuda[1]})"
 
@@ -88,7 +88,7 @@ def driver_refusal(cuda: str | None) -> str | None:
 
 
 def has_cards() -> bool:
-    """Return whether the driver is installed and may have a card, be it one that fails."""
+    """Return True if the driver is installed and may have a card, even a failing one."""
     driver = nvidia_driver()
     return (
         driver is not None and driver.error != _NO_CARD and (driver.cards > 0 or driver.error > 0)

@@ -1,4 +1,4 @@
-"""Text that files bring, made fit for a terminal, a log or a page. It loads no torch."""
+"""Text from files, escaped for a terminal, a log or a page. Loads no torch."""
 
 from __future__ import annotations
 
@@ -26,43 +26,43 @@ _BRIEF.maxlevel, _BRIEF.maxstring, _BRIEF.maxother = 4, _LONGEST_QUOTE, _LONGEST
 
 
 def escaped(text: str, longest: int = LONGEST_TEXT) -> str:
-    r"""Write out what a terminal or a page would obey instead of showing, such as ``\x1b``.
+    r"""Escape characters that a terminal or a page would obey instead of showing, as ``\x1b``.
 
-    These are control characters, line ends, bidirectional controls, characters of no width and
-    lone surrogates. What has been escaped once stays as it is.
+    These are control characters, line ends, bidirectional controls, zero-width characters and lone
+    surrogates. Text that has been escaped before stays as it is.
 
     Args:
         text: any text.
-        longest: characters of the result; of a longer text the middle is left out.
+        longest: most characters of the result; the middle of a longer text is left out.
     """
-    if len(text) > 2 * longest:  # before the work, which is slow for a text of many megabytes
+    if len(text) > 2 * longest:  # first, because escaping many megabytes is slow
         text = text[:longest] + text[-longest:]
     return _shortened(_UNSAFE.sub(_escape, text), longest)
 
 
 def escaped_json(value: object) -> str:
-    r"""Return ``value`` as indented JSON that hides nothing from a terminal: ``\u001b``, not ESC.
+    r"""Return ``value`` as indented JSON with hidden characters escaped: ``\u001b``, not ESC.
 
     Raises:
-        ValueError: it has no JSON, as NaN.
+        ValueError: it has no JSON form, like NaN.
     """
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    lines = text.split("\n")  # those between values; inside of one JSON writes \n itself
+    lines = text.split("\n")  # JSON has no line ends inside a value
     return "\n".join(_UNSAFE.sub(_escape_json, line) for line in lines)
 
 
 def file_name(path: Path) -> str:
-    """Return the name of a file as it can be shown, if its bytes are no text too."""
+    """Return a file's name in a form that can be shown, even if its bytes are not valid text."""
     return escaped(os.fsencode(path.name).decode(errors="replace"))
 
 
 def quoted(value: Any) -> str:
-    """Return ``value`` as an error message quotes it: on one line, and short."""
+    """Return ``value`` as quoted in an error message: on one line, and short."""
     if isinstance(value, int) and abs(value) >= 10**30:
         return "a huge number"
     try:
         text = _BRIEF.repr(value)
-    except ValueError:  # Python writes out no number of thousands of digits
+    except ValueError:  # Python refuses to print integers with thousands of digits
         text = "a huge number"
     text = escaped(text)
     return text if len(text) <= _LONGEST_QUOTE else f"{text[: _LONGEST_QUOTE - 3]}..."
@@ -71,7 +71,7 @@ def quoted(value: Any) -> str:
 def _shortened(text: str, longest: int) -> str:
     if len(text) <= longest:
         return text
-    end = longest // 3  # an error's advice is at its end
+    end = longest // 3  # the advice is at the end of an error message
     return text[: longest - end - len(_GAP)] + _GAP + text[len(text) - end :]
 
 
@@ -91,7 +91,7 @@ def _escape_json(match: re.Match[str]) -> str:
 
 
 class EscapingFormatter(logging.Formatter):
-    """Formatter that escapes what files and names bring into messages and tracebacks."""
+    """Formatter that escapes text from files and names in messages and tracebacks."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
         record.message = escaped(record.message)
@@ -99,4 +99,4 @@ class EscapingFormatter(logging.Formatter):
 
     def formatException(self, ei: _ErrorInfo) -> str:  # noqa: N802
         lines = super().formatException(ei).split("\n")
-        return "\n".join(f"  {escaped(line)}" for line in lines)  # none passes for a message
+        return "\n".join(f"  {escaped(line)}" for line in lines)  # indented: never like a message

@@ -1,4 +1,4 @@
-"""The C compiler and Python's header, which Triton and torch's compiler take at run time."""
+"""The C compiler and the Python header that Triton and torch's compiler need at run time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def c_compiler() -> str | None:
-    """Return the path of the C compiler that Triton takes, or None if there is none."""
+    """Return the path of the C compiler that Triton uses, or None."""
     chosen = os.environ.get("CC")
     if chosen is not None:
         return shutil.which(chosen)
@@ -18,16 +18,16 @@ def c_compiler() -> str | None:
 
 
 def python_header() -> Path:
-    """Return the place where Triton looks for Python.h, whether or not it is there."""
+    """Return the path where Triton looks for Python.h; the file may be missing."""
     scheme = sysconfig.get_default_scheme()
-    if scheme == "posix_local":  # Debian's, whose headers are in the place of posix_prefix
+    if scheme == "posix_local":  # Debian's scheme; its headers are those of posix_prefix
         scheme = "posix_prefix"
     return Path(sysconfig.get_paths(scheme=scheme)["include"]) / "Python.h"
 
 
 def missing_tools() -> str | None:
-    """Return why nothing can be compiled here, a clause like `EngineKind`'s, or None."""
-    if sys.platform == "win32":  # builds of Triton for it bring both
+    """Return a clause on why nothing can be compiled here, or None; see `EngineKind`."""
+    if sys.platform == "win32":  # Triton's builds for Windows include both
         return None
     chosen = os.environ.get("CC")
     if c_compiler() is None:

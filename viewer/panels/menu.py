@@ -1,4 +1,4 @@
-"""The menu: everything that a key does, for a hand on the mouse."""
+"""The menu: every action, for the mouse."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ _APART = (Action.OPEN, Action.MENU)
 
 
 class MenuPanel:
-    """A menu at the cursor, opened by the right mouse button, its key or the timeline's button.
+    """Menu at the cursor, opened by the right mouse button, its key or the timeline's button.
 
-    What is chosen happens after the overlay has been drawn: a screenshot, for one, draws again.
+    Chosen actions run after the overlay has been drawn, because some, like a screenshot, draw
+    again.
 
     Attributes:
-        commands: what each action does; actions without one are not offered.
-        recent: files that were opened, the latest first.
+        commands: function of each action; actions without one are not offered.
+        recent: returns the files opened before, the latest first.
         open_file: opens one of them.
     """
 
@@ -38,11 +39,11 @@ class MenuPanel:
         self._chosen: list[Callable[[], None]] = []
 
     def open(self) -> None:
-        """Open at the cursor when the overlay is drawn next."""
+        """Open the menu at the cursor at the next drawing."""
         self._wanted = True
 
     def run_chosen(self) -> None:
-        """Do what was chosen since the last call."""
+        """Run the actions chosen since the last call."""
         chosen, self._chosen = self._chosen, []
         for command in chosen:
             command()

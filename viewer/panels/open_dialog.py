@@ -1,4 +1,4 @@
-"""The desktop's own dialog that chooses files to open."""
+"""The desktop's dialog for opening files."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _FILTERS = ["All files", "*", "Scenes", "*.safetensors"]
 
 
 class OpenDialog:
-    """A dialog that is open beside the window, at most one at a time."""
+    """File dialog beside the window; at most one is open at a time."""
 
     def __init__(self, notify: Callable[[str], None], opened: Callable[[list[Path]], None]) -> None:
-        """Make a dialog that is not open.
+        """Create the dialog without opening it.
 
         Args:
-            notify: says why there can be no dialog.
-            opened: is given the chosen files.
+            notify: called with a sentence if there can be no dialog.
+            opened: called with the chosen files.
         """
         self._notify, self._opened = notify, opened
         self._dialog: dialogs.open_file | None = None
@@ -41,7 +41,7 @@ class OpenDialog:
         )
 
     def poll(self) -> None:
-        """Open what has been chosen since the last call."""
+        """Open the files chosen since the last call."""
         if self._dialog is None or not self._dialog.ready(0):
             return
         chosen = [Path(name) for name in self._dialog.result()]
@@ -50,7 +50,7 @@ class OpenDialog:
             self._opened(chosen)
 
     def close(self) -> None:
-        """Take an open dialog from the screen."""
+        """Close the dialog, if it is open."""
         if self._dialog is not None:
             self._dialog.kill()
             self._dialog = None
