@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import re
 import sys
 from functools import partial
+from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 from model.errors import InputError
 
 ADDRESS = "127.0.0.1"
+_OWN_NAMES = re.compile(r"(127\.0\.0\.1|localhost|::1|\[::1\])(:\d{1,5})?", re.IGNORECASE)
 
 
 class WebServer(ThreadingHTTPServer):
@@ -57,6 +60,27 @@ class _Handler(SimpleHTTPRequestHandler):
         ".svg": "image/svg+xml",
         ".json": "application/json",
     }
+
+    def send_head(self) -> Any:
+        if not self._asks_for_this_machine():
+            self.send_error(HTTPStatus.FORBIDDEN, "This server answers on localhost only")
+            return None
+        try:
+            return super().send_head()
+        except (OSError, ValueError):  # a path that no file can have, such as one with NUL
+            self.send_error(HTTPStatus.NOT_FOUND)
+            return None
+
+    def _asks_for_this_machine(self) -> bool:
+        """Tell whether the one Host is a name of the loopback address.
+
+        A page from elsewhere whose own name resolves to 127.0.0.1 would read the scene otherwise.
+        """
+        hosts = self.headers.get_all("Host", [])
+        return len(hosts) == 1 and _OWN_NAMES.fullmatch(hosts[0].strip()) is not None
+
+    def list_directory(self, path: Any) -> None:
+        self.send_error(HTTPStatus.NOT_FOUND)
 
     def end_headers(self) -> None:
         self.send_header("Cache-Control", "no-cache")
