@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import logging
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from viewer import process_end
 from viewer.commands import COMMANDS
 from viewer.help import PlainCommand, PlainGroup, help_text, usage_sentence
 
-INTERRUPTED = 130
+_SIGNALLED = 128
 BROKEN_PIPE = 1
 USAGE = 2
 
@@ -48,14 +49,16 @@ def _options(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (by default the process's own) and return its exit code.
 
-    Bad input and bad usage end in one line on stderr and code 2, Ctrl-C in code 130. If another
-    thread is still building an engine, the process ends here without returning.
+    Bad input and bad usage end in one line on stderr and code 2. Ctrl-C, SIGTERM and SIGHUP end a
+    command in code 130, 143 or 129 and leave nothing half-written. If another thread is still
+    building an engine, the process ends here without returning.
     """
     log = logging.StreamHandler()
     log.setFormatter(EscapingFormatter("nerv360: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[log])
     try:
-        code = _run(argv)
+        with process_end.at_signals(process_end.interrupt):
+            code = _run(argv)
     except BaseException:
         if process_end.needs_leaving():
             traceback.print_exc()
@@ -74,8 +77,9 @@ def _run(argv: Sequence[str] | None) -> int:
         return _refuse(str(error), USAGE)
     except typer.TyperException as error:
         return _refuse(usage_sentence(error), error.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
-        return INTERRUPTED
+    except (KeyboardInterrupt, typer.Abort) as error:  # typer makes the one the other
+        numbers = (error.__cause__ or error).args
+        return _SIGNALLED + (numbers[0] if numbers else signal.SIGINT)
     except BrokenPipeError:
         return _closed_pipe()
     except SystemExit as exit_:  # typer's own answer to a pipe that closed early

@@ -1,13 +1,20 @@
-"""End of the process while a thread is in native code, when a normal shutdown may crash."""
+"""End of the process: at a signal, and while a thread in native code may crash a shutdown."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import os
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import NoReturn
+
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+_ENDING = [signal.Signals[name] for name in _NAMES if name in signal.Signals.__members__]
+"""Signals that ask a process to end; Windows has no SIGHUP."""
 
 _unfinished: list[Callable[[], bool]] = []
 
@@ -29,3 +36,40 @@ def leave(code: int) -> NoReturn:
         with contextlib.suppress(OSError, ValueError):  # a pipe that closed early
             stream.flush()
     os._exit(code)
+
+
+def interrupt(number: int) -> None:
+    """Raise KeyboardInterrupt, with the number of the signal, so that what is temporary goes."""
+    raise KeyboardInterrupt(number)
+
+
+@contextlib.contextmanager
+def at_signals(act: Callable[[int], None]) -> Iterator[None]:
+    """Call ``act`` with the number of the first signal that asks the process to end.
+
+    These are Ctrl-C, SIGTERM and SIGHUP, except those that are ignored already, such as SIGHUP
+    under nohup. A second Ctrl-C raises KeyboardInterrupt. The others change nothing when they come
+    again: a terminal that closes sends several.
+    """
+    if threading.current_thread() is not threading.main_thread():  # no signals come here
+        yield
+        return
+    asked = False
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        if not asked:
+            asked = True
+            act(number)
+        elif number == signal.SIGINT:
+            raise KeyboardInterrupt(number)
+
+    before = {number: signal.getsignal(number) for number in _ENDING}
+    before = {n: known for n, known in before.items() if known not in (None, signal.SIG_IGN)}
+    for number in before:
+        signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, known in before.items():
+            signal.signal(number, known)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from model.errors import InputError
 from model.geometry import Look
@@ -19,12 +19,15 @@ from model.trajectories import (
     UnknownFormatError,
     read_trajectory,
 )
+from viewer import process_end
 from viewer.app import App
 from viewer.decode import Extension, OpenScene
+from viewer.failures import describe
 from viewer.loading import SCENE_SUFFIX, is_gaze_path, is_scene
 from viewer.picture import Upload, Window
 from viewer.settings import Settings, load_settings, save_settings, settings_path
 from viewer.shading import DRAWER
+from viewer.window_system import when_display_is_lost
 
 if TYPE_CHECKING:
     import torch
@@ -125,6 +128,14 @@ def run_window(start: Start, options: Options) -> None:
     start.prepare()
     sys.setswitchinterval(_SWITCH_S)
     window = Window("NeRV360", settings.width, settings.height, fitted=options.size is None)
+    with process_end.at_signals(lambda _: window.request_close()):
+        _run(window, start, options, settings, stored)
+
+
+def _run(
+    window: Window, start: Start, options: Options, settings: Settings, stored: Settings
+) -> None:
+    """Run the application in ``window``, and close both however it ends."""
     try:
         DRAWER.attach_for(options.engine)
         app = App(
@@ -149,6 +160,7 @@ def run_window(start: Start, options: Options) -> None:
             if options.path is not None:
                 app.follow(options.path)
             with contextlib.ExitStack() as stack:
+                when_display_is_lost(lambda: _rescue(app, stack, stored, options))
                 if options.film is not None:
                     from viewer.picture import Film
 
@@ -161,6 +173,19 @@ def run_window(start: Start, options: Options) -> None:
     finally:
         DRAWER.detach()
         window.close()
+
+
+def _rescue(app: App, films: contextlib.ExitStack, stored: Settings, options: Options) -> NoReturn:
+    """End the process once the display is lost, with everything kept that was recorded."""
+    sentence = "the display is lost; what was recorded is kept"
+    try:
+        films.close()
+        app.gaze.recorder.stop()
+        _remember(app.settings(), stored, options)
+    except Exception as error:
+        sentence = f"the display is lost; {describe(error)}"
+    print(f"nerv360: {sentence}", file=sys.stderr)
+    process_end.leave(1)
 
 
 def _remember(settings: Settings, stored: Settings, options: Options) -> None:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
+from collections.abc import Callable
+from typing import Any
+
+_handlers: list[Any] = []
+"""What Xlib may call; without a reference here Python would free it."""
 
 
 def prepare_libraries() -> None:
@@ -31,3 +37,25 @@ def choose_window_system() -> None:
 def wayland_only() -> bool:
     """Return True if there is a Wayland compositor and no X server."""
     return bool(os.environ.get("WAYLAND_DISPLAY")) and not os.environ.get("DISPLAY")
+
+
+def when_display_is_lost(act: Callable[[], None]) -> None:
+    """Call ``act`` if the X server ends, from within whatever call notices; then the process ends.
+
+    Xlib ends the process by itself otherwise, and nothing of Python's is finished. Wayland needs
+    none of it: GLFW asks the window to close.
+    """
+    if not sys.platform.startswith("linux") or wayland_only():
+        return
+
+    def lost(_display: Any) -> int:
+        act()
+        return 0
+
+    handler = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(lost)
+    try:
+        library = ctypes.CDLL("libX11.so.6")  # the one that GLFW has loaded
+    except OSError:
+        return
+    _handlers.append(handler)
+    library.XSetIOErrorHandler(handler)

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,12 +25,31 @@ from model.video.reading import failure_reason
 
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov")
 _CODEC = "libx264"
+_FRAGMENTS = {"movflags": "hybrid_fragmented", "frag_duration": "1000000", "flush_packets": "1"}
+_GROWING = {
+    ".mp4": _FRAGMENTS,
+    ".mov": _FRAGMENTS,
+    ".mkv": {"cluster_time_limit": "1000", "flush_packets": "1"},
+}
+"""FFmpeg's options for a file that can be read while it grows, up to the last second. When an MP4
+is closed its fragments become one, which more players can seek in.
+"""
 
 
 def check_video_name(path: Path) -> None:
     """Raise InputError where the name's ending is not that of a video that can be written."""
     if path.suffix.lower() not in VIDEO_SUFFIXES:
         raise InputError(f"{path} must end in one of {', '.join(VIDEO_SUFFIXES)}")
+
+
+def _growing_path(path: Path) -> Path:
+    """Make an empty file beside ``path`` for a video that can be played while it is written."""
+    for number in count():
+        candidate = path.with_suffix(f".part{number or ''}{path.suffix}")
+        with contextlib.suppress(FileExistsError):
+            candidate.touch(exist_ok=False)
+            break
+    return candidate
 
 
 class VideoWriter:
@@ -41,6 +61,8 @@ class VideoWriter:
         fps: pictures a second.
         crf: quality of libx264, 0 (lossless) to 51 (worst).
         preset: the codec's name for the time that it takes; its own choice where it is None.
+        growing: what has been written can be played at any time, from a file with ``.part`` in its
+            name beside ``path``, which stays if the process is killed or the disk is full.
 
     Raises:
         InputError: a size, the name's ending, the codec or the place cannot be used.
@@ -55,22 +77,26 @@ class VideoWriter:
         *,
         crf: int = 18,
         preset: str | None = None,
+        growing: bool = False,
     ) -> None:
-        self.path = Path(path)
+        self.path, self._growing = Path(path), growing
         check_video_name(self.path)
         if width < 2 or height < 2 or width % 2 or height % 2:
             raise InputError(f"{path} must have an even width and height, not {width}x{height}")
         if not self.path.parent.is_dir():
             raise InputError(f"{self.path.parent} is not a folder: {path} cannot be written there")
         self._size = (height, width, 3)
-        self._temporary = partial_path(self.path)
+        self._written = 0
+        layout = _GROWING[self.path.suffix.lower()] if growing else {}
         try:
-            self._container = av.open(str(self._temporary), mode="w")
+            self._temporary = _growing_path(self.path) if growing else partial_path(self.path)
+            self._container = av.open(str(self._temporary), mode="w", options=layout)
         except (av.FFmpegError, OSError) as error:
             raise InputError(f"{path} cannot be written: {failure_reason(error)}") from error
         try:
             rate = Fraction(fps).limit_denominator(1001)
             options = {"crf": str(crf)} | ({"preset": preset} if preset else {})
+            options |= {"tune": "zerolatency"} if growing else {}  # it holds no pictures back
             stream = self._container.add_stream(_CODEC, rate=rate, options=options)
             if not isinstance(stream, av.VideoStream):
                 raise TypeError(f"{_CODEC} encodes no video")
@@ -104,6 +130,7 @@ class VideoWriter:
             for _ in range(times):
                 picture.pts = None  # the encoder counts
                 self._container.mux(self._stream.encode(picture))
+                self._written += 1
 
     def __exit__(
         self,
@@ -133,7 +160,8 @@ class VideoWriter:
     def _discard(self) -> None:
         with contextlib.suppress(av.FFmpegError, OSError):
             self._container.close()
-        self._temporary.unlink(missing_ok=True)
+        if not self._growing or self._written == 0:
+            self._temporary.unlink(missing_ok=True)
 
 
 class FolderWriter:

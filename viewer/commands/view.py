@@ -77,7 +77,9 @@ def view(
     ] = False,
     film: Annotated[
         Path | None,
-        typer.Option(metavar="MP4", help="Record what the window shows, until it closes."),
+        typer.Option(
+            metavar="MP4", help="Record the window until it closes, as NAME.part.mp4 until then."
+        ),
     ] = None,
     yaw: Annotated[float, typer.Option(help="First view: degrees to the right.")] = 0.0,
     pitch: Annotated[float, typer.Option(help="First view: degrees up, -90 to 90.")] = 0.0,

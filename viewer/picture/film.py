@@ -25,7 +25,9 @@ _WAITING = 8
 class Film:
     """Video of the window, encoded in the background; each picture stays until the next.
 
-    The file is written completely when the context is left, and not at all after an exception.
+    The file takes its name when the context is left, also after an exception. Until then the
+    recording plays from a file with ``.part`` in its name beside it. That file stays if the process
+    is killed or the disk is full.
     """
 
     def __init__(self, path: Path, width: int, height: int, fps: int = FPS) -> None:
@@ -34,8 +36,8 @@ class Film:
         Raises:
             InputError: ``path`` cannot be written, or its suffix is no video format.
         """
-        self._size = height // 2 * 2, width // 2 * 2
-        self._writer = VideoWriter(path, self._size[1], self._size[0], fps, crf=20, preset=_PRESET)
+        height, width = self._size = height // 2 * 2, width // 2 * 2
+        self._writer = VideoWriter(path, width, height, fps, crf=20, preset=_PRESET, growing=True)
         self._fps = fps
         self._encoder = ThreadPoolExecutor(1, "film")
         self._waiting: deque[Future[None]] = deque()
@@ -81,11 +83,12 @@ class Film:
     ) -> None:
         with self._writer:
             try:
-                if error is not None:
-                    raise error
-                self._finish()
+                if error is None or self._last is not None:
+                    self._finish()
             finally:
                 self._encoder.shutdown(cancel_futures=True)
+            if error is not None and self._last is None:
+                raise error
 
     def _finish(self) -> None:
         if self._last is None:

@@ -77,6 +77,32 @@ def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
+def test_a_growing_video_plays_while_it_is_written(tmp_path: Path, suffix: str) -> None:
+    path, growing = tmp_path / f"film{suffix}", tmp_path / f"film.part{suffix}"
+    with VideoWriter(path, 96, 48, 5.0, growing=True) as writer:
+        for index in range(30):
+            writer.write(picture(index % 10))
+        killed = tmp_path / f"killed{suffix}"
+        killed.write_bytes(growing.read_bytes())
+        with VideoWriter(path, 96, 48, 5.0, growing=True):
+            assert (tmp_path / f"film.part1{suffix}").exists()
+    assert open_frames(killed).info.frames >= 24
+    assert len(list(open_frames(killed))) == open_frames(killed).info.frames
+    assert open_frames(path).info.frames == 30
+    assert {each.name for each in tmp_path.iterdir()} == {path.name, killed.name}
+
+
+def test_a_growing_video_outlives_a_failure(tmp_path: Path) -> None:
+    writer = VideoWriter(tmp_path / "film.mp4", 96, 48, 5.0, growing=True)
+    with pytest.raises(KeyboardInterrupt), writer:
+        for index in range(10):
+            writer.write(picture(index))
+        raise KeyboardInterrupt
+    assert [each.name for each in tmp_path.iterdir()] == ["film.part.mp4"]
+    assert open_frames(tmp_path / "film.part.mp4").info.frames == 10
+
+
 def test_a_truncated_video_is_counted_or_refused(tmp_path: Path) -> None:
     whole = write_clip(tmp_path / "whole.mkv", 40)
     cut = tmp_path / "cut.mkv"

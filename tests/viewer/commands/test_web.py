@@ -47,8 +47,13 @@ def test_a_scene_is_exported(
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "ignored"),
-    [(signal.SIGINT, False), (signal.SIGINT, True), (signal.SIGTERM, False)],
-    ids=["ctrl-c", "ctrl-c in the background of a script", "a request to end"],
+    [
+        (signal.SIGINT, False),
+        (signal.SIGINT, True),
+        (signal.SIGTERM, False),
+        (signal.SIGHUP, False),
+    ],
+    ids=["ctrl-c", "ctrl-c in a script's background", "a request to end", "a closed terminal"],
 )
 def test_a_scene_is_served_until_a_signal(
     scene: Path, tmp_path: Path, number: signal.Signals, ignored: bool

@@ -8,13 +8,12 @@ import signal
 import sys
 import tempfile
 import webbrowser
-from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
 
+from viewer import process_end
 from viewer.commands.options import SceneFile, for_option
 from viewer.paths import DEMO
 
@@ -33,7 +32,13 @@ def serve(
     """Show a scene in a browser, from a server for this machine alone, until Ctrl-C."""
     from viewer.sharing import WebServer, export_web
 
-    with tempfile.TemporaryDirectory(prefix="nerv360-") as parent, _ended_by_signals():
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # So it is in a script's background jobs; the only end of a server is a signal.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    with (
+        process_end.at_signals(process_end.interrupt),
+        tempfile.TemporaryDirectory(prefix="nerv360-") as parent,
+    ):
         folder = Path(parent) / "page"
         with for_option("--port"):
             server = WebServer(folder, port)
@@ -51,22 +56,3 @@ def _has_screen() -> bool:
     if not sys.platform.startswith("linux"):
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-
-
-@contextlib.contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Context in which Ctrl-C and a request to end the process end what goes on, and what is
-    temporary goes.
-
-    Python leaves SIGINT ignored where it was at the start, as in a script's background jobs.
-    """
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
