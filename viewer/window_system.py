@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 _handlers: list[Any] = []
-"""What Xlib may call; without a reference here Python would free it."""
+"""Callbacks of Xlib; Python would free one that nothing refers to."""
 
 
 def prepare_libraries() -> None:
