@@ -39,7 +39,7 @@ def recording(folder: Path) -> subprocess.Popen[str]:
     """Start to film a scene whose look wanders, and wait until seconds of it are on the disk."""
     scene = folder.parent / "scene.safetensors"
     write_scene(scene, over_still_scene())
-    command = [sys.executable, "-m", "viewer", "view", str(scene), "--size", "320x180", "--wander"]
+    command = [sys.executable, "-m", "viewer", "view", str(scene), "--size", "480x270", "--wander"]
     environment = {
         **os.environ,
         "DISPLAY": os.environ["TEST_DISPLAY"],

@@ -226,7 +226,9 @@ def _path(
 def _parse_window(text: str) -> tuple[int, int]:
     height, width = parse_size(text)
     if width < SMALLEST_WINDOW[0] or height < SMALLEST_WINDOW[1]:
-        raise InputError(f"--size {text}: the window is at least 160x90")
+        raise InputError(
+            f"--size {text}: the window is at least {'x'.join(map(str, SMALLEST_WINDOW))}"
+        )
     return width, height
 
 
