@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from model.scene import write_scene
-from model.video import open_frames
+from model.video import open_clip
 from tests.support.scenes import over_still_scene
 
 FPS = 20
@@ -65,7 +65,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def assert_plays(film: Path) -> None:
-    source = open_frames(film)
+    source = open_clip(film)
     assert source.info.frames >= FPS
     assert sum(1 for _ in source) == source.info.frames
 

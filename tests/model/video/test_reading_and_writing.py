@@ -87,9 +87,9 @@ def test_a_growing_video_plays_while_it_is_written(tmp_path: Path, suffix: str) 
         killed.write_bytes(growing.read_bytes())
         with VideoWriter(path, 96, 48, 5.0, growing=True):
             assert (tmp_path / f"film.part1{suffix}").exists()
-    assert open_frames(killed).info.frames >= 24
-    assert len(list(open_frames(killed))) == open_frames(killed).info.frames
-    assert open_frames(path).info.frames == 30
+    assert open_clip(killed).info.frames >= 24
+    assert len(list(open_clip(killed))) == open_clip(killed).info.frames
+    assert open_clip(path).info.frames == 30
     assert {each.name for each in tmp_path.iterdir()} == {path.name, killed.name}
 
 
@@ -100,7 +100,7 @@ def test_a_growing_video_outlives_a_failure(tmp_path: Path) -> None:
             writer.write(picture(index))
         raise KeyboardInterrupt
     assert [each.name for each in tmp_path.iterdir()] == ["film.part.mp4"]
-    assert open_frames(tmp_path / "film.part.mp4").info.frames == 10
+    assert open_clip(tmp_path / "film.part.mp4").info.frames == 10
 
 
 def test_a_truncated_video_is_counted_or_refused(tmp_path: Path) -> None:
