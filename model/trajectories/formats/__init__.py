@@ -4,11 +4,10 @@ from model.trajectories.formats.jvet import PREFIX
 from model.trajectories.formats.names import Column, named_columns
 from model.trajectories.formats.sheet import NoRowsError
 from model.trajectories.formats.sheet import read as read_sheet
-from model.trajectories.formats.table import BLOCK, shown
+from model.trajectories.formats.table import BLOCK, DoubtfulFormatError, shown
 from model.trajectories.formats.telling import (
     FORMAT_NAMES,
     OWN,
-    DoubtfulFormatError,
     Told,
     told_by_place,
     told_of_json,

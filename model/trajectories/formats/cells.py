@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 import numpy as np
 
 from model.errors import InputError
 from model.trajectories.formats import names
-from model.trajectories.formats.names import Column
-from model.trajectories.formats.table import Line
+from model.trajectories.formats.names import TIMES, Column
+from model.trajectories.formats.table import Line, shown
 from model.trajectories.trajectory import Floats
 
 COMMENTS = ("#", "%", "//")
@@ -25,7 +27,7 @@ _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", 
 
 def number_in(cell: str, separator: str | None) -> float | None:
     """Return the number in a cell, NaN in an empty one, or None if there is anything else."""
-    text = cell.strip().strip("\"'").strip()
+    text = cell.strip().strip("\"'").strip().rstrip("°")
     if text.lower() in _MISSING:
         return math.nan
     if separator != "," or cell.strip().startswith('"') or "," in text:
@@ -37,6 +39,19 @@ def number_in(cell: str, separator: str | None) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) else None
+
+
+def clock_in(cell: str) -> float | None:
+    """Return the seconds of a time of day (1:02:03.5), or since 1970 of one with its date."""
+    text = cell.strip().strip("\"'").strip().replace(",", ".")
+    clock = re.fullmatch(r"(\d{1,4}):([0-5]?\d):([0-5]?\d(?:\.\d*)?)", text)
+    if clock:
+        return 3600.0 * int(clock[1]) + 60.0 * int(clock[2]) + float(clock[3])
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def cells_of(line: str, separator: str | None) -> list[str]:
@@ -63,16 +78,33 @@ def header_in(line: str, hint: str | None) -> tuple[list[str], str | None] | Non
     return None
 
 
-def numbers_in(line: str, hint: str | None) -> tuple[list[str], str | None] | None:
-    """Return the cells of a row of numbers, and what stands between them."""
+def numbers_in(
+    line: str, hint: str | None, given: Sequence[Column | None] | None = None
+) -> tuple[list[str], str | None] | None:
+    """Return the cells of a row of numbers, and what stands between them, or None if it is none.
+
+    Args:
+        given: contents of the columns, of which the others need not be numbers.
+    """
     for separator in (hint,) if hint else _SEPARATORS:
         cells = cells_of(line, separator)
         while len(cells) > 1 and not cells[-1].strip():
             cells.pop()
-        numbers = [number_in(cell, separator) for cell in cells]
-        if len(cells) > 1 and None not in numbers and not all(map(math.isnan, numbers)):  # type: ignore[arg-type]
+        wanted = [*enumerate(given)] if given else [(i, None) for i in range(len(cells))]
+        if len(cells) < 2:
+            continue
+        checked = [each for each in wanted[: len(cells)] if each[1] or not given]
+        numbers = [_value_in(cells[i], separator, column) for i, column in checked]
+        if all(n is not None for n in numbers) and any(n == n for n in numbers):
             return cells, separator
     return None
+
+
+def _value_in(cell: str, separator: str | None, column: Column | None) -> float | None:
+    value = number_in(cell, separator)
+    if value is None and column is not None and column.role in TIMES:
+        return clock_in(cell)
+    return value
 
 
 class RowParser:
@@ -176,10 +208,14 @@ class RowParser:
         while len(cells) > self._width and not cells[-1].strip():
             cells.pop()
         if len(cells) != self._width:
-            raise self._broken(number)
+            raise self._broken(number, len(cells))
         row = []
         for index in self._used:
-            value = number_in(cells[index], self._separator)
+            value = _value_in(cells[index], self._separator, self._columns[index])
+            if value is None and self._named and not self.is_frame(index):
+                raise InputError(
+                    f"{self._label}, line {number}: '{shown(cells[index])}' is not a number"
+                )
             if value is None or (self.is_frame(index) and not _is_frame_or_nan(value)):
                 raise self._broken(number)
             if self.is_frame(index) and value > MAX_FRAME:
@@ -189,17 +225,21 @@ class RowParser:
             row.append(value)
         return row
 
-    def _broken(self, number: int) -> InputError:
+    def _broken(self, number: int, cells: int | None = None) -> InputError:
         place = f"{self._label}, line {number}"
-        width = _COUNTS[self._width] if self._width < len(_COUNTS) else str(self._width)
         if not self._named:
             return InputError(f"{place}: {self._width} finite numbers are expected here")
-        frame = next((i for i in self._used if self.is_frame(i)), None)
-        if len(self._used) < self._width:
-            return InputError(f"{place}: {width} columns are expected here, with numbers in them")
-        known = frame is not None and frame < len(_ORDINALS)
-        which = f", the {_ORDINALS[frame or 0]} a frame index" if known else ""
-        return InputError(f"{place}: {width} numbers are expected here{which}")
+        width = _COUNTS[self._width] if self._width < len(_COUNTS) else str(self._width)
+        frame = next((i for i in self._used if self.is_frame(i)), len(_ORDINALS))
+        which = f", the {_ORDINALS[frame]} a frame index" if frame < len(_ORDINALS) else ""
+        if cells is None or not self._width < cells <= 2 * self._width:
+            return InputError(f"{place}: {width} numbers are expected here{which}")
+        return InputError(
+            f"{place}: {width} numbers are expected here{which}, not {cells}; if the commas are "
+            f"decimal, separate the columns by semicolons"
+            if self._separator == ","
+            else f"{place}: {width} numbers are expected here{which}, not {cells}"
+        )
 
 
 def _are_frames(values: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

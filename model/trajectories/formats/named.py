@@ -23,6 +23,7 @@ from model.trajectories.trajectory import (
 
 _SLOWEST_STEP_S = 5.0
 _FEWEST = 10
+_SLOW_S = 2.0
 
 
 def angles(sheet: Sheet) -> Trajectory:
@@ -189,15 +190,15 @@ def _short_way(angles_deg: Floats, time_s: Floats, sheet: Sheet | None) -> Float
     low, high = float(angles_deg.min()), float(angles_deg.max())
     if not (low >= -180 and high <= 180) and not (low >= 0 and high <= 360):
         return angles_deg
-    jumps = np.abs(np.diff(angles_deg)) > 180
-    if not jumps.any():
-        return angles_deg
-    slow = np.diff(time_s)[jumps].max() > 0.5
-    if slow and sheet is not None:
+    steps, apart = np.diff(angles_deg), np.diff(time_s)
+    # By hand one writes a whole turn as 0 and then 360.
+    jumps = (np.abs(steps) > 180) & ~((np.abs(steps) == 360) & (apart > _SLOW_S))
+    if sheet is not None and (jumps & (apart > _SLOW_S)).any():
         sheet.remarks.append(
             "yaw takes the short way between rows; for the long way, add rows in between"
         )
-    return np.unwrap(angles_deg, period=360)
+    turns = np.where(jumps, np.round(steps / 360), 0)
+    return angles_deg - 360 * np.concatenate([[0.0], np.cumsum(turns)])
 
 
 def _interpolation(sheet: Sheet) -> Interpolation:

@@ -42,8 +42,8 @@ _ROLES = {
     **dict.fromkeys(("latitude", "lat"), "latitude"),
     **dict.fromkeys(("idx", "index"), "index"),
 }
-_TIMES = ("time", "playback")
-_WORDS = r"(?:head|hmd|camera|cam|view|viewport|look|user)+"
+TIMES = ("time", "playback")
+_WORDS = r"(?:head|hmd|camera|cam|view|viewport|look|user|recording|session|system|device|video)+"
 _TURNS = r"(?:unit)?(?:q|quat|quaternion|rot|rotation|orientation|o)?"
 _LONGEST_NAME = 64
 
@@ -78,7 +78,7 @@ def column(name: str) -> Column | None:
         role = f"q{turn[1]}" if turn else None
     if role is None:
         return None
-    if role in _TIMES:
+    if role in TIMES:
         unit = unit or _UNITS.get(letters, UNSURE)
         return Column(role, unit, sign) if unit in ("", *SCALES) else None
     return Column(role, unit, sign) if unit in ("", "deg", "rad") else None

@@ -25,7 +25,7 @@ from model.trajectories.formats.cells import (
     numbers_in,
 )
 from model.trajectories.formats.names import Column
-from model.trajectories.formats.table import Line, Stream, blocks, shown
+from model.trajectories.formats.table import DoubtfulFormatError, Line, Stream, blocks, shown
 from model.trajectories.recording import RECORDED
 from model.trajectories.trajectory import MAX_SAMPLES, Floats, too_long
 
@@ -69,10 +69,6 @@ class Sheet:
 
 class NoRowsError(InputError):
     """The text holds neither names of columns nor a row of numbers."""
-
-
-class UnknownNamesError(InputError):
-    """The columns have names, but not those of a look."""
 
 
 def read(
@@ -162,7 +158,7 @@ class _Reading:
             if header := header_in(text, self._hint):
                 self._start(*header, after=lines[index + 1 :])
                 return lines[index + 1 :]
-            if row := numbers_in(line, self._hint):
+            if row := numbers_in(line, self._hint, self._given):
                 cells, separator = row
                 if self._commented is not None and len(self._commented[0]) == len(cells):
                     self._start(self._commented[0], separator)
@@ -180,9 +176,9 @@ class _Reading:
             return
         number, text = self._words
         if len(cells_of(text, separator)) == width:
-            raise UnknownNamesError(
-                f"{self._sheet.label}: none of the columns named in line {number}, "
-                f"'{shown(text)}', is known to be a yaw and a pitch"
+            raise DoubtfulFormatError(
+                f"{self._sheet.label}: line {number}, '{shown(text)}', names no yaw and no pitch: "
+                f"name the columns (such as time_s,yaw_deg,pitch_deg)"
             )
 
     def _hinted(self, text: str) -> bool:

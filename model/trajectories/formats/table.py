@@ -19,6 +19,13 @@ Line = tuple[int, str]
 """Its number in the file, from 1, and its text."""
 
 
+class DoubtfulFormatError(InputError):
+    """A file can be read in more than one way.
+
+    Its sentence ends with what to name, so that a command can go on with "by" and its option.
+    """
+
+
 class Stream(Protocol):
     """Text that is read in pieces."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,14 +20,17 @@ from model.trajectories.formats import (
     wu2017,
 )
 from model.trajectories.formats.layouts import Layout
+from model.trajectories.formats.names import ANGLES, TIMES
 from model.trajectories.formats.sheet import Sheet
-from model.trajectories.formats.table import refuse_part, shown
+from model.trajectories.formats.table import DoubtfulFormatError, refuse_part, shown
 from model.trajectories.plausibility import Judgement, judge
 from model.trajectories.recording import COLUMNS
 from model.trajectories.trajectory import Floats, Trajectory
 
+T = TypeVar("T")
+
 OWN = "nerv360"
-_ADVICE = "name the columns in a first line, such as time_s,yaw_deg,pitch_deg,roll_deg"
+_ADVICE = "name the format or the columns (such as time_s,yaw_deg,pitch_deg,roll_deg)"
 
 
 _JSON: dict[str, tuple[Callable[[str], bool], Callable[[str, str, str], Trajectory], str]] = {
@@ -39,10 +43,6 @@ _JSON: dict[str, tuple[Callable[[str], bool], Callable[[str, str, str], Trajecto
 }
 FORMAT_NAMES = tuple(dict.fromkeys((OWN, *_JSON, *(layout.name for layout in layouts.LAYOUTS))))
 """Names of all formats."""
-
-
-class DoubtfulFormatError(InputError):
-    """A file can be read in more than one way, and its sentence ends with "name the format"."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def told_by_names(sheet: Sheet, part: str, wanted: str | None) -> Told:
                 f"{sheet.label}: {doubt}; to take them as they are named, name the format {OWN}"
             )
         path = named.angles(sheet)
-        return Told(OWN, "columns by their names", _by_names(wanted), path)
+        return Told(OWN, _columns(sheet), _by_names(wanted), path)
     if "qw" in roles:
         refuse_part(sheet.label, part)
         return _turned(sheet, wanted)
@@ -157,17 +157,14 @@ def told_by_rows(sheet: Sheet, part: str) -> Told:
             path = layout.build(table, sheet.label, part)
             return Told(layout.name, layout.content, "by its first rows", path)
     if not possible:
-        raise InputError(f"{sheet.label}{_unknown_rows(table)}")
+        raise _unknown_rows(sheet.label, table)
     tried = [(layout, *_try(layout, sheet, part)) for layout in possible]
     if len(tried) == 1:
         layout, only, _, reason = tried[0]
         if only is None:
             raise InputError(reason)
         return Told(layout.name, layout.content, "by its columns", only)
-    judged = [(layout, path, j) for layout, path, j, _ in tried if path is not None]
-    fit = [(layout, path) for layout, path, j in judged if not j.impossible]
-    usual = [(layout, path) for layout, path, j in judged if not j.impossible and not j.unusual]
-    best = usual or fit
+    best = _best([(layout, path, judged) for layout, path, judged, _ in tried if path])
     if len(best) == 1:
         layout, path = best[0]
         sure = layout.name == "jin2022" and jin2022.is_its_clock(table[:, 0])
@@ -199,20 +196,26 @@ def named_layout(sheet: Sheet, name: str, part: str) -> Told:
     return Told(name, layout.content, "as named", layout.build(table, sheet.label, part))
 
 
-def _unknown_rows(table: Floats) -> str:
+def _unknown_rows(label: str, table: Floats) -> InputError:
     columns = table.shape[1]
     if not len(table):
-        return " holds no look: give a path with at least one"
+        return InputError(f"{label} holds no look: give a path with at least one")
     if columns in (5, 6):
-        return (
-            f": rows of {columns} numbers should end in a quaternion, and here is one whose "
-            f"length is not 1; if they are angles, name the columns in a first line, such as "
-            f"{COLUMNS}"
+        return DoubtfulFormatError(
+            f"{label}: rows of {columns} numbers should end in a quaternion, and here is one whose "
+            f"length is not 1: name the columns (such as {COLUMNS})"
         )
-    return (
-        f": rows of {columns} numbers are no gaze path that is known: name the columns in a "
-        f"first line, such as {COLUMNS}"
+    return DoubtfulFormatError(
+        f"{label}: rows of {columns} numbers are no known format: name the columns (such as "
+        f"time_s,yaw_deg,pitch_deg)"
     )
+
+
+def _best(judged: list[tuple[T, Trajectory, Judgement]]) -> list[tuple[T, Trajectory]]:
+    """Return what is usual for a head, else what is possible."""
+    fit = [each for each in judged if not each[2].impossible]
+    usual = [each for each in fit if not each[2].unusual]
+    return [(each[0], each[1]) for each in usual or fit]
 
 
 def _try(layout: Layout, sheet: Sheet, part: str) -> tuple[Trajectory | None, Judgement, str]:
@@ -230,17 +233,12 @@ def _ambiguous(
 ) -> str:
     if best:
         names = [layout.name for layout, _ in best]
-        return (
-            f"{label} can be {_either(names)}, and its numbers do not tell which: {_ADVICE}, "
-            f"or name the format"
-        )
+        return f"{label} can be {_either(names)}, and its numbers do not tell which: {_ADVICE}"
     reasons = [
         f"{layout.name} {judgement.impossible[0] if judgement.impossible else 'is broken'}"
         for layout, _, judgement, _ in tried
     ]
-    return (
-        f"{label} is no plausible gaze path ({', '.join(reasons)}): {_ADVICE}, or name the format"
-    )
+    return f"{label} is no plausible gaze path ({', '.join(reasons)}): {_ADVICE}"
 
 
 def _either(names: list[str]) -> str:
@@ -253,7 +251,7 @@ def _turned(sheet: Sheet, wanted: str | None) -> Told:
     if not paths:
         raise InputError(f"{sheet.label} holds quaternions, not {wanted}")
     if wanted is None:
-        paths = [(each, path) for each, path in paths if not judge(path).impossible] or paths
+        paths = _best([(each, path, judge(path)) for each, path in paths]) or paths
     if len(paths) > 1:
         order = _order(sheet)
         raise DoubtfulFormatError(
@@ -281,6 +279,16 @@ def _salient(sheet: Sheet, part: str, wanted: str | None) -> Told:
     table = np.stack([values for _, values in filter(None, found)], axis=1)
     path = salient360.read(table, sheet.label, part)
     return Told("salient360", _content("salient360"), _by_names(wanted), path)
+
+
+def _columns(sheet: Sheet) -> str:
+    """Return the columns that are read, in words."""
+    words = []
+    for column in filter(None, sheet.columns):
+        default = "s" if column.role in TIMES else "deg" if column.role in ANGLES else ""
+        unit = f" ({column.unit or default})" if column.unit or default else ""
+        words.append(f"{'-' if column.sign < 0 else ''}{column.role}{unit}")
+    return f"columns {', '.join(words)}"
 
 
 def _by_names(wanted: str | None) -> str:

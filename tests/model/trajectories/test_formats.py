@@ -124,7 +124,7 @@ def test_files_of_the_field_are_read_rightly_or_refused(file: str, name: str) ->
 
 def test_still_heads_in_degrees_and_radians_cannot_be_told_apart(tmp_path: Path) -> None:
     file = written(tmp_path, gaze_files.radians(turn()))
-    with pytest.raises(DoubtfulFormatError, match=r"-roll-radians.* name the format$"):
+    with pytest.raises(DoubtfulFormatError, match=r"-roll-radians.* name the format "):
         read_trajectory(file)
     assert is_turn(read_trajectory(file, "time-yaw-pitch-roll-radians"))
 

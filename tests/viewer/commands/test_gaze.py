@@ -55,7 +55,7 @@ def test_info_refuses_what_it_cannot_tell(
     assert main(["info", file]) == 2
     said = capsys.readouterr().err
     assert "time-yaw-pitch-roll-radians" in said
-    assert said.rstrip().endswith("name the format by --gaze-format")
+    assert said.rstrip().endswith("(such as time_s,yaw_deg,pitch_deg,roll_deg) by --gaze-format")
     assert main(["info", file, "--gaze-format", "time-yaw-pitch-roll-radians"]) == 0
     assert main(["info", file, "--gaze-format", "nonsense"]) == 2
     assert "--gaze-format: 'nonsense' is not a format" in capsys.readouterr().err
