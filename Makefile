@@ -3,6 +3,7 @@
 # make test   the whole test suite
 # make check  what one runs before a commit: the fast tests, without a window, and make lint
 # make soak   a restless hand on the window for SECONDS=300; fails where it ends or memory grows
+# make gpu-report   all that is owed on a GPU, into REPORT=gpu-report; the same command goes on with it
 # make lint   linter, formatter and type checker
 # make clean  remove what the above made
 
@@ -31,7 +32,10 @@ SHOWN_S := 10
 SECONDS := 300
 SEED := 0
 
-.PHONY: view test check soak lint clean screen browser types
+# Folder of `make gpu-report`.
+REPORT := gpu-report
+
+.PHONY: view test check soak gpu-report lint clean screen browser types
 
 view: $(VENV)/installed
 	@if [ "$$(uname)" != Linux ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then \
@@ -60,6 +64,9 @@ check: $(VENV)/installed-test lint
 soak: $(VENV)/installed-test screen
 	NERV360_SOAK_SECONDS=$(SECONDS) NERV360_SOAK_SEED=$(SEED) $(IN_VENV) pytest -s \
 		-o faulthandler_timeout=$$(($(SECONDS) + 400)) tests/viewer/test_process.py
+
+gpu-report: $(VENV)/installed-test screen
+	$(VENV)/bin/nerv360 bench gpu -o $(REPORT)
 
 lint: $(VENV)/installed-test
 	$(IN_VENV) ruff check .

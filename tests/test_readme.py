@@ -24,6 +24,12 @@ def commands() -> dict[str, Any]:
     return dict(group.commands)
 
 
+def parameters(command: Any) -> list[Any]:
+    """Of a command, and of the commands in it."""
+    inner = getattr(command, "commands", {}).values()
+    return [*command.params, *(each for one in inner for each in parameters(one))]
+
+
 def keys_named() -> list[str]:
     rows = re.findall(r"^\| (.+?) \|", KEYS, re.M)[1:]
     tokens = " ".join(rows).split()
@@ -44,8 +50,8 @@ def test_every_command_is_in_the_table_and_every_one_in_the_table_exists() -> No
 
 
 def test_every_option_named_exists() -> None:
-    parameters = [each for command in commands().values() for each in command.params]
-    known = {"--help", *(option for each in parameters for option in each.opts)}
+    every = [each for command in commands().values() for each in parameters(command)]
+    known = {"--help", *(option for each in every for option in each.opts)}
     spans = " ".join(re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", README, flags=re.S)))
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", spans))
     assert named

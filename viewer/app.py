@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 
 from model.trajectories import Trajectory
@@ -283,9 +284,22 @@ class App:
         recorded = self.gaze.recorder.stop()
         if recorded is not None:
             log.info("recording saved: %s", recorded)
+        self._log_rates()
         self.overlay.close()
         self.panes.close()
-        log.info("%d pictures shown, %d decoded", self.displayed.total, self.worker.report.decoded)
+
+    def _log_rates(self) -> None:
+        """Log how many pictures there were, and how long the latest ones took."""
+        report, renderer = self.worker.report, self.renderer
+        log.info("%d pictures shown, %d decoded", self.displayed.total, report.decoded)
+        if report.times and report.engine is not None:
+            log.info(
+                "the latest pictures took %.2f ms each by the %s engine, and %.2f ms by %s",
+                median(report.times) * 1000,
+                report.engine.name,
+                renderer.upload_s * 1000,
+                renderer.upload_name,
+            )
 
     def _state(self) -> object:
         """Return a value that changes whenever the window must be drawn again."""

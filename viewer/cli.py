@@ -1,4 +1,4 @@
-"""The command line: one typer application, with one module of `viewer.commands` per command."""
+"""The command line: one typer application, the commands of `viewer.commands`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for _command in COMMANDS:
-    app.command(cls=PlainCommand, help=help_text(_command))(_command)
+    if isinstance(_command, typer.Typer):
+        app.add_typer(_command)
+    else:
+        app.command(cls=PlainCommand, help=help_text(_command))(_command)
 
 
 @app.callback(invoke_without_command=True)

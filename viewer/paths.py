@@ -7,6 +7,9 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
 
+PROGRAM = _PACKAGE.parent
+"""Folder of both packages: a checkout, or where they are installed."""
+
 
 def data_file(name: str) -> Path:
     """Return the data file called ``name``, such as ``shaders/timewarp.frag``.

@@ -5,8 +5,11 @@ from .decode_worker import SpeedResult as SpeedResult
 from .decode_worker import measure_decoding as measure_decoding
 from .engine_speed import PAPER_FPS as PAPER_FPS
 from .engine_speed import PAPER_GIB as PAPER_GIB
+from .engine_speed import engines_for as engines_for
+from .engine_speed import measure_engine as measure_engine
 from .engine_speed import measure_engines as measure_engines
 from .engine_speed import random_decoder as random_decoder
+from .engine_speed import reason_of as reason_of
 from .machine import facts_line as facts_line
 from .machine import machine_facts as machine_facts
 from .process import WorkerError as WorkerError
@@ -20,9 +23,11 @@ from .sizes import harbour_source as harbour_source
 from .sizes import measure_sizes as measure_sizes
 from .sizes import parse_sizes as parse_sizes
 from .sizes import sized_configs as sized_configs
+from .table1 import PAPER_TABLE1 as PAPER_TABLE1
 from .table1 import measure_table1 as measure_table1
 from .table1 import parts_left_out as parts_left_out
 from .table1 import table1_ratios as table1_ratios
+from .table1_worker import measure_part_here as measure_part_here
 from .table2 import TABLE2_EPOCHS as TABLE2_EPOCHS
 from .table2 import TABLE2_SEEDS as TABLE2_SEEDS
 from .table2 import Ablation as Ablation

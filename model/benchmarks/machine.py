@@ -32,7 +32,7 @@ def machine_facts(device: torch.device) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "nerv360": importlib.metadata.version("nerv360"),
+        "nerv360": _version("nerv360"),
     }
 
 
@@ -61,6 +61,14 @@ def checkout_commit(checkout: Path) -> str | None:
     return _answer(
         "git", "-C", str(checkout), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"
     )
+
+
+def _version(package: str) -> str | None:
+    """Return the version of an installed package, or None if it only lies there."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def _driver() -> str | None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import typer
 
 from model.scene import write_scene
 from tests.support.scenes import CONFIGS, tiny_scene
@@ -53,7 +54,10 @@ def test_it_tells_its_version(option: str, capsys: pytest.CaptureFixture[str]) -
     assert capsys.readouterr().out.split()[0] == "nerv360"
 
 
-@pytest.mark.parametrize("command", ["", *(c.__name__.replace("_", "-") for c in COMMANDS)])
+NAMES = [c.__name__.replace("_", "-") for c in COMMANDS if not isinstance(c, typer.Typer)]
+
+
+@pytest.mark.parametrize("command", ["", *NAMES, "bench", "bench gpu"])
 def test_help_names_values_plainly(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*command.split(), "--help"]) == 0
     page = capsys.readouterr().out

@@ -13,6 +13,6 @@ COMMANDS = (
     make_clip.make_clip,
     bench.bench,
 )
-"""Functions of all commands, in the order of the help."""
+"""Commands, in the order of the help: functions, and groups of commands."""
 
 __all__ = ["COMMANDS"]

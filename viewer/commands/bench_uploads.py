@@ -33,22 +33,26 @@ class UploadSpeed:
     median_ms: float
 
 
-def measure_uploads(sizes: Sequence[tuple[int, int]], device: torch.device) -> list[UploadSpeed]:
+def measure_uploads(
+    sizes: Sequence[tuple[int, int]], device: torch.device, interop: bool = True
+) -> list[UploadSpeed]:
     """Time uploads of pictures of ``sizes`` from ``device`` in a window that is not shown.
+
+    Without ``interop`` they leave the device.
 
     Raises:
         InputError: there is no display, or no OpenGL 3.3 on it.
     """
     window = Window("NeRV360", 640, 360, visible=False)
     try:
-        return [_measure(size, device) for size in sizes]
+        return [_measure(size, device, interop) for size in sizes]
     finally:
         window.close()
 
 
-def _measure(size: tuple[int, int], device: torch.device) -> UploadSpeed:
+def _measure(size: tuple[int, int], device: torch.device, interop: bool) -> UploadSpeed:
     pixels = torch.zeros(*size, 4, dtype=torch.uint8, device=device)
-    upload, texture = choose_upload(pixels.device, interop=True), Texture()
+    upload, texture = choose_upload(pixels.device, interop), Texture()
     seconds = []
     try:
         for _ in range(_WARM_UP + _TIMES):

@@ -1,5 +1,6 @@
 from .comparison import Split as Split
 from .cuda_runtime import device_of_window as device_of_window
+from .cuda_runtime import interop_refusal as interop_refusal
 from .cuda_upload import choose_upload as choose_upload
 from .film import Film as Film
 from .gl import Texture as Texture

@@ -67,6 +67,21 @@ def device_of_window(device: torch.device) -> torch.device:
     return torch.device("cuda", able[0]) if able else device
 
 
+def interop_refusal(device: torch.device) -> str | None:
+    """Return why pictures of ``device`` cannot go straight into a texture, or None if they can.
+
+    It is asked of the current OpenGL context, before any picture is copied.
+    """
+    if device.type != "cuda":
+        return "only pictures decoded on a CUDA device need it"
+    try:
+        runtime = cuda_runtime()
+        check_window(runtime, device_of_window(device))
+    except InteropError as error:
+        return str(error)
+    return None
+
+
 def check_window(runtime: Any, device: torch.device) -> None:
     """Raise InteropError if ``device`` does not draw the current OpenGL context.
 

@@ -328,7 +328,7 @@ def test_no_interop_and_no_gpu_mean_pixel_buffers(window: Window) -> None:
         assert device_of_window(torch.device(name)) == torch.device(name)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
+@pytest.mark.cuda
 def test_a_picture_on_a_real_gpu_reaches_the_screen(window: Window) -> None:
     upload = InteropUpload()
     renderer = Renderer(upload)

@@ -40,7 +40,6 @@ SHORT = CONFIGS["hnerv"].replace(
     frame_height=8,
     frame_width=16,
 )
-cuda_only = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
 
 
 def opened(
@@ -352,7 +351,7 @@ def test_many_sizes_are_compiled_in_one_process() -> None:
         opened(SHORT.replace(frame_height=height, frame_width=2 * height), FakeGpu("eager"))
 
 
-@cuda_only
+@pytest.mark.cuda
 @pytest.mark.parametrize("make", [lively_decoder, decoder_over_still])
 @pytest.mark.parametrize("name", CONFIGS)
 def test_on_a_gpu_pictures_are_within_half_precision(
@@ -367,7 +366,7 @@ def test_on_a_gpu_pictures_are_within_half_precision(
         assert psnr(pixels[..., 3:], expected[..., 3:]) >= 45
 
 
-@cuda_only
+@pytest.mark.cuda
 @pytest.mark.parametrize("make", [lively_decoder, decoder_over_still])
 @pytest.mark.parametrize("name", CONFIGS)
 def test_on_a_gpu_the_loop_only_enqueues(name: str, make: Callable[[ModelConfig], Decoder]) -> None:
@@ -379,7 +378,7 @@ def test_on_a_gpu_the_loop_only_enqueues(name: str, make: Callable[[ModelConfig]
     assert wasteful.allocations
 
 
-@cuda_only
+@pytest.mark.cuda
 def test_on_a_gpu_the_count_sees_a_wait() -> None:
     engine, _ = opened_on_cuda(CONFIGS["nerv360"])
     value = torch.ones((), device="cuda")

@@ -50,7 +50,6 @@ from tests.support.scenes import TINY, decoder_over_still, lively_decoder
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 SMALL = Tile(4, 64, 32, 4, 2)
-cuda_only = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
 
 
 @pytest.fixture(autouse=True)
@@ -371,7 +370,7 @@ def test_the_engine_only_enqueues_shows_what_eager_shows_and_keeps_what_graphs_u
     assert DEVICE.type == "cuda" or tracked.alive() == []
 
 
-@cuda_only
+@pytest.mark.cuda
 @pytest.mark.parametrize("make", [lively_decoder, decoder_over_still])
 @pytest.mark.parametrize("preset", ["paper", "demo"])
 def test_on_a_gpu_full_size_pictures_are_within_half_precision(

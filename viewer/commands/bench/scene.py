@@ -1,4 +1,4 @@
-"""``nerv360 bench``: speed and memory of decoders, and the paper's tables measured again."""
+"""``nerv360 bench [SCENE]``: speed and memory of decoders, and the paper's tables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from model.files import atomic_write
 from viewer.commands.options import Device, check_output, check_range
 
 
-def bench(
+def scene(
     source: Annotated[
         Path | None,
         typer.Argument(
@@ -83,7 +83,7 @@ def bench(
     --table 1 measures encoding, decoding and training of NeRV360, HNeRV and HNeRV-Boost, and
     --table 2 CLIP trains the paper's ablations, both beside the paper's numbers. --table 3 CLIP
     trains all networks and encodes the clip, for quality against bytes. --table 4 [CLIP] measures
-    what panoramas of growing size cost.
+    what panoramas of growing size cost. `nerv360 bench gpu` runs all that is owed on a GPU.
     """
     if table not in (None, 1, 2, 3, 4):
         raise InputError(f"--table must be 1, 2, 3 or 4, not {table}")

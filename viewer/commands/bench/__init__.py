@@ -1,0 +1,21 @@
+"""``nerv360 bench``: a scene by default, and what else is measured by name."""
+
+from __future__ import annotations
+
+import typer
+
+from viewer.commands.bench.gpu import gpu
+from viewer.commands.bench.group import DefaultGroup
+from viewer.commands.bench.scene import scene
+from viewer.help import PlainCommand, help_text
+
+bench = typer.Typer(
+    name="bench",
+    help="Measure a scene's engines, the paper's tables, or all that is owed on a GPU.",
+    cls=DefaultGroup,
+)
+"""The first command is the one that runs if none is named."""
+for _command in (scene, gpu):
+    bench.command(cls=PlainCommand, help=help_text(_command))(_command)
+
+__all__ = ["bench"]

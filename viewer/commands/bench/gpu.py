@@ -1,0 +1,73 @@
+"""``nerv360 bench gpu``: all that is owed on a GPU, in one report."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from model.errors import InputError
+from viewer.commands.options import Device, check_range, for_option
+
+
+def gpu(
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", help="Folder of the report; one that is there is gone on."),
+    ] = Path("gpu-report"),
+    rehearse: Annotated[
+        bool,
+        typer.Option(
+            "--rehearse", help="Every step in small, on any machine, to see whether they work."
+        ),
+    ] = False,
+    preset: Annotated[
+        str | None, typer.Option(help="Preset of the three decoders: paper or demo.")
+    ] = None,
+    scale: Annotated[
+        str | None, typer.Option(help="This fraction of the sides, such as 1/8; 1 by default.")
+    ] = None,
+    pictures: Annotated[
+        int | None, typer.Option(help="Pictures of each engine, 300 by default.", min=3)
+    ] = None,
+    minutes: Annotated[float, typer.Option(help="No step begins later than this.")] = 10.0,
+    device: Device = "auto",
+) -> None:
+    """Measure all that is owed on a GPU, beside what was predicted and the paper's numbers.
+
+    Each step has a process of its own, and is written to the folder as soon as it is done: JSON, a
+    Markdown table and screenshots. Stopped, the same command goes on where it was.
+    """
+    check_range("--minutes", minutes, 0.1, 1440)
+    from model.benchmarks import comparison, parse_scale
+    from viewer.commands.gpu_report import PAPER, REHEARSAL, machine, prepare_folder, report_gpu
+
+    plan = REHEARSAL if rehearse else PAPER
+    plan = replace(
+        plan,
+        preset=preset or plan.preset,
+        scale=scale or plan.scale,
+        pictures=pictures or plan.pictures,
+    )
+    with for_option("--scale"):
+        fraction: Fraction = parse_scale(plan.scale)
+    with for_option("--preset"):
+        comparison(plan.preset, fraction)
+    if output.exists() and not output.is_dir():
+        raise InputError(f"-o {output} is a file: name a folder")
+    with for_option("-o"):
+        prepare_folder(output)
+    with for_option("--device"):
+        facts = machine(plan, device, output)
+    with for_option("-o"):
+        complete = report_gpu(output, plan, facts, minutes, _tell)
+    _tell(f"The report is {output / 'report.md'}, and {output / 'report.json'} as JSON")
+    if not complete:
+        raise typer.Exit(1)
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)

@@ -1,0 +1,17 @@
+"""A group of commands that runs its first one if none is named."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from viewer.help import PlainGroup
+
+
+class DefaultGroup(PlainGroup):
+    """Group whose first command takes whatever does not begin with the name of a command."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the name of the first command before arguments that name none."""
+        if not args or args[0] not in self.commands:
+            args = [next(iter(self.commands)), *args]
+        return super().parse_args(ctx, args)

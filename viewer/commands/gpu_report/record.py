@@ -1,0 +1,103 @@
+"""The record of a report: a JSON file that is whole after every step."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from model.errors import InputError
+from model.files import atomic_write
+from viewer.commands.gpu_report.plan import Plan, Step
+from viewer.paths import PROGRAM
+
+Values = dict[str, Any]
+
+KIND = "nerv360 GPU report"
+_MACHINE = ("machine", "device", "processor", "driver", "cuda", "torch", "triton", "python")
+_SOURCES = ("*.py", "*.vert", "*.frag", "*.glsl")
+
+
+class Record:
+    """Results of steps, in one file.
+
+    Attributes:
+        file: the JSON.
+        values: all that it holds.
+    """
+
+    def __init__(self, file: Path, plan: Plan, facts: Values) -> None:
+        """Go on with ``file`` if it is there, for this machine and this state of the program.
+
+        Raises:
+            InputError: it is not a report of this kind.
+        """
+        self.file = file
+        self._key = key_of(plan, facts)
+        steps = read_steps(file) if file.exists() else {}
+        self.values: Values = {
+            "report": KIND,
+            **facts,
+            "plan": asdict(plan),
+            "steps": steps,
+        }
+
+    def done(self, step: Step) -> bool:
+        """Tell whether the same program measured it before on the same machine."""
+        kept = self.values["steps"].get(step.name, {})
+        return kept.get("state") == "done" and kept.get("key") == self._key
+
+    def put(self, step: Step, state: str, **values: Any) -> None:
+        """Note the outcome of a step: done, failed, refused or waiting."""
+        outcome = {"title": step.title, "state": state, "key": self._key, **values}
+        self.values["steps"][step.name] = outcome
+
+    def keep(self, names: list[str]) -> None:
+        """Put the steps in this order, and forget those that are not named."""
+        steps = self.values["steps"]
+        self.values["steps"] = {name: steps[name] for name in names if name in steps}
+
+    def write(self) -> None:
+        """Put the file in its place.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        with atomic_write(self.file) as partial:
+            partial.write_text(f"{json.dumps(self.values, indent=2, ensure_ascii=False)}\n")
+
+
+def read_steps(file: Path) -> Values:
+    """Read the outcomes of steps by name.
+
+    Raises:
+        InputError: the file is not a report.
+    """
+    try:
+        values = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file} cannot be read as a report ({error}): delete it") from error
+    steps = values.get("steps") if isinstance(values, dict) else None
+    if not isinstance(steps, dict) or values.get("report") != KIND:
+        raise InputError(f"{file} is not a report of this command: name another folder")
+    return {name: step for name, step in steps.items() if isinstance(step, dict)}
+
+
+def key_of(plan: Plan, facts: Values) -> str:
+    """Return a name for all that a result depends on: program, machine, versions, plan."""
+    commit = facts["commit"]
+    if commit is None or commit.endswith("-dirty"):
+        commit = _digest_of_sources()
+    parts = [commit, [facts.get(name) for name in _MACHINE], asdict(plan)]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def _digest_of_sources() -> str:
+    digest = hashlib.sha256()
+    for folder in ("model", "viewer", "shaders", "tests"):
+        files = (file for kind in _SOURCES for file in (PROGRAM / folder).rglob(kind))
+        for file in sorted(files):
+            digest.update(str(file.relative_to(PROGRAM)).encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()

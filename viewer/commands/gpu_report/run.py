@@ -1,0 +1,179 @@
+"""The run of a report: one step after the other, each written as soon as it is done."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from model.errors import InputError
+from model.files import atomic_write
+from viewer.commands.gpu_report.document import as_markdown
+from viewer.commands.gpu_report.plan import Plan, Step, planned_steps
+from viewer.commands.gpu_report.process import StepError, run_command, run_task
+from viewer.commands.gpu_report.record import Record
+from viewer.commands.gpu_report.screen import LACKING, drawn_by, screen
+from viewer.commands.gpu_report.wording import one_line
+from viewer.doctor import graphics_command
+
+Values = dict[str, Any]
+
+JSON, MARKDOWN, LOGS = "report.json", "report.md", "logs"
+_FACTS_S = 120.0
+_LEAST_S = 5.0
+_OUT_OF_TIME = "no time was left; the same command goes on with it"
+
+
+def report_gpu(
+    folder: Path,
+    plan: Plan,
+    facts: Values,
+    minutes: float,
+    tell: Callable[[str], None],
+    steps: Callable[[Plan, Values], list[Step]] = planned_steps,
+) -> bool:
+    """Run what is not done yet, and write JSON, Markdown and screenshots into ``folder``.
+
+    A step that fails, takes too long or ends its process is a line with its reason, and the next
+    one follows. Returns whether every step is done, or cannot be done on this machine.
+
+    Args:
+        folder: for the files, which `prepare_folder` has made.
+        plan: size of the report.
+        facts: of the machine, as `machine` tells them.
+        minutes: after which no further step begins; one that runs is ended then.
+        tell: prints a line.
+        steps: of the plan, with the facts of the machine.
+
+    Raises:
+        InputError: the folder cannot be written, or holds something else.
+    """
+    ends = time.monotonic() + minutes * 60
+    record = Record(folder / JSON, plan, facts)
+    planned = steps(plan, facts)
+    record.keep([step.name for step in planned])
+    with ExitStack() as stack:
+        environments = _Environments(stack, facts["device"], folder / LOGS, record)
+        for number, step in enumerate(planned, 1):
+            head = f"[{number:2}/{len(planned)}] {step.title}"
+            if record.done(step):
+                tell(f"{head}: as measured before")
+                continue
+            _perform(step, folder, record, environments, ends)
+            _write(folder, record)
+            outcome = record.values["steps"][step.name]
+            tell(f"{head}: {one_line(outcome)}")
+    record.keep([step.name for step in planned])
+    _write(folder, record)
+    states = [outcome["state"] for outcome in record.values["steps"].values()]
+    return all(state in ("done", "refused") for state in states)
+
+
+def machine(plan: Plan, device: str, folder: Path) -> Values:
+    """Ask for facts of the machine in another process: this one stays off the card.
+
+    Args:
+        device: a name that `model.devices.choose_device` takes.
+        folder: of the report, for the log if it fails.
+
+    Raises:
+        InputError: there is no such device.
+    """
+    task = {"kind": "facts", "preset": plan.preset, "scale": plan.scale, "device": device}
+    try:
+        return run_task(task, os.environ, _FACTS_S, folder / LOGS / "facts.txt")
+    except StepError as error:
+        raise InputError(str(error)) from error
+
+
+class _Environments:
+    """Environments of steps; a screen is opened for the first step that needs one."""
+
+    def __init__(self, stack: ExitStack, device: str, logs: Path, record: Record) -> None:
+        self._stack, self._device, self._logs, self._record = stack, device, logs, record
+        self._with_screen: Mapping[str, str] | None = None
+        self._refusal: str | None = None
+
+    def of(self, step: Step) -> Mapping[str, str] | str:
+        """Return the environment of ``step``, or the reason why there is none."""
+        if not step.screen:
+            return os.environ
+        if self._with_screen is None and self._refusal is None:
+            self._open()
+        return self._with_screen or self._refusal or LACKING
+
+    def _open(self) -> None:
+        """Open a screen, and ask what draws on it."""
+        own = self._stack.enter_context(screen())
+        if own is None:
+            self._refusal = LACKING
+            return
+        for environment in drawn_by(own, cuda=self._device.startswith("cuda")):
+            log = self._logs / "graphics.txt"
+            try:
+                told = run_command(graphics_command(self._device), environment, 60.0, log)
+            except StepError as error:
+                self._refusal = f"no window can be opened: {error}"
+                continue
+            self._record.values["graphics"] = told
+            self._with_screen, self._refusal = environment, None
+            return
+
+
+def _perform(
+    step: Step, folder: Path, record: Record, environments: _Environments, ends: float
+) -> None:
+    """Run one step and put its outcome into the record."""
+    if step.refusal is not None:
+        record.put(step, "refused", reason=step.refusal)
+        return
+    if ends - time.monotonic() < _LEAST_S:
+        record.put(step, "waiting", reason=_OUT_OF_TIME)
+        return
+    environment = environments.of(step)
+    if isinstance(environment, str):
+        record.put(step, "refused", reason=environment)
+        return
+    left = ends - time.monotonic()
+    began = time.monotonic()
+    task = {**step.task, "screenshot": str(folder.resolve() / f"{step.name}.png")}
+    log = folder / LOGS / f"{step.name}.txt"
+    try:
+        result = run_task(task, environment, min(step.limit_s, max(left, 1.0)), log)
+    except StepError as error:
+        short = left < step.limit_s and time.monotonic() >= ends
+        state, reason = ("waiting", _OUT_OF_TIME) if short else ("failed", str(error))
+        record.put(step, state, reason=reason, seconds=round(time.monotonic() - began, 1))
+        return
+    seconds = round(time.monotonic() - began, 1)
+    if "refused" in result:
+        record.put(step, "refused", reason=result["refused"], seconds=seconds)
+        return
+    record.put(step, "done", seconds=seconds, result=result)
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make the folder of a report.
+
+    Raises:
+        InputError: nothing can be written there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_write(folder / ".nerv360") as partial:
+            partial.touch()
+        (folder / ".nerv360").unlink()
+    except OSError as error:
+        raise InputError(f"the folder {folder} cannot be written: {error.strerror}") from error
+
+
+def _write(folder: Path, record: Record) -> None:
+    try:
+        record.write()
+        with atomic_write(folder / MARKDOWN) as partial:
+            partial.write_text(as_markdown(record.values))
+    except OSError as error:
+        raise InputError(f"the report {folder} cannot be written: {error.strerror}") from error
