@@ -1,4 +1,4 @@
-"""What draws the window here, asked in a process of its own: a driver may end it.
+"""Facts about OpenGL here, asked for in a process of its own: a driver may end it.
 
 ``python -m viewer.doctor.graphics DEVICE`` opens a window that is not shown, and prints one line of
 JSON.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 CARDS = ("H100", "RTX 4090")
 """Cards that something is predicted for."""
 
-_SPEED = "docs/performance.md, Predicted for two cards"
+_SPEED = "docs/performance.md, predicted for two cards"
 _TABLE_1 = "docs/benchmarks/README.md, prediction of the memory of table 1"
 
 
@@ -35,8 +35,8 @@ PREDICTIONS = (
     Prediction("nerv360-compiled", "looking", "RTX 4090", "90–100", _SPEED),
     Prediction("nerv360-fused", "looking", "H100", "260–330", _SPEED),
     Prediction("nerv360-fused", "looking", "RTX 4090", "105–125", _SPEED),
-    Prediction("nerv360-compiled", "memory", None, "0.59", "docs/performance.md, The two floors"),
-    Prediction("nerv360-fused", "memory", None, "0.31", "docs/performance.md, The fused engine"),
+    Prediction("nerv360-compiled", "memory", None, "0.59", "docs/performance.md, the two floors"),
+    Prediction("nerv360-fused", "memory", None, "0.31", "docs/performance.md, the fused engine"),
     Prediction("encoding-nerv360", "memory", None, "3.0", _TABLE_1),
     Prediction("training-nerv360", "memory", None, "9.4", _TABLE_1),
     Prediction("training-hnerv", "memory", None, "18.4", _TABLE_1),
