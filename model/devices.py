@@ -28,6 +28,25 @@ def multiplies_bfloat16() -> bool:
     return bool(named) and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 
 
+def training_precision(device: torch.device, *, suits_bfloat16: bool) -> torch.dtype:
+    """Return the type in which convolutions are trained on ``device``.
+
+    On CUDA that is bfloat16 for cards that multiply it, from compute capability 8.0 on, and float16
+    for others, whose gradients must then be scaled. On the CPU it is bfloat16 if that is faster,
+    and float32 otherwise.
+
+    Args:
+        suits_bfloat16: the network's convolutions are no worse for it; otherwise they get float16,
+            which is eight times as fine, in its place.
+    """
+    if device.type == "cuda":
+        native = torch.version.hip or torch.cuda.get_device_capability(device) >= (8, 0)
+        return torch.bfloat16 if suits_bfloat16 and native else torch.float16
+    if device.type == "cpu" and suits_bfloat16 and multiplies_bfloat16():
+        return torch.bfloat16
+    return torch.float32
+
+
 def choose_device(name: str) -> torch.device:
     """Return the device called ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.config import ModelConfig
-from model.geometry import pad_erp
+from model.geometry import pad_erp, without_autocast
 
 LAYER_SCALE = 0.1
 COLOUR_GAIN = 2.0
@@ -22,10 +22,16 @@ _DEPTHWISE = 7
 
 
 class ChannelNorm(nn.LayerNorm):
-    """Layer normalisation over the channels of N×C×H×W."""
+    """Layer normalisation over the channels of N×C×H×W, in the type of its input.
+
+    CUDA sums in float32 anyway; autocast would write the result in float32 too.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        weight, bias = (parameter.to(x.dtype) for parameter in (self.weight, self.bias))
+        with without_autocast(x.device):
+            y = F.layer_norm(x.permute(0, 2, 3, 1), self.normalized_shape, weight, bias, self.eps)
+        return y.permute(0, 3, 1, 2)
 
 
 class ConvNeXtBlock(nn.Module):

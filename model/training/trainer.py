@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from model.config import ModelConfig
-from model.devices import float64_device, multiplies_bfloat16
+from model.devices import float64_device, training_precision
 from model.errors import InputError
 from model.networks import frame_times
 from model.scene import FORMAT_VERSION, StillPanorama
@@ -94,6 +94,10 @@ class Trainer:
         if self.still is not None and settings.looks_at_motion > 0:
             self._activity = ActivityMap(frames, self.still.pixels)
         self.optimiser = _optimiser(self.network, settings)
+        suits = self.network.decoder.suits_bfloat16
+        self.precision = training_precision(device, suits_bfloat16=suits)
+        # Gradients that float16 would round to zero are trained on a larger loss.
+        self._scaler = torch.amp.GradScaler(device.type, enabled=self.precision is torch.float16)
         self.steps_an_epoch = math.ceil(len(frames) / group.count)
         self.steps = settings.epochs * self.steps_an_epoch
         self.step = 0
@@ -171,6 +175,7 @@ class Trainer:
                 )
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
+        self._scaler.load_state_dict(state.get("scaler") or self._scaler.state_dict())
         self.best = {name: tensor.to(self.device) for name, tensor in state["best"].items()}
         self.step, self.seconds = state["step"], state["seconds"]
         self.psnr_db, self.best_psnr_db = state["psnr_db"], state["best_psnr_db"]
@@ -213,9 +218,10 @@ class Trainer:
             decoded = self.network(frame, self.times[index : index + 1], looks)
         loss: Tensor = self.objective(decoded, frame, looks, index)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self.group.average_gradients(self.network.parameters())
-        self.optimiser.step()
+        self._scaler.step(self.optimiser)  # not at all if a gradient is too large for float16
+        self._scaler.update()
         return float(loss.detach())
 
     def _looks(self, index: int, draw: int) -> Tensor:
@@ -232,12 +238,10 @@ class Trainer:
         return self.settings.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
 
     def _half_precision(self) -> AbstractContextManager[Any]:
-        """Autocast to bfloat16 where the device multiplies it faster than float32."""
-        kind = self.device.type
-        on_cpu = kind == "cpu" and self.network.decoder.suits_bfloat16 and multiplies_bfloat16()
-        if kind == "cuda" or on_cpu:
-            return torch.autocast(kind, dtype=torch.bfloat16)
-        return nullcontext()
+        """Return a context that casts to `precision`."""
+        if self.precision is torch.float32:
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=self.precision)
 
     def _is_evaluated(self, epoch: int) -> bool:
         last = epoch + 1 == self.settings.epochs
@@ -263,6 +267,7 @@ class Trainer:
             "identity": self._identity(),
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
+            "scaler": self._scaler.state_dict(),
             "best": self.best,
             "step": self.step,
             "seconds": self.seconds,

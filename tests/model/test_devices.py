@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from model.decoding import may_want_compilers, preloading
-from model.devices import choose_device, cuda_refusal, unused_card
+from model.devices import choose_device, cuda_refusal, training_precision, unused_card
 from model.errors import InputError
 from tests.support.fake_driver import install_driver, install_torch
 
@@ -133,3 +133,33 @@ def test_a_card_newer_than_torch_is_called_new(monkeypatch: pytest.MonkeyPatch) 
     assert reason is not None
     assert "too new" in reason
     assert "a newer CUDA" in reason
+
+
+@pytest.mark.parametrize(
+    ("capability", "suits", "expected"),
+    [
+        ((8, 0), True, torch.bfloat16),
+        ((12, 0), True, torch.bfloat16),
+        ((7, 5), True, torch.float16),  # it has no bfloat16 convolutions
+        ((8, 9), False, torch.float16),  # as for HNeRV
+    ],
+)
+def test_cuda_trains_in_the_type_that_suits_card_and_network(
+    capability: tuple[int, int],
+    suits: bool,
+    expected: torch.dtype,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    install_torch(monkeypatch, ("a card", capability))
+    assert training_precision(torch.device("cuda"), suits_bfloat16=suits) is expected
+
+
+@pytest.mark.parametrize("multiplies", [True, False])
+def test_the_cpu_trains_in_bfloat16_if_it_multiplies_it_and_it_suits(
+    multiplies: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model.devices.multiplies_bfloat16", lambda: multiplies)
+    half = torch.bfloat16 if multiplies else torch.float32
+    assert training_precision(torch.device("cpu"), suits_bfloat16=True) is half
+    assert training_precision(torch.device("cpu"), suits_bfloat16=False) is torch.float32
+    assert training_precision(torch.device("mps"), suits_bfloat16=True) is torch.float32

@@ -20,7 +20,7 @@ from model.training.material import fit_config, random_looks, read_clip
 from model.training.processes import Processes
 from model.training.quality import held_out_quality
 from model.training.settings import TrainingSettings, training_preset, with_changes
-from model.training.trainer import Trainer
+from model.training.trainer import StepReport, Trainer
 from model.video.clip import open_clip
 from model.video.reading import VideoInfo
 from model.video.writing import VideoWriter
@@ -65,7 +65,7 @@ def trainer_for(clip: Path, architecture: str = "nerv360") -> Trainer:
 def test_half_precision_on_a_cpu_reaches_the_decoder_alone(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("model.training.trainer.multiplies_bfloat16", lambda: True)
+    monkeypatch.setattr("model.devices.multiplies_bfloat16", lambda: True)
     trainer = trainer_for(clip)
     types: dict[str, torch.dtype] = {}
     network = trainer.network
@@ -93,6 +93,42 @@ def test_training_learns_and_resumes_bit_for_bit(clip: Path, tmp_path: Path) -> 
     for name, value in unbroken.network.state_dict().items():
         assert torch.equal(value, resumed.network.state_dict()[name]), name
     assert unbroken.best_psnr_db == resumed.best_psnr_db
+
+
+@pytest.mark.parametrize("architecture", ["nerv360", "hnerv"])
+def test_in_float16_the_loss_is_scaled_and_the_scale_survives_a_resume(
+    architecture: str, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CUDA's way with cards and networks that bfloat16 does not suit, on the CPU."""
+    monkeypatch.setattr(
+        "model.training.trainer.training_precision", lambda *args, **options: torch.float16
+    )
+    unbroken = trainer_for(clip, architecture)
+    types: set[torch.dtype] = set()
+    unbroken.network.decoder.register_forward_hook(lambda *call: types.add(call[-1].dtype))
+    losses: list[float] = []
+    unbroken._scaler._init_scale = 2.0**18  # far too large: the first steps must not be taken
+    first = {k: v.clone() for k, v in unbroken.network.state_dict().items()}
+    moved: list[bool] = []
+
+    def report(step: StepReport) -> None:
+        losses.append(step.loss)
+        now = unbroken.network.state_dict()
+        moved.append(any(not torch.equal(first[k], now[k]) for k in first))
+
+    assert unbroken.run(tmp_path / "a", report, lambda: False)
+    assert types == {torch.float16}
+    assert not moved[0]
+    assert moved[-1]
+    assert all(value.isfinite().all() for value in unbroken.network.state_dict().values())
+
+    scale = unbroken._scaler.get_scale()
+    assert scale < 2.0**18
+    resumed = trainer_for(clip, architecture)
+    resumed.resume(tmp_path / "a")
+    assert resumed._scaler.get_scale() == scale
+    resumed._train_step(0, 0)
+    resumed.network.eval()
 
 
 def test_a_checkpoint_of_another_training_is_refused(clip: Path, tmp_path: Path) -> None:
