@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import subprocess
@@ -19,6 +20,7 @@ import torch
 from hypothesis import settings
 
 from model.decoding.preloading import load_compilers
+from viewer import progress
 
 # Beside one another, processes of tests that had a thread for every core would wait for each other.
 torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
@@ -32,6 +34,9 @@ if not torch.cuda.is_available():
 # proves nothing.
 settings.register_profile("nerv360", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("nerv360")
+
+# Whether a command lasts long enough to speak of its progress depends on the machine.
+progress.FIRST_LINE_S = math.inf
 
 _LACKING = "there is neither a display nor Xvfb (Debian and Ubuntu: apt-get install xvfb)"
 

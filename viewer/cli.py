@@ -14,10 +14,12 @@ from typing import Annotated
 import typer
 
 from model.errors import InputError
+from model.progress import listening
 from model.text import LONGEST_SENTENCE, EscapingFormatter, escaped
 from viewer import process_end
 from viewer.commands import COMMANDS
 from viewer.help import PlainCommand, PlainGroup, help_text, usage_sentence
+from viewer.progress import CommandProgress
 
 _SIGNALLED = 128
 BROKEN_PIPE = 1
@@ -74,7 +76,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     try:
-        code = app(args=argv, prog_name="nerv360", standalone_mode=False)
+        with CommandProgress() as progress, listening(progress):
+            code = app(args=argv, prog_name="nerv360", standalone_mode=False)
         sys.stdout.flush()
     except InputError as error:
         return _refuse(str(error), USAGE)

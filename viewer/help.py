@@ -11,11 +11,23 @@ from typing import Any, get_args
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from typer.exceptions import TyperException
 
+from model.progress import stage
+
+_SPEAK_FOR_THEMSELVES = ("view", "serve")
+"""Commands that have a window, or an address that is printed."""
+
 _VALUE_NAMES: dict[Any, str] = {Path: "PATH", int: "N", float: "X", str: "TEXT"}
 
 
 class PlainCommand(TyperCommand):
-    """A command with plain names for values."""
+    """A command with plain names for values, which says at once that it has begun."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        if self.name in _SPEAK_FOR_THEMSELVES:
+            return super().invoke(ctx)
+        with stage(f"{ctx.info_name}: starting"):
+            return super().invoke(ctx)
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return the parameters, each with the name of its value."""
@@ -50,6 +62,9 @@ def _named(params: list[Any]) -> list[Any]:
     for param in params:
         if param.metavar is None:
             param.metavar = _value_name(param)
+        if isinstance(param, TyperArgument):
+            # Its name says what it is; typer would add the type of Python.
+            vars(param)["display_type_rich"] = lambda ctx: None
     return params
 
 

@@ -13,8 +13,9 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from model.evaluation.methods import Method
-from model.evaluation.plan import Plan, Progress
+from model.evaluation.plan import Plan
 from model.metrics import as_shown, cut_viewport, moving_error, psnr_8bit, unit
+from model.progress import track
 from model.trajectories import Step
 from model.video import VideoWriter
 
@@ -54,7 +55,7 @@ def stills(plan: Plan, path: str) -> Iterator[tuple[str, str, bytes]]:
         yield method.name, caption, _jpeg(error_map(shown, wanted))
 
 
-def write_films(plan: Plan, folder: Path, progress: Progress) -> list[Path]:
+def write_films(plan: Plan, folder: Path) -> list[Path]:
     """Write one film for each method and path: original left, decoded in the middle, error right.
 
     Raises:
@@ -65,12 +66,10 @@ def write_films(plan: Plan, folder: Path, progress: Progress) -> list[Path]:
     films = []
     for method in plan.methods:
         for name, steps in plan.paths.items():
-            progress.begin(f"film of {method.name} along {name}", len(steps))
             film = folder / f"{method.name}-{name}.mp4"
             with VideoWriter(film, 3 * width, height + STRIP, plan.scene.fps) as writer:
-                for step in steps:
+                for step in track(steps, f"film of {method.name} along {name}"):
                     writer.write(_triptych(plan, method, step)[: height + STRIP, : 3 * width])
-                    progress.advance()
             films.append(film)
     return films
 

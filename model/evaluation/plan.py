@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
@@ -22,6 +22,7 @@ from model.evaluation.methods import (
 )
 from model.evaluation.results import ResultStore
 from model.geometry import Look
+from model.progress import stage
 from model.scene import Scene, bytes_alone, check_clip, read_header, read_scene
 from model.trajectories import Step, Trajectory
 from model.video import Clip
@@ -53,18 +54,6 @@ class EvaluationOptions:
     sphere_frames: int = 10
 
 
-class Progress(Protocol):
-    """Listener to the progress of an evaluation."""
-
-    def begin(self, label: str, units: int) -> None:
-        """Handle the start of an activity of ``units`` steps."""
-        ...
-
-    def advance(self) -> None:
-        """Handle the end of one step."""
-        ...
-
-
 @dataclass(frozen=True)
 class Plan:
     """An evaluation that has been checked and can run.
@@ -93,7 +82,7 @@ class Plan:
     store: ResultStore
 
 
-def prepare(options: EvaluationOptions, progress: Progress) -> Plan:
+def prepare(options: EvaluationOptions) -> Plan:
     """Check all input, open the engines, and encode the clip with the wanted codecs.
 
     Raises:
@@ -128,7 +117,7 @@ def prepare(options: EvaluationOptions, progress: Progress) -> Plan:
         tasks[name] = DecodingTask(options.scene, name, options.device, options.size)
     target = next((m for m in methods if m.name == "nerv360"), methods[0]).bytes
     for codec in options.codecs:
-        file, encoding = _encoded(options.clip, codec, target, scene.frames, store, key, progress)
+        file, encoding = _encoded(options.clip, codec, target, scene.frames, store, key)
         methods.append(VideoMethod(codec, encoding.bytes, encoding.note, file, size))
         tasks[codec] = DecodingTask(file)
     return Plan(
@@ -182,15 +171,15 @@ def _encoded(
     frames: int,
     store: ResultStore,
     key: dict[str, Any],
-    progress: Progress,
 ) -> tuple[Path, Encoding]:
     file = store.folder / "encoded" / f"{codec}-{target}.mp4"
     file.parent.mkdir(exist_ok=True)
 
     def encode() -> dict[str, Any]:
-        encoding = encode_at(
-            clip, frames, codec, target, file, lambda label: progress.begin(label, 1)
-        )
+        with stage(f"{codec}: encoding") as shown:
+            encoding = encode_at(
+                clip, frames, codec, target, file, lambda label: shown.become(label, 0, None)
+            )
         return {"note": encoding.note, "bytes": encoding.bytes, "digest": digest(file)}
 
     full_key = {"clip": key["clip"], "frames": frames, "codec": codec, "target": target}

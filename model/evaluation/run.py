@@ -11,7 +11,7 @@ from model.benchmarks import SpeedResult, measure_decoding
 from model.evaluation.clip import digest
 from model.evaluation.measure import measure_path, measure_sphere
 from model.evaluation.methods import Method, VideoMethod
-from model.evaluation.plan import Plan, Progress
+from model.evaluation.plan import Plan
 from model.evaluation.results import (
     Evaluation,
     PathResult,
@@ -22,13 +22,14 @@ from model.evaluation.results import (
     stored,
 )
 from model.metrics import spread_frames
+from model.progress import stage
 from model.trajectories import Step
 
 ORIGINAL = "original"
 CONSISTENCY_FRAMES = 2
 
 
-def evaluate(plan: Plan, progress: Progress) -> Evaluation:
+def evaluate(plan: Plan) -> Evaluation:
     """Measure all results missing in the output folder, and return all results."""
     scene_key = digest(plan.options.scene)
     paths, spheres, speeds = [], [], []
@@ -36,9 +37,9 @@ def evaluate(plan: Plan, progress: Progress) -> Evaluation:
         key = {**method.key}
         if method.name in plan.scene.decoders:
             key["scene"] = scene_key
-        paths += [_path(plan, method, key, name, progress) for name in plan.paths]
-        spheres.append(_sphere(plan, method, key, progress))
-        speeds.append(_speed(plan, method, key, progress))
+        paths += [_path(plan, method, key, name) for name in plan.paths]
+        spheres.append(_sphere(plan, method, key))
+        speeds.append(_speed(plan, method, key))
     original = VideoMethod(ORIGINAL, 0, "", plan.options.clip, plan.size)
     trained = [method.name for method in plan.methods if method.name in plan.scene.decoders]
     return Evaluation(
@@ -50,53 +51,48 @@ def evaluate(plan: Plan, progress: Progress) -> Evaluation:
         paths=paths,
         spheres=spheres,
         speeds=speeds,
-        original=_sphere(plan, original, {"method": ORIGINAL}, progress),
+        original=_sphere(plan, original, {"method": ORIGINAL}),
     )
 
 
-def _path(
-    plan: Plan, method: Method, method_key: dict[str, Any], name: str, progress: Progress
-) -> PathResult:
+def _path(plan: Plan, method: Method, method_key: dict[str, Any], name: str) -> PathResult:
     steps = plan.paths[name]
     key = {**plan.base_key, **method_key, "path": [_numbers(step) for step in steps]}
 
     def measure() -> dict[str, Any]:
         still = plan.original.still(plan.scene.frames)
-        return stored(
-            measure_path(method, name, steps, plan.original, still, plan.size, progress.advance)
-        )
+        with stage(f"{method.name} along {name}", len(steps)) as shown:
+            return stored(
+                measure_path(method, name, steps, plan.original, still, plan.size, shown.advance)
+            )
 
-    progress.begin(f"{method.name} along {name}", len(steps))
     return path_result(plan.store.get(f"{method.name}-{name}", key, measure))
 
 
-def _sphere(
-    plan: Plan, method: Method, method_key: dict[str, Any], progress: Progress
-) -> SphereResult:
+def _sphere(plan: Plan, method: Method, method_key: dict[str, Any]) -> SphereResult:
     frames = spread_frames(plan.options.sphere_frames, plan.scene.frames)
     pairs = spread_frames(CONSISTENCY_FRAMES, plan.scene.frames)
     key = {**plan.base_key, "sphere": frames, "consistency": pairs, "hfov": plan.hfov, **method_key}
 
     def measure() -> dict[str, Any]:
         still = plan.original.still(plan.scene.frames)
-        return stored(
-            measure_sphere(method, plan.original, still, frames, pairs, plan.hfov, progress.advance)
-        )
+        with stage(f"{method.name}, whole sphere", len(frames)) as shown:
+            return stored(
+                measure_sphere(
+                    method, plan.original, still, frames, pairs, plan.hfov, shown.advance
+                )
+            )
 
-    progress.begin(f"{method.name}, whole sphere", len(frames))
     return sphere_result(plan.store.get(f"{method.name}-sphere", key, measure))
 
 
-def _speed(
-    plan: Plan, method: Method, method_key: dict[str, Any], progress: Progress
-) -> SpeedResult:
+def _speed(plan: Plan, method: Method, method_key: dict[str, Any]) -> SpeedResult:
     task = plan.decoding_tasks[method.name]
     key = {**method_key, "task": task.to_dict(), "torch": plan.base_key["torch"]}
-    progress.begin(f"{method.name}, speed and memory", 1)
-    values = plan.store.get(
-        f"{method.name}-speed", key, lambda: stored(measure_decoding(method.name, task))
-    )
-    progress.advance()
+    with stage(f"{method.name}, speed and memory"):
+        values = plan.store.get(
+            f"{method.name}-speed", key, lambda: stored(measure_decoding(method.name, task))
+        )
     return speed_result(values)
 
 

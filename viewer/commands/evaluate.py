@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from model.errors import InputError
+from model.progress import stage
 from model.text import escaped
 from viewer.commands.options import (
     Device,
@@ -88,13 +89,14 @@ def evaluate(
         size=viewport,
         sphere_frames=sphere_frames,
     )
-    with _Bar() as bar:
-        plan = prepare(options, bar)
-        bar.note(f"{video}: {plan.sameness}")
-        evaluation = run(plan, bar)
-        write_csv(evaluation, output)
+    with stage(f"reading {scene.name} and {video.name}"):
+        plan = prepare(options)
+    print(escaped(f"{video}: {plan.sameness}"), file=sys.stderr)
+    evaluation = run(plan)
+    write_csv(evaluation, output)
+    with stage("writing the report"):
         report = write_report(plan, evaluation, output)
-        films = write_films(plan, output / "films", bar) if film else []
+    films = write_films(plan, output / "films") if film else []
     _print(evaluation)
     for path in [report, *films]:
         print(escaped(str(path)))
@@ -104,43 +106,6 @@ def _no_repeats(option: str, names: list[str]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise InputError(f"{option} {name} is given twice: give it once")
-
-
-class _Bar:
-    """Progress on the terminal; where there is none, a line for each part on stderr."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import TimeRemainingColumn
-
-        from viewer.commands.terminal import progress_bar
-
-        self._console = Console(stderr=True)
-        self._progress = progress_bar(self._console, TimeRemainingColumn())
-        self._task = self._progress.add_task("reading", total=None)
-
-    def begin(self, label: str, units: int) -> None:
-        self._progress.reset(self._task, description=escaped(label), total=units)
-        if not self._console.is_terminal:
-            self._console.print(escaped(label), highlight=False, markup=False)
-
-    def note(self, line: str) -> None:
-        self._console.print(escaped(line), highlight=False, markup=False, soft_wrap=True)
-
-    def advance(self) -> None:
-        self._progress.advance(self._task)
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._progress.stop()
 
 
 def _print(evaluation: Evaluation) -> None:

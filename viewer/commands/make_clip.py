@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from model.progress import stage, track
 from viewer.commands.options import Device, Overwrite, device_option
 
 MAX_WIDTH, MIN_WIDTH = 8192, 64
@@ -37,27 +38,22 @@ def make_clip(
     if device == "auto" and chosen.type == "mps":
         chosen = device_option("cpu")  # Metal has no float64, in which rays are computed
 
-    from rich.console import Console
-    from rich.progress import TimeRemainingColumn
-
     from model.synthetic import HarbourTown
     from model.video import FolderWriter, VideoWriter
-    from viewer.commands.terminal import progress_bar
 
     with (
         FolderWriter(output)
         if output.suffix == ""
-        else VideoWriter(output, width, height, fps, crf=quality) as writer,
-        progress_bar(Console(), TimeRemainingColumn()) as progress,
+        else VideoWriter(output, width, height, fps, crf=quality) as writer
     ):
-        still = progress.add_task("still picture", total=100)
-        scene = HarbourTown(
-            width,
-            height,
-            chosen,
-            progress=lambda share: progress.update(still, completed=round(share * 100)),
-        )
-        for index in progress.track(range(frames), description="pictures"):
+        with stage("what stands still", 100) as shown:
+            scene = HarbourTown(
+                width,
+                height,
+                chosen,
+                progress=lambda share: shown.become("what stands still", round(share * 100), 100),
+            )
+        for index in track(range(frames), "pictures"):
             writer.write(scene.frame(index / frames))
     typer.echo(f"{output}: {frames} pictures of {width}x{height} at {fps:g} a second")
 

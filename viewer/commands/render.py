@@ -12,6 +12,7 @@ import typer
 
 from model.errors import InputError
 from model.files import atomic_write
+from model.progress import stage, track
 from model.text import escaped
 from viewer.commands.hidden_graphics import hidden_graphics
 from viewer.commands.options import (
@@ -109,7 +110,8 @@ def render(
     from viewer.paths import DEMO
     from viewer.shading import DRAWER
 
-    contents = read_scene(scene or DEMO)
+    with stage(f"reading {(scene or DEMO).name}"):
+        contents = read_scene(scene or DEMO)
     name = decoder_option(contents, decoder)
     config = contents.decoders[name].config
     check_frame(contents, frame)
@@ -128,7 +130,8 @@ def render(
         engine = without_compiler(engine, chosen)  # one picture is there before it is compiled
     with hidden_graphics() if engine == "gl" else nullcontext():
         try:
-            decoding = open_engine(contents, name, chosen, decoded, engine)
+            with stage(f"opening {name}"):
+                decoding = open_engine(contents, name, chosen, decoded, engine)
         except (RuntimeError, ImportError) as error:
             raise InputError(f"--engine {engine} cannot be used here: {describe(error)}") from error
         if suffix in _FILMS:
@@ -189,13 +192,9 @@ def _write_picture(engine: Engine, step: Step, output: Path, height: int, width:
 def _write_film(
     engine: Engine, steps: list[Step], output: Path, height: int, width: int, fps: float
 ) -> None:
-    from rich.console import Console
-    from rich.progress import track
-
     from model.rendering import render_view
     from model.video import VideoWriter
 
-    console = Console(stderr=True)
     with VideoWriter(output, width, height, fps) as film:
-        for step in track(steps, "rendering", console=console, disable=not console.is_terminal):
+        for step in track(steps, "rendering"):
             film.write(render_view(engine, step.look, step.frame, height, width))

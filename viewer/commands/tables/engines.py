@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model.errors import InputError, UnavailableError
+from model.progress import stage
 from viewer.commands.options import device_option, for_option
 
 if TYPE_CHECKING:
@@ -23,22 +24,20 @@ def bench_engines(
 ) -> dict[str, Any]:
     """Measure, print, and return what the JSON holds."""
     from rich.console import Console
-    from rich.progress import TimeRemainingColumn
 
     from model.benchmarks import machine_facts, measure_ceilings, measure_engines
-    from viewer.commands.terminal import progress_bar
 
     if scene is not None and preset is not None:
         raise InputError("bench takes either a scene file or --preset NAME")
     chosen = device_option(device)
     decoders = _decoders(scene, preset)
-    ceilings = measure_ceilings(chosen)
+    with stage("measuring the machine"):
+        ceilings = measure_ceilings(chosen)
     console = Console()
-    with progress_bar(console, TimeRemainingColumn()) as progress:
-        task = progress.add_task("measuring")
+    with stage("measuring every engine") as shown:
 
         def advance(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total)
+            shown.become("measuring every engine", done, total)
 
         with _graphics():
             measured = measure_engines(decoders, chosen, pictures, advance)

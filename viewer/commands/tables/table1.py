@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from model.progress import stage
 from viewer.commands.options import device_option, for_option
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ Values = dict[str, Any]
 def bench_table1(preset: str, scale_text: str, device: str, pictures: int) -> Values:
     """Measure, print, and return what the JSON holds."""
     from rich.console import Console
-    from rich.progress import TimeElapsedColumn
 
     from model.benchmarks import (
         comparison,
@@ -28,7 +28,6 @@ def bench_table1(preset: str, scale_text: str, device: str, pictures: int) -> Va
         parts_left_out,
         table1_ratios,
     )
-    from viewer.commands.terminal import progress_bar
 
     with for_option("--scale"):
         scale = parse_scale(scale_text)
@@ -38,11 +37,10 @@ def bench_table1(preset: str, scale_text: str, device: str, pictures: int) -> Va
     with for_option("--scale"):
         needs = parts_left_out(configs, scale, chosen)
     console = Console()
-    with progress_bar(console, TimeElapsedColumn()) as progress:
-        task = progress.add_task("")
+    with stage("measuring") as shown:
 
         def advance(what: str, done: int, total: int) -> None:
-            progress.update(task, description=what, completed=done, total=total)
+            shown.become(what, done, total)
 
         rows = measure_table1(configs, needs, chosen, pictures, advance)
     report = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from model.progress import stage
 from model.text import escaped
 from viewer.commands.options import device_option, for_option, say_notes
 
@@ -28,7 +29,6 @@ def bench_table2(
 ) -> tuple[dict[str, Any], bool]:
     """Train, print, and return what the JSON holds and whether all rows are in it."""
     from rich.console import Console
-    from rich.progress import TimeRemainingColumn
 
     from model.benchmarks import (
         TABLE2_EPOCHS,
@@ -43,7 +43,7 @@ def bench_table2(
     )
     from model.training import read_clip, training_preset
     from model.video import open_clip
-    from viewer.commands.terminal import StopOnInterrupt, progress_bar
+    from viewer.commands.terminal import StopOnInterrupt
 
     with for_option("--scale"):
         scale = parse_scale(scale_text)
@@ -63,11 +63,12 @@ def bench_table2(
     seeds = [settings.seed + k for k in range(seed_count or TABLE2_SEEDS)]
     results: list[Ablation] = []
     console = Console()
-    with StopOnInterrupt() as stop, progress_bar(console, TimeRemainingColumn()) as progress:
-        task = progress.add_task("", total=len(rows) * len(seeds) * settings.epochs * len(frames))
+    count_all = len(rows) * len(seeds) * settings.epochs * len(frames)
+    with StopOnInterrupt() as stop, stage("training", count_all) as shown:
 
         def show(variant: Variant, step: StepReport) -> None:
-            progress.update(task, description=f"{variant.name}, loss {step.loss:.2f}", advance=1)
+            shown.describe(f"{variant.name}, loss {step.loss:.2f}")
+            shown.advance()
 
         for result in train_variants(rows, settings, frames, chosen, seeds, show, stop):
             results.append(result)

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from model.progress import stage
 from model.text import escaped
 from viewer.commands.options import device_option, for_option, say_notes
 
@@ -33,7 +34,6 @@ def bench_table3(
 ) -> tuple[Values, bool]:
     """Encode, train, print, and return what the JSON holds and whether all rows are in it."""
     from rich.console import Console
-    from rich.progress import TimeRemainingColumn
 
     from model.benchmarks import (
         brief_training,
@@ -55,7 +55,7 @@ def bench_table3(
     from model.training import read_clip
     from model.trajectories import read_trajectory
     from model.video import open_clip
-    from viewer.commands.terminal import StopOnInterrupt, progress_bar
+    from viewer.commands.terminal import StopOnInterrupt
 
     with for_option("--scale"):
         scale = parse_scale(scale_text)
@@ -81,9 +81,8 @@ def bench_table3(
     with (
         tempfile.TemporaryDirectory() as folder,
         StopOnInterrupt() as stop,
-        progress_bar(console, TimeRemainingColumn()) as progress,
+        stage("reading the clip") as shown,
     ):
-        task = progress.add_task("reading the clip", total=None)
         file = Path(folder) / f"{clip.stem or 'clip'}.mp4"
         prepared_clip(source, frame, frame_limit, file)
         bench = PathBench(
@@ -91,10 +90,11 @@ def bench_table3(
         )
         frames = read_clip(open_clip(file), frame)
         variants = network_variants(configs, trainings, frames)
-        progress.update(task, total=planned_units(bench, variants))
+        shown.become("measuring", 0, planned_units(bench, variants))
 
         def show(label: str) -> None:
-            progress.update(task, description=label, advance=1)
+            shown.describe(label)
+            shown.advance()
 
         for curve in measure_rates(bench, variants, frames, chosen, show, stop):
             rows.append(curve.to_dict())

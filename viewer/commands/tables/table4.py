@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from model.progress import stage
 from viewer.commands.options import device_option, for_option
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ def bench_table4(
 ) -> tuple[Values, bool]:
     """Measure, print, and return what the JSON holds and whether all rows are in it."""
     from rich.console import Console
-    from rich.progress import TimeElapsedColumn
 
     from model.benchmarks import (
         DEFAULT_SIZES,
@@ -40,7 +40,6 @@ def bench_table4(
         sized_configs,
     )
     from model.video import open_clip
-    from viewer.commands.terminal import progress_bar
 
     with for_option("--sizes"):
         widths = parse_sizes(sizes) if sizes is not None else list(DEFAULT_SIZES)
@@ -66,12 +65,11 @@ def bench_table4(
     console = Console()
     with (
         tempfile.TemporaryDirectory() as folder,
-        progress_bar(console, TimeElapsedColumn()) as progress,
+        stage("measuring") as shown,
     ):
-        task = progress.add_task("")
 
         def advance(what: str, done: int, total: int) -> None:
-            progress.update(task, description=what, completed=done, total=total)
+            shown.become(what, done, total)
 
         try:
             clip = source or harbour_source(

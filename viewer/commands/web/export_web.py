@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from model.progress import stage
 from model.text import escaped
 from viewer.commands.options import SceneFile, for_option
 from viewer.paths import DEMO
@@ -31,5 +32,6 @@ def export_web(
     folder = output.parent.resolve() / output.name if named else output.resolve()
     with for_option("-o"):
         sharing.check_folder(folder)
-    size = sharing.export_web(scene or DEMO, folder)
+    with stage(f"making a page of {(scene or DEMO).name}"):
+        size = sharing.export_web(scene or DEMO, folder)
     print(escaped(f"{output}: {size / 2**20:.2f} MiB, its page is index.html"))

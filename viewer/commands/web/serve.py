@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from model.progress import stage
 from viewer import process_end
 from viewer.commands.options import SceneFile, for_option
 from viewer.paths import DEMO
@@ -43,7 +44,8 @@ def serve(
         with for_option("--port"):
             server = WebServer(folder, port)
         with server:
-            export_web(scene or DEMO, folder)
+            with stage(f"making a page of {(scene or DEMO).name}"):
+                export_web(scene or DEMO, folder)
             print(f"{server.url} (Ctrl-C ends it)", flush=True)
             if _has_screen() and not no_browser:
                 webbrowser.open(server.url)

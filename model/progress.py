@@ -1,0 +1,102 @@
+"""Progress of long work, for whoever shows it. It imports nothing of the package.
+
+Code that takes long opens a `stage`, or goes through a sequence by `track`. Unless somebody listens
+(`listening`), that does nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sized
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Stage(Protocol):
+    """One stage of the work, while it lasts."""
+
+    def advance(self, steps: int = 1) -> None:
+        """Count steps that are done."""
+        ...
+
+    def describe(self, details: str) -> None:
+        """Replace what is shown beside the label."""
+        ...
+
+    def become(self, label: str, done: int, total: int | None) -> None:
+        """Replace the label and the counts."""
+        ...
+
+
+class Listener(Protocol):
+    """Whoever shows progress."""
+
+    def begin(self, label: str, total: int | None, done: int) -> Stage:
+        """Begin to show a stage of ``total`` steps, or of an unknown number if that is None."""
+        ...
+
+    def end(self, stage: Stage) -> None:
+        """Show a stage no longer."""
+        ...
+
+
+class _Silence:
+    """Shows nothing."""
+
+    def begin(self, label: str, total: int | None, done: int) -> Stage:
+        return self
+
+    def end(self, stage: Stage) -> None:
+        pass
+
+    def advance(self, steps: int = 1) -> None:
+        pass
+
+    def describe(self, details: str) -> None:
+        pass
+
+    def become(self, label: str, done: int, total: int | None) -> None:
+        pass
+
+
+_SILENCE = _Silence()
+_listener: ContextVar[Listener] = ContextVar("listener", default=_SILENCE)
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Tell ``listener`` of the stages that this thread opens in the context."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+@contextmanager
+def stage(label: str, total: int | None = None, done: int = 0) -> Iterator[Stage]:
+    """Open a stage of the work.
+
+    Args:
+        label: what is done, such as "reading clip.mp4".
+        total: steps of the whole stage, if known.
+        done: steps that were done before.
+    """
+    listener = _listener.get()
+    opened = listener.begin(label, total, done)
+    try:
+        yield opened
+    finally:
+        listener.end(opened)
+
+
+def track(items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
+    """Yield ``items`` as one stage, a step each."""
+    if total is None and isinstance(items, Sized):
+        total = len(items)
+    with stage(label, total) as opened:
+        for item in items:
+            yield item
+            opened.advance()
