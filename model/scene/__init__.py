@@ -1,6 +1,6 @@
-"""Scenes and the one file that each is kept in (design, section 4).
+"""Scenes and the scene file.
 
-What takes torch is imported when it is first used.
+Names are imported on first use, because some need torch.
 """
 
 import lazy_loader

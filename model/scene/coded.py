@@ -1,4 +1,4 @@
-"""Scenes as their files have them: a header, and tensors that may be coded."""
+"""Scenes as stored in their files: a header, and tensors that may be coded."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class CodedScene:
     """A scene whose embeddings stay coded.
 
     Attributes:
-        tensors: by their names in the file, as `model.scene.tensors` has them.
+        tensors: by name in the file; see `model.scene.tensors`.
     """
 
     header: SceneHeader
@@ -46,7 +46,7 @@ class CodedScene:
 
 
 def coded_scene(scene: Scene, *, embedding_bits: int = 8, weight_bits: int = 16) -> CodedScene:
-    """Code ``scene`` as `write_scene` does.
+    """Code ``scene`` as in `write_scene`.
 
     Raises:
         ValueError: there is no such number of bits.
@@ -60,13 +60,13 @@ def assembled(
     embeddings: Sequence[Tensor],
     still: StillPanorama | None,
 ) -> CodedScene:
-    """Put together a scene of one decoder from embeddings that are coded already.
+    """Assemble a scene of one decoder from coded embeddings.
 
     Args:
-        header: it names one decoder.
+        header: header with one decoder.
         weights: the decoder's, float32.
         embeddings: coded tensors, n uint8, the coarsest first.
-        still: the still panorama that the decoder's pictures cover.
+        still: the still panorama, if the decoder's pictures have an alpha over it.
     """
     (name,) = header.configs
     coded = {embeddings_name(name, level): each for level, each in enumerate(embeddings)}
@@ -74,7 +74,7 @@ def assembled(
 
 
 def read_coded_scene(path: str | os.PathLike[str]) -> CodedScene:
-    """Read the scene file at ``path`` and unpack nothing of it.
+    """Read the scene file at ``path`` without unpacking tensors.
 
     Raises:
         InputError: it is not a scene file.
@@ -99,7 +99,7 @@ def merged(existing: CodedScene, addition: CodedScene) -> CodedScene:
 
 
 def write_coded(path: str | os.PathLike[str], scene: CodedScene) -> None:
-    """Write ``scene`` to ``path``, which appears whole or not at all.
+    """Write ``scene`` to ``path``, completely or not at all.
 
     Raises:
         InputError: the scene would not open again, or the file cannot be written.
@@ -112,7 +112,7 @@ def write_coded(path: str | os.PathLike[str], scene: CodedScene) -> None:
             partial.touch()
             mode = partial.stat().st_mode
             save_file(scene.tensors, partial, metadata={HEADER_KEY: header})
-            partial.chmod(mode)  # safetensors makes files that only their owner may read
+            partial.chmod(mode)  # safetensors creates files that only their owner may read
             _check_written(partial, scene)
     except InputError as error:
         sentence = str(error).replace(str(partial), "it")
@@ -126,7 +126,7 @@ def _reason(error: OSError | SafetensorError) -> str:
 
 
 def _check_written(path: Path, scene: CodedScene) -> None:
-    """Raise InputError if ``path`` does not hold ``scene``, or no reader would take it."""
+    """Raise InputError if ``path`` does not hold ``scene``, or readers would reject it."""
     header = read_header(path).header
     with safe_open(path, framework="pt") as file:
         for name, tensor in scene.tensors.items():

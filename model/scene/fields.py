@@ -1,4 +1,4 @@
-"""Fields of a scene file's JSON header: one table of named, range-checked fields per object.
+"""Fields of a scene file's JSON header: one table of names and ranges per object.
 
 Importing it does not load torch.
 """
@@ -16,25 +16,29 @@ from model.text import quoted
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 FORMAT_VERSION = 3
-"""Raised when a file's weights would decode to other pictures, or its fields mean other things. In
-version 1 HNeRV had no activation after its stem, and the conditions' embeddings had no sines;
-version 2 had neither finer embeddings nor a still panorama.
+"""Version of the format; a new one if old files would decode to other pictures.
+
+In version 1 HNeRV had no activation after its stem, and condition embeddings had no sines. Version
+2 had no finer embeddings and no still panorama.
 """
 _READABLE_VERSIONS = (2, FORMAT_VERSION)
 ADDED_IN_3: Mapping[str, Json] = {
     "level_channels": [], "still_panorama": False, "comparison_cell": 4
 }  # fmt: skip
-"""Fields of a configuration that a file of version 2 lacks, and their meaning there."""
+"""Configuration fields missing in files of version 2, and their values there."""
 HEADER_KEY = "nerv360"
-"""Of the header among a file's metadata."""
+"""Name of the header in a file's metadata."""
 MAX_FRAMES = 100_000
 MAX_SOURCE_SIDE = 65_536
 
 
 @dataclass(frozen=True)
 class _Field:
-    """One field: its kind and, for numbers, its range or, for texts, the longest length; an
-    ``optional`` one may be null, and missing where it was ``added`` later.
+    """One field: its type, and its range if a number, or longest length if a text.
+
+    Attributes:
+        optional: it may be null.
+        added: it may be missing, because older files lack it.
     """
 
     kind: type
@@ -92,12 +96,11 @@ TRAINING = {
 
 
 def scene_fields(values: object) -> tuple[dict[str, Any], Mapping[str, Json]]:
-    """Fields of the scene that parsed JSON describes, and those that a configuration of its version
-    lacks.
+    """Return the scene's fields from parsed JSON, and configuration fields its version lacks.
 
     Raises:
-        InputError: the version is not one that is read, or a field of the scene is unknown,
-            missing, of the wrong type or out of its range.
+        InputError: the version cannot be read, or a field of the scene is unknown, missing, of the
+            wrong type or out of range.
     """
     version = values.get("version") if isinstance(values, dict) else FORMAT_VERSION
     if type(version) is not int or version not in _READABLE_VERSIONS:
@@ -115,11 +118,13 @@ def scene_fields(values: object) -> tuple[dict[str, Any], Mapping[str, Json]]:
 
 
 def checked_fields(values: object, table: Mapping[str, _Field], where: str) -> dict[str, Any]:
-    """``values``, the fields of ``table``.
+    """Return ``values`` checked by ``table``.
 
     Raises:
-        InputError: one is unknown, missing, of the wrong type or out of its range; ``where`` says
-            of what.
+        InputError: a field is unknown, missing, of the wrong type or out of range.
+
+    Args:
+        where: name of the object, for the message.
     """
     if not isinstance(values, dict):
         raise InputError(f"{where} must be a map, not {quoted(values)}")
@@ -131,7 +136,7 @@ def checked_fields(values: object, table: Mapping[str, _Field], where: str) -> d
 
 
 def _is_encodable(text: str) -> bool:
-    """JSON can smuggle in lone surrogates, which nothing can print."""
+    """Return False for lone surrogates, which JSON may contain but no output can print."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -1,8 +1,9 @@
-"""A clip's fingerprint: enough of its decoded pictures to tell it from another clip.
+"""A clip's fingerprint: hashes and thumbnails that tell it from other clips.
 
-Of `SAMPLES` pictures, spread from the first to the last, it holds the exact hash and a small grey
-thumbnail. A clip in another container has the same hashes; one that was encoded again has other
-hashes and nearly the same thumbnails; another clip, or another part of the same one, has neither.
+It holds the exact hash and a small grey thumbnail of `SAMPLES` pictures, evenly spread from the
+first to the last. The same clip in another container has the same hashes; a re-encoded clip has
+other hashes and nearly the same thumbnails; another clip, or another part of the same clip, has
+neither.
 """
 
 from __future__ import annotations
@@ -24,25 +25,28 @@ from model.errors import InputError
 SAMPLES = 8
 GRID = (16, 32)
 MEAN_LIMIT, CELL_LIMIT = 4.0, 20.0
-"""Levels of 255 by which a thumbnail may differ on average and in one cell of `GRID`: encoded again
-at CRF 40, the clips that this was tried on differed by up to 2 and 10.
+"""Limits, in levels of 255, for the mean difference of two thumbnails and for one cell of `GRID`.
+
+The clips tried, re-encoded at CRF 40, differed by up to 2 and 10.
 """
 MOVED_CELL, MOVED_RATIO = 8.0, 25.0
-"""Encoding errs all over the picture, the largest cell ten times the mean. Where one cell stands
-out by more than that, something has moved: it is another part of a clip with a still camera.
+"""One cell that differs by more than both limits (levels of 255, multiple of the mean) has moved.
+
+Encoding errors are spread over the picture, the largest cell at most ten times the mean. A cell
+beyond that means that something has moved: it is another part of a clip with a still camera.
 """
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One picture: SHA-256 of its RGB bytes in hexadecimal, and its mean greys in `GRID`."""
+    """SHA-256 of a picture's RGB bytes in hexadecimal, and its mean greys in `GRID`."""
 
     sha256: str
     thumbnail: bytes
 
     @classmethod
     def of(cls, picture: Tensor) -> Sample:
-        """The sample of a height×width×3 uint8 picture on the CPU."""
+        """Compute the sample of a height×width×3 uint8 picture on the CPU."""
         grey = F.adaptive_avg_pool2d(picture.float().mean(-1)[None, None], GRID)
         exact = hashlib.sha256(picture.contiguous().numpy().data).hexdigest()
         return cls(exact, grey.round().byte().numpy().tobytes())
@@ -50,12 +54,12 @@ class Sample:
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """The samples of a clip's pictures at `sampled_frames`, in their order."""
+    """Samples of a clip's pictures at `sampled_frames`, in order."""
 
     samples: tuple[Sample, ...]
 
     def to_json(self) -> dict[str, list[str]]:
-        """Plain JSON values."""
+        """Return plain JSON values."""
         return {
             "sha256": [sample.sha256 for sample in self.samples],
             "thumbnails": [base64.b64encode(s.thumbnail).decode() for s in self.samples],
@@ -63,10 +67,10 @@ class Fingerprint:
 
     @classmethod
     def from_json(cls, values: dict[str, Any], frames: int) -> Fingerprint:
-        """The inverse of `to_json`, for a clip of ``frames`` pictures.
+        """Build a fingerprint from the result of `to_json`, for a clip of ``frames`` pictures.
 
         Raises:
-            InputError: it is not the fingerprint of so many pictures.
+            InputError: it is not the fingerprint of that many pictures.
         """
         count = len(sampled_frames(frames))
         hashes, thumbnails = values.get("sha256"), values.get("thumbnails")
@@ -88,20 +92,20 @@ class Fingerprint:
 
 
 class FingerprintMaker:
-    """Collector of the samples among a clip's pictures, which it takes in order."""
+    """Collects the samples from a clip's pictures, given in order."""
 
     def __init__(self, frames: int) -> None:
         self._wanted = set(sampled_frames(frames))
         self._samples: list[Sample] = []
 
     def see(self, index: int, picture: Tensor) -> None:
-        """Take picture ``index``, height×width×3 uint8 on the CPU."""
+        """Add picture ``index``, height×width×3 uint8 on the CPU."""
         if index in self._wanted:
             self._samples.append(Sample.of(picture))
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """Fingerprint of the pictures seen."""
+        """Fingerprint of the pictures so far."""
         return Fingerprint(tuple(self._samples))
 
 
@@ -110,9 +114,9 @@ class Likeness:
     """Agreement of two clips.
 
     Attributes:
-        same: every sampled picture is the same, bit for bit.
-        alike: they are the same pictures, encoded again where not ``same``.
-        difference: the largest mean difference of two thumbnails, levels of 255.
+        same: all sampled pictures are bit-identical.
+        alike: they show the same pictures, re-encoded unless ``same``.
+        difference: largest mean difference of two thumbnails, in levels of 255.
     """
 
     same: bool
@@ -121,13 +125,13 @@ class Likeness:
 
 
 def sampled_frames(frames: int) -> list[int]:
-    """Up to `SAMPLES` of ``frames`` indices, the first and the last among them."""
+    """Return up to `SAMPLES` of ``frames`` indices, including the first and the last."""
     last = min(SAMPLES, frames) - 1
     return [k * (frames - 1) // last for k in range(last + 1)] if last else [0]
 
 
 def likeness(known: Fingerprint, samples: Iterable[Sample]) -> Likeness:
-    """Compare sample by sample; ``samples`` are not read beyond the first that is not alike."""
+    """Compare sample by sample; stop reading ``samples`` at the first that is not alike."""
     same, difference = True, 0.0
     for ours, theirs in zip(known.samples, samples, strict=False):
         if ours.sha256 == theirs.sha256:

@@ -1,4 +1,4 @@
-"""First sight of a scene file: its still panorama, and what the header says, without torch."""
+"""First look at a scene file, without torch: its still panorama and header."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from model.scene.safetensors_file import parse_json, read_contents
 
 @dataclass(frozen=True)
 class Glimpse:
-    """A scene as far as it is known before torch is loaded.
+    """A scene as known before torch is loaded.
 
     Attributes:
         title: of its material.
-        width, height, fps, frames: as `Scene` has them.
-        covering: whether its pictures cover the still panorama, by a decoder's name.
+        width, height, fps, frames: as in `Scene`.
+        covering: by decoder name, whether its pictures have an alpha over the still panorama.
         still: the still panorama, height×width×3.
     """
 
@@ -38,11 +38,11 @@ class Glimpse:
 
 
 def read_glimpse(path: str | os.PathLike[str]) -> Glimpse | None:
-    """The first sight of the scene file at ``path``; None where its pictures cover no still
-    panorama.
+    """Read the first look of the scene file at ``path``; None without a still panorama.
 
-    The file's extent, the header's fields and the still panorama are checked as `read_scene` does;
-    what needs the networks is not, the other tensors among it: `read_scene` may refuse it yet.
+    The file's size, the header's fields and the still panorama are checked as in `read_scene`.
+    Checks that need the networks, like those of other tensors, are left out: `read_scene` may still
+    reject the file.
 
     Raises:
         InputError: it is not a scene file or it is damaged.

@@ -1,4 +1,4 @@
-"""The header of a scene file: everything of a scene but its tensors."""
+"""Header of a scene file: everything except the tensors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Material:
     """Source of a clip and the terms of its use.
 
     Attributes:
-        title, licence, credit: as the source states them; up to 2000 characters each.
+        title, licence, credit: as stated by the source; up to 2000 characters each.
         source: file name of the clip.
     """
 
@@ -43,10 +43,10 @@ class TrainingSummary:
 
     Attributes:
         epochs, steps: passes over the clip and optimiser steps made.
-        psnr_db, ms_ssim: quality on held-out looks; None where it was not measured.
+        psnr_db, ms_ssim: quality on held-out looks; None if not measured.
         seconds: time spent training.
-        settings: whatever else repeats the training, as plain JSON values.
-        moving_db: PSNR of what moves in those looks; None where nothing does.
+        settings: other values needed to repeat the training, as plain JSON.
+        moving_db: PSNR of the moving pixels in those looks; None if nothing moves.
     """
 
     epochs: int
@@ -60,14 +60,14 @@ class TrainingSummary:
 
 @dataclass(frozen=True)
 class SceneHeader:
-    """Everything of a scene but its tensors.
+    """Everything of a scene except its tensors.
 
     Attributes:
         width, height: pixels of the source clip.
-        fps: its pictures a second.
-        frames: how many pictures of it were learnt.
+        fps: its pictures per second.
+        frames: number of learned pictures.
         configs, trainings: by decoder name; the same names in both, at least one.
-        fingerprint: of the pictures that were learnt, where it is known.
+        fingerprint: of the learned pictures; None if unknown.
     """
 
     material: Material
@@ -80,7 +80,7 @@ class SceneHeader:
     fingerprint: Fingerprint | None = None
 
     def only(self, decoder: str) -> SceneHeader:
-        """The header of a scene with this decoder alone."""
+        """Return the header of a scene with only this decoder."""
         return replace(
             self,
             configs={decoder: self.configs[decoder]},
@@ -89,10 +89,10 @@ class SceneHeader:
 
 
 def header_to_json(header: SceneHeader) -> str:
-    """The text that `header_from_json` reads.
+    """Return the header as text for `header_from_json`.
 
     Raises:
-        InputError: a field is out of its range.
+        InputError: a field is out of range.
     """
     scene = {
         "material": asdict(header.material),
@@ -111,10 +111,10 @@ def header_to_json(header: SceneHeader) -> str:
 
 
 def header_from_json(values: object) -> SceneHeader:
-    """The header that parsed JSON describes.
+    """Build a header from parsed JSON.
 
     Raises:
-        InputError: a field is unknown, missing, of the wrong type or out of its range.
+        InputError: a field is unknown, missing, of the wrong type or out of range.
     """
     scene, added = scene_fields(values)
     configs: dict[str, ModelConfig] = {}

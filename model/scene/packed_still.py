@@ -1,4 +1,4 @@
-"""The still panorama in a scene file: an AVIF, bounded before it is unpacked.
+"""The still panorama in a scene file: an AVIF, whose size is checked before it is unpacked.
 
 Importing it does not load torch.
 """
@@ -19,8 +19,10 @@ from model.errors import InputError
 STILL = "still"
 """Name of its tensor."""
 STILL_QUALITY = 90
-"""Of the AVIF, 0 to 100: 45 to 47 dB. It bounds what is shown wherever nothing moves; with 80, and
-colours at half the size, the demo's networks lost a decibel along gaze paths (docs/quality.md).
+"""Quality of the AVIF, 0 to 100: 45 to 47 dB.
+
+It limits the quality of everything that does not move. With 80, and colours at half resolution, the
+demo's networks lost a decibel along gaze paths (docs/quality.md).
 """
 MAX_STILL_BYTES = 64 * 2**20
 _SPEED = 6
@@ -29,11 +31,12 @@ Bytes = npt.NDArray[np.uint8]
 
 
 def still_size(configs: Iterable[ModelConfig]) -> tuple[int, int] | None:
-    """Height and width of the still panorama: the frame of the decoders that cover it; None where
-    none does.
+    """Return height and width of the still panorama, or None if no decoder has one.
+
+    They are the frame size of the decoders with a still panorama.
 
     Raises:
-        InputError: they have frames of several sizes.
+        InputError: their frames differ in size.
     """
     sizes = {(it.frame_height, it.frame_width) for it in configs if it.still_panorama}
     if len(sizes) > 1:
@@ -42,13 +45,13 @@ def still_size(configs: Iterable[ModelConfig]) -> tuple[int, int] | None:
 
 
 def check_packed(shape: tuple[int, ...]) -> None:
-    """Raise InputError where ``shape`` is not that of 1 to `MAX_STILL_BYTES` bytes."""
+    """Raise InputError if ``shape`` is not one dimension of 1 to `MAX_STILL_BYTES`."""
     if len(shape) != 1 or not 1 <= shape[0] <= MAX_STILL_BYTES:
         raise InputError(f"the still panorama has the absurd shape {shape}")
 
 
 def pack(pixels: Bytes) -> Bytes:
-    """A picture height×width×3 as the bytes of an AVIF."""
+    """Encode a picture height×width×3 as the bytes of an AVIF."""
     file = io.BytesIO()
     Image.fromarray(pixels).save(
         file, "AVIF", quality=STILL_QUALITY, subsampling="4:4:4", speed=_SPEED
@@ -57,18 +60,18 @@ def pack(pixels: Bytes) -> Bytes:
 
 
 def unpack(packed: Bytes, size: tuple[int, int]) -> Bytes:
-    """The picture, height×width×3, in the bytes of an AVIF.
+    """Decode a picture, height×width×3, from the bytes of an AVIF.
 
     Args:
-        size: height and width that it must have.
+        size: required height and width.
 
     Raises:
-        InputError: it is not such an AVIF.
+        InputError: it is not an AVIF of this size.
     """
     height, width = size
     try:
         with warnings.catch_warnings():
-            # Its size is checked below, before a pixel is unpacked.
+            # The size is checked below, before a pixel is unpacked.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             picture = Image.open(io.BytesIO(packed.tobytes()), formats=["AVIF"])
         if picture.size != (width, height):

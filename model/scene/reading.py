@@ -1,4 +1,4 @@
-"""Scene files in: headers alone, whole scenes, or one decoder of them."""
+"""Reads scene files: only the header, whole scenes, or one decoder."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class StoredScene:
     Attributes:
         file_bytes: length of the file.
         weight_bytes, embedding_bytes: by decoder, bytes of its tensors in the file.
-        still_bytes: of the still panorama and what goes with it.
+        still_bytes: of the still panorama and its motion maps.
     """
 
     header: SceneHeader
@@ -40,8 +40,9 @@ class StoredScene:
 
 
 def read_header(path: str | os.PathLike[str]) -> StoredScene:
-    """Header and sizes of the scene file at ``path``, checked as `read_scene` does but loading no
-    tensor.
+    """Read header and sizes of the scene file at ``path`` without loading tensors.
+
+    The header is checked as in `read_scene`.
 
     Raises:
         InputError: it is not a scene file or it is damaged.
@@ -73,14 +74,14 @@ def read_header(path: str | os.PathLike[str]) -> StoredScene:
 
 
 def read_scene(path: str | os.PathLike[str], only: str | None = None) -> Scene:
-    """The scene in the file at ``path``, its tensors float32 on the CPU.
+    """Read the scene in the file at ``path``; its tensors are float32 on the CPU.
 
     Args:
-        only: a decoder of it; the others are not loaded.
+        only: name of the only decoder to load.
 
     Raises:
-        InputError: it is not a scene file, it is damaged, a value in it is not finite, or it has
-            no such decoder.
+        InputError: it is not a scene file, it is damaged, a value in it is not finite, or it has no
+            such decoder.
     """
     header, tensors = read_stored(path, only)
     for name, tensor in tensors.items():
@@ -102,13 +103,14 @@ def read_scene(path: str | os.PathLike[str], only: str | None = None) -> Scene:
 
 
 def is_finite(tensor: Tensor) -> bool:
-    """Return True if all values are finite: if the smallest and the largest are."""
+    """Return True if all values are finite; NaN propagates into both extremes."""
     return tensor.numel() == 0 or bool(torch.stack(tensor.aminmax()).isfinite().all())
 
 
 def read_coded(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """Tensors of the scene file at ``path`` that are coded, n uint8, by their names; as
-    `model.scene.tensors` has both.
+    """Read the coded tensors, n uint8, of the scene file at ``path``, by name.
+
+    Both are described in `model.scene.tensors`.
 
     Raises:
         InputError: it is not a scene file.
@@ -119,7 +121,7 @@ def read_coded(path: str | os.PathLike[str]) -> dict[str, Tensor]:
 
 
 def bytes_alone(path: str | os.PathLike[str], decoder: str) -> int:
-    """Length of the scene file at ``path`` if it held this decoder alone, header and all.
+    """Return the size of the scene file at ``path`` if it held only this decoder.
 
     Raises:
         InputError: it is not a scene file, or it has no such decoder.
@@ -131,7 +133,7 @@ def bytes_alone(path: str | os.PathLike[str], decoder: str) -> int:
 def read_stored(
     path: str | os.PathLike[str], only: str | None
 ) -> tuple[SceneHeader, dict[str, Tensor]]:
-    """Read header and tensors as they are stored, of one decoder or of all.
+    """Read header and tensors as stored, of one decoder or of all.
 
     Raises:
         InputError: it is not a scene file, or it has no such decoder.

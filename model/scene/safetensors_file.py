@@ -1,4 +1,4 @@
-"""Contents of a safetensors file, checked before any tensor of it is touched."""
+"""Contents of a safetensors file, checked before any tensor is read."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LENGTH_BYTES = 8
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """One tensor as the file's header describes it.
+    """One tensor as described in the file's header.
 
     Attributes:
         dtype: one of `ITEM_BYTES`.
@@ -47,7 +47,7 @@ class Contents:
 
 
 def parse_json(text: bytes | str) -> Any:
-    """Read JSON with neither NaN, nor infinities, nor a key given twice.
+    """Parse JSON without NaN, infinities and repeated keys.
 
     Raises:
         ValueError: it is not such JSON.
@@ -72,7 +72,7 @@ def parse_json(text: bytes | str) -> Any:
 
 
 def _is_nested(value: object, levels: int) -> bool:
-    """Tell whether ``value`` has maps or lists in more than so many levels."""
+    """Return True if ``value`` has maps or lists in more than ``levels`` levels."""
     level = [value]
     for _ in range(levels + 1):
         maps = [each for each in level if isinstance(each, dict)]
@@ -84,14 +84,14 @@ def _is_nested(value: object, levels: int) -> bool:
 
 
 def read_contents(path: Path) -> Contents:
-    """The header of the safetensors file at ``path``; at most its header is read.
+    """Read the header of the safetensors file at ``path``, and nothing else.
 
     Raises:
-        InputError: there is no such file, it is not a safetensors file, or its header and its
-            length disagree.
+        InputError: there is no such file, it is not a safetensors file, or its header does not
+            match its length.
     """
     try:
-        # Before it is opened: opening a pipe waits for whoever writes to it.
+        # Checked before opening: opening a pipe would wait for its writer.
         mode = path.stat().st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             raise InputError(f"{path} is not a regular file; a scene is a .safetensors file")
@@ -170,7 +170,7 @@ def _tensors(path: Path, header: dict[str, Any], data_bytes: int) -> dict[str, S
 
 
 def _tensor(path: Path, name: str, entry: object) -> tuple[StoredTensor, int]:
-    """The tensor and where its bytes begin."""
+    """Return the tensor and the offset of its bytes."""
 
     def bad(what: str) -> InputError:
         return InputError(f"{path} is damaged: the tensor {quoted(name)} {what}")

@@ -1,4 +1,4 @@
-"""Check that a clip is the one that a scene was trained on."""
+"""Checks that a clip is the one that a scene was trained on."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ def check_clip(
     header: SceneHeader,
     scene: Path,
 ) -> str:
-    """A phrase on how far a clip is known to be what a scene was trained on: `SAME`, `UNCHECKED`,
-    or how far its pictures differ as those of the same clip do that was encoded again.
+    """Return a phrase on how well a clip matches the one that a scene was trained on.
+
+    It is `SAME`, `UNCHECKED`, or the difference of the pictures if the clip was re-encoded.
 
     Args:
         info: of the clip.
-        picture: its picture at an index, height×width×3 uint8; asked for in rising order.
+        picture: returns a picture by index, height×width×3 uint8; called in rising order.
         clip, scene: their files, for messages.
         header: of the scene.
 

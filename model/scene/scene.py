@@ -1,4 +1,4 @@
-"""A scene in memory: a clip as its decoders know it."""
+"""A scene in memory: a clip represented by decoders."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ THUMBNAIL_WIDTH = 480
 
 @dataclass(repr=False)
 class Decoder:
-    """One trained decoder and the embeddings that it decodes.
+    """One trained decoder and its embeddings.
 
     Attributes:
-        config: its network's.
+        config: of its network.
         weights: its state dict, without encoder and embeddings; float32.
         embeddings: frames×d×h×w, float32.
-        training: how it came about.
+        training: its training.
         finer: its finer embeddings, frames×c×h×w each, coarser ones first.
-        still: the still panorama that its pictures cover; one for all decoders of a scene, and
-            None where it does without.
+        still: the still panorama behind its pictures, the same for all decoders of a scene; None
+            without one.
     """
 
     config: ModelConfig
@@ -42,7 +42,7 @@ class Decoder:
 
     @property
     def frames(self) -> int:
-        """Pictures of the clip."""
+        """Number of pictures of the clip."""
         return self.embeddings.shape[0]
 
     def __repr__(self) -> str:
@@ -55,13 +55,13 @@ class Decoder:
 
 @dataclass(repr=False)
 class Scene:
-    """A clip as its decoders know it; picture i of ``frames`` has the time i / frames.
+    """A clip represented by decoders; picture i of ``frames`` has the time i / frames.
 
     Attributes:
         width, height: pixels of the source clip.
-        fps: its pictures a second.
+        fps: its pictures per second.
         decoders: at least one, by the name of its architecture.
-        fingerprint: of the pictures that they learnt, where it is known.
+        fingerprint: of the learned pictures; None if unknown.
     """
 
     material: Material
@@ -74,7 +74,7 @@ class Scene:
 
     @property
     def still(self) -> StillPanorama | None:
-        """The still panorama that pictures of its decoders cover; None where none does."""
+        """The still panorama of its decoders; None if no decoder has one."""
         stills = (decoder.still for decoder in self.decoders.values())
         return next((still for still in stills if still is not None), None)
 
@@ -85,15 +85,15 @@ class Scene:
         )
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows: one line, below the still panorama if there is one."""
+        """Return HTML for a notebook: one line, below the still panorama if there is one."""
         line = f"<p>{html.escape(repr(self))}</p>"
         return line if self.still is None else f"{_thumbnail(self.still)}{line}"
 
     def decoder(self, name: str) -> Decoder:
-        """Decoder called ``name``.
+        """Return the decoder called ``name``.
 
         Raises:
-            InputError: the scene has none of that name.
+            InputError: the scene has no such decoder.
         """
         if name not in self.decoders:
             raise InputError(f"the scene has no decoder {name}, only {', '.join(self.decoders)}")
@@ -101,7 +101,7 @@ class Scene:
 
     @property
     def header(self) -> SceneHeader:
-        """Everything but the tensors."""
+        """Everything except the tensors."""
         return SceneHeader(
             material=self.material,
             width=self.width,

@@ -1,4 +1,4 @@
-"""The still panorama of a scene, and what moves before it."""
+"""The still panorama of a scene, and the motion in front of it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from model.scene.packed_still import pack, unpack
 
 
 class StillPanorama:
-    """The still panorama of a scene, as its file has it: written again, it loses nothing more.
+    """The still panorama of a scene as stored in its file, so that rewriting loses no quality.
 
     Attributes:
         packed: the bytes of its AVIF, n uint8.
-        pixels: height×width×3 uint8 that they unpack to.
-        motion: of all frames, n×rows×columns uint8, as `model.networks.motion_map` has it.
+        pixels: height×width×3 uint8, unpacked.
+        motion: of all frames, n×rows×columns uint8; see `model.networks.motion_map`.
     """
 
     def __init__(self, packed: Tensor, size: tuple[int, int], motion: Tensor) -> None:
@@ -25,18 +25,18 @@ class StillPanorama:
 
         Args:
             packed: n uint8.
-            size: height and width that it must have.
+            size: required height and width.
             motion: as the attribute.
 
         Raises:
-            InputError: it is not such an AVIF.
+            InputError: it is not an AVIF of this size.
         """
         self.packed, self.motion = packed, motion
         self.pixels = _unpacked(packed, size)
 
     @classmethod
     def of(cls, picture: Tensor, frames: Iterable[Tensor]) -> StillPanorama:
-        """A picture height×width×3 uint8, packed, and what moves in a clip's ``frames`` alike."""
+        """Pack a picture, height×width×3 uint8, and compute the motion in a clip's ``frames``."""
         packed = torch.from_numpy(pack(picture.cpu().contiguous().numpy()))
         size = (picture.shape[0], picture.shape[1])
         shipped = _planes(_unpacked(packed, size))

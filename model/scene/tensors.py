@@ -1,11 +1,11 @@
-"""Tensors of a scene as its file stores them: their names, types and shapes.
+"""Tensors of a scene in its file: their names, types and shapes.
 
-For each decoder there are ``<decoder>.weights.<name of the state dict>`` and
-``<decoder>.embeddings``; finer embeddings are ``<decoder>.embeddings.1`` and so on. A tensor of n
-uint8 is coded (`model.scene.coding`); floats are stored as they are. In version 2 embeddings are
-frames×channels×h×w uint8 beside ``.scale`` and ``.offset``, frames×channels: value = offset +
-scale · byte. ``still`` is the still panorama that decoders cover, as the bytes of an AVIF, of the
-frame's size, and ``still.motion`` its motion maps, coded.
+Each decoder has ``<decoder>.weights.<name in the state dict>`` and ``<decoder>.embeddings``; finer
+embeddings are ``<decoder>.embeddings.1`` and so on. A tensor of n uint8 is coded
+(`model.scene.coding`); floats are stored unchanged. In version 2 embeddings are frames×channels×h×w
+uint8, with ``.scale`` and ``.offset``, frames×channels: value = offset + scale · byte. ``still`` is
+the still panorama of the decoders, as the bytes of an AVIF of the frame's size, and
+``still.motion`` its motion maps, coded.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ from model.text import quoted
 _FLOATS = {16: torch.float16, 32: torch.float32}
 MOTION = "still.motion"
 _MAX_VALUES = 2**29
-"""Of a decoder's weights, and of its embeddings: 2 GiB in float32."""
+"""Limit for the weights of a decoder, and for its embeddings: 2 GiB in float32."""
 
 
 def check_stored(header: SceneHeader, contents: Contents) -> None:
-    """Refuse a file whose tensors are not those that its header promises.
+    """Raise an error if the tensors of a file do not match its header.
 
     Raises:
-        InputError: one is missing, too many, too large, or has another shape or type.
+        InputError: a tensor is missing, unknown, too large, or has another shape or type.
     """
     expected: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {}
     for decoder, config in header.configs.items():
@@ -95,15 +95,15 @@ def check_stored(header: SceneHeader, contents: Contents) -> None:
 
 
 def to_stored(scene: Scene, embedding_bits: int, weight_bits: int) -> dict[str, Tensor]:
-    """Tensors by their names in the file, on the CPU.
+    """Convert a scene to tensors by their names in the file, on the CPU.
 
     Args:
-        embedding_bits: 8, coded; 16 or 32.
-        weight_bits: 16 or 32; what half precision cannot hold is stored in 32 all the same, and
-            what `coarsened` made of weights is, with 16, coded in fewer.
+        embedding_bits: 8 (coded), 16 or 32.
+        weight_bits: 16 or 32. Weights that overflow half precision are stored in 32 bits anyway;
+            with 16, weights from `coarsened` are coded in fewer.
 
     Raises:
-        ValueError: there is no such number of bits.
+        ValueError: the number of bits is none of these.
     """
     if embedding_bits not in (8, *_FLOATS) or weight_bits not in _FLOATS:
         raise ValueError(
@@ -123,7 +123,7 @@ def to_stored(scene: Scene, embedding_bits: int, weight_bits: int) -> dict[str, 
 
 
 def stored_weights(decoder: str, weights: dict[str, Tensor], bits: int = 16) -> dict[str, Tensor]:
-    """Tensors of a decoder's weights by their names in the file; ``bits`` as `to_stored` has it."""
+    """Return the tensors of a decoder's weights by name in the file; ``bits`` as in `to_stored`."""
     stored = {}
     for name, weight in weights.items():
         coded = coded_weights(weight) if bits == 16 else None
@@ -133,31 +133,34 @@ def stored_weights(decoder: str, weights: dict[str, Tensor], bits: int = 16) -> 
 
 
 def stored_still(still: StillPanorama | None) -> dict[str, Tensor]:
-    """Tensors of a still panorama by their names in the file; none without one."""
+    """Return the tensors of a still panorama by name in the file; empty without one."""
     return {} if still is None else {STILL: still.packed, MOTION: coded_motion(still.motion)}
 
 
 def coded_embeddings(embeddings: Tensor) -> Tensor:
-    """The coded tensor, n uint8, of embeddings frames×c×h×w, which are rounded where they have more
-    values than that can hold; as they are where one is not finite.
+    """Code embeddings frames×c×h×w as n uint8.
+
+    They are rounded if they have too many values, and returned unchanged if one is not finite.
     """
     levels = levels_of(embeddings) or levels_of(rounded_embeddings(embeddings, FINE))
     if levels is None:
-        return embeddings  # nothing can be made of them, and no reader takes them
+        return embeddings  # no reader accepts them
     return packed_embeddings(*levels)
 
 
 def coded_weights(weight: Tensor) -> Tensor | None:
-    """The coded tensor, n uint8, of weights that few bits hold exactly; None of others, and where
-    they are too few to be worth it.
+    """Code weights as n uint8 if few bits hold them exactly; otherwise return None.
+
+    None also for tensors too small to benefit.
     """
     numbers = numbers_of(weight)
     return None if numbers is None else packed_weights(*numbers)
 
 
 def kept_weights(weight: Tensor) -> Tensor:
-    """Weights in float32 as a file of half precision hands them on: those that few bits hold
-    exactly as they are, others rounded.
+    """Return float32 weights as read back from a file of half precision.
+
+    Weights that few bits hold exactly stay unchanged; others are rounded.
     """
     if numbers_of(weight) is not None:
         return weight
@@ -165,18 +168,18 @@ def kept_weights(weight: Tensor) -> Tensor:
 
 
 def coded_motion(motion: Tensor) -> Tensor:
-    """The coded tensor, n uint8, of motion maps frames×rows×columns uint8."""
+    """Code motion maps frames×rows×columns uint8 as n uint8."""
     return packed_series(motion.cpu().numpy()[:, None])
 
 
 def from_stored(header: SceneHeader, stored: dict[str, Tensor]) -> Scene:
-    """The scene, in float32, whose tensors `to_stored` gave.
+    """Build a scene, in float32, from the tensors of `to_stored`.
 
     Raises:
-        InputError: what is coded does not unpack to the shapes of ``header``.
+        InputError: a coded tensor does not unpack to the shape given by ``header``.
     """
     decoders: dict[str, Decoder] = {}
-    with ThreadPoolExecutor(4) as pool:  # what unpacks embeddings lets go of the interpreter
+    with ThreadPoolExecutor(4) as pool:  # unpacking releases the interpreter lock
         unpacking = {
             name: [
                 pool.submit(_embeddings, stored, key, shape)
@@ -212,19 +215,19 @@ def from_stored(header: SceneHeader, stored: dict[str, Tensor]) -> Scene:
 
 
 def embeddings_name(decoder: str, level: int) -> str:
-    """Name of a decoder's embeddings, the coarsest having level 0."""
+    """Return the name of a decoder's embeddings; the coarsest have level 0."""
     return f"{decoder}.embeddings" + (f".{level}" if level else "")
 
 
 @functools.lru_cache(maxsize=8)
 def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
-    """Shapes of a decoder's weights, by their names in its state dict."""
+    """Return the shapes of a decoder's weights, by name in its state dict."""
     weights = build_decoder(config, "meta").state_dict()
     return {name: tuple(weight.shape) for name, weight in weights.items()}
 
 
 def embedding_shapes(header: SceneHeader, decoder: str) -> dict[str, tuple[int, ...]]:
-    """Shapes of a decoder's embeddings, the coarsest first, by the names of their tensors."""
+    """Return the shapes of a decoder's embeddings, coarsest first, by tensor name."""
     shapes = header.configs[decoder].embedding_shapes
     return {
         embeddings_name(decoder, level): (header.frames, *shape)
@@ -233,7 +236,7 @@ def embedding_shapes(header: SceneHeader, decoder: str) -> dict[str, tuple[int, 
 
 
 def _coded(name: str, contents: Contents) -> tuple[tuple[int, ...], tuple[str, ...]] | None:
-    """Shape and type of the tensor ``name`` where it is coded."""
+    """Return shape and type of the tensor ``name`` if it is coded, otherwise None."""
     found = contents.tensors.get(name)
     if found is None or found.dtype != "U8" or len(found.shape) != 1:
         return None
@@ -270,7 +273,7 @@ def _unpacked(
 
 
 def _narrowed(tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    """``tensor`` on the CPU in ``dtype``, or in float32 where half precision would overflow."""
+    """Convert ``tensor`` on the CPU to ``dtype``, or to float32 if half precision overflows."""
     whole = tensor.detach().cpu().float()
     narrow = whole.to(dtype)
     kept = narrow if bool((narrow.isfinite() == whole.isfinite()).all()) else whole

@@ -1,4 +1,4 @@
-"""Scene files out: one ``.safetensors`` with a clip's decoders and embeddings."""
+"""Writes scene files: one ``.safetensors`` with a clip's decoders and embeddings."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from model.scene.tensors import from_stored, kept_weights, to_stored
 def write_scene(
     path: str | os.PathLike[str], scene: Scene, *, embedding_bits: int = 8, weight_bits: int = 16
 ) -> None:
-    """Write ``scene`` to ``path``, which appears whole or not at all.
+    """Write ``scene`` to ``path``, completely or not at all.
 
     Args:
         embedding_bits: 8, 16 or 32.
-        weight_bits: 16 or 32; what half precision cannot hold is stored in 32 all the same.
+        weight_bits: 16 or 32; weights that overflow half precision are stored in 32 bits anyway.
 
     Raises:
         InputError: the scene would not open again, or the file cannot be written.
-        ValueError: there is no such number of bits.
+        ValueError: the number of bits is none of these.
     """
     try:
         coded = coded_scene(scene, embedding_bits=embedding_bits, weight_bits=weight_bits)
@@ -35,7 +35,7 @@ def write_scene(
 
 
 def quantised(scene: Scene, *, embedding_bits: int = 8, weight_bits: int = 16) -> Scene:
-    """``scene`` as `write_scene` and `read_scene` would hand it on, without a file.
+    """Return ``scene`` as `write_scene` and `read_scene` would, without a file.
 
     Raises:
         ValueError: there is no such number of bits.
@@ -44,8 +44,9 @@ def quantised(scene: Scene, *, embedding_bits: int = 8, weight_bits: int = 16) -
 
 
 def coarsened(scene: Scene, coarseness: Coarseness) -> Scene:
-    """``scene`` with embeddings and weights of few values, as `write_scene` and `read_scene` would
-    hand it on.
+    """Round embeddings and weights of ``scene`` to few values.
+
+    The result equals the scene that `write_scene` and `read_scene` return.
     """
 
     def few(weight: Tensor) -> Tensor:

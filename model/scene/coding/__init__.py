@@ -1,4 +1,4 @@
-"""Values of a scene as few whole numbers, and those as the bytes of one tensor of its file."""
+"""Coding of a scene's values: rounded to few whole numbers, then packed into a tensor's bytes."""
 
 from model.scene.coding.packing import (
     check_embeddings,

@@ -1,17 +1,17 @@
-"""Tensors of a scene file that are coded: whole numbers, differences of them, packed by LZMA.
+"""Coded tensors of a scene file: whole numbers and their differences, packed by LZMA.
 
 A coded tensor is n uint8: the number of its coding (1), perhaps a table of little-endian float32
-values, and a raw LZMA2 stream of bytes. How many they unpack to follows from the shape that the
-header declares, and not one more is ever unpacked.
+values, and a raw LZMA2 stream of bytes. The shape declared in the header determines how many bytes
+it unpacks to; never more are unpacked.
 
-Series of n frames: of the first frame, channels×h×w, differences to the left neighbour; of the
-others, channels×h×w×(n−1), differences to the frame before. All are modulo 256, and what stands
-still is a run of zeros. Embeddings are a series of choices among the values of a table, before
-which stands its length L less one in a byte: for each channel L values in ascending order.
+Series of n frames: the first frame stores channels×h×w differences to the left neighbour; the
+others store channels×h×w×(n−1) differences to the frame before. All are modulo 256, so that still
+pixels are runs of zeros. Embeddings are a series of indices into a table. The table begins with a
+byte, its length L minus one, followed by L ascending values for each channel.
 
-Weights are whole numbers times the scale of their row (the first axis of the shape). A byte says
-how many low bits, 0 to 8, are apart; the scales follow, and in the stream all numbers without their
-low bits, −128 to 127, and then, if any, all low bits.
+Weights are whole numbers times the scale of their row (the first axis of the shape). The table
+begins with a byte, the number of low bits, 0 to 8, that are stored separately; the scales follow.
+The stream has all numbers without their low bits, −128 to 127, and then, if any, all low bits.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ MAX_LEVELS = 256
 _CODING = 1
 _MAX_LOW_BITS = 8
 _BLOCK = 4096
-"""Pixels whose series are turned at once: they fit a processor's cache."""
+"""Pixels whose series are transposed at a time: they fit into a CPU's cache."""
 _AT_ONCE = 2**20
-"""Bytes that are unpacked at once to be counted."""
+"""Bytes that are unpacked at a time to be counted."""
 _FILTERS = [
     {
         "id": lzma.FILTER_LZMA2,
@@ -51,35 +51,35 @@ _FILTERS = [
 
 
 def packed_series(series: Bytes) -> Tensor:
-    """The coded tensor, n uint8, of bytes frames×channels×h×w."""
+    """Code bytes frames×channels×h×w as n uint8."""
     return _packed(b"", _differences(series))
 
 
 def unpacked_series(coded: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """The bytes of ``shape`` frames×channels×h×w.
+    """Unpack the bytes of ``shape`` frames×channels×h×w.
 
     Raises:
-        InputError: it is not the coded tensor of so many.
+        InputError: it is not a coded tensor of this shape.
     """
     return torch.from_numpy(_sums(_unpacked(_content(coded), math.prod(shape)), shape))
 
 
 def packed_embeddings(levels: Bytes, values: Floats) -> Tensor:
-    """The coded tensor, n uint8, of embeddings.
+    """Code embeddings as n uint8.
 
     Args:
         levels: frames×channels×h×w.
-        values: channels×L, 1 ≤ L ≤ `MAX_LEVELS`: what each level stands for.
+        values: channels×L, 1 ≤ L ≤ `MAX_LEVELS`: the value of each level.
     """
     table = bytes([values.shape[1] - 1]) + values.astype("<f4").tobytes()
     return _packed(table, _differences(levels))
 
 
 def check_embeddings(coded: Tensor, shape: tuple[int, ...]) -> None:
-    """Check coded embeddings of ``shape`` without holding what they unpack to.
+    """Check coded embeddings of ``shape`` without keeping the unpacked bytes.
 
     Raises:
-        InputError: its table is not finite, or its stream does not have so many levels.
+        InputError: its table is not finite, or its stream has another number of levels.
     """
     content = _content(coded)
     count = content[0] + 1 if content else 0
@@ -88,19 +88,19 @@ def check_embeddings(coded: Tensor, shape: tuple[int, ...]) -> None:
 
 
 def check_series(coded: Tensor, shape: tuple[int, ...]) -> None:
-    """Check the coded tensor of bytes of ``shape`` without holding what it unpacks to.
+    """Check coded bytes of ``shape`` without keeping the unpacked bytes.
 
     Raises:
-        InputError: its stream does not have so many.
+        InputError: its stream has another number of bytes.
     """
     _check_stream(_content(coded), math.prod(shape))
 
 
 def unpacked_embeddings(coded: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """The embeddings, float32, of ``shape`` frames×channels×h×w.
+    """Unpack embeddings, float32, of ``shape`` frames×channels×h×w.
 
     Raises:
-        InputError: it is not the coded tensor of such embeddings.
+        InputError: it is not a coded tensor of such embeddings.
     """
     content = _content(coded)
     count = content[0] + 1 if content else 0
@@ -117,11 +117,11 @@ def unpacked_embeddings(coded: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 
 def packed_weights(numbers: npt.NDArray[np.int16], scales: Floats) -> Tensor:
-    """The coded tensor, n uint8, of weights.
+    """Code weights as n uint8.
 
     Args:
-        numbers: −2048 to 2047, of any shape, its first axis the rows.
-        scales: one a row.
+        numbers: −2048 to 2047, of any shape; the first axis are the rows.
+        scales: one per row.
     """
     low = max(0, int(np.abs(numbers).max()).bit_length() - 7)
     table = bytes([low]) + scales.astype("<f4").tobytes()
@@ -132,10 +132,10 @@ def packed_weights(numbers: npt.NDArray[np.int16], scales: Floats) -> Tensor:
 
 
 def unpacked_weights(coded: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """The weights, float32, of ``shape``.
+    """Unpack weights, float32, of ``shape``.
 
     Raises:
-        InputError: it is not the coded tensor of such weights.
+        InputError: it is not a coded tensor of such weights.
     """
     content = _content(coded)
     low = content[0] if content else 0
@@ -147,7 +147,7 @@ def unpacked_weights(coded: Tensor, shape: tuple[int, ...]) -> Tensor:
     numbers = data[:count].view(np.int8).astype(np.float32)
     if low:
         numbers = numbers * (1 << low) + data[count:]
-    with np.errstate(over="ignore"):  # readers refuse what is not finite
+    with np.errstate(over="ignore"):  # readers reject values that are not finite
         rows = numbers.reshape(shape[0], -1) * scales[:, None]
     return torch.from_numpy(rows.reshape(shape))
 
@@ -162,7 +162,7 @@ def _packed(table: bytes, data: Iterable[bytes]) -> Tensor:
 
 
 def _differences(series: Bytes) -> Iterator[bytes]:
-    """Differences of bytes frames×channels×h×w, a block of pixels at a time."""
+    """Yield the differences of bytes frames×channels×h×w, a block of pixels at a time."""
     yield np.diff(series[0], axis=-1, prepend=np.uint8(0)).tobytes()
     by_frame = series.reshape(len(series), -1)
     for begin in range(0, by_frame.shape[1], _BLOCK):
@@ -171,7 +171,7 @@ def _differences(series: Bytes) -> Iterator[bytes]:
 
 
 def _sums(differences: Bytes, shape: tuple[int, ...]) -> Bytes:
-    """The inverse of `_differences`, frames×channels×h×w."""
+    """Sum up the differences of `_differences`: frames×channels×h×w."""
     frames, *rest = shape
     start = math.prod(rest)
     series = np.empty((frames, start), np.uint8)
@@ -187,7 +187,7 @@ def _sums(differences: Bytes, shape: tuple[int, ...]) -> Bytes:
 
 
 def _content(coded: Tensor) -> bytes:
-    """The bytes after the number of the coding."""
+    """Return the bytes after the number of the coding."""
     content = coded.numpy().tobytes()
     if content[:1] != bytes([_CODING]):
         found = content[0] if content else "none"
@@ -196,7 +196,7 @@ def _content(coded: Tensor) -> bytes:
 
 
 def _table(content: bytes, count: int) -> tuple[Floats, bytes]:
-    """``count`` values, and what follows them."""
+    """Return ``count`` values, and the bytes after them."""
     if len(content) < 4 * count:
         raise InputError("it ends too early")
     table = np.frombuffer(content, "<f4", count)
@@ -206,7 +206,10 @@ def _table(content: bytes, count: int) -> tuple[Floats, bytes]:
 
 
 def _check_stream(stream: bytes, count: int) -> None:
-    """Raise InputError if a raw LZMA2 stream does not unpack to ``count`` bytes; holds few."""
+    """Raise InputError if a raw LZMA2 stream does not unpack to ``count`` bytes.
+
+    Few bytes are unpacked at a time, to save memory.
+    """
     decompressor = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_FILTERS)
     found, given = 0, stream
     try:
@@ -222,7 +225,7 @@ def _check_stream(stream: bytes, count: int) -> None:
 
 
 def _unpacked(stream: bytes, count: int) -> Bytes:
-    """The ``count`` bytes of a raw LZMA2 stream; no more are unpacked, whatever it holds."""
+    """Unpack the ``count`` bytes of a raw LZMA2 stream, and never more than that."""
     decompressor = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_FILTERS)
     try:
         data = decompressor.decompress(stream, max_length=count)

@@ -1,4 +1,4 @@
-"""Values rounded to few, so that a file needs few bytes for them."""
+"""Rounds values to few, so that a file needs few bytes for them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from model.scene.coding.packing import MAX_LEVELS, Bytes, Floats
 
 MAX_WEIGHT_BITS = 12
 _MIN_CODED, _MIN_ROW = 256, 8
-"""Values of a tensor of weights and of its rows; smaller ones are not worth their scales."""
+"""Fewest values of a weight tensor and of its rows; smaller ones do not repay their scales."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Coarseness:
     Attributes:
         levels: of each channel of the embeddings, equally spaced over all frames; 2 to 256.
         weight_bits: of a weight, 2 to 12, in steps that fit the largest of its row.
-        dead_zone: in steps between two levels. While a value stays within twice this, the level
-            stays what it is: noise of what stands still costs nothing.
+        dead_zone: in steps between two levels. A level is kept as long as its values span no more
+            than twice this, so that noise in still parts costs no bytes.
     """
 
     levels: int
@@ -34,13 +34,13 @@ class Coarseness:
 
 LEVELS = (16, 24, 32, 40, 48, 64, 96, 128, MAX_LEVELS)
 WEIGHT_BITS = (8, 9, 10, MAX_WEIGHT_BITS)
-"""From the coarsest on, as an export weighs them; docs/quality.md has what they cost."""
+"""Candidates for an export, coarsest first; docs/quality.md lists their costs."""
 FINE = Coarseness(MAX_LEVELS, MAX_WEIGHT_BITS, dead_zone=0)
-"""As fine as a coded file can be."""
+"""The finest precision of a coded file."""
 
 
 def rounded_embeddings(embeddings: Tensor, coarseness: Coarseness) -> Tensor:
-    """Embeddings frames×c×h×w of so few values in each channel, on the CPU."""
+    """Round embeddings frames×c×h×w to few values per channel, on the CPU."""
     values = embeddings.detach().cpu().float()
     low, high = values.amin((0, 2, 3), keepdim=True), values.amax((0, 2, 3), keepdim=True)
     step = (high - low) / (coarseness.levels - 1)
@@ -49,7 +49,7 @@ def rounded_embeddings(embeddings: Tensor, coarseness: Coarseness) -> Tensor:
 
 
 def nearest_levels(values: Tensor, table: Tensor, coarseness: Coarseness) -> Tensor:
-    """Number of the level, uint8, that stands for each of ``values``.
+    """Return the index, uint8, of the level for each of ``values``.
 
     Args:
         values: of one channel, frames first, float32 on the CPU.
@@ -62,12 +62,12 @@ def nearest_levels(values: Tensor, table: Tensor, coarseness: Coarseness) -> Ten
 
 
 def level_table(low: float, high: float, coarseness: Coarseness) -> Tensor:
-    """Values, float32, of the levels of a channel whose values lie between ``low`` and ``high``."""
+    """Return the values, float32, of a channel's levels between ``low`` and ``high``."""
     return torch.linspace(low, high, coarseness.levels, dtype=torch.float64, device="cpu").float()
 
 
 def rounded_weights(weight: Tensor, coarseness: Coarseness) -> Tensor:
-    """Weights of so many bits, on the CPU; as they are where they are too few to be worth it."""
+    """Round weights to few bits, on the CPU; tensors too small to benefit stay unchanged."""
     values = weight.detach().cpu().float()
     if not (_is_coded(values) and bool(values.isfinite().all())):
         return values
@@ -76,15 +76,16 @@ def rounded_weights(weight: Tensor, coarseness: Coarseness) -> Tensor:
 
 
 def levels_of(embeddings: Tensor) -> tuple[Bytes, Floats] | None:
-    """Levels, frames×c×h×w, and their values, c×L, of embeddings that have few values in each
-    channel; None where they have more than `MAX_LEVELS`, or one that is not finite.
+    """Find the levels, frames×c×h×w, and their values, c×L, of embeddings with few values.
+
+    None if a channel has more than `MAX_LEVELS` values, or one that is not finite.
     """
     channels = embeddings.detach().cpu().float().numpy().swapaxes(0, 1)
     if not np.isfinite(channels).all():
         return None
     found: list[Floats] = []
     for channel in channels:
-        if np.unique(channel[0]).size > MAX_LEVELS:  # most channels of many values show it there
+        if np.unique(channel[0]).size > MAX_LEVELS:  # most channels with many values show it here
             return None
         found.append(np.unique(channel))
         if found[-1].size > MAX_LEVELS:
@@ -97,8 +98,9 @@ def levels_of(embeddings: Tensor) -> tuple[Bytes, Floats] | None:
 
 
 def numbers_of(weight: Tensor) -> tuple[npt.NDArray[np.int16], Floats] | None:
-    """Numbers, shaped as ``weight``, and a scale for each row, of weights that are such multiples;
-    None where they are not, or too few to be worth it.
+    """Find whole numbers, shaped as ``weight``, and a scale for each row, that give the weights.
+
+    None if there are none of at most `MAX_WEIGHT_BITS` bits, or the tensor is too small to benefit.
     """
     if not _is_coded(weight):
         return None
@@ -111,8 +113,10 @@ def numbers_of(weight: Tensor) -> tuple[npt.NDArray[np.int16], Floats] | None:
 
 
 def _steadied(values: Tensor, dead_zone: float) -> Tensor:
-    """Whole numbers near ``values``, frames first. A number stays over as many frames as its
-    values span no more than twice the dead zone, and is the middle of that span.
+    """Round ``values``, frames first, to whole numbers that change rarely.
+
+    A number is kept as long as its values span no more than twice the dead zone, and is the middle
+    of that span.
     """
     result = torch.empty_like(values)
     changes = torch.zeros(values.shape, dtype=torch.bool)
@@ -133,9 +137,10 @@ def _is_coded(weight: Tensor) -> bool:
 
 
 def _multiples(weight: Tensor, bits: int) -> tuple[Tensor, Tensor]:
-    """Whole numbers of so many bits, and the scales of their rows, which broadcast with them."""
+    """Return whole numbers of ``bits`` bits, and the scales of their rows, which broadcast."""
     largest = weight.abs().amax(tuple(range(1, weight.dim())), keepdim=True)
-    # Of 12 bits, so that a number times its scale is exact, and gives the same scale again.
+    # Scales have 12 bits, so that a number times its scale is exact and yields the same scale
+    # again.
     mantissa, exponent = torch.frexp(largest / (2 ** (bits - 1) - 1))
     scales = torch.ldexp((mantissa * 2**12).round() / 2**12, exponent)
     return (weight / torch.where(scales > 0, scales, 1)).round(), scales
