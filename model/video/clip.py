@@ -23,7 +23,7 @@ from torch import Tensor
 
 from model.errors import InputError
 from model.video import random_access
-from model.video.photos import is_picture
+from model.video.photos import SUFFIXES, is_picture
 from model.video.pixels import resized
 from model.video.placement import Eye, Placement, Placer
 from model.video.raw import is_raw
@@ -264,8 +264,8 @@ def check_equirectangular(clip: Clip) -> None:
     if not clip.is_sphere:
         width, height = clip.info.width, clip.info.height
         raise InputError(
-            f"{clip.path} is {width}x{height} and does not say that it is equirectangular: give a "
-            f"video of the whole sphere, which is twice as wide as high"
+            f"{clip.path} is {width}x{height} and does not say that it is equirectangular: give "
+            f"pictures of the whole sphere, which are twice as wide as high"
         )
 
 
@@ -274,7 +274,12 @@ def _stored(path: Path, raw: str | None) -> StoredPictures:
         return StoredRaw.read(path, raw)
     if path.is_dir() or is_picture(path):
         return StoredPhotos.read(path)
-    return StoredVideo.read(Opening(path))
+    try:
+        return StoredVideo.read(Opening(path))
+    except InputError:
+        if path.is_file() and path.suffix.lower() in SUFFIXES:
+            return StoredPhotos.read(path)  # says what is wrong with a picture
+        raise
 
 
 def _full_size(

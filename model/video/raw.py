@@ -1,9 +1,11 @@
 """Raw video (``.yuv``): pictures without a header, described by the file's name or by a text.
 
-video = raw_video(path)                              # by its name, or
-video = raw_video(path, "6144x3072,60,yuv420p10le")
-with av.open(str(path), format="rawvideo", options=video.format.options) as container: ...
-frame = video.frame(120)                             # any picture at once
+PyAV opens such a file if it is told its format, and any picture is read at once by its place:
+
+    video = raw_video(path)                              # by its name, or
+    video = raw_video(path, "6144x3072,60,yuv420p10le")
+    with av.open(str(path), format="rawvideo", options=video.format.options) as container: ...
+    frame = video.frame(120)
 """
 
 from __future__ import annotations

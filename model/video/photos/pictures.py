@@ -6,11 +6,9 @@ Colour profiles (ICC) are left as they are: values are taken to be sRGB.
 from __future__ import annotations
 
 import contextlib
-import itertools
-import math
-import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,19 +20,15 @@ from PIL.Image import Transpose
 from torch import Tensor
 
 from model.errors import InputError
+from model.video.photos.folder import list_folder, missing_numbers, same_names
 from model.video.photos.gpano import GPanoError, gpano_placement
 from model.video.placement import Placement
 
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "AVIF", "BMP", "PPM")
 """Pillow's names of the formats that are read, whatever a file's suffix."""
 
-_JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo")
-_TIFF_SUFFIXES = (".tif", ".tiff")
-SUFFIXES = (
-    *(".png", ".apng", *_JPEG_SUFFIXES, *_TIFF_SUFFIXES),
-    *(".webp", ".avif", ".bmp", ".ppm", ".pgm"),
-)
-"""Suffixes of the files of a folder that are taken for pictures."""
+_DNG_VERSION = 50706
+"""Tag of a TIFF that is a camera's raw picture."""
 
 _UPRIGHT = {
     2: Transpose.FLIP_LEFT_RIGHT,
@@ -80,25 +74,32 @@ class Pictures:
     notes: tuple[str, ...] = ()
 
 
+class _NoPictureError(InputError):
+    """A file whose content is no picture of a format that is read."""
+
+
 def is_picture(path: Path) -> bool:
-    """Return whether a file begins as a picture that can be read, whatever its name."""
+    """Return whether a file begins as a picture, whatever its name, even one that is refused."""
     try:
         with _opened(path):
             return True
-    except InputError:
+    except _NoPictureError:
         return False
+    except InputError:
+        return True
 
 
 def find_pictures(path: Path) -> Pictures:
     """Find a photo, or the pictures of a folder in natural order (2 before 10).
 
-    Headers only are read. Hidden files (a Mac's ``._`` files among them) and files that are no
-    pictures are skipped, and noted; so are numbers that are missing.
+    The first picture is read whole, of the others only the headers. Hidden files (a Mac's ``._``
+    files among them) and files that are no pictures are skipped, and noted; so are numbers that
+    are missing.
 
     Raises:
         InputError: there is none, one cannot be read, or they differ in size.
     """
-    files, notes = _listed(path) if path.is_dir() else ((path,), [])
+    files, notes = list_folder(path) if path.is_dir() else ((path,), [])
     headers = [read_header(file) for file in files]
     first = headers[0]
     for file, header in zip(files, headers, strict=True):
@@ -107,16 +108,15 @@ def find_pictures(path: Path) -> Pictures:
                 f"{file} is {_text(header.size)}, but {files[0].name} is {_text(first.size)}: all "
                 f"pictures of a folder must have one size"
             )
-    notes += _missing(files)
+    read_picture(files[0])  # what does not open is said before a window or a training begins
+    notes += [*missing_numbers(files), *same_names(files)]
     different = sum(header.placement != first.placement for header in headers)
     if different:
         notes.append(
             f"{different} of its {len(files)} pictures say that they lie on the sphere in another "
             f"way than {files[0].name}, and are taken to lie as that one"
         )
-    counts: dict[str, int] = {}
-    for note in itertools.chain.from_iterable(header.notes for header in headers):
-        counts[note] = counts.get(note, 0) + 1
+    counts = Counter(note for header in headers for note in header.notes)
     single = len(files) == 1
     notes += [note if single else f"of {count} pictures: {note}" for note, count in counts.items()]
     return Pictures(files, first.size, first.placement, tuple(notes))
@@ -192,64 +192,6 @@ def _rgb(image: Image.Image) -> npt.NDArray[np.uint8] | None:
     return np.array(image.convert("RGB"))
 
 
-def natural_key(name: str) -> list[str | int]:
-    """Return a key that sorts names with numbers as people do: 2 before 10."""
-    parts: list[str | int] = [*re.split("([0-9]+)", name.casefold())]
-    parts[1::2] = [int(digits) for digits in parts[1::2]]
-    return [*parts, name]
-
-
-def _listed(folder: Path) -> tuple[tuple[Path, ...], list[str]]:
-    """Return the pictures of a folder in order, and notes on what was skipped."""
-    try:
-        entries = [(entry, entry.is_dir()) for entry in folder.iterdir()]
-    except OSError as error:
-        reason = (error.strerror or "no reason given").lower()
-        raise InputError(f"{folder} cannot be listed ({reason}): give a folder") from error
-    hidden = [entry for entry, _ in entries if entry.name.startswith(".")]
-    shown = [(entry, is_dir) for entry, is_dir in entries if entry not in set(hidden)]
-    files = [e for e, is_dir in shown if not is_dir and e.suffix.lower() in SUFFIXES]
-    others = sorted(e.name for e, is_dir in shown if is_dir or e.suffix.lower() not in SUFFIXES)
-    if not files:
-        held = f", but {_few(others)}" if others else ""
-        raise InputError(
-            f"{folder} holds no picture{held}: give a folder of PNG, JPEG, TIFF, WebP, AVIF, BMP "
-            f"or PPM pictures"
-        )
-    skipped = []
-    if hidden:
-        skipped.append(f"{len(hidden)} hidden file{'s' * (len(hidden) > 1)}")
-    if others:
-        skipped.append(f"what is no picture ({_few(others)})")
-    notes = [f"skipped: {' and '.join(skipped)}"] if skipped else []
-    return tuple(sorted(files, key=lambda file: natural_key(file.name))), notes
-
-
-def _missing(files: Sequence[Path]) -> list[str]:
-    """Return a note on the numbers that are missing in names of one pattern, or none.
-
-    Names that count in steps miss none; names with more gaps than pictures do not count pictures.
-    """
-    matches = [re.fullmatch(r"(.*?)([0-9]{1,18})([^0-9]*)", file.name) for file in files]
-    if len(files) < 3 or any(match is None for match in matches):
-        return []
-    known = [match for match in matches if match is not None]
-    if len({(match[1].casefold(), match[3].casefold()) for match in known}) > 1:
-        return []
-    numbers = sorted({int(match[2]) for match in known})
-    step = math.gcd(*(after - before for before, after in itertools.pairwise(numbers))) or 1
-    missing = (numbers[-1] - numbers[0]) // step + 1 - len(numbers)
-    if not 0 < missing <= len(numbers):
-        return []
-    before = next(n for n, after in itertools.pairwise(numbers) if after - n > step)
-    one = missing == 1
-    return [
-        f"{missing} number{'s' * (not one)} {'is' if one else 'are'} missing between "
-        f"{files[0].name} and {files[-1].name}, the first after {before}: the pictures are taken "
-        f"to follow one another without a pause"
-    ]
-
-
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     """Context with a picture whose header is read."""
@@ -266,10 +208,15 @@ def _opened(path: Path) -> Iterator[Image.Image]:
             ) from error
         except Exception as error:  # Pillow's readers raise whatever damage makes them stumble over
             reason = "is empty" if _is_empty(path) else "is not a picture that can be read"
-            raise InputError(
+            raise _NoPictureError(
                 f"{path} {reason}: give PNG, JPEG, TIFF, WebP, AVIF, BMP or PPM pictures"
             ) from error
         with image:
+            if _DNG_VERSION in getattr(image, "tag_v2", ()):
+                raise InputError(
+                    f"{path} is a camera's raw picture (DNG), of which only a preview could be "
+                    f"read: give the picture that its program makes of it"
+                )
             yield image
 
 
@@ -304,9 +251,3 @@ def _orientation(image: Image.Image) -> int:
 
 def _text(size: tuple[int, int]) -> str:
     return f"{size[1]}x{size[0]}"
-
-
-def _few(names: Sequence[str]) -> str:
-    """Return up to three names, and how many more there are."""
-    more = [f"{len(names) - 3} more"] if len(names) > 3 else []
-    return ", ".join([*names[:3], *more])

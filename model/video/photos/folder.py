@@ -1,0 +1,93 @@
+"""Files of a folder of pictures: which are pictures, their order, and what is odd about them."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from model.errors import InputError
+
+_JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo")
+_TIFF_SUFFIXES = (".tif", ".tiff")
+SUFFIXES = (
+    *(".png", ".apng", *_JPEG_SUFFIXES, *_TIFF_SUFFIXES),
+    *(".webp", ".avif", ".bmp", ".ppm", ".pgm"),
+)
+"""Suffixes of the files of a folder that are taken for pictures."""
+
+
+def natural_key(name: str) -> list[str | int]:
+    """Return a key that sorts names with numbers as people do: 2 before 10."""
+    parts: list[str | int] = [*re.split("([0-9]+)", name.casefold())]
+    parts[1::2] = [int(digits) for digits in parts[1::2]]
+    return [*parts, name]
+
+
+def list_folder(folder: Path) -> tuple[tuple[Path, ...], list[str]]:
+    """Return the pictures of a folder in order, and notes on what was skipped."""
+    try:
+        entries = [(entry, entry.is_dir()) for entry in folder.iterdir()]
+    except OSError as error:
+        reason = (error.strerror or "no reason given").lower()
+        raise InputError(f"{folder} cannot be listed ({reason}): give a folder") from error
+    hidden = [entry for entry, _ in entries if entry.name.startswith(".")]
+    shown = [(entry, is_dir) for entry, is_dir in entries if entry not in set(hidden)]
+    files = [e for e, is_dir in shown if not is_dir and e.suffix.lower() in SUFFIXES]
+    others = sorted(e.name for e, is_dir in shown if is_dir or e.suffix.lower() not in SUFFIXES)
+    if not files:
+        held = f", but {_few(others)}" if others else ""
+        raise InputError(
+            f"{folder} holds no picture{held}: give a folder of PNG, JPEG, TIFF, WebP, AVIF, BMP "
+            f"or PPM pictures"
+        )
+    skipped = []
+    if hidden:
+        skipped.append(f"{len(hidden)} hidden file{'s' * (len(hidden) > 1)}")
+    if others:
+        skipped.append(f"what is no picture ({_few(others)})")
+    notes = [f"skipped: {' and '.join(skipped)}"] if skipped else []
+    return tuple(sorted(files, key=lambda file: natural_key(file.name))), notes
+
+
+def missing_numbers(files: Sequence[Path]) -> list[str]:
+    """Return a note on the numbers that are missing in names of one pattern, or none.
+
+    Names that count in steps miss none; names with more gaps than pictures do not count pictures.
+    """
+    matches = [re.fullmatch(r"(.*?)([0-9]{1,18})([^0-9]*)", file.name) for file in files]
+    if len(files) < 3 or any(match is None for match in matches):
+        return []
+    known = [match for match in matches if match is not None]
+    if len({(match[1].casefold(), match[3].casefold()) for match in known}) > 1:
+        return []
+    numbers = sorted({int(match[2]) for match in known})
+    step = math.gcd(*(after - before for before, after in itertools.pairwise(numbers))) or 1
+    missing = (numbers[-1] - numbers[0]) // step + 1 - len(numbers)
+    if not 0 < missing <= len(numbers):
+        return []
+    before = next(n for n, after in itertools.pairwise(numbers) if after - n > step)
+    one = missing == 1
+    return [
+        f"{missing} number{'s' * (not one)} {'is' if one else 'are'} missing between "
+        f"{files[0].name} and {files[-1].name}, the first after {before}: the pictures are taken "
+        f"to follow one another without a pause"
+    ]
+
+
+def same_names(files: Sequence[Path]) -> list[str]:
+    """Return a note on pictures that differ in their suffix only, or none."""
+    stems = Counter(file.stem for file in files)
+    twice = [file.name for file in files if stems[file.stem] > 1]
+    if not twice:
+        return []
+    return [f"{len(twice)} pictures differ in their suffix only ({_few(twice)}): all are taken"]
+
+
+def _few(names: Sequence[str]) -> str:
+    """Return up to three names, and how many more there are."""
+    more = [f"{len(names) - 3} more"] if len(names) > 3 else []
+    return ", ".join([*names[:3], *more])
