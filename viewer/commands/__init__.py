@@ -1,6 +1,6 @@
 """The commands of ``nerv360``, one module each."""
 
-from viewer.commands import bench, evaluate, info, make_clip, render, train, view, web
+from viewer.commands import bench, doctor, evaluate, info, make_clip, render, train, view, web
 
 COMMANDS = (
     view.view,
@@ -12,6 +12,7 @@ COMMANDS = (
     web.serve,
     make_clip.make_clip,
     bench.bench,
+    doctor.doctor,
 )
 """Commands, in the order of the help: functions, and groups of commands."""
 

@@ -1,16 +1,9 @@
-"""The program's needs, and what of them is missing here."""
+"""The program's needs, looked for on this machine.
 
-from __future__ import annotations
+Whatever may crash is asked for in a process of its own.
+"""
 
-import sys
+from viewer.doctor.child import ChildError, run_child
+from viewer.doctor.examination import Finding, examine, graphics_command
 
-
-def graphics_command(device: str) -> list[str]:
-    """Return the command that prints, as JSON, what draws a window here.
-
-    ``device`` is the name of the one that decodes.
-    """
-    return [sys.executable, "-m", "viewer.doctor.graphics", device]
-
-
-__all__ = ["graphics_command"]
+__all__ = ["ChildError", "Finding", "examine", "graphics_command", "run_child"]

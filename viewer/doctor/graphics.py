@@ -8,22 +8,26 @@ from __future__ import annotations
 
 import json
 import sys
+from fractions import Fraction
 from typing import Any
+
+from model.errors import InputError
 
 
 def graphics_facts(device_name: str) -> dict[str, Any]:
-    """Ask OpenGL what it is.
+    """Ask OpenGL what it is, and draw one picture by the gl engine.
 
     ``renderer`` and ``opengl`` are OpenGL's own words, ``software`` says whether a processor draws,
-    and ``interop`` is None if pictures go from ``device_name`` into a texture without leaving the
-    card, or else the reason why they do not.
+    ``gl`` is None if the gl engine decodes here, and ``interop`` is None if pictures go from
+    ``device_name`` into a texture without leaving the card; otherwise both are reasons.
 
     Raises:
         InputError: there is no display, or no OpenGL 3.3 on it.
     """
     from OpenGL import GL
 
-    from viewer.picture import Window
+    from model.devices import choose_device
+    from viewer.picture import Window, interop_refusal
     from viewer.shading import draws_in_software
 
     window = Window("NeRV360", 64, 64, visible=False)
@@ -33,23 +37,37 @@ def graphics_facts(device_name: str) -> dict[str, Any]:
             "renderer": renderer,
             "opengl": GL.glGetString(GL.GL_VERSION).decode(errors="replace"),
             "software": draws_in_software(renderer),
-            "interop": _refusal_of_interop(device_name),
+            "interop": interop_refusal(choose_device(device_name)),
+            "gl": _refusal_to_draw(),
         }
     finally:
         window.close()
 
 
-def _refusal_of_interop(device_name: str) -> str | None:
-    from model.devices import choose_device
-    from viewer.picture import interop_refusal
+def _refusal_to_draw() -> str | None:
+    import torch
 
-    return interop_refusal(choose_device(device_name))
+    from model.benchmarks import comparison, random_decoder
+    from model.decoding import ENGINES, picture_size
+    from model.errors import first_line
+    from model.geometry import Look
+    from viewer.shading import DRAWER
+
+    decoder = random_decoder(comparison("demo", Fraction(1, 16))["nerv360"])
+    DRAWER.attach(shares=False)
+    try:
+        size = picture_size(decoder.config)
+        engine = ENGINES["gl"].open(decoder, torch.device("cpu"), size)
+        engine.decode(Look.from_degrees(0.0, 0.0), 0)
+    except Exception as error:
+        return f"fails: {first_line(error)}"
+    finally:
+        DRAWER.detach()
+    return None
 
 
 def main() -> None:
     """Print the facts for the device that the command line names, or why there are none."""
-    from model.errors import InputError
-
     try:
         facts = graphics_facts(sys.argv[1])
     except InputError as error:

@@ -73,7 +73,7 @@ def interop_refusal(device: torch.device) -> str | None:
     It is asked of the current OpenGL context, before any picture is copied.
     """
     if device.type != "cuda":
-        return "only pictures decoded on a CUDA device need it"
+        return "needs pictures that are decoded on a CUDA device"
     try:
         runtime = cuda_runtime()
         check_window(runtime, device_of_window(device))

@@ -1,102 +1,25 @@
-"""A step as a process with a limit, ended with all that it started."""
+"""A step as a process of its own."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import signal
-import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from viewer.paths import PROGRAM
+from viewer.doctor import run_child
 
 WORKER = "viewer.commands.gpu_report.worker"
-_LONGEST = 300
-
-
-class StepError(RuntimeError):
-    """A step failed; the message is one line that says why."""
 
 
 def run_task(
     task: Mapping[str, Any], environment: Mapping[str, str], limit_s: float, log: Path
 ) -> dict[str, Any]:
-    """Give ``task`` to the worker as `run_command` does."""
-    command = [sys.executable, "-m", WORKER, json.dumps(task)]
-    return run_command(command, environment, limit_s, log)
-
-
-def run_command(
-    command: Sequence[str], environment: Mapping[str, str], limit_s: float, log: Path
-) -> dict[str, Any]:
-    """Return the JSON object that ``command`` prints last.
-
-    Args:
-        command: program and arguments.
-        environment: of the process.
-        limit_s: seconds after which it and all that it started are ended.
-        log: file for what it prints on stderr; deleted if it succeeds.
+    """Give ``task`` to the worker as `run_child` does.
 
     Raises:
-        StepError: it failed, said why it failed, or took too long.
+        ChildError: it failed, or took too long.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as errors:
-        try:
-            process = subprocess.Popen(
-                command,
-                cwd=PROGRAM,
-                env=dict(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise StepError(f"{command[0]} cannot be started: {error.strerror}") from error
-        with process:
-            try:
-                printed, _ = process.communicate(timeout=limit_s)
-            except subprocess.TimeoutExpired:
-                reason = f"it took longer than {limit_s:.0f} seconds and was ended"
-                raise StepError(reason) from None
-            finally:
-                _end_group(process)
-    result = _last_object(printed.decode(errors="replace"))
-    if process.returncode < 0:
-        name = signal.Signals(-process.returncode).name
-        raise StepError(_with_last_line(f"it was ended by {name}", log))
-    if process.returncode or result is None:
-        raise StepError(_with_last_line(f"it ended with exit code {process.returncode}", log))
-    if "failed" in result:
-        raise StepError(str(result["failed"])[:_LONGEST])
-    log.unlink()
-    with contextlib.suppress(OSError):
-        log.parent.rmdir()
-    return result
-
-
-def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """End what is left of the session that a process began."""
-    if sys.platform != "win32":
-        with contextlib.suppress(OSError):  # all of it has ended
-            os.killpg(process.pid, signal.SIGKILL)
-    process.kill()
-
-
-def _last_object(printed: str) -> dict[str, Any] | None:
-    lines = printed.strip().splitlines()
-    try:
-        values = json.loads(lines[-1]) if lines else None
-    except ValueError:
-        return None
-    return values if isinstance(values, dict) else None
-
-
-def _with_last_line(sentence: str, log: Path) -> str:
-    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    return f"{sentence}: {lines[-1].strip()[:_LONGEST]}" if lines else sentence
+    command = [sys.executable, "-m", WORKER, json.dumps(task)]
+    return run_child(command, environment, limit_s, log)

@@ -13,11 +13,11 @@ from model.errors import InputError
 from model.files import atomic_write
 from viewer.commands.gpu_report.document import as_markdown
 from viewer.commands.gpu_report.plan import Plan, Step, planned_steps
-from viewer.commands.gpu_report.process import StepError, run_command, run_task
+from viewer.commands.gpu_report.process import run_task
 from viewer.commands.gpu_report.record import Record
 from viewer.commands.gpu_report.screen import LACKING, drawn_by, screen
 from viewer.commands.gpu_report.wording import one_line
-from viewer.doctor import graphics_command
+from viewer.doctor import ChildError, graphics_command, run_child
 
 Values = dict[str, Any]
 
@@ -85,7 +85,7 @@ def machine(plan: Plan, device: str, folder: Path) -> Values:
     task = {"kind": "facts", "preset": plan.preset, "scale": plan.scale, "device": device}
     try:
         return run_task(task, os.environ, _FACTS_S, folder / LOGS / "facts.txt")
-    except StepError as error:
+    except ChildError as error:
         raise InputError(str(error)) from error
 
 
@@ -114,8 +114,8 @@ class _Environments:
         for environment in drawn_by(own, cuda=self._device.startswith("cuda")):
             log = self._logs / "graphics.txt"
             try:
-                told = run_command(graphics_command(self._device), environment, 60.0, log)
-            except StepError as error:
+                told = run_child(graphics_command(self._device), environment, 60.0, log)
+            except ChildError as error:
                 self._refusal = f"no window can be opened: {error}"
                 continue
             self._record.values["graphics"] = told
@@ -143,7 +143,7 @@ def _perform(
     log = folder / LOGS / f"{step.name}.txt"
     try:
         result = run_task(task, environment, min(step.limit_s, max(left, 1.0)), log)
-    except StepError as error:
+    except ChildError as error:
         short = left < step.limit_s and time.monotonic() >= ends
         state, reason = ("waiting", _OUT_OF_TIME) if short else ("failed", str(error))
         record.put(step, state, reason=reason, seconds=round(time.monotonic() - began, 1))

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from viewer.commands.gpu_report.process import StepError
+from viewer.doctor import ChildError
 from viewer.paths import PROGRAM
 
 Values = dict[str, Any]
@@ -44,12 +44,12 @@ def run_tests(arguments: Sequence[str], environment: Mapping[str, str]) -> Value
     """Run tests and count those that passed, failed and were skipped.
 
     Raises:
-        StepError: there are no tests here, pytest is not installed, or some failed.
+        ChildError: there are no tests here, pytest is not installed, or some failed.
     """
     if not (PROGRAM / "tests").is_dir():
-        raise StepError("the tests are not here: run the report from a checkout")
+        raise ChildError("the tests are not here: run the report from a checkout")
     if importlib.util.find_spec("pytest") is None:
-        raise StepError("pytest is not installed: pip install -r requirements-test.txt")
+        raise ChildError("pytest is not installed: pip install -r requirements-test.txt")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "results.xml"
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
@@ -64,10 +64,10 @@ def run_tests(arguments: Sequence[str], environment: Mapping[str, str]) -> Value
         )
         seconds = time.perf_counter() - started
         if done.returncode not in (0, _SOME_FAIL) or not file.exists():
-            raise StepError(f"pytest ended with exit code {done.returncode}")
+            raise ChildError(f"pytest ended with exit code {done.returncode}")
         counts = counted(file.read_text())
     if counts["failing"]:
-        raise StepError(f"{counts['failing']} of {counts['tests']} tests fail: {counts['first']}")
+        raise ChildError(f"{counts['failing']} of {counts['tests']} tests fail: {counts['first']}")
     return {**counts, "seconds": round(seconds, 1)}
 
 

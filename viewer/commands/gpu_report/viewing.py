@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from viewer.commands.gpu_report.process import StepError
+from viewer.doctor import ChildError
 from viewer.paths import PROGRAM
 
 Values = dict[str, Any]
@@ -39,7 +39,7 @@ def run_view(arguments: Sequence[str], folder: Path, environment: Mapping[str, s
         environment: of the process.
 
     Raises:
-        StepError: it failed.
+        ChildError: it failed.
     """
     started = time.perf_counter()
     with _view(arguments, folder, environment) as process:
@@ -48,7 +48,7 @@ def run_view(arguments: Sequence[str], folder: Path, environment: Mapping[str, s
     sys.stderr.write(printed)
     if process.returncode:
         last = next((line for line in reversed(lines) if line.strip()), "it said nothing")
-        raise StepError(f"nerv360 view ended with exit code {process.returncode}: {last}")
+        raise ChildError(f"nerv360 view ended with exit code {process.returncode}: {last}")
     return {**told(lines), "seconds": round(time.perf_counter() - started, 2)}
 
 
@@ -75,7 +75,7 @@ def run_view_until_fast(
                 break
         process.kill()
     if fastest_s is None:
-        raise StepError(f"nerv360 view showed no picture: {lines[-1] if lines else 'no word'}")
+        raise ChildError(f"nerv360 view showed no picture: {lines[-1] if lines else 'no word'}")
     return {**told(lines), "fastest_engine_after_s": fastest_s}
 
 

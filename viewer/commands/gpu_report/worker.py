@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model.errors import InputError, UnavailableError
-from viewer.commands.gpu_report.process import StepError
 from viewer.commands.gpu_report.suite import run_cuda_tests, run_soak
 from viewer.commands.gpu_report.viewing import run_view, run_view_until_fast
+from viewer.doctor import ChildError
 
 if TYPE_CHECKING:
     from model.config import ModelConfig
@@ -160,7 +160,7 @@ def perform(task: Values) -> Values:
         return KINDS[task["kind"]](task)
     except UnavailableError as error:
         return {"refused": str(error)}
-    except (InputError, StepError) as error:
+    except (InputError, ChildError) as error:
         return {"failed": str(error)}
     except Exception as error:
         traceback.print_exc()

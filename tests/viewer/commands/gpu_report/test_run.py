@@ -20,7 +20,7 @@ from model.errors import InputError
 from viewer.cli import main
 from viewer.commands.gpu_report import REHEARSAL, report_gpu, run, screen
 from viewer.commands.gpu_report.plan import Step
-from viewer.commands.gpu_report.process import StepError, run_command
+from viewer.doctor import ChildError, run_child
 
 FACTS: dict[str, Any] = {
     "date": "2026-11-30T05:00:00+00:00",
@@ -52,7 +52,7 @@ def facts(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     def run_task(
         task: Mapping[str, Any], environment: Mapping[str, str], limit_s: float, log: Path
     ) -> dict[str, Any]:
-        return run_command([sys.executable, "-c", task["code"]], environment, limit_s, log)
+        return run_child([sys.executable, "-c", task["code"]], environment, limit_s, log)
 
     monkeypatch.setattr(run, "run_task", run_task)
     return dict(FACTS)
@@ -193,7 +193,7 @@ def test_a_kill_loses_only_the_step_that_ran(tmp_path: Path, facts: dict[str, An
         "from tests.viewer.commands.gpu_report.test_run import *\n"
         "real = run.run_task\n"
         "def run_task(task, environment, limit_s, log):\n"
-        "    return run_command([sys.executable, '-c', task['code']], environment, limit_s, log)\n"
+        "    return run_child([sys.executable, '-c', task['code']], environment, limit_s, log)\n"
         "run.run_task = run_task\n"
         f"report(Path({str(folder)!r}), step('first', WORKS), step('second', {endless!r}))\n"
     )
@@ -297,5 +297,5 @@ def test_bad_options_are_one_sentence(
 
 
 def test_a_command_that_cannot_be_started_is_a_reason(tmp_path: Path) -> None:
-    with pytest.raises(StepError, match="nothing-of-this-name"):
-        run_command(["nothing-of-this-name"], os.environ, 5.0, tmp_path / "log.txt")
+    with pytest.raises(ChildError, match="nothing-of-this-name"):
+        run_child(["nothing-of-this-name"], os.environ, 5.0, tmp_path / "log.txt")

@@ -23,10 +23,10 @@ from viewer.commands.gpu_report import PAPER, REHEARSAL, Plan, machine, report_g
 from viewer.commands.gpu_report.document import as_markdown
 from viewer.commands.gpu_report.plan import Step, planned_steps
 from viewer.commands.gpu_report.predictions import PREDICTIONS
-from viewer.commands.gpu_report.process import StepError
 from viewer.commands.gpu_report.suite import run_tests
 from viewer.commands.gpu_report.viewing import told
 from viewer.commands.gpu_report.worker import perform
+from viewer.doctor import ChildError
 
 CARD: dict[str, Any] = {
     "date": "2026-11-30T05:00:00+00:00",
@@ -60,7 +60,7 @@ def test_every_step_runs_in_small(
     ) -> dict[str, Any]:
         result = json.loads(json.dumps(perform(dict(task))))
         if "failed" in result:
-            raise StepError(result["failed"])
+            raise ChildError(result["failed"])
         return dict(result)
 
     monkeypatch.setattr(run, "run_task", run_task)
@@ -88,7 +88,7 @@ def test_every_step_runs_in_small(
     assert all(reason.endswith("draws on the processor") for reason in drawn.values())
     for name in ("nerv360-compiled", "hnerv-compiled", "nerv360-eager"):
         assert report["steps"][name]["result"]["playing"]["median_ms"] > 0
-    assert report["graphics"]["interop"] == "only pictures decoded on a CUDA device need it"
+    assert report["graphics"]["interop"] == "needs pictures that are decoded on a CUDA device"
     document = (tmp_path / "report.md").read_text()
     assert "**This is a rehearsal**" in document
     assert "| NeRV360 | folded" in document
@@ -204,13 +204,13 @@ def test_an_error_of_a_step_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None
 def test_tests_that_fail_fail_their_step(tmp_path: Path) -> None:
     file = tmp_path / "test_it.py"
     file.write_text("def test_good(): pass\ndef test_bad(): assert 0\n")
-    with pytest.raises(StepError, match="1 of 2 tests fail: test_bad"):
+    with pytest.raises(ChildError, match="1 of 2 tests fail: test_bad"):
         run_tests([str(file)], {})
-    with pytest.raises(StepError, match="pytest ended with exit code 4"):
+    with pytest.raises(ChildError, match="pytest ended with exit code 4"):
         run_tests([str(tmp_path / "missing.py")], {})
 
 
 def test_without_a_checkout_tests_say_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(suite, "PROGRAM", tmp_path)
-    with pytest.raises(StepError, match="run the report from a checkout"):
+    with pytest.raises(ChildError, match="run the report from a checkout"):
         run_tests([], {})
