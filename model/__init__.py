@@ -1,8 +1,8 @@
-"""The NeRV360 representation as a library: scenes, engines, looks and views of them.
+"""The NeRV360 representation as a library: scenes, engines, looks and views.
 
-Pure torch and numpy: it needs no window system. The names below are all that a script or notebook
-needs; each is imported when it is first used, so that ``import model`` loads nothing, not even
-torch. ``docs/examples`` shows them at work.
+Pure torch and numpy, without a window system. The names below are all that a script or notebook
+needs. Each is imported on first use, so that ``import model`` does not even load torch.
+``docs/examples`` shows them at work.
 """
 
 import lazy_loader

@@ -29,15 +29,15 @@ def multiplies_bfloat16() -> bool:
 
 
 def training_precision(device: torch.device, *, suits_bfloat16: bool) -> torch.dtype:
-    """Return the type in which convolutions are trained on ``device``.
+    """Return the number type for training convolutions on ``device``.
 
-    On CUDA that is bfloat16 for cards that multiply it, from compute capability 8.0 on, and float16
-    for others, whose gradients must then be scaled. On the CPU it is bfloat16 if that is faster,
-    and float32 otherwise.
+    On CUDA it is bfloat16 if the card multiplies it (compute capability 8.0 or newer), otherwise
+    float16, whose gradients must be scaled. On the CPU it is bfloat16 if that is faster, otherwise
+    float32.
 
     Args:
-        suits_bfloat16: the network's convolutions are no worse for it; otherwise they get float16,
-            which is eight times as fine, in its place.
+        suits_bfloat16: bfloat16 is precise enough for the network; otherwise CUDA uses float16,
+            which is eight times as fine.
     """
     if device.type == "cuda":
         native = torch.version.hip or torch.cuda.get_device_capability(device) >= (8, 0)
@@ -75,7 +75,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def cuda_refusal(index: int = 0) -> str | None:
-    """Return the sentence that says why torch cannot use a CUDA card here, and what would help.
+    """Return a sentence on why torch cannot use a CUDA card here and what would help.
 
     None if torch can use card number ``index``.
     """
@@ -92,9 +92,9 @@ def cuda_refusal(index: int = 0) -> str | None:
 
 
 def unused_card() -> str | None:
-    """Return the sentence that says why ``auto`` leaves an NVIDIA card unused, or None.
+    """Return a sentence on why ``auto`` leaves an NVIDIA card unused.
 
-    It is None if a card is used, and if there is none.
+    None if a card is used, or if there is none.
     """
     if _first_card() is not None or (not torch.cuda.is_available() and not has_cards()):
         return None

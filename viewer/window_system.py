@@ -23,9 +23,8 @@ def prepare_libraries() -> None:
 def choose_window_system() -> None:
     """Prefer X11 (or XWayland) on Linux; use Wayland only if there is nothing else.
 
-    By default each of the three libraries guesses for itself, and under Wayland they guess
-    differently, so that one does not know the context that another created. Choices of the user are
-    kept.
+    GLFW, PyOpenGL and imgui each choose for themselves. Under Wayland they choose differently, and
+    one does not know the context that another created. Choices of the user are kept.
     """
     if not sys.platform.startswith("linux"):
         return

@@ -89,8 +89,8 @@ def table2_variants(base: ModelConfig) -> list[Variant]:
     for preset ``demo``.
 
     All but the last condition on yaw and pitch like the paper's network, even if ``base`` does not.
-    A lower resolution of the embedding comes from one more stage of the encoder; the viewport is
-    projected from it at its usual size, so that the decoder stays the same.
+    For a lower resolution of the embedding the encoder gets one more stage. The viewport is
+    projected at its usual size, so the decoder stays the same.
     """
     base = base.replace(condition_on_look=True)
 

@@ -4,10 +4,10 @@ A decoder that predicts alpha from its own features does not know the still pano
 freeze the clip. Alpha from a comparison cannot: a moving object that the decoder has learned
 differs from the still panorama and is shown.
 
-The comparison is of means over cells about as large as the decoder's blur, so that a blurred
-picture of the same content does not cover a sharp one. Small and thin objects vanish in such means.
-So a motion map, measured and not learned, raises alpha where the clip moves and lowers it
-elsewhere, within bounds that let a clear difference through everywhere.
+Means over cells are compared, because a blurred picture of the same content should not cover a
+sharp one; a cell is about as large as the decoder's blur. Small and thin objects vanish in such
+means. So a motion map, which is measured and not learned, raises alpha where the clip moves and
+lowers it elsewhere. Its influence is bounded, so that a clear difference shows everywhere.
 """
 
 from __future__ import annotations

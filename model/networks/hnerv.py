@@ -26,9 +26,9 @@ class HNeRV(Architecture):
 
     1×1 convolution d → c and GELU, then per stride a convolution, GELU and pixel shuffle.
 
-    Its GELU passes on features around 2, where bfloat16 is coarser than a picture's 8 bits: in
-    bfloat16 the demo's HNeRV reached 32 dB against its float32 picture, and a training of 600 steps
-    lost 0.5 dB.
+    Its GELU passes on features around 2, where bfloat16 is coarser than a picture's 8 bits. In
+    bfloat16 the demo's HNeRV reached only 32 dB against its float32 picture, and a training of 600
+    steps lost 0.5 dB.
     """
 
     name = "hnerv"

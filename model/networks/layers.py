@@ -56,9 +56,9 @@ class SphereConv(nn.Conv2d):
 
     ``wrap`` continues ERP features across the seam and the poles; otherwise zeros surround them.
 
-    Weights start at ``gain``/√fan-in; None keeps torch's default, which has a third of that
-    variance: the signal then dies out over the stages, sines stay linear, and training spends its
-    first hundreds of steps undoing that.
+    Weights start at ``gain``/√fan-in. None keeps torch's default, whose variance is a third of
+    that. The signal then dies out over the stages, sines stay linear, and training spends its first
+    hundreds of steps undoing that.
     """
 
     bias: Tensor

@@ -58,12 +58,12 @@ class RatePoint:
     """One file of a method and its quality.
 
     Attributes:
-        setting: describes the rate to people.
-        bytes: of the file: only one decoder with its still panorama, or a clip.
+        setting: readable description of the rate.
+        bytes: size of the file: one decoder with its still panorama, or a clip.
         psnr_db: mean over the pictures of all paths.
-        moving_db: of the moving pixels in all of them (`model.metrics.moving`); None if nothing
-            moves.
-        paths: both numbers for each path.
+        moving_db: PSNR of the moving pixels of all pictures (`model.metrics.moving`); None if
+            nothing moves.
+        paths: both PSNRs by path.
     """
 
     setting: str

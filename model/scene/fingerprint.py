@@ -1,9 +1,11 @@
 """A clip's fingerprint: hashes and thumbnails that tell it from other clips.
 
 It holds the exact hash and a small grey thumbnail of `SAMPLES` pictures, evenly spread from the
-first to the last. The same clip in another container has the same hashes; a re-encoded clip has
-other hashes and nearly the same thumbnails; another clip, or another part of the same clip, has
-neither.
+first to the last.
+
+- The same clip in another container has the same hashes.
+- A re-encoded clip has other hashes and nearly the same thumbnails.
+- Another clip, or another part of the same clip, has other hashes and other thumbnails.
 """
 
 from __future__ import annotations

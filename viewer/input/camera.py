@@ -29,13 +29,13 @@ _LONGEST_STEP_S = 0.1
 
 @dataclass
 class Dynamic:
-    """A value that moves with a velocity and friction.
+    """A value that moves with velocity and friction, like yaw after a drag.
 
     Attributes:
         offset: the value itself, within its limits.
         low, high: limits of ``offset``; a periodic value wraps into [low, high).
         periodic: it wraps instead of stopping.
-        friction: how fast velocity settles, 1/s; infinite means no inertia.
+        friction: how fast velocity approaches its target, 1/s; infinite means no inertia.
         velocity: units of ``offset`` per second.
     """
 
@@ -47,7 +47,7 @@ class Dynamic:
     velocity: float = 0.0
 
     def advance(self, seconds: float, drive: float = 0.0) -> None:
-        """Advance by ``seconds`` towards the velocity ``drive``; exact for any step length."""
+        """Advance by ``seconds`` while velocity approaches ``drive``; exact for any step length."""
         if math.isinf(self.friction):
             self.velocity = drive
             travel = drive * seconds

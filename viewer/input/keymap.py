@@ -47,11 +47,11 @@ class Binding:
     """The keys of one action.
 
     Attributes:
-            keys: GLFW's name of a key (where it is on a US keyboard), or the one character that it
-            types, so that ``?`` and ``+`` are where the user's own layout has them.
-        action: their wish.
+        keys: GLFW's name of a key (by its position on a US keyboard), or the character it types, so
+            that ``?`` and ``+`` follow the user's layout.
+        action: the action they trigger.
         text: its line in the help and in the menu.
-        menu: title of the submenu that has it; empty for the menu itself.
+        menu: title of its submenu; empty for the menu itself.
     """
 
     keys: tuple[str, ...]

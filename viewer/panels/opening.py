@@ -22,8 +22,8 @@ class OpeningPanel:
     def text(self) -> str | None:
         """The message, or None.
 
-        None in a split view with a picture, because each side's panel has a message, and over the
-        still panorama of a scene that is still loading, because its file is named elsewhere.
+        There is none in a split view with a picture, because each side's panel has one, and none
+        over the still panorama of a scene that is loading, because another message names its file.
         """
         panes = self._panes
         if panes.opening is None or not panes.scene.whole:

@@ -113,10 +113,10 @@ def numbers_of(weight: Tensor) -> tuple[npt.NDArray[np.int16], Floats] | None:
 
 
 def _steadied(values: Tensor, dead_zone: float) -> Tensor:
-    """Round ``values``, frames first, to whole numbers that change rarely.
+    """Round ``values``, frames first, to whole numbers that change as rarely as possible.
 
-    A number is kept as long as its values span no more than twice the dead zone, and is the middle
-    of that span.
+    A number stays until the values it stands for would span more than twice the dead zone; it is
+    the middle of their span.
     """
     result = torch.empty_like(values)
     changes = torch.zeros(values.shape, dtype=torch.bool)
