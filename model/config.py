@@ -17,6 +17,7 @@ from model.text import quoted
 ERP_PADDINGS = ("wrap", "zeros")
 LOOK_ENCODINGS = ("paper", "periodic")
 MAX_SIDE = 16384
+MAX_VIEWPORT = 2**25
 MAX_WIDTH = 4096
 
 
@@ -206,6 +207,12 @@ def _check(config: ModelConfig) -> None:
     one_of("look_encoding", LOOK_ENCODINGS)
     for side in ("frame_height", "frame_width", "viewport_height", "viewport_width"):
         within(side, 8, MAX_SIDE)
+    pixels = config.viewport_height * config.viewport_width
+    need(
+        pixels <= MAX_VIEWPORT,
+        f"the viewport of {config.viewport_width}x{config.viewport_height} must have at most "
+        f"{MAX_VIEWPORT} pixels; 7680x4320 has fewer",
+    )
     for name in ("encoder_channels", "channels", "min_width", "condition_channels"):
         within(name, 1, MAX_WIDTH)
     within("embedding_channels", 1, 256)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-import psutil
 import torch
 
 from model.errors import InputError
+from model.memory import available_bytes
 from model.nvidia import driver_refusal, has_cards
 
 
@@ -147,4 +147,4 @@ def free_bytes(device: torch.device) -> int:
     """Return the memory in bytes that a new process can allocate on ``device``."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    return int(psutil.virtual_memory().available)
+    return available_bytes()

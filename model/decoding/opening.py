@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from model.decoding.engines import ENGINES
 from model.errors import InputError, first_line
+from model.memory import check_memory
 
 if TYPE_CHECKING:
     import torch
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from model.scene import Decoder, Scene
 
 log = logging.getLogger(__name__)
+
+_LEAST_PER_PIXEL = 16
+"""Bytes of a whole frame's pixel: its colours in float32, and what is made of them."""
 
 PLAINEST = next(iter(ENGINES))
 
@@ -94,8 +98,8 @@ def open_engine(
             the CPU folded, in bfloat16 if it suits decoder and processor; elsewhere eager.
 
     Raises:
-        InputError: the scene has no such decoder, there is no such device, or no such engine
-            decodes it there.
+        InputError: the scene has no such decoder, there is no such device, no such engine
+            decodes it there, or there is too little memory to.
         RuntimeError: memory runs out.
         Exception: an engine that needs a compiler was asked for and cannot be built.
     """
@@ -109,9 +113,24 @@ def open_engine(
     chosen = device if isinstance(device, torch.device) else choose_device(device)
     check_engine(kind, stored.config, chosen)
     pixels = picture_size(stored.config, size)
+    _check_memory(stored.config, pixels, chosen)
     if kind == AUTO:
         return _open_auto(stored, chosen, pixels)
     return ENGINES[kind].open(stored, chosen, pixels)
+
+
+def _check_memory(config: ModelConfig, size: tuple[int, int], device: torch.device) -> None:
+    """Refuse pictures for which there is too little memory, however little an engine takes."""
+    from model.decoding.memory_estimate import decoding_bytes
+    from model.devices import free_bytes
+    from model.networks import architecture_of
+
+    if architecture_of(config).full_frame:
+        needed = _LEAST_PER_PIXEL * size[0] * size[1]  # some engines decode it in bands
+    else:
+        sized = config.replace(viewport_height=size[0], viewport_width=size[1])
+        needed = decoding_bytes(sized, element_bytes=2)
+    check_memory(needed, f"decoding pictures of {size[1]}x{size[0]}", free_bytes(device))
 
 
 def _open_auto(decoder: Decoder, device: torch.device, size: tuple[int, int]) -> Engine:

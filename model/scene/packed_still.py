@@ -15,6 +15,7 @@ from PIL import Image
 
 from model.config import ModelConfig
 from model.errors import InputError
+from model.memory import check_memory
 
 STILL = "still"
 """Name of its tensor."""
@@ -26,6 +27,8 @@ demo's networks lost a decibel along gaze paths (docs/quality.md).
 """
 MAX_STILL_BYTES = 64 * 2**20
 _SPEED = 6
+_UNPACKING = 18
+"""Bytes per pixel while an AVIF is unpacked: its planes, and copies in three or four channels."""
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -77,6 +80,7 @@ def unpack(packed: Bytes, size: tuple[int, int]) -> Bytes:
         if picture.size != (width, height):
             found = f"{picture.size[0]}x{picture.size[1]}"
             raise InputError(f"the still panorama has {found} pixels, not {width}x{height}")
+        check_memory(_UNPACKING * height * width, "its still panorama")
         with picture:
             return np.array(picture.convert("RGB"))
     except InputError:

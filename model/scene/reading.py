@@ -13,12 +13,13 @@ from safetensors.torch import save
 from torch import Tensor
 
 from model.errors import InputError
+from model.memory import check_memory
 from model.scene.fields import HEADER_KEY
 from model.scene.header import SceneHeader, header_from_json, header_to_json
 from model.scene.packed_still import STILL
 from model.scene.safetensors_file import parse_json, read_contents
 from model.scene.scene import Scene
-from model.scene.tensors import MOTION, check_stored, from_stored
+from model.scene.tensors import MOTION, check_stored, from_stored, unpacked_bytes
 from model.text import quoted
 
 
@@ -80,10 +81,11 @@ def read_scene(path: str | os.PathLike[str], only: str | None = None) -> Scene:
         only: name of the only decoder to load.
 
     Raises:
-        InputError: it is not a scene file, it is damaged, a value in it is not finite, or it has no
-            such decoder.
+        InputError: it is not a scene file, it is damaged, a value in it is not finite, it has no
+            such decoder, or it does not fit into memory.
     """
     header, tensors = read_stored(path, only)
+    check_memory(unpacked_bytes(header), f"{path}, unpacked,")
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not is_finite(tensor):
             raise InputError(f"{path} is damaged: its tensor {quoted(name)} is not finite")

@@ -94,6 +94,18 @@ def check_stored(header: SceneHeader, contents: Contents) -> None:
             )
 
 
+def unpacked_bytes(header: SceneHeader) -> int:
+    """Estimate the memory that `from_stored` takes at its peak, by what the header declares."""
+    weights = embeddings = 0
+    for name, config in header.configs.items():
+        weights += sum(map(math.prod, weight_shapes(config).values()))
+        embeddings += sum(map(math.prod, embedding_shapes(header, name).values()))
+    size = still_size(header.configs.values())
+    motion = 0 if size is None else header.frames * math.prod(motion_size(*size))
+    # In float32, and twice in bytes while they are unpacked.
+    return 4 * weights + 6 * embeddings + 3 * motion
+
+
 def to_stored(scene: Scene, embedding_bits: int, weight_bits: int) -> dict[str, Tensor]:
     """Convert a scene to tensors by their names in the file, on the CPU.
 

@@ -74,6 +74,10 @@ MUTATIONS: dict[str, tuple[Mutation, str]] = {
     "fewer frames": (at("scene", "frames", value=2), "holds more bytes where its shape needs 16"),
     "many frames": (at("scene", "frames", value=10**30), "a huge number"),
     "frames beyond all floats": (at("scene", "frames", value=10**400), "frames must be between"),
+    "a viewport beyond 8K": (
+        config(viewport_height=16384, viewport_width=16384),
+        "the viewport of 16384x16384 must have at most 33554432 pixels",
+    ),
     "nested settings": (
         at("scene", "decoders", "nerv360", "training", "settings", value={"z": nested(40)}),
         "nested too deeply, in more than 32 levels",
@@ -222,7 +226,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 def assert_refused(path: Path, said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["info", str(path)]) == 2
+    assert main(["render", str(path), "-o", str(path.with_name("view.png"))]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.endswith("\n")

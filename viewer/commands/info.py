@@ -58,9 +58,8 @@ def _show(report: Report, as_json: bool, show: Callable[[Console], None]) -> Non
 
 def _scene_report(path: Path) -> Report:
     from model.evaluation import unequal_training
-    from model.scene import read_header, read_scene
+    from model.scene import read_header
 
-    read_scene(path)  # a file is only described once all of it is known to be sound
     stored = read_header(path)
     header = stored.header
     return {
