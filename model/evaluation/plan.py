@@ -89,8 +89,8 @@ def prepare(options: EvaluationOptions) -> Plan:
         InputError: scene, clip, paths, options and output folder do not fit together.
     """
     header = read_header(options.scene).header
-    original = ClipPictures(options.clip)
-    clip = options.clip
+    clip = options.clip.at_size((header.height, header.width))
+    original = ClipPictures(clip)
     sameness = check_clip(original.info, original.__getitem__, clip.path, header, options.scene)
     scene = read_scene(options.scene)
     names = options.decoders or tuple(scene.decoders)
@@ -101,6 +101,7 @@ def prepare(options: EvaluationOptions) -> Plan:
     store = ResultStore(options.output)
     key = {
         "clip": digest(clip.path),
+        "clip_options": clip.options,
         "frames": scene.frames,
         "size": list(size),
         "limits": list(limits),
@@ -117,7 +118,7 @@ def prepare(options: EvaluationOptions) -> Plan:
         tasks[name] = DecodingTask(options.scene, name, options.device, options.size)
     target = next((m for m in methods if m.name == "nerv360"), methods[0]).bytes
     for codec in options.codecs:
-        file, encoding = _encoded(options.clip, codec, target, scene.frames, store, key)
+        file, encoding = _encoded(clip, codec, target, scene.frames, store, key)
         methods.append(VideoMethod(codec, encoding.bytes, encoding.note, file, size))
         tasks[codec] = DecodingTask(file)
     return Plan(

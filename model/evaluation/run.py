@@ -40,7 +40,7 @@ def evaluate(plan: Plan) -> Evaluation:
         paths += [_path(plan, method, key, name) for name in plan.paths]
         spheres.append(_sphere(plan, method, key))
         speeds.append(_speed(plan, method, key))
-    original = VideoMethod(ORIGINAL, 0, "", plan.options.clip, plan.size)
+    original = VideoMethod(ORIGINAL, 0, "", plan.original.clip, plan.size)
     trained = [method.name for method in plan.methods if method.name in plan.scene.decoders]
     return Evaluation(
         title=plan.scene.material.title,

@@ -2,8 +2,10 @@ from .clip import Clip as Clip
 from .clip import ClipReader as ClipReader
 from .clip import check_equirectangular as check_equirectangular
 from .clip import open_clip as open_clip
+from .photos import is_picture as is_picture
 from .pixels import SCALING as SCALING
 from .random_access import KEPT_BYTES as KEPT_BYTES
+from .raw import parse_raw as parse_raw
 from .reading import VideoInfo as VideoInfo
 from .reading import failure_reason as failure_reason
 from .writing import FolderWriter as FolderWriter

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from model.errors import InputError
 from model.video import random_access
 from model.video.photos import SUFFIXES, is_picture
 from model.video.pixels import resized
-from model.video.placement import Eye, Placement, Placer
+from model.video.placement import ASPECT_TOLERANCE, Eye, Placement, Placer
 from model.video.raw import is_raw
 from model.video.reading import Opening, VideoInfo
 from model.video.spherical import layout_notes, place
@@ -50,6 +50,7 @@ class Clip:
         eye: whose pictures they are, if the file holds those of two eyes; else None.
         notes: sentences without a full stop on what was assumed, left out or applied.
         codec: name of what decodes them.
+        options: of `open_clip`, as plain JSON values.
         facts: what the file says, as plain JSON values, for people.
         stored: the pictures as they are stored.
         numbers: those of the different ones among them.
@@ -64,10 +65,24 @@ class Clip:
     eye: Eye | None
     notes: tuple[str, ...]
     codec: str
+    options: dict[str, Any]
     facts: dict[str, Any] = field(repr=False)
     stored: StoredPictures = field(repr=False)
     numbers: npt.NDArray[np.int64] = field(repr=False)
     placement: Placement
+
+    def at_size(self, size: tuple[int, int]) -> Clip:
+        """Return the clip with its pictures scaled down to a height and width.
+
+        It is the clip itself if it is no larger, or has another shape.
+        """
+        height, width = self.info.height, self.info.width
+        if not (size[0] < height and size[1] < width):
+            return self
+        if abs(size[1] / size[0] * height / width - 1) > ASPECT_TOLERANCE:
+            return self
+        info = replace(self.info, height=size[0], width=size[1])
+        return replace(self, info=info, options={**self.options, "size": list(size)})
 
     def read(self) -> Iterator[Tensor]:
         """Yield the different pictures in order, uint8 height×width×3 RGB, one at a time.
@@ -219,6 +234,7 @@ def open_clip(
             or what the file declares cannot be applied.
     """
     path = Path(path)
+    size = None if size is None else (size[0], size[1])
     if not path.exists():
         raise InputError(f"{path} does not exist: give a video file or a folder of pictures")
     source = _stored(path, raw)
@@ -248,6 +264,13 @@ def open_clip(
         eye=eye if source.layout.stereo is not None else None,
         notes=tuple(notes),
         codec=source.codec,
+        options={
+            "eye": eye,
+            "raw": raw,
+            "start": start,
+            "duration": duration,
+            "size": None if size is None else list(size),
+        },
         facts=source.facts,
         stored=source,
         numbers=numbers,

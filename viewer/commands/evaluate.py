@@ -13,10 +13,13 @@ from model.progress import stage
 from model.text import escaped
 from viewer.commands.options import (
     Device,
+    Eye,
     GazeFormat,
+    Raw,
+    Start,
     check_range,
+    clip_option,
     device_option,
-    for_option,
     parse_size,
     path_option,
     say_notes,
@@ -54,6 +57,9 @@ def evaluate(
     ] = False,
     device: Device = "auto",
     gaze_format: GazeFormat = None,
+    eye: Eye = "left",
+    raw: Raw = None,
+    start: Start = None,
 ) -> None:
     """Evaluate a scene along gaze paths and write a report. Stopped, it goes on where it was."""
     check_range("--sphere-frames", sphere_frames, 1, 100_000)
@@ -70,13 +76,11 @@ def evaluate(
         write_report,
     )
     from model.evaluation import evaluate as run
-    from model.video import open_clip
 
     for name in codec or []:
         if name not in CODECS:
             raise InputError(f"--codec {name}: give {' or '.join(CODECS)}")
-    with for_option("--video"):
-        clip = open_clip(video)
+    clip = clip_option(video, eye, raw, start)
     say_notes(clip)
     options = EvaluationOptions(
         scene=scene,

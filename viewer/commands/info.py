@@ -1,4 +1,4 @@
-"""``nerv360 info``: what a scene file, a gaze file or a preset is made of."""
+"""``nerv360 info``: what a scene, a clip, a gaze file or a preset is made of."""
 
 from __future__ import annotations
 
@@ -12,8 +12,17 @@ import typer
 
 from model.errors import InputError
 from model.text import escaped, escaped_json
-from viewer.commands.description import describe_gaze, is_gaze
-from viewer.commands.options import GazeFormat, for_option
+from viewer.commands.description import describe_clip, describe_gaze, is_gaze
+from viewer.commands.options import (
+    Duration,
+    Eye,
+    GazeFormat,
+    Raw,
+    Start,
+    clip_option,
+    for_option,
+)
+from viewer.loading import is_scene
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,23 +37,40 @@ Report = dict[str, Any]
 def info(
     file: Annotated[
         str | None,
-        typer.Argument(help="Scene or gaze file to describe.", show_default=False),
+        typer.Argument(help="Scene, clip or gaze file to describe.", show_default=False),
     ] = None,
     preset: Annotated[
         str | None, typer.Option(help="Describe this preset instead.", show_default=False)
     ] = None,
     gaze_format: GazeFormat = None,
+    eye: Eye = "left",
+    raw: Raw = None,
+    start: Start = None,
+    duration: Duration = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print what a scene file, a gaze file or a preset holds."""
+    """Print what a scene, a clip, a gaze file or a preset holds."""
     if (file is None) == (preset is None):
         raise InputError("info takes either a file or --preset NAME")
+    if file is not None and _is_clip(file, raw, gaze_format):
+        clip = clip_option(Path(file), eye, raw, start, duration)
+        report, table = describe_clip(clip)
+        _show(report, as_json, lambda console: console.print(table))
+        return
     if file is not None and (gaze_format is not None or is_gaze(file)):
         report, table = describe_gaze(file, gaze_format)
         _show(report, as_json, lambda console: console.print(table))
         return
     report = _scene_report(Path(file)) if file is not None else _preset_report(str(preset))
     _show(report, as_json, lambda console: _print(report, console))
+
+
+def _is_clip(file: str, raw: str | None, gaze_format: str | None) -> bool:
+    """Return whether a file is neither a scene nor a gaze file."""
+    if raw is not None:
+        return True
+    path = Path(file)
+    return gaze_format is None and not is_scene(path) and not is_gaze(file)
 
 
 def _show(report: Report, as_json: bool, show: Callable[[Console], None]) -> None:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -31,6 +31,24 @@ LONGEST_TEXT = 2000
 
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
 EngineName = Annotated[str, typer.Option("--engine", help=engine_help())]
+Eye = Annotated[str, typer.Option(help="Of a stereo clip: left or right.")]
+Raw = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WxH,FPS,PIXFMT",
+        help="Format of a raw .yuv clip, such as 6144x3072,60,yuv420p10le; told by its name "
+        "(JVET's convention) if not given.",
+        show_default=False,
+    ),
+]
+Start = Annotated[
+    float | None,
+    typer.Option(metavar="S", help="Leave out the clip's first S seconds.", show_default=False),
+]
+Duration = Annotated[
+    float | None,
+    typer.Option(metavar="S", help="Use only S seconds of the clip.", show_default=False),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output.")]
 GazeFormat = Annotated[
     str | None,
@@ -109,6 +127,33 @@ def check_text(option: str, text: str) -> None:
         raise InputError(f"{option}: give text in the terminal's own encoding") from None
     if len(text) > LONGEST_TEXT:
         raise InputError(f"{option}: give at most {LONGEST_TEXT} characters, not {len(text)}")
+
+
+def clip_option(
+    path: Path,
+    eye: str = "left",
+    raw: str | None = None,
+    start: float | None = None,
+    duration: float | None = None,
+    size: tuple[int, int] | None = None,
+) -> Clip:
+    """Open the clip of a command line, as `model.video.open_clip` does.
+
+    Raises:
+        InputError: it cannot be opened so.
+    """
+    from model.video import open_clip, parse_raw
+
+    if eye not in ("left", "right"):
+        raise InputError(f"--eye {eye}: give left or right")
+    if raw is not None:
+        with for_option("--raw"):
+            parse_raw(raw)
+    for option, value, least in (("--start", start, 0.0), ("--duration", duration, 1e-3)):
+        if value is not None:
+            check_range(option, value, least, 1e6)
+    seen: Literal["left", "right"] = "right" if eye == "right" else "left"
+    return open_clip(path, eye=seen, raw=raw, start=start, duration=duration, size=size)
 
 
 def say_notes(clip: Clip) -> None:

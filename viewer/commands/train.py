@@ -13,10 +13,16 @@ from model.errors import InputError
 from model.text import escaped, file_name
 from viewer.commands.options import (
     Device,
+    Duration,
+    Eye,
+    Raw,
+    Start,
     check_output,
     check_text,
+    clip_option,
     device_option,
     for_option,
+    parse_size,
     say_notes,
 )
 
@@ -28,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def train(
-    clip: Annotated[Path, typer.Argument(help="Equirectangular video, or a folder of pictures.")],
+    clip: Annotated[Path, typer.Argument(help="360° video, a folder of pictures, or raw .yuv.")],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Scene file to write.")
     ] = None,
@@ -51,6 +57,14 @@ def train(
         typer.Option("--set", metavar="NAME=VALUE", help="Change any number of the preset."),
     ] = None,
     frames: Annotated[int | None, typer.Option(help="Use only the first frames.", min=1)] = None,
+    start: Start = None,
+    duration: Duration = None,
+    size: Annotated[
+        str | None,
+        typer.Option(metavar="WxH", help="Scale the clip down to this size.", show_default=False),
+    ] = None,
+    eye: Eye = "left",
+    raw: Raw = None,
     device: Device = "auto",
     resume: Annotated[
         bool,
@@ -73,11 +87,11 @@ def train(
     from model.devices import choose_device
     from model.scene import Material
     from model.training import TRAINING_PRESETS, process_group, training_preset
-    from model.video import open_clip
 
     target = _target(output, into, resume or overwrite)
     for option, text in (("--title", title or ""), ("--licence", licence), ("--credit", credit)):
         check_text(option, text)
+    scaled = parse_size(size) if size is not None else None
     chosen = device_option(device)
     name = ("demo" if chosen.type == "cpu" else "paper") if preset == "auto" else preset
     with for_option("--model" if name in TRAINING_PRESETS else "--preset"):
@@ -95,7 +109,7 @@ def train(
     with process_group(chosen.type) as group:
         if chosen.type == "cuda" and group.count > 1:
             chosen = choose_device(f"cuda:{group.local_rank}")
-        opened = open_clip(clip)
+        opened = clip_option(clip, eye, raw, start, duration, scaled)
         info = opened.info
         if group.is_first:
             say_notes(opened)

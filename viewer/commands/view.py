@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,10 +13,15 @@ import typer
 from model.errors import InputError
 from viewer.commands.options import (
     Device,
+    Duration,
     EngineName,
+    Eye,
     GazeFormat,
+    Raw,
+    Start,
     check_frame,
     check_range,
+    clip_option,
     decoder_option,
     for_option,
     parse_size,
@@ -27,15 +33,16 @@ if TYPE_CHECKING:
     import torch
 
     from model.trajectories import Trajectory
+    from model.video import Clip
     from viewer.commands.start import WholeStart
     from viewer.decode import OpenScene
-    from viewer.run import Start
+    from viewer.run import Start as Begin
 
 SceneOrClip = Annotated[
     Path | None,
     typer.Argument(
         metavar="SCENE|CLIP",
-        help="Scene file, or any equirectangular video; the demo scene if none is given.",
+        help="Scene, 360° video, photo or folder of pictures; the demo scene if none is given.",
     ),
 ]
 SMALLEST_WINDOW = (480, 270)
@@ -72,6 +79,10 @@ def view(
         typer.Option(help="Follow a gaze path: a file, or one of JVET's such as jvet:balboa-vp0."),
     ] = None,
     gaze_format: GazeFormat = None,
+    eye: Eye = "left",
+    raw: Raw = None,
+    start: Start = None,
+    duration: Duration = None,
     wander: Annotated[
         bool, typer.Option("--wander", help="Let the look wander, until a hand takes over.")
     ] = False,
@@ -122,23 +133,24 @@ def view(
         with for_option("--film"):
             check_video_name(film)
     file = scene or DEMO
-    start: Start | None = None
+    read = partial(clip_option, eye=eye, raw=raw, start=start, duration=duration)
+    begin: Begin | None = None
     if video is None and engine == "auto":
-        start = first_sight(file, decoder, device)
-    if start is None:
-        start = _whole(file, video, decoder, device, engine, interop)
-    check_frame(start.scene, frame)
+        begin = first_sight(file, decoder, device)
+    if begin is None:
+        begin = _whole(file, video, decoder, device, engine, interop, read)
+    check_frame(begin.scene, frame)
     options = Options(
         engine=engine,
         size=window_size,
         look=Look.from_degrees(yaw, pitch, roll, hfov),
         frame=frame,
-        path=_path(start.scene, trajectory, gaze_format, wander),
+        path=_path(begin.scene, trajectory, gaze_format, wander),
         exit_after=exit_after,
         screenshot=screenshot,
         film=film,
     )
-    run_window(start, options)
+    run_window(begin, options)
 
 
 def _whole(
@@ -148,6 +160,7 @@ def _whole(
     device_name: str,
     engine: str,
     interop: bool,
+    read: Callable[[Path], Clip],
 ) -> WholeStart:
     """The scene or clip, read.
 
@@ -161,14 +174,19 @@ def _whole(
 
     with for_option("--device"):
         device = choose_device(device_name)
-    name, prepare = _open(file, video, decoder, device, engine)
+    name, prepare = _open(file, video, decoder, device, engine, read)
     if is_scene(file):
         prepare = remark_on(device_name, prepare)
     return WholeStart(name, prepare, device, engine, interop)
 
 
 def _open(
-    file: Path, video: Path | None, decoder: str | None, device: torch.device, engine: str
+    file: Path,
+    video: Path | None,
+    decoder: str | None,
+    device: torch.device,
+    engine: str,
+    read: Callable[[Path], Clip],
 ) -> tuple[str, Callable[[torch.device], OpenScene]]:
     """The decoder to begin with, and what prepares the scene or the clip for a device.
 
@@ -178,7 +196,6 @@ def _open(
     """
     from model.decoding import check_engine
     from model.scene import read_scene
-    from model.video import open_clip
     from viewer.decode import ORIGINAL, compare_clip, prepare_clip, prepare_scene, put_beside
     from viewer.loading import is_scene
 
@@ -189,7 +206,7 @@ def _open(
             raise InputError(f"--decoder: a video has no decoder {decoder}, only {ORIGINAL}")
         if engine != "auto":
             raise InputError(f"--engine: a video is decoded by its own codec, not by {engine}")
-        alone = prepare_clip(open_clip(file))
+        alone = prepare_clip(read(file))
         return ORIGINAL, lambda device: alone
     scene = read_scene(file)
     wants_clip = video is not None and decoder == ORIGINAL
@@ -199,7 +216,7 @@ def _open(
     if video is None:
         return name, lambda device: prepare_scene(scene, file, device, engine)
     with for_option("--video"):
-        clip = open_clip(video)
+        clip = read(video).at_size((scene.height, scene.width))
         remark = compare_clip(prepare_scene(scene, file, device, engine), clip)
 
     def prepare(device: torch.device) -> OpenScene:

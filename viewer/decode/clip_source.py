@@ -74,6 +74,7 @@ def extend_by_clip(scene: OpenScene, clip: Clip) -> Extension:
     Raises:
         InputError: it is another clip.
     """
+    clip = clip.at_size(scene.size)
     try:
         remark = compare_clip(scene, clip)
     except InputError as error:

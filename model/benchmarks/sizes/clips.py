@@ -21,7 +21,7 @@ from torch import Tensor
 
 from model.benchmarks.process import run_worker
 from model.errors import InputError
-from model.video import KEPT_BYTES, SCALING, open_clip
+from model.video import KEPT_BYTES, SCALING, Clip, open_clip
 
 FPS = 30
 """Pictures per second; the first of each second is a keyframe."""
@@ -64,7 +64,7 @@ def encoding_bytes(width: int) -> int:
     return HELD_BY_ENCODERS * _picture_bytes(width)
 
 
-def encode_clip(source: Path, codec: str, width: int, output: Path, limit_s: float) -> str:
+def encode_clip(source: Clip, codec: str, width: int, output: Path, limit_s: float) -> str:
     """Encode the first second of a clip, resized, turning and repeated, in a separate process.
 
     It is repeated until it is too long for a reader's cache: each jump back by a second must
@@ -81,7 +81,13 @@ def encode_clip(source: Path, codec: str, width: int, output: Path, limit_s: flo
     Raises:
         WorkerError: the process failed, or took longer than ``limit_s``.
     """
-    task = {"source": str(source.resolve()), "codec": codec, "width": width, "output": str(output)}
+    task = {
+        "source": str(source.path.resolve()),
+        "options": source.options,
+        "codec": codec,
+        "width": width,
+        "output": str(output),
+    }
     label = f"encoding {codec} at {width}x{width // 2}"
     note: str = run_worker(__name__, task, label, limit_s)["note"]
     return note
@@ -99,7 +105,7 @@ def _seconds(width: int) -> int:
     return 3 + KEPT_BYTES // _picture_bytes(width) // 10
 
 
-def encode_clip_here(source: Path, codec: str, width: int, output: Path) -> str:
+def encode_clip_here(source: Clip, codec: str, width: int, output: Path) -> str:
     """Encode a clip in this process; see `encode_clip`."""
     os.environ.setdefault("SVT_LOG", "1")
     encoder = _available(codec)
@@ -138,12 +144,11 @@ def _available(codec: str) -> Encoder:
     raise InputError(f"this PyAV has no encoder of {codec}: none of {wanted}")
 
 
-def _turning(source: Path) -> Iterator[Tensor]:
+def _turning(source: Clip) -> Iterator[Tensor]:
     """Yield the pictures of ``source`` endlessly, each turned further, so that everything moves."""
     index = 0
-    clip = open_clip(source)
     while True:
-        for picture in clip:
+        for picture in source:
             yield picture.roll(round(index * TURN * picture.shape[1]), 1).contiguous()
             index += 1
 
@@ -169,9 +174,8 @@ def _repeat(second: Path, times: int, output: Path) -> None:
 def main() -> None:
     """Encode the clip described by a JSON object on the command line."""
     task = json.loads(sys.argv[1])
-    note = encode_clip_here(
-        Path(task["source"]), task["codec"], task["width"], Path(task["output"])
-    )
+    source = open_clip(task["source"], **task["options"])
+    note = encode_clip_here(source, task["codec"], task["width"], Path(task["output"]))
     print(json.dumps({"note": note}))
 
 

@@ -25,7 +25,7 @@ from model.devices import free_bytes
 from model.errors import InputError
 from model.synthetic import HarbourTown
 from model.training import training_preset
-from model.video import FolderWriter
+from model.video import Clip, FolderWriter
 
 METHODS = {
     "nerv360": "NeRV360",
@@ -165,7 +165,7 @@ def harbour_source(folder: Path, progress: Callable[[float], None]) -> Path:
 
 def measure_sizes(
     configs: Mapping[int, Mapping[str, ModelConfig]],
-    source: Path,
+    source: Clip,
     device: torch.device,
     pictures: int,
     limit_s: float,
@@ -212,7 +212,7 @@ def _viewport(config: ModelConfig) -> tuple[int, int]:
     return config.viewport_height, config.viewport_width
 
 
-def _made(clip: Path, source: Path, codec: str, width: int, limit_s: float) -> str:
+def _made(clip: Path, source: Clip, codec: str, width: int, limit_s: float) -> str:
     """Make ``clip`` and return a note on its settings."""
     _check_memory("encoding", encoding_bytes(width), torch.device("cpu"))
     return encode_clip(source, codec, width, clip, limit_s)

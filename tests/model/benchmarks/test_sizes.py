@@ -84,7 +84,7 @@ def test_a_clip_turns_has_a_keyframe_a_second_and_too_many_pictures_to_keep(
 ) -> None:
     monkeypatch.setattr(clips, "KEPT_BYTES", 2**20)
     file = tmp_path / "clip.mp4"
-    note = clips.encode_clip_here(source, codec, 256, file)
+    note = clips.encode_clip_here(open_clip(source), codec, 256, file)
     assert note.startswith(("libx265", "libsvtav1", "libaom", "librav1e"))
     index = open_clip(file)
     assert isinstance(index.stored, StoredVideo)
@@ -105,7 +105,7 @@ def test_jumps_land_in_another_second_each_time(
 ) -> None:
     monkeypatch.setattr(clips, "KEPT_BYTES", 2**21)
     file = tmp_path / "clip.mp4"
-    clips.encode_clip_here(source, "x265", 256, file)
+    clips.encode_clip_here(open_clip(source), "x265", 256, file)
     method = ShownClip(file, VIEWPORT)
     jumps = list(itertools.islice(method.jumps(0), 60))
     seconds = [jump // FPS for jump in jumps]
@@ -122,7 +122,7 @@ def test_processes_of_their_own_measure_a_decoder_and_a_clip(source: Path, tmp_p
     assert "engine, " in decoder.program
     assert decoder.converting == []
     file = tmp_path / "clip.mp4"
-    encode_clip(source, "av1", 256, file, 120.0)
+    encode_clip(open_clip(source), "av1", 256, file, 120.0)
     clip = measure_sample(SizeTask("AV1", VIEWPORT, 3, clip=file), 120.0)
     assert clip.program.startswith("PyAV ")
     assert len(clip.converting) > 0
@@ -180,7 +180,9 @@ def test_what_is_too_large_too_slow_or_cannot_be_encoded_is_a_row_that_says_so(
     monkeypatch.setattr(measure, "encode_clip", encode)
     monkeypatch.setattr(measure, "needed_bytes", needed)
     asked: list[tuple[str, int, int]] = []
-    rows = list(measure_sizes(configs(96), source, CPU, 3, 7.0, lambda *it: asked.append(it)))
+    rows = list(
+        measure_sizes(configs(96), open_clip(source), CPU, 3, 7.0, lambda *it: asked.append(it))
+    )
     assert [row.method for row in rows] == list(METHODS)
     assert [(done, total) for _, done, total in asked] == [(k, 5) for k in range(5)]
     failed = {row.method: row.failed for row in rows if isinstance(row, SizeFailure)}

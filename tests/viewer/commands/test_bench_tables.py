@@ -18,6 +18,7 @@ from model.benchmarks.table1_worker import measure_part_here
 from model.benchmarks.table2 import Ablation
 from model.config import ModelConfig
 from model.training.settings import TrainingSettings
+from model.video.clip import Clip
 from model.video.writing import FolderWriter
 from tests.support.scenes import CONFIGS, TINY
 from viewer.cli import main
@@ -193,7 +194,7 @@ def small_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     def sample(task: SizeTask, limit_s: float) -> Sample:
         return measure_sample_here(task)
 
-    def encode(source: Path, codec: str, width: int, output: Path, limit_s: float) -> str:
+    def encode(source: Clip, codec: str, width: int, output: Path, limit_s: float) -> str:
         return encode_clip_here(source, codec, width, output)
 
     monkeypatch.setattr("model.benchmarks.sizes.clips.KEPT_BYTES", 2**20)

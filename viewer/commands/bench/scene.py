@@ -10,7 +10,7 @@ import typer
 
 from model.errors import InputError
 from model.files import atomic_write
-from viewer.commands.options import Device, check_output, check_range
+from viewer.commands.options import Device, Eye, Raw, check_output, check_range, clip_option
 
 
 def scene(
@@ -73,6 +73,8 @@ def scene(
     pictures: Annotated[
         int, typer.Option(help="Pictures of each measurement; tables 1, 4: at most.", min=3)
     ] = 50,
+    eye: Eye = "left",
+    raw: Raw = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Also write the results as JSON.")
     ] = None,
@@ -105,6 +107,9 @@ def scene(
         check_output(plot, overwrite, "--plot")
         if plot.suffix.lower() != ".png" or plot == output:
             raise InputError(f"--plot {plot}: name a file of its own that ends in .png")
+    clip = None
+    if table in (2, 3, 4) and source is not None:
+        clip = clip_option(source, eye, raw)
     if limit is not None:
         check_range("--limit", limit, 1, 86_400)
     if table is None:
@@ -114,7 +119,7 @@ def scene(
     elif table == 4:
         from viewer.commands.tables import bench_table4
 
-        report, complete = bench_table4(source, sizes, preset or "demo", device, pictures, limit)
+        report, complete = bench_table4(clip, sizes, preset or "demo", device, pictures, limit)
     elif table == 1:
         from viewer.commands.tables import bench_table1
 
@@ -124,12 +129,12 @@ def scene(
     else:
         from viewer.commands.tables import bench_table2, bench_table3
 
-        assert source is not None
+        assert clip is not None
         scale = scale or "1"
         if table == 2:
-            report, complete = bench_table2(source, preset, scale, device, epochs, frames, seeds)
+            report, complete = bench_table2(clip, preset, scale, device, epochs, frames, seeds)
         else:
-            report, complete = bench_table3(source, preset, scale, device, epochs, frames)
+            report, complete = bench_table3(clip, preset, scale, device, epochs, frames)
     if output is not None:
         _write("-o", output, f"{json.dumps(report, indent=2)}\n".encode())
     if plot is not None:

@@ -1,5 +1,6 @@
 """What ``nerv360 info`` prints of each kind of file."""
 
+from viewer.commands.description.clip import describe_clip
 from viewer.commands.description.gaze import describe_gaze, is_gaze
 
-__all__ = ["describe_gaze", "is_gaze"]
+__all__ = ["describe_clip", "describe_gaze", "is_gaze"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model.progress import stage
@@ -16,10 +15,11 @@ if TYPE_CHECKING:
 
     from model.benchmarks import Ablation, Variant
     from model.training import StepReport
+    from model.video import Clip
 
 
 def bench_table2(
-    clip: Path,
+    clip: Clip,
     preset: str | None,
     scale_text: str,
     device: str,
@@ -42,7 +42,6 @@ def bench_table2(
         train_variants,
     )
     from model.training import read_clip, training_preset
-    from model.video import open_clip
     from viewer.commands.terminal import StopOnInterrupt
 
     with for_option("--scale"):
@@ -52,13 +51,12 @@ def bench_table2(
     with for_option("--preset"):
         config, settings = training_preset(name, "nerv360")
     base, settings = scaled(config, scale), brief_training(settings, epochs or TABLE2_EPOCHS)
-    source = open_clip(clip)
-    say_notes(source)
-    info = source.info
+    say_notes(clip)
+    info = clip.info
     count = min(info.frames, frame_limit or info.frames)
     with for_option("--scale"):
         check_training_memory(base, count, chosen)
-    frames = read_clip(source, (base.frame_height, base.frame_width), frame_limit)
+    frames = read_clip(clip, (base.frame_height, base.frame_width), frame_limit)
     rows = table2_variants(base)
     seeds = [settings.seed + k for k in range(seed_count or TABLE2_SEEDS)]
     results: list[Ablation] = []
@@ -79,7 +77,7 @@ def bench_table2(
         "preset": name,
         "scale": str(scale),
         **machine_facts(chosen),
-        "clip": clip.name,
+        "clip": clip.path.name,
         "frames": len(frames),
         "frame": [base.frame_height, base.frame_width],
         "viewport": [base.viewport_height, base.viewport_width],

@@ -13,6 +13,8 @@ from viewer.commands.options import device_option, for_option, say_notes
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from model.video import Clip
+
 Values = dict[str, Any]
 
 PATHS = ("balboa-vp0", "brancastle-vp0", "broadway-vp0", "landing-vp0")
@@ -25,7 +27,7 @@ _APART = {
 
 
 def bench_table3(
-    clip: Path,
+    clip: Clip,
     preset: str | None,
     scale_text: str,
     device: str,
@@ -64,9 +66,8 @@ def bench_table3(
     with for_option("--preset"):
         configs, presets = scaled_presets(name, scale)
     trainings = {each: brief_training(s, epochs or TABLE3_EPOCHS) for each, s in presets.items()}
-    source = open_clip(clip)
-    say_notes(source)
-    info = source.info
+    say_notes(clip)
+    info = clip.info
     count = min(info.frames, frame_limit or info.frames)
     with for_option("--scale"):
         for config in configs.values():
@@ -83,8 +84,8 @@ def bench_table3(
         StopOnInterrupt() as stop,
         stage("reading the clip") as shown,
     ):
-        file = Path(folder) / f"{clip.stem or 'clip'}.mp4"
-        prepared_clip(source, frame, frame_limit, file)
+        file = Path(folder) / f"{clip.path.stem or 'clip'}.mp4"
+        prepared_clip(clip, frame, frame_limit, file)
         bench = PathBench(
             file, viewport, base.hfov_deg, [read_trajectory(f"jvet:{path}") for path in PATHS]
         )
@@ -108,7 +109,7 @@ def bench_table3(
         "preset": name,
         "scale": str(scale),
         **machine_facts(chosen),
-        "clip": clip.name,
+        "clip": clip.path.name,
         "frames": len(frames),
         "fps": info.fps,
         "frame": list(frame),

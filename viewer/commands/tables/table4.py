@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from model.progress import stage
-from viewer.commands.options import device_option, for_option
+from viewer.commands.options import device_option, for_option, say_notes
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from model.video import Clip
 
 Values = dict[str, Any]
 
@@ -21,7 +23,7 @@ LIMIT_S = 120.0
 
 
 def bench_table4(
-    source: Path | None,
+    source: Clip | None,
     sizes: str | None,
     preset: str,
     device: str,
@@ -49,14 +51,15 @@ def bench_table4(
         configs = sized_configs(preset, widths)
     chosen = device_option(device)
     if source is not None:
-        next(iter(open_clip(source)))
+        say_notes(source)
+        next(source.read())
     viewport = configs[widths[0]]["nerv360"]
     report: Values = {
         "table": 4,
         "preset": preset,
         **machine_facts(chosen),
         "load_average_before": round(psutil.getloadavg()[0], 2),
-        "source": source.name if source else "harbour town",
+        "source": source.path.name if source else "harbour town",
         "viewport": [viewport.viewport_height, viewport.viewport_width],
         "sizes": widths,
         "complete": False,
@@ -72,9 +75,11 @@ def bench_table4(
             shown.become(what, done, total)
 
         try:
-            clip = source or harbour_source(
-                Path(folder),
-                lambda share: advance("rendering a picture", round(share * 100), 100),
+            clip = source or open_clip(
+                harbour_source(
+                    Path(folder),
+                    lambda share: advance("rendering a picture", round(share * 100), 100),
+                )
             )
             for row in measure_sizes(configs, clip, chosen, pictures, limit_s or LIMIT_S, advance):
                 report["rows"].append(row.to_dict())

@@ -1,0 +1,112 @@
+"""``nerv360 info CLIP``: what a clip says of its pictures, and how they are taken."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from model.text import escaped
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from model.video import Clip
+
+Report = dict[str, Any]
+
+
+def describe_clip(clip: Clip) -> tuple[Report, Table]:
+    """Return what is known of a clip, as data and as a table."""
+    info, layout = clip.info, clip.stored.layout
+    coverage = clip.coverage
+    report: Report = {
+        "clip": {
+            "file": str(clip.path),
+            **clip.facts,
+            "width": info.width,
+            "height": info.height,
+            "fps": info.fps,
+            "frames": info.frames,
+            "duration_s": info.frames / info.fps,
+            "pictures": clip.pictures,
+            "repeats": int(np.count_nonzero(np.diff(clip.shown) == 0)),
+            "sphere": clip.is_sphere,
+            "projection": layout.projection,
+            "bounds": dict(zip(("left", "top", "right", "bottom"), layout.bounds, strict=True)),
+            "pose_deg": {
+                name: math.degrees(angle)
+                for name, angle in zip(("yaw", "pitch", "roll"), layout.pose, strict=True)
+            },
+            "stereo": layout.stereo,
+            "eye": clip.eye,
+            "covered": 1.0 if coverage is None else float(coverage.mean()),
+            "notes": list(clip.notes),
+        }
+    }
+    return report, _table(report["clip"])
+
+
+def _table(clip: Report) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    rows = {
+        "stored": _stored(clip),
+        "taken as": f"{clip['width']}x{clip['height']}, {_sphere(clip)}",
+        "frames": _frames(clip),
+        "two eyes": clip["stereo"] and f"{clip['stereo']}; the {clip['eye']} eye is taken",
+        "pose": _pose(clip["pose_deg"]),
+        "covered": None if clip["covered"] == 1 else f"{clip['covered']:.1%} of the frame",
+        "colours": clip.get("colours"),
+        "sound": "yes" if clip.get("sound") else None,
+        "notes": "\n".join(f"{note}." for note in clip["notes"]),
+    }
+    title = Text(escaped(clip["file"]))
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_header=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows.items():
+        if value:
+            table.add_row(Text(name), Text(escaped_lines(value)))
+    return table
+
+
+def escaped_lines(text: str) -> str:
+    """Escape a text, but keep its line ends."""
+    return "\n".join(escaped(line) for line in text.splitlines())
+
+
+def _stored(clip: Report) -> str:
+    width, height = clip.get("coded_size") or (clip["width"], clip["height"])
+    kind = clip.get("codec") or clip.get("kind", "")
+    parts = [kind, f"{width}x{height}", clip.get("pixel_format", "")]
+    if clip.get("files", 1) > 1:
+        parts.append(f"{clip['files']} files")
+    if clip.get("pixel_shape", 1) != 1:
+        parts.append(f"pixels {clip['pixel_shape']:.4g} times as wide as high")
+    if clip.get("orientation"):
+        parts.append(clip["orientation"])
+    return ", ".join(part for part in parts if part)
+
+
+def _sphere(clip: Report) -> str:
+    if not clip["sphere"]:
+        return "not known to show the sphere"
+    said = clip["projection"]
+    return f"the sphere ({said or 'not said: assumed, as it is twice as wide as high'})"
+
+
+def _frames(clip: Report) -> str:
+    text = f"{clip['frames']} at {clip['fps']:.6g} a second, {clip['duration_s']:.2f} s"
+    if clip["repeats"]:
+        text += f": {clip['pictures']} pictures, {clip['repeats']} repeats"
+    return text
+
+
+def _pose(angles: dict[str, float]) -> str:
+    if not any(angles.values()):
+        return ""
+    return ", ".join(f"{name} {angle:g}°" for name, angle in angles.items())
