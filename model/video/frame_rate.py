@@ -74,10 +74,11 @@ def _corrected(claimed: Fraction, rate: Fraction) -> str:
 
 
 def _resampled(rate: Fraction, repeats: Sequence[int]) -> str:
+    repeated, left_out = sum(max(n - 1, 0) for n in repeats), sum(n == 0 for n in repeats)
     return (
-        f"its pictures come at uneven times: it is taken at {float(rate):g} pictures a second, "
-        f"{sum(n > 1 for n in repeats)} of its {len(repeats)} pictures repeated and "
-        f"{sum(n == 0 for n in repeats)} left out"
+        f"its pictures come at uneven times: at {float(rate):g} a second its {len(repeats)} "
+        f"pictures make {sum(repeats)} frames, {repeated} of them repeats, and {left_out} are "
+        f"left out"
     )
 
 

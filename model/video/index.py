@@ -14,7 +14,14 @@ import numpy.typing as npt
 
 from model.errors import InputError
 from model.video.frame_rate import Pace, believable, find_pace
-from model.video.reading import Opening, check_file, choose_stream, reading, stream_note
+from model.video.reading import (
+    Opening,
+    check_file,
+    choose_stream,
+    reading,
+    stream_note,
+    twin_stream,
+)
 
 if TYPE_CHECKING:
     Packet = av.Packet[av.VideoStream]
@@ -44,6 +51,7 @@ class VideoIndex:
     Attributes:
         opening: how the file is opened.
         stream: index of the stream.
+        twin: index of the only other stream of the same size; None if there is none.
         track: its number in the file's own numbering.
         codec: its name.
         size: width and height as coded.
@@ -61,6 +69,7 @@ class VideoIndex:
 
     opening: Opening
     stream: int
+    twin: int | None
     track: int
     codec: str
     size: tuple[int, int]
@@ -95,10 +104,14 @@ class _Packets:
     cut: bool = False
 
 
-def index_video(opening: Opening) -> tuple[VideoIndex, av.VideoFrame]:
+def index_video(opening: Opening, stream: int | None = None) -> tuple[VideoIndex, av.VideoFrame]:
     """Index a video by its packets, and return its first picture, too.
 
     No more is decoded than that and, if the file may be cut off, its end.
+
+    Args:
+        opening: how to open the file.
+        stream: index of the stream; the one that the file offers if it is None.
 
     Raises:
         InputError: nothing is there, it cannot be read, or no picture decodes.
@@ -106,14 +119,16 @@ def index_video(opening: Opening) -> tuple[VideoIndex, av.VideoFrame]:
     path = opening.path
     check_file(path)
     with reading(path), opening.open() as container:
-        stream = choose_stream(container, path)
-        rates, tick = _claimed_rates(stream), stream.time_base or Fraction(0)
-        note = stream_note(container, stream)
-        packets = _read_packets(container, stream)
-        promised = max(stream.frames - packets.hidden, 0)
+        chosen = choose_stream(container, path)
+        if stream is not None and isinstance(other := container.streams[stream], av.VideoStream):
+            chosen = other
+        rates, tick = _claimed_rates(chosen), chosen.time_base or Fraction(0)
+        note, twin = stream_note(container, chosen), twin_stream(container, chosen)
+        packets = _read_packets(container, chosen)
+        promised = max(chosen.frames - packets.hidden, 0)
         by_place = container.format.name in _UNTIMED
-        number, track, codec = stream.index, stream.id, stream.codec_context.name
-        shape = float(stream.sample_aspect_ratio or 1)
+        number, track, codec = chosen.index, chosen.id, chosen.codec_context.name
+        shape = float(chosen.sample_aspect_ratio or 1)
         sound = bool(container.streams.audio)
     first = next(_decoded(opening, number), None)
     if not packets.times or first is None or first.width < 1 or first.height < 1:
@@ -138,6 +153,7 @@ def index_video(opening: Opening) -> tuple[VideoIndex, av.VideoFrame]:
     index = VideoIndex(
         opening=opening,
         stream=number,
+        twin=twin,
         track=track,
         codec=codec,
         size=(first.width, first.height),

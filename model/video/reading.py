@@ -104,6 +104,23 @@ def stream_note(container: av.container.InputContainer, chosen: av.VideoStream) 
     return f"it has {len(streams)} video streams ({sizes}): number {number} is taken"
 
 
+def twin_stream(container: av.container.InputContainer, chosen: av.VideoStream) -> int | None:
+    """Return the index of the only other stream of the same size, or None.
+
+    Cameras with two lenses write the halves of the sphere so.
+    """
+    twins = [
+        stream.index
+        for stream in container.streams.video
+        if stream.index != chosen.index
+        and not stream.disposition & _NO_PICTURES
+        and _codec(stream)
+        and (stream.codec_context.width, stream.codec_context.height)
+        == (chosen.codec_context.width, chosen.codec_context.height)
+    ]
+    return twins[0] if len(twins) == 1 else None
+
+
 def failure_reason(error: BaseException) -> str:
     """Return the reason that a file could not be read or written, for the end of a sentence."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__

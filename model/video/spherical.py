@@ -14,9 +14,18 @@ from av.sidedata.sidedata import Type
 from model.errors import InputError
 from model.video.boxes import TrackBoxes
 from model.video.pixels import side_data
-from model.video.placement import HALF_SPHERE, WHOLE_SPHERE, Bounds, Eye, Placement, eye_part
+from model.video.placement import (
+    HALF_SPHERE,
+    WHOLE_SPHERE,
+    Bounds,
+    Eye,
+    Placement,
+    eye_part,
+    two_eac_streams,
+)
 
 EQUIRECTANGULAR, CUBEMAP, RECTILINEAR = "equirectangular", "cubemap", "rectilinear"
+TWO_EAC_STREAMS = "equi-angular cubemap in two streams"
 SIDE_BY_SIDE, ABOVE = "side by side", "one above the other"
 _TILED, _HALF = "tiled equirectangular", "half equirectangular"
 _PROJECTIONS = (EQUIRECTANGULAR, CUBEMAP, _TILED, _HALF, RECTILINEAR, "fisheye")
@@ -106,6 +115,8 @@ def place(
     if layout.projection is None or layout.projection == RECTILINEAR:
         whole = layout.projection is None and _looks_whole(size, shape, layout.stereo)
         return Placement(part=part), whole
+    if layout.projection == TWO_EAC_STREAMS:
+        return two_eac_streams(size[1] // 2, size[0], str(path)), True
     if layout.projection not in (EQUIRECTANGULAR, CUBEMAP):
         raise InputError(
             f"{path} says that its projection is {layout.projection}, which cannot be resampled: "
@@ -143,6 +154,11 @@ def layout_notes(layout: SphericalLayout, eye: Eye) -> list[str]:
         )
     if layout.projection == CUBEMAP:
         notes.append("its cubemap is resampled to an equirectangular frame")
+    if layout.projection == TWO_EAC_STREAMS:
+        notes.append(
+            "its two video streams are put together and resampled to an equirectangular frame, as "
+            "the halves of an equi-angular cubemap"
+        )
     left, top, right, bottom = layout.bounds
     if layout.bounds != WHOLE_SPHERE:
         wide, high = 360 * (1 - left - right), 180 * (1 - top - bottom)

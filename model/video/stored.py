@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
 
@@ -14,12 +14,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from model.errors import InputError
 from model.video.boxes import TrackBoxes, read_boxes
 from model.video.index import VideoIndex, index_video
 from model.video.pixels import Orientation, to_pixels
 from model.video.random_access import VideoReader
 from model.video.reading import Opening
-from model.video.spherical import SphericalLayout
+from model.video.spherical import TWO_EAC_STREAMS, SphericalLayout
 
 Channels = Literal["rgb24", "rgba"]
 
@@ -78,6 +79,7 @@ class StoredVideo(StoredPictures):
     """Pictures of a video file, as `StoredPictures`."""
 
     index: VideoIndex
+    other: VideoIndex | None
     orientation: Orientation
 
     @classmethod
@@ -89,20 +91,29 @@ class StoredVideo(StoredPictures):
         """
         index, first = index_video(opening)
         orientation = Orientation.of(first)
+        layout = SphericalLayout.of(first, _boxes(opening.path, index))
+        other, (width, height) = None, orientation.size(*index.size)
+        if index.twin is not None and layout.projection is None:
+            other, layout = _two_lenses(opening, index, layout)
+        pictures, notes = index.pictures, (*index.notes, *orientation.notes())
+        if other is not None:
+            pictures, height = min(pictures, other.pictures), 2 * height
+            notes = notes[1:]  # on the choice of one stream
         numbers, repeats = np.arange(index.pictures), index.pace.repeats
-        shape = index.shape if not orientation.transposed else 1 / index.shape
+        shown = numbers if repeats is None else np.repeat(numbers, repeats)
         return cls(
             index=index,
+            other=other,
             orientation=orientation,
-            pictures=index.pictures,
-            size=orientation.size(*index.size),
-            shape=shape,
+            pictures=pictures,
+            size=(width, height),
+            shape=1 / index.shape if orientation.transposed else index.shape,
             fps=float(index.pace.fps),
-            shown=numbers if repeats is None else np.repeat(numbers, repeats),
-            layout=SphericalLayout.of(first, _boxes(opening.path, index)),
-            picture_bytes=index.picture_bytes,
+            shown=shown[shown < pictures],
+            layout=layout,
+            picture_bytes=index.picture_bytes * (1 if other is None else 2),
             codec=index.codec,
-            notes=(*index.notes, *orientation.notes()),
+            notes=notes,
             facts=_facts(index, first, orientation),
         )
 
@@ -112,7 +123,7 @@ class StoredVideo(StoredPictures):
 
     def decoded(self, numbers: npt.NDArray[np.int64]) -> Iterator[av.VideoFrame] | None:
         """Return the pictures of these numbers as decoded, or None if they are turned upright."""
-        if not self.orientation.is_plain:
+        if not self.orientation.is_plain or self.other is not None:
             return None
         reader = VideoReader(self.index, kept_bytes=0)
         return (reader.picture(int(number)) for number in numbers)
@@ -123,14 +134,43 @@ class OpenedVideo:
 
     def __init__(self, stored: StoredVideo, kept_bytes: int | None) -> None:
         self.reader = VideoReader(stored.index, kept_bytes)
+        self._other = None if stored.other is None else VideoReader(stored.other, kept_bytes)
         self._orientation = stored.orientation
 
     def picture(self, number: int, channels: Channels) -> Tensor:
-        pixels = to_pixels(self.reader.picture(number), channels)
+        pixels = self._upright(self.reader, number, channels)
+        if self._other is None:
+            return pixels
+        return torch.cat([pixels, self._upright(self._other, number, channels)])
+
+    def _upright(self, reader: VideoReader, number: int, channels: Channels) -> Tensor:
+        pixels = to_pixels(reader.picture(number), channels)
         return torch.from_numpy(np.ascontiguousarray(self._orientation.apply(pixels)))
 
     def close(self) -> None:
         self.reader.close()
+        if self._other is not None:
+            self._other.close()
+
+
+def _two_lenses(
+    opening: Opening, index: VideoIndex, layout: SphericalLayout
+) -> tuple[VideoIndex | None, SphericalLayout]:
+    """Return the second stream of a camera with two lenses, and the layout of both together.
+
+    Raises:
+        InputError: they are fisheye pictures.
+    """
+    width, height = index.size
+    if abs(width / height - 1) < 0.05:
+        raise InputError(
+            f"{opening.path} holds two video streams of {width}x{height}, as cameras with two "
+            f"lenses write fisheye pictures: give an equirectangular video from the camera's own "
+            f"program"
+        )
+    if abs(width / height - 3) > 0.2:
+        return None, layout
+    return index_video(opening, index.twin)[0], replace(layout, projection=TWO_EAC_STREAMS)
 
 
 def _boxes(path: Path, index: VideoIndex) -> TrackBoxes:
