@@ -3,6 +3,7 @@ from .clip import ClipReader as ClipReader
 from .clip import check_equirectangular as check_equirectangular
 from .clip import open_clip as open_clip
 from .photos import is_picture as is_picture
+from .pixels import HD_HEIGHT as HD_HEIGHT
 from .pixels import SCALING as SCALING
 from .random_access import KEPT_BYTES as KEPT_BYTES
 from .raw import parse_raw as parse_raw

@@ -131,6 +131,11 @@ def resized(picture: Pixels, width: int, height: int) -> Pixels:
     return np.ascontiguousarray(picture)
 
 
+def with_alpha(picture: Pixels) -> Pixels:
+    """Return an RGB picture as RGBA with alpha 255."""
+    return np.concatenate([picture, np.full_like(picture[..., :1], 255)], -1)
+
+
 def side_data(frame: av.VideoFrame, kind: Type) -> bytes | None:
     """Return the picture's side data of one kind, or None if there is none or it cannot be read."""
     try:

@@ -17,10 +17,11 @@ from torch import Tensor
 from model.errors import InputError
 from model.video.boxes import TrackBoxes, read_boxes
 from model.video.index import VideoIndex, index_video
-from model.video.pixels import Orientation, to_pixels
+from model.video.pixels import Orientation, to_pixels, with_alpha
 from model.video.random_access import VideoReader
 from model.video.reading import Opening
 from model.video.spherical import TWO_EAC_STREAMS, SphericalLayout
+from model.video.tone_mapping import ToneMapper, hdr_transfer
 
 Channels = Literal["rgb24", "rgba"]
 
@@ -81,6 +82,7 @@ class StoredVideo(StoredPictures):
     index: VideoIndex
     other: VideoIndex | None
     orientation: Orientation
+    transfer: str | None
 
     @classmethod
     def read(cls, opening: Opening) -> Self:
@@ -96,6 +98,9 @@ class StoredVideo(StoredPictures):
         if index.twin is not None and layout.projection is None:
             other, layout = _two_lenses(opening, index, layout)
         pictures, notes = index.pictures, (*index.notes, *orientation.notes())
+        transfer = hdr_transfer(first)
+        if transfer is not None:
+            notes += (f"it is HDR ({transfer}): its colours are mapped to those of BT.709",)
         if other is not None:
             pictures, height = min(pictures, other.pictures), 2 * height
             notes = notes[1:]  # on the choice of one stream
@@ -105,6 +110,7 @@ class StoredVideo(StoredPictures):
             index=index,
             other=other,
             orientation=orientation,
+            transfer=transfer,
             pictures=pictures,
             size=(width, height),
             shape=1 / index.shape if orientation.transposed else index.shape,
@@ -122,8 +128,8 @@ class StoredVideo(StoredPictures):
         return OpenedVideo(self, kept_bytes)
 
     def decoded(self, numbers: npt.NDArray[np.int64]) -> Iterator[av.VideoFrame] | None:
-        """Return the pictures of these numbers as decoded, or None if they are turned upright."""
-        if not self.orientation.is_plain or self.other is not None:
+        """Return the pictures of these numbers as decoded, or None if they are changed."""
+        if not self.orientation.is_plain or self.other is not None or self.transfer is not None:
             return None
         reader = VideoReader(self.index, kept_bytes=0)
         return (reader.picture(int(number)) for number in numbers)
@@ -136,6 +142,7 @@ class OpenedVideo:
         self.reader = VideoReader(stored.index, kept_bytes)
         self._other = None if stored.other is None else VideoReader(stored.other, kept_bytes)
         self._orientation = stored.orientation
+        self._mapper = None if stored.transfer is None else ToneMapper(stored.transfer)
 
     def picture(self, number: int, channels: Channels) -> Tensor:
         pixels = self._upright(self.reader, number, channels)
@@ -144,7 +151,13 @@ class OpenedVideo:
         return torch.cat([pixels, self._upright(self._other, number, channels)])
 
     def _upright(self, reader: VideoReader, number: int, channels: Channels) -> Tensor:
-        pixels = to_pixels(reader.picture(number), channels)
+        frame = reader.picture(number)
+        if self._mapper is None:
+            pixels = to_pixels(frame, channels)
+        else:
+            pixels = self._mapper.to_rgb(frame).numpy()
+            if channels == "rgba":
+                pixels = with_alpha(pixels)
         return torch.from_numpy(np.ascontiguousarray(self._orientation.apply(pixels)))
 
     def close(self) -> None:
@@ -188,6 +201,7 @@ def _facts(index: VideoIndex, first: av.VideoFrame, orientation: Orientation) ->
         "color_range": first.color_range,
         "transfer": first.color_trc,
         "primaries": first.color_primaries,
+        "hdr": hdr_transfer(first),
         "orientation": str(orientation),
         "sound": index.has_sound,
         "timed": index.times is not None,

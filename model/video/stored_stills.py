@@ -13,7 +13,7 @@ from torch import Tensor
 
 from model.video.index import ASSUMED_FPS
 from model.video.photos import Pictures, find_pictures, read_picture
-from model.video.pixels import to_pixels
+from model.video.pixels import to_pixels, with_alpha
 from model.video.placement import Placement
 from model.video.raw import RawVideo, raw_video
 from model.video.spherical import EQUIRECTANGULAR, SphericalLayout
@@ -58,7 +58,7 @@ class StoredPhotos(StoredPictures):
             pixels = read_picture(self.found.files[number])
             if channels == "rgb24":
                 return pixels
-            return torch.cat([pixels, torch.full_like(pixels[..., :1], 255)], -1)
+            return torch.from_numpy(with_alpha(pixels.numpy()))
 
         return _Read(picture)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from model.text import escaped
+from model.video import HD_HEIGHT
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -60,7 +61,7 @@ def _table(clip: Report) -> Table:
         "two eyes": clip["stereo"] and f"{clip['stereo']}; the {clip['eye']} eye is taken",
         "pose": _pose(clip["pose_deg"]),
         "covered": None if clip["covered"] == 1 else f"{clip['covered']:.1%} of the frame",
-        "colours": clip.get("colours"),
+        "colours": _colours(clip),
         "sound": "yes" if clip.get("sound") else None,
         "notes": "\n".join(f"{note}." for note in clip["notes"]),
     }
@@ -97,6 +98,18 @@ def _sphere(clip: Report) -> str:
         return "not known to show the sphere"
     said = clip["projection"]
     return f"the sphere ({said or 'not said: assumed, as it is twice as wide as high'})"
+
+
+def _colours(clip: Report) -> str:
+    if "hdr" not in clip:
+        return ""
+    if clip["hdr"] is not None:
+        return f"HDR ({clip['hdr']})"
+    numbers = f"{clip['colorspace']}, {clip['primaries']}, {clip['transfer']}"
+    spaces = {1: "BT.709", 5: "BT.601", 6: "BT.601", 9: "BT.2020"}
+    assumed = "BT.709" if clip["coded_size"][1] >= HD_HEIGHT else "BT.601"
+    space = clip["colorspace"]
+    return f"not said: {assumed} is assumed" if space == 2 else spaces.get(space, numbers)
 
 
 def _frames(clip: Report) -> str:
