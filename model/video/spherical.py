@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -122,14 +123,7 @@ def place(
             f"{path} says that its projection is {layout.projection}, which cannot be resampled: "
             f"give an equirectangular video"
         )
-    if any(not 0 <= share <= _MOST_UNCOVERED for share in layout.bounds) or any(
-        one + other > _MOST_UNCOVERED
-        for one, other in zip(layout.bounds[:2], layout.bounds[2:], strict=True)
-    ):
-        raise InputError(
-            f"{path} says that its picture covers almost nothing of the sphere (bounds "
-            f"{', '.join(f'{share:.3g}' for share in layout.bounds)}): give one that covers more"
-        )
+    check_bounds(layout.bounds, path)
     yaw, pitch, roll = layout.pose
     return (
         Placement(
@@ -143,6 +137,16 @@ def place(
         ),
         True,
     )
+
+
+def check_bounds(bounds: Sequence[float], path: Path) -> None:
+    """Raise InputError if a picture covers hardly anything of the sphere."""
+    left, top, right, bottom = bounds
+    if min(bounds) < 0 or max(left + right, top + bottom) > _MOST_UNCOVERED:
+        raise InputError(
+            f"{path} says that its picture covers almost nothing of the sphere (bounds "
+            f"{', '.join(f'{share:.3g}' for share in bounds)}): give one that covers more"
+        )
 
 
 def layout_notes(layout: SphericalLayout, eye: Eye) -> list[str]:

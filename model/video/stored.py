@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Literal, Protocol, Self
 
 import av
@@ -20,7 +19,7 @@ from model.video.index import VideoIndex, index_video
 from model.video.pixels import Orientation, to_pixels, with_alpha
 from model.video.random_access import VideoReader
 from model.video.reading import Opening
-from model.video.spherical import TWO_EAC_STREAMS, SphericalLayout
+from model.video.spherical import TWO_EAC_STREAMS, SphericalLayout, check_bounds
 from model.video.tone_mapping import ToneMapper, hdr_transfer
 
 Channels = Literal["rgb24", "rgba"]
@@ -91,9 +90,12 @@ class StoredVideo(StoredPictures):
         Raises:
             InputError: it cannot be read, or has no picture that decodes.
         """
+        tracks = read_boxes(opening.path)
+        for track in tracks:  # FFmpeg refuses such a file without saying why
+            check_bounds(track.bounds, opening.path)
         index, first = index_video(opening)
         orientation = Orientation.of(first)
-        layout = SphericalLayout.of(first, _boxes(opening.path, index))
+        layout = SphericalLayout.of(first, _boxes_of(tracks, index))
         other, (width, height) = None, orientation.size(*index.size)
         if index.twin is not None and layout.projection is None:
             other, layout = _two_lenses(opening, index, layout)
@@ -186,8 +188,7 @@ def _two_lenses(
     return index_video(opening, index.twin)[0], replace(layout, projection=TWO_EAC_STREAMS)
 
 
-def _boxes(path: Path, index: VideoIndex) -> TrackBoxes:
-    tracks = read_boxes(path)
+def _boxes_of(tracks: Sequence[TrackBoxes], index: VideoIndex) -> TrackBoxes:
     return next((boxes for boxes in tracks if boxes.track == index.track), TrackBoxes())
 
 

@@ -35,9 +35,6 @@ class StoredPhotos(StoredPictures):
         """
         found = find_pictures(path)
         (height, width), count = found.size, len(found.files)
-        notes = found.notes
-        if count > 1:
-            notes += (f"its pictures are taken at {ASSUMED_FPS:g} a second",)
         return cls(
             found=found,
             pictures=count,
@@ -47,8 +44,12 @@ class StoredPhotos(StoredPictures):
             layout=_layout(found.placement),
             picture_bytes=3 * width * height,
             codec="pictures",
-            notes=notes,
-            facts={"kind": "folder" if path.is_dir() else "photo", "files": count},
+            notes=found.notes,
+            facts={
+                "kind": "folder" if path.is_dir() else "photo",
+                "files": count,
+                "assumed_rate": True,
+            },
         )
 
     def open(self, kept_bytes: int | None = None) -> OpenedPictures:

@@ -179,7 +179,7 @@ def test_view_takes_it(
     ("arguments", "sentence"),
     [
         (["scene.safetensors", "--video", "other.mp4"], "--video: other.mp4 shows other pictures"),
-        (["scene.safetensors", "--video", "large.mp4"], "--video: large.mp4 is 128x64 but"),
+        (["scene.safetensors", "--video", "large.mp4"], "--video: large.mp4 shows other pictures"),
         (["scene.safetensors", "--video", "gone.mp4"], "--video: gone.mp4 does not exist"),
         (["scene.safetensors", "--video", "."], "--video: . holds no picture"),
         (["scene.safetensors", "--decoder", "original"], "--decoder: the scene has no decoder"),

@@ -51,7 +51,7 @@ def test_pictures_that_stop_for_a_while_are_repeated_there() -> None:
     assert pace is not None
     assert pace.fps == 30
     assert pace.repeats == (1, 1, 1, 1, 8, 1, 1, 1)
-    assert "1 of its 8 pictures repeated and 0 left out" in pace.note
+    assert "its 8 pictures make 15 frames, 7 of them repeats, and 0 are left out" in pace.note
 
 
 def test_pictures_that_come_too_fast_are_left_out() -> None:
@@ -60,7 +60,7 @@ def test_pictures_that_come_too_fast_are_left_out() -> None:
     assert pace is not None
     assert pace.fps == 10
     assert pace.repeats == (1, 1, 1, 0, 0, 1, 1, 1, 1)
-    assert "2 left out" in pace.note
+    assert "2 are left out" in pace.note
 
 
 def test_a_film_in_thirds_of_video_stays_one_picture_each() -> None:

@@ -114,6 +114,8 @@ def _colours(clip: Report) -> str:
 
 def _frames(clip: Report) -> str:
     text = f"{clip['frames']} at {clip['fps']:.6g} a second, {clip['duration_s']:.2f} s"
+    if clip.get("assumed_rate") and clip["frames"] > 1:
+        text += " (assumed)"
     if clip["repeats"]:
         text += f": {clip['pictures']} pictures, {clip['repeats']} repeats"
     return text
