@@ -16,8 +16,6 @@ from model.video import ClipReader, check_equirectangular, open_clip
 from model.video.placement import Bounds
 from tests.support.clips import ramp
 
-RATE = "its pictures are taken at 30 a second"
-
 
 def save(path: Path, index: int, **options: object) -> None:
     Image.fromarray(ramp(index).numpy()).save(path, **options)  # type: ignore[arg-type]
@@ -41,7 +39,7 @@ def test_numbers_without_zeros_in_front(tmp_path: Path) -> None:
         save(tmp_path / f"{number}.png", number)
     pictures = in_both_ways(tmp_path)
     assert all(torch.equal(picture, ramp(index)) for index, picture in enumerate(pictures))
-    assert open_clip(tmp_path).notes == (RATE,)
+    assert open_clip(tmp_path).notes == ()
 
 
 def test_a_macs_folder_with_gaps(tmp_path: Path) -> None:
@@ -50,12 +48,11 @@ def test_a_macs_folder_with_gaps(tmp_path: Path) -> None:
         (tmp_path / f"._{number:04}.png").write_bytes(b"\0\5\26\7\0\2\0\0Mac OS X")
     pictures = in_both_ways(tmp_path)
     assert [torch.equal(p, ramp(n)) for p, n in zip(pictures, (0, 1, 3), strict=True)] == [True] * 3
-    skipped, missing, rate = open_clip(tmp_path).notes
+    skipped, missing = open_clip(tmp_path).notes
     assert skipped == "skipped: 3 hidden files"
     assert missing.startswith(
         "1 number is missing between 0000.png and 0003.png, the first after 1"
     )
-    assert rate == RATE
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -107,9 +108,7 @@ def scene(
         check_output(plot, overwrite, "--plot")
         if plot.suffix.lower() != ".png" or plot == output:
             raise InputError(f"--plot {plot}: name a file of its own that ends in .png")
-    clip = None
-    if table in (2, 3, 4) and source is not None:
-        clip = clip_option(source, eye, raw)
+    read = partial(clip_option, source, eye, raw) if source is not None else None
     if limit is not None:
         check_range("--limit", limit, 1, 86_400)
     if table is None:
@@ -119,7 +118,7 @@ def scene(
     elif table == 4:
         from viewer.commands.tables import bench_table4
 
-        report, complete = bench_table4(clip, sizes, preset or "demo", device, pictures, limit)
+        report, complete = bench_table4(read, sizes, preset or "demo", device, pictures, limit)
     elif table == 1:
         from viewer.commands.tables import bench_table1
 
@@ -129,12 +128,12 @@ def scene(
     else:
         from viewer.commands.tables import bench_table2, bench_table3
 
-        assert clip is not None
+        assert read is not None
         scale = scale or "1"
         if table == 2:
-            report, complete = bench_table2(clip, preset, scale, device, epochs, frames, seeds)
+            report, complete = bench_table2(read, preset, scale, device, epochs, frames, seeds)
         else:
-            report, complete = bench_table3(clip, preset, scale, device, epochs, frames)
+            report, complete = bench_table3(read, preset, scale, device, epochs, frames)
     if output is not None:
         _write("-o", output, f"{json.dumps(report, indent=2)}\n".encode())
     if plot is not None:

@@ -9,7 +9,7 @@ from model.text import escaped
 from viewer.commands.options import device_option, for_option, say_notes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rich.console import Console
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def bench_table2(
-    clip: Clip,
+    read: Callable[[], Clip],
     preset: str | None,
     scale_text: str,
     device: str,
@@ -51,6 +51,7 @@ def bench_table2(
     with for_option("--preset"):
         config, settings = training_preset(name, "nerv360")
     base, settings = scaled(config, scale), brief_training(settings, epochs or TABLE2_EPOCHS)
+    clip = read()
     say_notes(clip)
     info = clip.info
     count = min(info.frames, frame_limit or info.frames)

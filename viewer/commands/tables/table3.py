@@ -11,6 +11,8 @@ from model.text import escaped
 from viewer.commands.options import device_option, for_option, say_notes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import Console
 
     from model.video import Clip
@@ -27,7 +29,7 @@ _APART = {
 
 
 def bench_table3(
-    clip: Clip,
+    read: Callable[[], Clip],
     preset: str | None,
     scale_text: str,
     device: str,
@@ -66,6 +68,7 @@ def bench_table3(
     with for_option("--preset"):
         configs, presets = scaled_presets(name, scale)
     trainings = {each: brief_training(s, epochs or TABLE3_EPOCHS) for each, s in presets.items()}
+    clip = read()
     say_notes(clip)
     info = clip.info
     count = min(info.frames, frame_limit or info.frames)

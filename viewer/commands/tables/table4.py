@@ -12,6 +12,8 @@ from model.progress import stage
 from viewer.commands.options import device_option, for_option, say_notes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import Console
 
     from model.video import Clip
@@ -23,7 +25,7 @@ LIMIT_S = 120.0
 
 
 def bench_table4(
-    source: Clip | None,
+    read: Callable[[], Clip] | None,
     sizes: str | None,
     preset: str,
     device: str,
@@ -50,6 +52,7 @@ def bench_table4(
     with for_option("--sizes"):
         configs = sized_configs(preset, widths)
     chosen = device_option(device)
+    source = read() if read is not None else None
     if source is not None:
         say_notes(source)
         next(source.read())
