@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from model.trajectories.trajectory import Floats, Trajectory
@@ -12,53 +10,33 @@ FASTEST_DEG_S = 720.0
 """Turn of a head that is never passed for long; the fastest reach about 600° a second."""
 _TURNS_DEG = 720.0
 _TURNS_DEG_S = 20.0
-_IMPOSSIBLE_ROLL_DEG = 25.0
-_UNUSUAL_ROLL_DEG = 12.0
-_STEEP_DEG = 65.0
-_SLOWEST_STEP_S = 0.7
-_LATE_S = 3600.0
+_ASKEW_DEG = 35.0
+_NOD_DEG = 45.0
+_NODS_A_TURN = 8.0
+_STEEP_DEG = 75.0
+_PICTURES_S = 30.0
 
 
-@dataclass(frozen=True)
-class Judgement:
-    """What speaks against a path, in words.
-
-    Attributes:
-        impossible: no head does that.
-        unusual: few heads do that.
-    """
-
-    impossible: tuple[str, ...] = ()
-    unusual: tuple[str, ...] = ()
-
-
-def judge(path: Trajectory) -> Judgement:
-    """Return what speaks against a path: its speed, its roll, where it looks, its times."""
-    impossible, unusual = [], []
+def objections(path: Trajectory) -> list[str]:
+    """Return what no head does, but this path: how it turns, leans and where it looks."""
+    found = []
     yaw = np.unwrap(path.yaw_deg, period=360)
     yaw_range, pitch_range = (float(np.ptp(values)) for values in (yaw, path.pitch_deg))
-    steps = np.diff(path.time_s) if not path.by_picture else np.diff(path.time_s) / 30
+    steps = np.diff(path.time_s) / (_PICTURES_S if path.by_picture else 1)
     moving = steps > 0
     if moving.any():
         turns = np.hypot(np.diff(yaw), np.diff(path.pitch_deg))[moving] / steps[moving]
         if float(np.percentile(turns, 90)) > FASTEST_DEG_S:
-            impossible.append("turns faster than any head")
+            found.append("turns faster than any head")
         if yaw_range > _TURNS_DEG + _TURNS_DEG_S * float(steps.sum()):
-            impossible.append("turns round and round")
-        if not path.by_picture and float(np.median(steps[moving])) > _SLOWEST_STEP_S:
-            unusual.append("has less than a look and a half a second")
-    roll = _roll(path)
-    if roll > _IMPOSSIBLE_ROLL_DEG:
-        impossible.append("holds the head askew")
-    elif roll > _UNUSUAL_ROLL_DEG:
-        unusual.append("holds the head askew")
+            found.append("turns round and round")
+    if _roll(path) > _ASKEW_DEG:
+        found.append("holds the head askew")
     if float(np.median(np.abs(path.pitch_deg))) > _STEEP_DEG:
-        impossible.append("looks up or down all the time")
-    if pitch_range > 40 and pitch_range > 3 * yaw_range:
-        unusual.append("nods much more than it turns")
-    if path.time_s[0] > _LATE_S:
-        unusual.append("begins late")
-    return Judgement(tuple(impossible), tuple(unusual))
+        found.append("looks up or down all the time")
+    if pitch_range > _NOD_DEG and pitch_range > _NODS_A_TURN * yaw_range:
+        found.append("nods without turning")
+    return found
 
 
 def _roll(path: Trajectory) -> float:

@@ -31,8 +31,8 @@ from model.trajectories.formats import (
 from model.trajectories.recording import COLUMNS, MAGIC
 from model.trajectories.trajectory import Trajectory
 
-MAX_BYTES = 256 * 2**20
-"""Bytes of a file that is held as a whole."""
+MAX_BYTES = 64 * 2**20
+"""Bytes of JSON, which is held as a whole and takes some ten times as many as objects."""
 MAX_OWN_BYTES = 2 * 2**30
 """Rows are never held as text, and a day at 144 looks a second is 1.2 GB of them."""
 _HEAD = 4096

@@ -203,9 +203,9 @@ def from_rotations(
     )
 
 
-def too_long(source: str) -> str:
-    """The sentence where a path has more samples than can be handled."""
-    return f"{source} holds more than {MAX_SAMPLES} looks: give a shorter path"
+def too_long(source: str, most: int = MAX_SAMPLES) -> str:
+    """Return the sentence for a path with more than ``most`` samples."""
+    return f"{source} holds more than {most} looks: give a shorter path"
 
 
 def _angles(rotations: Floats) -> Floats:

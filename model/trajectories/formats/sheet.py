@@ -29,6 +29,8 @@ from model.trajectories.formats.table import DoubtfulFormatError, Line, Stream, 
 from model.trajectories.recording import RECORDED
 from model.trajectories.trajectory import MAX_SAMPLES, Floats, too_long
 
+MAX_TURNS = 2_000_000
+"""Looks that are read by way of rotations, or in several layouts; four hours at 144 a second."""
 _MOST_BARE_COLUMNS = 16
 _HEAD_LINES = 200
 
@@ -107,6 +109,7 @@ class _Reading:
         self._commented: tuple[list[str], str | None] | None = None
         self._words: tuple[int, str] | None = None
         self._data: list[array[float]] = []
+        self._most = MAX_TURNS
         self._left_out: list[int] = []
 
     def take(self, block: str) -> None:
@@ -212,6 +215,8 @@ class _Reading:
         sheet.used = [i for i, each in enumerate(found) if each or not sheet.named]
         self._rows = RowParser(sheet.label, found, sheet.used, separator)
         self._data = [array("d") for _ in sheet.used]
+        roles = {each.role for each in found if each}
+        self._most = MAX_SAMPLES if roles >= {"yaw", "pitch"} else MAX_TURNS
 
     def _comment(self, line: str) -> None:
         if line.startswith("#"):
@@ -229,8 +234,8 @@ class _Reading:
         self._left_out += np.array(numbered, np.int64)[~needed].tolist()
         for values, column in zip(self._data, table[needed].T, strict=True):
             values.frombytes(np.ascontiguousarray(column).tobytes())
-        if len(self._data[0]) + len(self._left_out) > MAX_SAMPLES:
-            raise InputError(too_long(self._sheet.label))
+        if len(self._data[0]) + len(self._left_out) > self._most:
+            raise InputError(too_long(self._sheet.label, self._most))
 
     def _add_last(self, line: str) -> None:
         if RECORDED not in self._sheet.comments:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
@@ -23,11 +22,9 @@ from model.trajectories.formats.layouts import Layout
 from model.trajectories.formats.names import ANGLES, TIMES
 from model.trajectories.formats.sheet import Sheet
 from model.trajectories.formats.table import DoubtfulFormatError, refuse_part, shown
-from model.trajectories.plausibility import Judgement, judge
+from model.trajectories.plausibility import objections
 from model.trajectories.recording import COLUMNS
 from model.trajectories.trajectory import Floats, Trajectory
-
-T = TypeVar("T")
 
 OWN = "nerv360"
 _ADVICE = "name the format or the columns (such as time_s,yaw_deg,pitch_deg,roll_deg)"
@@ -159,22 +156,21 @@ def told_by_rows(sheet: Sheet, part: str) -> Told:
     if not possible:
         raise _unknown_rows(sheet.label, table)
     tried = [(layout, *_try(layout, sheet, part)) for layout in possible]
+    fit = [(layout, path) for layout, path, against in tried if path is not None and not against]
     if len(tried) == 1:
-        layout, only, _, reason = tried[0]
+        layout, only, against = tried[0]
         if only is None:
-            raise InputError(reason)
+            raise InputError(against)
         return Told(layout.name, layout.content, "by its columns", only)
-    best = _best([(layout, path, judged) for layout, path, judged, _ in tried if path])
-    if len(best) == 1:
-        layout, path = best[0]
-        sure = layout.name == "jin2022" and jin2022.is_its_clock(table[:, 0])
-        if not sure:
-            sheet.remarks.append(
-                f"read as {layout.name} ({layout.content}), the only layout in which this is a "
-                f"head that moves as people do"
-            )
-        return Told(layout.name, layout.content, "by what is plausible for a head", path)
-    raise DoubtfulFormatError(_ambiguous(sheet.label, best, tried))
+    if len(fit) != 1:
+        raise DoubtfulFormatError(_ambiguous(sheet.label, fit, tried))
+    layout, path = fit[0]
+    if layout.name != "jin2022" or not jin2022.is_its_clock(table[:, 0]):
+        sheet.remarks.append(
+            f"read as {layout.name} ({layout.content}), the only layout in which this is a head "
+            f"that moves as people do"
+        )
+    return Told(layout.name, layout.content, "by what is plausible for a head", path)
 
 
 def named_layout(sheet: Sheet, name: str, part: str) -> Told:
@@ -211,32 +207,26 @@ def _unknown_rows(label: str, table: Floats) -> InputError:
     )
 
 
-def _best(judged: list[tuple[T, Trajectory, Judgement]]) -> list[tuple[T, Trajectory]]:
-    """Return what is usual for a head, else what is possible."""
-    fit = [each for each in judged if not each[2].impossible]
-    usual = [each for each in fit if not each[2].unusual]
-    return [(each[0], each[1]) for each in usual or fit]
-
-
-def _try(layout: Layout, sheet: Sheet, part: str) -> tuple[Trajectory | None, Judgement, str]:
+def _try(layout: Layout, sheet: Sheet, part: str) -> tuple[Trajectory | None, str]:
+    """Return the path in a layout, if there is one, and what speaks against it."""
     try:
         path = layout.build(sheet.values, sheet.label, part)
     except InputError as error:
-        return None, Judgement(), str(error)
-    return path, judge(path), ""
+        return None, str(error)
+    return path, next(iter(objections(path)), "")
 
 
 def _ambiguous(
     label: str,
-    best: list[tuple[Layout, Trajectory]],
-    tried: list[tuple[Layout, Trajectory | None, Judgement, str]],
+    fit: list[tuple[Layout, Trajectory]],
+    tried: list[tuple[Layout, Trajectory | None, str]],
 ) -> str:
-    if best:
-        names = [layout.name for layout, _ in best]
+    if fit:
+        names = [layout.name for layout, _ in fit]
         return f"{label} can be {_either(names)}, and its numbers do not tell which: {_ADVICE}"
     reasons = [
-        f"{layout.name} {judgement.impossible[0] if judgement.impossible else 'is broken'}"
-        for layout, _, judgement, _ in tried
+        f"{layout.name} {against if path is not None else 'is broken'}"
+        for layout, path, against in tried
     ]
     return f"{label} is no plausible gaze path ({', '.join(reasons)}): {_ADVICE}"
 
@@ -251,7 +241,7 @@ def _turned(sheet: Sheet, wanted: str | None) -> Told:
     if not paths:
         raise InputError(f"{sheet.label} holds quaternions, not {wanted}")
     if wanted is None:
-        paths = _best([(each, path, judge(path)) for each, path in paths]) or paths
+        paths = [(each, path) for each, path in paths if not objections(path)] or paths
     if len(paths) > 1:
         order = _order(sheet)
         raise DoubtfulFormatError(

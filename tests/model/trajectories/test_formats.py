@@ -259,3 +259,52 @@ def test_a_format_that_is_none_is_refused_with_those_that_are(tmp_path: Path) ->
             read_trajectory(file, name)
     with pytest.raises(UnknownFormatError):
         read_trajectory(written(tmp_path, "no numbers at all\n"), "jin2022")
+
+
+REAL = DATA / "gaze"
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real traces are not beside the repository")
+@pytest.mark.parametrize(
+    "trace",
+    [
+        "avtrack360/user17.json#13.mp4",
+        "corbillon_mmsys17/paris_2917.txt",
+        "netllm_jin2022/video5_user7.csv",
+        "netllm_jin2022/video9_user7.csv",
+    ],
+)
+def test_real_heads_are_never_misread(trace: str, tmp_path: Path) -> None:
+    whole = read_trajectory(str(REAL / trace))
+    looks = np.column_stack([whole.time_s, read_looks(whole)])
+    for start in (0.0, 12.0, 24.0):
+        truth = looks[(looks[:, 0] >= start) & (looks[:, 0] < start + 6)].copy()
+        truth[:, 0] -= truth[0, 0]
+        for name, write in WRITERS.items():
+            meant = truth * [1, 1, 1, name != "salient360"]
+            try:
+                read = read_trajectory(written(tmp_path, write(meant)))
+            except DoubtfulFormatError as error:
+                assert name.replace("ros-wxyz", "corbillon2017") in str(error)
+                continue
+            np.testing.assert_allclose(
+                rotations(read_looks(read)), rotations(meant[:, 1:]), atol=1e-6
+            )
+
+
+def test_sizes_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("model.trajectories.formats.sheet.MAX_TURNS", 50)
+    monkeypatch.setattr("model.trajectories.reading.MAX_BYTES", 200)
+    with pytest.raises(InputError, match="holds more than 50 looks: give a shorter path"):
+        read_trajectory(written(tmp_path, gaze_files.angles(turn(count=60))))
+    with pytest.raises(InputError, match="holds more than 50 looks"):
+        read_trajectory(written(tmp_path, gaze_files.wu(turn(count=60))))
+    assert len(read_trajectory(written(tmp_path, gaze_files.own(turn(count=60))))) == 60
+    with pytest.raises(InputError, match="is larger than 0 MiB: give a shorter path"):
+        read_trajectory(written(tmp_path, gaze_files.avtrack(turn())))
+
+
+def test_seconds_and_pictures_cannot_be_told_apart(tmp_path: Path) -> None:
+    rows = "".join(f"{k},{5 * k},0,0\n" for k in range(9))
+    with pytest.raises(DoubtfulFormatError, match=r"time-yaw-pitch-roll.* or frame-yaw-pitch-roll"):
+        read_trajectory(written(tmp_path, rows))
