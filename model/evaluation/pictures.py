@@ -55,6 +55,14 @@ def stills(plan: Plan, path: str) -> Iterator[tuple[str, str, bytes]]:
         yield method.name, caption, _jpeg(error_map(shown, wanted))
 
 
+def opening_pictures(plan: Plan) -> Iterator[tuple[str, bytes]]:
+    """Yield caption and JPEG of the first look: the original, then the first method's picture."""
+    step = next(iter(plan.paths.values()))[0]
+    yield "The original", _jpeg(_wanted(plan, step))
+    method = plan.methods[0]
+    yield f"Decoded by {method.name}", _jpeg(method.view(step.look, step.frame))
+
+
 def write_films(plan: Plan, folder: Path) -> list[Path]:
     """Write one film for each method and path: original left, decoded in the middle, error right.
 

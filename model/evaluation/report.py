@@ -8,11 +8,17 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from model.benchmarks import PROCESSES, SpeedResult
-from model.evaluation.pictures import stills
+from model.evaluation.pictures import opening_pictures, stills
 from model.evaluation.plan import Plan
 from model.evaluation.plots import colours, over_sphere, over_time, speed_and_memory
 from model.evaluation.results import Evaluation, write_text
-from model.evaluation.tables import SUMMARY_COLUMNS, path_table, summary_rows, unequal_training
+from model.evaluation.tables import (
+    SUMMARY_COLUMNS,
+    in_short,
+    path_table,
+    summary_rows,
+    unequal_training,
+)
 from model.evaluation.view_consistency import STEP_DEG
 from model.metrics import THRESHOLD
 from model.text import escaped
@@ -57,6 +63,10 @@ def write_report(plan: Plan, evaluation: Evaluation, folder: Path) -> Path:
         (plots / f"{name}.png").write_bytes(png)
     body = [
         f"<h1>{_html(evaluation.title)}</h1>",
+        "<div class=stills>",
+        *(_figure(jpeg, caption, "jpeg") for caption, jpeg in opening_pictures(plan)),
+        "</div>",
+        f"<p>{_html(in_short(evaluation))}</p>",
         _table((), evaluation.facts.items(), "facts"),
         "<h2>Summary</h2>",
         _table(SUMMARY_COLUMNS, summary_rows(evaluation)),

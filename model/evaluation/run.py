@@ -109,7 +109,7 @@ def _facts(plan: Plan) -> dict[str, str]:
         "Clip": f"{plan.options.clip.path.name}, {info.width}×{info.height}, {plan.scene.frames} "
         f"pictures, {info.fps:g} a second",
         "Its pictures": plan.sameness,
-        "Material": f"{material.title}; {material.credit}; licence: {material.licence}",
+        "Material": "; ".join((material.title, *material.terms)),
         "Viewports": f"{plan.size[1]}×{plan.size[0]}",
         "Program": f"nerv360 {importlib.metadata.version('nerv360')}, torch {torch.__version__}",
     }

@@ -74,6 +74,35 @@ def summary_rows(evaluation: Evaluation) -> list[tuple[str, ...]]:
     return rows
 
 
+def in_short(evaluation: Evaluation) -> str:
+    """Return three sentences: who has the best picture, who decodes fastest, who is smallest.
+
+    PSNR is averaged as in `summary_rows`.
+    """
+
+    def quality(method: str) -> float:
+        return mean([path.psnr_db for path in evaluation.paths if path.method == method])
+
+    def where_it_moves(method: str) -> str:
+        error = pooled(path.moving for path in evaluation.paths if path.method == method)
+        return "" if error.db is None else f", {error.db:.1f} dB where it moves"
+
+    ranked = sorted(evaluation.stored_bytes, key=quality, reverse=True)
+    looks = len({path.path for path in evaluation.paths})
+    best = ", ".join(f"{m} {quality(m):.1f} dB{where_it_moves(m)}" for m in ranked)
+    speeds = sorted(evaluation.speeds, key=lambda speed: speed.fps, reverse=True)
+    rates = ", ".join(f"{s.name} {s.fps:.3g}" for s in speeds)
+    sizes = ", ".join(
+        f"{method} {size / 1e6:.3f} MB"
+        for method, size in sorted(evaluation.stored_bytes.items(), key=lambda item: item[1])
+    )
+    paths = "one gaze path" if looks == 1 else f"{looks} gaze paths"
+    return (
+        f"Along {paths} the pictures are this close to the original: {best}. "
+        f"Pictures decoded a second on this machine: {rates}. Stored in: {sizes}."
+    )
+
+
 def unequal_training(trainings: dict[str, TrainingSummary]) -> str | None:
     """Return a sentence if the trainings saw different numbers of pictures, otherwise None."""
     seen = {name: _pictures(training) for name, training in trainings.items()}

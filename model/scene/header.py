@@ -21,6 +21,9 @@ from model.scene.fields import (
 from model.scene.fingerprint import Fingerprint
 from model.text import quoted
 
+UNKNOWN = ("", "unknown")
+"""Texts that stand for a licence or a credit that nobody named."""
+
 
 @dataclass(frozen=True)
 class Material:
@@ -35,6 +38,11 @@ class Material:
     licence: str
     credit: str
     source: str
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Credit and licence, as far as they are known."""
+        return tuple(text for text in (self.credit, self.licence) if text not in UNKNOWN)
 
 
 @dataclass(frozen=True)

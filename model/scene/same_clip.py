@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from model.video import VideoInfo
 
 SAME = "the pictures that the scene was trained on"
+_VISIBLE = 0.5
 UNCHECKED = "not checked: the scene has no fingerprint of the clip that it was trained on"
 
 
@@ -60,7 +61,10 @@ def check_clip(
         )
     if found.same:
         return SAME
+    again = "encoded again, or decoded by another program"
+    if found.difference < _VISIBLE:
+        return f"{again}: its pictures look like those that the scene was trained on"
     return (
-        f"encoded again, or decoded by another program: its pictures differ a little from those "
-        f"that the scene was trained on (thumbnails by up to {found.difference:.2f} of 255)"
+        f"{again}: its pictures, reduced to thumbnails, differ by up to {found.difference:.1f} of "
+        f"255 levels from those that the scene was trained on"
     )

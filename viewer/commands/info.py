@@ -157,6 +157,8 @@ def _print(report: Report, console: Console) -> None:
 
 
 def _scene_table(scene: Report) -> Table:
+    from model.scene import UNKNOWN
+
     still = f", {_bytes(scene['still_bytes'])} of still panorama" if scene["still_bytes"] else ""
     return _table(
         scene["title"] or scene["file"],
@@ -165,9 +167,8 @@ def _scene_table(scene: Report) -> Table:
             "source": f"{scene['source']}, {scene['width']}x{scene['height']}",
             "frames": f"{scene['frames']} at {scene['fps']:.6g} a second, "
             f"{scene['duration_s']:.2f} s",
-            "licence": scene["licence"],
-            "credit": scene["credit"],
-        },
+        }
+        | {name: scene[name] for name in ("licence", "credit") if scene[name] not in UNKNOWN},
     )
 
 

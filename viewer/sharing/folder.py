@@ -127,8 +127,8 @@ def _files(scene_file: Path) -> dict[str, bytes]:
     description: dict[str, Any] = {
         "version": _VERSION,
         "title": escaped(scene.material.title) or file_name(scene_file.with_suffix("")),
-        "licence": escaped(scene.material.licence),
-        "credit": escaped(scene.material.credit),
+        "licence": escaped(_known(scene.material.licence)),
+        "credit": escaped(_known(scene.material.credit)),
         "width": scene.width,
         "height": scene.height,
         "fps": scene.fps,
@@ -189,3 +189,9 @@ def _text(name: str) -> str:
 
 def _json(value: object) -> bytes:
     return json.dumps(value, allow_nan=False, ensure_ascii=False, indent=1).encode()
+
+
+def _known(text: str) -> str:
+    from model.scene import UNKNOWN
+
+    return "" if text in UNKNOWN else text

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from model.decoding import open_engine
+from model.scene import Material
 from tests.support.scenes import over_still_scene, tiny_scene
 
 
@@ -49,3 +50,17 @@ def test_an_engine_is_shown_in_one_line(kind: str, shows: str) -> None:
 
 def test_the_first_decoder_is_opened_by_default() -> None:
     assert open_engine(tiny_scene("hnerv", "nerv360"), device="cpu").full_frame
+
+
+@pytest.mark.parametrize(
+    ("credit", "licence", "terms"),
+    [
+        ("A. N. Author", "CC0", ("A. N. Author", "CC0")),
+        ("unknown", "CC0", ("CC0",)),
+        ("", "unknown", ()),
+    ],
+)
+def test_an_unknown_licence_is_no_licence(
+    credit: str, licence: str, terms: tuple[str, ...]
+) -> None:
+    assert Material("Pier", licence, credit, "pier.mp4").terms == terms

@@ -148,7 +148,7 @@ def test_what_is_measured_is_kept_and_what_is_broken_is_measured_again(
 def test_the_report_stands_alone(report: Path) -> None:
     page = (report / "report.html").read_text()
     assert page.count("data:image/png;base64,") == 4
-    assert page.count("data:image/jpeg;base64,") == 2 * 7
+    assert page.count("data:image/jpeg;base64,") == 2 + 2 * 7
     references = re.findall(r'(?:src|href)\s*=\s*"([^"]{0,20})', page)
     assert references
     assert all(reference.startswith("data:image/") for reference in references)
@@ -164,6 +164,21 @@ def test_the_report_stands_alone(report: Path) -> None:
         "the pictures that the",
     ):
         assert word in page
+
+
+@pytest.mark.slow
+def test_the_report_begins_with_pictures_and_three_sentences(report: Path) -> None:
+    page = (report / "report.html").read_text()
+    opening = page[: page.index("<h2>Summary")]
+    assert opening.index("The original") < opening.index("Decoded by nerv360")
+    found = re.search(r"<p>(Along 2 gaze paths [^<]*)</p>", opening)
+    assert found
+    first, second, third = re.split(r"(?<=[a-zB])\. |(?<=\d)\. ", found[1])
+    table = {row["decoder"]: row for row in rows(report / SUMMARY)}
+    for name, row in table.items():
+        assert f"{name} {float(row['PSNR dB']):.1f} dB" in first
+        assert f"{name} " in second
+        assert f"{name} {row['MB']} MB" in third
 
 
 @pytest.mark.slow
