@@ -1,4 +1,4 @@
-"""Export: a trained network as a decoder of a scene file, as small as its quality allows."""
+"""Export of a trained network as a decoder of a scene file, as small as its quality allows."""
 
 from model.training.export.merging import check_same_clip
 from model.training.export.rehearsal import rehearse

@@ -17,17 +17,17 @@ from model.training.material import ClipFrames
 
 _LARGEST = 2**16 - 1
 _BLOCK = 2**22
-"""Values that are rounded at once: some 100 MB, however long the clip is."""
+"""Values that are rounded at once: about 100 MB, however long the clip is."""
 
 Block = tuple[int, slice, Tensor]
 """A channel, a range of its pixels, and their values, frames×pixels float32."""
 
 
 class TrainedEmbeddings:
-    """Embeddings of all frames: 2 bytes a value.
+    """Embeddings of all frames, 2 bytes a value.
 
-    Each frame's channels have 65,536 levels between their smallest and their largest value: 256
-    for each of the finest levels that a file stores.
+    Each channel of a frame has 65,536 levels between its smallest and its largest value: 256 for
+    each of the finest levels that a file stores.
     """
 
     def __init__(self, config: ModelConfig, frames: int) -> None:
@@ -69,7 +69,7 @@ class TrainedEmbeddings:
             self._low[level][index], self._step[level][index] = low, step
 
     def rounded(self, coarseness: Coarseness, frames: Sequence[int]) -> dict[int, list[Tensor]]:
-        """Embeddings 1×c×h×w of ``frames`` as a file of this coarseness would give them."""
+        """Return the embeddings 1×c×h×w of ``frames`` as read from a file of this coarseness."""
         result: dict[int, list[Tensor]] = {index: [] for index in frames}
         for level, shape in enumerate(self._shapes):
             values = torch.empty(len(frames), shape[0], shape[1] * shape[2])
@@ -82,7 +82,7 @@ class TrainedEmbeddings:
         return result
 
     def coded(self, coarseness: Coarseness, repeated: int = 1) -> list[Tensor]:
-        """Coded tensors, n uint8, of all frames, the coarsest embedding first.
+        """Return the coded tensors, n uint8, of all frames, the coarsest embedding first.
 
         Args:
             repeated: number of times that a single frame is stored.

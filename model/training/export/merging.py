@@ -1,4 +1,4 @@
-"""Scenes that a decoder can be added to."""
+"""Check of scenes that a decoder is added to."""
 
 from __future__ import annotations
 

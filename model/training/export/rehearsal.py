@@ -1,4 +1,4 @@
-"""A rehearsal of the end of a training: what could refuse its scene is found out before it."""
+"""Rehearsal of the end of a training, which finds what could refuse its scene."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ from model.training.trainer import Trainer
 def rehearse(
     trainer: Trainer, material: Material, existing: CodedScene | None, target: Path
 ) -> int:
-    """Store what an untrained network would be as a scene beside ``target``, remove it again, and
-    return the most bytes that the trained scene can take there.
+    """Store the scene of an untrained network beside ``target``, and remove it again.
+
+    Returns:
+        the most bytes that the trained scene can take there.
 
     Raises:
-        InputError: the scene cannot be what it would be, or cannot be written there.
+        InputError: the scene would be refused, or cannot be written there.
     """
     frames = len(trainer.frames)
     first = trainer.network.encoder.embeddings(trainer.frames.frame(0, trainer.device))

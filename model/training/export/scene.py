@@ -11,10 +11,10 @@ from model.training.trainer import Trainer
 
 @torch.no_grad()
 def trained_scene(trainer: Trainer, material: Material) -> Scene:
-    """A scene of the best network's decoder and the embeddings of all frames, as precise as they
-    were trained; its quality is not yet measured.
+    """Return a scene of the best network's decoder and the embeddings of all frames, unrounded.
 
-    All embeddings are held in float32; `export_scene` does with half of that and less.
+    Its quality is not yet measured. It holds all embeddings in float32; `export_scene` needs at
+    most half of that.
     """
     network, frames = trainer.best_network(), trainer.frames
     codes = [
@@ -37,13 +37,13 @@ def trained_scene(trainer: Trainer, material: Material) -> Scene:
 
 
 def trained_weights(trainer: Trainer) -> dict[str, Tensor]:
-    """Weights of the best network's decoder, float32 on the CPU, which nobody else has."""
+    """Return copies of the weights of the best network's decoder, float32 on the CPU."""
     decoder = trainer.best_network().decoder
     return {name: weight.float().cpu().clone() for name, weight in decoder.state_dict().items()}
 
 
 def scene_header(trainer: Trainer, material: Material) -> SceneHeader:
-    """Header of a scene with one decoder, its quality not yet measured."""
+    """Return the header of a scene with one decoder, its quality not yet measured."""
     info, frames, name = trainer.frames.info, trainer.frames, trainer.config.architecture
     return SceneHeader(
         material=material,

@@ -1,4 +1,4 @@
-"""The coarsest storage of a trained network that its settings allow, and the quality it costs."""
+"""Search for the coarsest storage of a trained network whose loss of quality is allowed."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ from model.training.trainer import Trainer
 log = logging.getLogger(__name__)
 
 _OF_WEIGHTS = 0.3
-"""Share of what storing a scene may cost that is left to its weights."""
+"""Share of the allowed loss that the weights may use; the rest is for embeddings."""
 
 
 @dataclass(frozen=True)
 class Export:
-    """A scene as it will be stored, and its held-out quality before and after that.
+    """A scene as it will be stored, and its held-out quality before and after rounding.
 
     Attributes:
-        coarseness: of what is stored; None if even the finest of the ladder cost too much, or if
-            the search failed, and embeddings have 256 levels and weights half precision.
+        coarseness: of the stored scene; None if even the finest of the ladder cost too much, or the
+            search failed. Then embeddings have 256 levels and weights half precision.
     """
 
     scene: CodedScene
@@ -51,17 +51,18 @@ class Export:
 
     @property
     def cost(self) -> tuple[float, float | None]:
-        """Decibels that storing it cost: on average and, where something moves, there."""
+        """Decibels lost by storing: on average, and where something moves (None without motion)."""
         return _cost(self.before, self.stored)
 
 
 @torch.no_grad()
 def export_scene(trainer: Trainer, material: Material) -> Export:
-    """Code the best network's decoder and the embeddings of all frames, as coarsely as the
-    settings' ``rate`` allows; the quality in the summary is that of what is stored.
+    """Code the best network's decoder and all embeddings as coarsely as ``settings.rate`` allows.
 
-    If the search or the coding fails, for want of memory for instance, the scene is stored in 256
-    levels and 16 bits, which a warning in the log says.
+    The quality in the summary is measured on what is stored.
+
+    If the search or the coding fails, for example for lack of memory, the scene is stored with 256
+    levels and 16-bit weights, and a warning is logged.
 
     Raises:
         Exception: even that failed.
@@ -77,13 +78,13 @@ def export_scene(trainer: Trainer, material: Material) -> Export:
 
 
 def _coarsest(storage: _Storage, rate: float) -> Coarseness | None:
-    """The coarsest storage that costs no more than ``rate`` decibels; None if none does."""
+    """Return the coarsest storage that costs no more than ``rate`` decibels; None if none does."""
 
     def is_cheap(coarseness: Coarseness, share: float = 1.0) -> bool:
         costs = _cost(storage.before, storage.quality(coarseness))
         return all(cost <= share * rate for cost in costs if cost is not None)
 
-    # Apart: the weights of one network bear 8 bits where those of another are ruined.
+    # Weights first, by themselves: those of some networks bear 8 bits, those of others do not.
     weights = [replace(FINE, weight_bits=bits) for bits in WEIGHT_BITS[:-1]]
     bits = WEIGHT_BITS[bisect.bisect_left(weights, True, key=lambda it: is_cheap(it, _OF_WEIGHTS))]
     ladder = [Coarseness(levels, bits) for levels in LEVELS]
@@ -91,8 +92,10 @@ def _coarsest(storage: _Storage, rate: float) -> Coarseness | None:
 
 
 class _Storage:
-    """The ways to store one training. Of the embeddings it holds all frames in 16 bits, and those
-    of the held-out looks' frames as one way stores them.
+    """Ways to store one training.
+
+    It holds the embeddings of all frames in 16 bits, and those of the held-out frames rounded in
+    one way.
     """
 
     def __init__(self, trainer: Trainer) -> None:
@@ -107,7 +110,7 @@ class _Storage:
         self.quality = functools.cache(self._quality)
 
     def export(self, coarseness: Coarseness | None, material: Material) -> Export:
-        """The scene stored so, its quality measured."""
+        """Code the scene in this way and measure its quality."""
         quality = self._quality(coarseness, structure=True)
         self._rounded.cache_clear()
         embeddings = self._embeddings.coded(coarseness or FINE)
@@ -117,10 +120,10 @@ class _Storage:
         return Export(scene, self.before, quality, coarseness)
 
     def _quality(self, coarseness: Coarseness | None, structure: bool = False) -> Quality:
-        """Held-out quality of what is stored; its weights are left in the network."""
+        """Return the held-out quality of what is stored; its weights are left in the network."""
         self._network.decoder.load_state_dict(self._stored_weights(coarseness))
         choice = coarseness or FINE
-        # The embeddings do not depend on the weights' bits, by which the search begins.
+        # The embeddings do not depend on the weights' bits, which the search decides first.
         choice = replace(choice, weight_bits=FINE.weight_bits)
         return self._measured(self._rounded(choice, tuple(self._frames)), structure=structure)
 
