@@ -1,6 +1,9 @@
 from .autoencoder import Autoencoder as Autoencoder
+from .checkpoint import check_replaceable as check_replaceable
 from .checkpoint import checkpoint_path as checkpoint_path
+from .checkpoint import discard_checkpoint as discard_checkpoint
 from .choice import suited_to_clip as suited_to_clip
+from .export import Export as Export
 from .export import check_same_clip as check_same_clip
 from .export import export_scene as export_scene
 from .export import rehearse as rehearse

@@ -9,13 +9,12 @@ import time as clock
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from pytorch_optimizer import SOAP, Adan
 from torch import Tensor
-from torch.optim import Optimizer
 
 from model.config import ModelConfig
 from model.devices import float64_device, training_precision
@@ -23,9 +22,15 @@ from model.errors import InputError
 from model.networks import frame_times
 from model.scene import FORMAT_VERSION, StillPanorama
 from model.training.autoencoder import Autoencoder
-from model.training.checkpoint import load_checkpoint, save_checkpoint
+from model.training.checkpoint import (
+    TrainingState,
+    check_optimiser,
+    load_checkpoint,
+    save_checkpoint,
+)
 from model.training.material import ActivityMap, ClipFrames, epoch_order, random_looks
 from model.training.objective import Objective
+from model.training.optimiser import make_optimiser, optimiser_bytes
 from model.training.processes import Processes
 from model.training.quality import held_out_quality
 from model.training.settings import TrainingSettings
@@ -63,7 +68,13 @@ class Trainer:
 
     Nothing depends on a global random state: looks and the order of frames follow from the seed
     and the step, which makes a resumed run equal to an unbroken one, bit for bit.
+
+    Attributes:
+        saving: context in which checkpoints are written.
+        is_saved: whether a checkpoint holds the present step.
     """
+
+    saving: Callable[[], AbstractContextManager[object]] = nullcontext
 
     def __init__(
         self,
@@ -93,7 +104,7 @@ class Trainer:
         self._activity: ActivityMap | None = None
         if self.still is not None and settings.looks_at_motion > 0:
             self._activity = ActivityMap(frames, self.still.pixels)
-        self.optimiser = _optimiser(self.network, settings)
+        self.optimiser = make_optimiser(self.network, settings)
         suits = self.network.decoder.suits_bfloat16
         self.precision = training_precision(device, suits_bfloat16=suits)
         # Gradients that float16 would round to zero are trained on a larger loss.
@@ -106,6 +117,7 @@ class Trainer:
         self.moving_db: float | None = None
         self.best_psnr_db: float | None = None
         self.best: Weights = {}
+        self.is_saved = False
 
     def run(
         self,
@@ -127,6 +139,7 @@ class Trainer:
             epoch, position = divmod(self.step, self.steps_an_epoch)
             loss = self._train_step(epoch, position)
             self.step += 1
+            self.is_saved = False
             if not math.isfinite(loss):
                 raise InputError(
                     f"the training has diverged, its loss at step {self.step} is {loss}: give a "
@@ -138,7 +151,7 @@ class Trainer:
                     self.evaluate()
                 if self._is_due(saved):
                     saved = clock.monotonic()
-                    self._save(checkpoint)
+                    self.save(checkpoint)
             if self.group.is_first:
                 pictures = self.step * self.group.count * self.settings.viewports
                 report(
@@ -154,9 +167,9 @@ class Trainer:
                     )
                 )
             if self.group.any(stop(), self.device):
-                self._save(checkpoint)
+                self.save(checkpoint)
                 return False
-        self._save(checkpoint)
+        self.save(checkpoint)
         return True
 
     def resume(self, checkpoint: Path) -> None:
@@ -166,20 +179,32 @@ class Trainer:
         Raises:
             InputError: it is missing, damaged, or of another clip, network or training.
         """
-        state = load_checkpoint(checkpoint)
-        for key, value in self._identity().items():
-            if state["identity"].get(key) != value:
-                raise InputError(
-                    f"{checkpoint} was made with another {key}: give the options of the first "
-                    f"run, or train from the beginning"
-                )
-        self.network.load_state_dict(state["network"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self._scaler.load_state_dict(state.get("scaler") or self._scaler.state_dict())
-        self.best = {name: tensor.to(self.device) for name, tensor in state["best"].items()}
-        self.step, self.seconds = state["step"], state["seconds"]
-        self.psnr_db, self.best_psnr_db = state["psnr_db"], state["best_psnr_db"]
-        self.moving_db = state.get("moving_db")
+        values = load_checkpoint(checkpoint)
+        try:
+            state = TrainingState.from_dict(values)
+            state.check_identity(self._identity())
+            self._check_end(state)
+            state.check_weights(self.network.state_dict())
+            state.check_scaler(self._scaler.state_dict())
+            make = partial(make_optimiser, settings=self.settings)
+            check_optimiser(state.optimiser, self.network, make)
+        except InputError as error:
+            raise InputError(f"of the checkpoint {checkpoint}: {error}") from error
+        self.network.load_state_dict(state.network)
+        self.optimiser.load_state_dict(state.optimiser)
+        self._scaler.load_state_dict(state.scaler or self._scaler.state_dict())
+        self.best = {name: tensor.to(self.device) for name, tensor in state.best.items()}
+        self.step, self.seconds = state.step, state.seconds
+        self.psnr_db, self.best_psnr_db = state.psnr_db, state.best_psnr_db
+        self.moving_db = state.moving_db
+        self.is_saved = True
+
+    @property
+    def checkpoint_bytes(self) -> int:
+        """Size of a checkpoint, at most."""
+        weights = sum(w.numel() * w.element_size() for w in self.network.state_dict().values())
+        names = 2**10 * len(self.network.state_dict()) + 2**16
+        return 2 * weights + optimiser_bytes(self.network, self.settings) + names
 
     def evaluate(self) -> None:
         """Measure the present network on the held-out looks, and keep its weights if it is the
@@ -257,32 +282,43 @@ class Trainer:
             "version of the networks": FORMAT_VERSION,
             "network": self.config.to_dict(),
             "training": settings,
-            "clip": [len(self.frames), int(self.frames.bytes[0].sum()), self.group.count],
+            "clip": [len(self.frames), self.frames.digest],
+            "number of processes": self.group.count,
         }
 
-    def _save(self, path: Path) -> None:
+    def _check_end(self, state: TrainingState) -> None:
+        """Raise InputError if the end of this training lies before ``state``."""
+        complete = state.step == self.steps == state.steps
+        if state.step >= self.steps and not complete:
+            done = -(-state.step // self.steps_an_epoch)
+            raise InputError(
+                f"it has {state.step} steps already, and {self.settings.epochs} epochs have "
+                f"{self.steps}: give more than {done} epochs"
+            )
+
+    def save(self, path: Path) -> bool:
+        """Write a checkpoint, in the first process; return False, with a warning, if it failed."""
+        self.is_saved = False
         if not self.group.is_first:
-            return
-        state = {
-            "identity": self._identity(),
-            "network": self.network.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "scaler": self._scaler.state_dict(),
-            "best": self.best,
-            "step": self.step,
-            "seconds": self.seconds,
-            "psnr_db": self.psnr_db,
-            "moving_db": self.moving_db,
-            "best_psnr_db": self.best_psnr_db,
-        }
+            return False
+        state = TrainingState(
+            identity=self._identity(),
+            network=self.network.state_dict(),
+            scaler=self._scaler.state_dict(),
+            best=self.best,
+            optimiser=self.optimiser.state_dict(),
+            step=self.step,
+            steps=self.steps,
+            seconds=self.seconds,
+            psnr_db=self.psnr_db,
+            best_psnr_db=self.best_psnr_db,
+            moving_db=self.moving_db,
+        )
         try:
-            save_checkpoint(path, state)
+            with self.saving():
+                save_checkpoint(path, state.to_dict())
         except InputError as error:
             log.warning("%s; the training goes on", error)
-
-
-def _optimiser(network: Autoencoder, settings: TrainingSettings) -> Optimizer:
-    if settings.optimiser == "soap":
-        # Preconditioners of longer sides cost more time than they save steps.
-        return SOAP(network.parameters(), lr=settings.learning_rate, max_precondition_dim=256)
-    return Adan(network.parameters(), lr=settings.learning_rate, foreach=True)
+            return False
+        self.is_saved = True
+        return True

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from model.files import atomic_write
+from model.files import atomic_write, partial_path
 
 
 def test_a_file_takes_the_place_of_the_old_one_when_it_is_whole(tmp_path: Path) -> None:
@@ -52,3 +55,49 @@ def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
 def test_nothing_written_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="gone"), atomic_write(tmp_path / "gone"):
         pass
+
+
+def test_what_killed_processes_left_is_deleted(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; from pathlib import Path; from model.files import atomic_write\n"
+        "with atomic_write(Path(sys.argv[1])) as partial:\n"
+        "    partial.write_text('half')\n"
+        "    os._exit(9)"
+    )
+    path = tmp_path / "r.safetensors.checkpoint"
+    command = [sys.executable, "-c", program, str(path)]
+    root = Path(__file__).parents[2]
+    assert subprocess.run(command, cwd=root, check=False).returncode == 9
+    (left,) = tmp_path.iterdir()
+    elsewhere = left.name.replace(left.name.split(".")[4].split("-")[0], "ffffff")
+    others = ["r.safetensors.checkpoint", ".r.safetensors.checkpoint", ".r.x.part.checkpoint"]
+    for name in (*others, elsewhere):
+        (tmp_path / name).touch()
+    with atomic_write(path) as partial:
+        running = partial_path(path)
+        running.touch()
+        partial.write_text("whole")
+        partial_path(path)
+    names = {*others, elsewhere, running.name}
+    assert {file.name for file in tmp_path.iterdir()} == names
+
+
+def test_a_file_is_on_the_disk_before_it_takes_its_place_and_its_name_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, done = tmp_path / "s.safetensors", []
+    sync, replace = os.fsync, os.replace
+
+    def synced(descriptor: int) -> None:
+        done.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        sync(descriptor)
+
+    def replaced(old: Path, new: Path) -> None:
+        done.append("replaced")
+        replace(old, new)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", replaced)
+    with atomic_write(path) as partial:
+        partial.write_text("whole")
+    assert done == [partial.name, "replaced", tmp_path.name]

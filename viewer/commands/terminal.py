@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Sequence
 from types import FrameType, TracebackType
@@ -38,17 +39,27 @@ def progress_bar(console: Console, *columns: ProgressColumn, visible: bool = Tru
     )
 
 
+_SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+
+
 class StopOnInterrupt:
-    """Asks a training to end after its step at the first Ctrl-C (or SIGTERM); a second one stops
-    at once. Calling it tells whether to stop.
+    """Asks a training to end after its step at the first Ctrl-C, SIGTERM or SIGHUP.
+
+    A second one stops at once. Calling it tells whether to stop. After SIGHUP, when a terminal has
+    closed, what is printed goes nowhere.
     """
 
     def __init__(self) -> None:
         self._asked = False
         self._previous: dict[int, Any] = {}
+        self._terminals: list[int] = []
 
     def __enter__(self) -> Self:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        # Asked now: a terminal that has closed is none.
+        self._terminals = [descriptor for descriptor in (1, 2) if os.isatty(descriptor)]
+        for number in _SIGNALS:
             self._previous[number] = signal.signal(number, self._ask)
         return self
 
@@ -65,6 +76,16 @@ class StopOnInterrupt:
         return self._asked
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
+        if number != signal.SIGINT and number != signal.SIGTERM:
+            _close(self._terminals)
         if self._asked:
             raise KeyboardInterrupt
         self._asked = True
+
+
+def _close(terminals: Sequence[int]) -> None:
+    """Let what is printed to a terminal go nowhere: writing to a closed one fails."""
+    for descriptor in terminals:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, descriptor)
+        os.close(nowhere)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -28,8 +27,8 @@ from viewer.commands.options import (
 
 if TYPE_CHECKING:
     from model.config import ModelConfig
-    from model.scene import Coarseness, CodedScene, Material, StillPanorama
-    from model.training import Processes, TrainingSettings
+    from model.scene import CodedScene, StillPanorama
+    from model.training import TrainingSettings
     from model.video import Clip, VideoInfo
 
 
@@ -87,6 +86,7 @@ def train(
     from model.devices import choose_device
     from model.scene import Material
     from model.training import TRAINING_PRESETS, process_group, training_preset
+    from viewer.commands.training import Run
 
     target = _target(output, into, resume or overwrite)
     for option, text in (("--title", title or ""), ("--licence", licence), ("--credit", credit)):
@@ -127,10 +127,11 @@ def train(
         source = file_name(clip)
         material = Material(title or Path(source).stem, licence, credit, source)
         fixed = None if name != "demo" else {each.partition("=")[0] for each in changes or []}
-        _train(
+        run = Run(
             opened, target, config, settings, str(chosen), group, material,
-            existing=existing, still=still, resume=resume, limit=frames, fixed=fixed,
+            existing, still, resume, overwrite, frames, fixed,
         )  # fmt: skip
+        run()
 
 
 def _target(output: Path | None, into: Path | None, may_replace: bool) -> Path:
@@ -174,83 +175,3 @@ def _fit(
     config = fit_config(config, info, name)
     with for_option("--set"):
         return with_changes(config, settings, late)
-
-
-def _train(
-    clip: Clip,
-    target: Path,
-    config: ModelConfig,
-    settings: TrainingSettings,
-    device: str,
-    group: Processes,
-    material: Material,
-    *,
-    existing: CodedScene | None,
-    still: StillPanorama | None,
-    resume: bool,
-    limit: int | None,
-    fixed: Collection[str] | None,
-) -> None:
-    """Train and write the scene; ``fixed`` names the numbers that are not chosen by what the clip
-    shows, and is nothing where none is.
-    """
-    import torch
-
-    from model.scene import merged, write_coded
-    from model.training import (
-        Trainer,
-        check_same_clip,
-        checkpoint_path,
-        export_scene,
-        read_clip,
-        rehearse,
-        suited_to_clip,
-    )
-    from viewer.commands.terminal import StopOnInterrupt
-    from viewer.commands.train_progress import TrainingProgress
-
-    clip_frames = read_clip(clip, (config.frame_height, config.frame_width), limit)
-    if existing is not None:
-        with for_option("--into"):
-            check_same_clip(existing.header, clip_frames)
-    if fixed is not None:
-        with for_option("--set"):
-            config, settings, why = suited_to_clip(config, settings, clip_frames, fixed)
-        if group.is_first:
-            print(escaped(f"{clip.path}: {why}"))
-    trainer = Trainer(config, settings, clip_frames, torch.device(device), group, still)
-    checkpoint = checkpoint_path(target)
-    if resume:
-        with for_option("--resume"):
-            trainer.resume(checkpoint)
-    if group.is_first:
-        rehearse(trainer, material, existing, target)
-    with StopOnInterrupt() as stop, TrainingProgress(group.is_first) as progress:
-        finished = trainer.run(checkpoint, progress.report, stop)
-    if not group.is_first:
-        return
-    result = export_scene(trainer, material)
-    scene = merged(existing, result.scene) if existing is not None else result.scene
-    write_coded(target, scene)
-    stored, (cost, moving_cost) = result.stored, result.cost
-    moving = "" if stored.moving_db is None else f", {stored.moving_db:.2f} dB where it moves"
-    structure = "" if stored.ms_ssim is None else f", MS-SSIM {stored.ms_ssim:.4f}"
-    there = "" if moving_cost is None else f", {moving_cost:.2f} dB where it moves"
-    print(
-        escaped(
-            f"{target}: {target.stat().st_size / 2**20:.2f} MiB, held-out PSNR "
-            f"{stored.psnr_db:.2f} dB{moving}{structure}; storing it in "
-            f"{_precision(result.coarseness)} cost {cost:.2f} dB{there}"
-        )
-    )
-    if finished:
-        checkpoint.unlink(missing_ok=True)
-    else:
-        print(escaped(f"stopped early; --resume continues from {checkpoint}"))
-        raise typer.Exit(130)
-
-
-def _precision(coarseness: Coarseness | None) -> str:
-    if coarseness is None:
-        return "256 levels and weights of 16 bits"
-    return f"{coarseness.levels} levels and weights of {coarseness.weight_bits} bits"

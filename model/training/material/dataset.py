@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import math
 
 import torch
@@ -12,7 +14,7 @@ from model.config import ModelConfig
 from model.errors import InputError
 from model.metrics import median_frames, temporal_median
 from model.networks import architecture_of, checked
-from model.scene import Fingerprint, FingerprintMaker
+from model.scene import Fingerprint, FingerprintMaker, sampled_frames
 from model.video import Clip, VideoInfo
 
 ASPECT_TOLERANCE = 0.02
@@ -41,6 +43,14 @@ class ClipFrames:
     def frame(self, index: int, device: torch.device) -> Tensor:
         """Frame ``index`` as 1×3×H×W floats in [0, 1], channels-last."""
         return _floats(self.bytes[index], device)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Digest of some of its frames, the first and the last among them, as they are here."""
+        state = hashlib.sha256(str(tuple(self.bytes.shape)).encode())
+        for index in sampled_frames(len(self)):
+            state.update(self.bytes[index].contiguous().numpy().data)
+        return state.hexdigest()
 
     def still_bytes(self) -> Tensor:
         """The clip's temporal median, H×W×3 uint8."""

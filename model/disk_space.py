@@ -1,0 +1,100 @@
+"""Disk space that is reserved before long work, so that its results can be written at the end."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from model.errors import InputError
+from model.files import partial_path
+
+_MIB = 2**20
+
+
+class ReservedSpace:
+    """Bytes of the disk beside a file, held by a hidden file until they are needed.
+
+    A process that is killed leaves the hidden file; the next one for the same file deletes it.
+    """
+
+    def __init__(self, path: Path, kept: int, lent: int) -> None:
+        """Describe the space; entering the context reserves it.
+
+        Args:
+            path: file that is to be written in the end.
+            kept: bytes that are kept until `release`.
+            lent: bytes that `lend` frees for a while.
+        """
+        self._path = path
+        self._hidden = path
+        self._kept, self._lent = kept, lent
+
+    def __enter__(self) -> Self:
+        """Reserve all of it.
+
+        Raises:
+            InputError: the disk has not so many bytes.
+        """
+        self._hidden = partial_path(self._path.with_name(f"{self._path.name}.reserved"))
+        try:
+            self._fill(self._kept + self._lent)
+        except OSError as error:
+            self.release()
+            free = shutil.disk_usage(self._path.parent).free
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise InputError(f"{self._path} cannot be written: {error.strerror}") from error
+            needed = self._kept + self._lent
+            raise InputError(
+                f"{self._path} cannot be written: there is not enough space on its disk, up to "
+                f"{needed / _MIB:,.0f} MiB are needed and {free / _MIB:,.0f} MiB are free"
+            ) from error
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()
+
+    @contextmanager
+    def lend(self) -> Iterator[None]:
+        """Free the lent bytes inside the context, and reserve what is left of them after it."""
+        with suppress(OSError):
+            os.truncate(self._hidden, self._kept)
+        try:
+            yield
+        finally:
+            for lent in (self._lent, self._lent // 2):
+                if self._hidden.exists() and self._fills(self._kept + lent):
+                    break
+
+    def release(self) -> None:
+        """Free all of it."""
+        with suppress(OSError):
+            self._hidden.unlink(missing_ok=True)
+
+    def _fills(self, size: int) -> bool:
+        """Do as `_fill`; return False, the kept bytes still held, if there is no space for it."""
+        try:
+            self._fill(size)
+        except OSError:
+            with suppress(OSError):
+                os.truncate(self._hidden, self._kept)
+            return False
+        return True
+
+    def _fill(self, size: int) -> None:
+        """Make the hidden file ``size`` bytes long, on the disk too."""
+        with self._hidden.open("ab") as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, max(size, 1))
+            elif size > shutil.disk_usage(self._path.parent).free:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

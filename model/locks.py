@@ -1,0 +1,59 @@
+"""Locks on output files, so that two processes do not write the same one."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from model.errors import InputError
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock on ``path``, a file that is to be written.
+
+    The system releases it when the process ends, however it ends. It also holds between machines
+    if their shared file system supports locks; on a file system without any, a warning says so.
+
+    Raises:
+        InputError: another process holds the lock.
+    """
+    file = path.with_name(f".{path.name}.lock")
+    lock = FileLock(file, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise InputError(
+            f"{path}: {_holder(file)} is writing it: wait for it, or stop it"
+        ) from error
+    except (OSError, NotImplementedError) as error:
+        log.warning("%s cannot be locked (%s): let no other process write it", path, error)
+        yield
+        return
+    try:
+        with suppress(OSError):
+            file.write_text(f"{os.getpid()} {platform.node()}\n")
+        yield
+    finally:
+        # Deleted while it is held: whoever opened it meanwhile finds it gone and makes another.
+        file.unlink(missing_ok=True)
+        lock.release()
+
+
+def _holder(file: Path) -> str:
+    """Return a name of the process that holds the lock ``file``, as far as the file tells it."""
+    try:
+        process, _, machine = file.read_text(errors="replace")[:300].strip().partition(" ")
+    except OSError:
+        return "another process"
+    if not process.isdigit():
+        return "another process"
+    return f"process {process}" + ("" if machine == platform.node() else f" on {machine}")

@@ -1,0 +1,20 @@
+"""Checkpoints: the state of a training in a file, checked before a training goes on with it."""
+
+from model.training.checkpoint.file import (
+    check_replaceable,
+    checkpoint_path,
+    discard_checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
+from model.training.checkpoint.state import TrainingState, check_optimiser
+
+__all__ = [
+    "TrainingState",
+    "check_optimiser",
+    "check_replaceable",
+    "checkpoint_path",
+    "discard_checkpoint",
+    "load_checkpoint",
+    "save_checkpoint",
+]

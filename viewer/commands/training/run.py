@@ -1,0 +1,216 @@
+"""A run of ``nerv360 train``, once its options are understood: nothing that it trained is lost."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Collection
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from model.disk_space import ReservedSpace
+from model.errors import InputError
+from model.locks import locked
+from model.text import escaped
+from viewer.commands.options import for_option
+from viewer.commands.terminal import StopOnInterrupt
+from viewer.commands.training.progress import TrainingProgress
+
+if TYPE_CHECKING:
+    from model.config import ModelConfig
+    from model.scene import Coarseness, CodedScene, Material, StillPanorama
+    from model.training import Export, Processes, Trainer, TrainingSettings
+    from model.video import Clip
+
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training, from its clip to its scene.
+
+    Attributes:
+        clip: its pictures.
+        target: file of the scene.
+        config, settings: as far as the options say; see ``fixed``.
+        device: name of the device.
+        group: the processes that train together.
+        material: of the clip.
+        existing: the scene that the decoder is added to; None for a scene of its own.
+        still: the still panorama of ``existing``.
+        resume, overwrite: as the options say.
+        limit: number of frames to use; None for all.
+        fixed: names of the numbers that are not chosen by what the clip shows; None if none is.
+    """
+
+    clip: Clip
+    target: Path
+    config: ModelConfig
+    settings: TrainingSettings
+    device: str
+    group: Processes
+    material: Material
+    existing: CodedScene | None
+    still: StillPanorama | None
+    resume: bool
+    overwrite: bool
+    limit: int | None
+    fixed: Collection[str] | None
+
+    def __call__(self) -> None:
+        """Train, and write the scene.
+
+        Raises:
+            InputError: something is refused, or the scene cannot be written; the sentence then
+                says where the training is kept.
+            typer.Exit: it was stopped.
+        """
+        with ExitStack() as stack:
+            if self.group.is_first:
+                with for_option(self._option):
+                    stack.enter_context(locked(self.target))
+                    self._check_checkpoint()
+            trainer = self._trainer()
+            space = self._rehearsed(trainer, stack)
+            stop = stack.enter_context(StopOnInterrupt())
+            finished = self._steps(trainer, stop)
+            if self.group.is_first:
+                self._store(trainer, space, finished)
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file that its checkpoints are written to."""
+        from model.training import checkpoint_path
+
+        return checkpoint_path(self.target)
+
+    @property
+    def _option(self) -> str:
+        return "-o" if self.existing is None else "--into"
+
+    def _check_checkpoint(self) -> None:
+        """Raise InputError if the file of the checkpoint must not be written."""
+        from model.training import check_replaceable
+
+        if self.resume:
+            return
+        check_replaceable(self.checkpoint)
+        if self.checkpoint.exists() and not self.overwrite:
+            raise InputError(
+                f"{self.checkpoint} is what a stopped training left: add --resume to go on with "
+                f"it, or --overwrite to begin anew"
+            )
+
+    def _trainer(self) -> Trainer:
+        import torch
+
+        from model.training import Trainer, check_same_clip, read_clip, suited_to_clip
+
+        config, settings = self.config, self.settings
+        frames = read_clip(self.clip, (config.frame_height, config.frame_width), self.limit)
+        if self.existing is not None:
+            with for_option("--into"):
+                check_same_clip(self.existing.header, frames)
+        if self.fixed is not None:
+            with for_option("--set"):
+                config, settings, why = suited_to_clip(config, settings, frames, self.fixed)
+            if self.group.is_first:
+                print(escaped(f"{self.clip.path}: {why}"))
+        device = torch.device(self.device)
+        trainer = Trainer(config, settings, frames, device, self.group, self.still)
+        if self.resume:
+            with for_option("--resume"):
+                trainer.resume(self.checkpoint)
+        return trainer
+
+    def _rehearsed(self, trainer: Trainer, stack: ExitStack) -> ReservedSpace | None:
+        """Disk space for the scene and two checkpoints, in the first process."""
+        from model.training import rehearse
+
+        if not self.group.is_first:
+            return None
+        scene_bytes = rehearse(trainer, self.material, self.existing, self.target)
+        size = trainer.checkpoint_bytes
+        with for_option(self._option):
+            space = ReservedSpace(self.target, scene_bytes, 2 * size)
+            stack.enter_context(space)
+        trainer.saving = space.lend
+        return space
+
+    def _steps(self, trainer: Trainer, stop: StopOnInterrupt) -> bool:
+        """Take the steps; return False if they were stopped."""
+        progress: AbstractContextManager[TrainingProgress] = TrainingProgress(self.group.is_first)
+        with progress as shown:
+            try:
+                return trainer.run(self.checkpoint, shown.report, stop)
+            except (MemoryError, RuntimeError) as error:
+                if not _wants_memory(error):
+                    raise
+                raise InputError(
+                    f"memory ran out at step {trainer.step + 1}{self._kept(trainer)}"
+                ) from error
+
+    def _store(self, trainer: Trainer, space: ReservedSpace | None, finished: bool) -> None:
+        from model.scene import merged, write_coded
+        from model.training import discard_checkpoint, export_scene
+
+        try:
+            result = export_scene(trainer, self.material)
+            scene = result.scene if self.existing is None else merged(self.existing, result.scene)
+            if space is not None:
+                space.release()
+            write_coded(self.target, scene)
+        except Exception as error:
+            sentence = str(error)
+            if not isinstance(error, InputError):
+                reason = sentence.splitlines()[0] if sentence else type(error).__name__
+                sentence = f"{self.target} could not be stored: {reason}"
+            raise InputError(sentence + self._kept(trainer)) from error
+        print(escaped(f"{self.target}: {_outcome(self.target, result)}"))
+        if finished:
+            discard_checkpoint(self.checkpoint)
+        else:
+            print(escaped(f"stopped early; --resume continues from {self.checkpoint}"))
+            raise typer.Exit(INTERRUPTED)
+
+    def _kept(self, trainer: Trainer) -> str:
+        """Where the training is kept, and how to go on; the end of a sentence."""
+        steps = f"{trainer.step} steps"
+        if trainer.is_saved:
+            return (
+                f"; {self.checkpoint} has its {steps}: the same command with --resume goes on with "
+                f"them"
+            )
+        for folder in (Path.home(), Path(tempfile.gettempdir())):
+            elsewhere = folder / self.checkpoint.name
+            if not elsewhere.exists() and trainer.save(elsewhere):
+                return (
+                    f"; its {steps} are in {elsewhere}: move it to {self.checkpoint.parent}, and "
+                    f"the same command with --resume goes on with them"
+                )
+        return "; its steps could not be saved anywhere"
+
+
+def _wants_memory(error: BaseException) -> bool:
+    return isinstance(error, MemoryError) or "memory" in str(error)
+
+
+def _outcome(target: Path, result: Export) -> str:
+    stored, (cost, moving_cost) = result.stored, result.cost
+    moving = "" if stored.moving_db is None else f", {stored.moving_db:.2f} dB where it moves"
+    structure = "" if stored.ms_ssim is None else f", MS-SSIM {stored.ms_ssim:.4f}"
+    there = "" if moving_cost is None else f", {moving_cost:.2f} dB where it moves"
+    return (
+        f"{target.stat().st_size / 2**20:.2f} MiB, held-out PSNR "
+        f"{stored.psnr_db:.2f} dB{moving}{structure}; storing it in "
+        f"{_precision(result.coarseness)} cost {cost:.2f} dB{there}"
+    )
+
+
+def _precision(coarseness: Coarseness | None) -> str:
+    if coarseness is None:
+        return "256 levels and weights of 16 bits"
+    return f"{coarseness.levels} levels and weights of {coarseness.weight_bits} bits"
