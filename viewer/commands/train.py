@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from model.config import ModelConfig
     from model.scene import CodedScene, StillPanorama
     from model.training import TrainingSettings
-    from model.video import Clip, VideoInfo
+    from model.video import VideoInfo
 
 
 def train(
