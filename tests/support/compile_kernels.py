@@ -9,12 +9,14 @@ import json
 import sys
 from typing import Any
 
+from torch import float16 as half
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 from triton.compiler import compile as compile_kernel
 
 from model.decoding.triton import kernels, pixel_kernels
-from model.decoding.triton.convolution import ADD, GELU, SINE, Tile, chunks
+from model.decoding.triton.convolution import ADD, GELU, SINE, FusedConv, Tile, chunks
+from model.networks import SphereConv
 
 TILE = Tile(2, 128, 32, 8, 3)
 PAIRED = Tile(2, 128, 32, 8, 2, 128)
@@ -70,11 +72,15 @@ def convolution(
         "ROWS": tile.rows,
         "COLUMNS": tile.columns,
         "DEPTH": tile.depth,
+        "HALF_SUMS": tile.half_sums,
     }
     made = compiled(kernels.convolve, {**POINTERS, **NUMBERS}, constants, arch, tile)
     ptx = made.asm["ptx"]
+    fused = FusedConv(SphereConv(inputs, 72 * stride**2, 3, wrap=False), half, 0, stride=stride)
     return {
         **facts(made),
+        "estimated": fused.shared_bytes(tile, (arch // 10, arch % 10)),
+        "half_sums": ptx.count(".f16.f16.f16.f16"),
         "matrix": ptx.count("wgmma.mma_async") + ptx.count("mma.sync"),
         "copies_of_16_bytes": ptx.count("cp.async.cg.shared.global"),
     }
@@ -125,6 +131,7 @@ def main() -> None:
         "upsampling": convolution(arch, 960, 80, 2, SINE, False),
         "first": convolution(arch, 1920, 72, 1, GELU, False),
         "second": convolution(arch, 1920, 72, 1, ADD, True),
+        "half sums": convolution(arch, 1920, 72, 1, GELU, False, TILE._replace(half_sums=True)),
     }
     if arch == 90:
         report["paired upsampling"] = convolution(arch, 960, 80, 2, SINE, False, PAIRED)

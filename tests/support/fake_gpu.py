@@ -76,6 +76,7 @@ class FakeGpu:
     """Stands for a GPU; what it computes while it replays is none of the host's doing.
 
     Attributes:
+        capability, shared_bytes: as `Gpu` has them; those of an H100.
         busy: no event passes.
         replays: how often each capture was replayed, in the order of capturing.
         took: seconds between any two events.
@@ -88,6 +89,7 @@ class FakeGpu:
     def __init__(self, backend: str | None = None) -> None:
         """``backend`` compiles the programs; without one they run as they are."""
         self.backend = backend
+        self.capability, self.shared_bytes = (9, 0), 227 * 1024
         self.busy = False
         self.replays: list[int] = []
         self.took = 0.25

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +37,16 @@ class Gpu(Protocol):
     """
 
     device: torch.device
+
+    @property
+    def capability(self) -> tuple[int, int]:
+        """Compute capability."""
+        ...
+
+    @property
+    def shared_bytes(self) -> int:
+        """Shared memory that one instance of a kernel may have."""
+        ...
 
     def current(self) -> AbstractContextManager[object]:
         """While it is entered, kernels that this thread launches run there."""
@@ -94,6 +104,17 @@ class CudaGpu:
         self.device = torch.device("cuda", index)
         self._pool = torch.cuda.graph_pool_handle()
         self._side = _side_stream(index)
+
+    @property
+    def capability(self) -> tuple[int, int]:
+        """See `Gpu.capability`."""
+        return torch.cuda.get_device_capability(self.device)
+
+    @property
+    def shared_bytes(self) -> int:
+        """See `Gpu.shared_bytes`."""
+        properties: Any = torch.cuda.get_device_properties(self.device)
+        return int(properties.shared_memory_per_block_optin)
 
     def current(self) -> AbstractContextManager[object]:
         """See `Gpu.current`."""

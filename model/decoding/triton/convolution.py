@@ -34,6 +34,7 @@ class Tile(NamedTuple):
         warps: of 32 threads.
         stages: how many of those parts of the sum are in shared memory at a time.
         registers: of a thread at most, where fewer let a second instance run beside this one.
+        half_sums: the products of a part of the sum are added up in half precision.
     """
 
     rows: int
@@ -42,6 +43,7 @@ class Tile(NamedTuple):
     warps: int
     stages: int
     registers: int | None = None
+    half_sums: bool = False
 
 
 TILES = (
@@ -55,7 +57,12 @@ TILES = (
 """From the one that fetches least to the one that asks least of a GPU."""
 
 _REGISTERS, _SUMS = 255, 0.78
-"""Of a thread, and the share of them that sums may be; with more of those they spill."""
+"""Of a thread, and the share of them that sums and inputs may be; with more of those they spill."""
+
+_HOPPER = 9
+_HALF_SUMS = ((8, 6), (8, 9), (12, 0), (12, 1))
+"""Compute capabilities of GeForce cards, most of which sum products in float16 twice as fast as in
+float32. Workstation cards have them too, so that it is measured."""
 
 
 class BandMap(NamedTuple):
@@ -165,10 +172,31 @@ class FusedConv:
             ROWS=tile.rows,
             COLUMNS=tile.columns,
             DEPTH=tile.depth,
+            HALF_SUMS=tile.half_sums,
             num_warps=tile.warps,
             num_stages=tile.stages,
             maxnreg=tile.registers,
         )
+
+    def shared_bytes(self, tile: Tile, capability: tuple[int, int]) -> int:
+        """Return the shared memory that a tile takes at least, on a GPU of some capability."""
+        columns = sum(self.chunks)
+        inputs = (tile.rows + self.kernel - 1) * tile.columns
+        part = 2 * tile.depth * (inputs + self.kernel * columns)
+        if self.weight.shape[2] <= tile.depth:  # one part, which is not copied ahead
+            return 0
+        # Hopper's matrix units read both operands there; others' read registers, one part behind.
+        return part * (tile.stages if capability[0] == _HOPPER else tile.stages - 1)
+
+    def suits(self, tile: Tile, gpu: Gpu) -> bool:
+        """Return whether a tile may fit a GPU; what cannot need not be compiled."""
+        threads = 32 * tile.warps
+        numbers = tile.rows * tile.columns * sum(self.chunks) / threads
+        if gpu.capability[0] != _HOPPER:  # inputs are in registers too, two numbers in each
+            numbers += (tile.rows + self.kernel - 1) * tile.columns * tile.depth / (2 * threads)
+        if numbers > _SUMS * (tile.registers or _REGISTERS):
+            return False
+        return self.shared_bytes(tile, gpu.capability) <= gpu.shared_bytes
 
     def tune(self, gpu: Gpu, run: Callable[[], None]) -> None:
         """Keep the tile with which ``run``, which calls this convolution, is fastest.
@@ -177,18 +205,23 @@ class FusedConv:
             RuntimeError: none fits this GPU.
         """
         times: dict[Tile, float] = {}
-        failure: object = f"{self.outputs} outputs take too many registers"
-        for tile in TILES:
-            sums = tile.rows * tile.columns * sum(self.chunks) / (32 * tile.warps)
-            if sums > _SUMS * (tile.registers or _REGISTERS):
-                continue
+        failure: object = f"{self.outputs} outputs take too many registers or too much memory"
+
+        def measure(tile: Tile) -> None:
+            nonlocal failure
             self.tile = tile
             try:
                 times[tile] = seconds(gpu, run)
             except TritonError as error:
                 failure = error
+
+        for tile in TILES:
+            if self.suits(tile, gpu):
+                measure(tile)
         if not times:
             raise RuntimeError(f"no tile of the fused convolution fits this GPU: {failure}")
+        if gpu.capability in _HALF_SUMS:
+            measure(min(times, key=lambda tile: times[tile])._replace(half_sums=True))
         self.tile = min(times, key=lambda tile: times[tile])
 
 

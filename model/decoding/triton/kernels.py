@@ -90,11 +90,14 @@ def convolve(
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
     DEPTH: tl.constexpr,
+    HALF_SUMS: tl.constexpr,
 ):
     """Rows ``first`` to ``end`` of a convolution with zeros around it, of stride 1.
 
     Then by EPILOGUE a sine, a GELU, or the sum with what the target holds, and with STRIDE above 1
     a pixel shuffle. With HEAD the result is not stored: its products with the head's taps are.
+    With HALF_SUMS the products of KERNEL·DEPTH inputs are summed in half precision, and only these
+    sums in float32: GeForce cards multiply twice as fast that way.
 
     source: rows from ``source_first`` on of ``height``×WIDTH×CIN.
     weight: STRIDE²×KERNEL×K×(N0+N1), K being KERNEL·CIN, filled up with zeros to a multiple of 32.
@@ -129,6 +132,8 @@ def convolve(
             pointers = source_ptr + (y - source_first) * WIDTH * CIN + element
             there = (element >= 0) & (element < run)
             inputs = inputs + (tl.load(pointers, mask=there, other=0.0),)
+        parts0 = (tl.zeros((COLUMNS, N0), half),) * (ROWS if HALF_SUMS else 0)
+        parts1 = (tl.zeros((COLUMNS, SPARE), half),) * (ROWS if HALF_SUMS and N1 > 0 else 0)
         for dy in tl.static_range(KERNEL):
             taps = weight_ptr + ((dy * K + k + depth) * N)[:, None]
             b0 = tl.load(taps + n0[None, :])
@@ -138,9 +143,27 @@ def convolve(
             next0 = ()
             next1 = ()
             for r in tl.static_range(ROWS):
-                next0 = next0 + (tl.dot(inputs[r + dy], b0, sums0[r]),)
+                if HALF_SUMS:
+                    next0 = next0 + (tl.dot(inputs[r + dy], b0, parts0[r], out_dtype=half),)
+                    if N1 > 0:
+                        next1 = next1 + (tl.dot(inputs[r + dy], b1, parts1[r], out_dtype=half),)
+                else:
+                    next0 = next0 + (tl.dot(inputs[r + dy], b0, sums0[r]),)
+                    if N1 > 0:
+                        next1 = next1 + (tl.dot(inputs[r + dy], b1, sums1[r]),)
+            if HALF_SUMS:
+                parts0 = next0
+                parts1 = next1
+            else:
+                sums0 = next0
+                sums1 = next1
+        if HALF_SUMS:
+            next0 = ()
+            next1 = ()
+            for r in tl.static_range(ROWS):
+                next0 = next0 + (sums0[r] + parts0[r].to(tl.float32),)
                 if N1 > 0:
-                    next1 = next1 + (tl.dot(inputs[r + dy], b1, sums1[r]),)
+                    next1 = next1 + (sums1[r] + parts1[r].to(tl.float32),)
             sums0 = next0
             sums1 = next1
     for r in tl.static_range(ROWS):

@@ -41,6 +41,7 @@ from model.networks import ColourHead, Stage
 
 log = logging.getLogger(__name__)
 
+_AGREEMENT_DB = 45.0
 _MAX_ELEMENTS = 2**31 - 1
 """The kernels count elements in 32 bits."""
 
@@ -150,10 +151,26 @@ class FusedRunner:
                 launch.func.tune(gpu, launch)
             else:
                 launch()
+        self._check_half_sums(features, table, *levels)
         if self._tiles is not None:
             self._tiles.write(
                 json.dumps([convolution.tile for convolution in self.convolutions]).encode()
             )
+
+    def _check_half_sums(self, *inputs: Tensor) -> None:
+        """Sum in float32 everywhere if sums in half precision change the picture too much."""
+        chosen = [convolution.tile for convolution in self.convolutions]
+        if not any(tile.half_sums for tile in chosen):
+            return
+        picture = self(*inputs).clone()
+        for convolution in self.convolutions:
+            convolution.tile = convolution.tile._replace(half_sums=False)
+        difference = (self(*inputs)[..., :3].double() - picture[..., :3].double()).square().mean()
+        if float(difference) > 255**2 / 10 ** (_AGREEMENT_DB / 10):
+            log.info("sums in half precision change the picture, and are not used")
+            return
+        for convolution, tile in zip(self.convolutions, chosen, strict=True):
+            convolution.tile = tile
 
     def _fold(self, table: Tensor) -> None:
         if self._folds is not None:
@@ -231,7 +248,8 @@ def kept_tiles(file: CacheFile | None, count: int) -> list[Tile] | None:
         tiles = [Tile(*fields) for fields in json.loads(payload)]
     except (ValueError, TypeError):
         return None
-    return tiles if len(tiles) == count and set(tiles) <= set(fused_conv.TILES) else None
+    known = {tile._replace(half_sums=False) for tile in tiles} <= set(fused_conv.TILES)
+    return tiles if len(tiles) == count and known else None
 
 
 def _fused(stage: Stage, dtype: torch.dtype) -> FusedStage:

@@ -26,6 +26,7 @@ from model.decoding.compiled.gpu import CudaGpu, Gpu
 from model.decoding.compiled.program import build_programs
 from model.decoding.eager import EagerEngine
 from model.decoding.folded.stage import affine_conv
+from model.decoding.looks import look_tensor
 from model.decoding.triton import convolution as fused_conv
 from model.decoding.triton.convolution import (
     ADD,
@@ -50,6 +51,7 @@ from tests.support.scenes import TINY, decoder_over_still, lively_decoder
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 SMALL = Tile(4, 64, 32, 4, 2)
+ALL_TILES = fused_conv.TILES
 
 
 @pytest.fixture(autouse=True)
@@ -282,6 +284,97 @@ def test_the_fastest_tile_that_fits_is_kept() -> None:
         pytest.raises(RuntimeError, match="no tile of the fused convolution fits"),
     ):
         conv.tune(Clock(), run)
+
+
+@pytest.mark.parametrize(
+    ("capability", "shared_kib", "tried"),
+    [
+        ((8, 0), 163, (1, 2, 5)),
+        ((8, 6), 99, (1, 2, 5)),
+        ((8, 6), 48, (2, 5)),
+        ((9, 0), 227, (0, 1, 2, 3, 4, 5)),
+        ((9, 0), 150, (1, 2, 3, 4, 5)),
+        ((12, 0), 99, (1, 2, 5)),
+    ],
+)
+def test_tiles_that_cannot_fit_a_gpu_are_not_compiled(
+    capability: tuple[int, int], shared_kib: int, tried: tuple[int, ...]
+) -> None:
+    """Each takes seconds of a first start."""
+    gpu, seen = FakeGpu(), set[Tile]()
+    gpu.capability, gpu.shared_bytes = capability, shared_kib * 1024
+    conv = FusedConv(convolution(72, 72, 3), torch.float16, GELU)
+    with patch.object(fused_conv, "TILES", ALL_TILES):
+        conv.tune(gpu, lambda: seen.add(conv.tile))
+    assert {tile for tile in seen if not tile.half_sums} == {ALL_TILES[k] for k in tried}
+
+
+@pytest.mark.parametrize(
+    ("capability", "factor", "half"),
+    [((8, 9), 0.6, True), ((8, 9), 1.1, False), ((9, 0), 0.6, False), ((8, 0), 0.6, False)],
+)
+def test_half_sums_are_taken_where_they_are_measured_to_be_faster(
+    capability: tuple[int, int], factor: float, half: bool
+) -> None:
+    class Clock(FakeGpu):
+        def seconds(self, start: object, end: object) -> float:
+            return factor if conv.tile.half_sums else 1.0
+
+    gpu = Clock()
+    gpu.capability = capability
+    conv = FusedConv(convolution(8, 8, 1), torch.float16, GELU)
+    conv.tune(gpu, lambda: None)
+    assert conv.tile == SMALL._replace(half_sums=half)
+
+
+def test_half_sums_differ_from_float32_by_what_half_precision_makes_of_them() -> None:
+    torch.manual_seed(3)
+    conv = convolution(24, 24, 3)
+    x = torch.randn(1, 24, 5, 37).half().float()
+    results = []
+    for half in (False, True):
+        fused = FusedConv(conv.to(DEVICE), torch.float16, GELU)
+        fused.tile = Tile(2, 32, 32, 4, 2, None, half)
+        out = torch.zeros(5, 37, fused.outputs, device=DEVICE, dtype=torch.float16)
+        fused(BandMap(rows_of(x, fused.inputs), 0, 5), BandMap(out, 0, 5), (0, 5))
+        results.append(out.float().cpu())
+    exact = F.gelu(conv.cpu()(x))[0].permute(1, 2, 0)
+    errors = [(result - exact).abs().mean() for result in results]
+    assert errors[0] < errors[1] < 4 * errors[0]
+    assert errors[1] < 2e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scale", [1.0, 2e4])
+def test_a_picture_with_half_sums_is_within_half_precision_or_has_none(scale: float) -> None:
+    """Sums of large features overflow."""
+
+    class Clock(FakeGpu):
+        def seconds(self, start: object, end: object) -> float:
+            return 1.0
+
+    decoder = lively_decoder(ONE)
+    size, cpu = picture_size(ONE, None), torch.device("cpu")
+    program = build_programs(decoder, cpu, size, torch.float16, make_runner=FusedRunner)
+    runner, gpu = program.runner, Clock()
+    assert isinstance(runner, FusedRunner)
+    gpu.capability, gpu.shared_bytes = (8, 9), 99 * 1024
+    with torch.no_grad():
+        for conv in runner.convolutions[:1]:
+            conv.weight.mul_(scale)
+        index = torch.tensor([0])
+        look, expected = reference(decoder, LOOKS[0], 0)
+        assert program.prepare is not None
+        inputs = program.picture(*program.prepare(index), look_tensor(look, cpu))
+
+        def take(conv: FusedConv, *_: object) -> None:
+            conv.tile = SMALL._replace(half_sums=True)
+
+        with patch.object(FusedConv, "tune", take):
+            runner.ready(gpu, *inputs)
+        assert {conv.tile.half_sums for conv in runner.convolutions} == {scale == 1.0}
+        if scale == 1.0:
+            assert psnr(runner(*inputs), expected) >= 60
 
 
 def test_a_kernels_time_is_its_least_in_a_graph_of_several() -> None:
