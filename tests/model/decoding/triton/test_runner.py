@@ -28,6 +28,7 @@ from model.decoding.eager import EagerEngine
 from model.decoding.folded.stage import affine_conv
 from model.decoding.looks import look_tensor
 from model.decoding.triton import convolution as fused_conv
+from model.decoding.triton import runner as runner_module
 from model.decoding.triton.convolution import (
     ADD,
     GELU,
@@ -239,8 +240,10 @@ def test_the_papers_viewport_needs_less_than_300_mib() -> None:
 
 
 def test_a_picture_too_large_for_the_kernels_is_refused() -> None:
-    config = presets()["paper"].replace(viewport_height=16368, viewport_width=16368)
-    with pytest.raises(RuntimeError, match="16368x16368 is too large for the fused engine"):
+    config = presets()["paper"].replace(viewport_height=4320, viewport_width=7680)
+    channels = 72  # of the last stage, in eights
+    assert 4320 * 7680 * channels > runner_module._MAX_ELEMENTS
+    with pytest.raises(RuntimeError, match="7680x4320 is too large for the fused engine"):
         runner_of(config, 1, torch.device("meta"))
 
 
