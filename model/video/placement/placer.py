@@ -10,6 +10,7 @@ from torch import Tensor
 
 from model.video.placement.cube_faces import Atlas
 from model.video.placement.declared import Placement
+from model.video.placement.straight import Straight
 
 _BAND_PIXELS = 2**20
 """Pixels that are sampled at once: their floats are small beside the frame."""
@@ -25,7 +26,7 @@ class Placer:
     def __init__(
         self, placement: Placement, picture_size: tuple[int, int], size: tuple[int, int]
     ) -> None:
-        """Compute the map, 8 bytes a pixel of the frame; none if nothing is resampled.
+        """Compute the map, 8 bytes a pixel of the frame; none if resizing and shifting will do.
 
         Args:
             picture_size: height and width of the pictures, all their parts included.
@@ -39,7 +40,11 @@ class Placer:
         part_size = rows.stop - rows.start, columns.stop - columns.start
         self.covered = placement.covered(*size)
         self._sheet: _Sheet | None = None
-        if size != part_size or placement != Placement(part=placement.part):
+        self._straight: Straight | None = None
+        plain = size == part_size and placement == Placement(part=placement.part)
+        if not plain:
+            self._straight = Straight.of(placement, part_size, size)
+        if not plain and self._straight is None:
             kind = _EquirectangularSheet if placement.cube is None else _CubeSheet
             self._sheet = kind(placement, part_size, size)
 
@@ -49,6 +54,8 @@ class Placer:
         Samples are bilinear, and antialiased if the frame is smaller than the picture.
         """
         picture = picture[self._rows_and_columns]
+        if self._straight is not None:
+            return self._straight.place(picture)
         if self._sheet is None:
             return picture
         sheet = self._sheet.build(picture.permute(2, 0, 1))[None].float()

@@ -266,6 +266,25 @@ def test_the_frame_keeps_the_resolution(
     assert placement.frame_size(*picture) == frame
 
 
+@pytest.mark.parametrize("picture_size", [(96, 192), (96, 96), (48, 192), (130, 250), (480, 960)])
+@pytest.mark.parametrize(
+    "bounds", [Bounds(), HALF_SPHERE, Bounds(0, 0.25, 0, 0.125), Bounds(0.125, 0, 0.25, 0.5)]
+)
+def test_resizing_is_sampling(bounds: Bounds, picture_size: tuple[int, int]) -> None:
+    # A turn by so little is sampled, and moves nothing.
+    exact = Placement(bounds=bounds, yaw=math.pi / 2)
+    sampled = Placement(bounds=bounds, yaw=math.pi / 2, pitch=1e-7)
+    picture = smooth_sphere(*picture_size)
+    one, other = place(exact, picture), place(sampled, picture)
+    covered = Placer(exact, picture_size, SIZE).covered
+    inside = covered if covered is not None else torch.ones(SIZE, dtype=torch.bool)
+    # Pixels whose middle is on the very edge may fall on either side.
+    both = inside & ~(one == 0).all(-1) & ~(other == 0).all(-1)
+    assert both.sum() > 0.9 * inside.sum()
+    assert worst(one[both], other[both]) <= 6
+    assert not one[~inside].any()
+
+
 def test_grey_and_alpha_are_placed_too() -> None:
     for channels in (1, 4):
         picture = torch.full((96, 192, channels), 7, dtype=torch.uint8)
