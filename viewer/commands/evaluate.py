@@ -14,7 +14,6 @@ from model.text import escaped
 from viewer.commands.options import (
     Device,
     Eye,
-    GazeFormat,
     Raw,
     Start,
     check_range,
@@ -27,6 +26,7 @@ from viewer.commands.options import (
 
 if TYPE_CHECKING:
     from model.evaluation import Evaluation
+    from model.trajectories import Trajectory
 
 
 def evaluate(
@@ -56,7 +56,14 @@ def evaluate(
         bool, typer.Option("--film", help="Also films: original, decoded and error map.")
     ] = False,
     device: Device = "auto",
-    gaze_format: GazeFormat = None,
+    gaze_format: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Format of the gaze file, as `nerv360 info` takes it; one for all, or one a path.",
+            show_default=False,
+        ),
+    ] = None,
     eye: Eye = "left",
     raw: Raw = None,
     start: Start = None,
@@ -85,7 +92,7 @@ def evaluate(
     options = EvaluationOptions(
         scene=scene,
         clip=clip,
-        trajectories=[path_option(name, gaze_format) for name in trajectory],
+        trajectories=_paths(trajectory, gaze_format or []),
         output=output,
         decoders=tuple(decoder or ()),
         codecs=tuple(codec or ()),
@@ -104,6 +111,16 @@ def evaluate(
     _print(evaluation)
     for path in [report, *films]:
         print(escaped(str(path)))
+
+
+def _paths(specs: list[str], formats: list[str]) -> list[Trajectory]:
+    if len(formats) not in (0, 1, len(specs)):
+        raise InputError(
+            f"--gaze-format is given {len(formats)} times for {len(specs)} paths: give one for "
+            f"all, or one for each in their order"
+        )
+    each = formats if len(formats) == len(specs) else [*formats, None][:1] * len(specs)
+    return [path_option(spec, name) for spec, name in zip(specs, each, strict=True)]
 
 
 def _no_repeats(option: str, names: list[str]) -> None:

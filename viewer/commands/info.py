@@ -57,6 +57,8 @@ def info(
         report, table = describe_clip(clip)
         _show(report, as_json, lambda console: console.print(table))
         return
+    if file is None and gaze_format is not None:
+        raise InputError("--gaze-format: there is no gaze file; name it before")
     if file is not None and (gaze_format is not None or is_gaze(file)):
         report, table = describe_gaze(file, gaze_format)
         _show(report, as_json, lambda console: console.print(table))

@@ -241,6 +241,8 @@ def test_speed_and_memory_are_measured(report: Path) -> None:
         (["--codec", "x265", "--codec", "x265"], "--codec x265 is given twice"),
         (["--trajectory", "none.csv"], "--trajectory: none.csv does not exist"),
         (["--trajectory", "{material}/gaze.csv"], "a path gaze is given already"),
+        (["--gaze-format", "jin2022"], "is not jin2022: "),
+        (["--gaze-format", "nerv360", "--gaze-format", "jvet"], "is given 2 times for 1 paths"),
         (["--video", "{material}/none.mp4"], "none.mp4 does not exist"),
         (["--video", "{material}/gaze.csv"], "gaze.csv"),
         (["--video", "{material}/small.mp4"], "is 48x24 but"),

@@ -59,6 +59,8 @@ def test_info_refuses_what_it_cannot_tell(
     assert main(["info", file, "--gaze-format", "time-yaw-pitch-roll-radians"]) == 0
     assert main(["info", file, "--gaze-format", "nonsense"]) == 2
     assert "--gaze-format: 'nonsense' is not a format" in capsys.readouterr().err
+    assert main(["info", "--preset", "demo", "--gaze-format", "jin2022"]) == 2
+    assert "--gaze-format: there is no gaze file" in capsys.readouterr().err
 
 
 def test_a_doubtful_path_is_refused_until_it_is_named(
