@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import stat
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +15,8 @@ import platformdirs
 from model.files import atomic_write
 
 log = logging.getLogger(__name__)
+
+_MAX_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def load_settings(path: Path | None) -> Settings:
     if path is None:
         return Settings()
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = json.loads(_text(path))
         if not isinstance(stored, dict):
             raise ValueError("it does not hold an object")
     except FileNotFoundError:
@@ -78,6 +81,21 @@ def load_settings(path: Path | None) -> Settings:
     if refused:
         log.warning("%s: %s; the defaults are used for these", path, "; ".join(refused))
     return known
+
+
+def _text(path: Path) -> str:
+    """Read a file that is regular and small: a pipe would wait for whoever writes to it.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is something else, or no text.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError("it is not a regular file")
+    if status.st_size > _MAX_BYTES:
+        raise ValueError(f"it is larger than {_MAX_BYTES >> 10} KiB")
+    return path.read_text(encoding="utf-8")
 
 
 def save_settings(path: Path | None, settings: Settings) -> None:

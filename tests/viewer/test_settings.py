@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import platformdirs
@@ -98,3 +99,21 @@ def test_a_file_that_cannot_be_replaced_leaves_nothing_beside_it(
     save_settings(path, CHOSEN)
     assert [it.name for it in tmp_path.iterdir()] == ["settings.json"]
     assert len(caplog.records) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
+def test_a_pipe_a_device_and_a_folder_are_not_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pipe, device, folder, huge = (tmp_path / n for n in ("pipe", "device", "folder", "huge"))
+    os.mkfifo(pipe)
+    device.symlink_to("/dev/zero")
+    folder.mkdir()
+    huge.write_bytes(b" " * (2**20 + 1))
+    for path in (pipe, device, folder, huge):
+        caplog.clear()
+        assert load_settings(path) == Settings()
+        assert len(caplog.records) == 1
+        assert f"{path} is not used, the defaults are: it is" in caplog.text
+        save_settings(path, CHOSEN)
+        assert path.is_dir() or load_settings(path) == CHOSEN

@@ -95,6 +95,9 @@ test("a link says where to look, as far as it can", () => {
   const { look, frame, decoder } = startOf("#yaw=190&pitch=95&hfov=5&frame=3&decoder=hnerv", 4, ["hnerv"]);
   const shown = [look.yaw, look.pitch, look.roll, look.hfov].map((v) => Math.round(degrees(v)));
   assert.deepEqual([shown, frame, decoder], [[-170, 90, 0, 30], 3, "hnerv"]);
+  const huge = startOf("#yaw=1e308&pitch=1e308&roll=-1e308&hfov=1e308&frame=1e308", 4, []);
+  assert.ok(Object.values(huge.look).every((angle) => Math.abs(angle) <= Math.PI), `${huge.look}`);
+  assert.equal(huge.frame, null);
   const nonsense = startOf("#yaw=x&frame=4&decoder=other&pitch=", 4, ["hnerv"]);
   assert.deepEqual([nonsense.look.yaw, nonsense.look.pitch], [0, 0]);
   assert.deepEqual([nonsense.frame, nonsense.decoder], [null, null]);

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import glfw
+from OpenGL import GL
 
 from model.errors import InputError
 from model.text import escaped
@@ -17,6 +18,9 @@ from viewer.window_system import wayland_only
 
 SMALLEST = (480, 270)
 """Width and height, in screen coordinates."""
+
+_MOST = 8192
+"""Pixels of a side: 8K; the buffers of a window of 16384x16384 take gigabytes."""
 
 _glfw: Any = glfw  # Its type hints are wrong in places.
 
@@ -70,7 +74,8 @@ class Window:
             )
         glfw.make_context_current(self.handle)
         self._set_interval(visible)
-        glfw.set_window_size_limits(self.handle, *SMALLEST, glfw.DONT_CARE, glfw.DONT_CARE)
+        self._largest = _largest_size()
+        glfw.set_window_size_limits(self.handle, *SMALLEST, *self._largest)
         self._position: tuple[int, int] | None = None
         self._due = 0.0
         self._resizing = False
@@ -85,8 +90,8 @@ class Window:
 
     @property
     def framebuffer_size(self) -> tuple[int, int]:
-        """Width and height in pixels; 0 while minimised."""
-        return self._framebuffer_size
+        """Width and height in pixels; 0 while minimised, or larger than OpenGL can draw."""
+        return (0, 0) if self._is_too_large else self._framebuffer_size
 
     @property
     def interface_scale(self) -> float:
@@ -124,9 +129,15 @@ class Window:
         """Deliver the pending events."""
         glfw.poll_events()
 
+    @property
+    def _is_too_large(self) -> bool:
+        width, height = self._framebuffer_size
+        return width > self._largest[0] or height > self._largest[1]
+
     def swap(self) -> None:
         """Show the drawing, at the display's rate even if the swap does not wait."""
-        glfw.swap_buffers(self.handle)
+        if not self._is_too_large:  # Mesa ends the process on such a one
+            glfw.swap_buffers(self.handle)
         period = 1 / self.refresh_rate
         now = time.perf_counter()
         # A swap that waited returns close to the due time; then there is no sleep.
@@ -185,6 +196,10 @@ class Window:
         def sized(_: Any, width: int, height: int) -> None:
             self._size = width, height
             self._monitor.forget()
+            if width > self._largest[0] or height > self._largest[1]:
+                # The limits are a request: without a window manager nothing else enforces them.
+                glfw.set_window_size(handle, *map(min, (width, height), self._largest))
+                return
             if width and height and not self.fullscreen:
                 self._restored = width, height
 
@@ -215,6 +230,13 @@ class Window:
         """Destroy window and context."""
         glfw.destroy_window(self.handle)
         glfw.terminate()
+
+
+def _largest_size() -> tuple[int, int]:
+    """Return the largest width and height in pixels that the current context draws."""
+    across, down = GL.glGetIntegerv(GL.GL_MAX_VIEWPORT_DIMS)
+    most = int(GL.glGetIntegerv(GL.GL_MAX_TEXTURE_SIZE))
+    return min(int(across), most, _MOST), min(int(down), most, _MOST)
 
 
 _errors: list[str] = []

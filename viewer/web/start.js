@@ -28,9 +28,9 @@ export function startOf(hash, frames, decoders) {
   const decoder = asked.get("decoder");
   return {
     look: {
-      yaw: wrapYaw(radians(number("yaw", 0))),
+      yaw: wrapYaw(radians(number("yaw", 0) % 360)),
       pitch: radians(clamp(number("pitch", 0), -90, 90)),
-      roll: wrapYaw(radians(number("roll", 0))),
+      roll: wrapYaw(radians(number("roll", 0) % 360)),
       hfov: clamp(radians(number("hfov", degrees(DEFAULT_HFOV))), MIN_HFOV, MAX_HFOV),
     },
     frame: Number.isInteger(frame) && frame >= 0 && frame < frames ? frame : null,

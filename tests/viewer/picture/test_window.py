@@ -9,6 +9,7 @@ from typing import Any
 
 import glfw
 import pytest
+from OpenGL import GL
 
 from viewer.picture.monitors import monitor_of, unscaled
 from viewer.picture.window import Window
@@ -118,3 +119,16 @@ def test_a_window_on_no_monitor_gets_the_primary_one(monkeypatch: pytest.MonkeyP
     assert found.handle == "monitor 0"
     monkeypatch.setattr(glfw, "get_monitors", list)
     assert monitor_of((0, 0, 100, 100)) is None
+
+
+def test_a_window_becomes_no_larger_than_opengl_can_draw(window: Window) -> None:
+    """Mesa ends the process when it draws into a window of 32767 pixels."""
+    glfw.set_window_size(window.handle, 32767, 32767)
+    for _ in range(20):
+        window.poll()
+        GL.glClear(GL.GL_COLOR_BUFFER_BIT)
+        window.swap()
+        if window.framebuffer_size == (8192, 8192):
+            break
+    assert window.framebuffer_size == (8192, 8192)
+    assert window.restored_size == (8192, 8192)
