@@ -9,6 +9,7 @@ import os
 import platform
 import re
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +17,26 @@ from pathlib import Path
 _UNSYNCED = {errno.EINVAL, errno.ENOTSUP, errno.EROFS, errno.EBADF}
 """Errors by which a file system says that it has no fsync, not that data are lost."""
 _count = itertools.count()
+
+
+def private_folder(path: Path) -> Path:
+    """Make a folder that only its owner can enter, or check one that exists, and return it.
+
+    What is executed from a cache must not come from anybody else.
+
+    Raises:
+        OSError: it cannot be made, belongs to another user, or others can write to it.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.mkdir(mode=0o700, exist_ok=True)
+    if os.name == "posix":
+        status = path.stat()
+        if status.st_uid != os.geteuid():
+            raise PermissionError(errno.EPERM, "it belongs to another user", str(path))
+        if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise PermissionError(errno.EPERM, "others can write to it", str(path))
+        path.chmod(stat.S_IRWXU)
+    return path
 
 
 def partial_path(path: Path) -> Path:

@@ -120,9 +120,13 @@ def open_engine(
 
 
 def _check_memory(config: ModelConfig, size: tuple[int, int], device: torch.device) -> None:
-    """Refuse pictures for which there is too little memory, however little an engine takes."""
+    """Refuse pictures for which there is too little memory, however little an engine takes.
+
+    A card that runs out says so by itself; main memory ends the process or swaps.
+    """
+    if device.type != "cpu":
+        return
     from model.decoding.memory_estimate import decoding_bytes
-    from model.devices import free_bytes
     from model.networks import architecture_of
 
     if architecture_of(config).full_frame:
@@ -130,7 +134,7 @@ def _check_memory(config: ModelConfig, size: tuple[int, int], device: torch.devi
     else:
         sized = config.replace(viewport_height=size[0], viewport_width=size[1])
         needed = decoding_bytes(sized, element_bytes=2)
-    check_memory(needed, f"decoding pictures of {size[1]}x{size[0]}", free_bytes(device))
+    check_memory(needed, f"decoding pictures of {size[1]}x{size[0]}")
 
 
 def _open_auto(decoder: Decoder, device: torch.device, size: tuple[int, int]) -> Engine:

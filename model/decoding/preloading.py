@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import importlib.util
 import logging
+import os
 import re
+import shutil
+import tempfile
 from pathlib import Path
 
+import platformdirs
+
+from model.files import private_folder
 from model.nvidia import driver_refusal, has_cards
 
 log = logging.getLogger(__name__)
 
+_INDUCTOR_FOLDER = "TORCHINDUCTOR_CACHE_DIR"
 _COMPILERS = ("torch._dynamo", "torch._inductor.compile_fx", "triton")
+
+
+def keep_compiled_code_private() -> None:
+    """Have torch's compiler keep its files in the user's cache, unless a folder is chosen already.
+
+    By itself it executes what it finds in a folder of a predictable name in ``/tmp``, which anybody
+    can have made. If the user's cache cannot be used, the files go when the process ends.
+    """
+    if os.environ.get(_INDUCTOR_FOLDER):
+        return
+    try:
+        folder = private_folder(platformdirs.user_cache_path("nerv360") / "inductor")
+    except (OSError, RuntimeError) as error:
+        log.warning("compiled code is not kept: %s", error)
+        folder = Path(tempfile.mkdtemp(prefix="nerv360-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ[_INDUCTOR_FOLDER] = str(folder)
 
 
 def load_compilers() -> None:
@@ -22,6 +47,7 @@ def load_compilers() -> None:
     one already, it ends the process (seen with Mesa 22.3); the other way round both live.
     Those that are missing are found out again, and named, where they are used.
     """
+    keep_compiled_code_private()
     for name in _COMPILERS:
         try:
             importlib.import_module(name)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from model.files import atomic_write, partial_path
+from model.files import atomic_write, partial_path, private_folder
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="folders have no modes there")
 
 
 def test_a_file_takes_the_place_of_the_old_one_when_it_is_whole(tmp_path: Path) -> None:
@@ -101,3 +104,35 @@ def test_a_file_is_on_the_disk_before_it_takes_its_place_and_its_name_after(
     with atomic_write(path) as partial:
         partial.write_text("whole")
     assert done == [partial.name, "replaced", tmp_path.name]
+
+
+@posix
+def test_a_private_folder_is_its_owners_only(tmp_path: Path) -> None:
+    folder = tmp_path / "cache" / "code"
+    before = os.umask(0o002)
+    try:
+        assert private_folder(folder) == folder
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (folder, folder.parent)] == [0o700] * 2
+    folder.chmod(0o755)
+    private_folder(folder)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o770, 0o702])
+def test_a_folder_that_others_can_write_to_is_refused(tmp_path: Path, mode: int) -> None:
+    tmp_path.chmod(mode)
+    with pytest.raises(PermissionError, match="others can write to it"):
+        private_folder(tmp_path)
+
+
+@posix
+def test_a_folder_of_another_user_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.chmod(0o755)
+    monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
+    with pytest.raises(PermissionError, match="another user"):
+        private_folder(tmp_path)

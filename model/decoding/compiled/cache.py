@@ -10,7 +10,7 @@ from pathlib import Path
 import platformdirs
 import torch
 
-from model.files import atomic_write
+from model.files import atomic_write, private_folder
 from model.scene import Decoder
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,11 @@ class CacheFile:
         """Its bytes; None where it is missing or damaged."""
         try:
             content = self.file.read_bytes()
-        except OSError:
+            private_folder(self.folder)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            log.warning("what was compiled or measured before is not used: %s", error)
             return None
         head, payload = content[: len(_MAGIC) + 32], content[len(_MAGIC) + 32 :]
         if head != _MAGIC + hashlib.sha256(payload).digest():
@@ -50,7 +54,7 @@ class CacheFile:
     def write(self, payload: bytes) -> None:
         """Put ``payload`` in its place; where that fails, a line in the log says why."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            private_folder(self.folder)
             with atomic_write(self.file) as partial:
                 partial.write_bytes(_MAGIC + hashlib.sha256(payload).digest() + payload)
             self._forget_the_oldest()

@@ -11,6 +11,8 @@ from typing import Any
 
 from torch import Tensor, fx, nn
 
+from model.decoding.preloading import keep_compiled_code_private
+
 _RECOMPILATIONS = 4096
 """One of them is an engine's program; each kind has few programs, and a process few engines."""
 
@@ -56,6 +58,7 @@ class CompiledProgram:
                 program._code.append(made)
             return made
 
+        keep_compiled_code_private()
         self._run = torch.compile(program, backend=compiler, fullgraph=True, dynamic=False)
 
     def __call__(self, *inputs: Tensor) -> Any:

@@ -81,17 +81,17 @@ def test_a_picture_that_does_not_fit_is_refused_before_it_is_decoded(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene = tiny_scene(name)
-    monkeypatch.setattr("model.devices.available_bytes", lambda: 20_000)
+    monkeypatch.setattr("model.memory.available_bytes", lambda: 20_000)
     with pytest.raises(InputError, match=r"decoding pictures of \d+x\d+ would take"):
         open_engine(scene, name, "cpu")
-    monkeypatch.setattr("model.devices.available_bytes", lambda: 2**30)
+    monkeypatch.setattr("model.memory.available_bytes", lambda: 2**30)
     open_engine(scene, name, "cpu")
 
 
 def test_a_larger_picture_takes_more(monkeypatch: pytest.MonkeyPatch) -> None:
     scene = over_still_scene()
     scene.decoders["nerv360"] = decoder_over_still(TINY)
-    monkeypatch.setattr("model.devices.available_bytes", lambda: 2**23)
+    monkeypatch.setattr("model.memory.available_bytes", lambda: 2**23)
     open_engine(scene, "nerv360", "cpu")
     with pytest.raises(InputError, match="decoding pictures of 4800x2400 would take"):
         open_engine(scene, "nerv360", "cpu", (2400, 4800))

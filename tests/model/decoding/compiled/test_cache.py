@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -207,3 +208,14 @@ def test_kept_code_that_does_not_run_is_compiled_anew(
     assert attempts == [False, True]
     assert not kept.file.exists()
     assert measured.read() is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders have no modes there")
+def test_code_that_others_can_put_there_is_not_executed(
+    kept: CompileCache, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept.folder.chmod(0o777)
+    with patch("torch.compiler.load_cache_artifacts") as load:
+        assert not kept.load()
+    load.assert_not_called()
+    assert "others can write to it" in caplog.text
