@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from model.decoding import may_want_compilers
 from tests.support.soak import KEYS, grown_bytes, soak
 
 _SECONDS = float(os.environ.get("NERV360_SOAK_SECONDS", "20"))
@@ -32,7 +33,8 @@ def test_the_program_bears_every_key_and_whatever_a_hand_does(tmp_path: Path) ->
     assert {f"key {key}" for key in KEYS} <= set(story.events)
     assert list((tmp_path / "pictures").rglob("*.png")), "F12 has reached the window"
     assert story.dropped, "a drop has reached the window"
-    assert not [name for name in story.libraries if "triton" in name], "two LLVMs in one process"
+    if not may_want_compilers():
+        assert not [name for name in story.libraries if "triton" in name], "no compiler is wanted"
     if _SECONDS >= _LONG_S:
         grown = grown_bytes(story.resident)
         print(f"{len(story.events)} events, grown by {grown / _MIB:.0f} MiB")

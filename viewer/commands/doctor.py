@@ -16,10 +16,12 @@ def doctor(
     A line with a minus is missing or cannot be used, with the reason and what would help. Nothing
     of it is needed to decode on the CPU but torch.
     """
+    from model.progress import stage
     from model.text import escaped, escaped_json
     from viewer.doctor import examine
 
-    found = examine()
+    with stage("looking for all that the program needs"):
+        found = examine()
     if as_json:
         print(escaped_json([asdict(finding) for finding in found]))
         return

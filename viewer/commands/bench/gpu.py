@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from model.errors import InputError
+from model.progress import stage
 from viewer.commands.options import Device, check_range, for_option
 
 
@@ -60,7 +61,7 @@ def gpu(
         raise InputError(f"-o {output} is a file: name a folder")
     with for_option("-o"):
         prepare_folder(output)
-    with for_option("--device"):
+    with for_option("--device"), stage("looking at the machine"):
         facts = machine(plan, device, output)
     with for_option("-o"):
         complete = report_gpu(output, plan, facts, minutes, _tell)

@@ -11,6 +11,7 @@ from typing import Any
 
 from model.errors import InputError
 from model.files import atomic_write
+from model.progress import stage
 from viewer.commands.gpu_report.document import as_markdown
 from viewer.commands.gpu_report.plan import Plan, Step, planned_steps
 from viewer.commands.gpu_report.process import run_task
@@ -55,13 +56,14 @@ def report_gpu(
     record = Record(folder / JSON, plan, facts)
     planned = steps(plan, facts)
     record.keep([step.name for step in planned])
-    with ExitStack() as stack:
+    with ExitStack() as stack, stage("measuring", len(planned)) as shown:
         environments = _Environments(stack, facts["device"], folder / LOGS, record)
         for number, step in enumerate(planned, 1):
             head = f"[{number:2}/{len(planned)}] {step.title}"
             if record.done(step):
                 tell(f"{head}: as measured before")
                 continue
+            shown.become(step.title, number - 1, len(planned))
             _perform(step, folder, record, environments, ends)
             _write(folder, record)
             outcome = record.values["steps"][step.name]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ import pytest
 import torch
 from PIL import Image
 
-from model import devices
-from model.benchmarks import PAPER_TABLE1
-from model.decoding import ENGINES, Engine
+from model import devices, toolchain
+from model.benchmarks import PAPER_TABLE1, comparison
+from model.decoding import ENGINES, Engine, picture_size
 from model.decoding.compiled.engine import CompiledEngine
+from model.networks import preset as nerv360_preset
 from model.scene import Decoder
+from tests.support.fake_driver import install_driver, install_torch
 from tests.support.fake_gpu import FakeGpu
 from viewer.commands.gpu_report import PAPER, REHEARSAL, Plan, machine, report_gpu, run, suite
 from viewer.commands.gpu_report.document import as_markdown
@@ -125,6 +128,31 @@ def test_what_nobody_has_measured_comes_first_on_a_card() -> None:
     ]
     assert len(set(names)) == len(names)
     assert {each.step for each in PREDICTIONS} <= set(names)
+
+
+def test_on_a_card_only_what_it_lacks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    install_driver(monkeypatch, 13000)
+    install_torch(monkeypatch, ("NVIDIA H100 80GB HBM3", (9, 0)))
+    monkeypatch.setattr(toolchain, "missing_tools", lambda: None)
+    task = {"kind": "facts", "preset": "paper", "scale": "1", "device": "auto"}
+    facts = json.loads(json.dumps(perform(task)))
+    assert (facts["device"], facts["processor"]) == ("cuda", "NVIDIA H100 80GB HBM3")
+    assert (facts["cuda"], facts["capability"]) == ("13.0", [9, 0])
+    steps = planned_steps(PAPER, facts)
+    assert [step.name for step in steps] == [step.name for step in planned_steps(PAPER, CARD)]
+    assert [step.name for step in steps if step.refusal] == []
+    monkeypatch.setattr(toolchain, "missing_tools", lambda: "needs a C compiler: apt install gcc")
+    refused = [step for step in planned_steps(PAPER, perform(task)) if step.refusal]
+    assert {step.refusal for step in refused} == {"needs a C compiler: apt install gcc"}
+    assert {step.name.rpartition("-")[2] for step in refused} == {"compiled", "fused"}
+
+
+def test_the_paper_s_pictures_have_the_paper_s_size() -> None:
+    configs = comparison("paper", Fraction(PAPER.scale))
+    sizes = {name: picture_size(config) for name, config in configs.items()}
+    assert sizes["nerv360"] == (1080, 1920)
+    assert sizes["hnerv"] == sizes["hnerv-boost"] == (3072, 6144)
+    assert configs["nerv360"] == nerv360_preset("paper")
 
 
 def timing(fps: float) -> dict[str, float]:
