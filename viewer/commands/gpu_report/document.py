@@ -63,7 +63,7 @@ def _decoding(report: Values) -> str:
     names = _engines(report, "nerv360")
     measured = {name: _result(report, f"nerv360-{name}") for name in names}
     shape = next((size(result) for result in measured.values() if result), "any size")
-    head = ["engine", "looking", "1 % low", "playing", "1 % low", "GiB"]
+    head = ["engine", "looking", "its 1 % low", "playing", "its 1 % low", "GiB"]
     head += [f"predicted, {card}" for card in CARDS] + ["GiB predicted"]
     rows = []
     for name, result in measured.items():
@@ -118,6 +118,7 @@ def _aside(report: Values) -> str:
 
 
 def _rivals(report: Values) -> str:
+    shape = None
     head = ["decoder, engine", "frames a second", "1 % low", "GiB", "paper, H100", "paper GiB"]
     rows = []
     for decoder in RIVALS:
@@ -126,11 +127,16 @@ def _rivals(report: Values) -> str:
             result = _result(report, f"{decoder}-{engine}")
             cells = ["–"] * 3
             if result:
+                shape = size(result)
                 playing = result["playing"]
                 low = rate(playing, "slowest_percent_ms")
                 cells = [rate(playing), low, gib(result["memory_mib"])]
             rows.append([f"{TITLES[decoder]}, {engine}", *cells, *paper])
-    return f"## Whole frames\n\n{table(head, rows)}"
+    frames = f"frames of {shape}" if shape else "whole frames"
+    return (
+        f"## Whole frames\n\nHNeRV and HNeRV-Boost decode {frames}; a shader "
+        f"cuts what is shown.\n\n{table(head, rows)}"
+    )
 
 
 def _table_1(report: Values) -> str:
@@ -154,7 +160,8 @@ def _table_1(report: Values) -> str:
 
 
 def _window(report: Values) -> str:
-    head = ["shown", "engine", "decoding, ms", "upload, ms", "by", "drawn", "decoded", "first, s"]
+    head = ["shown", "engine", "decoding, ms", "upload, ms", "by", "drawn", "decoded"]
+    head.append("first picture, s")
     rows, pictures = [], []
     for name, outcome in report["steps"].items():
         result = outcome.get("result")
@@ -179,7 +186,10 @@ def _window(report: Values) -> str:
     if not rows and not uploads:
         return ""
     seconds = report["plan"]["shown_s"]
-    text = f"## In the window\n\n`nerv360 view` for {seconds:g} seconds, the look wandering."
+    text = (
+        f"## In the window\n\n`nerv360 view` for {seconds:g} s, the look wandering; drawings and "
+        f"pictures are counted until its end."
+    )
     if rows:
         text += f"\n\n{table(head, rows)}"
     if uploads:
@@ -192,7 +202,7 @@ def _first_start(report: Values) -> str:
     result = _result(report, "first-start")
     if not result:
         return ""
-    head = ["", "first picture, s", "fastest engine, s", "of it building, s"]
+    head = ["", "first picture, s", "fastest engine, s", "building it, s"]
     rows = [
         [
             title,

@@ -101,7 +101,7 @@ def planned_steps(plan: Plan, facts: Values) -> list[Step]:
             )
             for part, name in (*parts[1:], parts[0])
         ),
-        Step("first-start", "first start", {"kind": "start", **common}, 180.0, screen=True),
+        Step("first-start", "first start", {"kind": "start", **common}, 240.0, screen=True),
         Step("tests", "tests that need CUDA", {"kind": "tests", **common}, 150.0, screen=True),
         Step(
             "soak",
@@ -125,7 +125,7 @@ def _decoding(plan: Plan, facts: Values, common: Values) -> Iterator[Step]:
                 f"{decoder}, {engine} engine",
                 {"kind": "decode", "decoder": decoder, "engine": engine, **common,
                  "pictures": plan.pictures},
-                150.0,
+                180.0,
                 screen=engine == "gl",
                 refusal=facts["refusals"][decoder][engine],
             )  # fmt: skip

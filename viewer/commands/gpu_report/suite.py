@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from model.errors import UnavailableError
 from viewer.doctor import ChildError
 from viewer.paths import PROGRAM
 
@@ -28,8 +29,17 @@ _SOME_FAIL = 1
 
 
 def run_cuda_tests(task: Values) -> Values:
-    """Count the tests that need CUDA; without CUDA they are skipped."""
-    return run_tests([*CUDA_TESTS, "-m", "cuda"], {})
+    """Count the tests that need CUDA.
+
+    Raises:
+        ChildError: as `run_tests`.
+        UnavailableError: there is no such device, and all were skipped.
+    """
+    counts = run_tests([*CUDA_TESTS, "-m", "cuda"], {})
+    if counts["passed"] == 0:
+        reasons = " and ".join(counts["skips"]) or "no test needs it"
+        raise UnavailableError(f"{counts['skipped']} tests were skipped: {reasons}")
+    return counts
 
 
 def run_soak(task: Values) -> Values:

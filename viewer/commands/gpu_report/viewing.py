@@ -76,7 +76,9 @@ def run_view_until_fast(
         process.kill()
     if fastest_s is None:
         raise ChildError(f"nerv360 view showed no picture: {lines[-1] if lines else 'no word'}")
-    return {**told(lines), "fastest_engine_after_s": fastest_s}
+    known = told(lines)
+    # The system's clock for starts of processes is a little off.
+    return {**known, "fastest_engine_after_s": max(fastest_s, known.get("first_picture_s", 0.0))}
 
 
 def told(lines: Sequence[str]) -> Values:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
@@ -85,6 +86,10 @@ def test_every_step_runs_in_small(
     report = json.loads((tmp_path / "report.json").read_text())
     refused = {n: o["reason"] for n, o in report["steps"].items() if o["state"] == "refused"}
     assert complete, lines
+    tests = refused.pop("tests", None)
+    if not torch.cuda.is_available():
+        assert tests is not None
+        assert re.fullmatch(r"\d\d tests were skipped: torch sees no CUDA device", tests)
     cuda = {"nerv360-fused": "needs a CUDA device, not cpu"}
     drawn = {n: r for n, r in refused.items() if n.endswith("-gl")}
     assert {n: r for n, r in refused.items() if n not in drawn} == cuda
@@ -106,9 +111,6 @@ def test_every_step_runs_in_small(
     for key in ("cold", "warm"):
         assert start[key]["first_picture_s"] > 0
         assert start[key]["fastest_engine_after_s"] > 0
-    tests = report["steps"]["tests"]["result"]
-    assert tests["tests"] > 10, "those that need CUDA are found"
-    assert tests["passed"] + tests["skipped"] == tests["tests"]
     assert report["steps"]["soak"]["result"]["passed"] == 1
 
 
