@@ -23,14 +23,12 @@ from torch import Tensor
 
 from model.errors import InputError
 from model.video import random_access
-from model.video.photos import SUFFIXES, is_picture
+from model.video.frame_rate import trimmed
 from model.video.pixels import resized
 from model.video.placement import ASPECT_TOLERANCE, Eye, Placement, Placer
-from model.video.raw import is_raw
-from model.video.reading import Opening, VideoInfo
+from model.video.reading import VideoInfo
 from model.video.spherical import layout_notes, place
-from model.video.stored import OpenedPictures, StoredPictures, StoredVideo
-from model.video.stored_stills import StoredPhotos, StoredRaw
+from model.video.stored import OpenedPictures, StoredPictures, StoredVideo, read_stored
 
 LARGEST_SIDE = 16384
 
@@ -235,9 +233,7 @@ def open_clip(
     """
     path = Path(path)
     size = None if size is None else (size[0], size[1])
-    if not path.exists():
-        raise InputError(f"{path} does not exist: give a video file or a folder of pictures")
-    source = _stored(path, raw)
+    source = read_stored(path, raw)
     placement, is_sphere = place(source.layout, source.size, source.shape, eye, path)
     notes = [*source.notes, *layout_notes(source.layout, eye)]
     full = _full_size(placement, is_sphere, source, path)
@@ -253,7 +249,7 @@ def open_clip(
         )
     shown = source.shown
     if start is not None or duration is not None:
-        shown = _trimmed(shown, source.fps, start or 0.0, duration, path)
+        shown = trimmed(shown, source.fps, start or 0.0, duration, path)
     numbers, places = np.unique(shown, return_inverse=True)
     return Clip(
         path=path,
@@ -292,19 +288,6 @@ def check_equirectangular(clip: Clip) -> None:
         )
 
 
-def _stored(path: Path, raw: str | None) -> StoredPictures:
-    if raw is not None or (is_raw(path) and path.is_file()):
-        return StoredRaw.read(path, raw)
-    if path.is_dir() or is_picture(path):
-        return StoredPhotos.read(path)
-    try:
-        return StoredVideo.read(Opening(path))
-    except InputError:
-        if path.is_file() and path.suffix.lower() in SUFFIXES:
-            return StoredPhotos.read(path)  # says what is wrong with a picture
-        raise
-
-
 def _full_size(
     placement: Placement, is_sphere: bool, source: StoredPictures, path: Path
 ) -> tuple[int, int]:
@@ -326,15 +309,3 @@ def _full_size(
     if not all(1 <= side <= LARGEST_SIDE for side in size):
         raise InputError(f"{path} would have pictures of {size[1]}x{size[0]}: give a smaller clip")
     return size
-
-
-def _trimmed(
-    shown: npt.NDArray[np.int64], fps: float, start: float, duration: float | None, path: Path
-) -> npt.NDArray[np.int64]:
-    first = round(start * fps)
-    last = len(shown) if duration is None else first + max(round(duration * fps), 1)
-    if start < 0 or first >= len(shown):
-        raise InputError(f"{path} lasts {len(shown) / fps:g} s: it has nothing from {start:g} s on")
-    if duration is not None and duration <= 0:
-        raise InputError(f"a duration of {duration:g} s leaves nothing of {path}")
-    return shown[first:last]

@@ -7,6 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from model.errors import InputError
 
 MIN_FPS, MAX_FPS = Fraction(1, 1000), Fraction(1000)
 _CUSTOMARY = [
@@ -77,8 +83,8 @@ def _resampled(rate: Fraction, repeats: Sequence[int]) -> str:
     repeated, left_out = sum(max(n - 1, 0) for n in repeats), sum(n == 0 for n in repeats)
     return (
         f"its pictures come at uneven times: at {float(rate):g} a second its {len(repeats)} "
-        f"pictures make {sum(repeats)} frames, {repeated} of them repeats, and {left_out} are "
-        f"left out"
+        f"pictures make {sum(repeats)} frames, {repeated} of them repeats, and {left_out} "
+        f"{'is' if left_out == 1 else 'are'} left out"
     )
 
 
@@ -95,3 +101,20 @@ def _is_even(times: Sequence[Fraction], rate: Fraction) -> bool:
 def _due(times: Sequence[Fraction], rate: Fraction) -> list[int]:
     """Index of each picture at a constant rate, the first being 0."""
     return [int((time - times[0]) * rate + Fraction(1, 2)) for time in times]
+
+
+def trimmed(
+    shown: npt.NDArray[np.int64], fps: float, start: float, duration: float | None, path: Path
+) -> npt.NDArray[np.int64]:
+    """Return the frames of ``shown`` from ``start`` on, for ``duration`` seconds or to the end.
+
+    Raises:
+        InputError: there are none.
+    """
+    first = round(start * fps)
+    last = len(shown) if duration is None else first + max(round(duration * fps), 1)
+    if start < 0 or first >= len(shown):
+        raise InputError(f"{path} lasts {len(shown) / fps:g} s: it has nothing from {start:g} s on")
+    if duration is not None and duration <= 0:
+        raise InputError(f"a duration of {duration:g} s leaves nothing of {path}")
+    return shown[first:last]

@@ -102,6 +102,7 @@ class _Packets:
     keyframes: list[Keyframe]
     hidden: int = 0
     cut: bool = False
+    jumps_back: bool = False
 
 
 def index_video(opening: Opening, stream: int | None = None) -> tuple[VideoIndex, av.VideoFrame]:
@@ -136,9 +137,11 @@ def index_video(opening: Opening, stream: int | None = None) -> tuple[VideoIndex
     notes = [note] if note else []
     keyframes = tuple(sorted(packets.keyframes, key=lambda key: key.pts))
     known: npt.NDArray[np.int64] | None = None
+    if packets.jumps_back:
+        notes.append("its times jump back: its pictures are taken in the order of the file")
     if by_place:
         pictures, pace = len(packets.times), _pace(packets.times, rates, tick)
-    elif None in packets.times:
+    elif None in packets.times or packets.jumps_back:
         pictures, pace = sum(1 for _ in _decoded(opening, number)), _pace([], rates, tick)
     else:
         known = np.sort(np.array(packets.times, np.int64))
@@ -199,7 +202,7 @@ def _pictures(number: int) -> str:
 
 
 def _read_packets(container: av.container.InputContainer, stream: av.VideoStream) -> _Packets:
-    found = _Packets([], [])
+    found, last = _Packets([], []), None
     demuxed = container.demux(stream)
     while True:
         try:
@@ -215,6 +218,9 @@ def _read_packets(container: av.container.InputContainer, stream: av.VideoStream
             found.hidden += 1
         if not packet.size or packet.is_discard:
             continue
+        if packet.dts is not None:
+            found.jumps_back |= last is not None and packet.dts < last
+            last = packet.dts
         found.times.append(packet.pts)
         found.cut = found.cut or packet.is_corrupt
         if packet.is_keyframe and packet.pts is not None:

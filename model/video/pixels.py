@@ -122,6 +122,14 @@ def to_pixels(
     return pixels
 
 
+def to_opaque(frame: av.VideoFrame, layout: str = "rgb24") -> Pixels:
+    """Return a decoded picture with transparent pixels over black, as `to_pixels` does."""
+    seen = to_pixels(frame, "rgba")
+    alpha = seen[..., 3:].astype(np.uint16)
+    opaque = ((seen[..., :3] * alpha + 127) // 255).astype(np.uint8)
+    return opaque if layout == "rgb24" else with_alpha(opaque)
+
+
 def resized(picture: Pixels, width: int, height: int) -> Pixels:
     """Return a picture, height×width×3 or 4, at another size."""
     layout = "rgb24" if picture.shape[-1] == 3 else "rgba"

@@ -18,6 +18,7 @@ PREVIEW_SHARE = 8
 
 _NO_PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 _TEXT_CODECS = frozenset({"ansi", "bintext", "idf", "xbin"})
+_LISTS = ("concat", "dash", "hls", "imf")
 _OPTIONS = {"protocol_whitelist": "file"}  # a playlist may not fetch anything
 
 
@@ -49,7 +50,11 @@ class Opening:
         """Open the file, whatever its name is."""
         # Without the prefix FFmpeg takes what comes before a colon for a protocol.
         url = f"file:{self.path}"
-        return av.open(url, "r", format=self.demuxer, options={**_OPTIONS, **self.options})
+        opened = av.open(url, "r", format=self.demuxer, options={**_OPTIONS, **self.options})
+        if opened.format.name in _LISTS:
+            opened.close()
+            raise InputError(f"{self.path} is a list of other files: give one of those")
+        return opened
 
 
 @contextlib.contextmanager

@@ -229,6 +229,33 @@ def headed(path: Path) -> Path:
     return path
 
 
+def joined(path: Path) -> Path:
+    """Two transport streams, one after the other, with the same times."""
+    return write_bytes(path, 2 * encode(path, cards(), parameters=SHARP).read_bytes())
+
+
+def write_bytes(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
+def transparent(path: Path) -> Path:
+    """A clip whose left half is transparent, over colours that must not be seen."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "bgra"
+        for index, picture in enumerate(cards()):
+            alpha = torch.full_like(picture[..., :1], 255)
+            alpha[:, : WIDTH // 2] = 0
+            pixels = torch.cat([picture.flip(-1), alpha], -1).contiguous().numpy()
+            frame = av.VideoFrame.from_ndarray(pixels, format="bgra")
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
 CROP = tuple(1 << 29 for _ in range(4))  # an eighth each
 CROPPED = [card(LEFT + 8 * k, 36, 72, (0.125, 0.125, 0.875, 0.875)) for k in range(6)]
 V1_XML = (
@@ -370,6 +397,12 @@ ACCEPTED: dict[str, tuple[Callable[[Path], Path], Expected]] = {
     "hdr.mp4": (hdr, Expected(points={(0.5, 0.5): (229, 229, 229)}, note="HDR (PQ)")),
     "Card_96x48_25fps_10bit_420.yuv": (raw, Expected(points=UPRIGHT)),
     "pictures": (folder, Expected(frames=12, pictures=12, points=UPRIGHT, note="hidden")),
+    "joined.ts": (
+        joined, Expected(frames=12, pictures=12, points=UPRIGHT, note="times jump back"),
+    ),
+    "transparent.mkv": (
+        transparent, Expected(points={(0.25, 0.5): (0, 0, 0), (0.75, 0.5): colour(0.75, 0.5)}),
+    ),
     "photo.jpg": (
         lambda p: photo(p), Expected(frames=1, pictures=1, points=UPRIGHT),
     ),

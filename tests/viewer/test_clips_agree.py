@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,20 @@ def test_the_other_eye_can_be_chosen(tmp_path: Path) -> None:
         clip = open_clip(path, eye="left" if eye == "left" else "right")
         assert float(next(clip.read())[..., 2].float().mean()) == pytest.approx(blue, abs=4)
         assert f"the {eye} eye's are taken" in clip.notes[0]
+
+
+def test_a_list_of_files_a_pipe_and_an_empty_file_are_refused(tmp_path: Path) -> None:
+    write(tmp_path / "plain.mp4")
+    (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile plain.mp4\n")
+    (tmp_path / "empty.mp4").touch()
+    os.mkfifo(tmp_path / "pipe.mp4")
+    for name, sentence in (
+        ("list.mp4", "is a list of other files"),
+        ("pipe.mp4", "is not a file"),
+        ("empty.mp4", "cannot be read as a video"),
+    ):
+        with pytest.raises(InputError, match=f"{name} {sentence}"):
+            open_clip(tmp_path / name)
 
 
 SIZES = {

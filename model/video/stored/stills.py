@@ -17,7 +17,7 @@ from model.video.pixels import to_pixels, with_alpha
 from model.video.placement import Placement
 from model.video.raw import RawVideo, raw_video
 from model.video.spherical import EQUIRECTANGULAR, SphericalLayout
-from model.video.stored import Channels, OpenedPictures, StoredPictures
+from model.video.stored.pictures import Channels, OpenedPictures, StoredPictures
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -1,11 +1,10 @@
-"""Pictures as a file stores them: upright RGB, in any order, before they are placed on a sphere."""
+"""Pictures of a video file as stored pictures, of one stream or of a camera's two."""
 
 from __future__ import annotations
 
-import abc
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol, Self
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import av
 import numpy as np
@@ -16,62 +15,12 @@ from torch import Tensor
 from model.errors import InputError
 from model.video.boxes import TrackBoxes, read_boxes
 from model.video.index import VideoIndex, index_video
-from model.video.pixels import Orientation, to_pixels, with_alpha
+from model.video.pixels import Orientation, to_opaque, to_pixels, with_alpha
 from model.video.random_access import VideoReader
 from model.video.reading import Opening
 from model.video.spherical import TWO_EAC_STREAMS, SphericalLayout, check_bounds
+from model.video.stored.pictures import Channels, OpenedPictures, StoredPictures
 from model.video.tone_mapping import ToneMapper, hdr_transfer
-
-Channels = Literal["rgb24", "rgba"]
-
-
-class OpenedPictures(Protocol):
-    """Pictures that can be read; used from a single thread."""
-
-    def picture(self, number: int, channels: Channels) -> Tensor:
-        """Return a picture upright, uint8 height×width×3 or 4, alpha 255.
-
-        Raises:
-            InputError: it cannot be decoded; others may.
-        """
-        ...
-
-    def close(self) -> None:
-        """Close what is open."""
-        ...
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class StoredPictures(abc.ABC):
-    """Pictures of one size, and what is known of them; it holds no file open.
-
-    Attributes:
-        pictures: how many.
-        size: width and height, upright.
-        shape: width over height of a pixel.
-        fps: frames a second.
-        shown: number of the picture that is shown at each frame.
-        layout: how they show the sphere.
-        picture_bytes: of one as it is kept.
-        codec: name of what decodes them.
-        notes: sentences without a full stop on what was assumed, left out or applied.
-        facts: plain JSON values for people.
-    """
-
-    pictures: int
-    size: tuple[int, int]
-    shape: float = 1.0
-    fps: float
-    shown: npt.NDArray[np.int64]
-    layout: SphericalLayout = field(default_factory=SphericalLayout)
-    picture_bytes: int
-    codec: str
-    notes: tuple[str, ...] = ()
-    facts: dict[str, Any]
-
-    @abc.abstractmethod
-    def open(self, kept_bytes: int | None = None) -> OpenedPictures:
-        """Open them; `KEPT_BYTES` of the latest stay at hand if ``kept_bytes`` is None."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -82,6 +31,7 @@ class StoredVideo(StoredPictures):
     other: VideoIndex | None
     orientation: Orientation
     transfer: str | None
+    has_alpha: bool
 
     @classmethod
     def read(cls, opening: Opening) -> Self:
@@ -100,6 +50,8 @@ class StoredVideo(StoredPictures):
         if index.twin is not None and layout.projection is None:
             other, layout = _two_lenses(opening, index, layout)
         pictures, notes = index.pictures, (*index.notes, *orientation.notes())
+        if first.interlaced_frame:
+            notes += ("its pictures are interlaced, which is not undone",)
         transfer = hdr_transfer(first)
         if transfer is not None:
             notes += (f"it is HDR ({transfer}): its colours are mapped to those of BT.709",)
@@ -113,6 +65,7 @@ class StoredVideo(StoredPictures):
             other=other,
             orientation=orientation,
             transfer=transfer,
+            has_alpha=any(part.is_alpha for part in first.format.components),
             pictures=pictures,
             size=(width, height),
             shape=1 / index.shape if orientation.transposed else index.shape,
@@ -144,6 +97,7 @@ class OpenedVideo:
         self.reader = VideoReader(stored.index, kept_bytes)
         self._other = None if stored.other is None else VideoReader(stored.other, kept_bytes)
         self._orientation = stored.orientation
+        self._has_alpha = stored.has_alpha
         self._mapper = None if stored.transfer is None else ToneMapper(stored.transfer)
 
     def picture(self, number: int, channels: Channels) -> Tensor:
@@ -155,7 +109,7 @@ class OpenedVideo:
     def _upright(self, reader: VideoReader, number: int, channels: Channels) -> Tensor:
         frame = reader.picture(number)
         if self._mapper is None:
-            pixels = to_pixels(frame, channels)
+            pixels = to_opaque(frame, channels) if self._has_alpha else to_pixels(frame, channels)
         else:
             pixels = self._mapper.to_rgb(frame).numpy()
             if channels == "rgba":
