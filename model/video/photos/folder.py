@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from model.errors import InputError
+from model.text import escaped, file_name
 
 _JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo")
 _TIFF_SUFFIXES = (".tif", ".tiff")
@@ -73,8 +74,8 @@ def missing_numbers(files: Sequence[Path]) -> list[str]:
     one = missing == 1
     return [
         f"{missing} number{'s' * (not one)} {'is' if one else 'are'} missing between "
-        f"{files[0].name} and {files[-1].name}, the first after {before}: the pictures are taken "
-        f"to follow one another without a pause"
+        f"{file_name(files[0])} and {file_name(files[-1])}, the first after {before}: the pictures "
+        f"are taken to follow one another without a pause"
     ]
 
 
@@ -90,4 +91,4 @@ def same_names(files: Sequence[Path]) -> list[str]:
 def _few(names: Sequence[str]) -> str:
     """Return up to three names, and how many more there are."""
     more = [f"{len(names) - 3} more"] if len(names) > 3 else []
-    return ", ".join([*names[:3], *more])
+    return ", ".join([*(escaped(name, 60) for name in names[:3]), *more])

@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 import re
 
+from model.text import quoted
 from model.video.placement import Bounds, Placement
 
 _PROPERTY = re.compile(
     rb"""(?<!/)GPano:(\w{1,64})\s*(?:=\s*["']([^"'<]{0,64})["']|>([^<]{0,64})<)"""
+)
+_FIRST_VIEW = re.compile(
+    rb"""(?<!/)GPano:InitialView(Heading|Pitch)Degrees[\s="'>]+([-+.0-9]{1,20})"""
 )
 _MOST_BYTES = 2**20
 _CROP = (
@@ -18,6 +22,10 @@ _CROP = (
     "CroppedAreaImageHeightPixels",
 )
 _FULL = ("FullPanoWidthPixels", "FullPanoHeightPixels")
+_UNREAD = {
+    b"GImage": "it holds a second eye's picture inside (GImage), which is not read",
+    b"GAudio": "it holds sound inside (GAudio), which is not read",
+}
 _POSE = ("PoseHeadingDegrees", "PosePitchDegrees", "PoseRollDegrees")
 
 
@@ -40,7 +48,7 @@ def gpano_placement(xmp: bytes) -> Placement:
     }
     projection = declared.get("ProjectionType", "equirectangular").lower()
     if projection != "equirectangular":
-        raise GPanoError(f"that its projection is {projection}")
+        raise GPanoError(f"that its projection is {quoted(projection)}")
     crop, full = _numbers(declared, _CROP), _numbers(declared, _FULL)
     yaw, pitch, roll = (
         math.radians(value[0]) if (value := _numbers(declared, (name,))) else 0.0 for name in _POSE
@@ -61,6 +69,18 @@ def gpano_placement(xmp: bytes) -> Placement:
     return Placement(bounds=bounds, yaw=yaw, pitch=pitch, roll=roll)
 
 
+def unread(xmp: bytes) -> list[str]:
+    """Return notes on what a photo's XMP declares beside its placement, and is not read."""
+    notes = [
+        note for mark, note in _UNREAD.items() if re.search(mark + rb":Mime\b", xmp[:_MOST_BYTES])
+    ]
+    looks = dict(_FIRST_VIEW.findall(xmp[:_MOST_BYTES]))
+    if any(look.strip(b"+-0.") for look in looks.values()):
+        wish = ", ".join(f"{key.decode().lower()} {look.decode()}°" for key, look in looks.items())
+        notes.append(f"its wish for a first view, {wish}, is not followed")
+    return notes
+
+
 def _numbers(declared: dict[str, str], names: tuple[str, ...]) -> tuple[float, ...] | None:
     """Return the numbers with these names; None if one is not there."""
     values = []
@@ -72,5 +92,5 @@ def _numbers(declared: dict[str, str], names: tuple[str, ...]) -> tuple[float, .
         except ValueError:
             values.append(math.nan)
         if not math.isfinite(values[-1]):
-            raise GPanoError(f"{name} {declared[name]!r}, which is no number")
+            raise GPanoError(f"{name} {quoted(declared[name])}, which is no number")
     return tuple(values)

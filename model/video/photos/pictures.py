@@ -1,11 +1,12 @@
 """Photos, and folders of them.
 
-Colour profiles (ICC) are left as they are: values are taken to be sRGB.
+Colour profiles (ICC) are not applied, and that is noted: values are taken to be sRGB.
 """
 
 from __future__ import annotations
 
 import contextlib
+import io
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -15,13 +16,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 from PIL.Image import Transpose
 from torch import Tensor
 
 from model.errors import InputError
+from model.text import escaped, file_name
 from model.video.photos.folder import list_folder, missing_numbers, same_names
-from model.video.photos.gpano import GPanoError, gpano_placement
+from model.video.photos.gpano import GPanoError, gpano_placement, unread
 from model.video.placement import Placement
 
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "AVIF", "BMP", "PPM")
@@ -114,7 +116,7 @@ def find_pictures(path: Path) -> Pictures:
     if different:
         notes.append(
             f"{different} of its {len(files)} pictures say that they lie on the sphere in another "
-            f"way than {files[0].name}, and are taken to lie as that one"
+            f"way than {file_name(files[0])}, and are taken to lie as that one"
         )
     counts = Counter(note for header in headers for note in header.notes)
     single = len(files) == 1
@@ -137,20 +139,20 @@ def read_header(path: Path) -> PictureHeader:
             frames = getattr(image, "n_frames", 1)
         if frames > 1:
             notes.append(f"it holds {frames} pictures, and only the first is taken")
+        notes += _colour_note(image.info.get("icc_profile"))
         xmp = image.info.get("xmp", b"")
+        xmp = xmp.encode() if isinstance(xmp, str) else xmp
+        notes += unread(xmp)
         try:
-            placement = gpano_placement(xmp.encode() if isinstance(xmp, str) else xmp)
+            placement = gpano_placement(xmp)
         except GPanoError as error:
             if "projection" in str(error):
                 raise InputError(
                     f"{path}: its GPano metadata says {error}; give an equirectangular picture"
                 ) from error
             placement = Placement()
-            notes.append(
-                f"its GPano metadata speaks {error}, and is not believed"
-                if str(error).startswith("of")
-                else f"its GPano metadata says {error}, and is not believed"
-            )
+            verb = "speaks" if str(error).startswith("of") else "says"
+            notes.append(f"its GPano metadata {verb} {error}, and is not believed")
     return PictureHeader((height, width), placement, tuple(notes))
 
 
@@ -190,6 +192,21 @@ def _rgb(image: Image.Image) -> npt.NDArray[np.uint8] | None:
         black = Image.new("RGBA", image.size, (0, 0, 0, 255))
         image = Image.alpha_composite(black, image.convert("RGBA"))
     return np.array(image.convert("RGB"))
+
+
+def _colour_note(profile: bytes | None) -> list[str]:
+    """Return a note on a colour profile other than sRGB, or none."""
+    if not profile:
+        return []
+    try:
+        name = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile))).strip()
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        name = "unreadable"
+    if "srgb" in name.lower():
+        return []
+    return [
+        f"its colour profile ({escaped(name, 60)}) is not applied: its values are taken to be sRGB"
+    ]
 
 
 @contextlib.contextmanager

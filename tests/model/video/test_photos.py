@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 from torch import Tensor
 
 from model.errors import InputError
@@ -100,6 +100,13 @@ def test_what_is_no_picture_is_skipped_and_said(tmp_path: Path) -> None:
     assert found.notes == (
         "skipped: 2 hidden files and what is no picture (Thumbs.db, notes.txt, sub.png)",
     )
+
+
+def test_names_cannot_command_a_terminal(tmp_path: Path) -> None:
+    folder(tmp_path, ["0.png", "1.png"])
+    (tmp_path / "\x1b[2Jnotes").write_bytes(b"")
+    (note,) = find_pictures(tmp_path).notes
+    assert note == "skipped: what is no picture (\\x1b[2Jnotes)"
 
 
 def test_missing_numbers_are_said(tmp_path: Path) -> None:
@@ -268,8 +275,41 @@ def test_impossible_metadata_is_not_believed(
 
 def test_other_projections_are_refused_by_name(tmp_path: Path) -> None:
     picture().save(tmp_path / "photo.jpg", xmp=xmp(CROP | {"ProjectionType": "cylindrical"}))
-    with pytest.raises(InputError, match=r"photo\.jpg: .* its projection is cylindrical; give an"):
+    with pytest.raises(
+        InputError, match=r"photo\.jpg: .* its projection is 'cylindrical'; give an"
+    ):
         find_pictures(tmp_path / "photo.jpg")
+
+
+@pytest.mark.parametrize(
+    ("inside", "note"),
+    [
+        ('GImage:Mime="image/jpeg"', "it holds a second eye's picture inside (GImage), which is"),
+        ('GAudio:Mime="audio/mp4a-latm"', "it holds sound inside (GAudio), which is not read"),
+        (
+            'GPano:InitialViewHeadingDegrees="90" GPano:InitialViewPitchDegrees="-5"',
+            "its wish for a first view, heading 90°, pitch -5°, is not followed",
+        ),
+    ],
+)
+def test_what_is_not_read_is_said(inside: str, note: str, tmp_path: Path) -> None:
+    picture().save(tmp_path / "photo.jpg", xmp=xmp(CROP).replace(b"/>", inside.encode() + b"/>"))
+    found = find_pictures(tmp_path / "photo.jpg")
+    assert [each[: len(note)] for each in found.notes] == [note]
+    assert not found.placement.is_plain
+    picture().save(tmp_path / "level.jpg", xmp=xmp({"InitialViewHeadingDegrees": "0.0"}))
+    assert find_pictures(tmp_path / "level.jpg").notes == ()
+
+
+def test_a_colour_profile_that_is_not_applied_is_said(tmp_path: Path) -> None:
+    for kind, notes in (("sRGB", 0), ("LAB", 1)):
+        profile = ImageCms.ImageCmsProfile(ImageCms.createProfile(kind)).tobytes()  # type: ignore[arg-type]
+        picture().save(tmp_path / "photo.jpg", icc_profile=profile)
+        assert len(find_pictures(tmp_path / "photo.jpg").notes) == notes
+    picture().save(tmp_path / "photo.jpg", icc_profile=b"no profile")
+    assert find_pictures(tmp_path / "photo.jpg").notes == (
+        "its colour profile (unreadable) is not applied: its values are taken to be sRGB",
+    )
 
 
 def test_pictures_of_other_poses_are_said(tmp_path: Path) -> None:
