@@ -1,4 +1,4 @@
-"""Disk space that is reserved before long work, so that its results can be written at the end."""
+"""Disk space reserved before long work, so that its results can be written at the end."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ _MIB = 2**20
 
 
 class ReservedSpace:
-    """Bytes of the disk beside a file, held by a hidden file until they are needed.
+    """Disk space beside a file, held by a hidden file until it is needed.
 
-    A process that is killed leaves the hidden file; the next one for the same file deletes it.
+    A killed process leaves the hidden file; the next process for the same file deletes it.
     """
 
     def __init__(self, path: Path, kept: int, lent: int) -> None:
         """Describe the space; entering the context reserves it.
 
         Args:
-            path: file that is to be written in the end.
-            kept: bytes that are kept until `release`.
-            lent: bytes that `lend` frees for a while.
+            path: file to be written in the end.
+            kept: bytes held until `release`.
+            lent: bytes that `lend` frees temporarily.
         """
         self._path = path
         self._hidden = path
         self._kept, self._lent = kept, lent
 
     def __enter__(self) -> Self:
-        """Reserve all of it.
+        """Reserve the space.
 
         Raises:
-            InputError: the disk has not so many bytes.
+            InputError: the disk has too little space.
         """
         self._hidden = partial_path(self._path.with_name(f"{self._path.name}.reserved"))
         try:
@@ -66,7 +66,7 @@ class ReservedSpace:
 
     @contextmanager
     def lend(self) -> Iterator[None]:
-        """Free the lent bytes inside the context, and reserve what is left of them after it."""
+        """Free the lent bytes inside the context; afterwards reserve all or half of them again."""
         with suppress(OSError):
             os.truncate(self._hidden, self._kept)
         try:
@@ -77,12 +77,12 @@ class ReservedSpace:
                     break
 
     def release(self) -> None:
-        """Free all of it."""
+        """Free the space."""
         with suppress(OSError):
             self._hidden.unlink(missing_ok=True)
 
     def _fills(self, size: int) -> bool:
-        """Do as `_fill`; return False, the kept bytes still held, if there is no space for it."""
+        """Call `_fill`; without enough space return False and still hold the kept bytes."""
         try:
             self._fill(size)
         except OSError:
@@ -92,7 +92,7 @@ class ReservedSpace:
         return True
 
     def _fill(self, size: int) -> None:
-        """Make the hidden file ``size`` bytes long, on the disk too."""
+        """Make the hidden file ``size`` bytes long, also on the disk."""
         with self._hidden.open("ab") as file:
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(file.fileno(), 0, max(size, 1))

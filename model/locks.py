@@ -18,10 +18,11 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock on ``path``, a file that is to be written.
+    """Hold the lock on ``path``, a file to be written.
 
-    The system releases it when the process ends, however it ends. It also holds between machines
-    if their shared file system supports locks; on a file system without any, a warning says so.
+    The system releases the lock when the process ends, even by a crash. It also works between
+    machines if their shared file system supports locks; on a file system without locks, a warning
+    is logged.
 
     Raises:
         InputError: another process holds the lock.
@@ -43,13 +44,14 @@ def locked(path: Path) -> Iterator[None]:
             file.write_text(f"{os.getpid()} {platform.node()}\n")
         yield
     finally:
-        # Deleted while it is held: whoever opened it meanwhile finds it gone and makes another.
+        # The file is deleted while the lock is held; a process that has opened it notices and
+        # creates another.
         file.unlink(missing_ok=True)
         lock.release()
 
 
 def _holder(file: Path) -> str:
-    """Return a name of the process that holds the lock ``file``, as far as the file tells it."""
+    """Describe the process that holds the lock ``file``, as far as the file tells."""
     try:
         process, _, machine = file.read_text(errors="replace")[:300].strip().partition(" ")
     except OSError:

@@ -1,4 +1,4 @@
-"""Main memory that is free, and the sentence about what does not fit into it. It loads no torch."""
+"""Free main memory, and the error for things that do not fit into it; does not load torch."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ _GIB = 2**30
 
 
 def available_bytes() -> int:
-    """Return the bytes that a process can allocate without anything being swapped out."""
+    """Return the bytes that a process can allocate without swapping."""
     return int(psutil.virtual_memory().available)
 
 
 def check_memory(needed: int, what: str, free: int | None = None) -> None:
-    """Check that there is memory for something, before any of it is allocated.
+    """Check that there is enough memory for something before allocating it.
 
     Args:
         needed: bytes.
-        what: the subject of the sentence, such as ``clip.safetensors, unpacked,``.
-        free: bytes there are; those of main memory if None.
+        what: subject of the error message, such as ``clip.safetensors, unpacked,``.
+        free: available bytes; None means those of main memory.
 
     Raises:
         InputError: there is too little.

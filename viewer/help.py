@@ -1,4 +1,4 @@
-"""Help pages that name values the way people write them: PATH, N, TEXT."""
+"""Help pages that name values as people write them: PATH, N, TEXT."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from typer.exceptions import TyperException
 from model.progress import stage
 
 _SPEAK_FOR_THEMSELVES = ("view", "serve")
-"""Commands that have a window, or an address that is printed."""
+"""Commands that show a start by themselves: by a window or a printed address."""
 
 _VALUE_NAMES: dict[Any, str] = {Path: "PATH", int: "N", float: "X", str: "TEXT"}
 
 
 class PlainCommand(TyperCommand):
-    """A command with plain names for values, which says at once that it has begun."""
+    """A command that names values plainly and reports at once that it has started."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
@@ -35,7 +35,7 @@ class PlainCommand(TyperCommand):
 
 
 class PlainGroup(TyperGroup):
-    """A group of commands with plain names for values."""
+    """A group of commands that names values plainly."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return the parameters, each with the name of its value."""
@@ -49,7 +49,7 @@ def help_text(command: Callable[..., Any]) -> str:
 
 
 def usage_sentence(error: TyperException) -> str:
-    """Return what is wrong with a command line, with the nearest option if one was misspelt."""
+    """Describe the error in a command line, with the nearest option if one was misspelt."""
     wrong, context = getattr(error, "option_name", None), getattr(error, "ctx", None)
     if getattr(error, "possibilities", None) is None or context is None:
         return error.format_message()

@@ -64,7 +64,7 @@ def opening_sentence(paths: tuple[Path, ...]) -> str | None:
 
 
 def is_scene(path: Path) -> bool:
-    """Return whether a file is a scene, by its name or, whatever its name, by its first bytes."""
+    """Tell whether a file is a scene, by its name or its first bytes."""
     if path.suffix.lower() == SCENE_SUFFIX:
         return True
     head = _head(path)
@@ -72,7 +72,7 @@ def is_scene(path: Path) -> bool:
 
 
 def is_gaze_path(path: Path) -> bool:
-    """Return whether a file may be a gaze path, which is text; a clip is not."""
+    """Tell whether a file may be a gaze path, which is text; a clip is not."""
     head = _head(path)
     if path.is_dir() or path.suffix.lower() == ".yuv" or head.startswith(b"YUV4MPEG2"):
         return False

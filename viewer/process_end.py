@@ -1,4 +1,4 @@
-"""End of the process: at a signal, and while a thread in native code may crash a shutdown."""
+"""Ends the process: at a signal, or while a thread's native code could crash a shutdown."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _unfinished: list[Callable[[], bool]] = []
 
 
 def watch(unfinished: Callable[[], bool]) -> None:
-    """Register a function that tells if a thread is in native code, or in a read that may hang."""
+    """Register a function that tells whether a thread runs native code or a read that may hang."""
     _unfinished.append(unfinished)
 
 
@@ -33,13 +33,13 @@ def leave(code: int) -> NoReturn:
     """End the process at once, only flushing its output."""
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):  # a pipe that closed early
+        with contextlib.suppress(OSError, ValueError):  # a pipe may have closed early
             stream.flush()
     os._exit(code)
 
 
 def interrupt(number: int) -> None:
-    """Raise KeyboardInterrupt, with the number of the signal, so that what is temporary goes."""
+    """Raise KeyboardInterrupt with the signal's number, so that temporary files are removed."""
     raise KeyboardInterrupt(number)
 
 
@@ -47,9 +47,9 @@ def interrupt(number: int) -> None:
 def at_signals(act: Callable[[int], None]) -> Iterator[None]:
     """Call ``act`` with the number of the first signal that asks the process to end.
 
-    These are Ctrl-C, SIGTERM and SIGHUP, except those that are ignored already, such as SIGHUP
-    under nohup. A second Ctrl-C raises KeyboardInterrupt. The others change nothing when they come
-    again: a terminal that closes sends several.
+    These signals are Ctrl-C, SIGTERM and SIGHUP, unless they are ignored already, like SIGHUP under
+    nohup. A second Ctrl-C raises KeyboardInterrupt. Repetitions of the others are ignored, because
+    a closing terminal sends several.
     """
     if threading.current_thread() is not threading.main_thread():  # no signals come here
         yield

@@ -1,4 +1,4 @@
-"""Progress of a command, for a person: a bar in a terminal, lines elsewhere."""
+"""Progress of a command, for people: a bar in a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, Self, TextIO
 from model.text import escaped
 
 FIRST_LINE_S, NEXT_LINE_S = 1.0, 10.0
-"""Seconds until a stage has its first line where there is no terminal, and until its next."""
+"""Seconds until the first line of a stage without a terminal, and between later ones."""
 
 _PATIENCE_S = 0.25
 
@@ -21,18 +21,18 @@ _PATIENCE_S = 0.25
 class CommandProgress:
     """Shows the innermost stage of a command on stderr.
 
-    In a terminal it is a bar with the time that has passed and the time left. Elsewhere a stage
-    that lasts has a line after a second, and another every ten seconds.
+    In a terminal it is a bar with elapsed and remaining time. Elsewhere a stage prints a line after
+    a second, and another every ten seconds.
     """
 
     def __init__(
         self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Show nothing yet.
+        """Create it without showing anything yet.
 
         Args:
-            stream: where to, by default stderr.
-            clock: seconds that pass.
+            stream: where to show it; None means stderr.
+            clock: returns elapsed seconds.
         """
         self._given, self._clock = stream, clock
         self._stages: list[_Stage] = []
@@ -70,7 +70,7 @@ class CommandProgress:
             return opened
 
     def end(self, stage: Any) -> None:
-        """Show a stage no longer."""
+        """Stop showing a stage."""
         with self._lock:
             self._stages.remove(stage)
             if self._bars is not None:
@@ -81,7 +81,7 @@ class CommandProgress:
                     self._stop_bars()
 
     def changed(self, stage: _Stage) -> None:
-        """Show what a stage counted or said."""
+        """Show the changed counts or details of a stage."""
         if self._bars is not None:
             self._bars.update(
                 stage.task,
@@ -96,7 +96,7 @@ class CommandProgress:
         return self._clock()
 
     def show_lines(self) -> None:
-        """Print the line of the innermost stage if it is due."""
+        """Print a line for the innermost stage if one is due."""
         with self._lock:
             if not self._stages:
                 return
@@ -108,7 +108,7 @@ class CommandProgress:
 
     @property
     def _stream(self) -> TextIO:
-        return self._given or sys.stderr or io.StringIO()  # a program without a console has none
+        return self._given or sys.stderr or io.StringIO()  # without a console there is no stderr
 
     def _tick(self) -> None:
         while not self._ended.wait(_PATIENCE_S):
@@ -146,7 +146,7 @@ class CommandProgress:
 
 
 class _Stage:
-    """One stage as it is shown."""
+    """One visible stage."""
 
     def __init__(
         self, shown: CommandProgress, label: str, total: int | None, done: int, began: float
@@ -159,12 +159,12 @@ class _Stage:
         self.task: Any = None
 
     def advance(self, steps: int = 1) -> None:
-        """Count steps that are done."""
+        """Count finished steps."""
         self.done += steps
         self._shown.changed(self)
 
     def describe(self, details: str) -> None:
-        """Replace what is shown beside the label."""
+        """Replace the text beside the label."""
         self.details = escaped(details)
         self._shown.changed(self)
 
@@ -176,7 +176,7 @@ class _Stage:
         self._shown.changed(self)
 
     def line(self, now: float) -> str:
-        """Return the stage as one line, at a time of the clock."""
+        """Return the stage as one line at time ``now``."""
         parts = [self.label]
         if self.total is not None:
             parts.append(f"{self.done} of {self.total}")
@@ -189,7 +189,7 @@ class _Stage:
 
 
 def duration(seconds: float) -> str:
-    """Return a time as people say it, such as ``40 s``, ``3 min 20 s`` or ``2 h 5 min``."""
+    """Return a duration in words, such as ``40 s``, ``3 min 20 s`` or ``2 h 5 min``."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

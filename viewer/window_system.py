@@ -14,8 +14,8 @@ _handlers: list[Any] = []
 
 def prepare_libraries() -> None:
     """Choose the window system, and switch off PyOpenGL's error checks."""
-    # PyOpenGL checks for errors after every call, which doubles the calls. Each call releases the
-    # interpreter lock, and with a busy thread it takes a switch interval to get it back.
+    # PyOpenGL's error checks double the calls. Each call releases the interpreter lock and, with a
+    # busy thread, waits a switch interval to get it back.
     os.environ.setdefault("PYOPENGL_ERROR_CHECKING", "0")
     choose_window_system()
 
@@ -39,10 +39,10 @@ def wayland_only() -> bool:
 
 
 def when_display_is_lost(act: Callable[[], None]) -> None:
-    """Call ``act`` if the X server ends, from within whatever call notices; then the process ends.
+    """Call ``act`` if the X server ends, on the thread that notices; then end the process.
 
-    Xlib ends the process by itself otherwise, and nothing of Python's is finished. Wayland needs
-    none of it: GLFW asks the window to close.
+    Otherwise Xlib would end the process without any cleanup in Python. Wayland does not need this:
+    GLFW asks the window to close.
     """
     if not sys.platform.startswith("linux") or wayland_only():
         return

@@ -54,7 +54,7 @@ def rate_difference(anchor: Iterable[Point], test: Iterable[Point]) -> RateDiffe
 
 
 def rising(points: Iterable[Point]) -> list[Point]:
-    """Sort points by bytes, without those that cost more than another and look no better."""
+    """Sort points by bytes, and drop those that cost more than another without looking better."""
     front: list[Point] = []
     for size, quality in sorted(points, key=lambda point: (point[0], -point[1])):
         if not front or quality > front[-1][1]:

@@ -1,6 +1,6 @@
-"""The program's needs, looked for on this machine.
+"""Checks on this machine for everything that the program needs.
 
-Whatever may crash is asked for in a process of its own.
+Checks that may crash run in a process of their own.
 """
 
 from viewer.doctor.child import ChildError, run_child

@@ -1,4 +1,4 @@
-"""A process that may crash or hang, ended with all that it started."""
+"""Runs a process that may crash or hang, and ends all processes that it started."""
 
 from __future__ import annotations
 
@@ -67,15 +67,15 @@ def run_child(
     if "failed" in result:
         raise ChildError(escaped(str(result["failed"])))
     log.unlink()
-    with contextlib.suppress(OSError):  # others' logs are there
+    with contextlib.suppress(OSError):  # the folder may hold other logs
         log.parent.rmdir()
     return result
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """End what is left of the session that a process began."""
+    """End the remaining processes of the session that a process started."""
     if sys.platform != "win32":
-        with contextlib.suppress(OSError):  # all of it has ended
+        with contextlib.suppress(OSError):  # all of them have ended
             os.killpg(process.pid, signal.SIGKILL)
     process.kill()
 

@@ -1,4 +1,4 @@
-"""Facts about torch, its device and the engines, asked for in a process of its own.
+"""Facts about torch, its device and the engines, found in a process of its own.
 
 ``python -m viewer.doctor.decoding`` prints one line of JSON.
 """
@@ -20,7 +20,7 @@ from model.scene import Decoder
 
 
 def decoding_facts() -> dict[str, Any]:
-    """Return what torch is, the card that it uses or why it uses none, and each engine's state.
+    """Return torch's version, the card that it uses or why it uses none, and each engine's state.
 
     ``engines`` has None for an engine that is ready, and otherwise the reason why it is not.
     """
@@ -30,7 +30,7 @@ def decoding_facts() -> dict[str, Any]:
     card = None
     try:
         card = _card(device)
-    except Exception as error:  # a card that is busy, or has been lost
+    except Exception as error:  # for example a busy or lost card
         refusal = first_line(error)
     return {
         "torch": torch.__version__,
@@ -58,7 +58,7 @@ def _card(device: torch.device) -> str | None:
 def _reason(
     kind: EngineKind, decoder: Decoder, device: torch.device, refusal: str | None
 ) -> str | None:
-    """Return why an engine does not decode here; one that needs no compiler is tried."""
+    """Return the reason why an engine does not decode here; try it if it needs no compiler."""
     if kind.devices == ("cuda",) and refusal is not None:
         return f"needs a CUDA device: {refusal}"
     reason = kind.refusal(decoder.config, device)

@@ -1,4 +1,4 @@
-"""The examination: a line for each need of the program."""
+"""The examination: one line for each requirement of the program."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Finding:
     """One line of the examination.
 
     Attributes:
-        name: of what was looked at.
+        name: of the requirement.
         good: it is there and works.
-        text: what it is, or what is missing and the remedy.
+        text: its description, or the problem and its remedy.
     """
 
     name: str
@@ -36,15 +36,16 @@ class Finding:
 
 
 def graphics_command(device: str) -> list[str]:
-    """Return the command that prints, as JSON, what draws a window here.
+    """Return the command that prints facts about OpenGL as JSON.
 
-    ``device`` is the name of the one that decodes.
+    Args:
+        device: name of the decoding device.
     """
     return _module("graphics", device)
 
 
 def examine() -> list[Finding]:
-    """Look at everything that the program needs; each part that may crash in another process."""
+    """Check everything that the program needs; parts that may crash run in another process."""
     machine = _asked(_module("machine"))
     decoding = _asked(_module("decoding"))
     graphics = _asked(graphics_command(decoding.get("device", "cpu")))
@@ -52,7 +53,10 @@ def examine() -> list[Finding]:
 
 
 def findings(machine: Facts, decoding: Facts, graphics: Facts) -> list[Finding]:
-    """Return a line for each need; facts that could not be had are ``failed`` and the reason."""
+    """Return a line for each requirement.
+
+    Facts that could not be found hold only ``failed``, the reason.
+    """
     return [
         Finding("Python", True, f"{platform.python_version()}, {sys.executable}"),
         _torch(decoding),
@@ -70,7 +74,7 @@ def _module(name: str, *arguments: str) -> list[str]:
 
 
 def _asked(command: list[str], environment: Mapping[str, str] = os.environ) -> Facts:
-    """Return the facts that a process prints, or why it gives none."""
+    """Return the facts that a process prints, or the reason why it prints none."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             return run_child(command, environment, _LIMIT_S, Path(folder) / "log" / "log.txt")

@@ -1,7 +1,6 @@
-"""Facts about OpenGL here, asked for in a process of its own: a driver may end it.
+"""Facts about OpenGL, found in a process of its own, because a driver may crash it.
 
-``python -m viewer.doctor.graphics DEVICE`` opens a window that is not shown, and prints one line of
-JSON.
+``python -m viewer.doctor.graphics DEVICE`` opens a hidden window and prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -15,11 +14,12 @@ from model.errors import InputError
 
 
 def graphics_facts(device_name: str) -> dict[str, Any]:
-    """Ask OpenGL what it is, and draw one picture by the gl engine.
+    """Ask OpenGL for its properties, and draw one picture with the gl engine.
 
-    ``renderer`` and ``opengl`` are OpenGL's own words, ``software`` says whether a processor draws,
-    ``gl`` is None if the gl engine decodes here, and ``interop`` is None if pictures go from
-    ``device_name`` into a texture without leaving the card; otherwise both are reasons.
+    Returns:
+        ``renderer`` and ``opengl``, names given by OpenGL; ``software``, whether a processor draws;
+            ``gl``, None if the gl engine decodes here, otherwise the reason; ``interop``, None if
+            pictures reach a texture without leaving ``device_name``, otherwise the reason.
 
     Raises:
         InputError: there is no display, or no OpenGL 3.3 on it.
@@ -67,7 +67,7 @@ def _refusal_to_draw() -> str | None:
 
 
 def main() -> None:
-    """Print the facts for the device that the command line names, or why there are none."""
+    """Print the facts for the device named on the command line, or why there are none."""
     try:
         facts = graphics_facts(sys.argv[1])
     except InputError as error:

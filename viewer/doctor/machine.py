@@ -1,4 +1,4 @@
-"""Facts about the machine that need no torch, asked for in a process of its own.
+"""Facts about the machine that need no torch, found in a process of its own.
 
 ``python -m viewer.doctor.machine`` prints one line of JSON.
 """
@@ -15,7 +15,7 @@ from model.toolchain import c_compiler, missing_tools, python_header
 
 
 def machine_facts() -> dict[str, Any]:
-    """Return what there is of driver, compiler, Triton and browser; None for what is missing."""
+    """Describe the driver, compiler, Triton and browser; None for a missing one."""
     driver, header = nvidia_driver(), python_header()
     return {
         "driver": None if driver is None else driver.named,

@@ -86,10 +86,10 @@ class Sample:
     """Measurements of one process.
 
     Attributes:
-        looking, playing, jumping: of each viewport: another one of the same frame, one of the next
-            frame, one of any frame.
-        converting: of converting a codec's picture to RGBA, which is part of the last two; empty
-            for networks, which decode RGBA.
+        looking, playing, jumping: times of viewports: of the same frame, of the next frame, of any
+            frame.
+        converting: times for converting a codec's picture to RGBA, included in the last two; empty
+            for networks.
         memory_bytes: peak; ``memory_kind`` describes it.
         program: the decoder and its precision.
         machine: CPU or GPU.

@@ -137,7 +137,7 @@ def _is_coded(weight: Tensor) -> bool:
 
 
 def _multiples(weight: Tensor, bits: int) -> tuple[Tensor, Tensor]:
-    """Return whole numbers of ``bits`` bits, and the scales of their rows, which broadcast."""
+    """Return whole numbers of ``bits`` bits, and a scale for each row, ready to broadcast."""
     largest = weight.abs().amax(tuple(range(1, weight.dim())), keepdim=True)
     # Scales have 12 bits, so that a number times its scale is exact and yields the same scale
     # again.
