@@ -20,6 +20,7 @@ COMMENTS = ("#", "%", "//")
 MOST_COLUMNS = 256
 MAX_FRAME = 999_999_999
 _SEPARATORS = ("\t", ";", ",", None)
+_CLOCKS = (*TIMES, "frame")
 _MISSING = {"", "nan", "-nan", "nan(ind)", "1.#qnan", "na", "n/a", "#n/a", "null", "none", "-"}
 _COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
@@ -73,7 +74,9 @@ def header_in(line: str, hint: str | None) -> tuple[list[str], str | None] | Non
         return None
     for separator in (hint,) if hint else _SEPARATORS:
         cells = [cell.strip() for cell in cells_of(line, separator)]
-        if len(cells) > 1 and names.tell_a_look(names.columns(cells)):
+        found = names.columns(cells)
+        prose = separator is None and not any(each and each.role in _CLOCKS for each in found)
+        if len(cells) > 1 and names.tell_a_look(found) and not prose:
             return cells, separator
     return None
 

@@ -90,6 +90,14 @@ def _columns(count: int) -> Callable[[Floats], bool]:
     return lambda table: table.shape[1] == count
 
 
+def _are_viewports(table: Floats) -> bool:
+    """Tell whether rows of eight numbers can be viewports: fields of view and whole pictures."""
+    if table.shape[1] != 8:
+        return False
+    views, pictures = table[:, :2], table[:, [2, 5]]
+    return bool((views > 1).all() and (pictures == np.floor(pictures)).all())
+
+
 def _has_turns(table: Floats) -> bool:
     return table.shape[1] in (5, 6) and quaternions.are_units(table[:, -4:])
 
@@ -126,7 +134,7 @@ def _has_placeholder(table: Floats) -> bool:
 _TURN = "time s, a number without use or none, quaternion {} in {}'s axes"
 
 LAYOUTS = (
-    Layout("jvet", f"JVET viewport: {jvet.FIELDS}", _columns(8), jvet.read_rows, _columns(8)),
+    Layout("jvet", f"JVET viewport: {jvet.FIELDS}", _are_viewports, jvet.read_rows, _are_viewports),
     Layout(
         "jin2022",
         "Jin et al. 2022, as prepared for NetLLM: time s, roll°, pitch°, yaw°",

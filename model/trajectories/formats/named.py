@@ -50,9 +50,9 @@ def angles(sheet: Sheet) -> Trajectory:
         name=path_name(label),
         source=f"{label} (recorded with {shown(scene)})" if scene else label,
         time_s=time_s,
-        yaw_deg=_short_way(yaw, time_s, sheet) if wrapped else yaw,
+        yaw_deg=_short_way(yaw, time_s, sheet, "yaw") if wrapped else yaw,
         pitch_deg=signed(pitch) if float(np.max(np.abs(pitch), initial=0)) > 180 else pitch,
-        roll_deg=np.zeros(len(yaw)) if roll is None else _short_way(roll, time_s, None),
+        roll_deg=np.zeros(len(yaw)) if roll is None else _short_way(roll, time_s, sheet, "roll"),
         hfov_deg=np.full(len(yaw), DEFAULT_HFOV_DEG) if hfov is None else hfov,
         frame=frame,
         interpolation=interpolation,
@@ -180,20 +180,22 @@ def signed(angles_deg: Floats) -> Floats:
     return (angles_deg + 180) % 360 - 180
 
 
-def _short_way(angles_deg: Floats, time_s: Floats, sheet: Sheet | None) -> Floats:
+def _short_way(angles_deg: Floats, time_s: Floats, sheet: Sheet, role: str) -> Floats:
     """Return angles without jumps, if they are kept within one turn.
 
     A path that leaves −180 to 180° and 0 to 360° counts its turns, and stays as it is.
     """
     if not len(angles_deg):
         return angles_deg
-    low, high = float(angles_deg.min()), float(angles_deg.max())
+    found = sheet.of(role)
+    sign = found[0].sign if found else 1
+    low, high = sorted((sign * float(angles_deg.min()), sign * float(angles_deg.max())))
     if not (low >= -180 and high <= 180) and not (low >= 0 and high <= 360):
         return angles_deg
     steps, apart = np.diff(angles_deg), np.diff(time_s)
     # By hand one writes a whole turn as 0 and then 360.
     jumps = (np.abs(steps) > 180) & ~((np.abs(steps) == 360) & (apart > _SLOW_S))
-    if sheet is not None and (jumps & (apart > _SLOW_S)).any():
+    if role == "yaw" and (jumps & (apart > _SLOW_S)).any():
         sheet.remarks.append(
             "yaw takes the short way between rows; for the long way, add rows in between"
         )

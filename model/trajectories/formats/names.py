@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from model.errors import InputError
+from model.trajectories.formats.quaternions import AXES
 from model.trajectories.formats.table import shown
 
 ANGLES = ("yaw", "pitch", "roll", "hfov")
@@ -118,10 +119,16 @@ def tell_a_look(found: Sequence[Column | None]) -> bool:
 def named_columns(text: str) -> list[Column | None]:
     """Return the columns that a list of names such as ``time_s,yaw_deg,-pitch_deg,-`` gives.
 
+    Args:
+        text: the names, with the axes of a quaternion before them (``unity:time_s,qx,…``) or not.
+
     Raises:
         InputError: a name is not known, or there are no yaw and pitch.
     """
-    names = [name.strip() for name in text.split(",")]
+    axes, colon, listed = text.rpartition(":")
+    if colon and axes not in AXES:
+        raise InputError(f"'{shown(axes)}' are no axes of quaternions: give {', '.join(AXES)}")
+    names = [name.strip() for name in listed.split(",")]
     found = columns(names)
     for name, each in zip(names, found, strict=True):
         if each is None and name not in ("-", "_", ""):

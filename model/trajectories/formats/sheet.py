@@ -253,4 +253,7 @@ def _refuse_twins(found: list[Column | None], label: str) -> None:
     roles = [each.role for each in found if each]
     for role in roles:
         if roles.count(role) > 1:
-            raise InputError(f"{label} has two columns for {role}: leave one of them out")
+            raise DoubtfulFormatError(
+                f"{label} has two columns for {role}: name the columns (such as "
+                f"time_s,yaw_deg,pitch_deg,-, with - for those without use)"
+            )

@@ -88,7 +88,7 @@ def told_of_rows(sheet: Sheet, part: str, wanted: str | None) -> Told:
     """Return the path in rows of numbers.
 
     Args:
-        wanted: the format that the user names, which may be names of columns.
+        wanted: the format that the user names, or columns, with or without axes before them.
 
     Raises:
         DoubtfulFormatError: it can be read in more than one way.
@@ -97,7 +97,7 @@ def told_of_rows(sheet: Sheet, part: str, wanted: str | None) -> Told:
     if wanted == "avtrack360":
         raise InputError(f"{sheet.label} is not avtrack360: JSON is expected")
     if wanted is not None and wanted not in FORMAT_NAMES:
-        return told_by_names(sheet, part, "columns")
+        return told_by_names(sheet, part, wanted)
     if wanted is None or wanted == OWN:
         if sheet.named:
             return told_by_names(sheet, part, wanted)
@@ -236,22 +236,25 @@ def _either(names: list[str]) -> str:
 
 
 def _turned(sheet: Sheet, wanted: str | None) -> Told:
-    axes = [wanted.partition("-")[0]] if wanted else list(quaternions.AXES)
-    paths = [(each, named.quaternion(sheet, each)) for each in axes if each in quaternions.AXES]
-    if not paths:
-        raise InputError(f"{sheet.label} holds quaternions, not {wanted}")
-    if wanted is None:
+    """Return the path of named quaternions, in the axes that are wanted or else plausible."""
+    axes, _, columns = (wanted or "").rpartition(":")
+    if wanted in FORMAT_NAMES:
+        axes = str(wanted).partition("-")[0]
+        if axes not in quaternions.AXES:
+            raise InputError(f"{sheet.label} holds quaternions, not {wanted}")
+    tried = [axes] if axes else list(quaternions.AXES)
+    paths = [(each, named.quaternion(sheet, each)) for each in tried]
+    if not axes:
         paths = [(each, path) for each, path in paths if not objections(path)] or paths
     if len(paths) > 1:
         order = _order(sheet)
+        forms = [f"{each}:{columns}" if wanted else f"{each}-{order}" for each, _ in paths]
         raise DoubtfulFormatError(
-            f"{sheet.label} holds quaternions whose axes can be "
-            f"{_either([f'{each}-{order}' for each, _ in paths])}: name the format"
+            f"{sheet.label} holds quaternions whose axes can be {_either(forms)}: name the format"
         )
     each, path = paths[0]
-    name = f"{each}-{_order(sheet)}"
-    by = _by_names(wanted) if wanted else "by the names of its columns and a level head"
-    return Told(name, f"quaternions in {each}'s axes", by, path)
+    by = _by_names(wanted) if axes else "by the names of its columns and a level head"
+    return Told(f"{each}-{_order(sheet)}", f"quaternions in {each}'s axes", by, path)
 
 
 def _order(sheet: Sheet) -> str:

@@ -212,3 +212,36 @@ def test_what_the_columns_were_taken_for_is_told(tmp_path: Path) -> None:
     file.write_text("Time [ms];HeadYaw;HeadPitch (rad)\n0;1;0,1\n")
     told = understand(str(file))
     assert told.content == "columns time (ms), yaw (deg), pitch (rad)"
+
+
+def test_axes_stand_before_the_columns_of_a_quaternion(read: Read) -> None:
+    rows = []
+    for t, *look in TURN:
+        w, x, y, z = quaternion(look, "unity")
+        rows.append(f"{t},0.1,1.6,0.2,{x},{y},{z},{w}")
+    content, columns = "\n".join(rows), "time_s,-,-,-,qx,qy,qz,qw"
+    assert read(content, wanted=f"unity:{columns}").yaw_deg[-1] == pytest.approx(60)
+    with pytest.raises(DoubtfulFormatError, match=f"unity:{columns} or openxr:{columns}: name"):
+        read(content, wanted=columns)
+    with pytest.raises(InputError, match="'blender' are no axes of quaternions: give ros, unity"):
+        read(content, wanted=f"blender:{columns}")
+    with pytest.raises(DoubtfulFormatError, match="rows of 8 numbers are no known format"):
+        read(content)
+
+
+def test_unitys_euler_angles_can_be_named(read: Read) -> None:
+    rows = "Time,eulerAngles.x,eulerAngles.y,eulerAngles.z\n" + "".join(
+        f"{t},{350 + k % 3},{(300 + y) % 360},{357 + k % 5 if k % 5 < 3 else k % 5 - 3}\n"
+        for k, (t, y, _, _) in enumerate(TURN)
+    )
+    path = read(rows, wanted="time_s,-pitch_deg,yaw_deg,-roll_deg")
+    assert path.pitch_deg[:3].tolist() == [10, 9, 8]
+    assert path.yaw_deg[-1] - path.yaw_deg[0] == pytest.approx(60)
+    assert np.abs(np.diff(path.roll_deg)).max() < 5
+    with pytest.raises(DoubtfulFormatError, match="names no yaw and no pitch: name the columns"):
+        read(rows)
+
+
+def test_prose_names_no_columns(read: Read) -> None:
+    path = read("My yaw and pitch\ntime yaw pitch\n0 1 2\n1 2 3\n")
+    assert path.yaw_deg.tolist() == [1, 2]
