@@ -5,6 +5,7 @@
 # make soak   a restless hand on the window for SECONDS=300; fails where it ends or memory grows
 # make gpu-report   all that is owed on a GPU, into REPORT=gpu-report; the same command goes on with it
 # make lint   linter, formatter and type checker
+# make docs   write the pages that follow from the code: keys, commands, settings
 # make clean  remove what the above made
 
 VENV := .venv
@@ -35,7 +36,7 @@ SEED := 0
 # Folder of `make gpu-report`.
 REPORT := gpu-report
 
-.PHONY: view test check soak gpu-report lint clean screen browser types
+.PHONY: docs view test check soak gpu-report lint clean screen browser types
 
 view: $(VENV)/installed
 	@if [ "$$(uname)" != Linux ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then \
@@ -72,6 +73,9 @@ lint: $(VENV)/installed-test
 	$(IN_VENV) ruff check .
 	$(IN_VENV) ruff format --check .
 	$(IN_VENV) mypy
+
+docs: $(VENV)/installed-test
+	$(VENV)/bin/python docs/generate.py
 
 clean:
 	rm -rf $(VENV) tests/web/node_modules build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis view.png view.mp4

@@ -39,12 +39,12 @@ class ModelConfig:
         still_panorama: pictures have an alpha, how much they cover the scene's still panorama.
         comparison_cell: side in pixels of the squares in which a picture is compared with the still
             panorama.
-        strides, kernels: one upsampling stage each; ``blocks`` counts its residual blocks.
+        strides, kernels, blocks: stride, kernel size and residual blocks of each upsampling stage.
         channels, reduction, min_width, width_multiple: widths are c, then round(c / r) stage by
             stage, never under ``min_width``, rounded to a multiple of ``width_multiple``.
         condition_channels: channels of each of the time, longitude and latitude embeddings.
         encoding_base, encoding_levels: b and l of the positional encoding.
-        look_encoding: ``paper`` encodes longitude and latitude like time; ``periodic`` takes sin
+        look_encoding, look_levels: ``paper`` encodes longitude and latitude like time; ``periodic`` takes sin
             and cos of their first ``look_levels`` multiples, continuous across ±180°.
         condition_on_look: STAT sees longitude and latitude (off: the paper's ablation).
         expand_before_projection: channel expansion on the sphere (off: the paper's ablation).

@@ -1,7 +1,7 @@
 """The overlay's panels; each owns its state and its drawing."""
 
 from viewer.panels.gaze import GazePanel
-from viewer.panels.keys import KeysPanel
+from viewer.panels.keys import KeysPanel, key_label
 from viewer.panels.menu import MenuPanel
 from viewer.panels.message import MessagePanel
 from viewer.panels.minimap import MinimapPanel
@@ -30,6 +30,7 @@ __all__ = [
     "SplitPanel",
     "StatusPanel",
     "TimelinePanel",
+    "key_label",
     "palette",
     "seconds_since_start",
     "use_palette",
