@@ -39,11 +39,11 @@ def keys() -> str:
     ]
     return _page(
         "Keys",
-        "Drag to look around: the point under the cursor stays under it. The wheel zooms, the right mouse "
-        "button opens a menu of everything below, and files dropped on the window open.",
+        "Drag to look around: the point under the cursor stays under it. The wheel zooms, the "
+        "right mouse button opens a menu of everything below, and files dropped on the window open.",
         "\n".join(["| key | what it does |", "|---|---|", *rows]),
-        "The page in a browser has the same keys, but for N, the next decoder, instead of Tab, and those of "
-        "files, recording, settings and screenshots.",
+        "The page in a browser has the same keys, but for N, the next decoder, instead of Tab, "
+        "and those of files, recording, settings and screenshots.",
     )
 
 
@@ -74,8 +74,9 @@ def settings() -> str:
         parts.append(f"## {title}\n\n" + "\n".join(rows))
     return _page(
         "Settings",
-        "`train --set NAME=VALUE` changes any of these. The columns are the values of NeRV360's presets. A list "
-        "is written with commas, such as `--set strides=3,2,2,2`; `true` and `false` switch.",
+        "`train --set NAME=VALUE` changes any of these. The columns are the values of NeRV360's "
+        "presets. A list is written with commas, such as `--set strides=3,2,2,2`; `true` and "
+        "`false` switch.",
         *parts,
     )
 

@@ -44,8 +44,8 @@ class ModelConfig:
             stage, never under ``min_width``, rounded to a multiple of ``width_multiple``.
         condition_channels: channels of each of the time, longitude and latitude embeddings.
         encoding_base, encoding_levels: b and l of the positional encoding.
-        look_encoding, look_levels: ``paper`` encodes longitude and latitude like time; ``periodic`` takes sin
-            and cos of their first ``look_levels`` multiples, continuous across ±180°.
+        look_encoding, look_levels: ``paper`` encodes longitude and latitude like time; ``periodic``
+            takes sin and cos of their first ``look_levels`` multiples, continuous across ±180°.
         condition_on_look: STAT sees longitude and latitude (off: the paper's ablation).
         expand_before_projection: channel expansion on the sphere (off: the paper's ablation).
         erp_padding: padding of convolutions on ERP-shaped features. ``wrap`` continues them across
