@@ -40,7 +40,7 @@ def keys() -> str:
     return _page(
         "Keys",
         "Drag to look around: the point under the cursor stays under it. The wheel zooms, the "
-        "right mouse button opens a menu of everything below, and files dropped on the window open.",
+        "right mouse button opens a menu of everything below; files dropped on the window open.",
         "\n".join(["| key | what it does |", "|---|---|", *rows]),
         "The page in a browser has the same keys, but for N, the next decoder, instead of Tab, "
         "and those of files, recording, settings and screenshots.",
