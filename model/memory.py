@@ -2,16 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import psutil
 
 from model.errors import InputError
 
 _GIB = 2**30
+_PROCESS_GROUPS = Path("/proc/self/cgroup")
+_GROUPS = Path("/sys/fs/cgroup")
+_V1_FILES = ("memory.limit_in_bytes", "memory.usage_in_bytes")
+_V2_FILES = ("memory.max", "memory.current")
 
 
 def available_bytes() -> int:
-    """Return the bytes that a process can allocate without swapping."""
-    return int(psutil.virtual_memory().available)
+    """Return the bytes that a process can allocate without swapping.
+
+    Limits of the control groups that it is in, a container's for instance, count too.
+    """
+    return min([int(psutil.virtual_memory().available), *_left_in_groups()])
+
+
+def _left_in_groups() -> Iterator[int]:
+    """Yield the bytes left in each control group of the process that limits memory."""
+    try:
+        lines = _PROCESS_GROUPS.read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, name = (*line.split(":", 2), "", "")[:3]
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        root = _GROUPS / "memory" if controllers else _GROUPS
+        limit, used = _V1_FILES if controllers else _V2_FILES
+        group = root / name.lstrip("/")
+        # In a container the root that is mounted is its own group.
+        for folder in (group, *group.parents):
+            left = _left(folder / limit, folder / used, folder / "memory.stat")
+            if left is not None:
+                yield left
+            if folder == root:
+                break
+
+
+def _left(limit: Path, used: Path, statistics: Path) -> int | None:
+    """Return the bytes left of a group's limit, as if its cached files were dropped; or None."""
+    try:
+        most, taken = int(limit.read_text()), int(used.read_text())
+        fields = dict(line.split() for line in statistics.read_text().splitlines())
+    except (OSError, ValueError):
+        return None
+    cached = int(fields.get("total_inactive_file", fields.get("inactive_file", 0)))
+    return max(0, most - taken + cached)
 
 
 def check_memory(needed: int, what: str, free: int | None = None) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 
 from model.benchmarks.engine_speed import PAPER_FPS, PAPER_GIB
-from model.benchmarks.memory_estimate import predicted_bytes
 from model.benchmarks.process import OutOfMemoryError
 from model.benchmarks.resolution import DECODERS
 from model.benchmarks.table1_worker import PARTS, PartResult, measure_part
@@ -19,6 +18,7 @@ from model.decoding import picture_size
 from model.devices import free_bytes
 from model.errors import InputError
 from model.networks import count_flops, count_parameters
+from model.training import predicted_bytes
 
 PAPER_TABLE1: dict[str, dict[str, tuple[float, float]]] = {
     "nerv360": {"training": (3.4, 21.2)},

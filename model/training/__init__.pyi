@@ -2,6 +2,7 @@ from .autoencoder import Autoencoder as Autoencoder
 from .checkpoint import check_replaceable as check_replaceable
 from .checkpoint import checkpoint_path as checkpoint_path
 from .checkpoint import discard_checkpoint as discard_checkpoint
+from .choice import FINER_CHANNELS as FINER_CHANNELS
 from .choice import suited_to_clip as suited_to_clip
 from .export import Export as Export
 from .export import check_same_clip as check_same_clip
@@ -12,6 +13,8 @@ from .loss import DistortionLoss as DistortionLoss
 from .material import ClipFrames as ClipFrames
 from .material import fit_config as fit_config
 from .material import read_clip as read_clip
+from .memory_estimate import predicted_bytes as predicted_bytes
+from .memory_estimate import training_needs as training_needs
 from .processes import Processes as Processes
 from .processes import process_group as process_group
 from .settings import TRAINING_PRESETS as TRAINING_PRESETS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -18,6 +19,9 @@ from model.training.material import ClipFrames
 _LARGEST = 2**16 - 1
 _BLOCK = 2**22
 """Values that are rounded at once: about 100 MB, however long the clip is."""
+
+_BLOCK_COPIES = 8
+"""In float32, of a block and of all that it takes to round it."""
 
 Block = tuple[int, slice, Tensor]
 """A channel, a range of its pixels, and their values, frames×pixels float32."""
@@ -118,3 +122,10 @@ class TrainedEmbeddings:
                 pixels = slice(begin, begin + count)
                 block = torch.from_numpy(flat[:, channel, pixels].astype(np.float32))
                 yield channel, pixels, block.mul_(scale).add_(offset)
+
+
+def export_bytes(config: ModelConfig, pictures: int) -> int:
+    """Return the bytes that `TrainedEmbeddings` of so many pictures take, coding them included."""
+    values = [math.prod(shape) for shape in config.embedding_shapes]
+    block = min(_BLOCK, pictures * max(values))
+    return pictures * (2 * sum(values) + max(values)) + _BLOCK_COPIES * 4 * block

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.benchmarks.memory_estimate import predicted_bytes
 from model.config import ModelConfig
 from model.decoding import open_engine, picture_size
 from model.decoding.compiled.program import build_programs
@@ -27,6 +26,7 @@ from model.rendering import render_view
 from model.scene import read_scene, write_scene
 from model.training.autoencoder import Autoencoder
 from model.training.crops import reach
+from model.training.memory_estimate import predicted_bytes
 from tests.support.decoders import run_programs
 from tests.support.scenes import TINY, tiny_scene
 from tests.support.toys import Toy, ToyViewport, added

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import torch
 
-from model.benchmarks.memory_estimate import LiveBytes
 from model.networks import ARCHITECTURES
 from model.scene import (
     FINE,
@@ -27,6 +26,7 @@ from model.training.autoencoder import Autoencoder
 from model.training.export import export_scene, search
 from model.training.export.embeddings import TrainedEmbeddings
 from model.training.material import ClipFrames, fit_config
+from model.training.memory_estimate import LiveBytes
 from model.training.processes import Processes
 from model.training.quality import Quality, held_out_quality
 from model.training.settings import TrainingSettings

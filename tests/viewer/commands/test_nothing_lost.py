@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -227,3 +228,16 @@ def test_a_scene_is_on_the_disk_before_its_checkpoint_goes(
     monkeypatch.setattr(Path, "unlink", gone)
     assert main(command(clip, target, "--epochs=1")) == 0
     assert synced[-1] == "gone"
+
+
+def test_too_little_memory_is_said_before_a_picture_is_read(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (
+        patch("model.devices.available_bytes", return_value=100 * 2**20),
+        patch("model.training.read_clip", side_effect=AssertionError("the clip was read")),
+    ):
+        said = refused(command(clip, tmp_path / "r.safetensors"), capsys)
+    assert re.search(r"training on 3 pictures of 128x64 would take 0\.\d GiB of memory", said)
+    assert "0.1 GiB can be used: give a smaller --size, fewer --frames or a shorter" in said
+    assert list(tmp_path.iterdir()) == []

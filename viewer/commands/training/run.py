@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Collection
 from contextlib import AbstractContextManager, ExitStack
@@ -25,7 +26,12 @@ if TYPE_CHECKING:
     from model.training import Export, Processes, Trainer, TrainingSettings
     from model.video import Clip
 
+log = logging.getLogger(__name__)
+
 INTERRUPTED = 130
+SAFE = 0.95
+"""Share of the free memory that a training may take."""
+_GIB = 2**30
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,7 @@ class Run:
                 with for_option(self._option):
                     stack.enter_context(locked(self.target))
                     self._check_checkpoint()
+                self._check_memory()
             trainer = self._trainer()
             space = self._rehearsed(trainer, stack)
             stop = stack.enter_context(StopOnInterrupt())
@@ -103,6 +110,36 @@ class Run:
                 f"{self.checkpoint} is what a stopped training left: add --resume to go on with "
                 f"it, or --overwrite to begin anew"
             )
+
+    def _check_memory(self) -> None:
+        """Raise InputError if there is less memory than the training will take at its peak."""
+        import torch
+
+        from model.devices import free_bytes
+        from model.training import FINER_CHANNELS, training_needs
+
+        device, config = torch.device(self.device), self.config
+        if self.fixed is not None:  # what the clip may choose, as far as it takes memory
+            config = config.replace(still_panorama="still_panorama" not in self.fixed)
+            if "level_channels" not in self.fixed and len(config.strides) > 1:
+                config = config.replace(level_channels=FINER_CHANNELS)
+        shown = self.clip.shown[: self.limit]
+        pictures = len(set(shown.tolist()))
+        needs = training_needs(
+            config, self.settings, device, pictures=pictures, reading=self.clip.peak_bytes
+        )
+        where = {"memory": (needs.main, torch.device("cpu"))}
+        if needs.device:
+            where[f"memory of {device}"] = (needs.device, device)
+        for name, (needed, holder) in where.items():
+            free = SAFE * free_bytes(holder)
+            if needed > free:
+                size = f"{config.frame_width}x{config.frame_height}"
+                raise InputError(
+                    f"{self.clip.path}: training on {pictures} pictures of {size} would take "
+                    f"{needed / _GIB:.1f} GiB of {name}, and {free / _GIB:.1f} GiB can be used: "
+                    f"give a smaller --size, fewer --frames or a shorter --duration"
+                )
 
     def _trainer(self) -> Trainer:
         import torch

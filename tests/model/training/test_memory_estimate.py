@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
-from model.benchmarks.memory_estimate import (
-    OPTIMISER_COPIES,
-    WIDEST_PITCH_DEG,
-    LiveBytes,
-    predicted_bytes,
-)
 from model.decoding.eager import to_rgba
 from model.networks import build_decoder, preset
 from model.training.autoencoder import Autoencoder
 from model.training.loss import DistortionLoss
+from model.training.material import ClipFrames, fit_config
+from model.training.memory_estimate import (
+    _LIBRARIES,
+    OPTIMISER_COPIES,
+    WIDEST_PITCH_DEG,
+    LiveBytes,
+    predicted_bytes,
+    training_needs,
+)
+from model.training.processes import Processes
+from model.training.settings import training_preset
+from model.training.trainer import Trainer
+from model.video.reading import VideoInfo
 from tests.support.scenes import CONFIGS
 
 TRIO = {n: c.replace(frame_height=96, frame_width=192) for n, c in CONFIGS.items()}
@@ -78,3 +86,43 @@ def test_full_frames_take_more_to_decode_and_training_more_than_decoding() -> No
     viewport = predicted_bytes("decoding", TINY)
     whole = predicted_bytes("decoding", TRIO["hnerv-boost"])
     assert viewport < whole < predicted_bytes("training", TRIO["hnerv-boost"])
+
+
+@pytest.mark.slow
+def test_a_steps_tensors_stay_below_what_a_whole_training_is_said_to_take() -> None:
+    config, settings = training_preset("demo", "nerv360")
+    config = fit_config(config.replace(level_channels=(2,)), VideoInfo(512, 256, 30.0, 4), "")
+    pictures = torch.randint(
+        256, (4, config.frame_height, config.frame_width, 3), dtype=torch.uint8
+    )
+    frames = ClipFrames(pictures, VideoInfo(512, 256, 30.0, 4))
+    settings = replace(settings, epochs=1, held_out=2)
+    over = config.replace(still_panorama=True)
+    device = torch.device("cpu")
+    needs = training_needs(over, settings, device, pictures=4, reading=0)
+    trainer = Trainer(over, settings, frames, device, Processes())
+    with LiveBytes() as counter:
+        trainer._train_step(0, 0)
+        trainer.evaluate()
+    working = needs.main - pictures.nbytes - _LIBRARIES
+    assert 0.5 * working < counter.peak < working
+
+
+def test_the_clip_is_held_once_and_its_embeddings_in_less_than_a_quarter() -> None:
+    config, settings = training_preset("demo", "nerv360")
+    config = fit_config(config.replace(level_channels=(2,)), VideoInfo(1920, 960, 30.0, 4), "")
+    few, many = (
+        training_needs(config, settings, torch.device("cpu"), pictures=count, reading=0).main
+        for count in (1000, 2000)
+    )
+    picture = 3 * 1920 * 960
+    assert picture <= (many - few) / 1000 < 1.25 * picture
+
+
+def test_a_gpu_holds_the_step_and_main_memory_the_clip() -> None:
+    config, settings = training_preset("demo", "nerv360")
+    config = fit_config(config, VideoInfo(1920, 960, 30.0, 4), "")
+    needs = training_needs(config, settings, torch.device("cuda"), pictures=100, reading=0)
+    whole = training_needs(config, settings, torch.device("cpu"), pictures=100, reading=0)
+    assert 100 * 3 * 1920 * 960 < needs.main < whole.main
+    assert 0 < needs.device < whole.main

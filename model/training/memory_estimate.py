@@ -1,10 +1,12 @@
-"""Estimates the memory of a part of the comparison before anything is allocated."""
+"""Estimates the memory of a training, or of a part of it, before anything is allocated."""
 
 from __future__ import annotations
 
 import math
 import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,12 +18,34 @@ from model.config import ModelConfig
 from model.decoding import to_rgba
 from model.geometry import pad_erp
 from model.networks import Encoder, build_decoder, compared_panorama, motion_size
-from model.training import Autoencoder, DistortionLoss
+from model.training.autoencoder import Autoencoder
+from model.training.export import export_bytes
+from model.training.loss import DistortionLoss
+from model.training.optimiser import optimiser_bytes
+from model.training.settings import TrainingSettings
 
 WIDEST_PITCH_DEG = 60.0
 """At this pitch a viewport of the presets depends on the largest part of the sphere."""
 OPTIMISER_COPIES = 8
 """The parameters themselves, Adan's four states, and the memory allocated by its step."""
+
+_WORKSPACE = 1.25
+"""A step's tensors, and what convolutions and the allocator take beside them."""
+_LIBRARIES = 150 * 2**20
+"""What a training loads and keeps after its clip is opened."""
+
+
+@dataclass(frozen=True)
+class TrainingNeeds:
+    """Bytes that a whole training allocates: from its clip to its scene.
+
+    Attributes:
+        main: of main memory, beside what the process holds already.
+        device: of the device's own memory; 0 on a CPU, whose is main memory.
+    """
+
+    main: int
+    device: int
 
 
 class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -52,7 +76,12 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.live -= self._sizes.pop(key)
 
 
-def predicted_bytes(part: str, config: ModelConfig, dtype: torch.dtype = torch.float32) -> int:
+def predicted_bytes(
+    part: str,
+    config: ModelConfig,
+    dtype: torch.dtype = torch.float32,
+    settings: TrainingSettings | None = None,
+) -> int:
     """Return the peak bytes of all tensors of ``part``, without allocating them.
 
     Workspaces of convolutions are not included.
@@ -60,9 +89,15 @@ def predicted_bytes(part: str, config: ModelConfig, dtype: torch.dtype = torch.f
     Args:
         part: ``encoding``, ``decoding`` or ``training`` (one picture, batch 1).
         dtype: precision of the networks; if not float32, under autocast.
+        settings: of a training; without any it is a step of one look, on whole frames.
     """
-    prepare = {"encoding": _encoding, "decoding": _decoding, "training": _training}[part]
-    network, copies, run = prepare(config)
+    training = partial(_training, settings=settings or TrainingSettings())
+    preparations: dict[str, Callable[[ModelConfig], Prepared]] = {
+        "encoding": _encoding,
+        "decoding": _decoding,
+        "training": training,
+    }
+    network, copies, run = preparations[part](config)
     network.to("meta")
     if dtype is not torch.float32:
         _autocast(network, dtype)
@@ -70,6 +105,47 @@ def predicted_bytes(part: str, config: ModelConfig, dtype: torch.dtype = torch.f
     with torch.device("meta"), LiveBytes() as counter:
         run()
     return counter.peak + copies * sum(4 * p.numel() for p in network.parameters())
+
+
+def training_needs(
+    config: ModelConfig,
+    settings: TrainingSettings,
+    device: torch.device,
+    *,
+    pictures: int,
+    reading: int,
+) -> TrainingNeeds:
+    """Predict the peak of a training: of reading, of steps, of judging or of storing the scene.
+
+    Args:
+        pictures: different ones of the clip, which are held.
+        reading: bytes that reading the clip takes beside them.
+    """
+    plain = config.replace(still_panorama=False)
+    picture = 3 * config.frame_height * config.frame_width
+    # The still panorama and what is compared with it, in float32, and a second loss.
+    over_still = 4 * 2 * picture if config.still_panorama else 0
+    losses = 2 if config.still_panorama else 1
+    step = predicted_bytes("training", plain, settings=settings)
+    step += over_still + (losses - 1) * _loss_bytes(plain, settings)
+    judging = predicted_bytes("encoding", plain) + predicted_bytes("decoding", plain)
+    judging += over_still + 4 * 2 * picture
+    kept = over_still + optimiser_bytes(Autoencoder(plain).to("meta"), settings)
+    working, storing = round(_WORKSPACE * max(step, judging)), export_bytes(config, pictures)
+    held = pictures * picture + _LIBRARIES
+    if device.type == "cpu":
+        return TrainingNeeds(held + kept + max(reading, working, storing + judging), 0)
+    return TrainingNeeds(held + max(reading, storing), kept + working)
+
+
+def _loss_bytes(config: ModelConfig, settings: TrainingSettings) -> int:
+    """Estimate what the distortion of a step's pictures keeps for its gradient."""
+    height, width = Autoencoder(config, crops=settings.windows).target_size
+    loss = DistortionLoss(height, width).to("meta")
+    with torch.device("meta"), LiveBytes() as counter:
+        pictures = torch.empty(settings.viewports, 3, height, width, requires_grad=True)
+        loss(pictures, torch.empty_like(pictures)).backward()
+    return counter.peak
 
 
 def _autocast(network: nn.Module, dtype: torch.dtype) -> None:
@@ -130,14 +206,14 @@ def _decoding(config: ModelConfig) -> Prepared:
     return network, 1, run
 
 
-def _training(config: ModelConfig) -> Prepared:
-    network = Autoencoder(config)
+def _training(config: ModelConfig, settings: TrainingSettings) -> Prepared:
+    network = Autoencoder(config, crops=settings.windows)
     loss = DistortionLoss(*network.target_size).to("meta")
 
     def run() -> None:
         frame, (time, _) = _frame(config), _time_and_look()
         values = [[0.0, math.radians(WIDEST_PITCH_DEG), 0.0, math.radians(config.hfov_deg)]]
-        look = torch.tensor(values, dtype=torch.float64, device="cpu")
+        look = torch.tensor(values * settings.viewports, dtype=torch.float64, device="cpu")
         loss(network(frame, time, look), network.target(frame, look)).backward()
 
     return network, OPTIMISER_COPIES, run
