@@ -55,7 +55,7 @@ class Trajectory:
         pitch_deg: n latitudes, −90 to 90; up is positive.
         roll_deg: n angles; head leaning clockwise is positive.
         hfov_deg: n horizontal fields of view, between 0 and 180, both exclusive.
-        frame: n frame indices that were shown, where the path was recorded with a clip.
+        frame: n frame indices that were shown, if the path was recorded with a clip.
         interpolation: from one sample to the next.
         scaled: the whole path is stretched over the whole clip, whatever their lengths.
         by_picture: times are numbers of the clip's pictures, whatever its rate.
@@ -101,7 +101,7 @@ class Trajectory:
         return Look.from_degrees(*(_mix(float(c[left]), float(c[right]), weight) for c in columns))
 
     def frame_at(self, time_s: float) -> int | None:
-        """The frame that was shown at a time, or None where the path does not say."""
+        """Return the frame that was shown at a time, or None if the path does not say."""
         if self.frame is None:
             return None
         left = int(np.searchsorted(self.time_s, time_s, side="right")) - 1
