@@ -26,6 +26,7 @@ import torch
 from av.filter import Graph
 from torch import Tensor
 
+from model.errors import InputError
 from model.video.pixels import SCALING
 
 PEAK = 1000.0
@@ -36,6 +37,10 @@ REFERENCE_WHITE = 203.0
 
 TRANSFERS = {16: "PQ", 18: "HLG"}
 """HDR transfer functions, by FFmpeg's ``color_trc``."""
+
+_WIDE_PRIMARIES = {9: "BT.2020", 11: "DCI-P3", 12: "Display P3"}
+_LIGHT = {8: "light itself", 9: "the logarithm of light", 10: "the logarithm of light"}
+"""Transfer functions that are none for a screen, by FFmpeg's ``color_trc``."""
 
 _STEPS, _NODES, _ROOT = 4096, 33, 3
 _TO_BT709 = np.array(
@@ -53,6 +58,34 @@ _Array = npt.NDArray[np.float64]
 def hdr_transfer(frame: av.VideoFrame) -> str | None:
     """Return the name of a picture's HDR transfer function; None if it is not HDR."""
     return TRANSFERS.get(int(frame.color_trc))
+
+
+class LightError(InputError):
+    """Pictures of light itself, which no screen can show as they are."""
+
+
+def colour_notes(frame: av.VideoFrame) -> list[str]:
+    """Return a note on colours of an SDR picture that are wider than BT.709's, or none."""
+    primaries = _WIDE_PRIMARIES.get(int(frame.color_primaries))
+    if primaries is None or hdr_transfer(frame) is not None:
+        return []
+    return [f"its colours are those of {primaries}, and are taken to be BT.709's"]
+
+
+def check_transfer(frame: av.VideoFrame, path: Path) -> None:
+    """Check that a picture's values are a signal for a screen, not light itself.
+
+    Raises:
+        LightError: they are light, or its logarithm.
+    """
+    kind = _LIGHT.get(int(frame.color_trc))
+    if kind is None and frame.format.name.endswith(("f32le", "f32be", "f16le", "f16be")):
+        kind = "light itself, in floating point"
+    if kind is not None:
+        raise LightError(
+            f"{path} stores {kind}, and not how bright it is on a screen: give pictures that are "
+            f"tone-mapped, in 8 or 16 bits a channel"
+        )
 
 
 class ToneMapper:

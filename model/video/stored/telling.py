@@ -11,6 +11,7 @@ from model.video.reading import Opening, check_file
 from model.video.stored.pictures import StoredPictures
 from model.video.stored.stills import StoredPhotos, StoredRaw
 from model.video.stored.video import StoredVideo
+from model.video.tone_mapping import LightError
 
 
 def read_stored(path: Path, raw: str | None) -> StoredPictures:
@@ -27,6 +28,8 @@ def read_stored(path: Path, raw: str | None) -> StoredPictures:
         return StoredPhotos.read(path)
     try:
         return StoredVideo.read(Opening(path))
+    except LightError:
+        raise
     except InputError:
         if path.suffix.lower() in SUFFIXES:
             return StoredPhotos.read(path)  # says what is wrong with a picture

@@ -20,7 +20,7 @@ from model.video.random_access import VideoReader
 from model.video.reading import Opening
 from model.video.spherical import TWO_EAC_STREAMS, SphericalLayout, check_bounds
 from model.video.stored.pictures import Channels, OpenedPictures, StoredPictures
-from model.video.tone_mapping import ToneMapper, hdr_transfer
+from model.video.tone_mapping import ToneMapper, check_transfer, colour_notes, hdr_transfer
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -44,6 +44,7 @@ class StoredVideo(StoredPictures):
         for track in tracks:  # FFmpeg refuses such a file without saying why
             check_bounds(track.bounds, opening.path)
         index, first = index_video(opening)
+        check_transfer(first, opening.path)
         orientation = Orientation.of(first)
         layout = SphericalLayout.of(first, _boxes_of(tracks, index))
         other, (width, height) = None, orientation.size(*index.size)
@@ -55,6 +56,7 @@ class StoredVideo(StoredPictures):
         transfer = hdr_transfer(first)
         if transfer is not None:
             notes += (f"it is HDR ({transfer}): its colours are mapped to those of BT.709",)
+        notes += tuple(colour_notes(first))
         if other is not None:
             pictures, height = min(pictures, other.pictures), 2 * height
             notes = notes[1:]  # on the choice of one stream

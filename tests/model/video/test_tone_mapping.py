@@ -11,7 +11,16 @@ import numpy as np
 import pytest
 import torch
 
-from model.video.tone_mapping import REFERENCE_WHITE, ToneMapper, hdr_transfer, tone_mapped
+from model.errors import InputError
+from model.video import open_clip
+from model.video.tone_mapping import (
+    REFERENCE_WHITE,
+    ToneMapper,
+    check_transfer,
+    colour_notes,
+    hdr_transfer,
+    tone_mapped,
+)
 
 FIELD = Path(__file__).parents[4] / "shared" / "data" / "field"
 TRC = {"PQ": 16, "HLG": 18}
@@ -154,6 +163,49 @@ def test_what_is_hdr_is_told_by_its_tag() -> None:
     assert hdr_transfer(frame("PQ", (0, 0, 0))) == "PQ"
     assert hdr_transfer(frame("HLG", (0, 0, 0))) == "HLG"
     assert hdr_transfer(av.VideoFrame(16, 16, "yuv420p")) is None
+
+
+@pytest.mark.parametrize(
+    ("primaries", "transfer", "notes"),
+    [
+        (9, 1, ["its colours are those of BT.2020, and are taken to be BT.709's"]),
+        (12, 13, ["its colours are those of Display P3, and are taken to be BT.709's"]),
+        (9, 16, []),
+        (1, 1, []),
+        (2, 2, []),
+    ],
+)
+def test_wide_colours_without_hdr_are_said(primaries: int, transfer: int, notes: list[str]) -> None:
+    picture = frame("PQ", (0.5, 0.5, 0.5))
+    picture.color_primaries, picture.color_trc = primaries, transfer
+    assert colour_notes(picture) == notes
+
+
+@pytest.mark.parametrize(
+    ("layout", "transfer", "kind"),
+    [
+        ("yuv420p10le", 8, "light itself"),
+        ("yuv420p10le", 9, "the logarithm of light"),
+        ("gbrpf32le", 2, "light itself, in floating point"),
+        ("gbrapf32le", 13, "light itself, in floating point"),
+    ],
+)
+def test_light_itself_is_refused(layout: str, transfer: int, kind: str) -> None:
+    picture = av.VideoFrame(16, 16, layout)
+    picture.color_trc = transfer
+    with pytest.raises(
+        InputError, match=rf"^light\.exr stores {kind}, and not how bright it is on"
+    ):
+        check_transfer(picture, Path("light.exr"))
+    check_transfer(frame("HLG", (0.1, 0.1, 0.1)), Path("clip.mp4"))
+
+
+@pytest.mark.parametrize("name", ["light.pfm", "light.png"])
+def test_a_picture_of_light_does_not_open(name: str, tmp_path: Path) -> None:
+    rows = np.full((4, 8, 3), 0.5, "<f4").tobytes()
+    (tmp_path / name).write_bytes(b"PF\n8 4\n-1.0\n" + rows)
+    with pytest.raises(InputError, match="stores light itself, in floating point"):
+        open_clip(tmp_path / name)
 
 
 @pytest.mark.skipif(not FIELD.is_dir(), reason="../shared/data is not there")
