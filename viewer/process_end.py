@@ -17,11 +17,17 @@ _ENDING = [signal.Signals[name] for name in _NAMES if name in signal.Signals.__m
 """Signals that ask a process to end; Windows has no SIGHUP."""
 
 _unfinished: list[Callable[[], bool]] = []
+_leaving: list[Callable[[], None]] = []
 
 
 def watch(unfinished: Callable[[], bool]) -> None:
     """Register a function that tells whether a thread runs native code or a read that may hang."""
     _unfinished.append(unfinished)
+
+
+def at_leave(act: Callable[[], None]) -> None:
+    """Register a function that `leave` calls first."""
+    _leaving.append(act)
 
 
 def needs_leaving() -> bool:
@@ -31,6 +37,8 @@ def needs_leaving() -> bool:
 
 def leave(code: int) -> NoReturn:
     """End the process at once, only flushing its output."""
+    for act in _leaving:
+        act()
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):  # a pipe may have closed early

@@ -12,6 +12,7 @@ from .looks import hfov_range as hfov_range
 from .lowering import covered_still as covered_still
 from .memory_estimate import decoding_bytes as decoding_bytes
 from .opening import PLAINEST as PLAINEST
+from .opening import abandon_builds as abandon_builds
 from .opening import check_engine as check_engine
 from .opening import engine_help as engine_help
 from .opening import needs_compiler as needs_compiler

@@ -6,6 +6,7 @@ As of the table, importing it does not load torch.
 from __future__ import annotations
 
 import logging
+import sys
 from typing import TYPE_CHECKING
 
 from model.decoding.engines import ENGINES
@@ -155,6 +156,17 @@ def _open_auto(decoder: Decoder, device: torch.device, size: tuple[int, int]) ->
                 free_frames(error)
         log.warning("pictures are decoded uncompiled: the %s engine %s", name, reason)
     return ENGINES[PLAINEST].open(decoder, device, size)
+
+
+def abandon_builds() -> None:
+    """Forget that engines are being built, as the process is about to end by itself.
+
+    A process that ends in a build for another reason may have died of it, which is counted.
+    """
+    if "model.decoding.compiled" in sys.modules:  # else none is
+        from model.decoding.compiled import abandon_builds
+
+        abandon_builds()
 
 
 def picture_size(config: ModelConfig, size: tuple[int, int] | None = None) -> tuple[int, int]:

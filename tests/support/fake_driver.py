@@ -74,6 +74,7 @@ def install_torch(
     patch.setattr(torch.version, "cuda", cuda)
     patch.setattr(torch.cuda, "is_available", lambda: bool(cards))
     patch.setattr(torch.cuda, "device_count", lambda: len(cards))
+    patch.setattr(torch.cuda, "mem_get_info", lambda device=None: (2**34, 2**35))
     patch.setattr(torch.cuda, "get_arch_list", lambda: codes.split() if cuda else [])
     patch.setattr(torch.cuda, "get_device_name", lambda device=None: cards[known(device)][0])
     patch.setattr(torch.cuda, "get_device_capability", lambda device=None: cards[known(device)][1])

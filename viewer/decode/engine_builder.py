@@ -9,7 +9,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 
-from model.decoding import Engine
+from model.decoding import Engine, abandon_builds
 from viewer import process_end
 from viewer.failures import describe
 
@@ -121,7 +121,13 @@ class EngineBuilder:
         build._done()
 
 
+def _abandon() -> None:
+    if BUILDER.busy:
+        abandon_builds()
+
+
 BUILDER = EngineBuilder()
 """The builder of the process."""
 
 process_end.watch(lambda: BUILDER.busy)
+process_end.at_leave(_abandon)

@@ -1,6 +1,7 @@
 """CUDA's engines: programs that torch.compile and CUDA graphs run, and what is kept of them."""
 
 from model.decoding.compiled.aligned import AlignedConv
+from model.decoding.compiled.attempts import abandon_builds
 from model.decoding.compiled.band import Span, wider
 from model.decoding.compiled.cache import CacheFile, cache_key
 from model.decoding.compiled.compiler import free_frames
@@ -13,6 +14,7 @@ __all__ = [
     "CompiledEngine",
     "Gpu",
     "Span",
+    "abandon_builds",
     "cache_key",
     "free_frames",
     "open_compiled",

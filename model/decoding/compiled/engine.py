@@ -9,6 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from model.decoding.compiled.attempts import Attempts, is_lost
 from model.decoding.compiled.cache import CacheFile, CompileCache, cache_key
 from model.decoding.compiled.compiler import building, free_frames
 from model.decoding.compiled.gpu import CudaGpu, Gpu
@@ -176,7 +177,8 @@ def open_compiled(
         measured: more files that the engine is made from, discarded with code that fails.
 
     Raises:
-        RuntimeError: memory runs out.
+        UnavailableError: building it ended the use of the GPU before, more than once.
+        RuntimeError: memory runs out, or the use of the GPU has ended.
         Exception: no compiler works here; of which kind, that compiler decides.
     """
 
@@ -184,7 +186,10 @@ def open_compiled(
         return CompiledEngine(decoder, gpu, size, name=name, make_runner=make_runner)
 
     cache = CompileCache(cache_key(decoder, device, size, torch.float16, name))
-    with building():
+    attempts = Attempts(
+        CacheFile(cache_key(decoder, device, size, torch.float16, f"{name}, attempts")), name
+    )
+    with building(), attempts.attempt(device):
         gpu = CudaGpu(device)
         try:
             cache.load()
@@ -193,10 +198,12 @@ def open_compiled(
             raise
         except Exception as error:
             # Kept code that no longer runs must not stand in the way of new code.
-            log.info("compiling anew, without what was kept: %s", error)
-            free_frames(error)
             for file in (cache, *measured):
                 file.discard()
+            if is_lost(device):  # for this process: the next one compiles anew
+                raise
+            log.info("compiling anew, without what was kept: %s", error)
+            free_frames(error)
             torch.compiler.reset()
             with torch.compiler.config.patch(force_disable_caches=True):  # type: ignore[attr-defined]
                 return build(CudaGpu(device))

@@ -7,10 +7,12 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from model.benchmarks import engine_speed
 from model.benchmarks.engine_speed import (
     EngineFailure,
     EngineResult,
     engines_for,
+    measure_engines,
     random_decoder,
     try_engine,
 )
@@ -42,3 +44,24 @@ def test_on_a_gpu_every_engine_has_its_row(scene: Callable[..., Scene]) -> None:
         row = try_engine(opener, engine, "nerv360", decoders["nerv360"], torch.device("cuda"), 3)
         assert torch.cuda.is_available() or isinstance(row, EngineFailure)
         assert row.engine == engine
+
+
+def test_compiled_engines_are_measured_before_others_take_cudnns_plans(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    decoders = tiny_scene("nerv360", "hnerv").decoders
+    measured: list[tuple[str, str]] = []
+
+    def note(opener: object, engine: str, name: str, *rest: object) -> EngineFailure:
+        measured.append((name, engine))
+        return EngineFailure(name, engine, "cuda", "not measured here")
+
+    monkeypatch.setattr(engine_speed, "try_engine", note)
+    rows = measure_engines(decoders, torch.device("cuda"), 3, lambda done, total: None)
+    first = [("nerv360", "compiled"), ("nerv360", "fused"), ("hnerv", "compiled")]
+    assert measured[:3] == first
+    assert [(row.decoder, row.engine) for row in rows] == [
+        (name, engine)
+        for name, decoder in decoders.items()
+        for engine in engines_for(decoder, torch.device("cuda"))
+    ]

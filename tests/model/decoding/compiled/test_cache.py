@@ -126,6 +126,7 @@ def test_auto_is_compiled_on_cuda_and_fused_by_name_only(name: str) -> None:
     made: list[str] = []
     scene = tiny_scene("nerv360", "hnerv")
     with (
+        patch("model.devices.free_bytes", return_value=2**40),
         replaced("compiled", lambda *args: made.append("compiled")),
         replaced("fused", lambda *args: made.append("fused")),
     ):
@@ -145,6 +146,7 @@ def test_auto_runs_uncompiled_where_no_compiler_works(
         raise kind("no triton\nat line 1")
 
     with (
+        patch("model.devices.free_bytes", return_value=2**40),
         replaced("compiled", fails),
         replaced("eager", lambda *args: "eager"),
         caplog.at_level(logging.WARNING),

@@ -1,0 +1,72 @@
+"""Builds of engines that ended the process or its use of the GPU, remembered between runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from model.decoding.compiled.cache import CacheFile
+from model.errors import UnavailableError
+
+_MOST = 2
+"""Builds in a row that may end badly. The first may be the fault of kept code, or of a computer
+that was switched off."""
+
+_underway: list[Attempts] = []
+
+
+class Attempts:
+    """Count of the builds of one engine that did not come to an end, in a file of the cache."""
+
+    def __init__(self, file: CacheFile, name: str) -> None:
+        """Attempts to build the engine called ``name``."""
+        self._file, self._name = file, name
+
+    @contextmanager
+    def attempt(self, device: torch.device) -> Iterator[None]:
+        """Count what is built inside, unless it ends: well, or badly with the GPU still in use.
+
+        Raises:
+            UnavailableError: it ended badly too often.
+        """
+        count = len(self._file.read() or b"")
+        if count >= _MOST:
+            raise UnavailableError(
+                f"the {self._name} engine is not tried again, as building it ended the use of the "
+                f"GPU {count} times: update the driver, or delete {self._file.file}"
+            )
+        self._file.write(b"." * (count + 1))
+        _underway.append(self)
+        try:
+            yield
+        except BaseException:
+            if not is_lost(device):
+                self._file.discard()
+            raise
+        else:
+            self._file.discard()
+        finally:
+            _underway.remove(self)
+
+    def forget(self) -> None:
+        """Do not count the build that is underway."""
+        self._file.discard()
+
+
+def abandon_builds() -> None:
+    """Do not count builds that are underway: the process is about to end by itself."""
+    for attempts in list(_underway):
+        attempts.forget()
+
+
+def is_lost(device: torch.device) -> bool:
+    """Return whether an earlier fault has ended this process's use of a CUDA device."""
+    if device.type != "cuda":
+        return False
+    try:
+        torch.cuda.synchronize(device)
+    except RuntimeError:
+        return True
+    return False
