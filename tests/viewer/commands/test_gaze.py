@@ -63,6 +63,30 @@ def test_info_refuses_what_it_cannot_tell(
     assert "--gaze-format: there is no gaze file" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("none.csv", None, "does not exist: give the file of a gaze path"),
+        ("gaze.csv", "time,yaw,pitch\n0,\x1b[31mred,2\n", "is not a gaze path: it is not text"),
+        ("gaze.txt", "", "is not a gaze path"),
+        ("recording", "time,theta,phi\n0,1,2\n", "names no yaw and no pitch"),
+    ],
+)
+def test_info_speaks_of_gaze_where_a_gaze_file_was_meant(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    content: str | None,
+    sentence: str,
+) -> None:
+    if content is not None:
+        written(tmp_path, content, name)
+    assert main(["info", str(tmp_path / name)]) == 2
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert "\x1b" not in said
+
+
 def test_a_doubtful_path_is_refused_until_it_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

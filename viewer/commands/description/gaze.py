@@ -17,13 +17,17 @@ if TYPE_CHECKING:
     from model.trajectories import Trajectory
 
 Report = dict[str, Any]
+_SUFFIXES = {".csv", ".tsv", ".txt", ".json"}
 
 
 def is_gaze(spec: str) -> bool:
-    """Tell whether ``spec`` names a text file, or one of JVET's paths."""
+    """Tell whether ``spec`` names a text file, by its content or its suffix, or a JVET path."""
     from model.trajectories import holds_text
 
-    return Path(spec).suffix.lower() != SCENE_SUFFIX and holds_text(spec)
+    suffix = Path(spec).suffix.lower()
+    if suffix in _SUFFIXES and not Path(spec).is_dir():
+        return True  # whatever is wrong with it, its sentence is of gaze paths
+    return suffix != SCENE_SUFFIX and holds_text(spec)
 
 
 def describe_gaze(spec: str, gaze_format: str | None) -> tuple[Report, Table]:
