@@ -46,7 +46,7 @@ def run_child(
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                start_new_session=True,
+                process_group=0 if sys.platform != "win32" else None,
             )
         except OSError as error:
             raise ChildError(f"{command[0]} cannot be started: {error.strerror}") from error
@@ -73,7 +73,7 @@ def run_child(
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """End the remaining processes of the session that a process started."""
+    """End the remaining processes of the group that a process leads."""
     if sys.platform != "win32":
         with contextlib.suppress(OSError):  # all of them have ended
             os.killpg(process.pid, signal.SIGKILL)

@@ -59,11 +59,10 @@ def gpu(
         comparison(plan.preset, fraction)
     if output.exists() and not output.is_dir():
         raise InputError(f"-o {output} is a file: name a folder")
+    with for_option("--device"), stage("looking at the machine"):
+        facts = machine(plan, device)
     with for_option("-o"):
         prepare_folder(output)
-    with for_option("--device"), stage("looking at the machine"):
-        facts = machine(plan, device, output)
-    with for_option("-o"):
         complete = report_gpu(output, plan, facts, minutes, _tell)
     _tell(f"The report is {output / 'report.md'}, and {output / 'report.json'} as JSON")
     if not complete:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+import tempfile
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +58,7 @@ def report_gpu(
     record = Record(folder / JSON, plan, facts)
     planned = steps(plan, facts)
     record.keep([step.name for step in planned])
-    with ExitStack() as stack, stage("measuring", len(planned)) as shown:
+    with _ended_by_sigterm(), ExitStack() as stack, stage("measuring", len(planned)) as shown:
         environments = _Environments(stack, facts["device"], folder / LOGS, record)
         for number, step in enumerate(planned, 1):
             head = f"[{number:2}/{len(planned)}] {step.title}"
@@ -74,21 +76,35 @@ def report_gpu(
     return all(state in ("done", "refused") for state in states)
 
 
-def machine(plan: Plan, device: str, folder: Path) -> Values:
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM interrupt the report as Ctrl-C does, so that it ends what it has started."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def machine(plan: Plan, device: str) -> Values:
     """Ask for facts of the machine in another process: this one stays off the card.
 
     Args:
         device: a name that `model.devices.choose_device` takes.
-        folder: of the report, for the log if it fails.
 
     Raises:
         InputError: there is no such device.
     """
     task = {"kind": "facts", "preset": plan.preset, "scale": plan.scale, "device": device}
-    try:
-        return run_task(task, os.environ, _FACTS_S, folder / LOGS / "facts.txt")
-    except ChildError as error:
-        raise InputError(str(error)) from error
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            return run_task(task, os.environ, _FACTS_S, Path(folder) / LOGS / "facts.txt")
+        except ChildError as error:
+            raise InputError(str(error)) from error
 
 
 class _Environments:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 
 LACKING = "there is neither a display nor Xvfb (Debian and Ubuntu: apt-get install xvfb)"
 _SIZE = "2560x1440x24"
+_UNTIL_STDIN_ENDS = 'Xvfb "$@" & read -r _; kill $!'
+"""A server that also ends if the report is killed."""
 
 
 @contextmanager
@@ -26,22 +28,19 @@ def screen() -> Iterator[Mapping[str, str] | None]:
         yield None
         return
     reading, writing = os.pipe()
-    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", _SIZE, "-nolisten", "tcp"]
+    options = ["-displayfd", str(writing), "-screen", "0", _SIZE, "-nolisten", "tcp", "-noreset"]
     with subprocess.Popen(
-        [*command, "-noreset"],
+        ["sh", "-c", _UNTIL_STDIN_ENDS, "sh", *options],
         pass_fds=[writing],
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C is for the report, which ends it then
-    ) as server:
-        try:
-            os.close(writing)
-            with os.fdopen(reading) as answer:
-                number = answer.readline().strip()
-            yield {**own, "DISPLAY": f":{number}"} if number else None
-        finally:
-            server.terminate()
+        process_group=0,  # Ctrl-C is for the report, which ends it then
+    ):
+        os.close(writing)
+        with os.fdopen(reading) as answer:
+            number = answer.readline().strip()
+        yield {**own, "DISPLAY": f":{number}"} if number else None
 
 
 def drawn_by(environment: Mapping[str, str], *, cuda: bool) -> list[Mapping[str, str]]:

@@ -7,7 +7,10 @@ one of `KINDS`, and prints one line of JSON: the result, or the reason as ``fail
 
 from __future__ import annotations
 
+import ctypes
 import json
+import os
+import signal
 import sys
 import tempfile
 import traceback
@@ -31,6 +34,7 @@ Values = dict[str, Any]
 
 FPS = 30.0
 _FRAMES = 8
+_PR_SET_PDEATHSIG = 1
 _DECODERS = ("nerv360", "hnerv", "hnerv-boost")
 
 
@@ -167,8 +171,17 @@ def perform(task: Values) -> Values:
         return {"failed": reason_of(error)}
 
 
+def end_with_parent() -> None:
+    """End this process and all that it starts, if the one that started it ends first (Linux)."""
+    if sys.platform != "linux" or os.getpgrp() != os.getpid():
+        return
+    signal.signal(signal.SIGTERM, lambda *_: os.killpg(0, signal.SIGKILL))
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def main() -> None:
     """Do what the command line, a JSON object, describes."""
+    end_with_parent()
     print(json.dumps(perform(json.loads(sys.argv[1]))), flush=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -185,29 +186,61 @@ def test_ctrl_c_keeps_what_is_done(
 
 
 @pytest.mark.slow
-def test_a_kill_loses_only_the_step_that_ran(tmp_path: Path, facts: dict[str, Any]) -> None:
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_kill_loses_only_the_step_that_ran_and_leaves_nothing_running(
+    number: signal.Signals, tmp_path: Path, facts: dict[str, Any]
+) -> None:
     folder, pid = tmp_path / "report", tmp_path / "pid"
-    endless = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    endless = (
+        "import subprocess, sys, time\n"
+        "from viewer.commands.gpu_report.worker import end_with_parent\n"
+        "end_with_parent()\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        f"open({str(pid)!r}, 'w').write(str(child.pid))\n"
+        "time.sleep(60)\n"
+    )
     program = (
         "import sys\n"
         "from tests.viewer.commands.gpu_report.test_run import *\n"
-        "real = run.run_task\n"
         "def run_task(task, environment, limit_s, log):\n"
         "    return run_child([sys.executable, '-c', task['code']], environment, limit_s, log)\n"
         "run.run_task = run_task\n"
         f"report(Path({str(folder)!r}), step('first', WORKS), step('second', {endless!r}))\n"
     )
-    with subprocess.Popen([sys.executable, "-c", program]) as process:
+    with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and not (pid.exists() and pid.read_text()):
             assert process.poll() is None
             time.sleep(0.02)
-        process.send_signal(signal.SIGKILL)
-    os.kill(int(pid.read_text()), signal.SIGKILL)
+        process.send_signal(number)
+    child, deadline = int(pid.read_text()), time.monotonic() + 10
+    while time.monotonic() < deadline and alive(child):
+        time.sleep(0.02)
+    assert not alive(child)
     lines: list[str] = []
     report(folder, step("first", "1 / 0"), step("second", WORKS), tell=lines.append)
     assert lines[0] == "[ 1/2] first: as measured before"
     assert lines[1].startswith("[ 2/2] second: 1 passed")
+
+
+@pytest.mark.skipif(shutil.which("Xvfb") is None, reason="there is no Xvfb")
+def test_a_virtual_screen_ends_with_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+
+    def servers() -> set[int]:
+        children = psutil.Process().children(recursive=True)
+        return {child.pid for child in children if child.name() == "Xvfb"}
+
+    before = servers()
+    with screen.screen() as environment:
+        assert environment is not None
+        assert environment["DISPLAY"].startswith(":")
+        (server,) = servers() - before
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and alive(server):
+        time.sleep(0.02)
+    assert not alive(server)
 
 
 def test_without_a_screen_steps_that_need_one_say_so(

@@ -81,7 +81,7 @@ def test_every_step_runs_in_small(
         others = ("window-hnerv", "window-hnerv-boost")
         return [step for step in planned_steps(plan, facts) if step.name not in others]
 
-    facts = machine(REHEARSAL, "cpu", tmp_path)
+    facts = machine(REHEARSAL, "cpu")
     complete = report_gpu(tmp_path, REHEARSAL, facts, 10.0, lines.append, steps)
     report = json.loads((tmp_path / "report.json").read_text())
     refused = {n: o["reason"] for n, o in report["steps"].items() if o["state"] == "refused"}
