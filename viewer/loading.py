@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import deque
@@ -15,6 +16,9 @@ from viewer import process_end
 
 SCENE_SUFFIX = ".safetensors"
 _HEAD_BYTES = 4096
+_TEXT_BEFORE_PIXELS = re.compile(rb"YUV4MPEG2 |P[1-7Ff]\s+[0-9]+\s+[0-9]+\s")
+"""Beginning of pictures whose header is text: Y4M, and the formats of Netpbm."""
+
 _LARGEST_HEADER = 100_000_000
 _THREAD = "loading"
 _PATIENCE_S = 5.0
@@ -74,7 +78,7 @@ def is_scene(path: Path) -> bool:
 def is_gaze_path(path: Path) -> bool:
     """Tell whether a file may be a gaze path, which is text; a clip is not."""
     head = _head(path)
-    if path.is_dir() or path.suffix.lower() == ".yuv" or head.startswith(b"YUV4MPEG2"):
+    if path.is_dir() or path.suffix.lower() == ".yuv" or _TEXT_BEFORE_PIXELS.match(head):
         return False
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return True

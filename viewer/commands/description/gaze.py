@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from model.text import escaped
 from viewer.commands.options import gaze_option
-from viewer.loading import SCENE_SUFFIX
+from viewer.loading import SCENE_SUFFIX, is_gaze_path
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,10 +24,13 @@ def is_gaze(spec: str) -> bool:
     """Tell whether ``spec`` names a text file, by its content or its suffix, or a JVET path."""
     from model.trajectories import holds_text
 
-    suffix = Path(spec).suffix.lower()
-    if suffix in _SUFFIXES and not Path(spec).is_dir():
+    path = Path(spec)
+    suffix = path.suffix.lower()
+    if suffix in _SUFFIXES and not path.is_dir():
         return True  # whatever is wrong with it, its sentence is of gaze paths
-    return suffix != SCENE_SUFFIX and holds_text(spec)
+    if suffix == SCENE_SUFFIX or (path.is_file() and not is_gaze_path(path)):
+        return False
+    return holds_text(spec)
 
 
 def describe_gaze(spec: str, gaze_format: str | None) -> tuple[Report, Table]:

@@ -1,0 +1,63 @@
+"""Clips whose bytes look like text are clips, on the window and for ``info``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from model.video.clip import Clip
+from viewer.commands.description import is_gaze
+from viewer.commands.info import info
+from viewer.loading import is_gaze_path
+from viewer.run import open_dropped
+
+SIZE = 64, 32
+
+
+def raw(path: Path) -> Path:
+    path.write_bytes(bytes([120]) * (64 * 32 * 3 // 2 * 2))
+    return path
+
+
+def y4m(path: Path) -> Path:
+    frame = b"FRAME\n" + bytes([120]) * (64 * 32 * 3 // 2)
+    path.write_bytes(b"YUV4MPEG2 W64 H32 F25:1 Ip A1:1 C420jpeg\n" + 2 * frame)
+    return path
+
+
+def bright(path: Path) -> Path:
+    Image.new("RGB", SIZE, (120, 130, 140)).save(path)
+    return path
+
+
+CLIPS = [
+    (raw, "clip_64x32_25fps_8bit_420.yuv", 2),
+    (y4m, "clip.y4m", 2),
+    (bright, "photo.ppm", 1),
+]
+
+
+@pytest.mark.parametrize(("write", "name", "frames"), CLIPS)
+def test_clips_without_a_control_byte(
+    write: object, name: str, frames: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert callable(write)
+    path = write(tmp_path / name)
+    assert not is_gaze_path(path)
+    assert not is_gaze(str(path))
+    opened = open_dropped(path, torch.device("cpu"), "auto")
+    assert isinstance(opened, Clip)
+    assert opened.info.frames == frames
+    info(str(path), as_json=True)
+    assert json.loads(capsys.readouterr().out)["clip"]["frames"] == frames
+
+
+def test_text_is_a_gaze_path(tmp_path: Path) -> None:
+    for name, text in (("gaze.csv", "P6 yaw,pitch\n0,1\n"), ("gaze.txt", "0 1 2 3\n")):
+        (tmp_path / name).write_text(text)
+        assert is_gaze_path(tmp_path / name)
+        assert is_gaze(str(tmp_path / name))
