@@ -6,6 +6,7 @@ from .photos import is_picture as is_picture
 from .pixels import HD_HEIGHT as HD_HEIGHT
 from .pixels import SCALING as SCALING
 from .random_access import KEPT_BYTES as KEPT_BYTES
+from .raw import is_raw as is_raw
 from .raw import parse_raw as parse_raw
 from .reading import VideoInfo as VideoInfo
 from .reading import failure_reason as failure_reason

@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from model.errors import InputError
 from model.video.clip import Clip
 from viewer.commands.description import is_gaze
 from viewer.commands.info import info
@@ -61,3 +62,11 @@ def test_text_is_a_gaze_path(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text)
         assert is_gaze_path(tmp_path / name)
         assert is_gaze(str(tmp_path / name))
+
+
+def test_a_raw_file_that_is_not_described_is_refused_with_the_option(tmp_path: Path) -> None:
+    raw(tmp_path / "clip.yuv")
+    with pytest.raises(InputError, match=r"^--raw: the name of .*clip\.yuv does not say its size"):
+        info(str(tmp_path / "clip.yuv"))
+    with pytest.raises(InputError, match=r"^nothing\.yuv does not exist"):
+        info("nothing.yuv")

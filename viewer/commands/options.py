@@ -6,7 +6,7 @@ import math
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -142,7 +142,7 @@ def clip_option(
     Raises:
         InputError: it cannot be opened so.
     """
-    from model.video import open_clip, parse_raw
+    from model.video import is_raw, open_clip, parse_raw
 
     if eye not in ("left", "right"):
         raise InputError(f"--eye {eye}: give left or right")
@@ -153,7 +153,9 @@ def clip_option(
         if value is not None:
             check_range(option, value, least, 1e6)
     seen: Literal["left", "right"] = "right" if eye == "right" else "left"
-    return open_clip(path, eye=seen, raw=raw, start=start, duration=duration, size=size)
+    by_name = raw is None and is_raw(path) and path.is_file()
+    with for_option("--raw") if by_name else nullcontext():
+        return open_clip(path, eye=seen, raw=raw, start=start, duration=duration, size=size)
 
 
 def say_notes(clip: Clip) -> None:
