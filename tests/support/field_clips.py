@@ -184,10 +184,10 @@ def hdr(path: Path) -> Path:
     return path
 
 
-def raw(path: Path) -> Path:
+def raw(path: Path, height: int = HEIGHT, width: int = WIDTH) -> Path:
     """Raw pictures of 10 bits."""
     content = b""
-    for picture in cards():
+    for picture in cards(6, LEFT, height, width):
         frame = av.VideoFrame.from_ndarray(picture.numpy(), format="rgb24")
         wide = frame.reformat(format="yuv420p10le", dst_colorspace=Colorspace.ITU601)
         content += wide.to_ndarray().tobytes()
