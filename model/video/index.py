@@ -56,6 +56,7 @@ class VideoIndex:
         codec: its name.
         size: width and height as coded.
         shape: width over height of a pixel.
+        tags: of the file and the stream.
         picture_bytes: of one decoded picture.
         times: of the pictures in the order in which they are shown, in ticks of the stream; None
             if the file has none, and pictures are known by their place only.
@@ -74,6 +75,7 @@ class VideoIndex:
     codec: str
     size: tuple[int, int]
     shape: float
+    tags: dict[str, str]
     picture_bytes: int
     times: npt.NDArray[np.int64] | None
     pictures: int
@@ -129,6 +131,7 @@ def index_video(opening: Opening, stream: int | None = None) -> tuple[VideoIndex
         promised = max(chosen.frames - packets.hidden, 0)
         by_place = container.format.name in _UNTIMED
         number, track, codec = chosen.index, chosen.id, chosen.codec_context.name
+        tags = {**container.metadata, **chosen.metadata}
         shape = float(chosen.sample_aspect_ratio or 1)
         sound = bool(container.streams.audio)
     first = next(_decoded(opening, number), None)
@@ -161,6 +164,7 @@ def index_video(opening: Opening, stream: int | None = None) -> tuple[VideoIndex
         codec=codec,
         size=(first.width, first.height),
         shape=shape,
+        tags=tags,
         picture_bytes=max(sum(plane.buffer_size for plane in first.planes), 1),
         times=known,
         pictures=pictures,

@@ -229,6 +229,20 @@ def headed(path: Path) -> Path:
     return path
 
 
+def with_mesh(path: Path) -> Path:
+    """A Matroska file that declares a mesh, in the room that its writer leaves behind the sizes."""
+    data = write(path).read_bytes()
+    tracks = data.rindex(b"\x16\x54\xae\x6b")
+    start = data.index(b"\xb0\x81\x60\xba\x81\x30", tracks)  # 96 by 48, after the size
+    spare = data.index(b"\x55\xee\x81\x00\xec\x01", start)
+    end = spare + 13 + int.from_bytes(data[spare + 6 : spare + 13], "big")
+    body = data[start : start + 6] + b"\x76\x70\x84\x76\x71\x81\x03"
+    filler = end - start - len(body) - 2
+    content = body + bytes([0xEC, 0x80 | filler]) + bytes(filler)
+    path.write_bytes(data[: start - 1] + bytes([0x80 | end - start]) + content + data[end:])
+    return path
+
+
 def joined(path: Path) -> Path:
     """Two transport streams, one after the other, with the same times."""
     return write_bytes(path, 2 * encode(path, cards(), parameters=SHARP).read_bytes())
@@ -441,6 +455,10 @@ def photo(path: Path) -> Path:
 REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
     "mesh.mp4": (lambda p: write(p, None, projection("mshp")), "projection is mesh (mshp)"),
     "unknown.mp4": (lambda p: write(p, None, projection("abcd")), "unknown here (abcd)"),
+    "mesh.mkv": (with_mesh, "projection is mesh (mshp)"),
+    "anaglyph.mkv": (
+        lambda p: with_options(p, cards(), stereo_mode="anaglyph_cyan_red"), "called anaglyph",
+    ),
     "custom.mp4": (lambda p: write(p, None, stereo(3)), "two eyes in a way called custom"),
     "lines.mp4": (
         lambda p: with_options(p, cards(), parameters=f"{SHARP}:frame-packing=2"), "line by line",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Self
 
 import av
@@ -13,8 +14,9 @@ import torch
 from torch import Tensor
 
 from model.errors import InputError
-from model.video.boxes import TrackBoxes, read_boxes
+from model.video.boxes import TrackBoxes, read_boxes, read_xml
 from model.video.index import VideoIndex, index_video
+from model.video.matroska import read_projections
 from model.video.pixels import Orientation, to_opaque, to_pixels, with_alpha
 from model.video.random_access import VideoReader
 from model.video.reading import Opening
@@ -46,7 +48,7 @@ class StoredVideo(StoredPictures):
         index, first = index_video(opening)
         check_transfer(first, opening.path)
         orientation = Orientation.of(first)
-        layout = SphericalLayout.of(first, _boxes_of(tracks, index))
+        layout = SphericalLayout.of(first, _boxes_of(opening.path, tracks, index))
         other, (width, height) = None, orientation.size(*index.size)
         if index.twin is not None and layout.projection is None:
             other, layout = _two_lenses(opening, index, layout)
@@ -144,8 +146,17 @@ def _two_lenses(
     return index_video(opening, index.twin)[0], replace(layout, projection=TWO_EAC_STREAMS)
 
 
-def _boxes_of(tracks: Sequence[TrackBoxes], index: VideoIndex) -> TrackBoxes:
-    return next((boxes for boxes in tracks if boxes.track == index.track), TrackBoxes())
+def _boxes_of(path: Path, tracks: Sequence[TrackBoxes], index: VideoIndex) -> TrackBoxes:
+    """Return what the file declares of the stream and FFmpeg may pass over."""
+    found = next((boxes for boxes in tracks if boxes.track == index.track), None)
+    if found is None:
+        found = dict(enumerate(read_projections(path))).get(index.stream, TrackBoxes())
+        for name, text in index.tags.items():
+            if "spherical" in name.lower():
+                read_xml(text, found)
+        if index.tags.get("stereo_mode", "").startswith("anaglyph"):
+            found.stereo = "anaglyph"
+    return found
 
 
 def _facts(index: VideoIndex, first: av.VideoFrame, orientation: Orientation) -> dict[str, Any]:
