@@ -54,7 +54,7 @@ def test_a_window_opens_is_photographed_and_closes(
 @pytest.mark.usefixtures("display")
 def test_a_wandering_look_is_filmed(scene: Path, tmp_path: Path) -> None:
     film = tmp_path / "film.mp4"
-    options = ["--exit-after", "1.5", "--size", "320x180", "--wander", "--film", str(film)]
+    options = ["--exit-after", "1.5", "--size", "480x270", "--wander", "--film", str(film)]
     assert main(["view", str(scene), *options]) == 0
     info = open_clip(film).info
     assert (info.width, info.height, info.fps) == (320, 180, FPS)
@@ -67,7 +67,7 @@ def test_a_wandering_look_is_filmed(scene: Path, tmp_path: Path) -> None:
     ("options", "sentence"),
     [
         (["--size", "12"], "--size 12: give width x height"),
-        (["--size", "100x20"], "--size 100x20: the window is at least 160x90"),
+        (["--size", "100x20"], "--size 100x20: the window is at least 480x270"),
         (["--exit-after", "0"], "--exit-after 0: give"),
         (["--exit-after", "nan"], "--exit-after nan: give"),
         (["--pitch", "91"], "--pitch 91: give -90 to 90"),
