@@ -30,7 +30,7 @@ def test_scenes_and_paths_are_told_apart_however_their_names_are_written(tmp_pat
     scene, path = tmp_path / "HARBOUR.SAFETENSORS", tmp_path / "gaze.CSV"
     write_scene(tmp_path / "scene.safetensors", tiny_scene())
     shutil.move(tmp_path / "scene.safetensors", scene)
-    path.write_text("0,1,2,3\n")
+    path.write_text("time_s,yaw_deg,pitch_deg\n0,1,2\n1,2,3\n")
     assert isinstance(open_dropped(scene, CPU, "auto"), OpenScene)
     assert isinstance(open_dropped(path, CPU, "auto"), Trajectory)
 

@@ -31,14 +31,20 @@ def natural_key(name: str) -> list[str | int]:
 def list_folder(folder: Path) -> tuple[tuple[Path, ...], list[str]]:
     """Return the pictures of a folder in order, and notes on what was skipped."""
     try:
-        entries = [(entry, entry.is_dir()) for entry in folder.iterdir()]
+        # A link that leads nowhere counts as a picture, and is refused by its name; a folder or a
+        # pipe, which might be read for ever, does not.
+        entries = [(entry, entry.is_file() or not entry.exists()) for entry in folder.iterdir()]
     except OSError as error:
         reason = (error.strerror or "no reason given").lower()
         raise InputError(f"{folder} cannot be listed ({reason}): give a folder") from error
     hidden = [entry for entry, _ in entries if entry.name.startswith(".")]
-    shown = [(entry, is_dir) for entry, is_dir in entries if entry not in set(hidden)]
-    files = [e for e, is_dir in shown if not is_dir and e.suffix.lower() in SUFFIXES]
-    others = sorted(e.name for e, is_dir in shown if is_dir or e.suffix.lower() not in SUFFIXES)
+    files, others = [], []
+    for entry, is_file in entries:
+        if is_file and entry.suffix.lower() in SUFFIXES and not entry.name.startswith("."):
+            files.append(entry)
+        elif not entry.name.startswith("."):
+            others.append(entry.name)
+    others.sort()
     if not files:
         held = f", but {_few(others)}" if others else ""
         raise InputError(

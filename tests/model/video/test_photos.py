@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -100,6 +101,17 @@ def test_what_is_no_picture_is_skipped_and_said(tmp_path: Path) -> None:
     assert found.notes == (
         "skipped: 2 hidden files and what is no picture (Thumbs.db, notes.txt, sub.png)",
     )
+
+
+def test_a_pipe_is_no_picture_and_a_link_to_nowhere_is_a_broken_one(tmp_path: Path) -> None:
+    folder(tmp_path, ["0.png", "1.png"])
+    os.mkfifo(tmp_path / "2.png")
+    found = find_pictures(tmp_path)
+    assert len(found.files) == 2
+    assert found.notes == ("skipped: what is no picture (2.png)",)
+    (tmp_path / "3.png").symlink_to(tmp_path / "nowhere.png")
+    with pytest.raises(InputError, match=r"3\.png is not a picture that can be read"):
+        find_pictures(tmp_path)
 
 
 def test_names_cannot_command_a_terminal(tmp_path: Path) -> None:
