@@ -22,4 +22,5 @@ from .opening import with_compiler as with_compiler
 from .opening import without_compiler as without_compiler
 from .preloading import load_compilers as load_compilers
 from .preloading import may_want_compilers as may_want_compilers
+from .preloading import window_comes_first as window_comes_first
 from .timing import picture_seconds as picture_seconds

@@ -129,12 +129,18 @@ def _open_folded(
 
 
 def _open_compiled(decoder: Decoder, device: torch.device, size: tuple[int, int]) -> Engine:
+    from model.decoding.preloading import load_compilers
+
+    load_compilers()
     from model.decoding.compiled import open_compiled
 
     return open_compiled(decoder, device, size)
 
 
 def _open_fused(decoder: Decoder, device: torch.device, size: tuple[int, int]) -> Engine:
+    from model.decoding.preloading import load_compilers
+
+    load_compilers()
     from model.decoding.triton import open_fused
 
     return open_fused(decoder, device, size)

@@ -9,18 +9,23 @@ import logging
 import os
 import re
 import shutil
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import platformdirs
 
 from model.files import private_folder
-from model.nvidia import driver_refusal, has_cards
+from model.nvidia import driver_refusal, has_cards, nvidia_driver
 
 log = logging.getLogger(__name__)
 
 _INDUCTOR_FOLDER = "TORCHINDUCTOR_CACHE_DIR"
-_COMPILERS = ("torch._dynamo", "torch._inductor.compile_fx", "triton")
+_COMPILERS = ("triton", "torch._dynamo", "torch._inductor.compile_fx")
+_DEEP: int | None = getattr(os, "RTLD_DEEPBIND", None)
+_MAPS = Path("/proc/self/maps")
 
 
 def keep_compiled_code_private() -> None:
@@ -41,18 +46,56 @@ def keep_compiled_code_private() -> None:
 
 
 def load_compilers() -> None:
-    """Load torch's compiler and Triton, before a window is opened in this process.
+    """Load torch's compiler and Triton.
 
-    Triton brings an LLVM of its own. Loaded into a process in which OpenGL in software has brought
-    one already, it ends the process (seen with Mesa 22.3); the other way round both live.
     Those that are missing are found out again, and named, where they are used.
     """
     keep_compiled_code_private()
     for name in _COMPILERS:
         try:
-            importlib.import_module(name)
+            with _own_symbols_first():
+                importlib.import_module(name)
         except (ImportError, RuntimeError) as error:
             log.info("%s cannot be loaded: %s", name, error)
+
+
+def window_comes_first() -> bool:
+    """Return whether a window may be opened before torch says what decodes.
+
+    It may not if compilers must be loaded before OpenGL is, or if torch must choose the card that
+    draws the window.
+    """
+    if not may_want_compilers():
+        return True
+    driver = nvidia_driver()
+    return _DEEP is not None and driver is not None and driver.cards == 1
+
+
+@contextmanager
+def _own_symbols_first() -> Iterator[None]:
+    """Let libraries that are loaded meanwhile find their own symbols before those of others.
+
+    Triton brings an LLVM of its own. Loaded after OpenGL in software has brought one, it takes
+    functions of that one, which ends the process (seen with Mesa 22.3). Without OpenGL by Mesa
+    nothing is changed: libraries that replace the allocator would not be found first either.
+    """
+    if _DEEP is None or not _mesa_is_loaded():
+        yield
+        return
+    before = sys.getdlopenflags()
+    sys.setdlopenflags(before | _DEEP)
+    try:
+        yield
+    finally:
+        sys.setdlopenflags(before)
+
+
+def _mesa_is_loaded() -> bool:
+    try:
+        maps = _MAPS.read_text(errors="replace")
+    except OSError:
+        return False
+    return any(name in maps for name in ("libLLVM", "libgallium", "_dri.so"))
 
 
 def may_want_compilers() -> bool:

@@ -12,17 +12,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.decoding.preloading import may_want_compilers
+from model.decoding import preloading
 from model.errors import InputError
 from model.geometry import Look
 from model.scene import write_scene
 from tests.support.broken_scenes import WEIGHT, Parts
+from tests.support.fake_driver import install_driver
 from tests.support.running import drawn, press
 from tests.support.scenes import over_still_scene, tiny_scene
 from tests.support.sphere_scene import sphere_scene
 from viewer.app import App
 from viewer.cli import main
-from viewer.commands.start import GlimpseStart, first_sight
+from viewer.commands import start as start_module
+from viewer.commands.start import GlimpseStart, WholeStart, first_sight
 from viewer.decode import Extension
 from viewer.picture.renderer import CLEAR_COLOUR
 from viewer.settings import Settings
@@ -258,7 +260,71 @@ def test_there_is_none_where_something_must_come_before_the_window(
     write_scene(plain, tiny_scene())
     short.write_bytes(file.read_bytes()[:-1])
     assert first_sight(file, "hnerv", "cpu") is not None
-    assert (first_sight(file, None, "auto") is None) == may_want_compilers()
     assert first_sight(file, None, "cuda") is None, "the compilers"
     for path, decoder in ((plain, None), (short, None), (file, "hnerv-boost"), (tmp_path, None)):
         assert first_sight(path, decoder, "cpu") is None, "that there is nothing, or what is wrong"
+
+
+@pytest.mark.parametrize(
+    ("cards", "deep", "hip", "first"),
+    [
+        (1, True, False, True),
+        (2, True, False, False),  # the window's card is the one to decode on
+        (1, False, False, False),  # then the compilers come before OpenGL
+        (1, True, True, False),
+        (0, False, False, True),
+    ],
+)
+def test_beside_one_cuda_card_it_comes_before_torch_too(
+    cards: int, deep: bool, hip: bool, first: bool, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_driver(monkeypatch, None if hip else 13000, cards)
+    monkeypatch.setattr(preloading, "_torch_builds", lambda: (None if hip else "13.0", hip))
+    monkeypatch.setattr(preloading, "_DEEP", 8 if deep else None)
+    assert (first_sight(file, None, "auto") is not None) is first
+
+
+_MESA_FIRST = """
+import sys
+from viewer.picture import Window
+from viewer.shading import draws_in_software
+from OpenGL import GL
+
+window = Window("test", 320, 180)
+print(draws_in_software(GL.glGetString(GL.GL_RENDERER).decode()), "triton" in sys.modules)
+from model.decoding import load_compilers
+load_compilers()
+import triton
+from tests.support.compile_kernels import GELU, convolution
+print(convolution(89, 64, 16, 1, GELU, False)["matrix"] > 0)
+from viewer.picture import Renderer
+renderer = Renderer()  # whose shaders Mesa compiles, by its own LLVM
+from model.geometry import Look
+renderer.draw(Look(), 320, 180)
+window.swap()
+print(GL.glReadPixels(0, 0, 1, 1, GL.GL_RGBA, GL.GL_UNSIGNED_BYTE) is not None)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("display")
+def test_the_compilers_can_be_loaded_after_mesas_opengl(tmp_path: Path) -> None:
+    pytest.importorskip("triton", reason="Triton is not installed")
+    environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
+    finished = subprocess.run(
+        [sys.executable, "-c", _MESA_FIRST],
+        capture_output=True, text=True, cwd=ROOT, timeout=280,
+        env={**environment, "HOME": str(tmp_path), "TRITON_CACHE_DIR": str(tmp_path)},
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    assert finished.stdout.splitlines()[1:] == ["True", "True"]
+
+
+def test_a_clip_alone_loads_no_compilers(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[bool] = []
+    monkeypatch.setattr(start_module, "load_compilers", lambda: loaded.append(True))
+    cuda = torch.device("cuda")
+    WholeStart("original", lambda device: sphere_scene(), cuda, "auto", decodes=False).prepare()
+    assert loaded == []
+    WholeStart("one", lambda device: sphere_scene(), cuda, "auto").prepare()
+    assert loaded == [True]

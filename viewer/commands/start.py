@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model.decoding import load_compilers, may_want_compilers, needs_compiler
+from model.decoding import load_compilers, needs_compiler, window_comes_first
 from model.errors import InputError
 from model.scene import read_glimpse
 from viewer.decode import Extension, OpenScene, prepare_glimpse
@@ -48,6 +48,7 @@ class WholeStart:
         device: torch.device,
         engine: str,
         interop: bool = True,
+        decodes: bool = True,
     ) -> None:
         """Begin with it.
 
@@ -56,14 +57,16 @@ class WholeStart:
             prepare: makes the scene for a device; again where the window settles another.
             device, engine: how to decode; an engine as `open_engine` knows it.
             interop: pictures of a GPU go to the screen without leaving it.
+            decodes: it has decoders; a clip has none, and wants no compiler.
         """
         self.decoder, self.device = decoder, device
         self.scene = prepare(device)
         self._prepare, self._engine, self._interop = prepare, engine, interop
+        self._decodes = decodes
 
     def prepare(self) -> None:
         """As `Start.prepare`."""
-        if needs_compiler(self._engine, self.device):
+        if self._decodes and needs_compiler(self._engine, self.device):
             load_compilers()
 
     def open(self) -> OpenScene:
@@ -92,8 +95,7 @@ class GlimpseStart:
     scene: OpenScene
     path: Path
     device_name: str
-
-    upload = None
+    interop: bool = True
 
     def prepare(self) -> None:
         """As `Start.prepare`."""
@@ -114,6 +116,18 @@ class GlimpseStart:
         """As `Start.rest`."""
         return self.path, self._complete
 
+    @property
+    def upload(self) -> Callable[[], Upload]:
+        """As `Start.upload`."""
+        from viewer.picture import LateUpload
+
+        return functools.partial(LateUpload, self._upload_from_cuda)
+
+    def _upload_from_cuda(self) -> Upload:
+        from viewer.picture import choose_upload  # takes torch, as pictures do
+
+        return choose_upload(self.device, self.interop)
+
     def _complete(self) -> Extension:
         from model.devices import unused_card
         from viewer.decode import complete_scene
@@ -127,7 +141,9 @@ class GlimpseStart:
         )
 
 
-def first_sight(path: Path, decoder: str | None, device: str) -> GlimpseStart | None:
+def first_sight(
+    path: Path, decoder: str | None, device: str, interop: bool = True
+) -> GlimpseStart | None:
     """The start with what can be seen of the scene file at ``path`` before torch is loaded.
 
     None where that is nothing, and where something must come before the window: the compilers of a
@@ -136,6 +152,7 @@ def first_sight(path: Path, decoder: str | None, device: str) -> GlimpseStart | 
     Args:
         decoder: to begin with; the scene's first where it is None.
         device: its name.
+        interop: as `WholeStart` has it.
     """
     if not is_scene(path) or device not in ("auto", "cpu"):
         return None
@@ -143,10 +160,10 @@ def first_sight(path: Path, decoder: str | None, device: str) -> GlimpseStart | 
         glimpse = read_glimpse(path)
     except InputError:
         return None
-    if glimpse is None or (device == "auto" and may_want_compilers()):
+    if glimpse is None or (device == "auto" and not window_comes_first()):
         return None
     scene = prepare_glimpse(glimpse, path)
     name = decoder or scene.decoders[0]
     if not glimpse.covering.get(name, False):
         return None
-    return GlimpseStart(name, scene, path, device)
+    return GlimpseStart(name, scene, path, device, interop)

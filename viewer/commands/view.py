@@ -136,7 +136,7 @@ def view(
     read = partial(clip_option, eye=eye, raw=raw, start=start, duration=duration)
     begin: Begin | None = None
     if video is None and engine == "auto":
-        begin = first_sight(file, decoder, device)
+        begin = first_sight(file, decoder, device, interop)
     if begin is None:
         begin = _whole(file, video, decoder, device, engine, interop, read)
     check_frame(begin.scene, frame)
@@ -177,7 +177,7 @@ def _whole(
     name, prepare = _open(file, video, decoder, device, engine, read)
     if is_scene(file):
         prepare = remark_on(device_name, prepare)
-    return WholeStart(name, prepare, device, engine, interop)
+    return WholeStart(name, prepare, device, engine, interop, decodes=is_scene(file))
 
 
 def _open(

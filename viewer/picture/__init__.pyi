@@ -9,5 +9,6 @@ from .renderer import Renderer as Renderer
 from .screenshot import capture as capture
 from .screenshot import new_screenshot_path as new_screenshot_path
 from .screenshot import save_png as save_png
+from .upload import LateUpload as LateUpload
 from .upload import Upload as Upload
 from .window import Window as Window

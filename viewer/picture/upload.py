@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from OpenGL import GL
@@ -23,7 +24,8 @@ class Upload(Protocol):
         name: shown by the overlay.
     """
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def upload(
         self, texture: Texture, pixels: Tensor, ready: torch.cuda.Event | None = None
@@ -45,6 +47,37 @@ class Upload(Protocol):
     def close(self) -> None:
         """Free what it holds; the textures stay."""
         ...
+
+
+class LateUpload:
+    """Upload for pictures of a device that is known only when the first one comes.
+
+    Attributes:
+        name: of the way the latest picture took.
+    """
+
+    def __init__(self, on_cuda: Callable[[], Upload]) -> None:
+        """Take pixel buffers until a picture on CUDA comes, and then what ``on_cuda`` makes."""
+        self._on_cuda: Callable[[], Upload] | None = on_cuda
+        self._way: Upload = PixelBufferUpload()
+
+    @property
+    def name(self) -> str:
+        return self._way.name
+
+    def upload(
+        self, texture: Texture, pixels: Tensor, ready: torch.cuda.Event | None = None
+    ) -> None:
+        if pixels.is_cuda and self._on_cuda is not None:
+            self._way.close()
+            self._way, self._on_cuda = self._on_cuda(), None
+        self._way.upload(texture, pixels, ready)
+
+    def release(self, texture: Texture) -> None:
+        self._way.release(texture)
+
+    def close(self) -> None:
+        self._way.close()
 
 
 class PixelBufferUpload:

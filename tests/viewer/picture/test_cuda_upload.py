@@ -4,6 +4,7 @@ other, against a stand-in for CUDA.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from viewer.picture.cuda_runtime import CopyStream, InteropError, device_of_wind
 from viewer.picture.cuda_upload import CudaCopy, InteropUpload, choose_upload
 from viewer.picture.gl import Texture
 from viewer.picture.renderer import Renderer, read_framebuffer
-from viewer.picture.upload import PixelBufferUpload, Upload
+from viewer.picture.upload import LateUpload, PixelBufferUpload, Upload
 from viewer.picture.window import Window
 from viewer.shading.picture import TexturePicture
 
@@ -317,6 +318,26 @@ def test_without_memory_for_a_pixel_buffer_the_picture_is_shown_all_the_same(
     upload.upload(texture, picture(5))
     assert torch.equal(content_of(texture), picture(5))
     assert GL.glGetIntegerv(GL.GL_PIXEL_UNPACK_BUFFER_BINDING) == 0
+    upload.close()
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_before_the_device_is_known_the_first_picture_decides_the_way(
+    allowed: bool, texture: Texture, cuda: FakeCuda, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = FakeRuntime(cuda)
+    runtime.forbid_others(monkeypatch)
+    monkeypatch.setattr(cuda_upload, "cuda_runtime", lambda: runtime)
+    upload = LateUpload(partial(choose_upload, torch.device("cuda"), allowed))
+    for number in range(2):
+        upload.upload(texture, picture(number))
+        assert upload.name == "pixel buffer"
+        assert torch.equal(content_of(texture), picture(number))
+        cuda.decoder = cuda.current = type(cuda.decoder)()
+        assert shows(cuda, upload, texture, 3 + number)
+        assert upload.name == ("CUDA to texture" if allowed else "pixel buffer")
+    upload.release(texture)
+    assert ("UnregisterResource" in runtime.calls) is allowed
     upload.close()
 
 
