@@ -115,8 +115,8 @@ def prepared_clip(source: Clip, size: tuple[int, int], limit: int | None, output
     frames = read_clip(source, size, limit)
     height, width = size
     with VideoWriter(output, width, height, frames.info.fps, crf=0, preset="fast") as writer:
-        for picture in frames.bytes:
-            writer.write(picture)
+        for index in range(len(frames)):
+            writer.write(frames.picture(index))
 
 
 class PathBench:

@@ -7,6 +7,7 @@ from torch import Tensor
 from model.networks import composite
 from model.training.autoencoder import Autoencoder
 from model.training.loss import DistortionLoss
+from model.training.material import WHOLE
 from model.training.settings import TrainingSettings
 
 
@@ -18,9 +19,13 @@ class Objective:
     that the decoder does not draw yet would show the still panorama, and give no gradient.
     """
 
-    def __init__(self, network: Autoencoder, settings: TrainingSettings) -> None:
+    def __init__(
+        self, network: Autoencoder, settings: TrainingSettings, coverage: Tensor | None = None
+    ) -> None:
         """For ``network``, on its device."""
         self._network = network
+        device = next(network.parameters()).device
+        self._coverage = None if coverage is None else coverage[None, None].float().to(device)
         self._distortion = DistortionLoss(
             *network.target_size, settings.loss_balance, settings.loss_alpha
         ).to(next(network.parameters()).device)
@@ -31,10 +36,22 @@ class Objective:
         """
         network = self._network
         if network.panorama is None:
-            loss: Tensor = self._distortion(decoded, *network.targets([frame], looks))
-            return loss
+            (target,) = network.targets([frame], looks)
+            return self._masked(decoded, target, looks)
         target, still = network.targets([frame, network.panorama], looks)
         decoded = decoded.float()
         shown = composite(decoded, network.alpha(decoded, looks, index), still)
-        total: Tensor = self._distortion(decoded, target) + self._distortion(shown, target)
-        return total
+        return self._masked(decoded, target, looks) + self._masked(shown, target, looks)
+
+    def _masked(self, picture: Tensor, target: Tensor, looks: Tensor) -> Tensor:
+        """Return the distortion where the clip shows something, and how far from black it is
+        elsewhere.
+        """
+        distortion: Tensor
+        if self._coverage is None:
+            distortion = self._distortion(picture, target)
+            return distortion
+        (known,) = self._network.targets([self._coverage], looks)
+        seen = (known > WHOLE).float()
+        distortion = self._distortion(picture * seen, target * seen)
+        return distortion + (picture.float().abs() * (1 - seen)).mean()

@@ -13,7 +13,7 @@ from model.metrics import as_shown, moving_error, pooled, psnr_8bit, unit
 from model.networks import composite
 from model.training.autoencoder import Autoencoder, cut_viewports
 from model.training.loss import ms_ssim_module
-from model.training.material import ClipFrames, held_out_looks
+from model.training.material import WHOLE, ClipFrames, held_out_looks
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,12 @@ def held_out_quality(
     """
     config, device = network.config, next(network.parameters()).device
     height, width = config.viewport_height, config.viewport_width
-    indices, looks = held_out_looks(config, len(frames), count)
+    indices, looks = held_out_looks(config, len(frames), count, frames.coverage)
     looks = looks.to(times.device)
     median = frames.still(device)
-    panorama = network.panorama
+    panorama, coverage = network.panorama, None
+    if frames.coverage is not None:
+        coverage = frames.coverage[None, None].float().to(device)
     ms_ssim = ms_ssim_module(height, width).to(device) if structure else None
     ratios, similarities, moving = [], [], []
     for index in sorted(set(indices)):
@@ -75,12 +77,17 @@ def held_out_quality(
                 view = composite(view[:, :3], view[:, 3:], seen)
             shown = _picture(view)
             original = cut_viewports(frame, look, height, width)
-            ratios.append(psnr_8bit(shown, _picture(original)))
             there = _picture(cut_viewports(median, look, height, width))
-            moving.append(moving_error(shown, _picture(original), there))
+            judged = [shown, _picture(original), there]
+            if coverage is not None:
+                seen = cut_viewports(coverage, look, height, width)[0, 0] > WHOLE
+                judged = [picture[seen][None] for picture in judged]
+            ratios.append(psnr_8bit(*judged[:2]))
+            moving.append(moving_error(*judged))
             if ms_ssim is not None:
                 planes = unit(as_shown(shown)).permute(2, 0, 1)[None]
-                similarities.append(float(ms_ssim(planes, original)))
+                known = 1.0 if coverage is None else seen
+                similarities.append(float(ms_ssim(planes * known, original * known)))
     mean = sum(ratios) / len(ratios)
     structure_mean = sum(similarities) / len(similarities) if similarities else None
     return Quality(mean, pooled(moving).db, structure_mean)

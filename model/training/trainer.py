@@ -28,7 +28,13 @@ from model.training.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from model.training.material import ActivityMap, ClipFrames, epoch_order, random_looks
+from model.training.material import (
+    ActivityMap,
+    ClipFrames,
+    covered_directions,
+    epoch_order,
+    random_looks,
+)
 from model.training.objective import Objective
 from model.training.optimiser import make_optimiser, optimiser_bytes
 from model.training.processes import Processes
@@ -97,10 +103,10 @@ class Trainer:
         self.still: StillPanorama | None = None
         if config.still_panorama:
             made = still is None
-            self.still = StillPanorama.of(frames.still_bytes(), frames.bytes) if made else still
+            self.still = _still_panorama(frames) if made else still
         self.network = Autoencoder(config, crops=settings.windows, still=self.still).to(device)
         self.times = frame_times(len(frames)).to(float64_device(device))
-        self.objective = Objective(self.network, settings)
+        self.objective = Objective(self.network, settings, frames.coverage)
         self._activity: ActivityMap | None = None
         if self.still is not None and settings.looks_at_motion > 0:
             self._activity = ActivityMap(frames, self.still.pixels)
@@ -109,7 +115,10 @@ class Trainer:
         self.precision = training_precision(device, suits_bfloat16=suits)
         # Gradients that float16 would round to zero are trained on a larger loss.
         self._scaler = torch.amp.GradScaler(device.type, enabled=self.precision is torch.float16)
-        self.steps_an_epoch = math.ceil(len(frames) / group.count)
+        self._covered: Tensor | None = None
+        if frames.coverage is not None:
+            self._covered = covered_directions(frames.coverage)
+        self.steps_an_epoch = math.ceil(frames.pictures / group.count)
         self.steps = settings.epochs * self.steps_an_epoch
         self.step = 0
         self.seconds = 0.0
@@ -231,8 +240,9 @@ class Trainer:
         return network.eval()
 
     def _train_step(self, epoch: int, position: int) -> float:
-        order = epoch_order(len(self.frames), self.settings.seed, epoch)
-        index = order[(position * self.group.count + self.group.rank) % len(order)]
+        order = epoch_order(self.frames.pictures, self.settings.seed, epoch)
+        picture = order[(position * self.group.count + self.group.rank) % len(order)]
+        index = self.frames.frame_showing(picture, epoch)
         draw = self.step * self.group.count + self.group.rank
         looks = self._looks(index, draw).to(self.times.device)
         frame = self.frames.frame(index, self.device)
@@ -253,7 +263,8 @@ class Trainer:
         """Looks of a step at frame ``index``, N×4."""
         weights = self._activity.weights(index) if self._activity is not None else None
         moving = (self.settings.looks_at_motion, weights) if weights is not None else None
-        return random_looks(self.config, self.settings.viewports, self.settings.seed, draw, moving)
+        count, seed = self.settings.viewports, self.settings.seed
+        return random_looks(self.config, count, seed, draw, moving, self._covered)
 
     def _learning_rate(self) -> float:
         warmup = max(1, round(self.settings.warmup * self.steps))
@@ -322,3 +333,10 @@ class Trainer:
             return False
         self.is_saved = True
         return True
+
+
+def _still_panorama(frames: ClipFrames) -> StillPanorama:
+    """Make the still panorama of a clip, and the motion map of each of its frames."""
+    still = StillPanorama.of(frames.still_bytes(), frames.bytes)
+    still.motion = still.motion[frames.shown]
+    return still

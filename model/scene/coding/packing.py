@@ -19,7 +19,7 @@ from __future__ import annotations
 import itertools
 import lzma
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -64,7 +64,7 @@ def unpacked_series(coded: Tensor, shape: tuple[int, ...]) -> Tensor:
     return torch.from_numpy(_sums(_unpacked(_content(coded), math.prod(shape)), shape))
 
 
-def packed_embeddings(levels: Bytes, values: Floats) -> Tensor:
+def packed_embeddings(levels: Bytes, values: Floats, shown: Sequence[int] | None = None) -> Tensor:
     """Code embeddings as n uint8.
 
     Args:
@@ -72,7 +72,7 @@ def packed_embeddings(levels: Bytes, values: Floats) -> Tensor:
         values: channels×L, 1 ≤ L ≤ `MAX_LEVELS`: the value of each level.
     """
     table = bytes([values.shape[1] - 1]) + values.astype("<f4").tobytes()
-    return _packed(table, _differences(levels))
+    return _packed(table, _differences(levels, shown))
 
 
 def check_embeddings(coded: Tensor, shape: tuple[int, ...]) -> None:
@@ -161,12 +161,13 @@ def _packed(table: bytes, data: Iterable[bytes]) -> Tensor:
     return torch.frombuffer(whole, dtype=torch.uint8)
 
 
-def _differences(series: Bytes) -> Iterator[bytes]:
+def _differences(series: Bytes, shown: Sequence[int] | None = None) -> Iterator[bytes]:
     """Yield the differences of bytes frames×channels×h×w, a block of pixels at a time."""
     yield np.diff(series[0], axis=-1, prepend=np.uint8(0)).tobytes()
     by_frame = series.reshape(len(series), -1)
     for begin in range(0, by_frame.shape[1], _BLOCK):
-        block = np.ascontiguousarray(by_frame[:, begin : begin + _BLOCK].T)
+        frames = by_frame[:, begin : begin + _BLOCK]
+        block = np.ascontiguousarray((frames if shown is None else frames[shown]).T)
         yield np.diff(block, axis=-1).tobytes()
 
 

@@ -51,9 +51,10 @@ class TrainedEmbeddings:
         Raises:
             InputError: an embedding is not finite.
         """
-        result = cls(network.config, len(frames))
-        for index in range(len(frames)):
-            result.put(index, network.encoder.embeddings(frames.frame(index, device)))
+        result = cls(network.config, frames.pictures)
+        for picture in range(frames.pictures):
+            frame = frames.frame(frames.frame_showing(picture, 0), device)
+            result.put(picture, network.encoder.embeddings(frame))
         return result
 
     def put(self, index: int, embeddings: Sequence[Tensor]) -> None:
@@ -85,25 +86,25 @@ class TrainedEmbeddings:
                 result[index].append(of_frame.view(1, *shape))
         return result
 
-    def coded(self, coarseness: Coarseness, repeated: int = 1) -> list[Tensor]:
-        """Return the coded tensors, n uint8, of all frames, the coarsest embedding first.
+    def coded(self, coarseness: Coarseness, shown: Sequence[int]) -> list[Tensor]:
+        """Code the embeddings of all frames, as tensors of n uint8, the coarsest first.
 
         Args:
-            repeated: number of times that a single frame is stored.
+            shown: the picture that each frame shows.
         """
-        return [self._coded(level, coarseness, repeated) for level in range(len(self._shapes))]
+        return [self._coded(level, coarseness, shown) for level in range(len(self._shapes))]
 
-    def _coded(self, level: int, coarseness: Coarseness, repeated: int) -> Tensor:
+    def _coded(self, level: int, coarseness: Coarseness, shown: Sequence[int]) -> Tensor:
         shape, tables = self._shapes[level], self._tables(level, coarseness)
-        frames = len(self._numbers[level])
-        levels: npt.NDArray[np.uint8] = np.empty((frames, shape[0], shape[1] * shape[2]), np.uint8)
+        pictures = len(self._numbers[level])
+        levels: npt.NDArray[np.uint8] = np.empty(
+            (pictures, shape[0], shape[1] * shape[2]), np.uint8
+        )
         for channel, pixels, block in self._blocks(level):
             levels[:, channel, pixels] = nearest_levels(block, tables[channel], coarseness).numpy()
         values = torch.stack(tables).numpy()
-        stored = levels.reshape(frames, *shape)
-        if repeated > 1:
-            stored = np.broadcast_to(stored, (repeated, *shape))
-        return packed_embeddings(stored, values)
+        chosen = None if list(shown) == list(range(pictures)) else shown
+        return packed_embeddings(levels.reshape(pictures, *shape), values, chosen)
 
     def _tables(self, level: int, coarseness: Coarseness) -> list[Tensor]:
         low, step = self._low[level], self._step[level]

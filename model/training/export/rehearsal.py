@@ -30,7 +30,7 @@ def rehearse(
     single = TrainedEmbeddings(trainer.config, 1)
     single.put(0, first)
     weights = {name: kept_weights(weight) for name, weight in trained_weights(trainer).items()}
-    embeddings = single.coded(FINE, repeated=frames)
+    embeddings = single.coded(FINE, [0] * frames)
     scene = assembled(scene_header(trainer, material), weights, embeddings, trainer.still)
     rehearsal = target.with_name(f".{target.name}.rehearsal")
     try:

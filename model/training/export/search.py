@@ -102,8 +102,9 @@ class _Storage:
         self._trainer = trainer
         self._network = trainer.best_network()
         self._weights = trained_weights(trainer)
-        looks = held_out_looks(trainer.config, len(trainer.frames), trainer.settings.held_out)
-        self._frames = sorted(set(looks[0]))
+        frames = trainer.frames
+        looks = held_out_looks(trainer.config, len(frames), trainer.settings.held_out)
+        self._pictures = sorted({frames.shown[index] for index in looks[0]})
         self.before = self._measured(None)
         self._embeddings = TrainedEmbeddings.of(self._network, trainer.frames, trainer.device)
         self._rounded = functools.lru_cache(maxsize=1)(self._embeddings.rounded)
@@ -113,7 +114,7 @@ class _Storage:
         """Code the scene in this way and measure its quality."""
         quality = self._quality(coarseness, structure=True)
         self._rounded.cache_clear()
-        embeddings = self._embeddings.coded(coarseness or FINE)
+        embeddings = self._embeddings.coded(coarseness or FINE, self._trainer.frames.shown)
         header = _with_quality(scene_header(self._trainer, material), quality)
         still = self._trainer.still
         scene = assembled(header, self._stored_weights(coarseness), embeddings, still)
@@ -125,7 +126,7 @@ class _Storage:
         choice = coarseness or FINE
         # The embeddings do not depend on the weights' bits, which the search decides first.
         choice = replace(choice, weight_bits=FINE.weight_bits)
-        return self._measured(self._rounded(choice, tuple(self._frames)), structure=structure)
+        return self._measured(self._rounded(choice, tuple(self._pictures)), structure=structure)
 
     def _stored_weights(self, coarseness: Coarseness | None) -> dict[str, Tensor]:
         if coarseness is None:
@@ -142,7 +143,8 @@ class _Storage:
 
         def stored(index: int) -> Sequence[Tensor]:
             assert embeddings is not None
-            return [level.to(device) for level in embeddings[index]]
+            picture = self._trainer.frames.shown[index]
+            return [level.to(device) for level in embeddings[picture]]
 
         return held_out_quality(
             self._network,

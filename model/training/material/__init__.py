@@ -1,12 +1,14 @@
 """Frames and looks that a training draws from: one clip, and where in it things move."""
 
-from model.training.material.activity import ActivityMap, still_share
-from model.training.material.dataset import ClipFrames, fit_config, fitted, read_clip
+from model.training.material.activity import ActivityMap, covered_directions, still_share
+from model.training.material.dataset import WHOLE, ClipFrames, fit_config, fitted, read_clip
 from model.training.material.sampling import epoch_order, held_out_looks, random_looks
 
 __all__ = [
+    "WHOLE",
     "ActivityMap",
     "ClipFrames",
+    "covered_directions",
     "epoch_order",
     "fit_config",
     "fitted",

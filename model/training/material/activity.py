@@ -33,7 +33,7 @@ class ActivityMap:
         ``index`` differs from the still panorama there; None where it does not.
         """
         if index not in self._known:
-            apart = (_cells(self._frames.bytes[index]) - self._still).abs().amax(0)
+            apart = (_cells(self._frames.picture(index)) - self._still).abs().amax(0)
             _, latitude = erp_angles(*apart.shape)
             moving = torch.where(apart > _NOISE, apart, 0) * latitude.cos()[:, None]
             total = moving.sum()
@@ -47,12 +47,27 @@ def still_share(frames: ClipFrames) -> float:
     """
     still = frames.still_bytes()
     _, latitude = erp_angles(still.shape[0], still.shape[1])
-    area = latitude.cos() / (latitude.cos().sum() * still.shape[1])
+    area = latitude.cos()[:, None].expand(still.shape[:2])
+    if frames.coverage is not None:
+        area = area * frames.coverage
+    area = area / area.sum()
     shares = []
     for index in spread_frames(_SURVEYED, len(frames)):
-        apart = (frames.bytes[index].int() - still.int()).abs().amax(-1)
-        shares.append(float(((apart <= 255 * THRESHOLD) * area[:, None]).sum()))
+        apart = (frames.picture(index).int() - still.int()).abs().amax(-1)
+        shares.append(float(((apart <= 255 * THRESHOLD) * area).sum()))
     return sum(shares) / len(shares)
+
+
+def covered_directions(coverage: Tensor) -> Tensor:
+    """Return weights of directions, rows×columns, which sum to 1: the covered area of each cell.
+
+    Args:
+        coverage: H×W bool.
+    """
+    cell = min(_CELL, *coverage.shape)
+    covered = F.avg_pool2d(coverage[None, None].float(), cell)[0, 0]
+    weights = covered * erp_angles(*covered.shape)[1].cos()[:, None]
+    return weights / weights.sum()
 
 
 def look_towards(weights: Tensor, generator: torch.Generator, hfov: float) -> tuple[float, float]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import bisect
 import functools
 import hashlib
+import itertools
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -18,71 +21,116 @@ from model.scene import Fingerprint, FingerprintMaker, sampled_frames
 from model.video import Clip, VideoInfo
 
 ASPECT_TOLERANCE = 0.02
+WHOLE = 0.999
+"""Share of a pixel from which on it counts as one that the clip shows."""
 
 
 class ClipFrames:
-    """All frames of a clip in memory, as bytes; nothing but the frame in use is held as floats.
+    """Pictures of a clip in memory, as bytes; only the picture in use is held as floats.
+
+    A picture that several frames show is held once.
 
     Attributes:
-        bytes: frames×H×W×3 uint8; 300 frames of 3072×6144 take 15.8 GiB.
+        bytes: pictures×H×W×3 uint8; 300 pictures of 3072×6144 take 15.8 GiB.
+        shown: number of the picture that each frame shows, rising from 0.
         info: of the clip, at its own size.
-        fingerprint: of the clip's pictures, where it is known.
+        fingerprint: of the clip's frames, if it is known.
+        coverage: H×W bool, which pixels the clip shows, the others being black; None if it shows
+            the whole sphere.
     """
 
     def __init__(
-        self, frames: Tensor, info: VideoInfo, fingerprint: Fingerprint | None = None
+        self,
+        pictures: Tensor,
+        info: VideoInfo,
+        fingerprint: Fingerprint | None = None,
+        *,
+        shown: Sequence[int] | None = None,
+        coverage: Tensor | None = None,
     ) -> None:
-        self.bytes = frames
+        """Hold ``pictures``, each shown by one frame if ``shown`` is None."""
+        self.bytes = pictures
         self.info = info
         self.fingerprint = fingerprint
+        self.shown = list(range(len(pictures)) if shown is None else shown)
+        self.coverage = coverage
         self._still: Tensor | None = None
 
     def __len__(self) -> int:
+        return len(self.shown)
+
+    @property
+    def pictures(self) -> int:
+        """Number of different pictures."""
         return self.bytes.shape[0]
 
+    def picture(self, index: int) -> Tensor:
+        """Return the picture of frame ``index``, H×W×3 uint8."""
+        return self.bytes[self.shown[index]]
+
     def frame(self, index: int, device: torch.device) -> Tensor:
-        """Frame ``index`` as 1×3×H×W floats in [0, 1], channels-last."""
-        return _floats(self.bytes[index], device)
+        """Return frame ``index`` as 1×3×H×W floats in [0, 1], channels-last."""
+        return _floats(self.picture(index), device)
+
+    def frame_showing(self, picture: int, turn: int) -> int:
+        """Return one of the frames that show ``picture``: each in its turn, from 0 on."""
+        first = bisect.bisect_left(self.shown, picture)
+        return first + turn % (bisect.bisect_right(self.shown, picture) - first)
 
     @functools.cached_property
     def digest(self) -> str:
         """Digest of some of its frames, the first and the last among them, as they are here."""
-        state = hashlib.sha256(str(tuple(self.bytes.shape)).encode())
+        state = hashlib.sha256(str((tuple(self.bytes.shape), self.shown)).encode())
         for index in sampled_frames(len(self)):
-            state.update(self.bytes[index].contiguous().numpy().data)
+            state.update(self.picture(index).contiguous().numpy().data)
         return state.hexdigest()
 
     def still_bytes(self) -> Tensor:
-        """The clip's temporal median, H×W×3 uint8."""
+        """Return the clip's temporal median, H×W×3 uint8."""
         if self._still is None:
             wanted = median_frames(len(self), self.bytes[0].nbytes)
-            self._still = temporal_median([self.bytes[index] for index in wanted])
+            self._still = temporal_median([self.picture(index) for index in wanted])
         return self._still
 
     def still(self, device: torch.device) -> Tensor:
-        """The clip's temporal median, as `frame` gives a picture."""
+        """Return the clip's temporal median, as `frame` gives a picture."""
         return _floats(self.still_bytes(), device)
 
 
 def read_clip(clip: Clip, frame_size: tuple[int, int], limit: int | None = None) -> ClipFrames:
-    """The frames of a video file or a folder of pictures, fitted to one size.
+    """Read the pictures of a clip, fitted to one size.
 
     Args:
         frame_size: height and width in pixels.
-        limit: read only so many of the first frames.
+        limit: use only so many of the first frames.
 
     Raises:
         InputError: the clip cannot be read.
     """
-    count = min(clip.info.frames, limit or clip.info.frames)
-    frames = torch.empty(count, *frame_size, 3, dtype=torch.uint8)
-    fingerprint = FingerprintMaker(count)
-    for index, picture in enumerate(clip):
-        if index == count:
-            break
-        fingerprint.see(index, picture)
-        frames[index] = fitted(picture, *frame_size)
-    return ClipFrames(frames, clip.info, fingerprint.fingerprint)
+    shown = clip.shown[:limit].tolist()
+    pictures = torch.empty(shown[-1] + 1, *frame_size, 3, dtype=torch.uint8)
+    fingerprint = FingerprintMaker(len(shown))
+    index = 0
+    for number, picture in enumerate(itertools.islice(clip.read(), len(pictures))):
+        pictures[number] = fitted(picture, *frame_size)
+        while index < len(shown) and shown[index] == number:
+            fingerprint.see(index, picture)
+            index += 1
+    return ClipFrames(
+        pictures,
+        clip.info,
+        fingerprint.fingerprint,
+        shown=shown,
+        coverage=_fitted_coverage(clip, frame_size),
+    )
+
+
+def _fitted_coverage(clip: Clip, frame_size: tuple[int, int]) -> Tensor | None:
+    """Return the pixels of a fitted frame that the clip shows whole; None if it shows all."""
+    if clip.coverage is None:
+        return None
+    known = torch.from_numpy(clip.coverage).float()[None, None]
+    return F.interpolate(known, frame_size, mode="area")[0, 0] > WHOLE
 
 
 def _floats(picture: Tensor, device: torch.device) -> Tensor:

@@ -20,6 +20,7 @@ def random_looks(
     seed: int,
     step: int,
     moving: tuple[float, Tensor] | None = None,
+    covered: Tensor | None = None,
 ) -> Tensor:
     """Looks uniform on the sphere for one step, float64 count×4 (yaw, pitch, roll, hfov).
 
@@ -29,12 +30,17 @@ def random_looks(
     Args:
         moving: the share of looks that are drawn towards what moves instead, and the weights of
             directions, as `ActivityMap.weights` has them.
+        covered: weights of directions, from `covered_directions`, towards which the others are
+            drawn; None for the whole sphere.
     """
     generator = torch.Generator().manual_seed((seed << 32) + step)
     draws = torch.rand(count, 3, generator=generator, dtype=torch.float64)
     yaw = (draws[:, 0] * 2 - 1) * math.pi
     pitch = torch.asin(draws[:, 1] * 2 - 1)
     hfov = math.radians(config.hfov_deg) * (1 + config.hfov_jitter * (draws[:, 2] * 2 - 1))
+    if covered is not None:
+        for index in range(count):
+            yaw[index], pitch[index] = look_towards(covered, generator, float(hfov[index]))
     if moving is not None:
         share, weights = moving
         for index in range(count):
@@ -44,21 +50,48 @@ def random_looks(
     return torch.stack([yaw, pitch, torch.zeros_like(yaw), hfov], -1)
 
 
-def held_out_looks(config: ModelConfig, frames: int, count: int) -> tuple[list[int], Tensor]:
+def held_out_looks(
+    config: ModelConfig, frames: int, count: int, coverage: Tensor | None = None
+) -> tuple[list[int], Tensor]:
     """Frames and looks (count×4, float64) that training is judged by: a Fibonacci sphere, which
     covers it evenly, at frames spread over the clip; field of view as configured.
 
     `LOOKS_A_FRAME` of them share a frame, one from each part of the sphere from top to bottom: to
     encode a frame, or decode it whole, costs more than to look at it.
     """
-    index = torch.arange(count, dtype=torch.float64)
-    golden = (1 + math.sqrt(5)) / 2
-    yaw = torch.remainder(index / golden, 1.0) * 2 * math.pi - math.pi
-    pitch = torch.asin(1 - 2 * (index + 0.5) / count)
+    yaw, pitch = _spread_directions(count)
+    if coverage is not None:
+        yaw, pitch = _covered(count, coverage)
     hfov = torch.full_like(yaw, math.radians(config.hfov_deg))
     looks = torch.stack([yaw, pitch, torch.zeros_like(yaw), hfov], -1)
     used = spread_frames(math.ceil(count / LOOKS_A_FRAME), frames)
     return [used[k % len(used)] for k in range(count)], looks
+
+
+def _spread_directions(count: int) -> tuple[Tensor, Tensor]:
+    """Return yaws and pitches of a Fibonacci sphere."""
+    index = torch.arange(count, dtype=torch.float64)
+    golden = (1 + math.sqrt(5)) / 2
+    yaw = torch.remainder(index / golden, 1.0) * 2 * math.pi - math.pi
+    return yaw, torch.asin(1 - 2 * (index + 0.5) / count)
+
+
+def _covered(count: int, coverage: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the directions of so many pixels that are covered, spread over their area."""
+    height, width = coverage.shape
+    finer = count
+    while True:
+        yaw, pitch = _spread_directions(finer)
+        rows = ((0.5 - pitch / math.pi) * height).long().clamp(0, height - 1)
+        columns = ((yaw / (2 * math.pi) + 0.5) * width).long().clamp(0, width - 1)
+        inside = coverage[rows, columns].nonzero()[:, 0]
+        if len(inside) >= count or finer > 64 * coverage.numel():
+            break
+        finer *= 2
+    if not len(inside):
+        return _spread_directions(count)
+    chosen = inside[torch.arange(count) * len(inside) // count]
+    return yaw[chosen], pitch[chosen]
 
 
 def epoch_order(frames: int, seed: int, epoch: int) -> list[int]:

@@ -163,7 +163,7 @@ def test_embeddings_are_never_whole_in_float32(monkeypatch: pytest.MonkeyPatch) 
     for index in range(frames):
         kept.put(index, [torch.rand(1, *s, generator=generator) for s in config.embedding_shapes])
     with LiveBytes() as counter:
-        kept.coded(Coarseness(16, 8))
+        kept.coded(Coarseness(16, 8), range(frames))
         rounded = kept.rounded(Coarseness(16, 8), (3, 7))
     assert counter.peak < frames * values
     assert [level.shape[1:] for level in rounded[7]] == [*config.embedding_shapes]
@@ -182,7 +182,7 @@ def test_blocks_are_rounded_as_a_whole_scene_is() -> None:
         kept.put(index, [embedding[None]])
     for coarseness in (FINE, Coarseness(48, 8), Coarseness(16, 8, 1.0)):
         whole = rounded_embeddings(trained, coarseness)
-        (coded,) = kept.coded(coarseness)
+        (coded,) = kept.coded(coarseness, range(12))
         stored = unpacked_embeddings(coded, tuple(trained.shape))
         assert torch.equal(torch.cat([kept.rounded(coarseness, (3,))[3][0]]), stored[3:4])
         apart = (stored - whole).abs() > 1e-5
