@@ -1,4 +1,4 @@
-"""Spherical and stereo metadata in the boxes of an MP4 file, of which FFmpeg passes over some.
+"""Spherical and stereo metadata in the boxes of an MP4 file; FFmpeg ignores some of it.
 
 Only headers of boxes are read, and a bounded number of them. The layouts are those of Google's
 spatial media, versions 1 (XML in a ``uuid`` box) and 2 (``st3d``, ``sv3d``).

@@ -114,7 +114,7 @@ class Clip:
 
     @functools.cached_property
     def coverage(self) -> npt.NDArray[np.bool_] | None:
-        """Which pixels of a picture have been seen, height×width; None if all have."""
+        """Pixels of a picture that the stored pictures cover, height×width; None if all."""
         covered = self.placement.covered(self.info.height, self.info.width)
         return None if covered is None else covered.numpy()
 

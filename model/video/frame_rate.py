@@ -39,14 +39,16 @@ class Pace:
 
 
 def find_pace(times: Sequence[Fraction], claimed: Fraction | None, tick: Fraction) -> Pace | None:
-    """The rate of pictures shown at ``times`` seconds, in order, which are rounded to ``tick``.
+    """Find the constant rate of pictures that are shown at ``times``, or None for fewer than two.
 
-    The rate that the header has ``claimed`` is kept where the times bear it out. Otherwise it is
-    their mean, or, where pictures would then be shown more than half a picture early or late, that
-    of their usual distance: each is shown where it is due, gaps are filled by repeating.
+    The rate that the header claims is kept if the times agree with it. Otherwise it is the mean
+    rate. If pictures would then be shown more than half a picture early or late, it is the rate of
+    their usual distance: each is shown when it is due, and gaps are filled by repeating.
 
-    Returns:
-        None where fewer than two times tell nothing.
+    Args:
+        times: in seconds, in order.
+        claimed: pictures a second by the header.
+        tick: seconds to which the times are rounded.
     """
     if len(times) < 2 or times[-1] <= times[0]:
         return None
@@ -68,7 +70,7 @@ def find_pace(times: Sequence[Fraction], claimed: Fraction | None, tick: Fractio
 
 
 def believable(claimed: Fraction | None) -> bool:
-    """A clip may have the rate ``claimed``."""
+    """Return whether a clip may have the rate ``claimed``."""
     return claimed is not None and MIN_FPS <= claimed <= MAX_FPS
 
 
@@ -89,7 +91,7 @@ def _resampled(rate: Fraction, repeats: Sequence[int]) -> str:
 
 
 def _customary(rate: Fraction, error: Fraction) -> Fraction:
-    """The rate in common use that ``rate`` is within a relative ``error``, or itself."""
+    """Return the customary rate within a relative ``error`` of ``rate``, or ``rate`` itself."""
     nearest = min(_CUSTOMARY, key=lambda usual: abs(usual - rate))
     return nearest if abs(nearest / rate - 1) <= error else rate.limit_denominator(10**6)
 

@@ -98,7 +98,7 @@ class VideoIndex:
 
 @dataclass
 class _Packets:
-    """What the packets of a stream say."""
+    """Times and keyframes by the packets of a stream."""
 
     times: list[int | None]
     keyframes: list[Keyframe]

@@ -107,7 +107,7 @@ def to_pixels(
         layout: ``rgb24``, or ``rgba`` with the same colours and alpha 255.
         size: width and height to scale it to.
     """
-    # What is not tagged follows players' custom: BT.709 from HD up, BT.601 below.
+    # Pictures without a tag are taken as players take them: BT.709 from HD up, BT.601 below.
     untagged_hd = frame.colorspace == 2 and frame.height >= HD_HEIGHT
     width, height = size or (frame.width, frame.height)
     shrinks = width < frame.width and height < frame.height

@@ -95,7 +95,7 @@ class VideoReader:
         self._begin(0, self._container.demux(self._stream))
 
     def _begin(self, number: int, packets: Iterator[Packet]) -> None:
-        """Decode ``packets`` from now on, of which the first is picture ``number``."""
+        """Decode ``packets`` from now on; the first is picture ``number``."""
         self._newest = number - 1
         # From the beginning, or after some picture, one that does not come will never come; right
         # after a jump it may take an earlier keyframe.
@@ -117,7 +117,7 @@ class VideoReader:
         return self._kept.get(number)
 
     def _comes_soon(self, number: int) -> bool:
-        """Decoding on takes hardly more than decoding from the keyframe before the picture."""
+        """Return whether decoding on takes hardly more than decoding from the keyframe before."""
         if number <= self._newest:
             return False
         entry = self._entry(number)
@@ -148,9 +148,7 @@ class VideoReader:
             self._kept.popitem(last=False)
 
     def _entry(self, number: int) -> int:
-        """Place among the keyframes of the last one that is shown no later than picture ``number``;
-        -1 where there is none.
-        """
+        """Return the index of the last keyframe that is shown no later than a picture, or -1."""
         if self.index.times is None:
             return -1
         time = int(self.index.times[number])
@@ -189,8 +187,9 @@ class VideoReader:
 def _pictures(
     index: VideoIndex, packets: Iterator[Packet], newest: int
 ) -> Iterator[tuple[int, av.VideoFrame]]:
-    """Decoded pictures after number ``newest`` with their numbers, which rise. What is shown before
-    the keyframe that was begun at, and refers to what came before it, is left out.
+    """Yield decoded pictures after number ``newest`` with their numbers, which rise.
+
+    Pictures that are shown before the first keyframe, and refer to earlier ones, are left out.
     """
     for frame in decode_packets(packets):
         number = index.number(frame.pts, newest)

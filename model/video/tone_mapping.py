@@ -3,8 +3,8 @@
 PyAV's FFmpeg has neither zscale nor libplacebo, so the mapping is ours. It depends on nothing but a
 colour, and comes from tables that FFmpeg's filters look up: pictures are alike in any order.
 
-1. The transfer function gives light: of PQ (SMPTE ST 2084) in cd/m²; of HLG (ARIB STD-B67) that of
-   the scene, and by the system gamma of 1.2 that of a display of 1,000 cd/m².
+1. The transfer function gives light. PQ (SMPTE ST 2084) gives cd/m². HLG (ARIB STD-B67) gives the
+   scene's light, and the system gamma of 1.2 makes it a display's, of 1,000 cd/m².
 2. Colours of BT.2020, which both go with, become those of BT.709. What lies outside is clipped in
    the end.
 3. The largest of the three components is mapped by BT.2390's curve (EETF) from 0 to ``PEAK`` to

@@ -31,13 +31,14 @@ _GROWING = {
     ".mov": _FRAGMENTS,
     ".mkv": {"cluster_time_limit": "1000", "flush_packets": "1"},
 }
-"""FFmpeg's options for a file that can be read while it grows, up to the last second. When an MP4
-is closed its fragments become one, which more players can seek in.
+"""FFmpeg's options for a file that can be read while it grows, up to the last second.
+
+When an MP4 is closed its fragments become one, which more players can seek in.
 """
 
 
 def check_video_name(path: Path) -> None:
-    """Raise InputError where the name's ending is not that of a video that can be written."""
+    """Raise InputError if no video can be written under this name, by its suffix."""
     if path.suffix.lower() not in VIDEO_SUFFIXES:
         raise InputError(f"{path} must end in one of {', '.join(VIDEO_SUFFIXES)}")
 

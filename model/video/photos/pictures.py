@@ -41,7 +41,7 @@ _UPRIGHT = {
     7: Transpose.TRANSVERSE,
     8: Transpose.ROTATE_90,
 }
-"""What sets a picture of an EXIF orientation upright; from 5 on width and height are swapped."""
+"""Turn of a picture by its EXIF orientation; from 5 on width and height are swapped."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Which kind of stored pictures a path leads to, told by its content."""
+"""Stored pictures of a path, whose kind its content tells."""
 
 from __future__ import annotations
 
