@@ -156,7 +156,7 @@ class TooLarge(EagerEngine):
             "eager",
             TooLarge,
             [("nerv360", "folded"), ("hnerv", "folded")],
-            "\neager: not measured: OutOfMemoryError\n",
+            "\neager: not measured: the device is out of memory; close what else uses it\n",
         ),
     ],
 )
