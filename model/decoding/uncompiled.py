@@ -22,7 +22,7 @@ class UncompiledEngine(ABC):
 
     Attributes:
         network: the decoder's, in evaluation mode on the engine's device.
-        embeddings: of all frames, the coarsest, n×d×h×w, first.
+        embeddings: of all frames, the coarsest, n×d×h×w, first, where the decoder has them.
         times: float64 n, of all frames.
     """
 
@@ -46,7 +46,9 @@ class UncompiledEngine(ABC):
         self.network = network.to(device).eval().requires_grad_(False)
         self.full_frame = network.full_frame
         self.frames = decoder.frames
-        self.embeddings = tuple(e.to(device) for e in (decoder.embeddings, *decoder.finer))
+        # Not on the device: of a long clip with finer levels they are gigabytes.
+        self.embeddings = (decoder.embeddings, *decoder.finer)
+        self._latest: tuple[int, tuple[Tensor, ...]] | None = None
         self.still = covered_still(decoder, device)
         self.times = frame_times(self.frames).to(float64_device(device))
         self._projected_size = (size[0] // config.scale, size[1] // config.scale)
@@ -69,7 +71,10 @@ class UncompiledEngine(ABC):
 
     def _code(self, frame: int) -> tuple[Tensor, list[Tensor], Tensor]:
         """A frame's embedding, 1×d×h×w, its finer ones, and its time, float64 1."""
-        coarsest, *finer = (e[frame : frame + 1] for e in self.embeddings)
+        if self._latest is None or self._latest[0] != frame:
+            codes = (e[frame : frame + 1].to(self.device) for e in self.embeddings)
+            self._latest = frame, tuple(codes)
+        coarsest, *finer = self._latest[1]
         return coarsest, finer, self.times[frame : frame + 1]
 
     @abstractmethod

@@ -182,6 +182,7 @@ def test_who_waits_for_a_picture_keeps_no_core_busy(
         timing._mark()
     else:
         engine = EagerEngine(lively_decoder(TINY), CPU, picture_size(TINY))
+        engine.decode(Look(), 0)  # brings the frame's embeddings to where the rest is
         engine.device = torch.device("cuda")
         engine.decode(Look(), 0)
     assert cuda.current is cuda.decoder
