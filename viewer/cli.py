@@ -5,11 +5,10 @@ from __future__ import annotations
 import importlib.metadata
 import logging
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -21,6 +20,7 @@ from viewer.commands import COMMANDS
 from viewer.help import PlainCommand, PlainGroup, help_text, usage_sentence
 from viewer.progress import CommandProgress
 
+INTERRUPTED = 130
 _SIGNALLED = 128
 BROKEN_PIPE = 1
 USAGE = 2
@@ -58,12 +58,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     command in code 130, 143 or 129 and leave nothing half-written. If another thread is still
     building an engine, the process ends here without returning.
     """
+    ended: list[int] = []
+
+    def end(number: int) -> NoReturn:
+        ended.append(number)
+        raise KeyboardInterrupt
+
     log = logging.StreamHandler()
     log.setFormatter(EscapingFormatter("nerv360: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[log])
     try:
-        with process_end.at_signals(process_end.interrupt):
+        with process_end.at_signals(end):
             code = _run(argv)
+        if code == INTERRUPTED and ended:  # typer makes 130 of every interrupt
+            code = _SIGNALLED + ended[0]
     except BaseException:
         if process_end.needs_leaving():
             traceback.print_exc()
@@ -83,9 +91,8 @@ def _run(argv: Sequence[str] | None) -> int:
         return _refuse(str(error), USAGE)
     except typer.TyperException as error:
         return _refuse(usage_sentence(error), error.exit_code)
-    except (KeyboardInterrupt, typer.Abort) as error:  # typer makes the one the other
-        numbers = (error.__cause__ or error).args
-        return _SIGNALLED + (numbers[0] if numbers else signal.SIGINT)
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
     except BrokenPipeError:
         return _closed_pipe()
     except SystemExit as exit_:  # typer's own answer to a pipe that closed early

@@ -16,7 +16,9 @@ from statistics import median
 
 import psutil
 
+from tests.support.broken_scenes import Parts
 from tests.support.hand import XHand
+from tests.support.hostile import ORDERS, with_texts
 from viewer.input.keymap import CHARACTER_ACTIONS, KEYMAP
 from viewer.paths import DEMO
 
@@ -224,6 +226,11 @@ def _droppable(folder: Path) -> Iterator[Path]:
     broken = folder / "broken.safetensors"
     broken.write_bytes(DEMO.read_bytes()[:5000])
     yield broken
+    parts = Parts(DEMO.read_bytes())
+    with_texts(ORDERS)(parts)
+    hostile = folder / "hostile\x1b[2J.safetensors"
+    hostile.write_bytes(parts.bytes())
+    yield hostile
     for name, content in (("holiday.jpg", b"\xff\xd8\xff"), (os.fsdecode(b"odd\xff.csv"), b"\xfe")):
         (folder / name).write_bytes(content)
         yield folder / name

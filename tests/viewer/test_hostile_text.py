@@ -31,7 +31,7 @@ from viewer.cli import main
 from viewer.picture.window import Window
 
 LONGEST_LINE = 600 + len("nerv360: ")
-HANDED = sorted((DATA / "hostile").glob("*.[ms]*")) if (DATA / "hostile").is_dir() else []
+HANDED = sorted((DATA / "hostile").glob("*.*")) if (DATA / "hostile").is_dir() else []
 
 Printed = pytest.CaptureFixture[str]
 
@@ -204,6 +204,8 @@ def test_handed_files_print_tame_lines(path: Path, tmp_path: Path, capsys: Print
     shutil.copy(path, file)
     scene, out = path.suffix == ".safetensors", str(tmp_path / "out.safetensors")
     commands = commands_on_scenes(str(file), tmp_path)[:2] if scene else []
+    if path.suffix == ".json":
+        commands = [["render", "-o", str(tmp_path / "a.mp4"), "--trajectory", str(file)]]
     if path.suffix == ".mp4":
         commands = [["train", str(file), "-o", out], ["view", str(file)]]
     for command in commands:

@@ -41,6 +41,15 @@ def test_a_command_that_is_ended_leaves_nothing_half_written(
     assert signal.getsignal(signal.Signals[name]) == before
 
 
+@pytest.mark.parametrize(("name", "code"), CODES.items())
+def test_a_real_command_tells_by_which_signal_it_ended(
+    name: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model.scene.read_scene", lambda *_: send(name))
+    assert main(["render", "-o", str(tmp_path / "film.mp4")]) == code
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_more_of_the_same_do_not_disturb_the_end(name: str) -> None:
     ended = []
