@@ -82,7 +82,8 @@ def test_a_scene_is_served_until_a_signal(
         overdue.cancel()
         process.kill()
         process.communicate()
-    assert (process.returncode, out, err) == (0, "", "")
+    assert (process.returncode, out) == (0, "")
+    assert re.fullmatch(r"(making a page of pier\.safetensors, .*\n)*", err), "a slow machine's"
     assert list(tmp_path.iterdir()) == []
 
 
