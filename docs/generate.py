@@ -40,10 +40,19 @@ def keys() -> str:
     return _page(
         "Keys",
         "Drag to look around: the point under the cursor stays under it. The wheel zooms, the "
-        "right mouse button opens a menu of everything below; files dropped on the window open.",
+        "right mouse button opens a menu of everything below.",
+        "Scenes, clips and gaze paths dropped on the window open, scenes first. A clip dropped on "
+        "its own scene is put beside it, as one more decoder of Tab and C.",
         "\n".join(["| key | what it does |", "|---|---|", *rows]),
         "The page in a browser has the same keys, but for N, the next decoder, instead of Tab, "
         "and those of files, recording, settings and screenshots.",
+        "C puts two decoders side by side, at the same look and frame; the divider can be dragged. "
+        "X needs the original beside the scene (`view SCENE --video CLIP`) and shows differences 8 "
+        "times as large.",
+        "![The split view: NeRV360 on the left, HNeRV-Boost on the right](split.png)",
+        "P shows how the picture is made up, if the scene has a still panorama: first the decoded "
+        "picture alone, then its share, which is white where the decoded picture covers the still "
+        "panorama.",
     )
 
 

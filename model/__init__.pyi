@@ -23,3 +23,5 @@ from .scene import Scene as Scene
 from .scene import read_scene as read_scene
 from .scene import write_scene as write_scene
 from .trajectories import read_trajectory as read_trajectory
+from .video import VideoWriter as VideoWriter
+from .video import open_clip as open_clip
