@@ -38,7 +38,7 @@ PLAIN_MOUSE = {"drag", "arrows", "wheel", "right button"}
 def command_tree() -> dict[str, Any]:
     """Return every command by its words, such as ``bench gpu``, and groups that run a default."""
     group: Any = typer.main.get_command(app)
-    commands = {}
+    commands: dict[str, Any] = {}
     for name, command in group.commands.items():
         inner = getattr(command, "commands", {})
         commands |= {f"{name} {nested}": each for nested, each in inner.items()}
