@@ -134,7 +134,8 @@ class Loader(Generic[T]):
 
     def add(self, paths: list[Path]) -> None:
         """Read ``paths`` after earlier ones; scenes first, because a gaze path needs its scene."""
-        ordered = sorted(paths, key=lambda path: not is_scene(path))
+        # By the name: to look into a file may take for ever, and this is the thread that draws.
+        ordered = sorted(paths, key=lambda path: path.suffix.lower() != SCENE_SUFFIX)
         self._waiting.extend((path, self._load) for path in ordered)
         self._start()
 

@@ -167,3 +167,21 @@ def test_the_process_ends_at_once_while_something_is_read() -> None:
         check=False,
     )
     assert (finished.returncode, finished.stdout) == (0, "saved"), finished.stderr
+
+
+def test_no_file_is_looked_into_where_the_window_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network file system may never answer."""
+    begun: list[str] = []
+    loader = Loader(lambda path: begun.append(path.name))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("opened")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(Path, "stat", refuse)
+    loader.add([tmp_path / "clip", tmp_path / "b.safetensors"])
+    while loader.opening:
+        loader.take()
+    assert begun == ["b.safetensors", "clip"]
