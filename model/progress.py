@@ -1,7 +1,7 @@
-"""Progress of long work, for whoever shows it. It imports nothing of the package.
+"""Progress of long work, for any listener that shows it; imports no other module of the project.
 
-Code that takes long opens a `stage`, or goes through a sequence by `track`. Unless somebody listens
-(`listening`), that does nothing.
+Code that takes long opens a `stage`, or goes through a sequence by `track`. Without a listener
+(`listening`) both do nothing.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ T = TypeVar("T")
 
 
 class Stage(Protocol):
-    """One stage of the work, while it lasts."""
+    """One stage of the work."""
 
     def advance(self, steps: int = 1) -> None:
-        """Count steps that are done."""
+        """Count finished steps."""
         ...
 
     def describe(self, details: str) -> None:
-        """Replace what is shown beside the label."""
+        """Replace the text beside the label."""
         ...
 
     def become(self, label: str, done: int, total: int | None) -> None:
@@ -31,19 +31,19 @@ class Stage(Protocol):
 
 
 class Listener(Protocol):
-    """Whoever shows progress."""
+    """Shows progress."""
 
     def begin(self, label: str, total: int | None, done: int) -> Stage:
-        """Begin to show a stage of ``total`` steps, or of an unknown number if that is None."""
+        """Start to show a stage of ``total`` steps; None if their number is unknown."""
         ...
 
     def end(self, stage: Stage) -> None:
-        """Show a stage no longer."""
+        """Stop showing a stage."""
         ...
 
 
 class _Silence:
-    """Shows nothing."""
+    """Listener and stage that show nothing."""
 
     def begin(self, label: str, total: int | None, done: int) -> Stage:
         return self
@@ -67,7 +67,7 @@ _listener: ContextVar[Listener] = ContextVar("listener", default=_SILENCE)
 
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Tell ``listener`` of the stages that this thread opens in the context."""
+    """Report to ``listener`` the stages that this thread opens in the context."""
     token = _listener.set(listener)
     try:
         yield
@@ -80,9 +80,9 @@ def stage(label: str, total: int | None = None, done: int = 0) -> Iterator[Stage
     """Open a stage of the work.
 
     Args:
-        label: what is done, such as "reading clip.mp4".
+        label: name of the work, such as "reading clip.mp4".
         total: steps of the whole stage, if known.
-        done: steps that were done before.
+        done: steps already finished.
     """
     listener = _listener.get()
     opened = listener.begin(label, total, done)

@@ -64,7 +64,7 @@ def checkout_commit(checkout: Path) -> str | None:
 
 
 def _version(package: str) -> str | None:
-    """Return the version of an installed package, or None if it only lies there."""
+    """Return the version of an installed package, or None if it has no metadata."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

@@ -49,10 +49,10 @@ def scaled(config: ModelConfig, scale: Fraction) -> ModelConfig:
 
 
 def with_pixels(config: ModelConfig, pixels: Fraction) -> ModelConfig:
-    """Give the viewport ``pixels`` pixels, to 1 % or as close as possible, in any shape.
+    """Resize the viewport to ``pixels`` pixels, to 1 % or as close as possible, in any shape.
 
-    The strides divide few sizes, and the cost of a picture depends on its pixels. Of several
-    shapes, the one closest to the shape in ``config`` is taken.
+    Only few sizes are multiples of the strides, and a picture's cost depends on its pixels. Of
+    several shapes, the one closest to the shape in ``config`` is taken.
     """
     cells = float(pixels) / config.scale**2
     aspect = config.viewport_width / config.viewport_height

@@ -22,7 +22,7 @@ from model.scene.fingerprint import Fingerprint
 from model.text import quoted
 
 UNKNOWN = ("", "unknown")
-"""Texts that stand for a licence or a credit that nobody named."""
+"""Texts that stand for an unnamed licence or credit."""
 
 
 @dataclass(frozen=True)

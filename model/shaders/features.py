@@ -14,7 +14,7 @@ class Features:
     """Features in one or two maps, as a layer reads them.
 
     Attributes:
-        map: name of the first map; `more_of` gives the second.
+        map: name of the first map; `more_of` returns the name of the second.
         channels: of each pixel.
         size: height and width after the pixel shuffle.
         stride: of the pixel shuffle that the reader does; 1 for none.
@@ -71,5 +71,5 @@ def more_of(name: str) -> str:
 
 
 def groups_of(channels: int) -> int:
-    """Return how many groups of four hold so many channels."""
+    """Return the number of groups of four that hold this many channels."""
     return -(-channels // 4)

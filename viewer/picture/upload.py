@@ -104,7 +104,7 @@ class PixelBufferUpload:
         try:
             source = ctypes.c_void_p(0)  # the beginning of the buffer
             if not self._filled(host):
-                # The driver gave no memory, or lost it: OpenGL then reads the picture itself.
+                # If the driver allocates no memory, or loses it, OpenGL reads the picture itself.
                 GL.glBindBuffer(GL.GL_PIXEL_UNPACK_BUFFER, 0)
                 source = ctypes.c_void_p(host.data_ptr())
             GL.glBindTexture(GL.GL_TEXTURE_2D, texture.id)

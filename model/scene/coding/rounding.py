@@ -98,7 +98,7 @@ def levels_of(embeddings: Tensor) -> tuple[Bytes, Floats] | None:
 
 
 def numbers_of(weight: Tensor) -> tuple[npt.NDArray[np.int16], Floats] | None:
-    """Find whole numbers, shaped as ``weight``, and a scale for each row, that give the weights.
+    """Find whole numbers and a scale for each row whose products are exactly ``weight``.
 
     None if there are none of at most `MAX_WEIGHT_BITS` bits, or the tensor is too small to benefit.
     """
