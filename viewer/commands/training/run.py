@@ -15,6 +15,7 @@ import typer
 from model.disk_space import ReservedSpace
 from model.errors import InputError
 from model.locks import locked
+from model.progress import stage
 from model.text import escaped
 from viewer.commands.options import for_option
 from viewer.commands.terminal import StopOnInterrupt
@@ -80,12 +81,14 @@ class Run:
                     stack.enter_context(locked(self.target))
                     self._check_checkpoint()
                 self._check_memory()
-            trainer = self._trainer()
-            space = self._rehearsed(trainer, stack)
+            with stage(f"reading {self.clip.path.name}"):
+                trainer = self._trainer()
+                space = self._rehearsed(trainer, stack)
             stop = stack.enter_context(StopOnInterrupt())
             finished = self._steps(trainer, stop)
             if self.group.is_first:
-                self._store(trainer, space, finished)
+                with stage(f"storing {self.target.name}"):
+                    self._store(trainer, space, finished)
 
     @property
     def checkpoint(self) -> Path:
