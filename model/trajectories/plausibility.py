@@ -1,4 +1,4 @@
-"""Whether a path can be the head of a person who watches a clip."""
+"""Check whether a path can be the head of a person who watches a clip."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from model.trajectories.trajectory import Floats, Trajectory
 
 FASTEST_DEG_S = 720.0
-"""Turn of a head that is never passed for long; the fastest reach about 600° a second."""
+"""Turn that no head keeps up for long; the fastest heads reach about 600° a second."""
 _TURNS_DEG = 720.0
 _TURNS_DEG_S = 20.0
 _ASKEW_DEG = 35.0
@@ -18,7 +18,7 @@ _PICTURES_S = 30.0
 
 
 def objections(path: Trajectory) -> list[str]:
-    """Return what no head does, but this path: how it turns, leans and where it looks."""
+    """Return reasons why no head moves like this: how it turns, leans, and where it looks."""
     found = []
     yaw = np.unwrap(path.yaw_deg, period=360)
     yaw_range, pitch_range = (float(np.ptp(values)) for values in (yaw, path.pitch_deg))

@@ -14,11 +14,11 @@ from model.geometry import Look
 MAGIC = "# nerv360 trajectory 1"
 COLUMNS = "time_s,frame,yaw_deg,pitch_deg,roll_deg,hfov_deg"
 RECORDED = "version"
-"""The comment that `TrajectoryWriter` alone writes, and a file from other hands has no use for."""
+"""Comment that only `TrajectoryWriter` writes; a file from elsewhere has no reason to hold it."""
 
 
 class TrajectoryWriter:
-    """A path that is recorded while it happens; every row is in the file as soon as it is given.
+    """A path that is recorded while it happens; every row reaches the file at once.
 
     Args:
         path: the file to make.

@@ -1,4 +1,4 @@
-"""A gaze path, whoever recorded it, and its looks at the pictures of a clip."""
+"""A gaze path from any recorder, and its looks at the pictures of a clip."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Interpolation(Enum):
     """Interpolation of a path from one sample to the next.
 
     ANGLES: each angle linearly, as JVET defines its viewports and as our own recordings do.
-    ROTATION: along the great-circle turn that takes one head orientation to the next, which
-        also holds near the poles, where angles jump.
+    ROTATION: along the great circle from one head orientation to the next; it also works near the
+        poles, where angles jump.
     """
 
     ANGLES = "angles"
@@ -37,7 +37,7 @@ class Interpolation(Enum):
 
 @dataclass(frozen=True)
 class Step:
-    """One picture of a replay: which frame of the clip, seen from where."""
+    """One picture of a replay: a frame of the clip, and a look."""
 
     frame: int
     look: Look
@@ -87,7 +87,7 @@ class Trajectory:
         return float(self.time_s[-1])
 
     def look_at(self, time_s: float) -> Look:
-        """The look at a time; the first one before the first sample, the last after the last."""
+        """Return the look at a time; outside the samples' times, the first or the last look."""
         right = int(np.searchsorted(self.time_s, time_s, side="right"))
         if right == 0:
             return self._sample(0)
@@ -108,17 +108,17 @@ class Trajectory:
         return int(self.frame[max(left, 0)])
 
     def at_frames(self, frames: int, fps: float) -> list[Look]:
-        """The looks at a clip's pictures 0 … ``frames`` − 1, ``fps`` of them a second.
+        """Return the looks at a clip's pictures 0 … ``frames`` − 1, ``fps`` of them a second.
 
         Yaw stays continuous across ±180°. A path that ends before the clip holds its last look.
         """
         return [self._look_at_frame(k, frames, fps) for k in range(frames)]
 
     def steps(self, frames: int, fps: float) -> list[Step]:
-        """Steps of a replay, ``fps`` pictures a second.
+        """Return the steps of a replay, ``fps`` pictures a second.
 
-        A path that was recorded with its frames is replayed whole, with just those frames; any
-        other is followed for as long as the clip runs, once.
+        A path that was recorded with its frames is replayed whole, with exactly those frames; any
+        other path is followed for as long as the clip runs, once.
 
         Raises:
             InputError: the path shows frames that the clip does not have.
@@ -136,12 +136,13 @@ class Trajectory:
         return [Step(self.frame_at(t) or 0, self.look_at(t)) for t in times]
 
     def replay_s(self, frames: int, fps: float) -> float:
-        """Seconds that a replay of the path takes on a clip of ``frames`` at ``fps`` a second."""
+        """Return the seconds that a replay takes on a clip of ``frames`` at ``fps`` a second."""
         return frames / fps if self.frame is None else self.duration_s
 
     def step_at(self, time_s: float, frames: int, fps: float) -> Step:
-        """Step of a replay ``time_s`` seconds after its start; at the clip's own pictures it is
-        that of `steps`.
+        """Return the step of a replay ``time_s`` seconds after its start.
+
+        At the times of the clip's own pictures it equals the one of `steps`.
         """
         if self.frame is not None:
             return Step(self.frame_at(time_s) or 0, self.look_at(time_s))
@@ -150,7 +151,7 @@ class Trajectory:
         return Step(frame, self._look_at_frame(position, frames, fps))
 
     def check_frames(self, frames: int) -> None:
-        """Make sure that a clip has the frames that the path shows.
+        """Check that a clip has the frames that the path shows.
 
         Raises:
             InputError: the path shows frames that a clip of ``frames`` does not have.
@@ -189,7 +190,7 @@ class Trajectory:
 def from_rotations(
     name: str, source: str, time_s: Floats, rotations: list[Floats] | Floats
 ) -> Trajectory:
-    """A path of head orientations, each a rotation as `Look.rotation` has it, at 78.1°."""
+    """Return a path of head orientations, rotations as in `Look.rotation`, with hfov 78.1°."""
     yaw, pitch, roll = np.degrees(_angles(np.asarray(rotations, np.float64).reshape(-1, 3, 3)))
     return Trajectory(
         name=name,
@@ -209,7 +210,7 @@ def too_long(source: str, most: int = MAX_SAMPLES) -> str:
 
 
 def _angles(rotations: Floats) -> Floats:
-    """Yaw, pitch and roll of n×3×3 rotations, 3×n, as `look_from_rotation` has them for one."""
+    """Return yaw, pitch and roll (3×n) of n×3×3 rotations, as `look_from_rotation` does for one."""
     right, up, forward = rotations[..., 0], rotations[..., 1], rotations[..., 2]
     upright = np.abs(forward[:, 1]) > 1.0 - 1e-12
     return np.stack(
@@ -230,7 +231,7 @@ def _mix(start: float, end: float, weight: float) -> float:
 
 
 def _partial_turn(turn: Floats, weight: float) -> Floats:
-    """The rotation by ``weight`` times the angle of ``turn`` about the same axis (Rodrigues)."""
+    """Return the rotation by ``weight`` times the angle of ``turn``, about its axis (Rodrigues)."""
     axis = np.array([turn[2, 1] - turn[1, 2], turn[0, 2] - turn[2, 0], turn[1, 0] - turn[0, 1]])
     sine, cosine = float(np.linalg.norm(axis)) / 2, (float(np.trace(turn)) - 1) / 2
     if sine < 1e-12:  # no turn at all; half a turn between two samples has no axis to prefer

@@ -1,4 +1,4 @@
-"""Formats of gaze files: how each is told, and how it is read."""
+"""Formats of gaze files: how each is recognised, and how it is read."""
 
 from model.trajectories.formats.jvet import PREFIX
 from model.trajectories.formats.names import Column, named_columns

@@ -1,4 +1,4 @@
-"""Rows of cells: what stands between them, and the numbers in them."""
+"""Rows of cells: their separators, and the numbers in them."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def numbers_in(
     """Return the cells of a row of numbers, and what stands between them, or None if it is none.
 
     Args:
-        given: contents of the columns, of which the others need not be numbers.
+        given: contents of the columns; cells of a column without one need not be numbers.
     """
     for separator in (hint,) if hint else _SEPARATORS:
         cells = cells_of(line, separator)

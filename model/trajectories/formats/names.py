@@ -1,4 +1,4 @@
-"""What columns of a gaze file are called, and the units that their names tell."""
+"""Names of columns in gaze files, and the units that they tell."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from model.trajectories.formats.table import shown
 ANGLES = ("yaw", "pitch", "roll", "hfov")
 QUATERNION = ("qw", "qx", "qy", "qz")
 UNSURE = ""
-"""The unit of a column whose name tells none."""
+"""Unit of a column whose name tells none."""
 
 _UNITS = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "s"),

@@ -1,4 +1,4 @@
-"""Telling which format a text has, and how sure that is."""
+"""Recognises the format of a text, and how certain that is."""
 
 from __future__ import annotations
 
