@@ -24,8 +24,9 @@ from model.benchmarks.machine import processor_name
 from model.benchmarks.process import peak_bytes, resident_bytes, run_worker
 from model.config import ModelConfig
 from model.decoding import open_engine, picture_seconds
+from model.devices import training_precision
 from model.geometry import Look
-from model.networks import Encoder, to_channels_last
+from model.networks import Encoder, architecture_of, to_channels_last
 from model.scene import Material, Scene
 from model.training import ClipFrames, Processes, StepReport, Trainer, TrainingSettings
 from model.video import VideoInfo
@@ -149,17 +150,20 @@ def _encode(config: ModelConfig, device: torch.device, laps: LapTimes) -> str:
     to_channels_last(encoder)
     encoder.to(device).eval()
     cuda = device.type == "cuda"
+    precision = torch.float32
+    if cuda:  # as in training; on CPUs the encoder stays in float32 there
+        suits = architecture_of(config).suits_bfloat16
+        precision = training_precision(device, suits_bfloat16=suits)
     size = (config.frame_height, config.frame_width)
     frame = noise_frames(1, size).frame(0, device)
     while not laps.done:
         start = clock.perf_counter()
-        # The precision in which the trainer encodes.
-        with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16, enabled=cuda):
+        with torch.inference_mode(), torch.autocast("cuda", precision, enabled=cuda):
             encoder(frame)
         if cuda:
             torch.cuda.synchronize(device)
         laps.lap(clock.perf_counter() - start)
-    return f"encoder, {_precision(device)}"
+    return f"encoder, {_autocast_name(precision)}"
 
 
 def _decode(config: ModelConfig, device: torch.device, laps: LapTimes) -> str:
@@ -196,11 +200,12 @@ def _train(config: ModelConfig, device: torch.device, laps: LapTimes) -> str:
 
     with tempfile.TemporaryDirectory() as folder:
         trainer.run(Path(folder) / "checkpoint", report, lambda: laps.done)
-    return f"training step, {_precision(device)}"
+    return f"training step, {_autocast_name(trainer.precision)}"
 
 
-def _precision(device: torch.device) -> str:
-    return "bfloat16 autocast" if device.type == "cuda" else "float32"
+def _autocast_name(precision: torch.dtype) -> str:
+    name = precision_name(precision)
+    return name if precision is torch.float32 else f"{name} autocast"
 
 
 def main() -> None:
