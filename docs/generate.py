@@ -86,6 +86,8 @@ def settings() -> str:
         "`train --set NAME=VALUE` changes any of these. The columns are the values of NeRV360's "
         "presets. A list is written with commas, such as `--set strides=3,2,2,2`; `true` and "
         "`false` switch.",
+        "For each clip preset `demo` chooses `still_panorama`, `level_channels` and "
+        "`looks_at_motion` itself, and says so; `--set` overrides it.",
         *parts,
     )
 

@@ -29,28 +29,37 @@ class ModelConfig:
         architecture: name in `model.networks.registry.ARCHITECTURES`.
         frame_height, frame_width: pixels of the equirectangular source, 1:2. Full-frame
             architectures also take plain video.
-        encoder_strides, encoder_channels: ConvNeXt stages and their width c1.
+        encoder_strides: stride of each ConvNeXt stage of the encoder.
+        encoder_channels: c1, the width of those stages.
         colour_skip: add the mean colour of each embedding pixel's patch, through a 1×1 convolution,
             to the embedding, so that training starts from a small picture of the frame.
         embedding_channels: d, channels of the per-frame embedding.
         level_channels: channels of a frame's finer embeddings, one entry per decoder stage except
             the last; 0 means none. Entry i is added to the output of stage i, at that output's
             scale. Empty in the paper.
-        still_panorama: pictures have an alpha, how much they cover the scene's still panorama.
+        still_panorama: pictures have an alpha, which says how much they cover the scene's still
+            panorama.
         comparison_cell: side in pixels of the squares in which a picture is compared with the still
             panorama.
-        strides, kernels, blocks: stride, kernel size and residual blocks of each upsampling stage.
-        channels, reduction, min_width, width_multiple: widths are c, then round(c / r) stage by
-            stage, never under ``min_width``, rounded to a multiple of ``width_multiple``.
+        strides: stride of each upsampling stage of the decoder.
+        kernels: kernel size of each upsampling stage.
+        blocks: number of residual blocks of each upsampling stage.
+        channels: c, the width before the first upsampling stage.
+        reduction: r; each stage divides the width by it.
+        min_width: smallest width of a stage.
+        width_multiple: widths are rounded to a multiple of it.
         condition_channels: channels of each of the time, longitude and latitude embeddings.
-        encoding_base, encoding_levels: b and l of the positional encoding.
-        look_encoding, look_levels: ``paper`` encodes longitude and latitude like time; ``periodic``
-            takes sin and cos of their first ``look_levels`` multiples, continuous across ±180°.
+        encoding_base: b of the positional encoding.
+        encoding_levels: l of the positional encoding.
+        look_encoding: ``paper`` encodes longitude and latitude like time; ``periodic`` takes sin
+            and cos of their multiples, continuous across ±180°.
+        look_levels: number of multiples of the periodic encoding.
         condition_on_look: STAT sees longitude and latitude (off: the paper's ablation).
-        expand_before_projection: channel expansion on the sphere (off: the paper's ablation).
-        erp_padding: padding of convolutions on ERP-shaped features. ``wrap`` continues them across
-            the seam and the poles; ``zeros`` is what HNeRV and HNeRV-Boost were published with.
-        viewport_height, viewport_width, hfov_deg: the viewport that is trained and decoded.
+        expand_before_projection: channels are expanded on the sphere (off: the paper's ablation).
+        erp_padding: padding of convolutions on features of the whole sphere. ``wrap`` continues
+            them across the seam and the poles; HNeRV and HNeRV-Boost were published with ``zeros``.
+        viewport_height, viewport_width: pixels of the viewport that is trained and decoded.
+        hfov_deg: horizontal field of view of that viewport.
         hfov_jitter: j; training draws the field of view from hfov·[1 − j, 1 + j], and decoding may
             then use that range (0 in the paper).
     """
