@@ -1,4 +1,4 @@
-"""Encoder and decoder as they are trained together."""
+"""Encoder and decoder in training."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from model.training.region import Region, crop_region, seen_region
 
 
 class Autoencoder(nn.Module):
-    """Network from a frame to viewports at given looks, or of full-frame decoders to the frame.
+    """Network from a frame to viewports at given looks, or for full-frame decoders to the frame.
 
     Attributes:
-        panorama: the still panorama that its pictures cover, 1×3×H×W in [0, 1]; None without one.
-        motion: of all frames, n×1×h×w uint8, as `model.networks.motion_map` has it.
+        panorama: the still panorama behind its pictures, 1×3×H×W in [0, 1]; None without one.
+        motion: of all frames, n×1×h×w uint8; see `model.networks.motion_map`.
     """
 
     panorama: Tensor | None
@@ -45,12 +45,12 @@ class Autoencoder(nn.Module):
     def __init__(
         self, config: ModelConfig, *, crops: bool = False, still: StillPanorama | None = None
     ) -> None:
-        """Random weights.
+        """Create it with random weights.
 
         Args:
             crops: a full-frame decoder in training mode decodes only the part of the frame around
                 the first look.
-            still: the panorama to cover, where the configuration has one.
+            still: the still panorama, if the configuration has one.
 
         Raises:
             ValueError: the configuration has a still panorama, and none is given.
@@ -78,7 +78,7 @@ class Autoencoder(nn.Module):
         self.register_buffer("_compared", compared, persistent=False)
 
     def forward(self, frame: Tensor, time: Tensor, looks: Tensor) -> Tensor:
-        """1×3×H×W in [0, 1], float64 times (1) and looks (N×4) → N×3×h×w or 1×3×H×W."""
+        """Map 1×3×H×W in [0, 1], float64 times (1) and looks (N×4) to N×3×h×w or 1×3×H×W."""
         crop = self._crop(looks)
         if crop is not None:
             region = crop_region(self.config, crop)
@@ -95,18 +95,20 @@ class Autoencoder(nn.Module):
         return picture
 
     def _region(self, looks: Tensor) -> Region:
-        """The part of the frame that is encoded in training mode for viewports at ``looks``."""
+        """Return the part of the frame encoded in training mode for viewports at ``looks``."""
         return seen_region(self.config, looks if self.training else looks[:0])
 
     def decode(self, embeddings: Sequence[Tensor], time: Tensor, looks: Tensor) -> Tensor:
-        """The decoder's pictures of a frame's embeddings, the coarsest first."""
+        """Decode a frame's embeddings, coarsest first."""
         coarsest, *finer = embeddings
         decoded: Tensor = self.decoder(coarsest, time, looks, finer=finer)
         return decoded
 
     def encode(self, frame: Tensor) -> tuple[Tensor, ...]:
-        """The encoder's embeddings 1×d×h×w of a frame 1×3×H×W, the coarsest first. Autocast does
-        not reach it on the CPU, where its depthwise convolutions are slower in half precision.
+        """Encode a frame 1×3×H×W to embeddings 1×d×h×w, coarsest first.
+
+        On the CPU it runs without autocast, because its depthwise convolutions are slower in half
+        precision.
         """
         on_cpu = frame.device.type == "cpu"
         with without_autocast(frame.device) if on_cpu else nullcontext():
@@ -114,7 +116,7 @@ class Autoencoder(nn.Module):
         return embeddings
 
     def alpha(self, decoded: Tensor, looks: Tensor, index: int) -> Tensor:
-        """Alpha N×1×h×w of what `forward` gave of frame ``index``, over the still panorama."""
+        """Return alpha N×1×h×w of the result of `forward` for frame ``index``."""
         coverage, compared, motion = self.decoder.coverage, self._compared, self.motion
         assert coverage is not None
         assert compared is not None
@@ -143,11 +145,11 @@ class Autoencoder(nn.Module):
         return config.viewport_height, config.viewport_width
 
     def target(self, frame: Tensor, looks: Tensor) -> Tensor:
-        """The picture that `forward` ought to give: N×3×h×w or 1×3×H×W."""
+        """Return the picture that `forward` should yield: N×3×h×w or 1×3×H×W."""
         return self.targets([frame], looks)[0]
 
     def targets(self, pictures: Sequence[Tensor], looks: Tensor) -> list[Tensor]:
-        """As `target`, of several frames 1×3×H×W."""
+        """Return `target` of several frames 1×3×H×W."""
         if self.decoder.full_frame:
             crop = self._crop(looks)
             return [each if crop is None else crop.frame(each) for each in pictures]
@@ -165,8 +167,9 @@ class Autoencoder(nn.Module):
 
 
 def cut_viewports(frame: Tensor, looks: Tensor, height: int, width: int) -> Tensor:
-    """Viewports N×3×height×width of one ERP frame 1×3×H×W at float64 looks N×4, bilinear; float32
-    at the least, under autocast too.
+    """Cut viewports N×3×height×width from one ERP frame 1×3×H×W at float64 looks N×4, bilinear.
+
+    The result is at least float32, also under autocast.
     """
     with without_autocast(frame.device):
         directions = _directions(looks, height, width, frame.device)
@@ -174,7 +177,7 @@ def cut_viewports(frame: Tensor, looks: Tensor, height: int, width: int) -> Tens
 
 
 def _directions(looks: Tensor, height: int, width: int, device: torch.device) -> list[Tensor]:
-    """World directions height×width×3, float32, of each look's pixel centres."""
+    """Return world directions height×width×3, float32, of each look's pixel centres."""
     rays = camera_rays(height, width, 1.0, device)
     rotations = rotation_tensor(looks[:, 0], looks[:, 1], looks[:, 2]).float().to(device)
     tangents = torch.tan(looks[:, 3] / 2).float().to(device)

@@ -1,4 +1,4 @@
-"""Choice of what a clip is worth: a still panorama where it stands still, finer embeddings."""
+"""Chooses features that suit a clip: a still panorama, finer embeddings."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from model.training.material import ClipFrames, still_share
 from model.training.settings import TrainingSettings
 
 STANDS_STILL = 0.5
-"""Share of the sphere from which on a still panorama pays: a camera held by hand left 43 %, three
-that stood still 92 to 98 % (docs/quality.md).
+"""Share of still sphere above which a still panorama pays off.
+
+A hand-held camera left 43 %, three still cameras 92 to 98 % (docs/quality.md).
 """
 FINER_CHANNELS = (2,)
 LOOKS_AT_MOTION = 0.7
@@ -25,10 +26,10 @@ def suited_to_clip(
     frames: ClipFrames,
     fixed: Collection[str] = (),
 ) -> tuple[ModelConfig, TrainingSettings, str]:
-    """Network and training for this clip, and a sentence that says why.
+    """Choose network and training for this clip, and say why in one sentence.
 
     Args:
-        fixed: names of numbers that are not to be changed.
+        fixed: names of numbers to keep.
     """
     share = still_share(frames)
     stands = share >= STANDS_STILL

@@ -1,11 +1,13 @@
-"""Crops of the frame, for training full-frame decoders a piece at a time.
+"""Crops of the frame, to train full-frame decoders a piece at a time.
 
-A full-frame decoder is convolutions alone: a crop of the embedding, with a margin as wide as what
-they see, decodes to just the pixels that the whole embedding would. Where zeros surround the frame
-the margin ends with it, and the crop's convolutions meet the same zeros. Where features wrap, the
-rows that see across a pole differ: there every convolution in the whole frame meets the opposite
-meridian at its own resolution, and in a crop what was decoded from the opposite meridian's
-embedding. A step then costs what a viewport's step costs, whatever the frame's size.
+A full-frame decoder consists of convolutions only. So a crop of the embedding, with a margin as
+wide as their reach, decodes to the same pixels as the whole embedding, and a step costs as much as
+a viewport's, whatever the frame's size.
+
+If zeros surround the frame, the margin ends with the frame, and the crop's convolutions meet the
+same zeros. If features wrap, rows near a pole differ a little: in the whole frame every convolution
+meets the opposite meridian at its own resolution; in a crop it meets features decoded from the
+opposite meridian's embedding.
 """
 
 from __future__ import annotations
@@ -27,12 +29,12 @@ class Crop:
     """A part of the frame, in pixels of the embedding.
 
     Attributes:
-        top, left: its upper left corner; where features wrap it may go on beyond the right edge,
-            at the left.
+        top, left: its upper left corner; if features wrap, it may continue beyond the right edge at
+            the left.
         height, width: its size.
-        margin: how far the decoder sees.
+        margin: reach of the decoder.
         scale: pixels of the frame per pixel of the embedding.
-        wrap: whether the margin goes on across seam and poles.
+        wrap: whether the margin continues across seam and poles.
     """
 
     top: int
@@ -44,12 +46,12 @@ class Crop:
     wrap: bool
 
     def embeddings(self, embeddings: Sequence[Tensor]) -> list[Tensor]:
-        """The crop and its margin, of all whole embeddings N×d×H×W, the coarsest first."""
+        """Cut the crop with its margin from all whole embeddings N×d×H×W, coarsest first."""
         rows = embeddings[0].shape[-2]
         return [self._with_margin(e, e.shape[-2] // rows) for e in embeddings]
 
     def _with_margin(self, embedding: Tensor, finer: int) -> Tensor:
-        """Of an embedding that is ``finer`` times as fine as the coarsest."""
+        """Cut it from an embedding ``finer`` times as fine as the coarsest."""
         margin, top, left = (finer * side for side in (self.margin, self.top, self.left))
         height, width = finer * self.height, finer * self.width
         if not self.wrap:
@@ -61,7 +63,7 @@ class Crop:
         return rolled[..., rows, margin : margin + width + 2 * margin]
 
     def inner(self, decoded: Tensor) -> Tensor:
-        """The pixels that were decoded from `embedding`, without those of the margin."""
+        """Cut the margin off the pixels decoded from `embeddings`."""
         scale = self.scale
         above, before = (
             scale * (self.margin if self.wrap else min(self.margin, corner))
@@ -71,11 +73,11 @@ class Crop:
         return decoded[..., rows, before : before + self.width * scale]
 
     def frame(self, frame: Tensor) -> Tensor:
-        """The same part of the frame, N×3×H×W."""
+        """Cut the same part from a frame N×3×H×W."""
         return self.cells(frame, 1)
 
     def cells(self, frame: Tensor, cell: int) -> Tensor:
-        """The same part of the frame in squares of ``cell`` pixels, N×3×(H/cell)×(W/cell)."""
+        """Cut the same part from a frame in squares of ``cell`` pixels, N×3×(H/cell)×(W/cell)."""
         scale = self.scale // cell
         rolled = frame.roll(-self.left * scale, -1)
         rows = slice(self.top * scale, (self.top + self.height) * scale)
@@ -83,9 +85,12 @@ class Crop:
 
 
 def crop_at(config: ModelConfig, look: Tensor) -> Crop | None:
-    """The crop of the viewport's size around a look (4 values, radians), moved into the frame
-    in the vertical and, unless features wrap, in the horizontal; nothing where the frame leaves no
-    room for one.
+    """Return the crop of the viewport's size around a look, or None if the frame is too small.
+
+    It is moved into the frame vertically and, unless features wrap, horizontally.
+
+    Args:
+        look: 4 values, radians.
     """
     rows, columns = config.embedding_size
     height, width = config.viewport_embedding_size
@@ -103,5 +108,5 @@ def crop_at(config: ModelConfig, look: Tensor) -> Crop | None:
 
 @functools.lru_cache(maxsize=8)
 def reach(config: ModelConfig) -> int:
-    """Radius in pixels of the embedding, rounded up, of what a pixel of a full frame depends on."""
+    """Return the radius of a full frame's receptive field in embedding pixels, rounded up."""
     return build_decoder(config, "meta").layout().reach

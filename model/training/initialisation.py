@@ -1,9 +1,9 @@
-"""Weights to start from that already show a blurred picture of every frame.
+"""Initial weights that already show a blurred picture of every frame.
 
-From random weights the first hundreds of steps go into finding which way a frame's colours take
-through the embedding and the decoder. Here that way is laid: the encoder puts the mean colour of
-each patch into the embedding (`Encoder` with ``colour_skip``), and the first channels of every
-stage hand it on to the head. All other channels keep their random weights.
+With random weights, training spends its first hundreds of steps on finding a way for a frame's
+colours through the embedding and the decoder. Here the way is given: the encoder adds the mean
+colour of each patch to the embedding (`Encoder` with ``colour_skip``), and the first channels of
+every stage pass it on to the head. All other channels keep their random weights.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ import torch.nn.functional as F
 from model.networks import COLOUR_GAIN, OPPONENT, Architecture, SphereConv
 
 _CARRIED = 0.5
-"""Amplitude of a carried channel: small enough for a sine to hardly bend it."""
+"""Amplitude of a carried channel, small enough for a sine to be nearly linear."""
 _LIFT = 2.5
-"""Value about which channels pass a GELU, where it is nearly the identity."""
+"""Offset of channels in a GELU, where it is nearly the identity."""
 _HEAD_NOISE = 0.05
 
 
 @torch.no_grad()
 def carry_colours(decoder: Architecture) -> None:
-    """Let ``decoder``, in place, hand on the colours of ``colour_skip``'s embeddings: one channel
-    of embedding carries lightness alone, three and more carry all colours.
+    """Let ``decoder`` pass on the colours of ``colour_skip``'s embeddings; changes it in place.
+
+    With one embedding channel only lightness is carried, with three or more all colours.
     """
     layout = decoder.layout()
     carried = min(3, layout.stem.conv.in_channels)

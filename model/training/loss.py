@@ -1,9 +1,9 @@
-"""The paper's distortion loss (equation 2), and its MS-SSIM at a third of the time on CPUs.
+"""The paper's distortion loss (equation 2), with MS-SSIM in a third of the time on CPUs.
 
 The published MS-SSIM blurs five maps at each scale, each by grouped convolutions of three channels,
-and autograd keeps and revisits every map in between. `TrainingMSSSIM` has its value: there one
-depthwise convolution blurs all maps that a scale needs, the two variances as their sum, which is
-all that the contrast term has of them, and the gradient is written out.
+and autograd keeps and revisits every intermediate map. `TrainingMSSSIM` has the same value. It
+blurs all maps of a scale by one depthwise convolution, the two variances as their sum, because the
+contrast term needs only that, and its gradient is written out.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _CONTRAST = 0.03**2
 class _PlanarMsSsim(MS_SSIM):  # type: ignore[misc]
     """MS-SSIM of pictures in any memory format.
 
-    In channels-last its filters, one a channel, meet a slow path of cuDNN. The CPU's convolutions
-    are the faster for it, half the time, and take pictures as they come.
+    With channels-last its filters, one per channel, hit a slow path of cuDNN. On the CPU
+    channels-last takes half the time.
     """
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
@@ -40,25 +40,23 @@ class _PlanarMsSsim(MS_SSIM):  # type: ignore[misc]
 
 
 def ms_ssim_module(height: int, width: int) -> MS_SSIM:
-    """MS-SSIM of RGB pictures in [0, 1]; pictures of 160 pixels or less, too small for its window
-    at five scales, get a smaller window.
+    """Return MS-SSIM for RGB pictures in [0, 1] of this size.
+
+    Pictures with a side of 160 pixels or less get a smaller window, to fit five scales.
     """
     return _PlanarMsSsim(data_range=1.0, channel=3, win_size=ms_ssim_window(height, width))
 
 
 def ms_ssim_window(height: int, width: int) -> int:
-    """Side in pixels of the window that fits pictures of this size at the coarsest scale, 11 at
-    most.
-    """
+    """Return the side in pixels of the window that fits at the coarsest scale, at most 11."""
     fits = (min(height, width) - 1) // 2**HALVINGS + 1
     return max(1, min(WINDOW, fits - (fits + 1) % 2))
 
 
 class DistortionLoss(nn.Module):
-    """L1 of the Fourier transforms + λ·α·L1 + λ·(1 − α)·(1 − MS-SSIM), a scalar (equation 2); λ is
-    the ``balance``.
+    """Scalar loss of equation 2: L1 of the Fourier transforms + λ·α·L1 + λ·(1 − α)·(1 − MS-SSIM).
 
-    Pictures are N×3×H×W in [0, 1]; everything is computed in float32.
+    λ is the ``balance``. Pictures are N×3×H×W in [0, 1]; everything is computed in float32.
     """
 
     def __init__(self, height: int, width: int, balance: float = 60.0, alpha: float = 0.7) -> None:
@@ -79,10 +77,10 @@ class DistortionLoss(nn.Module):
 
 
 def fourier_l1(error: Tensor) -> Tensor:
-    """Mean absolute real and imaginary part of the 2-D Fourier transform of N×C×H×W, unnormalised.
+    """Return the mean absolute real and imaginary part of the 2-D Fourier transform of N×C×H×W.
 
-    The transform is linear, so that one transform of the difference does, and of a real picture
-    half the spectrum says it all: its inner columns count twice.
+    The transform is unnormalised and linear, so that one transform of the difference suffices. Half
+    the spectrum of a real picture suffices too: its inner columns count twice.
     """
     spectrum = torch.view_as_real(torch.fft.rfft2(error)).abs()
     width = error.shape[-1]
@@ -94,13 +92,15 @@ def fourier_l1(error: Tensor) -> Tensor:
 
 
 class TrainingMSSSIM(nn.Module):
-    """Mean MS-SSIM of N×3×H×W pictures in [0, 1] to their originals, a scalar; the originals get no
-    gradient.
+    """Mean MS-SSIM of N×3×H×W pictures in [0, 1] to their originals, a scalar.
+
+    The originals get no gradient.
     """
 
     def __init__(self, window: int) -> None:
-        """``window`` is the side of the Gaussian window in pixels, odd; with 11 pictures are wider
-        and higher than 160 pixels.
+        """Create it with a Gaussian window of an odd side in pixels.
+
+        With a window of 11, pictures must be wider and higher than 160 pixels.
         """
         super().__init__()
         distance = torch.arange(window, dtype=torch.float64) - window // 2
@@ -152,7 +152,7 @@ class _ScaleTerm(torch.autograd.Function):
             light = (2 * mean_x * mean_y + _LUMINANCE) / sum_of_squares
             to_mean = share * structure * 2 * (mean_y - light * mean_x) / sum_of_squares
             share = share * light
-        # Of structure = covariance / variances.
+        # Derivatives of structure = covariance / variances.
         to_covariance = share / variances
         to_variances = -structure * to_covariance
         of_means = torch.addcmul(mean_y * to_covariance, mean_x, to_variances)
@@ -163,14 +163,14 @@ class _ScaleTerm(torch.autograd.Function):
 
 
 def _blurred(maps: Tensor, kernel: Tensor) -> Tensor:
-    """Every channel of N×C×H×W under the window wherever it fits, channels-last."""
+    """Blur every channel of N×C×H×W wherever the window fits, channels-last."""
     vertical, horizontal = _kernels(maps, kernel)
     groups = maps.shape[1]
     return F.conv2d(F.conv2d(maps, vertical, groups=groups), horizontal, groups=groups)
 
 
 def _spread(maps: Tensor, kernel: Tensor) -> Tensor:
-    """The transpose of `_blurred`; the window is symmetric, so that it is a blur with a margin."""
+    """Apply the transpose of `_blurred`: the window is symmetric, so it is a blur with a margin."""
     vertical, horizontal = _kernels(maps, kernel)
     groups, margin = maps.shape[1], len(kernel) - 1
     wide = F.conv2d(maps, horizontal, padding=(0, margin), groups=groups)

@@ -30,9 +30,9 @@ OPTIMISER_COPIES = 8
 """The parameters themselves, Adan's four states, and the memory allocated by its step."""
 
 _WORKSPACE = 1.25
-"""A step's tensors, and what convolutions and the allocator take beside them."""
+"""Factor for the memory of convolutions and the allocator, beside a step's tensors."""
 _LIBRARIES = 150 * 2**20
-"""What a training loads and keeps after its clip is opened."""
+"""Memory of libraries that are loaded after the clip is opened."""
 
 
 @dataclass(frozen=True)
@@ -115,11 +115,11 @@ def training_needs(
     pictures: int,
     reading: int,
 ) -> TrainingNeeds:
-    """Predict the peak of a training: of reading, of steps, of judging or of storing the scene.
+    """Predict the peak of a training: reading, steps, evaluation or storing the scene.
 
     Args:
-        pictures: different ones of the clip, which are held.
-        reading: bytes that reading the clip takes beside them.
+        pictures: number of the clip's different pictures, all in memory.
+        reading: additional bytes for reading the clip.
     """
     plain = config.replace(still_panorama=False)
     picture = 3 * config.frame_height * config.frame_width
@@ -139,7 +139,7 @@ def training_needs(
 
 
 def _loss_bytes(config: ModelConfig, settings: TrainingSettings) -> int:
-    """Estimate what the distortion of a step's pictures keeps for its gradient."""
+    """Estimate the memory that the distortion of a step's pictures keeps for its gradient."""
     height, width = Autoencoder(config, crops=settings.windows).target_size
     loss = DistortionLoss(height, width).to("meta")
     with torch.device("meta"), LiveBytes() as counter:

@@ -1,4 +1,4 @@
-"""Loss of a training step: of decoded pictures alone, or also of them over the still panorama."""
+"""Loss of a training step: of decoded pictures, and of their composites if there is a still."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from model.training.settings import TrainingSettings
 class Objective:
     """Loss of a network's pictures.
 
-    Without a still panorama it is the distortion (equation 2). With one it is that of what is
-    shown, the composite, and that of the decoded picture itself: were it the first alone, a thing
-    that the decoder does not draw yet would show the still panorama, and give no gradient.
+    Without a still panorama it is the distortion (equation 2). With one it is the distortion of the
+    composite plus the decoded picture's. With the composite alone, an object not learned yet is
+    hidden by the panorama and gets no gradient.
     """
 
     def __init__(
         self, network: Autoencoder, settings: TrainingSettings, coverage: Tensor | None = None
     ) -> None:
-        """For ``network``, on its device."""
+        """Create it for ``network``, on its device."""
         self._network = network
         device = next(network.parameters()).device
         self._coverage = None if coverage is None else coverage[None, None].float().to(device)
@@ -31,8 +31,13 @@ class Objective:
         ).to(next(network.parameters()).device)
 
     def __call__(self, decoded: Tensor, frame: Tensor, looks: Tensor, index: int) -> Tensor:
-        """Scalar of what the network decoded from ``frame``, 1×3×H×W, the clip's number ``index``,
-        for ``looks``, N×4.
+        """Return the scalar loss of a decoded picture.
+
+        Args:
+            decoded: the network's result for ``looks``.
+            frame: the original, 1×3×H×W.
+            looks: N×4.
+            index: of the frame in the clip.
         """
         network = self._network
         if network.panorama is None:
@@ -44,9 +49,7 @@ class Objective:
         return self._masked(decoded, target, looks) + self._masked(shown, target, looks)
 
     def _masked(self, picture: Tensor, target: Tensor, looks: Tensor) -> Tensor:
-        """Return the distortion where the clip shows something, and how far from black it is
-        elsewhere.
-        """
+        """Return the distortion where the clip shows a picture, plus the brightness elsewhere."""
         distortion: Tensor
         if self._coverage is None:
             distortion = self._distortion(picture, target)

@@ -1,4 +1,4 @@
-"""Data-parallel training over several processes, as torchrun starts them."""
+"""Data-parallel training over several processes, as started by torchrun."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Processes:
 
     @property
     def is_first(self) -> bool:
-        """True of the one process that evaluates, reports and writes."""
+        """Whether this process evaluates, reports and writes."""
         return self.rank == 0
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
@@ -40,7 +40,7 @@ class Processes:
             offset += gradient.numel()
 
     def any(self, flag: bool, device: torch.device) -> bool:
-        """The flag is up in some process, so that all can stop at the same step."""
+        """Return True if the flag is set in any process, so that all can stop at the same step."""
         if self.count == 1:
             return flag
         value: Tensor = torch.tensor([float(flag)], device=device)
@@ -50,7 +50,7 @@ class Processes:
 
 @contextmanager
 def process_group(device_type: str) -> Iterator[Processes]:
-    """The group that torchrun set up (gloo on the CPU, NCCL on CUDA), or this process alone."""
+    """Yield the processes set up by torchrun (gloo on the CPU, NCCL on CUDA), or only this one."""
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
         yield Processes()

@@ -1,4 +1,4 @@
-"""Quality of a training: PSNR, also where it moves, and MS-SSIM on looks that it never saw."""
+"""Quality of a training: PSNR, also of moving pixels, and MS-SSIM on held-out looks."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Quality:
 
     Attributes:
         psnr_db: of the pictures rounded to 8 bits.
-        moving_db: of what moves in all of them together (`model.metrics.moving`); None where
-            nothing does.
-        ms_ssim: where it was asked for.
+        moving_db: PSNR of the moving pixels of all pictures (`model.metrics.moving`); None if
+            nothing moves.
+        ms_ssim: None unless it was asked for.
     """
 
     psnr_db: float
@@ -43,15 +43,15 @@ def held_out_quality(
     structure: bool = False,
     precision: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Quality:
-    """Quality of the held-out looks as the network shows them. Each of their frames is encoded,
-    and by whole-frame decoders decoded, once for all of its looks.
+    """Measure the quality of the held-out looks.
+
+    Each frame is encoded, and by whole-frame decoders decoded, once for all its looks.
 
     Args:
-        embeddings: gives the embeddings 1×d×h×w of a frame to decode from instead of the
-            encoder's, the coarsest first, as a scene file does.
+        embeddings: returns the embeddings 1×d×h×w of a frame, coarsest first, to decode instead of
+            the encoder's; for example those of a scene file.
         structure: measure MS-SSIM too.
-        precision: autocast, for the encoder and the decoder alone: what they are held against is
-            cut and compared in float32.
+        precision: autocast for the encoder and the decoder; everything else is float32.
     """
     config, device = network.config, next(network.parameters()).device
     height, width = config.viewport_height, config.viewport_width
@@ -96,8 +96,9 @@ def held_out_quality(
 def _views(
     network: Autoencoder, code: Sequence[Tensor], time: Tensor, index: int
 ) -> Callable[[Tensor], Tensor]:
-    """A function that decodes any look (1×4) of frame ``index`` to 1×3×H×W, or to 1×4×H×W with its
-    alpha where it covers a still panorama.
+    """Return a function that decodes any look (1×4) of frame ``index`` to 1×3×H×W.
+
+    With a still panorama the result is 1×4×H×W, including alpha.
     """
     config, decoder = network.config, network.decoder
     coarsest, *finer = code

@@ -1,7 +1,7 @@
-"""Regions of the frame that a step's looks depend on, for encoding no more than those.
+"""Regions of the frame that a step's looks depend on, so that only those are encoded.
 
-A viewport sees a tenth to a half of the sphere, and the encoder took a third of a step. What lies
-beyond a region and its margin changes no pixel that is decoded; it is left zero.
+A viewport sees a tenth to a half of the sphere, and the encoder took a third of a step. Pixels
+outside a region and its margin do not affect the decoded ones; they stay zero.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from model.reprojection import project
 from model.training.crops import Crop
 
 _STEP = 8
-"""Sizes are multiples of it: convolutions keep what they prepared for few shapes, not for every."""
+"""Sizes are multiples of this, because convolutions are set up for each shape."""
 
 
 @dataclass(frozen=True)
 class Region:
-    """A part of the frame, in pixels of the coarsest embedding, of which there are rows×columns.
+    """A part of the frame, in pixels of the coarsest embedding, which has rows×columns.
 
     Attributes:
-        top, left: its upper left corner; it may go on beyond the right edge, at the left.
+        top, left: its upper left corner; it may continue beyond the right edge at the left.
         height, width: its size.
         rows, columns: of the whole embedding.
     """
@@ -42,11 +42,11 @@ class Region:
 
     @property
     def is_whole(self) -> bool:
-        """It is the whole frame."""
+        """Whether it is the whole frame."""
         return self.height == self.rows and self.width == self.columns
 
     def cut(self, features: Tensor) -> Tensor:
-        """The region of N×C×H×W, of any multiple of the embedding's size."""
+        """Cut the region from N×C×H×W, of any multiple of the embedding's size."""
         scale = features.shape[-2] // self.rows
         rows = features[..., scale * self.top : scale * (self.top + self.height), :]
         first, end = scale * self.left, scale * (self.left + self.width)
@@ -56,7 +56,7 @@ class Region:
         return torch.cat([rows[..., first:], rows[..., :beyond]], -1)
 
     def paste(self, part: Tensor) -> Tensor:
-        """The inverse of `cut`, with zeros around the region."""
+        """Undo `cut`, with zeros around the region."""
         scale = part.shape[-2] // self.height
         size = (*part.shape[:-2], scale * self.rows, scale * self.columns)
         whole = part.new_zeros(size).contiguous(memory_format=torch.channels_last)
@@ -68,8 +68,9 @@ class Region:
         return whole
 
     def sample(self, part: Tensor, longitude: Tensor, latitude: Tensor) -> Tensor:
-        """Bilinear samples of what `cut` gave, N×C×h×w, at angles h×w that lie inside it by a pixel
-        of the embedding.
+        """Sample the result of `cut`, N×C×h×w, bilinearly at angles h×w.
+
+        The angles must lie inside it by at least a pixel of the embedding.
         """
         height, width = part.shape[-2:]
         scale = height // self.height
@@ -77,7 +78,7 @@ class Region:
         column = torch.remainder(column - scale * self.left, scale * self.columns)
         row = (0.5 - latitude / math.pi) * (scale * self.rows) - 0.5 - scale * self.top
         padded = pad_erp(part.float() if part.dtype.itemsize < 4 else part, 1)
-        # Between the last column of a whole turn and the first lies less than a pixel.
+        # The last column of a whole turn is less than a pixel from the first.
         grid = torch.stack(
             [(column + 1.5) / (width + 2) * 2 - 1, (row + 1.5) / (height + 2) * 2 - 1], -1
         )
@@ -88,9 +89,9 @@ class Region:
 
 
 def seen_region(config: ModelConfig, looks: Tensor) -> Region:
-    """Region that viewports at ``looks``, float64 N×4, depend on.
+    """Return the region that viewports at ``looks``, float64 N×4, depend on.
 
-    The whole frame where zeros surround it, for any other number of looks than one, and for
+    It is the whole frame if zeros surround the frame, if there is not exactly one look, and for
     full-frame decoders.
     """
     rows, columns = config.embedding_size
@@ -117,7 +118,7 @@ def seen_region(config: ModelConfig, looks: Tensor) -> Region:
 
 
 def crop_region(config: ModelConfig, crop: Crop) -> Region:
-    """Region that a full-frame decoder's crop depends on; the whole frame where features wrap."""
+    """Return the region of a full-frame decoder's crop; the whole frame if features wrap."""
     rows, columns = config.embedding_size
     if crop.wrap:
         return Region(0, 0, rows, columns, rows, columns)
@@ -129,7 +130,7 @@ def crop_region(config: ModelConfig, crop: Crop) -> Region:
 
 
 def _bounds(look: Look, aspect: float) -> tuple[float, float, float]:
-    """Lowest and highest latitude in a viewport, and the largest longitude from its centre."""
+    """Return lowest and highest latitude in a viewport, and largest longitude from its centre."""
     height = 64
     directions = viewport_directions(look, height, round(height / aspect), "cpu")
     unit = directions / directions.norm(dim=-1, keepdim=True)
@@ -149,9 +150,10 @@ def _bounds(look: Look, aspect: float) -> tuple[float, float, float]:
 
 @functools.lru_cache(maxsize=8)
 def _reach(config: ModelConfig) -> int:
-    """Pixels of the coarsest embedding beyond a viewport that its pixels depend on: by bilinear
-    samples, by the stem, by the encoder; and one for the look's edge lying between the points of
-    `_bounds`.
+    """Return how many coarsest embedding pixels beyond a viewport its pixels depend on.
+
+    They come from bilinear samples, the stem and the encoder, plus one because the look's edge lies
+    between the points of `_bounds`.
     """
     stem = build_decoder(config, "meta").layout().stem
     before = stem.conv.kernel_size[0] // 2 + 2 * len(stem.residuals)

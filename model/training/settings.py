@@ -1,4 +1,4 @@
-"""Settings of a training: those of each preset, and changes to any number of it."""
+"""Settings of a training: presets, and changes to their numbers."""
 
 from __future__ import annotations
 
@@ -12,32 +12,33 @@ from model.errors import InputError
 from model.networks import ARCHITECTURES, checked
 
 OPTIMISERS = ("adan", "soap")
-"""The paper's and Boosting-NeRV's; and SOAP, which learns more from as many steps of a fifth longer
-(docs/quality.md).
+"""The optimiser of the paper and of Boosting-NeRV, and SOAP.
+
+SOAP learns more in the same number of steps, which take a fifth longer (docs/quality.md).
 """
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """Settings of a training; the defaults are those of the paper's section 3.1.
+    """Settings of a training; the defaults are the paper's (section 3.1).
 
     Attributes:
         epochs: passes over the frames.
-        viewports: looks decoded from one encoder pass, drawn anew at every step.
-        optimiser: name of `OPTIMISERS`.
+        viewports: looks decoded from one encoder pass, drawn again at every step.
+        optimiser: one of `OPTIMISERS`.
         learning_rate: peak of the cosine schedule.
         warmup: share of the epochs in which the rate rises to its peak.
-        looks_at_motion: share of the looks that are drawn towards what moves, where pictures cover
-            a still panorama; the others are uniform on the sphere.
+        looks_at_motion: share of the looks drawn towards motion, if there is a still panorama; the
+            others are uniform on the sphere.
         loss_balance, loss_alpha: λ and α of equation 2.
-        held_out: looks that the training is judged by, never trained on as such.
+        held_out: number of looks for evaluation; they are not trained on.
         evaluate_every: epochs between two evaluations on them.
         checkpoint_s: seconds between two checkpoints, which are written at the end of an epoch.
-        rate: decibels of the held-out quality, on average and where it moves, that storing it in
-            few bytes may cost.
-        windows: full-frame decoders are trained on crops of the frame as large as a viewport, one
-            a step, instead of on whole frames. (Stored scenes and checkpoints have this name.)
-        seed: of initial weights, order of frames and looks.
+        rate: decibels of held-out quality, of all and of moving pixels, that storing in few bytes
+            may cost.
+        windows: full-frame decoders are trained on crops as large as a viewport, one per step,
+            instead of whole frames. (Stored scenes and checkpoints use this name.)
+        seed: of initial weights, frame order and looks.
     """
 
     epochs: int = 300
@@ -79,7 +80,7 @@ class TrainingSettings:
             raise InputError(f"optimiser must be {known}, not {self.optimiser!r}")
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
+        """Return plain JSON values."""
         return dataclasses.asdict(self)
 
 
@@ -90,7 +91,7 @@ TRAINING_PRESETS: dict[str, TrainingSettings] = {
 
 
 def training_preset(name: str, architecture: str) -> tuple[ModelConfig, TrainingSettings]:
-    """Network and training of preset ``name`` for one architecture.
+    """Return network and training of preset ``name`` for one architecture.
 
     Raises:
         InputError: there is no such preset or architecture.
@@ -109,7 +110,7 @@ def training_preset(name: str, architecture: str) -> tuple[ModelConfig, Training
 def with_changes(
     config: ModelConfig, settings: TrainingSettings, changes: Mapping[str, str]
 ) -> tuple[ModelConfig, TrainingSettings]:
-    """Both with the fields named in ``changes`` set to the values written there.
+    """Return both with the fields named in ``changes`` set to the given values.
 
     Args:
         changes: values as text, by name of a field of either: ``true`` or ``false``, a number, or

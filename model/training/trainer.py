@@ -51,11 +51,11 @@ class StepReport:
     """State of a training after one step.
 
     Attributes:
-        epoch, step: of this step, from 1.
-        steps: of the whole training.
-        pictures: trained on so far, by all processes.
+        epoch, step: of this step, counted from 1.
+        steps: number of steps of the whole training.
+        pictures: number of pictures trained on so far, by all processes.
         loss: of this step.
-        psnr_db, moving_db: latest held-out PSNR, and that of what moves.
+        psnr_db, moving_db: latest held-out PSNR, of all and of moving pixels.
         best_psnr_db: highest held-out PSNR so far.
     """
 
@@ -91,11 +91,11 @@ class Trainer:
         group: Processes,
         still: StillPanorama | None = None,
     ) -> None:
-        """Begin with random weights.
+        """Start with random weights.
 
         Args:
-            still: the panorama that pictures are to cover where the configuration has one; the
-                clip's temporal median by default.
+            still: the still panorama, if the configuration has one; by default the clip's temporal
+                median.
         """
         self.config, self.settings, self.frames = config, settings, frames
         self.device, self.group = device, group
@@ -134,10 +134,10 @@ class Trainer:
         report: Callable[[StepReport], None],
         stop: Callable[[], bool],
     ) -> bool:
-        """Train to the end, or until ``stop`` says so; whether the end was reached.
+        """Train to the end, or until ``stop`` returns True; return True at the end.
 
-        A checkpoint is written at the end of an epoch when the settings' time has passed, at a stop
-        and at the end; where it cannot be, the training goes on.
+        A checkpoint is written at the end of an epoch after the settings' time, at a stop and at
+        the end. If that fails, the training goes on.
 
         Raises:
             InputError: the training has diverged.
@@ -182,8 +182,10 @@ class Trainer:
         return True
 
     def resume(self, checkpoint: Path) -> None:
-        """Continue where ``checkpoint`` stood. The number of epochs may be another one, and the
-        learning rate then falls towards the new end; so may what storing it may cost.
+        """Continue from ``checkpoint``.
+
+        The number of epochs may differ: the learning rate then falls towards the new end. The
+        allowed cost of storing may differ too.
 
         Raises:
             InputError: it is missing, damaged, or of another clip, network or training.
@@ -216,9 +218,7 @@ class Trainer:
         return 2 * weights + optimiser_bytes(self.network, self.settings) + names
 
     def evaluate(self) -> None:
-        """Measure the present network on the held-out looks, and keep its weights if it is the
-        best so far.
-        """
+        """Measure the current network on the held-out looks; keep its weights if it is the best."""
         self.network.eval()
         quality = held_out_quality(
             self.network,
@@ -233,7 +233,7 @@ class Trainer:
             self.best = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
 
     def best_network(self) -> Autoencoder:
-        """A copy with the weights that did best on the held-out looks, or the present ones."""
+        """Return a copy with the best weights on the held-out looks, or the current ones."""
         network = copy.deepcopy(self.network)
         if self.best:
             network.load_state_dict(self.best)
@@ -260,7 +260,7 @@ class Trainer:
         return float(loss.detach())
 
     def _looks(self, index: int, draw: int) -> Tensor:
-        """Looks of a step at frame ``index``, N×4."""
+        """Return the looks of a step at frame ``index``, N×4."""
         weights = self._activity.weights(index) if self._activity is not None else None
         moving = (self.settings.looks_at_motion, weights) if weights is not None else None
         count, seed = self.settings.viewports, self.settings.seed

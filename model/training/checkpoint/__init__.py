@@ -1,4 +1,4 @@
-"""Checkpoints: the state of a training in a file, checked before a training goes on with it."""
+"""Checkpoints: the state of a training in a file, checked before the training continues."""
 
 from model.training.checkpoint.file import (
     check_replaceable,

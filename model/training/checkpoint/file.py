@@ -1,7 +1,7 @@
-"""Checkpoint files, which are refused if a bit of them has changed.
+"""Checkpoint files, which are refused if a single bit has changed.
 
-A magic, a version and a digest come before what torch saves without pickle's dangers. They survive
-a kill: each is written beside the one before, and takes its place.
+A magic, a version and a digest precede the data of torch, which is read without executing code.
+Files survive a kill: each is written beside the previous one and then replaces it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Read the state that `save_checkpoint` wrote, on the CPU; it is the same, bit for bit.
+    """Read the state written by `save_checkpoint`, on the CPU, bit for bit the same.
 
     Raises:
         InputError: there is none, or the file is damaged, or it is no checkpoint.
@@ -69,7 +69,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} is damaged: {_BEGIN_ANEW}")
     try:
         state = torch.load(io.BytesIO(content[start:]), map_location="cpu", weights_only=True)
-    except Exception as error:  # its digest is right: somebody made it so
+    except Exception as error:  # its digest is right, so somebody made it on purpose
         raise InputError(f"{path} does not hold a training: {_BEGIN_ANEW}") from error
     if not isinstance(state, dict):
         raise InputError(f"{path} does not hold a training: {_BEGIN_ANEW}")

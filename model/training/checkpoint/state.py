@@ -1,4 +1,4 @@
-"""What a checkpoint holds of a training, checked before anything goes on with it."""
+"""State of a training in a checkpoint, checked before the training continues."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class TrainingState:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainingState:
-        """Return the state whose fields `to_dict` gave.
+        """Return the state with the fields that `to_dict` returned.
 
         Raises:
             InputError: a field is missing, unknown or of the wrong kind.
@@ -76,7 +76,7 @@ class TrainingState:
         return cls(**values)
 
     def check_identity(self, expected: Mapping[str, Any]) -> None:
-        """Check that the state is of the training that has the identity ``expected``.
+        """Check that the state belongs to the training with the identity ``expected``.
 
         Raises:
             InputError: it is of another one; the sentence names what differs.
@@ -107,7 +107,7 @@ class TrainingState:
                     raise InputError(f"the weight {name} of its {part} has another shape or type")
 
     def check_scaler(self, expected: Mapping[str, Any]) -> None:
-        """Check that its scaler has the fields of ``expected``, numbers all of them.
+        """Check that its scaler has the fields of ``expected``, all of them numbers.
 
         Raises:
             InputError: it has not.
@@ -132,7 +132,7 @@ def check_optimiser(
         for parameter in trial.parameters():
             parameter.grad = torch.zeros_like(parameter)
         optimiser.step()
-    except Exception as error:  # whatever a state of another form leads to
+    except Exception as error:  # a state of another form can raise anything
         raise InputError("its optimiser is in no state that this training can have") from error
 
 
@@ -147,7 +147,7 @@ def _difference(found: object, expected: object) -> str:
 
 
 def _is_same(one: object, other: object) -> bool:
-    """Compare plain values; what a file can hold besides them is never the same."""
+    """Compare plain values; other kinds of values never compare equal."""
     try:
         return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
     except (TypeError, ValueError, RecursionError):

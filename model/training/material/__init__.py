@@ -1,4 +1,4 @@
-"""Frames and looks that a training draws from: one clip, and where in it things move."""
+"""Frames and looks for a training: one clip, and where it moves."""
 
 from model.training.material.activity import ActivityMap, covered_directions, still_share
 from model.training.material.dataset import WHOLE, ClipFrames, fit_config, fitted, read_clip

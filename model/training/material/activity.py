@@ -1,4 +1,4 @@
-"""Parts of a clip in which something moves: what a still panorama would show otherwise."""
+"""Parts of a clip that move and differ from the still panorama."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ from model.metrics import THRESHOLD, spread_frames
 from model.training.material.dataset import ClipFrames
 
 _CELL = 16
-"""Side in pixels of the squares that are looked at as one."""
+"""Side in pixels of the squares that are averaged."""
 _NOISE = 0.02
-"""Difference, averaged over a square, that a camera's noise and a codec may make."""
+"""Difference, averaged over a square, that camera noise and codecs may cause."""
 _SURVEYED = 12
 
 
 class ActivityMap:
-    """Shares of every frame's motion by direction, computed when they are first asked for."""
+    """Shares of every frame's motion by direction, computed on demand."""
 
     def __init__(self, frames: ClipFrames, still: Tensor) -> None:
-        """For a still panorama height×width×3 uint8 of the frames' size."""
+        """Create it for a still panorama height×width×3 uint8 of the frames' size."""
         self._frames = frames
         self._still = _cells(still)
         self._known: dict[int, Tensor | None] = {}
 
     def weights(self, index: int) -> Tensor | None:
-        """Weights of directions, rows×columns of an ERP frame, which sum to 1: how far frame
-        ``index`` differs from the still panorama there; None where it does not.
+        """Return weights of directions, rows×columns of an ERP frame with sum 1.
+
+        They are the differences of frame ``index`` from the still panorama; None if there is none.
         """
         if index not in self._known:
             apart = (_cells(self._frames.picture(index)) - self._still).abs().amax(0)
@@ -42,8 +43,9 @@ class ActivityMap:
 
 
 def still_share(frames: ClipFrames) -> float:
-    """Share of the sphere, 0 to 1, that shows the clip's temporal median, on average over frames
-    spread over it.
+    """Return the share of the sphere, 0 to 1, that shows the clip's temporal median.
+
+    It is a mean over evenly spread frames.
     """
     still = frames.still_bytes()
     _, latitude = erp_angles(still.shape[0], still.shape[1])
@@ -71,8 +73,9 @@ def covered_directions(coverage: Tensor) -> Tensor:
 
 
 def look_towards(weights: Tensor, generator: torch.Generator, hfov: float) -> tuple[float, float]:
-    """Yaw and pitch in radians of a direction drawn by ``weights``, which is somewhere in the inner
-    half of a viewport of ``hfov`` around them.
+    """Draw a direction by ``weights`` and return a look close to it: yaw and pitch in radians.
+
+    The direction is in the inner half of the look's viewport of ``hfov``.
     """
     rows, columns = weights.shape
     cell = int(torch.multinomial(weights.flatten(), 1, generator=generator))
@@ -84,7 +87,7 @@ def look_towards(weights: Tensor, generator: torch.Generator, hfov: float) -> tu
 
 
 def _cells(picture: Tensor) -> Tensor:
-    """Means of the squares of height×width×3 uint8, 3×rows×columns in [0, 1]."""
+    """Average the squares of height×width×3 uint8: 3×rows×columns in [0, 1]."""
     planes = picture.permute(2, 0, 1)[None].float()
     cell = min(_CELL, *picture.shape[:2])
     return F.avg_pool2d(planes, cell)[0] / 255

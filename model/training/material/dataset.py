@@ -1,4 +1,4 @@
-"""The data set of a training: one clip in memory, at the size that its configuration takes."""
+"""Data set of a training: one clip in memory, at the size of its configuration."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from model.video import Clip, VideoInfo
 
 ASPECT_TOLERANCE = 0.02
 WHOLE = 0.999
-"""Share of a pixel from which on it counts as one that the clip shows."""
+"""Share of a pixel above which the clip shows it."""
 
 
 class ClipFrames:
-    """Pictures of a clip in memory, as bytes; only the picture in use is held as floats.
+    """Pictures of a clip in memory, as bytes; only the picture in use is converted to floats.
 
     A picture that several frames show is held once.
 
@@ -34,9 +34,9 @@ class ClipFrames:
         bytes: pictures×H×W×3 uint8; 300 pictures of 3072×6144 take 15.8 GiB.
         shown: number of the picture that each frame shows, rising from 0.
         info: of the clip, at its own size.
-        fingerprint: of the clip's frames, if it is known.
-        coverage: H×W bool, which pixels the clip shows, the others being black; None if it shows
-            the whole sphere.
+        fingerprint: of the clip's frames; None if unknown.
+        coverage: H×W bool mask of the pixels that the clip shows, others are black; None for the
+            whole sphere.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class ClipFrames:
         return _floats(self.picture(index), device)
 
     def frame_showing(self, picture: int, turn: int) -> int:
-        """Return one of the frames that show ``picture``: each in its turn, from 0 on."""
+        """Return one of the frames that show ``picture``, the next for each ``turn`` from 0 on."""
         first = bisect.bisect_left(self.shown, picture)
         return first + turn % (bisect.bisect_right(self.shown, picture) - first)
 
@@ -86,14 +86,14 @@ class ClipFrames:
         return state.hexdigest()
 
     def still_bytes(self) -> Tensor:
-        """Return the clip's temporal median, H×W×3 uint8."""
+        """Return the clip's temporal median, H×W×3 uint8; it is cached."""
         if self._still is None:
             wanted = median_frames(len(self), self.bytes[0].nbytes)
             self._still = temporal_median([self.picture(index) for index in wanted])
         return self._still
 
     def still(self, device: torch.device) -> Tensor:
-        """Return the clip's temporal median, as `frame` gives a picture."""
+        """Return the clip's temporal median, converted as in `frame`."""
         return _floats(self.still_bytes(), device)
 
 
@@ -102,7 +102,7 @@ def read_clip(clip: Clip, frame_size: tuple[int, int], limit: int | None = None)
 
     Args:
         frame_size: height and width in pixels.
-        limit: use only so many of the first frames.
+        limit: use at most this many frames.
 
     Raises:
         InputError: the clip cannot be read.
@@ -126,7 +126,7 @@ def read_clip(clip: Clip, frame_size: tuple[int, int], limit: int | None = None)
 
 
 def _fitted_coverage(clip: Clip, frame_size: tuple[int, int]) -> Tensor | None:
-    """Return the pixels of a fitted frame that the clip shows whole; None if it shows all."""
+    """Mask the pixels of a fitted frame that the clip shows whole; None if it shows all."""
     if clip.coverage is None:
         return None
     known = torch.from_numpy(clip.coverage).float()[None, None]
@@ -139,7 +139,7 @@ def _floats(picture: Tensor, device: torch.device) -> Tensor:
 
 
 def fitted(picture: Tensor, height: int, width: int) -> Tensor:
-    """An H×W×3 uint8 picture resized (bicubic, antialiased) to ``height``×``width``."""
+    """Resize an H×W×3 uint8 picture (bicubic, antialiased) to ``height``×``width``."""
     if picture.shape[:2] == (height, width):
         return picture
     floats = picture.permute(2, 0, 1)[None].float()
@@ -148,12 +148,14 @@ def fitted(picture: Tensor, height: int, width: int) -> Tensor:
 
 
 def fit_config(preset: ModelConfig, info: VideoInfo, name: str) -> ModelConfig:
-    """``preset`` for a clip of this size: the frame at the nearest size that the strides divide,
-    the viewport at the preset's ratio of viewport to frame.
+    """Fit ``preset`` to a clip of this size.
+
+    The frame gets the nearest size that the strides divide, the viewport the preset's ratio of
+    viewport to frame.
 
     Raises:
-        InputError: an equirectangular configuration and a clip more than 2 % off 2:1, or a clip
-            too small for the strides.
+        InputError: an equirectangular configuration and a clip more than 2 % off 2:1, or a clip too
+            small for the strides.
     """
     plain_video = abs(info.width / info.height / 2 - 1) > ASPECT_TOLERANCE
     if plain_video and not architecture_of(preset).full_frame:

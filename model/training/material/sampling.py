@@ -1,4 +1,4 @@
-"""Sampling of looks and frames: those that are trained on, and the looks that are held out."""
+"""Sampling of looks and frames for training, and of held-out looks."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def random_looks(
     moving: tuple[float, Tensor] | None = None,
     covered: Tensor | None = None,
 ) -> Tensor:
-    """Looks uniform on the sphere for one step, float64 count×4 (yaw, pitch, roll, hfov).
+    """Draw looks for one step, uniform on the sphere: float64 count×4 (yaw, pitch, roll, hfov).
 
-    They depend on the seed and the step alone, so that a resumed run draws what an unbroken one
-    would have drawn.
+    They depend only on the seed and the step, so that a resumed run draws the same as an unbroken
+    one.
 
     Args:
-        moving: the share of looks that are drawn towards what moves instead, and the weights of
-            directions, as `ActivityMap.weights` has them.
-        covered: weights of directions, from `covered_directions`, towards which the others are
-            drawn; None for the whole sphere.
+        moving: share of the looks drawn towards motion instead, and weights of directions from
+            `ActivityMap.weights`.
+        covered: weights of directions from `covered_directions`, for the other looks; None for the
+            whole sphere.
     """
     generator = torch.Generator().manual_seed((seed << 32) + step)
     draws = torch.rand(count, 3, generator=generator, dtype=torch.float64)
@@ -53,11 +53,12 @@ def random_looks(
 def held_out_looks(
     config: ModelConfig, frames: int, count: int, coverage: Tensor | None = None
 ) -> tuple[list[int], Tensor]:
-    """Frames and looks (count×4, float64) that training is judged by: a Fibonacci sphere, which
-    covers it evenly, at frames spread over the clip; field of view as configured.
+    """Return frames and looks (count×4, float64) for evaluation.
 
-    `LOOKS_A_FRAME` of them share a frame, one from each part of the sphere from top to bottom: to
-    encode a frame, or decode it whole, costs more than to look at it.
+    The looks are a Fibonacci sphere, which is even, at frames spread over the clip; the field of
+    view is the configured one. `LOOKS_A_FRAME` of them share a frame, one from each part of the
+    sphere from top to bottom, because encoding a frame, or decoding it whole, costs more than a
+    look at it.
     """
     yaw, pitch = _spread_directions(count)
     if coverage is not None:
@@ -77,7 +78,7 @@ def _spread_directions(count: int) -> tuple[Tensor, Tensor]:
 
 
 def _covered(count: int, coverage: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the directions of so many pixels that are covered, spread over their area."""
+    """Return the directions of ``count`` covered pixels, spread over their area."""
     height, width = coverage.shape
     finer = count
     while True:
@@ -95,6 +96,6 @@ def _covered(count: int, coverage: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def epoch_order(frames: int, seed: int, epoch: int) -> list[int]:
-    """The frames of one epoch in the random order that belongs to it."""
+    """Return the frames of one epoch in random order."""
     generator = torch.Generator().manual_seed((seed << 32) + (1 << 31) + epoch)
     return [int(i) for i in torch.randperm(frames, generator=generator)]
