@@ -11,10 +11,10 @@ import typer
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print the same as JSON.")] = False,
 ) -> None:
-    """Tell what this machine has of all that the program needs, and which engines are ready.
+    """Check what the program needs on this machine, and which engines are ready.
 
-    A line with a minus is missing or cannot be used, with the reason and what would help. Nothing
-    of it is needed to decode on the CPU but torch.
+    A minus marks what is missing or cannot be used, with the reason and the remedy. Decoding on the
+    CPU needs only torch.
     """
     from model.progress import stage
     from model.text import escaped, escaped_json

@@ -68,7 +68,7 @@ def evaluate(
     raw: Raw = None,
     start: Start = None,
 ) -> None:
-    """Evaluate a scene along gaze paths and write a report. Stopped, it goes on where it was."""
+    """Evaluate a scene along gaze paths and write a report. A stopped one continues."""
     check_range("--sphere-frames", sphere_frames, 1, 100_000)
     viewport = parse_size(size) if size else None
     _no_repeats("--decoder", decoder or [])

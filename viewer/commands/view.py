@@ -59,7 +59,7 @@ def view(
     ] = None,
     video: Annotated[
         Path | None,
-        typer.Option(metavar="CLIP", help="The clip of the scene, as a decoder more."),
+        typer.Option(metavar="CLIP", help="The clip of the scene, as one more decoder."),
     ] = None,
     size: Annotated[
         str | None, typer.Option(metavar="WxH", help="Size of the window, such as 1280x720.")
@@ -84,7 +84,7 @@ def view(
     start: Start = None,
     duration: Duration = None,
     wander: Annotated[
-        bool, typer.Option("--wander", help="Let the look wander, until a hand takes over.")
+        bool, typer.Option("--wander", help="Look around by itself, until you do.")
     ] = False,
     film: Annotated[
         Path | None,

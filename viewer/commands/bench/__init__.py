@@ -11,7 +11,7 @@ from viewer.help import PlainCommand, help_text
 
 bench = typer.Typer(
     name="bench",
-    help="Measure a scene's engines, the paper's tables, or all that is owed on a GPU.",
+    help="Measure a scene's engines, the paper's tables, or a GPU in ten minutes.",
     cls=DefaultGroup,
 )
 """The first command is the one that runs if none is named."""

@@ -1,4 +1,4 @@
-"""``nerv360 bench gpu``: all that is owed on a GPU, in one report."""
+"""``nerv360 bench gpu``: all that nobody has measured on a GPU yet, in one report."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from viewer.commands.options import Device, check_range, for_option
 def gpu(
     output: Annotated[
         Path,
-        typer.Option("-o", "--output", help="Folder of the report; one that is there is gone on."),
+        typer.Option("-o", "--output", help="Folder of the report; an existing one is continued."),
     ] = Path("gpu-report"),
     rehearse: Annotated[
         bool,
@@ -37,10 +37,10 @@ def gpu(
     minutes: Annotated[float, typer.Option(help="No step begins later than this.")] = 10.0,
     device: Device = "auto",
 ) -> None:
-    """Measure all that is owed on a GPU, beside what was predicted and the paper's numbers.
+    """Measure on a GPU what nobody has yet, beside predictions and the paper's numbers.
 
     Each step has a process of its own, and is written to the folder as soon as it is done: JSON, a
-    Markdown table and screenshots. Stopped, the same command goes on where it was.
+    Markdown table and screenshots. After a stop, the same command continues.
     """
     check_range("--minutes", minutes, 0.1, 1440)
     from model.benchmarks import comparison, parse_scale

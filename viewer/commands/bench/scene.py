@@ -19,16 +19,15 @@ def scene(
         Path | None,
         typer.Argument(
             metavar="SCENE|CLIP",
-            help="Scene file (the demo scene if none is given); for --table 2, --table 3 and, if "
-            "you like, --table 4, a clip.",
+            help="Scene file; the demo scene if none is given. A clip for --table 2 and 3, and, "
+            "if you like, 4.",
         ),
     ] = None,
     table: Annotated[
         int | None,
         typer.Option(
-            help="Measure the paper's table 1 (speed, memory) or 2 (ablations) again, or, beside "
-            "x265 and AV1, 3: quality against bytes, or 4: what one more viewport costs of "
-            "panoramas of growing size."
+            help="1: the paper's table 1 (speed, memory); 2: its table 2 (ablations); beside x265 "
+            "and AV1, 3: quality against bytes; 4: the cost of one more viewport as panoramas grow."
         ),
     ] = None,
     scale: Annotated[
@@ -49,8 +48,8 @@ def scene(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="Measure this preset with random weights instead; tables: paper (the default of "
-            "table 1, and of tables 2 and 3 on a GPU) or demo."
+            help="Measure this preset with random weights instead of a scene. For tables, paper "
+            "(the default of table 1, and of 2 and 3 on a GPU) or demo."
         ),
     ] = None,
     sizes: Annotated[
@@ -86,7 +85,7 @@ def scene(
     --table 1 measures encoding, decoding and training of NeRV360, HNeRV and HNeRV-Boost, and
     --table 2 CLIP trains the paper's ablations, both beside the paper's numbers. --table 3 CLIP
     trains all networks and encodes the clip, for quality against bytes. --table 4 [CLIP] measures
-    what panoramas of growing size cost. `nerv360 bench gpu` runs all that is owed on a GPU.
+    the cost of one more viewport as panoramas grow. `nerv360 bench gpu` measures a GPU.
     """
     if table not in (None, 1, 2, 3, 4):
         raise InputError(f"--table must be 1, 2, 3 or 4, not {table}")

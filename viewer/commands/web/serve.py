@@ -27,10 +27,10 @@ def serve(
         int, typer.Option(min=0, max=65535, help="Port of the address; 0 for any free one.")
     ] = PORT,
     no_browser: Annotated[
-        bool, typer.Option("--no-browser", help="Print the address alone.")
+        bool, typer.Option("--no-browser", help="Only print the address.")
     ] = False,
 ) -> None:
-    """Show a scene in a browser, from a server for this machine alone, until Ctrl-C."""
+    """Show a scene in a browser, from a server for this machine only, until Ctrl-C."""
     from viewer.sharing import WebServer, export_web
 
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
