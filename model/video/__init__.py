@@ -1,6 +1,6 @@
 """Clips in and out: video files, folders of pictures, frame rates.
 
-What takes torch is imported when it is first used.
+Modules that need torch are imported on first use.
 """
 
 import lazy_loader

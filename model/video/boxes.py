@@ -38,8 +38,8 @@ class TrackBoxes:
         bounds: shares of the sphere that lie outside the picture: left, top, right, bottom.
         pose: yaw, pitch and roll in radians.
         stereo: ``top-bottom``, ``left-right``, ``right-left``, ``custom`` or ``mode N``; None if
-            nothing or one eye is declared.
-        first_look_deg: yaw and pitch that are to be seen first; None if nothing is said.
+            none or a single eye is declared.
+        first_look_deg: yaw and pitch to be seen first; None if not declared.
     """
 
     track: int = 0
@@ -55,7 +55,7 @@ class TrackBoxes:
 def read_boxes(path: Path) -> list[TrackBoxes]:
     """Read the declarations of all tracks of an MP4 file, in their order.
 
-    A file of another format has none; of a broken one, they are what comes before the break.
+    A file of another format has none; a broken file has those before the break.
     """
     tracks: list[TrackBoxes] = []
     with contextlib.suppress(OSError, _BrokenError), path.open("rb") as file:
@@ -121,7 +121,7 @@ class _Walk:
                 self._read(self._tracks[-1], kind, inner, after, parent)
 
     def _boxes(self, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-        """Kind of each box, and where its content begins and ends."""
+        """Yield the kind of each box, and where its content begins and ends."""
         while start + 8 <= end:
             self._left -= 1
             if self._left < 0:

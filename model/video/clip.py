@@ -1,9 +1,11 @@
-"""A clip: whatever a file or a folder says of its pictures, applied in one place for every command.
+"""A clip: one place where a file's or a folder's declarations are applied for every command.
 
-clip = open_clip("clip.mp4", eye="right", start=2.0, duration=5.0)
-for picture in clip.read():   # each picture that is shown, once; uint8 H×W×3
-...
-clip.shown                    # which of them is shown at each frame of the constant rate
+For example:
+
+    clip = open_clip("clip.mp4", eye="right", start=2.0, duration=5.0)
+    for picture in clip.read():   # each different picture once; uint8 H×W×3
+        ...
+    clip.shown                    # index of the picture shown at each frame of the constant rate
 """
 
 from __future__ import annotations
@@ -43,15 +45,15 @@ class Clip:
         path: of the file or the folder.
         info: size of a picture, pictures a second, and number of frames at that rate.
         shown: index of the picture that is shown at each frame, rising; repeats are equal.
-        pictures: how many different ones there are: those that `read` yields.
-        is_sphere: they show the sphere, or are taken to, by their shape.
-        eye: whose pictures they are, if the file holds those of two eyes; else None.
-        notes: sentences without a full stop on what was assumed, left out or applied.
-        codec: name of what decodes them.
+        pictures: number of different pictures, as `read` yields them.
+        is_sphere: they show the sphere, by declaration or by their shape.
+        eye: the eye shown, if the file holds pictures for two eyes; else None.
+        notes: clauses on assumptions, omissions and declarations applied.
+        codec: name of their decoder.
         options: of `open_clip`, as plain JSON values.
         facts: what the file says, as plain JSON values, for people.
         stored: the pictures as they are stored.
-        numbers: those of the different ones among them.
+        numbers: numbers of the different pictures among them.
         placement: of the stored pictures on the sphere.
     """
 
@@ -104,9 +106,9 @@ class Clip:
             yield picture
 
     def decoded(self) -> Iterator[av.VideoFrame] | None:
-        """Return the picture of each frame in the planes, colours and range of the file.
+        """Return the picture of each frame in the file's own planes, colours and range.
 
-        None if the clip's pictures are not those that the file stores.
+        None if the clip changes the pictures that the file stores.
         """
         if not (isinstance(self.stored, StoredVideo) and self._placer.is_plain):
             return None
@@ -120,7 +122,7 @@ class Clip:
 
     @property
     def peak_bytes(self) -> int:
-        """Memory of a `ClipReader`, estimated, and of a few pictures that it has handed out."""
+        """Estimated memory of a `ClipReader` and of a few pictures that it has handed out."""
         each, pixels = self.stored.picture_bytes, self.info.width * self.info.height
         held = (
             min(random_access.KEPT_BYTES // each + 1, self.stored.pictures)
@@ -137,7 +139,7 @@ class Clip:
 class ClipReader:
     """Pictures of a clip in any order; used from a single thread.
 
-    Playing on decodes each picture once and never seeks. The latest stay at hand.
+    Playing on decodes each picture once and never seeks. The latest pictures are kept.
     """
 
     def __init__(self, clip: Clip, kept_bytes: int | None = None) -> None:
@@ -186,7 +188,7 @@ class ClipReader:
 
 
 class _Finish:
-    """Turns upright pictures as stored into those of the clip."""
+    """Turns stored pictures, already upright, into the clip's."""
 
     def __init__(self, clip: Clip) -> None:
         stored, placement = clip.stored.size[::-1], clip.placement
@@ -221,15 +223,15 @@ def open_clip(
     """Open a video file, a folder of pictures or a photo, told by its content.
 
     Args:
-        eye: whose pictures to take if there are those of two.
+        eye: the eye to take if there are two.
         raw: ``WxH,fps,pix_fmt`` of a file without a header.
         start: seconds to leave out at the beginning.
         duration: seconds to take; to the end if None.
         size: height and width to scale the pictures to.
 
     Raises:
-        InputError: nothing is there, it cannot be read, it has no pictures, they differ in size,
-            or what the file declares cannot be applied.
+        InputError: nothing is there, it cannot be read, it has no pictures, they differ in size, or
+            what the file declares cannot be applied.
     """
     path = Path(path)
     size = None if size is None else (size[0], size[1])
@@ -291,7 +293,7 @@ def check_equirectangular(clip: Clip) -> None:
 def _full_size(
     placement: Placement, is_sphere: bool, source: StoredPictures, path: Path
 ) -> tuple[int, int]:
-    """Return the height and width that keep the resolution of the pictures."""
+    """Return the height and width that keep the pictures' resolution."""
     width, height = source.size
     if is_sphere:
         try:
@@ -301,7 +303,7 @@ def _full_size(
     else:
         rows, columns = placement.part.cut(height, width)
         size = rows.stop - rows.start, columns.stop - columns.start
-        # Pixels that are not square become so; none is thrown away.
+        # Pixels that are not square become square; none is lost.
         if source.shape > 1:
             size = size[0], round(size[1] * source.shape)
         else:

@@ -1,4 +1,4 @@
-"""Frame rate of a clip, told from the times at which its pictures are shown."""
+"""Frame rate of a clip, found from the times at which its pictures are shown."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Pace:
 
     Attributes:
         fps: pictures a second.
-        repeats: how many times each picture is shown in a row at that rate, 0 or more; None
-            where it is once each.
-        note: a sentence without a full stop on what had to be assumed, for people; often empty.
+        repeats: how many times each picture is shown in a row at that rate, 0 or more; None if once
+            each.
+        note: a clause for people on what had to be assumed; often empty.
     """
 
     fps: Fraction
@@ -101,7 +101,7 @@ def _is_even(times: Sequence[Fraction], rate: Fraction) -> bool:
 
 
 def _due(times: Sequence[Fraction], rate: Fraction) -> list[int]:
-    """Index of each picture at a constant rate, the first being 0."""
+    """Return the index of each picture at a constant rate, the first being 0."""
     return [int((time - times[0]) * rate + Fraction(1, 2)) for time in times]
 
 

@@ -92,7 +92,7 @@ class VideoIndex:
         if time is None:
             return None
         low, high = (int(np.searchsorted(self.times, time, side)) for side in ("left", "right"))
-        # Several with one time come one after the other.
+        # Several pictures with one time are numbered one after the other.
         return min(max(low, last + 1), high - 1) if low < high else None
 
 
@@ -108,7 +108,7 @@ class _Packets:
 
 
 def index_video(opening: Opening, stream: int | None = None) -> tuple[VideoIndex, av.VideoFrame]:
-    """Index a video by its packets, and return its first picture, too.
+    """Index a video by its packets, and return its first picture.
 
     No more is decoded than that and, if the file may be cut off, its end.
 
@@ -249,7 +249,7 @@ def _last_decodable(
 
 
 def _decoded(opening: Opening, stream: int, key: Keyframe | None = None) -> Iterator[av.VideoFrame]:
-    """Decode from the beginning or a keyframe on, passing over what is damaged."""
+    """Decode from the beginning or from a keyframe, skipping damaged pictures."""
     with reading(opening.path), opening.open() as container:
         video = container.streams[stream]
         assert isinstance(video, av.VideoStream)
@@ -264,7 +264,7 @@ def _decoded(opening: Opening, stream: int, key: Keyframe | None = None) -> Iter
 
 
 def decode_packets(packets: Iterator[Packet]) -> Iterator[av.VideoFrame]:
-    """Decode ``packets``; what does not come of a damaged one is missing."""
+    """Decode ``packets``; pictures lost to a damaged one are missing."""
     while True:
         try:
             packet = next(packets, None)
@@ -279,7 +279,7 @@ def decode_packets(packets: Iterator[Packet]) -> Iterator[av.VideoFrame]:
 
 
 def _claimed_rates(stream: av.VideoStream) -> tuple[Fraction | None, ...]:
-    """Return pictures a second by what the file says of them, the best source first."""
+    """Return the rates that the file claims, pictures a second, the most trustworthy first."""
     return stream.average_rate, stream.base_rate, stream.guessed_rate
 
 

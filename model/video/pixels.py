@@ -1,4 +1,4 @@
-"""From a decoded picture to upright RGB: colours, size, and the display matrix of the file."""
+"""A decoded picture as upright RGB: colours, size, and the display matrix of the file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from av.sidedata.sidedata import Type
 from av.video.reformatter import Colorspace, Interpolation
 
 HD_HEIGHT = 720
-# Both ways. Without full chroma swscale darkens every picture by about two levels of 255.
+# For shrinking and other scaling. Without full chroma swscale darkens pictures by about 2 of 255.
 SCALING = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 _SHRINKING = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 _LEAST_TURN_DEG = 1.0
@@ -30,7 +30,7 @@ class Orientation:
         transposed: rows become columns.
         mirrored: left and right change places.
         flipped: top and bottom change places.
-        rest_deg: degrees of a turn that are not followed, as they are no quarter.
+        rest_deg: degrees of a turn that are ignored, beyond quarter turns.
     """
 
     transposed: bool = False
@@ -60,11 +60,11 @@ class Orientation:
 
     @property
     def is_plain(self) -> bool:
-        """Pictures stay as they are."""
+        """True if pictures stay as they are."""
         return not (self.transposed or self.mirrored or self.flipped)
 
     def size(self, width: int, height: int) -> tuple[int, int]:
-        """Return width and height of an upright picture of a coded one's."""
+        """Return the upright width and height of a coded picture's."""
         return (height, width) if self.transposed else (width, height)
 
     def apply(self, picture: Pixels) -> Pixels:
@@ -78,14 +78,14 @@ class Orientation:
         return picture
 
     def notes(self) -> list[str]:
-        """Return sentences without a full stop on what is done with the display matrix."""
+        """Return clauses on what is done with the display matrix."""
         notes = [] if self.is_plain else [f"its pictures are {self}, as its display matrix says"]
         if self.rest_deg:
             notes.append(f"its display matrix turns by {self.rest_deg:.3g}°, which is not followed")
         return notes
 
     def __str__(self) -> str:
-        """Return what it does, for people; empty if nothing."""
+        """Return its effect, for people; empty if it has none."""
         quarter = {
             (False, True, True): "turned by 180°",
             (True, True, False): "turned clockwise by 90°",

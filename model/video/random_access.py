@@ -19,23 +19,23 @@ if TYPE_CHECKING:
     Packet = av.Packet[av.VideoStream]
 
 KEPT_BYTES = 128 * 2**20
-"""Of decoded pictures that stay at hand: a step back need not decode all since a keyframe."""
+"""Decoded pictures to keep, so that a step back does not decode from the keyframe again."""
 
 IN_DECODER = 20
 """Pictures that a decoder holds, by the largest number of reference pictures and its threads."""
 
 _WORTH_A_SEEK = 8
-"""Pictures that a seek must save: it throws away those that the decoder is working on."""
+"""Pictures that a seek must save, because it discards those in the decoder."""
 
 _MOST_ENTRIES = 3
-"""Keyframes from which a picture is tried, one before the other."""
+"""Keyframes tried for a picture, each earlier than the one before."""
 
 
 class VideoReader:
     """Decoder of one video's pictures in any order; used from a single thread.
 
     Playing on decodes each picture once and never seeks. A jump decodes from the keyframe before.
-    The latest pictures stay at hand, up to `KEPT_BYTES` of them as the codec has them.
+    The latest pictures are kept, up to `KEPT_BYTES` of them as decoded.
     """
 
     def __init__(self, index: VideoIndex, kept_bytes: int | None = None) -> None:
@@ -55,7 +55,7 @@ class VideoReader:
             self._open()
 
     def picture(self, number: int) -> av.VideoFrame:
-        """Return stored picture ``number`` in the order in which they are shown, as decoded.
+        """Return stored picture ``number`` in display order, as decoded.
 
         Raises:
             IndexError: there is no such number.
@@ -82,28 +82,28 @@ class VideoReader:
         self._close()
 
     def _open(self) -> None:
-        """Begin at the beginning of the file, which is opened anew."""
+        """Open the file again, and begin with its first picture."""
         self._container = self.index.opening.open()
-        # Container and streams hold each other, and a file that nobody reads would stay open.
+        # Container and streams refer to each other: without this the file would outlive the reader.
         self._close = weakref.finalize(self, self._container.close)
         stream = self._container.streams[self.index.stream]
         if not isinstance(stream, av.VideoStream):
             raise ValueError("another file has taken its place")
         self._stream = stream
-        # Threads of one picture each lose the last pictures before one that is cut off.
+        # Frame threads lose the last pictures before a cut-off one.
         self._stream.thread_type = "SLICE" if self.index.cut else "AUTO"
         self._begin(0, self._container.demux(self._stream))
 
     def _begin(self, number: int, packets: Iterator[Packet]) -> None:
         """Decode ``packets`` from now on; the first is picture ``number``."""
         self._newest = number - 1
-        # From the beginning, or after some picture, one that does not come will never come; right
-        # after a jump it may take an earlier keyframe.
+        # A picture that is missing after an earlier one, or from the beginning, is lost. Right
+        # after a jump it may only need an earlier keyframe.
         self._conclusive = number == 0
         self._decoded = _pictures(self.index, packets, self._newest)
 
     def _picture(self, number: int) -> av.VideoFrame | None:
-        """Picture ``number`` in the order of display; None where it does not decode."""
+        """Return picture ``number`` in display order; None if it does not decode."""
         if number not in self._kept and number not in self._lost:
             if not self._comes_soon(number):
                 self._jump(number, 0)
@@ -125,13 +125,13 @@ class VideoReader:
         return first is None or first - self._newest <= _WORTH_A_SEEK
 
     def _decode_to(self, number: int) -> bool:
-        """Decode on until picture ``number`` has come, or is known to be lost."""
+        """Decode on until picture ``number`` has come or is known to be lost."""
         end: tuple[int, av.VideoFrame | None] = (self.index.pictures, None)
         while self._newest < number:
             try:
                 came, picture = next(self._decoded, end)
             except Exception:
-                self._newest = self.index.pictures  # the next one needs a jump
+                self._newest = self.index.pictures  # the next picture needs a jump
                 raise
             if self._conclusive:
                 self._lost.update(range(self._newest + 1, came))
@@ -155,11 +155,11 @@ class VideoReader:
         return bisect.bisect_right(self.index.keyframes, time, key=lambda key: key.pts) - 1
 
     def _jump(self, number: int, earlier: int) -> None:
-        """Begin at the keyframe of picture ``number``, or at one that comes so many earlier."""
+        """Begin at the keyframe of picture ``number``, or ``earlier`` keyframes before it."""
         entry = self._entry(number) - earlier
         while entry >= 0:
             key = self.index.keyframes[entry]
-            # Formats search by either; where both lead too far they do not know their keyframes.
+            # Formats search by either time; if both lead too far, they do not know their keyframes.
             for time in dict.fromkeys((key.pts, key.dts)):
                 packets = self._packets_at(time)
                 landed = next(packets, None)
@@ -174,7 +174,7 @@ class VideoReader:
         self._open()
 
     def _packets_at(self, time: int) -> Iterator[Packet]:
-        """Packets from a keyframe on, near ``time`` and before it where the format can find it."""
+        """Yield packets from a keyframe on, near ``time`` and before it if the format finds it."""
         try:
             self._container.seek(time, stream=self._stream, backward=True)
         except av.FFmpegError:
@@ -183,7 +183,7 @@ class VideoReader:
         return itertools.dropwhile(lambda packet: not packet.is_keyframe, packets)
 
 
-# Not a method, which would hold the reader: without it the file is closed.
+# Not a method: a method would refer to the reader, and the file would not be closed.
 def _pictures(
     index: VideoIndex, packets: Iterator[Packet], newest: int
 ) -> Iterator[tuple[int, av.VideoFrame]]:

@@ -245,7 +245,7 @@ def _check(form: RawFormat, text: str) -> None:
 
 
 def _others(form: RawFormat) -> list[RawFormat]:
-    """Return formats that people mistake for this one."""
+    """Return formats that people may confuse with this one."""
     return [
         other
         for bits in (8, 10)

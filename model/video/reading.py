@@ -1,4 +1,4 @@
-"""Video files opened by their content, their stream chosen, failures told in one sentence."""
+"""Opens video files by content, chooses a stream, and words failures in one sentence."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from av.stream import Disposition
 from model.errors import InputError
 
 PREVIEW_SHARE = 8
-"""A stream with this many times fewer pixels than another is a preview of it."""
+"""A stream with this many times fewer pixels than another is its preview."""
 
 _NO_PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 _TEXT_CODECS = frozenset({"ansi", "bintext", "idf", "xbin"})
@@ -48,7 +48,7 @@ class Opening:
 
     def open(self) -> av.container.InputContainer:
         """Open the file, whatever its name is."""
-        # Without the prefix FFmpeg takes what comes before a colon for a protocol.
+        # Without the prefix FFmpeg takes text before a colon for a protocol.
         url = f"file:{self.path}"
         opened = av.open(url, "r", format=self.demuxer, options={**_OPTIONS, **self.options})
         if opened.format.name in _LISTS:
@@ -59,7 +59,7 @@ class Opening:
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turn what libraries raise into an InputError about the clip ``path``."""
+    """Turn exceptions of libraries into an InputError about the clip ``path``."""
     try:
         yield
     except (av.FFmpegError, OSError, ValueError, IndexError) as error:
@@ -74,7 +74,7 @@ def choose_stream(container: av.container.InputContainer, path: Path) -> av.Vide
     """Return the stream whose pictures are those of the file ``path``.
 
     It is the one that the file marks as the default, unless that is a preview of another; else the
-    largest. Covers and thumbnails do not count.
+    largest. Covers and thumbnails are ignored.
 
     Raises:
         InputError: it has none, or one that cannot be decoded here.

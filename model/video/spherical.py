@@ -150,7 +150,7 @@ def check_bounds(bounds: Sequence[float], path: Path) -> None:
 
 
 def layout_notes(layout: SphericalLayout, eye: Eye) -> list[str]:
-    """Return sentences without a full stop on what is done with the declaration."""
+    """Return clauses on what is done with the declaration."""
     notes = []
     if layout.stereo is not None:
         notes.append(

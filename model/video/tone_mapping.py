@@ -30,10 +30,10 @@ from model.errors import InputError
 from model.video.pixels import SCALING
 
 PEAK = 1000.0
-"""The brightest light that keeps its differences, in cd/m²; PQ goes on to 10,000."""
+"""Brightest light whose differences are kept, in cd/m²; PQ goes on to 10,000."""
 
 REFERENCE_WHITE = 203.0
-"""Light of a white surface by BT.2408, in cd/m²; at most this is on an SDR screen."""
+"""Light of a white surface by BT.2408, in cd/m²; the most that an SDR screen shows."""
 
 TRANSFERS = {16: "PQ", 18: "HLG"}
 """HDR transfer functions, by FFmpeg's ``color_trc``."""
@@ -115,7 +115,7 @@ class ToneMapper:
         green, blue, red = planes
         rgb = np.empty((frame.height, frame.width, 3), np.uint8)
         for channel, plane in enumerate((red, green, blue)):
-            # 65535 is 255: 257 times a byte, and half of that rounds.
+            # 65535 is 255, or 257 times a byte; half of that rounds.
             rgb[..., channel] = ((plane.astype(np.uint32) + 128) * 65281) >> 24
         return torch.from_numpy(rgb)
 
@@ -123,7 +123,7 @@ class ToneMapper:
 def tone_mapped(signal: _Array, transfer: str) -> _Array:
     """Map colours …×3 of a PQ or HLG signal in BT.2020, 0 to 1, to an sRGB signal.
 
-    It is below 0 for colours outside BT.709, and not clipped: a table is more exact so.
+    It is below 0 for colours outside BT.709 and not clipped, which makes tables more exact.
     """
     light = np.minimum(_pq_light(signal) if transfer == "PQ" else _hlg_light(signal), PEAK)
     light = light @ _TO_BT709.T
@@ -133,26 +133,26 @@ def tone_mapped(signal: _Array, transfer: str) -> _Array:
 
 
 def _srgb_signal(light: _Array) -> _Array:
-    """Signal of light, 1 for white (IEC 61966-2-1); straight below 0."""
+    """Return the signal of light, 1 for white (IEC 61966-2-1); straight below 0."""
     bent = 1.055 * np.maximum(light, 0.0031308) ** (1 / 2.4) - 0.055
     return np.where(light <= 0.0031308, 12.92 * light, bent)
 
 
 def _pq_light(signal: _Array) -> _Array:
-    """Light in cd/m² of a PQ signal (ST 2084's EOTF)."""
+    """Return the light in cd/m² of a PQ signal (ST 2084's EOTF)."""
     power = signal ** (1 / 78.84375)
     ratio = np.maximum(power - 0.8359375, 0) / (18.8515625 - 18.6875 * power)
     return 10000 * ratio ** (1 / 0.1593017578125)
 
 
 def _pq_signal(light: _Array) -> _Array:
-    """PQ signal of light in cd/m²."""
+    """Return the PQ signal of light in cd/m²."""
     power = (light / 10000) ** 0.1593017578125
     return ((0.8359375 + 18.8515625 * power) / (1 + 18.6875 * power)) ** 78.84375
 
 
 def _hlg_light(signal: _Array) -> _Array:
-    """Light in cd/m² of an HLG signal on a display of `PEAK` (BT.2100: inverse OETF, OOTF)."""
+    """Return light in cd/m² of HLG on a display of `PEAK` (BT.2100: inverse OETF, OOTF)."""
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     scene = np.where(signal <= 0.5, signal**2 / 3, (np.exp((signal - c) / a) + b) / 12)
     luminance = (scene @ _LUMINANCE)[..., None]
@@ -160,7 +160,7 @@ def _hlg_light(signal: _Array) -> _Array:
 
 
 def _display_light(light: _Array) -> _Array:
-    """Light up to `REFERENCE_WHITE` of any light, by BT.2390's curve, whose black is 0."""
+    """Map any light to at most `REFERENCE_WHITE`, by BT.2390's curve with black 0."""
     top = _pq_signal(np.array(PEAK))
     most = _pq_signal(np.array(REFERENCE_WHITE)) / top
     knee = 1.5 * most - 0.5
@@ -177,7 +177,7 @@ def _display_light(light: _Array) -> _Array:
 def _tables(transfer: str) -> tuple[str, str]:
     """Return the mapping as two .cube files, one for each component, then one of colours.
 
-    Where PQ's signal is first made a root of light, few nodes of colours are exact.
+    PQ's signal first becomes a root of light, so that few nodes of colours are exact enough.
     """
     # swscale's white is 255·256 of 65535.
     signal = np.minimum(np.linspace(0, 65535 / 65280, _STEPS), 1)
@@ -197,7 +197,7 @@ def _tables(transfer: str) -> tuple[str, str]:
 def _graph(picture: av.VideoFrame, tables: tuple[str, str]) -> Graph:
     """Return a filter graph that looks pictures like this one up in the tables."""
     graph = Graph()
-    with tempfile.TemporaryDirectory() as folder:  # the filters read it now, and never again
+    with tempfile.TemporaryDirectory() as folder:  # the filters read it now only
         filters = [
             graph.add_buffer(
                 width=picture.width,

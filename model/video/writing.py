@@ -1,4 +1,4 @@
-"""Pictures out: video files through PyAV, and folders of numbered pictures."""
+"""Writers of video files, through PyAV, and of folders of numbered pictures."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ class VideoWriter:
         width, height: even numbers of pixels.
         fps: pictures a second.
         crf: quality of libx264, 0 (lossless) to 51 (worst).
-        preset: the codec's name for the time that it takes; its own choice where it is None.
-        growing: what has been written can be played at any time, from a file with ``.part`` in its
-            name beside ``path``, which stays if the process is killed or the disk is full.
+        preset: the codec's name for its speed; None leaves the choice to the codec.
+        growing: the film can be played while it is written, from a file with ``.part`` in its name
+            beside ``path``, which stays if the process is killed or the disk is full.
 
     Raises:
         InputError: a size, the name's ending, the codec or the place cannot be used.

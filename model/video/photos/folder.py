@@ -1,4 +1,4 @@
-"""Files of a folder of pictures: which are pictures, their order, and what is odd about them."""
+"""Files of a folder of pictures: selection, order, and notes on odd ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SUFFIXES = (
     *(".png", ".apng", *_JPEG_SUFFIXES, *_TIFF_SUFFIXES),
     *(".webp", ".avif", ".bmp", ".ppm", ".pgm"),
 )
-"""Suffixes of the files of a folder that are taken for pictures."""
+"""Suffixes of the files of a folder that are taken as pictures."""
 
 
 def natural_key(name: str) -> list[str | int]:

@@ -1,4 +1,4 @@
-"""GPano metadata of a photo (XMP): how it lies on the sphere."""
+"""GPano metadata (XMP) of a photo: its placement on the sphere."""
 
 from __future__ import annotations
 

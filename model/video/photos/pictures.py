@@ -27,10 +27,10 @@ from model.video.photos.gpano import GPanoError, gpano_placement, unread
 from model.video.placement import Placement
 
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "AVIF", "BMP", "PPM")
-"""Pillow's names of the formats that are read, whatever a file's suffix."""
+"""Pillow's names of the formats that are read, by content, not by suffix."""
 
 _DNG_VERSION = 50706
-"""Tag of a TIFF that is a camera's raw picture."""
+"""TIFF tag of a camera's raw picture."""
 
 _UPRIGHT = {
     2: Transpose.FLIP_LEFT_RIGHT,
@@ -110,7 +110,7 @@ def find_pictures(path: Path) -> Pictures:
                 f"{file} is {_text(header.size)}, but {files[0].name} is {_text(first.size)}: all "
                 f"pictures of a folder must have one size"
             )
-    read_picture(files[0])  # what does not open is said before a window or a training begins
+    read_picture(files[0])  # an unreadable picture is reported before a window or a training begins
     notes += [*missing_numbers(files), *same_names(files)]
     different = sum(header.placement != first.placement for header in headers)
     if different:
@@ -223,7 +223,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
             raise InputError(
                 f"{path} claims to have more than {most} million pixels: give a smaller picture"
             ) from error
-        except Exception as error:  # Pillow's readers raise whatever damage makes them stumble over
+        except Exception as error:  # Pillow's readers raise any exception on damage
             reason = "is empty" if _is_empty(path) else "is not a picture that can be read"
             raise _NoPictureError(
                 f"{path} {reason}: give PNG, JPEG, TIFF, WebP, AVIF, BMP or PPM pictures"

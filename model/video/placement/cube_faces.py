@@ -1,4 +1,4 @@
-"""Cubemaps: where their six faces lie in a picture, and on the sphere.
+"""Cubemaps: places of their six faces in a picture and on the sphere.
 
 A face is a tile of the picture with three world directions: straight ahead through its middle, to
 its right and up, as the tile shows them. Positions on a face are u (to the right) and v (upwards)
