@@ -64,6 +64,11 @@ class ReservedSpace:
     ) -> None:
         self.release()
 
+    @property
+    def kept(self) -> int:
+        """Bytes that are held until `release`."""
+        return self._kept
+
     @contextmanager
     def lend(self) -> Iterator[None]:
         """Free the lent bytes inside the context; afterwards reserve all or half of them again."""

@@ -85,7 +85,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> int:
     try:
         with CommandProgress() as progress, listening(progress):
-            code = app(args=argv, prog_name="nerv360", standalone_mode=False)
+            given = sys.argv[1:] if argv is None else list(argv)
+            code = app(args=given, obj=given, prog_name="nerv360", standalone_mode=False)
         sys.stdout.flush()
     except InputError as error:
         return _refuse(str(error), USAGE)

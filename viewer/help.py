@@ -26,7 +26,7 @@ class PlainCommand(TyperCommand):
         """Run the command."""
         if self.name in _SPEAK_FOR_THEMSELVES:
             return super().invoke(ctx)
-        with stage(f"{ctx.info_name}: starting"):
+        with stage(str(ctx.command_path).removeprefix("nerv360 ")):
             return super().invoke(ctx)
 
     def get_params(self, ctx: Any) -> list[Any]:

@@ -4,8 +4,15 @@ from .checkpoint import checkpoint_path as checkpoint_path
 from .checkpoint import discard_checkpoint as discard_checkpoint
 from .choice import FINER_CHANNELS as FINER_CHANNELS
 from .choice import suited_to_clip as suited_to_clip
+from .clock import ClockPlan as ClockPlan
+from .clock import Pace as Pace
+from .clock import check_minutes as check_minutes
+from .clock import measure_pace as measure_pace
+from .clock import plan as plan
+from .clock import replanned as replanned
 from .export import Export as Export
 from .export import check_same_clip as check_same_clip
+from .export import export_plainly as export_plainly
 from .export import export_scene as export_scene
 from .export import rehearse as rehearse
 from .export import trained_scene as trained_scene

@@ -47,6 +47,14 @@ class Processes:
         dist.all_reduce(value, op=dist.ReduceOp.MAX)
         return bool(value.item())
 
+    def agree(self, value: int, device: torch.device) -> int:
+        """Return the value of the first process, in all of them."""
+        if self.count == 1:
+            return value
+        shared: Tensor = torch.tensor([value], dtype=torch.int64, device=device)
+        dist.broadcast(shared, 0)
+        return int(shared.item())
+
 
 @contextmanager
 def process_group(device_type: str) -> Iterator[Processes]:

@@ -24,6 +24,7 @@ class TrainingSettings:
 
     Attributes:
         epochs: passes over the frames.
+        steps: steps of the whole training; 0 leaves that to ``epochs``.
         viewports: looks decoded from one encoder pass, drawn again at every step.
         optimiser: one of `OPTIMISERS`.
         learning_rate: peak of the cosine schedule.
@@ -42,6 +43,7 @@ class TrainingSettings:
     """
 
     epochs: int = 300
+    steps: int = 0
     viewports: int = 1
     optimiser: str = "adan"
     learning_rate: float = 1e-4
@@ -59,6 +61,7 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         ranges: dict[str, tuple[float, float]] = {
             "epochs": (1, 100_000),
+            "steps": (0, 100_000_000),
             "viewports": (1, 64),
             "learning_rate": (1e-7, 1.0),
             "warmup": (0.0, 0.9),

@@ -20,6 +20,7 @@ from model.config import ModelConfig
 from model.devices import float64_device, training_precision
 from model.errors import InputError
 from model.networks import frame_times
+from model.progress import stage, track
 from model.scene import FORMAT_VERSION, StillPanorama
 from model.training.autoencoder import Autoencoder
 from model.training.checkpoint import (
@@ -38,10 +39,13 @@ from model.training.material import (
 from model.training.objective import Objective
 from model.training.optimiser import make_optimiser, optimiser_bytes
 from model.training.processes import Processes
-from model.training.quality import held_out_quality
+from model.training.quality import Quality, held_out_quality
 from model.training.settings import TrainingSettings
 
 log = logging.getLogger(__name__)
+
+EVALUATIONS = 20
+"""Evaluations of a training whose length is given in steps."""
 
 Weights = dict[str, Tensor]
 
@@ -77,10 +81,16 @@ class Trainer:
 
     Attributes:
         saving: context in which checkpoints are written.
+        after_saving: called in the first process after a checkpoint on the way.
+        after_evaluation: called in every process; may move the end, `steps`.
+        steps: of the whole training.
+        evaluate_every: steps between two evaluations on the held-out looks.
         is_saved: whether a checkpoint holds the present step.
     """
 
     saving: Callable[[], AbstractContextManager[object]] = nullcontext
+    after_saving: Callable[[], None] = staticmethod(lambda: None)
+    after_evaluation: Callable[[], None] = staticmethod(lambda: None)
 
     def __init__(
         self,
@@ -119,7 +129,10 @@ class Trainer:
         if frames.coverage is not None:
             self._covered = covered_directions(frames.coverage)
         self.steps_an_epoch = math.ceil(frames.pictures / group.count)
-        self.steps = settings.epochs * self.steps_an_epoch
+        self.steps = settings.steps or settings.epochs * self.steps_an_epoch
+        self.evaluate_every = settings.evaluate_every * self.steps_an_epoch
+        if settings.steps:
+            self.evaluate_every = -(-settings.steps // EVALUATIONS)
         self.step = 0
         self.seconds = 0.0
         self.psnr_db: float | None = None
@@ -134,10 +147,10 @@ class Trainer:
         report: Callable[[StepReport], None],
         stop: Callable[[], bool],
     ) -> bool:
-        """Train to the end, or until ``stop`` returns True; return True at the end.
+        """Train to the end, or until ``stop`` says so; return whether the end was reached.
 
-        A checkpoint is written at the end of an epoch after the settings' time, at a stop and at
-        the end. If that fails, the training goes on.
+        A checkpoint is written after an evaluation or an epoch if the settings' time has passed, at
+        a stop and at the end. If it cannot be written, the training goes on.
 
         Raises:
             InputError: the training has diverged.
@@ -155,12 +168,18 @@ class Trainer:
                     f"lower learning_rate"
                 )
             self.seconds = before + clock.monotonic() - started
-            if position + 1 == self.steps_an_epoch:
-                if self.group.is_first and self._is_evaluated(epoch):
+            due = position + 1 == self.steps_an_epoch
+            if self.step % self.evaluate_every == 0 or self.step == self.steps:
+                due = True
+                if self.group.is_first:
                     self.evaluate()
-                if self._is_due(saved):
-                    saved = clock.monotonic()
-                    self.save(checkpoint)
+                if self.step < self.steps:
+                    self.after_evaluation()
+            if due and self._is_due(saved):
+                self.save(checkpoint)
+                if self.group.is_first and self.step < self.steps:
+                    self.after_saving()
+                saved = clock.monotonic()
             if self.group.is_first:
                 pictures = self.step * self.group.count * self.settings.viewports
                 report(
@@ -181,11 +200,42 @@ class Trainer:
         self.save(checkpoint)
         return True
 
-    def resume(self, checkpoint: Path) -> None:
-        """Continue from ``checkpoint``.
+    def try_steps(self, count: int, enough_s: float) -> list[float]:
+        """Take steps that leave no trace, before the first one; return the seconds of each.
 
-        The number of epochs may differ: the learning rate then falls towards the new end. The
-        allowed cost of storing may differ too.
+        Args:
+            count: of steps.
+            enough_s: seconds after which no more is begun.
+        """
+        before = copy.deepcopy(self.network.state_dict())
+        times: list[float] = []
+        while len(times) < count and sum(times) < enough_s:
+            started = clock.perf_counter()
+            self._train_step(*divmod(len(times), self.steps_an_epoch))
+            times.append(clock.perf_counter() - started)
+        self.optimiser.zero_grad(set_to_none=True)
+        self.network.load_state_dict(before)
+        self.optimiser = make_optimiser(self.network, self.settings)
+        enabled = self.precision is torch.float16
+        self._scaler = torch.amp.GradScaler(self.device.type, enabled=enabled)
+        return times
+
+    def try_evaluation(self) -> float:
+        """Return the seconds of an evaluation that leaves no trace."""
+        started = clock.perf_counter()
+        self.network.eval()
+        self._held_out()
+        return clock.perf_counter() - started
+
+    def resume(self, checkpoint: Path, *, keeps_end: bool = False) -> None:
+        """Continue where ``checkpoint`` stood.
+
+        The end may be another one, and the learning rate then falls towards it; so may the decibels
+        that storing may cost.
+
+        Args:
+            checkpoint: its file.
+            keeps_end: end where the training that wrote it was to end.
 
         Raises:
             InputError: it is missing, damaged, or of another clip, network or training.
@@ -194,6 +244,8 @@ class Trainer:
         try:
             state = TrainingState.from_dict(values)
             state.check_identity(self._identity())
+            if keeps_end:
+                self.steps, self.evaluate_every = state.steps, state.evaluate_every
             self._check_end(state)
             state.check_weights(self.network.state_dict())
             state.check_scaler(self._scaler.state_dict())
@@ -220,17 +272,20 @@ class Trainer:
     def evaluate(self) -> None:
         """Measure the current network on the held-out looks; keep its weights if it is the best."""
         self.network.eval()
-        quality = held_out_quality(
+        quality = self._held_out()
+        self.psnr_db, self.moving_db = quality.psnr_db, quality.moving_db
+        if self.best_psnr_db is None or self.psnr_db > self.best_psnr_db:
+            self.best_psnr_db = self.psnr_db
+            self.best = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
+
+    def _held_out(self) -> Quality:
+        return held_out_quality(
             self.network,
             self.frames,
             self.times,
             self.settings.held_out,
             precision=self._half_precision,
         )
-        self.psnr_db, self.moving_db = quality.psnr_db, quality.moving_db
-        if self.best_psnr_db is None or self.psnr_db > self.best_psnr_db:
-            self.best_psnr_db = self.psnr_db
-            self.best = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
 
     def best_network(self) -> Autoencoder:
         """Return a copy with the best weights on the held-out looks, or the current ones."""
@@ -279,16 +334,13 @@ class Trainer:
             return nullcontext()
         return torch.autocast(self.device.type, dtype=self.precision)
 
-    def _is_evaluated(self, epoch: int) -> bool:
-        last = epoch + 1 == self.settings.epochs
-        return last or (epoch + 1) % self.settings.evaluate_every == 0
-
     def _is_due(self, saved: float) -> bool:
         return clock.monotonic() - saved >= self.settings.checkpoint_s
 
     def _identity(self) -> dict[str, Any]:
         settings = self.settings.to_dict()
-        del settings["checkpoint_s"], settings["epochs"], settings["rate"]
+        for free in ("checkpoint_s", "epochs", "steps", "rate"):
+            del settings[free]
         return {
             "version of the networks": FORMAT_VERSION,
             "network": self.config.to_dict(),
@@ -302,9 +354,12 @@ class Trainer:
         complete = state.step == self.steps == state.steps
         if state.step >= self.steps and not complete:
             done = -(-state.step // self.steps_an_epoch)
+            wanted = f"{self.settings.epochs} epochs have {self.steps}"
+            more = f"{done} epochs"
+            if self.settings.steps:
+                wanted, more = f"{self.steps} are wanted", f"{state.step} steps"
             raise InputError(
-                f"it has {state.step} steps already, and {self.settings.epochs} epochs have "
-                f"{self.steps}: give more than {done} epochs"
+                f"it has {state.step} steps already, and {wanted}: give more than {more}"
             )
 
     def save(self, path: Path) -> bool:
@@ -320,6 +375,7 @@ class Trainer:
             optimiser=self.optimiser.state_dict(),
             step=self.step,
             steps=self.steps,
+            evaluate_every=self.evaluate_every,
             seconds=self.seconds,
             psnr_db=self.psnr_db,
             best_psnr_db=self.best_psnr_db,
@@ -337,6 +393,8 @@ class Trainer:
 
 def _still_panorama(frames: ClipFrames) -> StillPanorama:
     """Make the still panorama of a clip, and the motion map of each of its frames."""
-    still = StillPanorama.of(frames.still_bytes(), frames.bytes)
+    with stage("what stands still"):
+        picture = frames.still_bytes()
+    still = StillPanorama.of(picture, track(frames.bytes, "what moves"))
     still.motion = still.motion[frames.shown]
     return still

@@ -1,4 +1,4 @@
-"""Terminal: tables, progress bars, and Ctrl-C that lets a step finish."""
+"""Terminal: tables, and Ctrl-C that lets a step finish."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -25,18 +23,6 @@ def plain_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     for row in rows:
         table.add_row(*(Text("\n".join(map(escaped, cell.split("\n")))) for cell in row))
     return table
-
-
-def progress_bar(console: Console, *columns: ProgressColumn, visible: bool = True) -> Progress:
-    """Bar with a description and counts, and ``columns`` after them; none without a terminal."""
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        *columns,
-        console=console,
-        disable=not visible or not console.is_terminal,
-    )
 
 
 _SIGNALS = [

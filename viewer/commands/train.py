@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,6 +26,7 @@ from viewer.commands.options import (
     parse_size,
     say_notes,
 )
+from viewer.commands.training import DEFAULT_MINUTES, ByClock, Run
 
 if TYPE_CHECKING:
     from model.config import ModelConfig
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 
 
 def train(
+    context: typer.Context,
     clip: Annotated[Path, typer.Argument(help="360° video, a folder of pictures, or raw .yuv.")],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Scene file to write.")
@@ -44,9 +48,12 @@ def train(
         str, typer.Option(help="paper, demo, or auto: paper on a GPU, demo on a CPU.")
     ] = "auto",
     model: Annotated[str, typer.Option(help="nerv360, hnerv or hnerv-boost.")] = "nerv360",
-    epochs: Annotated[
-        int | None, typer.Option(help="Passes over the clip; the preset's by default.")
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="Minutes that it takes: 10 by default, but for the preset paper."),
     ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the clip, instead.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps, instead.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of weights, frame order and looks.")] = None,
     rate: Annotated[
         float | None, typer.Option(help="Decibels that a smaller file may cost; 0.1 by default.")
@@ -68,7 +75,7 @@ def train(
     resume: Annotated[
         bool,
         typer.Option(
-            "--resume", help="Continue from the last checkpoint; --epochs may move the end."
+            "--resume", help="Go on from the last checkpoint; --epochs or --steps may move the end."
         ),
     ] = False,
     overwrite: Annotated[
@@ -83,10 +90,10 @@ def train(
     Ctrl-C stops at the end of a step, writes a scene that opens, and keeps a checkpoint for
     --resume. Several processes train together under torchrun.
     """
+    began = time.monotonic()
     from model.devices import choose_device
     from model.scene import Material
     from model.training import TRAINING_PRESETS, process_group, training_preset
-    from viewer.commands.training import Run
 
     target = _target(output, into, resume or overwrite)
     for option, text in (("--title", title or ""), ("--licence", licence), ("--credit", credit)):
@@ -96,8 +103,13 @@ def train(
     name = ("demo" if chosen.type == "cpu" else "paper") if preset == "auto" else preset
     with for_option("--model" if name in TRAINING_PRESETS else "--preset"):
         config, settings = training_preset(name, model)
+    clock = _clock(minutes, epochs, steps, name, began)
     if epochs is not None:
-        settings = replace(settings, epochs=epochs)
+        with for_option("--epochs"):
+            settings = replace(settings, epochs=epochs)
+    if steps is not None:
+        with for_option("--steps"):
+            settings = replace(settings, steps=steps)
     if seed is not None:
         settings = replace(settings, seed=seed)
     if rate is not None:
@@ -127,11 +139,32 @@ def train(
         source = file_name(clip)
         material = Material(title or Path(source).stem, licence, credit, source)
         fixed = None if name != "demo" else {each.partition("=")[0] for each in changes or []}
+        again = [] if resume else ["--resume"]
         run = Run(
             opened, target, config, settings, str(chosen), group, material,
-            existing, still, resume, overwrite, frames, fixed,
+            existing, still, resume, overwrite, frames, fixed, clock,
+            shlex.join(["nerv360", *(context.obj or ["train", str(clip)]), *again]),
         )  # fmt: skip
         run()
+
+
+def _clock(
+    minutes: float | None, epochs: int | None, steps: int | None, preset: str, began: float
+) -> ByClock | None:
+    """Return when the command is to end, or None if epochs or steps say how long it is."""
+    given = {"--minutes": minutes, "--epochs": epochs, "--steps": steps}
+    named = [option for option, value in given.items() if value is not None]
+    if len(named) > 1:
+        raise InputError(f"{' and '.join(named)}: give one of them")
+    if steps is not None and steps < 1:
+        raise InputError(f"--steps {steps}: give 1 or more")
+    if minutes is None and (named or preset == "paper"):
+        return None
+    from model.training import check_minutes
+
+    with for_option("--minutes"):
+        check_minutes(DEFAULT_MINUTES if minutes is None else minutes)
+    return ByClock(DEFAULT_MINUTES if minutes is None else minutes, began)
 
 
 def _target(output: Path | None, into: Path | None, may_replace: bool) -> Path:

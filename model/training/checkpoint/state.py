@@ -30,6 +30,7 @@ class TrainingState:
         optimiser: its state dict.
         scaler: state dict of the loss's scale in float16; empty in other number types.
         step, steps: done, and planned.
+        evaluate_every: steps between two evaluations.
         seconds: that the steps took.
         psnr_db, best_psnr_db, moving_db: latest and best held-out quality, if known.
     """
@@ -41,6 +42,7 @@ class TrainingState:
     scaler: dict[str, Any]
     step: int
     steps: int
+    evaluate_every: int
     seconds: float
     psnr_db: float | None
     best_psnr_db: float | None
@@ -65,8 +67,8 @@ class TrainingState:
         for name in ("identity", "network", "best", "optimiser", "scaler"):
             if not isinstance(values[name], dict):
                 raise InputError(f"its {name} is no map")
-        for name in ("step", "steps"):
-            if type(values[name]) is not int or values[name] < 0:
+        for name, least in (("step", 0), ("steps", 0), ("evaluate_every", 1)):
+            if type(values[name]) is not int or values[name] < least:
                 raise InputError(f"its {name} is no whole number")
         for name in ("seconds", "psnr_db", "best_psnr_db", "moving_db"):
             value = values[name]

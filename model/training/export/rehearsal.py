@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from model.errors import InputError
+from model.progress import stage
 from model.scene import FINE, CodedScene, Material, assembled, kept_weights, merged, write_coded
 from model.training.export.embeddings import TrainedEmbeddings
 from model.training.export.scene import scene_header, trained_weights
@@ -25,6 +26,13 @@ def rehearse(
     Raises:
         InputError: the scene would be refused, or cannot be written there.
     """
+    with stage("rehearsing the end"):
+        return _rehearsed_bytes(trainer, material, existing, target)
+
+
+def _rehearsed_bytes(
+    trainer: Trainer, material: Material, existing: CodedScene | None, target: Path
+) -> int:
     frames = len(trainer.frames)
     first = trainer.network.encoder.embeddings(trainer.frames.frame(0, trainer.device))
     single = TrainedEmbeddings(trainer.config, 1)

@@ -56,6 +56,12 @@ class Export:
 
 
 @torch.no_grad()
+def export_plainly(trainer: Trainer, material: Material) -> Export:
+    """Code the scene so far, with 256 levels and 16-bit weights."""
+    return _Storage(trainer).export(None, material)
+
+
+@torch.no_grad()
 def export_scene(trainer: Trainer, material: Material) -> Export:
     """Code the best network's decoder and all embeddings as coarsely as ``settings.rate`` allows.
 

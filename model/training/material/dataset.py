@@ -17,6 +17,7 @@ from model.config import ModelConfig
 from model.errors import InputError
 from model.metrics import median_frames, temporal_median
 from model.networks import architecture_of, checked
+from model.progress import track
 from model.scene import Fingerprint, FingerprintMaker, sampled_frames
 from model.video import Clip, VideoInfo
 
@@ -111,7 +112,10 @@ def read_clip(clip: Clip, frame_size: tuple[int, int], limit: int | None = None)
     pictures = torch.empty(shown[-1] + 1, *frame_size, 3, dtype=torch.uint8)
     fingerprint = FingerprintMaker(len(shown))
     index = 0
-    for number, picture in enumerate(itertools.islice(clip.read(), len(pictures))):
+    read = track(
+        itertools.islice(clip.read(), len(pictures)), f"reading {clip.path.name}", len(pictures)
+    )
+    for number, picture in enumerate(read):
         pictures[number] = fitted(picture, *frame_size)
         while index < len(shown) and shown[index] == number:
             fingerprint.see(index, picture)

@@ -57,7 +57,7 @@ def test_a_wandering_look_is_filmed(scene: Path, tmp_path: Path) -> None:
     options = ["--exit-after", "1.5", "--size", "480x270", "--wander", "--film", str(film)]
     assert main(["view", str(scene), *options]) == 0
     info = open_clip(film).info
-    assert (info.width, info.height, info.fps) == (320, 180, FPS)
+    assert (info.width, info.height, info.fps) == (480, 270, FPS)
     assert info.frames == pytest.approx(1.5 * FPS, abs=3)
     pictures = list(open_clip(film))
     assert (pictures[-1].float() - pictures[0].float()).abs().mean() > 2, "it moves"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import sys
 import tempfile
+import time
 from collections.abc import Collection
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +21,9 @@ from model.progress import stage
 from model.text import escaped
 from viewer.commands.options import for_option
 from viewer.commands.terminal import StopOnInterrupt
-from viewer.commands.training.progress import TrainingProgress
+from viewer.commands.training.clock import ByClock
+from viewer.commands.training.report import progress_report
+from viewer.progress import duration
 
 if TYPE_CHECKING:
     from model.config import ModelConfig
@@ -51,6 +55,8 @@ class Run:
         resume, overwrite: as the options say.
         limit: number of frames to use; None for all.
         fixed: names of the numbers that are not chosen by what the clip shows; None if none is.
+        clock: when the command is to end; None if a number of steps is given.
+        again: the command that goes on with the training.
     """
 
     clip: Clip
@@ -66,6 +72,8 @@ class Run:
     overwrite: bool
     limit: int | None
     fixed: Collection[str] | None
+    clock: ByClock | None
+    again: str
 
     def __call__(self) -> None:
         """Train, and write the scene.
@@ -80,15 +88,19 @@ class Run:
                 with for_option(self._option):
                     stack.enter_context(locked(self.target))
                     self._check_checkpoint()
-                self._check_memory()
-            with stage(f"reading {self.clip.path.name}"):
+            needed = self._check_memory() if self.group.is_first else 0
+            with stage(f"preparing {self.clip.path.name}"):
                 trainer = self._trainer()
                 space = self._rehearsed(trainer, stack)
             stop = stack.enter_context(StopOnInterrupt())
-            finished = self._steps(trainer, stop)
-            if self.group.is_first:
-                with stage(f"storing {self.target.name}"):
+            self._plan(trainer, space, needed)
+            try:
+                finished = self._steps(trainer, stop)
+                if self.group.is_first:
                     self._store(trainer, space, finished)
+            except KeyboardInterrupt:
+                self._say_where(trainer)
+                raise
 
     @property
     def checkpoint(self) -> Path:
@@ -114,8 +126,12 @@ class Run:
                 f"it, or --overwrite to begin anew"
             )
 
-    def _check_memory(self) -> None:
-        """Raise InputError if there is less memory than the training will take at its peak."""
+    def _check_memory(self) -> int:
+        """Return the bytes that the training will take at its peak.
+
+        Raises:
+            InputError: there are fewer.
+        """
         import torch
 
         from model.devices import free_bytes
@@ -143,6 +159,7 @@ class Run:
                     f"{needed / _GIB:.1f} GiB of {name}, and {free / _GIB:.1f} GiB can be used: "
                     f"give a smaller --size, fewer --frames or a shorter --duration"
                 )
+        return needs.main
 
     def _trainer(self) -> Trainer:
         import torch
@@ -163,7 +180,11 @@ class Run:
         trainer = Trainer(config, settings, frames, device, self.group, self.still)
         if self.resume:
             with for_option("--resume"):
-                trainer.resume(self.checkpoint)
+                trainer.resume(self.checkpoint, keeps_end=self.clock is not None)
+            quality = "" if trainer.psnr_db is None else f", {trainer.psnr_db:.2f} dB so far"
+            if self.group.is_first:
+                found = f"step {trainer.step:,} of {trainer.steps:,}{quality}"
+                print(escaped(f"{self.checkpoint}: going on from {found}"))
         return trainer
 
     def _rehearsed(self, trainer: Trainer, stack: ExitStack) -> ReservedSpace | None:
@@ -180,12 +201,58 @@ class Run:
         trainer.saving = space.lend
         return space
 
+    def _plan(self, trainer: Trainer, space: ReservedSpace | None, needed: int) -> None:
+        """Plan the steps, and say in one line what is about to happen."""
+        config, frames = trainer.config, trainer.frames
+        lasts = ""
+        if self.clock is not None:
+            if not self.resume:
+                self.clock.plan(trainer)
+            lasts = f" in about {duration(self.clock.left_s)}"
+        if space is None:
+            return
+        self._store_on_the_way(trainer, space)
+        size = f"{config.frame_width}x{config.frame_height}"
+        bytes_ = f"at most {space.kept / 2**20:.1f} MiB"
+        print(
+            escaped(
+                f"{self.clip.path}: {frames.pictures} pictures of {size}, "
+                f"{trainer.steps - trainer.step:,} steps{lasts}, {needed / _GIB:.1f} GiB of "
+                f"memory; the scene will have {bytes_}"
+            ),
+            flush=True,
+        )
+
+    def _store_on_the_way(self, trainer: Trainer, space: ReservedSpace) -> None:
+        """Let each checkpoint after a third of the steps be followed by the scene so far."""
+        from model.scene import merged, write_coded
+        from model.training import export_plainly
+
+        every_s = 0.0 if self.clock is None else self.clock.store_every_s
+        stored = time.monotonic()
+
+        def store() -> None:
+            nonlocal stored
+            if 3 * trainer.step < trainer.steps or time.monotonic() - stored < every_s:
+                return
+            try:
+                with stage("storing the scene so far"):
+                    scene = export_plainly(trainer, self.material).scene
+                    whole = scene if self.existing is None else merged(self.existing, scene)
+                    with space.lend():
+                        write_coded(self.target, whole)
+            except Exception as error:
+                log.warning("the scene so far was not stored: %s", escaped(str(error)))
+            stored = time.monotonic()
+
+        trainer.after_saving = store
+
     def _steps(self, trainer: Trainer, stop: StopOnInterrupt) -> bool:
         """Take the steps; return False if they were stopped."""
-        progress: AbstractContextManager[TrainingProgress] = TrainingProgress(self.group.is_first)
-        with progress as shown:
+        with stage("training", trainer.steps, trainer.step) as shown:
+            report = progress_report(shown, trainer.step)
             try:
-                return trainer.run(self.checkpoint, shown.report, stop)
+                return trainer.run(self.checkpoint, report, stop)
             except (MemoryError, RuntimeError) as error:
                 if not _wants_memory(error):
                     raise
@@ -197,8 +264,13 @@ class Run:
         from model.scene import merged, write_coded
         from model.training import discard_checkpoint, export_scene
 
+        if not finished:
+            wait = "" if self.clock is None else f" (about {duration(self.clock.export_s)})"
+            again = "Ctrl-C again stops at once, the checkpoint stays"
+            print(f"stopping: coding the scene{wait}; {again}", file=sys.stderr, flush=True)
         try:
-            result = export_scene(trainer, self.material)
+            with stage("coding the scene"):
+                result = export_scene(trainer, self.material)
             scene = result.scene if self.existing is None else merged(self.existing, result.scene)
             if space is not None:
                 space.release()
@@ -213,8 +285,14 @@ class Run:
         if finished:
             discard_checkpoint(self.checkpoint)
         else:
-            print(escaped(f"stopped early; --resume continues from {self.checkpoint}"))
+            print(escaped(f"stopped early; {self.again} goes on from {self.checkpoint}"))
             raise typer.Exit(INTERRUPTED)
+
+    def _say_where(self, trainer: Trainer) -> None:
+        """Say where the training is kept, after a second Ctrl-C."""
+        if self.group.is_first and (trainer.is_saved or trainer.save(self.checkpoint)):
+            kept = f"stopped; {self.checkpoint} has {trainer.step:,} steps"
+            print(escaped(f"{kept}: {self.again} goes on"), file=sys.stderr, flush=True)
 
     def _kept(self, trainer: Trainer) -> str:
         """Where the training is kept, and how to go on; the end of a sentence."""

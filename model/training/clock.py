@@ -1,0 +1,133 @@
+"""Training by the clock: how many steps fit into a number of minutes.
+
+The first steps are timed, then the rest is planned, the schedule of the learning rate included.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from model.errors import InputError
+from model.training.trainer import EVALUATIONS, Trainer
+
+MIN_MINUTES, MAX_MINUTES = 0.1, 7 * 24 * 60.0
+_EVALUATION_SHARE = 0.05
+_EXPORT_EVALUATIONS = 10
+"""Evaluations that the search for the smallest file takes, at most."""
+_STORE_SHARE = 0.05
+_FEWEST_STEPS = 20
+_SETTLING = 2
+"""First steps that take longer: kernels are chosen and buffers are allocated."""
+_TRIAL_STEPS, _TRIAL_S = 22, 12.0
+_TRIAL_PICTURES = 3
+_SLACK = 0.03
+"""Share by which the number of steps may be off before it is planned anew."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Measured durations of the parts of a training, in seconds.
+
+    Attributes:
+        step: of one step.
+        evaluation: of the held-out looks.
+        picture: of encoding one picture of the clip.
+    """
+
+    step: float
+    evaluation: float
+    picture: float
+
+    def export(self, pictures: int) -> float:
+        """Return the seconds that coding the scene takes, at most."""
+        return pictures * self.picture + _EXPORT_EVALUATIONS * self.evaluation
+
+
+@dataclass(frozen=True)
+class ClockPlan:
+    """A training that ends in time.
+
+    Attributes:
+        steps: of the whole training.
+        evaluate_every: steps between two evaluations.
+        store_every_s: seconds between two whole scenes that are stored on the way.
+        export_s: seconds to be left for coding the scene.
+    """
+
+    steps: int
+    evaluate_every: int
+    store_every_s: float
+    export_s: float
+
+
+def check_minutes(minutes: float) -> None:
+    """Raise InputError if a training cannot last ``minutes``."""
+    if not MIN_MINUTES <= minutes <= MAX_MINUTES:
+        raise InputError(
+            f"a training lasts {MIN_MINUTES:g} to {MAX_MINUTES:g} minutes, not {minutes:g}"
+        )
+
+
+def step_seconds(times: Sequence[float]) -> float:
+    """Return the seconds of one step, by those of the first ones.
+
+    It is their mean: some optimisers do more in every tenth step.
+    """
+    return statistics.fmean(times[_SETTLING:] or times)
+
+
+def measure_pace(trainer: Trainer) -> Pace:
+    """Time the parts of a training before its first step; nothing of that stays in ``trainer``."""
+    step = step_seconds(trainer.try_steps(_TRIAL_STEPS, _TRIAL_S))
+    evaluation = trainer.try_evaluation()
+    started = time.perf_counter()
+    count = min(_TRIAL_PICTURES, trainer.frames.pictures)
+    with torch.no_grad():
+        for index in range(count):
+            trainer.network.encoder.embeddings(trainer.frames.frame(index, trainer.device))
+    return Pace(step, evaluation, (time.perf_counter() - started) / count)
+
+
+def replanned(step: int, steps: int, seconds: float, left_s: float) -> int:
+    """Return the steps of the whole training, by what those so far took.
+
+    Args:
+        step, steps: done, and planned so far.
+        seconds: that the steps so far took, evaluations included.
+        left_s: seconds for all further steps.
+    """
+    # Late changes would bend the schedule of the learning rate.
+    if step > steps / 2:
+        return steps
+    wanted = step + max(int(left_s * step / seconds), 1)
+    return wanted if abs(wanted - steps) > _SLACK * steps else steps
+
+
+def plan(pace: Pace, left_s: float, pictures: int, done: int = 0) -> ClockPlan:
+    """Plan the steps of a training.
+
+    Args:
+        pace: as measured.
+        left_s: seconds until the whole command should end.
+        pictures: of the clip.
+        done: steps that have been taken.
+    """
+    export_s = pace.export(pictures)
+    # Scenes stored on the way take a share too; see `ClockPlan.store_every_s`.
+    for_steps = max(left_s - export_s, 0.0) / (1 + _STORE_SHARE)
+    evaluations = min(
+        EVALUATIONS, max(int(_EVALUATION_SHARE * for_steps / max(pace.evaluation, 1e-9)), 1)
+    )
+    steps = int((for_steps - evaluations * pace.evaluation) / pace.step)
+    steps = done + max(steps, _FEWEST_STEPS - done, 1)
+    return ClockPlan(
+        steps=steps,
+        evaluate_every=max(-(-steps // evaluations), 1),
+        store_every_s=max(pictures * pace.picture + pace.evaluation, 1.0) / _STORE_SHARE,
+        export_s=export_s,
+    )

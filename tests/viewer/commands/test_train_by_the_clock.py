@@ -1,0 +1,151 @@
+"""Trainings by the clock, and what is said and kept of them on the way."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+import torch
+
+from model.scene import read_scene
+from model.training import Pace, TrainingSettings
+from model.training.checkpoint import checkpoint_path
+from model.training.trainer import Trainer
+from model.video.writing import VideoWriter
+from viewer.cli import main
+from viewer.commands import train as command
+from viewer.commands.training.clock import ByClock
+
+TINY = [
+    "--preset=paper", "--set=strides=2,2", "--set=kernels=1,3", "--set=blocks=1,1",
+    "--set=channels=8", "--set=min_width=4", "--set=condition_channels=4",
+    "--set=encoding_levels=4", "--set=encoder_strides=2,2", "--set=encoder_channels=4",
+    "--set=viewport_height=32", "--set=viewport_width=64", "--set=held_out=2", "--device=cpu",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clip") / "pier.mp4"
+    with VideoWriter(path, 96, 48, 10) as video:
+        for index in range(4):
+            picture = torch.full((48, 96, 3), 90, dtype=torch.uint8)
+            picture[10:30, 10 * index : 10 * index + 20] = 220
+            video.write(picture)
+    return path
+
+
+def test_a_training_by_the_clock_says_its_plan_and_ends_in_time(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "s.safetensors"
+    pace = Pace(step=0.25, evaluation=0.5, picture=0.01)
+    with patch("model.training.measure_pace", return_value=pace):
+        assert main(["train", str(clip), "-o", str(target), *TINY, "--minutes", "0.2"]) == 0
+    said = capsys.readouterr().out
+    assert "4 pictures of 96x48, " in said
+    assert " steps in about " in said
+    assert "GiB of memory; the scene will have at most " in said
+    # Steps were quicker than the pace said, so that more of them were planned on the way.
+    assert read_scene(target).decoders["nerv360"].training.steps >= 20
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--minutes", "5", "--epochs", "2"], "--minutes and --epochs: give one of them"),
+        (["--steps", "5", "--epochs", "2"], "--epochs and --steps: give one of them"),
+        (["--minutes", "0"], "--minutes: a training lasts 0.1 to 10080 minutes, not 0"),
+        (["--minutes", "nan"], "--minutes: a training lasts"),
+        (["--steps", "0"], "--steps 0: give 1 or more"),
+    ],
+)
+def test_lengths_that_make_no_sense_are_refused(
+    clip: Path, tmp_path: Path, options: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", str(clip), "-o", str(tmp_path / "s.safetensors"), *TINY, *options]) == 2
+    assert said in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_ten_minutes_are_the_default_but_for_the_papers_preset() -> None:
+    now = time.monotonic()
+    by_clock = command._clock(None, None, None, "demo", now)
+    assert by_clock is not None
+    assert by_clock.left_s == pytest.approx(600, abs=5)
+    assert command._clock(None, None, None, "paper", now) is None
+    assert command._clock(1.0, None, None, "paper", now) is not None
+    assert command._clock(None, 3, None, "demo", now) is None
+
+
+def test_steps_say_how_long_a_training_is(clip: Path, tmp_path: Path) -> None:
+    target = tmp_path / "s.safetensors"
+    assert main(["train", str(clip), "-o", str(target), *TINY, "--steps", "7"]) == 0
+    training = read_scene(target).decoders["nerv360"].training
+    assert (training.steps, training.epochs) == (7, 1)
+
+
+def test_trial_steps_leave_no_trace(clip: Path, tmp_path: Path) -> None:
+    plain, timed = tmp_path / "plain.safetensors", tmp_path / "timed.safetensors"
+    assert main(["train", str(clip), "-o", str(plain), *TINY, "--steps", "6"]) == 0
+
+    def plan(self: ByClock, trainer: Trainer) -> None:
+        assert len(trainer.try_steps(3, 60.0)) == 3
+        assert trainer.try_evaluation() > 0
+        trainer.steps, trainer.evaluate_every = 6, 1
+
+    with patch.object(ByClock, "plan", plan):
+        assert main(["train", str(clip), "-o", str(timed), *TINY, "--minutes", "1"]) == 0
+    one, other = (read_scene(path).decoders["nerv360"] for path in (plain, timed))
+    assert one.weights.keys() == other.weights.keys()
+    assert all(torch.equal(one.weights[name], other.weights[name]) for name in one.weights)
+    assert torch.equal(one.embeddings, other.embeddings)
+
+
+def test_after_a_third_a_scene_that_opens_is_there_and_a_second_ctrl_c_says_what_is_kept(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "s.safetensors"
+    line = ["train", str(clip), "-o", str(target), *TINY, "--steps=9", "--set=checkpoint_s=0"]
+    with patch("model.training.export_scene", side_effect=KeyboardInterrupt):
+        assert main(line) == 130
+    said = capsys.readouterr().err
+    checkpoint = checkpoint_path(target)
+    assert f"stopped; {checkpoint} has 9 steps: nerv360 train " in said
+    assert "--resume goes on" in said
+    assert "Traceback" not in said
+    steps = read_scene(target).decoders["nerv360"].training.steps
+    assert 3 <= steps < 9
+    assert main([*line, "--resume"]) == 0
+    assert f"{checkpoint}: going on from step 9 of 9" in capsys.readouterr().out
+    assert read_scene(target).decoders["nerv360"].training.steps == 9
+    assert not checkpoint.exists()
+
+
+def test_a_resumed_training_by_the_clock_keeps_its_end(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "s.safetensors"
+    line = ["train", str(clip), "-o", str(target), *TINY]
+
+    def plan(self: ByClock, trainer: Trainer) -> None:
+        trainer.steps, trainer.evaluate_every = 8, 4
+
+    stops = iter([False] * 4 + [True] * 100)
+    with (
+        patch.object(ByClock, "plan", plan),
+        patch("viewer.commands.terminal.StopOnInterrupt.__call__", lambda self: next(stops)),
+    ):
+        assert main([*line, "--minutes=1"]) == 130
+    said = capsys.readouterr()
+    assert "stopping: coding the scene" in said.err
+    assert "--resume goes on from " in said.out
+    assert main([*line, "--minutes=1", "--resume"]) == 0
+    assert "going on from step 5 of 8" in capsys.readouterr().out
+    assert read_scene(target).decoders["nerv360"].training.steps == 8
+
+
+def test_settings_take_a_number_of_steps() -> None:
+    assert TrainingSettings(steps=5).steps == 5

@@ -1,0 +1,56 @@
+"""Trainings that end after a number of minutes."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from model.progress import stage
+
+if TYPE_CHECKING:
+    from model.training import Pace, Trainer
+
+DEFAULT_MINUTES = 10.0
+
+
+class ByClock:
+    """A training whose command is to end at a time.
+
+    Attributes:
+        export_s, store_every_s: as `model.training.ClockPlan` has them, once it is planned.
+    """
+
+    def __init__(self, minutes: float, began: float) -> None:
+        """Plan nothing yet.
+
+        Args:
+            minutes: that the whole command is to take.
+            began: when it began, on the monotonic clock.
+        """
+        self._end = began + 60 * minutes
+        self.export_s = self.store_every_s = 0.0
+        self._pace: Pace | None = None
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the end."""
+        return max(self._end - time.monotonic(), 0.0)
+
+    def plan(self, trainer: Trainer) -> None:
+        """Time the first steps of a training, and give it as many as there is time for."""
+        from model.training import measure_pace, plan, replanned
+
+        with stage("timing the first steps"):
+            self._pace = measure_pace(trainer)
+        planned = plan(self._pace, self.left_s, trainer.frames.pictures)
+        self.export_s, self.store_every_s = planned.export_s, planned.store_every_s
+        group, device = trainer.group, trainer.device
+        trainer.steps = group.agree(planned.steps, device)
+        trainer.evaluate_every = group.agree(planned.evaluate_every, device)
+
+        def plan_anew() -> None:
+            left = self.left_s - self.export_s
+            steps = replanned(trainer.step, trainer.steps, trainer.seconds, left)
+            trainer.steps = group.agree(steps, device)
+
+        trainer.after_evaluation = plan_anew
