@@ -1,8 +1,6 @@
-"""A look in, an RGBA picture out: the protocol of an engine, the table of engines, their speed and
-memory.
+"""Decoding of pictures: the protocol of an engine, the table of engines, their speed and memory.
 
-What takes torch is imported when it is first used, so that the command line's help can follow from
-the table without it.
+Names are imported on first use: the command line's help uses the table without loading torch.
 """
 
 import lazy_loader

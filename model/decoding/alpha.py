@@ -12,15 +12,18 @@ from model.networks import Architecture, Coverage, compared_panorama
 from model.scene import Decoder, StillPanorama
 
 Projection = Callable[[Tensor, tuple[int, int]], Tensor]
-"""Samples of ERP features that `model.geometry.pad_erp` widened by one pixel a side, 1×c×H×W, at
-the pixel centres of the present look's viewport of a height and width."""
+"""Samples ERP features, 1×c×H×W, at the pixel centres of the current look's viewport.
+
+The features were widened by one pixel a side (`model.geometry.pad_erp`); the second argument is the
+viewport's height and width.
+"""
 
 
 class AlphaSource:
     """Alpha of a network's pictures over one still panorama."""
 
     def __init__(self, network: Architecture, coverage: Coverage, still: StillPanorama) -> None:
-        """For pictures of ``network``, on its device."""
+        """Create it for pictures of ``network``, on its device."""
         device = next(network.parameters()).device
         self._coverage = coverage
         self._full_frame = network.full_frame
@@ -31,14 +34,16 @@ class AlphaSource:
 
     @classmethod
     def of(cls, network: Architecture, decoder: Decoder) -> AlphaSource | None:
-        """That of the pictures of a decoder's network; nothing if they cover no still panorama."""
+        """Return the alpha source of a decoder, or None without a still panorama."""
         if network.coverage is None or decoder.still is None:
             return None
         return cls(network, network.coverage, decoder.still)
 
     def __call__(self, picture: Tensor, frame: int, project: Projection) -> Tensor:
-        """Alpha 1×1×H×W in [0, 1] of a picture of ``frame``, 1×3×H×W, float32 in [0, 1]; further
-        channels of it are ignored.
+        """Return alpha 1×1×H×W in [0, 1] of a picture of ``frame``.
+
+        Args:
+            picture: 1×c×H×W, float32 in [0, 1]; only its first three channels are used.
         """
         coverage = self._coverage
         cells = cell_means(picture, coverage.cell)[:, :3]
@@ -51,7 +56,7 @@ class AlphaSource:
         return coverage.of_cells(cells, still, motion, (picture.shape[-2], picture.shape[-1]))
 
     def _motion_of(self, frame: int) -> Tensor:
-        """A frame's motion map in [0, 1], widened where looks sample it; kept for the next look."""
+        """Return a frame's motion map in [0, 1], widened for viewports; kept for the next look."""
         if self._seen is None or self._seen[0] != frame:
             motion = self._motion[frame : frame + 1].float() / 255
             self._seen = frame, motion if self._full_frame else pad_erp(motion, 1)
@@ -59,9 +64,10 @@ class AlphaSource:
 
 
 def cell_means(picture: Tensor, cell: int) -> Tensor:
-    """Means over squares of ``cell`` pixels a side of 1×c×H×W, 1×c×(H/cell)×(W/cell).
+    """Average squares of ``cell`` pixels a side: 1×c×H×W → 1×c×(H/cell)×(W/cell).
 
-    Of channels-last pictures whole rows are added, in a quarter of the time of torch's pooling.
+    For channels-last pictures whole rows are added, which takes a quarter of the time of torch's
+    pooling.
     """
     pixels = picture[0].permute(1, 2, 0)
     if not pixels.is_contiguous():
@@ -73,7 +79,7 @@ def cell_means(picture: Tensor, cell: int) -> Tensor:
 
 
 def _summed(parts: Tensor) -> Tensor:
-    """Sum over the last dimension but one."""
+    """Sum over the second-last dimension."""
     first, *others = parts.unbind(-2)
     total = first.clone()
     for other in others:
@@ -82,8 +88,10 @@ def _summed(parts: Tensor) -> Tensor:
 
 
 def compared_still(coverage: Coverage, still: Tensor, *, full_frame: bool) -> Tensor:
-    """A still panorama height×width×3 uint8 as cells of whole frames are compared with it, or as
-    `Coverage.compared_viewports` takes it: 1×3×h×w float32, on its device.
+    """Prepare a still panorama height×width×3 uint8 for comparisons: 1×3×h×w float32, same device.
+
+    For whole frames the result is averaged over cells; for viewports it is as in
+    `Coverage.compared_viewports`.
     """
     planes = still.permute(2, 0, 1)[None].float() / 255
     return coverage.compared_frame(planes) if full_frame else compared_panorama(planes)
@@ -92,7 +100,9 @@ def compared_still(coverage: Coverage, still: Tensor, *, full_frame: bool) -> Te
 def alpha_of(
     source: AlphaSource | None, frame: int, project: Projection
 ) -> Callable[[Tensor], Tensor] | None:
-    """Alpha of pictures of ``frame`` as the present look's ``project`` samples the still panorama;
-    nothing without one.
+    """Return a function from pictures of ``frame`` to their alpha, or None without a source.
+
+    Args:
+        project: samples the still panorama for the current look.
     """
     return None if source is None else lambda picture: source(picture, frame, project)

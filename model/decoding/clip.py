@@ -1,4 +1,4 @@
-"""A clip itself behind the protocol of an engine, so that it is shown and measured as they are."""
+"""A clip as an engine, so that it can be shown and measured like a decoder."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from model.video import Clip, ClipReader
 
 
 class ClipEngine:
-    """Decodes whole frames of a video by its own codec; the look is the display's alone."""
+    """Engine that decodes whole frames of a video by its own codec; it ignores the look."""
 
     hfov_range = (0.0, math.pi)
     full_frame = True
-    ring = 1 << 30  # every picture has pixels of its own
+    ring = 1 << 30  # every picture has its own pixels
     precision = torch.uint8
     still: torch.Tensor | None = None
     __repr__ = engine_repr
@@ -26,7 +26,7 @@ class ClipEngine:
         """Open the clip.
 
         Raises:
-            InputError: it cannot be read any more.
+            InputError: it can no longer be read.
         """
         self.name = f"PyAV, {clip.codec}"
         self.device = torch.device("cpu")
@@ -34,7 +34,6 @@ class ClipEngine:
         self._reader = ClipReader(clip)
 
     def decode(self, look: Look, frame: int) -> Picture:
-        """As `Engine.decode`."""
         started = time.perf_counter()
         pixels = self._reader.frame(frame)
         return Picture(pixels, Look(), frame, True, time.perf_counter() - started)

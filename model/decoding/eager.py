@@ -1,4 +1,4 @@
-"""The network as it was trained, on any device."""
+"""The eager engine: the network as trained, on any device."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from model.scene import Decoder
 
 
 class EagerEngine(UncompiledEngine):
-    """Engine that keeps what depends on the frame alone until the frame changes."""
+    """Engine that caches the features of the current frame."""
 
     name = "eager"
 
@@ -25,8 +25,9 @@ class EagerEngine(UncompiledEngine):
         size: tuple[int, int],
         precision: torch.dtype | None = None,
     ) -> None:
-        """Decode under autocast to ``precision``: float16 on CUDA unless given, elsewhere float32,
-        which is without autocast.
+        """Decode in ``precision``, by default float16 on CUDA and float32 elsewhere.
+
+        Any precision but float32 uses autocast.
         """
         default = torch.float16 if device.type == "cuda" else torch.float32
         super().__init__(decoder, device, size, precision or default)
@@ -50,7 +51,7 @@ class EagerEngine(UncompiledEngine):
 
 
 def to_rgba(picture: Tensor, alpha: Tensor | None = None) -> Tensor:
-    """1×3×H×W in [0, 1], and alpha 1×1×H×W or 1 → contiguous H×W×4 uint8."""
+    """Convert 1×3×H×W in [0, 1], and alpha 1×1×H×W or 1, to contiguous H×W×4 uint8."""
     colours = picture[0].permute(1, 2, 0).float().mul(255).add_(0.5).clamp_(0, 255)
     pixels = torch.full((*colours.shape[:2], 4), 255, dtype=torch.uint8, device=picture.device)
     pixels[..., :3] = colours

@@ -1,4 +1,4 @@
-"""Protocol of an engine, and the picture that it decodes. Importing it does not load torch."""
+"""Protocol of an engine, and its pictures. Importing it does not load torch."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Picture:
-    """One decoded picture and what it shows.
+    """One decoded picture and its look.
 
     Attributes:
         pixels: height×width×4 uint8 RGBA, row 0 on top, contiguous, on the engine's device. Alpha
-            says how much it covers the engine's still panorama, 255 everywhere without one, and
-            colours are not premultiplied. They stay valid until the engine has decoded
-            `Engine.ring` further pictures.
-        look: the look it was really decoded for: roll 0, and the field of view that was used.
-            A full-frame engine's pictures are equirectangular; their look is the default one.
-        frame: index of the frame shown.
+            is the share of the picture over the engine's still panorama, 255 everywhere without
+            one; colours are not premultiplied. Valid until the engine has decoded `Engine.ring`
+            further pictures.
+        look: the look it was decoded for: roll 0, and the field of view that was used. Pictures of
+            full-frame engines are equirectangular and have the default look.
+        frame: index of the frame.
         equirectangular: the picture is the whole sphere, not a viewport.
-        decode_s: seconds of decoding; of an earlier picture where this one may not be finished.
-        ready: passes when the pixels are finished, where that may be after `Engine.decode`
-            returned. Work on the stream that was current then comes after it by itself; on
-            other streams, and on the host, one waits for it.
+        decode_s: seconds of decoding; of an earlier picture if this one may not be finished.
+        ready: event that passes when the pixels are finished, if that may be after `Engine.decode`
+            returned. Later work on the stream that was current needs no waiting; other streams and
+            the host must wait for it.
     """
 
     pixels: Tensor
@@ -43,16 +43,16 @@ class Engine(Protocol):
     """Decodes pictures of one decoder of one scene at one size; used from a single thread.
 
     Attributes:
-        name: what the overlay shows, such as ``eager``.
-        device: where it decodes.
+        name: shown by the overlay, such as ``eager``.
+        device: device that decodes.
         size: height and width of its pictures in pixels.
-        hfov_range: narrowest and widest horizontal field of view, radians, that it was trained
-            for; a request outside is moved to the nearer end.
-        full_frame: it yields whole equirectangular frames.
-        ring: how many pictures stay valid at a time.
-        precision: type of the numbers that its convolutions multiply.
-        still: the still panorama that its pictures cover, height×width×3 uint8 on its device, to
-            be composited by whoever shows them; None without one.
+        hfov_range: narrowest and widest horizontal field of view, radians, it was trained for;
+            requests outside are moved to the nearer end.
+        full_frame: its pictures are whole equirectangular frames.
+        ring: number of pictures that stay valid at a time.
+        precision: type of the numbers multiplied by its convolutions.
+        still: the still panorama behind its pictures, height×width×3 uint8 on its device, for the
+            display to composite; None without one.
     """
 
     name: str
@@ -65,29 +65,29 @@ class Engine(Protocol):
     still: Tensor | None
 
     def decode(self, look: Look, frame: int) -> Picture:
-        """Decode ``frame`` as seen from ``look``; its roll is left to the display.
+        """Decode ``frame`` for ``look``; roll is left to the display.
 
         Raises:
             IndexError: there is no such frame.
-            InputError: the frame's data are damaged; others may decode.
-            RuntimeError: torch could not decode, for instance for lack of memory.
+            InputError: the frame's data are damaged; other frames may decode.
+            RuntimeError: torch could not decode, for example for lack of memory.
         """
         ...
 
 
 @runtime_checkable
 class DrawingEngine(Protocol):
-    """An engine whose pictures are drawn, not computed on its `Engine.device`.
+    """An engine that draws its pictures instead of computing them on its `Engine.device`.
 
     Attributes:
-        renderer: what draws them, by its own name.
+        renderer: OpenGL's name of what draws.
     """
 
     renderer: str
 
 
 def engine_repr(engine: Engine) -> str:
-    """Return one line on an engine, which the engines take as their ``__repr__``."""
+    """Describe an engine in one line; used as ``__repr__``."""
     height, width = engine.size
     shows = "whole frames" if engine.full_frame else "viewports"
     return (
@@ -97,5 +97,5 @@ def engine_repr(engine: Engine) -> str:
 
 
 def place_of(engine: Engine) -> str:
-    """Place where an engine decodes, for people: its renderer or its device."""
+    """Return a readable name of the engine's renderer or device."""
     return engine.renderer if isinstance(engine, DrawingEngine) else str(engine.device)

@@ -1,7 +1,7 @@
-"""The table of engines: names, devices or reasons against them, and how each is opened.
+"""The table of engines: names, devices, reasons against them, and how to open them.
 
-Options, help, benchmarks, documents and the viewer's fallbacks follow from it. Importing it loads
-neither torch nor a compiler; an opener loads what its engine needs.
+Options, help, benchmarks, documents and the viewer's fallbacks use it. Importing it loads neither
+torch nor a compiler; an opener loads what its engine needs.
 """
 
 from __future__ import annotations
@@ -24,25 +24,28 @@ if TYPE_CHECKING:
 _CALLED = {"cpu": "the CPU", "cuda": "a CUDA device", "mps": "a Metal device"}
 _TRITON_CAPABILITY = (7, 0)
 _FUSED_CAPABILITIES = (8, 9, 12)
-"""Major compute capabilities. Below are no matrix units that Triton uses; for 10.0 Triton 3.7 makes
-code of the kernels that only traps, which would end the process's use of the GPU."""
+"""Major compute capabilities.
+
+Older cards lack the matrix units that Triton uses. For 10.0 Triton 3.7 compiles the kernels to code
+that only traps, which would end the process's use of the GPU.
+"""
 
 
 @dataclass(frozen=True)
 class EngineKind:
     """One entry of the table.
 
-    Reasons are clauses that go on after "the eager engine", such as "needs a CUDA device".
+    Reasons are clauses that follow "the eager engine", such as "needs a CUDA device".
 
     Attributes:
         name: chosen by users and shown with results; also its engines' `Engine.name`.
         summary: a clause for documents.
         opener: makes an engine for a decoder, a device and pictures of a height and width.
-        devices: types of devices that it is for.
-        unsuited: reason why it is not for a configuration here.
-        missing: reason why it cannot run on a device that it is for, such as a compiler that is
-            not installed.
-        compiles: it needs a compiler: seconds to minutes, and errors of any kind.
+        devices: types of devices it supports.
+        unsuited: returns the reason why it does not suit a configuration here, or None.
+        missing: returns the reason why it cannot run on a supported device, such as a missing
+            compiler, or None.
+        compiles: it needs a compiler: opening takes seconds to minutes, and may raise any error.
     """
 
     name: str
@@ -54,11 +57,11 @@ class EngineKind:
     compiles: bool = False
 
     def suits(self, config: ModelConfig, device: torch.device) -> bool:
-        """It is for this decoder and device, whether or not all it needs is installed."""
+        """Return True if it suits this decoder and device, even if a tool it needs is missing."""
         return device.type in self.devices and self.unsuited(config) is None
 
     def refusal(self, config: ModelConfig, device: torch.device) -> str | None:
-        """The first reason why it cannot decode there; None where it can."""
+        """Return the first reason why it cannot decode there, or None if it can."""
         if (reason := self.unsuited(config)) is not None:
             return reason
         if device.type not in self.devices:
@@ -66,7 +69,7 @@ class EngineKind:
         return self.missing(device)
 
     def open(self, decoder: Decoder, device: torch.device, size: tuple[int, int]) -> Engine:
-        """An engine for pictures of ``size``, height and width, as `picture_size` gives it.
+        """Open an engine for pictures of ``size``, height and width, from `picture_size`.
 
         Raises:
             UnavailableError: something that it needs is missing here.
@@ -79,14 +82,14 @@ class EngineKind:
 
 
 class Drawer(Protocol):
-    """Whoever draws the plans of `model.shaders`: an application, which has the graphics."""
+    """Draws the plans of `model.shaders`: an application, which has the graphics."""
 
     def refusal(self) -> str | None:
-        """Reason why nothing can be drawn, as those of `EngineKind`; None where something can."""
+        """Return the reason why nothing can be drawn, as in `EngineKind`, or None."""
         ...
 
     def open(self, decoder: Decoder, size: tuple[int, int]) -> Engine:
-        """An engine for pictures of ``size``, height and width.
+        """Open an engine for pictures of ``size``, height and width.
 
         Raises:
             RuntimeError: they cannot be drawn.
@@ -98,7 +101,7 @@ _drawers: list[Drawer] = []
 
 
 def draw_by(drawer: Drawer | None) -> None:
-    """Let ``drawer`` open the gl engine from now on; nobody where it is None."""
+    """Let ``drawer`` open the gl engine from now on; None for no drawer."""
     _drawers[:] = [] if drawer is None else [drawer]
 
 
@@ -234,4 +237,4 @@ ENGINES = {
         ),
     )
 }
-"""By name, from the plainest on. The first runs everywhere, and is what others fall back to."""
+"""By name, the plainest first. The first runs everywhere and is the fallback of the others."""

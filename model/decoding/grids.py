@@ -1,4 +1,4 @@
-"""Grids of one look's viewport at several sizes, computed once for each."""
+"""Sampling grids of one look's viewport at several sizes, each computed once."""
 
 from __future__ import annotations
 
@@ -8,24 +8,22 @@ from model.geometry import erp_grid, sample_padded, viewport_angles
 
 
 class ViewportGrids:
-    """Sampling of ERP features by the latest look."""
+    """Sampling of ERP features for the latest look."""
 
     def __init__(self) -> None:
         self._look: Tensor | None = None
         self._angles: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
 
     def turn(self, look: Tensor) -> None:
-        """Sample by ``look``, float64 1×4 of yaw, pitch, roll and horizontal field of view, from
-        now on.
-        """
+        """Set the look, float64 1×4 of yaw, pitch, roll and horizontal field of view."""
         if self._look is None or not self._look.equal(look):
             self._look, self._angles = look, {}
 
     def project(self, features: Tensor, size: tuple[int, int]) -> Tensor:
-        """Bilinear samples 1×c×size of ERP features that were widened by one pixel a side.
+        """Sample ERP features that were widened by one pixel a side, bilinearly: 1×c×size.
 
-        Angles are float32 here: finer embeddings and the still panorama are no larger than they can
-        tell, and there are four times as many as of the coarsest.
+        Angles are float32 here. That is precise enough for finer embeddings and the still panorama,
+        which have four times as many points as the coarsest embedding.
         """
         assert self._look is not None
         if size not in self._angles:

@@ -1,4 +1,4 @@
-"""Looks as decoders take them: level, within the fields of view of the training, as tensors."""
+"""Looks for decoders: level, within the trained fields of view, as tensors."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from model.geometry import Look
 
 
 def hfov_range(config: ModelConfig) -> tuple[float, float]:
-    """Narrowest and widest horizontal field of view, radians, that a decoder was trained for."""
+    """Return the narrowest and widest horizontal field of view of the training, radians."""
     hfov = Look.from_degrees(0, 0, 0, config.hfov_deg).hfov
     return hfov * (1 - config.hfov_jitter), hfov * (1 + config.hfov_jitter)
 
 
 def decoded_look(look: Look, limits: tuple[float, float]) -> Look:
-    """The look that is decoded for a requested one: level, its field of view within ``limits``,
-    radians.
+    """Return the look to decode for a requested one.
+
+    It is level, with its field of view within ``limits``, radians.
     """
     return Look(look.yaw, look.pitch, 0.0, min(max(look.hfov, limits[0]), limits[1]))
 
 
 def look_tensor(look: Look, device: torch.device | str = "cpu") -> Tensor:
-    """Float64 1×4 of yaw, pitch, roll and horizontal field of view, radians."""
+    """Return float64 1×4 of yaw, pitch, roll and horizontal field of view, radians."""
     values = [[look.yaw, look.pitch, look.roll, look.hfov]]
     return torch.tensor(values, dtype=torch.float64, device=device)

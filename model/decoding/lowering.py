@@ -1,7 +1,7 @@
-"""Layers of a network's layout, rearranged as several engines need them.
+"""Layers of a network's layout, rearranged for several engines.
 
-None of it changes a picture. Engines differ in how affines meet the convolutions after them, and
-in the precision of γ and β.
+No rearrangement changes a picture. Engines differ in how affines meet the convolutions after them,
+and in the precision of γ and β.
 """
 
 from __future__ import annotations
@@ -18,31 +18,33 @@ from model.networks import Affine, Stage
 from model.scene import Decoder
 
 OPAQUE = 1000.0
-"""Bias of the head's fourth channel, which saturates the logistic function: alpha is 255."""
+"""Bias of the head's fourth channel: it saturates the logistic function, so that alpha is 255."""
 
 
 def affines_of(stages: Iterable[Stage]) -> list[Affine]:
-    """Affines of the stages' residual blocks, in the order in which they are applied."""
+    """Return the affines of the stages' residual blocks, in the order of application."""
     blocks = [block for stage in stages for block in stage.residuals]
     return [affine for block in blocks for affine in (block.affine1, block.affine2)]
 
 
 def affine_layers(affines: Sequence[Affine]) -> tuple[list[nn.Linear], list[nn.Linear]]:
-    """First and second layers of the affines' heads: those of γ and β in turn."""
+    """Return the first and second layers of the affines' heads, γ and β in turn."""
     heads = [head for affine in affines for head in (affine.gamma, affine.beta)]
     return [cast(nn.Linear, head[0]) for head in heads], [cast(nn.Linear, h[2]) for h in heads]
 
 
 def cells_first(outputs: Tensor, cells: int) -> Tensor:
-    """Weights or biases of a convolution before a pixel shuffle, (c·cells)×… → cells×c×…: what
-    lands in one cell of the shuffle is then a run of channels.
+    """Reorder weights or biases of a convolution before a pixel shuffle: (c·cells)×… → cells×c×….
+
+    The channels of one cell of the shuffle are then adjacent.
     """
     return outputs.reshape(-1, cells, *outputs.shape[1:]).transpose(0, 1)
 
 
 def shuffle(x: Tensor, stride: int) -> Tensor:
-    """Pixel shuffle of channels in the order of `cells_first`, both sides channels-last:
-    1×(s²·c)×h×w → 1×c×sh×sw.
+    """Shuffle pixels of channels in the order of `cells_first`: 1×(s²·c)×h×w → 1×c×sh×sw.
+
+    Input and output are channels-last.
     """
     if stride == 1:
         return x
@@ -54,18 +56,17 @@ def shuffle(x: Tensor, stride: int) -> Tensor:
 
 
 def sphere_conv(x: Tensor, weight: Tensor, bias: Tensor, padding: int, *, wrap: bool) -> Tensor:
-    """The convolution that a `SphereConv` of such a ``padding`` does."""
+    """Apply the convolution of a `SphereConv` with this ``padding``."""
     if wrap and padding:
         return F.conv2d(pad_erp(x, padding), weight, bias)
     return F.conv2d(x, weight, bias, padding=padding)
 
 
 def covered_still(decoder: Decoder, device: torch.device) -> Tensor | None:
-    """The still panorama that a decoder's pictures cover, on ``device``; None where they have no
-    alpha.
+    """Return the still panorama of a decoder on ``device``, or None without alpha.
 
     Raises:
-        ValueError: it covers one, and has none.
+        ValueError: the decoder needs a still panorama but has none.
     """
     if not decoder.config.still_panorama:
         return None
@@ -75,13 +76,13 @@ def covered_still(decoder: Decoder, device: torch.device) -> Tensor | None:
 
 
 def rgba_bytes(x: Tensor, alpha: Callable[[Tensor], Tensor] | None = None) -> Tensor:
-    """1×c×h×w, its first four channels twice what the colour head's tanh takes, and `OPAQUE` →
-    contiguous h×w×4 uint8.
+    """Convert the head's result 1×c×h×w to contiguous h×w×4 uint8.
 
-    tanh(x)·0.5 + 0.5 is the logistic function of 2x.
+    The first three channels are twice the input of the colour head's tanh, because tanh(x)·0.5 +
+    0.5 is the logistic function of 2x; the fourth is `OPAQUE`.
 
     Args:
-        alpha: that of a picture 1×4×h×w, float32 in [0, 1], as 1×1×h×w; 1 everywhere without it.
+        alpha: returns the alpha 1×1×h×w of a picture 1×4×h×w, float32 in [0, 1]; by default 1.
     """
     rgba = rgba_of(x)
     if alpha is not None:
@@ -90,11 +91,11 @@ def rgba_bytes(x: Tensor, alpha: Callable[[Tensor], Tensor] | None = None) -> Te
 
 
 def rgba_of(x: Tensor) -> Tensor:
-    """Opaque h×w×4 float32 in [0, 1] of what `rgba_bytes` takes."""
+    """Convert the head's result, as in `rgba_bytes`, to opaque h×w×4 float32 in [0, 1]."""
     return x[0, :4].permute(1, 2, 0).float().sigmoid()
 
 
 def to_bytes_(values: Tensor) -> Tensor:
-    """Contiguous uint8 of float32 in [0, 1], which are lost."""
-    # Through int16 a CPU's vectors do it, in a quarter of the time.
+    """Convert float32 in [0, 1] to contiguous uint8, overwriting the input."""
+    # Via int16 a CPU uses its vector units, which takes a quarter of the time.
     return values.mul_(255).add_(0.5).to(torch.int16).to(torch.uint8).contiguous()

@@ -1,8 +1,8 @@
-"""Memory that a picture takes to decode, from the configuration alone.
+"""Estimates the memory to decode a picture, from only the configuration.
 
-Running the network on torch's meta device would tell it too, and does in `model.benchmarks`, but
-loads torch's compiler and with it Triton: seconds, 80 MiB, and a second LLVM beside the one that
-OpenGL in software has, of which processes die.
+Running the network on torch's meta device, as `model.benchmarks` does, would tell the same. But it
+loads torch's compiler and Triton: seconds, 80 MiB, and a second LLVM beside the one of software
+OpenGL, which can crash the process.
 """
 
 from __future__ import annotations
@@ -11,18 +11,22 @@ from model.config import ModelConfig
 from model.networks import COMPARED_PANORAMA, ConditionedBlock, SphereConv, Stage, build_decoder
 
 _GRID = 17
-"""Elements of a point of a viewport while its place on the sphere is computed, in float64."""
+"""Elements per point of a viewport while its float64 position on the sphere is computed."""
 _CELL = 12
-"""Elements of a cell of a whole frame while it is compared, beside the still panorama's colours."""
+"""Elements per cell of a whole frame during the comparison, besides the still's colours."""
 
 Shape = tuple[int, int, int]
 """Channels, height and width."""
 
 
 def decoding_bytes(config: ModelConfig, element_bytes: int = 4) -> int:
-    """Peak of the tensors that live at once while a plain engine decodes one picture, in elements
-    of ``element_bytes``, and what it keeps of a still panorama to compare pictures with, in
-    float32; weights and embeddings come on top, and so do convolutions' workspaces.
+    """Estimate the peak bytes of all tensors while a plain engine decodes one picture.
+
+    This includes the still panorama's copy for comparisons, in float32, but not weights, embeddings
+    and workspaces of convolutions.
+
+    Args:
+        element_bytes: bytes per element of the tensors.
     """
     network = build_decoder(config, "meta")
     layout, stages = network.layout(), network.layout().stages
@@ -69,10 +73,10 @@ def _after(stage: Stage, x: Shape) -> Shape:
 
 
 def _beside(stage: Stage, x: Shape) -> int:
-    """Elements that a stage holds beside its input ``x``."""
+    """Return the elements that a stage holds in addition to its input ``x``."""
     after = _after(stage, x)
     padded, result = _padding(x, stage.conv), _elements(after)
-    # That padded, and the convolution's result before and after the activation.
+    # The padded input, and the convolution's result before and after the activation.
     peak = max(2 * padded, padded + result, 2 * result)
     for block in stage.residuals:
         peak = max(peak, _residual(after, block))
@@ -80,8 +84,10 @@ def _beside(stage: Stage, x: Shape) -> int:
 
 
 def _adding(x: Shape, level: Shape | None) -> int:
-    """Elements while a finer embedding is added to ``x``, which is one of them: a viewport's with
-    what it takes to sample ``level``.
+    """Return the elements while a finer embedding is added to ``x``, including ``x``.
+
+    Args:
+        level: shape of the embedding if it is sampled for a viewport, otherwise None.
     """
     if level is None:
         return 3 * _elements(x)
@@ -105,6 +111,9 @@ def _padding(x: Shape, conv: SphereConv) -> int:
 
 
 def _residual(x: Shape, block: ConditionedBlock) -> int:
-    """With its input: what the second convolution reads, unpadded and padded, and its result."""
+    """Return the elements of a residual block.
+
+    These are its input, the second convolution's input, unpadded and padded, and its result.
+    """
     whole, padded = _elements(x), _padding(x, block.conv1)
     return max(4 * whole + padded, 3 * whole + 2 * padded)

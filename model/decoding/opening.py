@@ -1,6 +1,6 @@
-"""Choices of an engine: their names, what each comes to on a device, and opening it.
+"""Choices of an engine: their names, their meaning on a device, and opening it.
 
-As of the table, importing it does not load torch.
+Importing it does not load torch.
 """
 
 from __future__ import annotations
@@ -28,20 +28,23 @@ _LEAST_PER_PIXEL = 16
 PLAINEST = next(iter(ENGINES))
 
 AUTO = "auto"
-"""The choice that stands for an engine once the device and the decoder are known."""
+"""Choice of an engine by device and decoder."""
 
 _AUTOMATIC = {"cpu": ("folded-bfloat16", "folded"), "cuda": ("compiled",)}
-"""What `AUTO` takes, by type of device: the first that suits. On the CPU compiled code was slower
-(docs/performance.md). Of CUDA's engines, fused is taken by name only until it has been measured."""
+"""Engines that `AUTO` tries in order, by type of device.
+
+On the CPU compiled code was slower (docs/performance.md). On CUDA the fused engine is used only by
+name until it has been measured.
+"""
 
 
 def engine_choices() -> tuple[str, ...]:
-    """Return the names that `open_engine` knows."""
+    """Return the names for `open_engine`."""
     return (AUTO, *ENGINES)
 
 
 def engine_help() -> str:
-    """Return the choices in one line, by the devices that they are for."""
+    """Return the choices in one line, by device."""
     every = ", ".join([AUTO, *(k.name for k in ENGINES.values() if len(k.devices) > 1)])
     on_cpu = ", ".join(k.name for k in ENGINES.values() if k.devices == ("cpu",))
     on_cuda = ", ".join(k.name for k in ENGINES.values() if k.devices == ("cuda",))
@@ -49,28 +52,28 @@ def engine_help() -> str:
 
 
 def needs_compiler(kind: str, device: torch.device) -> bool:
-    """Return whether opening a choice on a device takes a compiler."""
+    """Return True if a choice needs a compiler on a device."""
     kinds = _AUTOMATIC.get(device.type, ()) if kind == AUTO else (kind,)
     return any(ENGINES[name].compiles for name in kinds)
 
 
 def without_compiler(kind: str, device: torch.device) -> str:
-    """Return the choice that is there at once: ``kind`` itself, or the plainest engine instead."""
+    """Return ``kind`` if it needs no compiler, otherwise the plainest engine."""
     return PLAINEST if needs_compiler(kind, device) else kind
 
 
 def with_compiler(kind: str, device: torch.device) -> str:
-    """Return the engine that a choice comes to if its compiler works; of those that need one."""
+    """Return the engine of a choice that needs a compiler, assuming the compiler works."""
     if kind != AUTO:
         return kind
     return next(name for name in _AUTOMATIC[device.type] if ENGINES[name].compiles)
 
 
 def check_engine(kind: str, config: ModelConfig, device: torch.device) -> None:
-    """Check that a choice decodes a configuration on a device.
+    """Check that an engine choice can decode a configuration on a device.
 
     Raises:
-        InputError: there is no such choice, or no engine of it decodes that there.
+        InputError: there is no such choice, or it cannot decode this configuration there.
     """
     if kind not in engine_choices():
         raise InputError(f"there is no engine {kind!r}, only {', '.join(engine_choices())}")
@@ -88,19 +91,19 @@ def open_engine(
     size: tuple[int, int] | None = None,
     kind: str = "auto",
 ) -> Engine:
-    """An engine for one decoder of a scene.
+    """Open an engine for one decoder of a scene.
 
     Args:
-        decoder: its name; the scene's first by default.
+        decoder: its name; by default the scene's first.
         device: a torch device, or ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
-        size: height and width of a viewport in pixels, brought to the nearest multiple of the
-            strides' product; the trained size by default. A full-frame decoder has only its own.
+        size: height and width of a viewport in pixels, rounded to the nearest multiple of the
+            strides' product; by default the trained size. Full-frame decoders ignore it.
         kind: a name in `ENGINES`, or ``auto``: on CUDA compiled, or eager if no compiler works; on
-            the CPU folded, in bfloat16 if it suits decoder and processor; elsewhere eager.
+            the CPU folded, in bfloat16 if it suits decoder and CPU; elsewhere eager.
 
     Raises:
-        InputError: the scene has no such decoder, there is no such device, no such engine
-            decodes it there, or there is too little memory to.
+        InputError: the scene has no such decoder, there is no such device, the engine cannot decode
+            it there, or there is too little memory.
         RuntimeError: memory runs out.
         Exception: an engine that needs a compiler was asked for and cannot be built.
     """
@@ -121,9 +124,9 @@ def open_engine(
 
 
 def _check_memory(config: ModelConfig, size: tuple[int, int], device: torch.device) -> None:
-    """Refuse pictures for which there is too little memory, however little an engine takes.
+    """Raise InputError if even the thriftiest engine needs more memory than there is.
 
-    A card that runs out says so by itself; main memory ends the process or swaps.
+    A card without memory raises an error by itself; main memory ends the process or swaps.
     """
     if device.type != "cpu":
         return
@@ -149,7 +152,7 @@ def _open_auto(decoder: Decoder, device: torch.device, size: tuple[int, int]) ->
         if reason is None:
             try:
                 return kind.open(decoder, device, size)
-            except Exception as error:  # compilers raise whatever they like
+            except Exception as error:  # compilers may raise any error
                 from model.decoding.compiled import free_frames
 
                 reason = f"cannot be built: {first_line(error)}"
@@ -159,18 +162,18 @@ def _open_auto(decoder: Decoder, device: torch.device, size: tuple[int, int]) ->
 
 
 def abandon_builds() -> None:
-    """Forget that engines are being built, as the process is about to end by itself.
+    """Stop counting builds that are underway, because the process is about to end by itself.
 
-    A process that ends in a build for another reason may have died of it, which is counted.
+    If a process ends during a build for another reason, the build may be the cause and is counted.
     """
-    if "model.decoding.compiled" in sys.modules:  # else none is
+    if "model.decoding.compiled" in sys.modules:  # otherwise no build is underway
         from model.decoding.compiled import abandon_builds
 
         abandon_builds()
 
 
 def picture_size(config: ModelConfig, size: tuple[int, int] | None = None) -> tuple[int, int]:
-    """Height and width that a decoder yields when asked for ``size``, or for the trained size."""
+    """Return height and width of a decoder's pictures for ``size``, or for the trained size."""
     from model.networks import architecture_of
 
     if architecture_of(config).full_frame:

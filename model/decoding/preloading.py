@@ -1,4 +1,4 @@
-"""The compilers for GPUs, loaded when it suits."""
+"""Loads the compilers for GPUs at a suitable time."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ _MAPS = Path("/proc/self/maps")
 
 
 def keep_compiled_code_private() -> None:
-    """Have torch's compiler keep its files in the user's cache, unless a folder is chosen already.
+    """Let torch's compiler keep its files in the user's cache, unless a folder is set already.
 
-    By itself it executes what it finds in a folder of a predictable name in ``/tmp``, which anybody
-    can have made. If the user's cache cannot be used, the files go when the process ends.
+    By default it executes files from a folder in ``/tmp`` with a predictable name, which anybody
+    can have created. If the user's cache cannot be used, the files are deleted when the process
+    ends.
     """
     if os.environ.get(_INDUCTOR_FOLDER):
         return
@@ -48,7 +49,7 @@ def keep_compiled_code_private() -> None:
 def load_compilers() -> None:
     """Load torch's compiler and Triton.
 
-    Those that are missing are found out again, and named, where they are used.
+    A missing one is reported later, when it is needed.
     """
     keep_compiled_code_private()
     for name in _COMPILERS:
@@ -60,9 +61,9 @@ def load_compilers() -> None:
 
 
 def window_comes_first() -> bool:
-    """Return whether a window may be opened before torch says what decodes.
+    """Tell whether a window may be opened before torch has chosen a device.
 
-    It may not if compilers must be loaded before OpenGL is, or if torch must choose the card that
+    It may not if compilers must be loaded before OpenGL, or if torch must choose the card that
     draws the window.
     """
     if not may_want_compilers():
@@ -73,11 +74,11 @@ def window_comes_first() -> bool:
 
 @contextmanager
 def _own_symbols_first() -> Iterator[None]:
-    """Let libraries that are loaded meanwhile find their own symbols before those of others.
+    """Let libraries loaded in the context find their own symbols before those of other libraries.
 
-    Triton brings an LLVM of its own. Loaded after OpenGL in software has brought one, it takes
-    functions of that one, which ends the process (seen with Mesa 22.3). Without OpenGL by Mesa
-    nothing is changed: libraries that replace the allocator would not be found first either.
+    Triton contains its own LLVM. If software OpenGL has loaded an LLVM before, Triton uses
+    functions of that one, and the process crashes (seen with Mesa 22.3). Without Mesa's OpenGL
+    nothing changes, because libraries that replace the allocator would not be found first either.
     """
     if _DEEP is None or not _mesa_is_loaded():
         yield
@@ -99,16 +100,13 @@ def _mesa_is_loaded() -> bool:
 
 
 def may_want_compilers() -> bool:
-    """Return whether torch may find a GPU that compilers are for.
-
-    Torch itself, which would know, is not loaded for this.
-    """
+    """Return True if torch may find a GPU that needs compilers, without loading torch."""
     cuda, hip = _torch_builds()
     return hip or (cuda is not None and has_cards() and driver_refusal(cuda) is None)
 
 
 def _torch_builds() -> tuple[str | None, bool]:
-    """Return the version of CUDA that torch was built for, if any, and whether it is for ROCm."""
+    """Return the CUDA version torch was built for, if any, and whether it is for ROCm."""
     spec = importlib.util.find_spec("torch")
     if spec is None or spec.origin is None:
         return None, False

@@ -1,4 +1,4 @@
-"""Time that an engine takes for each of a series of pictures."""
+"""Measures the time of an engine for each of several pictures."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from model.geometry import Look
 
 
 def picture_seconds(engine: Engine, requests: Sequence[tuple[Look, int]]) -> list[float]:
-    """Seconds of each picture of a look and a frame.
+    """Return the seconds of each picture, given by look and frame.
 
-    On CUDA they are those from one finished picture to the next, by events in the stream: the host
-    waits only for the last one, so that an engine that merely enqueues is measured at its own pace.
+    On CUDA they are the times from one finished picture to the next, by events in the stream. The
+    host waits only for the last picture, so that an engine that only enqueues is measured at its
+    own pace.
     """
     if engine.device.type != "cuda":
         return [engine.decode(look, frame).decode_s for look, frame in requests]

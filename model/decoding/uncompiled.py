@@ -22,12 +22,12 @@ class UncompiledEngine(ABC):
 
     Attributes:
         network: the decoder's, in evaluation mode on the engine's device.
-        embeddings: of all frames, the coarsest, n×d×h×w, first, where the decoder has them.
+        embeddings: of all frames, n×d×h×w, coarsest first, if the decoder has them.
         times: float64 n, of all frames.
     """
 
     name: str
-    ring = 1 << 30  # every picture has pixels of its own
+    ring = 1 << 30  # every picture has its own pixels
     __repr__ = engine_repr
 
     def __init__(
@@ -54,7 +54,7 @@ class UncompiledEngine(ABC):
         self._projected_size = (size[0] // config.scale, size[1] // config.scale)
 
     def decode(self, look: Look, frame: int) -> Picture:
-        """See `Engine.decode`; the picture is finished when it returns."""
+        """Decode a picture; it is finished when this returns. See `Engine.decode`."""
         if not 0 <= frame < self.frames:
             raise IndexError(f"there is no frame {frame}, only {self.frames}")
         start = clock.perf_counter()
@@ -63,14 +63,14 @@ class UncompiledEngine(ABC):
             pixels = self._pixels(actual, frame)
         ready = None
         if self.device.type == "cuda":
-            # Without it a reader in another stream would wait for the next picture, too.
+            # Otherwise a reader in another stream would wait for the next picture too.
             ready = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
             ready.record(torch.cuda.current_stream(self.device))
             ready.synchronize()
         return Picture(pixels, actual, frame, self.full_frame, clock.perf_counter() - start, ready)
 
     def _code(self, frame: int) -> tuple[Tensor, list[Tensor], Tensor]:
-        """A frame's embedding, 1×d×h×w, its finer ones, and its time, float64 1."""
+        """Return a frame's embedding, 1×d×h×w, its finer embeddings, and its time, float64 1."""
         if self._latest is None or self._latest[0] != frame:
             codes = (e[frame : frame + 1].to(self.device) for e in self.embeddings)
             self._latest = frame, tuple(codes)
@@ -79,4 +79,4 @@ class UncompiledEngine(ABC):
 
     @abstractmethod
     def _pixels(self, look: Look, frame: int) -> Tensor:
-        """Contiguous height×width×4 uint8."""
+        """Compute a picture as contiguous height×width×4 uint8."""

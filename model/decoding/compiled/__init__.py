@@ -1,4 +1,4 @@
-"""CUDA's engines: programs that torch.compile and CUDA graphs run, and what is kept of them."""
+"""CUDA engines: programs run by torch.compile and CUDA graphs, and their caches."""
 
 from model.decoding.compiled.aligned import AlignedConv
 from model.decoding.compiled.attempts import abandon_builds

@@ -1,7 +1,7 @@
-"""Layers as tensor cores want them: half precision, channels-last, and channels in eights.
+"""Layers in the form that tensor cores need: half precision, channels-last, channels in eights.
 
-Channels that are missing from a multiple of eight are added as zeros. They stay zero through
-sine, GELU and the affines, and nothing is read from them, so that the picture is the same.
+Channels are filled up with zeros to a multiple of eight. They stay zero through sine, GELU and the
+affines, and are never read, so the picture is the same.
 """
 
 from __future__ import annotations
@@ -31,19 +31,18 @@ Affines = Sequence[tuple[Tensor, Tensor]]
 
 
 def aligned(channels: int) -> int:
-    """The multiple of `ALIGNMENT` that holds so many channels."""
+    """Round up to a multiple of `ALIGNMENT`."""
     return -(-channels // ALIGNMENT) * ALIGNMENT
 
 
 class AlignedConv(nn.Module):
-    """A convolution with zero channels added to its output and, but for a decoder's first one,
-    to its input.
+    """A convolution with output and input channels filled up with zeros.
 
-    With ``cells`` above 1 its outputs are put into the order (cell, channel), as the pixel
-    shuffle after it wants them, and are aligned within each cell.
+    A decoder's first convolution keeps its input channels. With ``cells`` above 1 the outputs are
+    in the order (cell, channel) of the pixel shuffle after it, and filled up within each cell.
 
     Attributes:
-        channels: of a cell, those added included.
+        channels: of a cell, including the added ones.
     """
 
     weight: Tensor
@@ -72,7 +71,7 @@ class AlignedConv(nn.Module):
 
 
 class AlignedResidual(nn.Module):
-    """`ConditionedBlock` with γ and β given."""
+    """`ConditionedBlock` with given γ and β."""
 
     def __init__(self, block: ConditionedBlock, dtype: torch.dtype) -> None:
         super().__init__()
@@ -86,8 +85,10 @@ class AlignedResidual(nn.Module):
 
 
 class AlignedLevel(nn.Module):
-    """The 1×1 convolution of a finer embedding. It has a channel or two: as a sum of products it
-    is part of the pass that adds it, where a convolution would write a map and have it read again.
+    """The 1×1 convolution of a finer embedding.
+
+    It has only one or two input channels. Written as a sum of products it becomes part of the pass
+    that adds it; a convolution would write a map that must be read again.
     """
 
     weight: Tensor
@@ -101,13 +102,14 @@ class AlignedLevel(nn.Module):
         self.register_buffer("bias", F.pad(conv.bias.detach(), (0, spare)).to(dtype)[:, None, None])
 
     def forward(self, level: Tensor) -> Tensor:
-        """1×c×h×w → 1×c'×h×w."""
+        """Apply it: 1×c×h×w → 1×c'×h×w."""
         return (level[:, None] * self.weight).sum(2) + self.bias
 
 
 class AlignedStage(nn.Module):
-    """A stage, its pixel shuffle moving whole runs of channels; its residual blocks take their
-    affines from the list of the whole decoder from ``offset`` on.
+    """A stage whose pixel shuffle moves whole runs of channels.
+
+    Its residual blocks take their affines from the whole decoder's list, from ``offset`` on.
     """
 
     def __init__(
@@ -120,7 +122,7 @@ class AlignedStage(nn.Module):
         self.finer = AlignedLevel(stage.finer, dtype) if stage.finer is not None else None
 
     def forward(self, x: Tensor, affines: Affines, levels: Iterator[Tensor]) -> Tensor:
-        """1×c×h×w → 1×c'×sh×sw; it takes its finer embedding, if it adds one."""
+        """Apply it: 1×c×h×w → 1×c'×sh×sw; it takes its finer embedding, if any, from ``levels``."""
         y: Tensor = self.conv(x)
         x = shuffle(y.sin() if self.sine else F.gelu(y), self.stride)
         for index, residual in enumerate(self.residuals):
@@ -133,7 +135,7 @@ class AlignedStages(nn.Module):
     """Stages that take their affines from one table."""
 
     def __init__(self, stages: Sequence[Stage], dtype: torch.dtype, *, first: bool = False) -> None:
-        """With ``first`` they are a decoder's first ones, and their input is as it is stored."""
+        """Create the stages; with ``first`` they are the decoder's first, with unaligned input."""
         super().__init__()
         self.stages = nn.ModuleList(
             AlignedStage(stage, dtype, len(affines_of(stages[:k])), first=first and k == 0)
@@ -144,10 +146,10 @@ class AlignedStages(nn.Module):
     def forward(
         self, x: Tensor, condition: Tensor | None = None, levels: Sequence[Tensor] = ()
     ) -> Tensor:
-        """Result of the last one.
+        """Return the result of the last stage.
 
         Args:
-            levels: finer embeddings as the picture sees them, for those stages that add one.
+            levels: finer embeddings at the picture's look, for the stages that add one.
         """
         affines, remaining = self.table(condition) if self.table is not None else [], iter(levels)
         for stage in self.stages:
@@ -156,8 +158,9 @@ class AlignedStages(nn.Module):
 
 
 class AffineTable(nn.Module):
-    """1 + γ and β of many affines from one condition, by two matrix products in float32: all
-    first layers are one, and the second layers, widened to the widest, are one batch.
+    """1 + γ and β of many affines from one condition, by two matrix products in float32.
+
+    All first layers are one product; the second layers, filled up to the widest, are one batch.
     """
 
     first: Tensor
@@ -183,13 +186,13 @@ class AffineTable(nn.Module):
         self.register_buffer("second_bias", second_bias[:, None])
 
     def scales_and_shifts(self, condition: Tensor) -> Tensor:
-        """2·affines × 1 × widest, 1 + γ and β in turn, for a float32 1×e condition."""
+        """Return 2·affines × 1 × widest, 1 + γ and β in turn, for a float32 1×e condition."""
         hidden = F.linear(condition, self.first, self.first_bias).relu()
         hidden = hidden.view(self.second.shape[0], 1, -1)
         return torch.baddbmm(self.second_bias, hidden, self.second)
 
     def forward(self, condition: Tensor) -> Affines:
-        """Pairs in the order of the affines, for a float32 1×e condition."""
+        """Return pairs in the order of the affines, for a float32 1×e condition."""
         table = self.scales_and_shifts(condition).to(self.dtype)
         cells = [table[k, 0] for k in range(2 * len(self.widths))]
         return [
@@ -199,16 +202,16 @@ class AffineTable(nn.Module):
 
 
 def affine_table(stages: Sequence[Stage], dtype: torch.dtype) -> AffineTable | None:
-    """The table of all affines of some stages, where they have any."""
+    """Return the table of the stages' affines, or None if they have none."""
     affines = affines_of(stages)
     return AffineTable(affines, dtype) if affines else None
 
 
 class AlignedHead(nn.Module):
-    """`ColourHead`, tanh's factor and alpha in its weights, ending in opaque RGBA bytes."""
+    """`ColourHead` with tanh's factor and alpha in its weights; ends in opaque RGBA bytes."""
 
     def __init__(self, head: ColourHead, dtype: torch.dtype, cell: int | None = None) -> None:
-        """With ``cell`` it also tells what cells of so many pixels a side show."""
+        """Rearrange ``head``; with ``cell`` it also returns the means of cells of that size."""
         super().__init__()
         self.cell = cell
         self.conv = AlignedConv(head.conv, dtype)
@@ -217,8 +220,9 @@ class AlignedHead(nn.Module):
         self.conv.bias[3] = OPAQUE
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """1×c×h×w → contiguous h×w×4 uint8; with cells their means too, 1×3×(h/cell)×(w/cell)
-        float32 in [0, 1].
+        """Convert 1×c×h×w to contiguous h×w×4 uint8.
+
+        With cells it also returns their means, 1×3×(h/cell)×(w/cell) float32 in [0, 1].
         """
         rgba = rgba_of(self.conv(x))
         if self.cell is None:

@@ -1,4 +1,4 @@
-"""Builds of engines that ended the process or its use of the GPU, remembered between runs."""
+"""Remembers, between runs, builds of engines that ended the process or its use of the GPU."""
 
 from __future__ import annotations
 
@@ -11,22 +11,24 @@ from model.decoding.compiled.cache import CacheFile
 from model.errors import UnavailableError
 
 _MOST = 2
-"""Builds in a row that may end badly. The first may be the fault of kept code, or of a computer
-that was switched off."""
+"""Failed builds in a row that are allowed.
+
+The first may be caused by kept code, or by a computer that was switched off.
+"""
 
 _underway: list[Attempts] = []
 
 
 class Attempts:
-    """Count of the builds of one engine that did not come to an end, in a file of the cache."""
+    """Counter of one engine's unfinished builds, in a file of the cache."""
 
     def __init__(self, file: CacheFile, name: str) -> None:
-        """Attempts to build the engine called ``name``."""
+        """Create it for the engine called ``name``."""
         self._file, self._name = file, name
 
     @contextmanager
     def attempt(self, device: torch.device) -> Iterator[None]:
-        """Count what is built inside, unless it ends: well, or badly with the GPU still in use.
+        """Count the build inside, unless it finishes or fails with the GPU still usable.
 
         Raises:
             UnavailableError: it ended badly too often.
@@ -51,18 +53,18 @@ class Attempts:
             _underway.remove(self)
 
     def forget(self) -> None:
-        """Do not count the build that is underway."""
+        """Do not count the current build."""
         self._file.discard()
 
 
 def abandon_builds() -> None:
-    """Do not count builds that are underway: the process is about to end by itself."""
+    """Do not count current builds, because the process is about to end by itself."""
     for attempts in list(_underway):
         attempts.forget()
 
 
 def is_lost(device: torch.device) -> bool:
-    """Return whether an earlier fault has ended this process's use of a CUDA device."""
+    """Tell whether an earlier fault has ended this process's use of a CUDA device."""
     if device.type != "cuda":
         return False
     try:

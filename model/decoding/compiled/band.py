@@ -1,7 +1,7 @@
 """Bands of rows of a decoder's last stage, so that its maps are never whole in memory.
 
-A band takes some rows of the stage's input beyond its own, and of its result the rows that those
-spoilt are left out: zeros, or the sphere's other side, belong only around the whole picture.
+A band reads some rows of the stage's input beyond its own and drops the result's rows that lack
+context: zeros, or the sphere's other side, belong only around the whole picture.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ class Band:
     """Rows that are computed at a time.
 
     Attributes:
-        source: taken from the stage's input; as many for every band, so that one program does all.
-        kept: of the rows that come out of those.
-        place: in the picture.
+        source: rows of the stage's input; their number is the same for all bands, so that one
+            program computes all.
+        kept: rows of the result to keep.
+        place: rows of the picture where they belong.
     """
 
     source: Span
@@ -36,12 +37,12 @@ class Band:
 
 
 def plan_bands(height: int, stride: int, beyond: int, count: int, cell: int = 1) -> list[Band]:
-    """``count`` bands, or fewer, of an input ``height`` rows high, of which each row depends on
-    ``beyond`` more above and below.
+    """Divide an input ``height`` rows high into ``count`` bands, or fewer.
 
     Args:
-        stride: rows of the picture for each of the input.
-        cell: rows of the picture, of which no band takes or keeps a part; a divisor of all rows.
+        stride: rows of the picture per row of the input.
+        beyond: rows above and below that each row depends on.
+        cell: rows of the picture that stay in one band; it divides all numbers of rows.
     """
     unit = cell // math.gcd(cell, stride)
     rows, beyond = (-(-rows // unit) * unit for rows in (-(-height // count), beyond))
@@ -56,17 +57,19 @@ def plan_bands(height: int, stride: int, beyond: int, count: int, cell: int = 1)
 
 
 def rows_beyond(stage: Stage) -> int:
-    """Rows of the last stage's input, above and below its own, that a row of the picture depends
-    on by the head's 3×3, two more in each residual block, and the stage's own kernel.
+    """Return the rows of the last stage's input, above and below, that a row depends on.
+
+    They come from the head's 3×3, two more for each residual block, and the stage's own kernel.
     """
     reach = 1 + 2 * len(stage.residuals)
     return -(-reach // stage.stride) + stage.conv.kernel_size[0] // 2
 
 
 def band_count(stage: Stage, size: tuple[int, int], dtype: torch.dtype) -> int:
-    """Number of bands that keep a map of a picture of ``size`` small, and no more than the last
-    stage's pixel shuffle has cells: a band's maps are then about as large as the input that is
-    there anyway.
+    """Return the number of bands that keep the maps of a picture of ``size`` small.
+
+    It is at most the number of cells of the last stage's pixel shuffle: a band's maps are then
+    about as large as the input, which is in memory anyway.
     """
     channels = aligned(stage.conv.out_channels // stage.stride**2)
     whole = size[0] * size[1] * channels * dtype.itemsize
@@ -74,5 +77,5 @@ def band_count(stage: Stage, size: tuple[int, int], dtype: torch.dtype) -> int:
 
 
 def wider(rows: Span, by: int, height: int) -> Span:
-    """``rows`` with ``by`` more on either side, as far as a map of ``height`` has them."""
+    """Extend ``rows`` by ``by`` on either side, within a map of ``height``."""
     return max(rows[0] - by, 0), min(rows[1] + by, height)

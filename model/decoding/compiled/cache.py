@@ -25,18 +25,18 @@ _SOURCES = sorted(
 
 
 class CacheFile:
-    """Some bytes in the user's cache.
+    """A file in the user's cache.
 
-    They are stored behind their digest, so that a file cut short or overwritten counts as none.
+    Its digest is stored with it, so that a truncated or overwritten file counts as missing.
     """
 
     def __init__(self, key: str, folder: Path | None = None) -> None:
-        """The file for ``key``, in the user's cache unless a ``folder`` is given."""
+        """Name the file for ``key``, in the user's cache or in ``folder``."""
         self.folder = folder or platformdirs.user_cache_path("nerv360") / "compiled"
         self.file = self.folder / f"{key}.bin"
 
     def read(self) -> bytes | None:
-        """Its bytes; None where it is missing or damaged."""
+        """Return its bytes; None if it is missing or damaged."""
         try:
             content = self.file.read_bytes()
             private_folder(self.folder)
@@ -52,7 +52,7 @@ class CacheFile:
         return payload
 
     def write(self, payload: bytes) -> None:
-        """Put ``payload`` in its place; where that fails, a line in the log says why."""
+        """Store ``payload``; log the reason if that fails."""
         try:
             private_folder(self.folder)
             with atomic_write(self.file) as partial:
@@ -72,17 +72,18 @@ class CacheFile:
 
 
 class CompileCache(CacheFile):
-    """Inductor's and Triton's caches for one decoder, which torch writes and reads as one sequence
-    of bytes. What torch no longer accepts, it compiles anew.
+    """Inductor's and Triton's caches for one decoder, as torch reads and writes them.
+
+    Torch recompiles entries that it no longer accepts.
     """
 
     def load(self) -> bool:
-        """Put its bytes into the compiler's caches; False where they are none that torch takes."""
+        """Load its bytes into the compiler's caches; return False if torch does not accept them."""
         payload = self.read()
         return payload is not None and torch.compiler.load_cache_artifacts(payload) is not None
 
     def save(self) -> None:
-        """Write all that was compiled in this process, in place of what the file held."""
+        """Write everything compiled in this process, replacing the file."""
         made = torch.compiler.save_cache_artifacts()
         if made is not None:
             self.write(made[0])
@@ -95,12 +96,13 @@ def cache_key(
     dtype: torch.dtype,
     purpose: str = "compiled",
 ) -> str:
-    """Name for all that compiled code depends on: the decoder's shape, the sources, the compiler,
-    the machine, and the pictures' size. Weights and embeddings are inputs of the code and no part
-    of it.
+    """Return a name for everything that compiled code depends on.
+
+    This is the decoder's shape, the sources, the compiler, the machine, and the pictures' size.
+    Weights and embeddings are inputs of the code and not part of it.
 
     Args:
-        purpose: of the file, an engine's name for instance.
+        purpose: of the file, for example an engine's name.
     """
     machine: list[object] = [str(device.type)]
     if device.type == "cuda":

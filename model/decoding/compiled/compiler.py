@@ -1,4 +1,4 @@
-"""Torch's compiler, as the engines use it."""
+"""Torch's compiler for the engines."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from torch import Tensor, fx, nn
 from model.decoding.preloading import keep_compiled_code_private
 
 _RECOMPILATIONS = 4096
-"""One of them is an engine's program; each kind has few programs, and a process few engines."""
+"""Each counts one program of an engine; an engine has few programs, a process few engines."""
 
 _BUILDING = threading.RLock()
 
 
 @contextmanager
 def building() -> Iterator[None]:
-    """While it is entered, no other thread builds an engine.
+    """Return a context in which no other thread builds an engine.
 
-    Measuring and beginning a capture wait for the whole device, which breaks what another thread
-    captures. Dynamo counts every size and configuration of a program as a recompilation of the
-    same code, and refuses the ninth by default: that limit is meant for programs that change their
-    inputs as they run.
+    Measuring, and starting a capture, wait for the whole device, which breaks the capture of
+    another thread. Dynamo counts every size and configuration of a program as a recompilation of
+    the same code, and by default refuses the ninth; that limit is meant for programs whose inputs
+    change as they run.
     """
     import torch._dynamo
 
@@ -39,18 +39,18 @@ def building() -> Iterator[None]:
 
 
 class CompiledProgram:
-    """A program, compiled at its first call, that keeps the code.
+    """A program, compiled at its first call, that keeps its code alive.
 
-    The compiler's own caches may drop it at any time, a reset does, and the kernels of inductor
-    are unloaded with the last reference to them. A captured graph would then launch what is gone.
+    The compiler's caches may drop the code at any time, and a reset does. Inductor's kernels are
+    unloaded with the last reference to them, and a captured graph would then launch freed code.
     """
 
     def __init__(self, program: nn.Module, backend: str = "inductor") -> None:
-        """``backend`` is one of dynamo's names."""
+        """Wrap ``program``; ``backend`` is one of dynamo's names."""
         import torch._dynamo
 
         self._code: list[object] = []
-        owner = weakref.ref(self)  # dynamo keeps the compiler for longer than the program
+        owner = weakref.ref(self)  # dynamo keeps the compiler longer than the program
 
         def compiler(graph: fx.GraphModule, inputs: list[Tensor]) -> Callable[..., Any]:
             made: Callable[..., Any] = torch._dynamo.lookup_backend(backend)(graph, inputs)
@@ -67,7 +67,7 @@ class CompiledProgram:
 
 
 def free_frames(error: BaseException) -> None:
-    """Let go of what was half built where ``error`` was raised, which its traceback holds."""
+    """Free what was half built when ``error`` was raised: its traceback holds the frames."""
     current: BaseException | None = error
     while current is not None:
         traceback.clear_frames(current.__traceback__)

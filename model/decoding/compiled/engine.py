@@ -1,4 +1,4 @@
-"""The engine for GPUs: all work of a picture in one graph, launched and not waited for."""
+"""The engine for GPUs: launches all work of a picture as one graph, without waiting."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RING = 3
 
 
 class _Slot:
-    """Place of the ring for a picture, and the events of its beginning and its end."""
+    """A picture's slot in the ring, with events at its start and end."""
 
     def __init__(self, gpu: Gpu, size: tuple[int, int]) -> None:
         self.pixels = torch.empty(*size, 4, dtype=torch.uint8, device=gpu.device)
@@ -40,20 +40,20 @@ class _Slot:
 class CompiledEngine:
     """Engine that replays graphs; `decode` only enqueues, on the current stream.
 
-    Nothing is allocated, compiled or waited for once the engine is built. Inputs are set by fills,
-    whose values travel as arguments of the launch: a pinned buffer could be written again only
-    after its copy has run, which the host would have to wait for. What depends on the frame alone
-    has a graph of its own that is replayed when the frame changes.
+    Once the engine is built, nothing is allocated, compiled or waited for. Inputs are set by fills,
+    whose values are arguments of the launch: a pinned buffer could be rewritten only after its copy
+    has run, and the host would have to wait. Work that depends only on the frame has its own graph,
+    replayed when the frame changes.
 
-    The picture's graph has one output, from which a copy fills the ring. A graph for each slot
-    would save that copy, a few microseconds for a viewport, but take as many captures at start-up.
+    The picture's graph has one output, which is copied into the ring. A graph per slot would save
+    the copy, a few microseconds for a viewport, but needs more captures at start-up.
 
-    A slot is written again after `ring` pictures. Whoever reads it in the current stream comes
-    before that by itself. Others hand it back on the host first, as the viewer does: its upload
-    returns when the pixels were read, and its worker lets no decode begin that would overtake it.
+    A slot is overwritten after `ring` pictures. Readers in the current stream finish before that
+    automatically. Other readers must finish on the host first, as in the viewer: its upload returns
+    when the pixels have been read, and its worker starts no decode that would overtake it.
 
-    The graphs launch what was compiled, and read and write the memory of weights, embeddings and
-    buffers, without keeping any of it: the engine does, and all of it goes with the engine.
+    The graphs launch compiled code and use the memory of weights, embeddings and buffers without
+    keeping any of it alive. The engine keeps all of it.
     """
 
     ring = RING
@@ -68,11 +68,11 @@ class CompiledEngine:
         name: str = "compiled",
         make_runner: RunnerMaker | None = None,
     ) -> None:
-        """Compile and capture; seconds to minutes, less when the compiler's cache is warm.
+        """Compile and capture; takes seconds to minutes, less if the compiler's cache is filled.
 
         Args:
-            make_runner: makes what computes a viewport's stages and head; only what comes before
-                them is then the compiler's.
+            make_runner: makes the runner that computes a viewport's stages and head; the compiler
+                then only builds the program before them.
 
         Raises:
             RuntimeError: no compiler works here, the runner cannot run, or memory runs out.
@@ -100,7 +100,10 @@ class CompiledEngine:
         self._note_time(self._slots[0])
 
     def decode(self, look: Look, frame: int) -> Picture:
-        """See `Engine.decode`; the picture's `ready` event passes when its pixels are there."""
+        """Decode a picture; its `ready` event passes when its pixels are there.
+
+        See `Engine.decode`.
+        """
         if not 0 <= frame < self._frames:
             raise IndexError(f"there is no frame {frame}, only {self._frames}")
         actual = Look() if self.full_frame else decoded_look(look, self.hfov_range)
@@ -126,7 +129,7 @@ class CompiledEngine:
         return Picture(slot.pixels, actual, frame, self.full_frame, self._decode_s, ready)
 
     def _note_time(self, slot: _Slot) -> None:
-        """Take the time of the picture that is overwritten now, if it is finished."""
+        """Record the time of the picture about to be overwritten, if it is finished."""
         if slot.used and slot.end.query():
             self._decode_s = self._gpu.seconds(slot.start, slot.end)
 
@@ -138,7 +141,7 @@ class CompiledEngine:
         if programs.prepare is not None:
             prepare: Callable[..., tuple[Tensor, ...]] = self._gpu.compile(programs.prepare)
             self._kept.append(prepare)
-            # Held for good: in a shared pool the next capture would else reuse the memory of these.
+            # Kept alive: in a shared pool the next capture would otherwise reuse their memory.
             self._features, replay_prepare = self._gpu.capture(lambda: prepare(self._index))
         runner = programs.runner
         if runner is None:
@@ -155,7 +158,7 @@ class CompiledEngine:
         return replay_prepare, replay, output
 
     def _inputs(self) -> tuple[Tensor, ...]:
-        """Of `Programs.picture`."""
+        """Return the inputs of `Programs.picture`."""
         return (self._index,) if self.full_frame else (*self._features, self._look)
 
 
@@ -168,18 +171,17 @@ def open_compiled(
     make_runner: RunnerMaker | None = None,
     measured: Sequence[CacheFile] = (),
 ) -> CompiledEngine:
-    """A `CompiledEngine` on a CUDA device, from the code that an earlier run compiled where that
-    is still good.
+    """Open a `CompiledEngine` on a CUDA device, with code of an earlier run if it still works.
 
     Args:
-        name: the engine's; code is kept for each.
-        make_runner: as `CompiledEngine` has it.
-        measured: more files that the engine is made from, discarded with code that fails.
+        name: of the engine; code is kept for each name.
+        make_runner: see `CompiledEngine`.
+        measured: more files that the engine is made from; discarded with code that fails.
 
     Raises:
-        UnavailableError: building it ended the use of the GPU before, more than once.
+        UnavailableError: building it has ended the use of the GPU more than once.
         RuntimeError: memory runs out, or the use of the GPU has ended.
-        Exception: no compiler works here; of which kind, that compiler decides.
+        Exception: no compiler works here; its class depends on the compiler.
     """
 
     def build(gpu: CudaGpu) -> CompiledEngine:
@@ -197,10 +199,10 @@ def open_compiled(
         except (torch.OutOfMemoryError, ImportError):
             raise
         except Exception as error:
-            # Kept code that no longer runs must not stand in the way of new code.
+            # Cached code that no longer runs must not prevent new code.
             for file in (cache, *measured):
                 file.discard()
-            if is_lost(device):  # for this process: the next one compiles anew
+            if is_lost(device):  # for this process: the next one compiles again
                 raise
             log.info("compiling anew, without what was kept: %s", error)
             free_frames(error)

@@ -1,4 +1,4 @@
-"""Protocol of a GPU as the compiled engine needs it, and CUDA behind it."""
+"""Protocol of a GPU for the compiled engine, and its implementation for CUDA."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _WARM_UPS = 3
 
 
 class Event(Protocol):
-    """Point in a stream, as `torch.cuda.Event`."""
+    """Point in a stream, like `torch.cuda.Event`."""
 
     def query(self) -> bool:
-        """It has passed."""
+        """Return True if it has passed."""
         ...
 
     def synchronize(self) -> None:
@@ -30,10 +30,10 @@ class Event(Protocol):
 
 
 class Gpu(Protocol):
-    """The few things beyond tensors that engines and runners need.
+    """Operations besides tensors that engines and runners need.
 
     Attributes:
-        device: where its tensors are.
+        device: device of its tensors.
     """
 
     device: torch.device
@@ -49,27 +49,28 @@ class Gpu(Protocol):
         ...
 
     def current(self) -> AbstractContextManager[object]:
-        """While it is entered, kernels that this thread launches run there."""
+        """Return a context in which kernels launched by this thread run on the device."""
         ...
 
     def compile(self, program: nn.Module) -> Callable[..., Captured]:
-        """``program``, compiled at its first call; the code lives as long as what is returned."""
+        """Return ``program``, compiled at its first call; the result keeps the code alive."""
         ...
 
     def first(self, run: Callable[[], Captured]) -> Captured:
         """Return the result of ``run``, which uses shapes and code for the first time.
 
-        Whatever suits them best is found now. It must not be inside `capture`.
+        The fastest algorithms are chosen now. Must not be called inside `capture`.
         """
         ...
 
     def capture(self, run: Callable[[], Captured]) -> tuple[Captured, Callable[[], None]]:
-        """The result of ``run``, and a replay that computes it anew in the same memory from what
-        its inputs hold by then, in the order of the current stream.
+        """Capture ``run``; return its result's memory and a function that replays it.
 
-        It was not computed yet. A graph holds addresses: all that ``run`` uses, modules, tensors
-        and compiled code, must be kept as long as it is replayed. Nothing else may be captured,
-        or wait for the whole GPU, meanwhile (see `building`).
+        A replay computes the result in the same memory from the current contents of the inputs, in
+        the order of the current stream. The capture itself computes nothing. A graph holds only
+        addresses: everything that ``run`` uses, modules, tensors and compiled code, must be kept
+        alive as long as it is replayed. Meanwhile nothing else may be captured or wait for the
+        whole GPU (see `building`).
 
         Raises:
             RuntimeError: something in ``run``, or beside it, cannot be captured.
@@ -77,7 +78,7 @@ class Gpu(Protocol):
         ...
 
     def event(self) -> Event:
-        """A new event that keeps the time."""
+        """Create an event that records the time."""
         ...
 
     def record(self, event: Event) -> None:
@@ -85,21 +86,21 @@ class Gpu(Protocol):
         ...
 
     def seconds(self, start: Event, end: Event) -> float:
-        """Between two events that have passed."""
+        """Return the seconds between two events that have passed."""
         ...
 
 
 class CudaGpu:
-    """CUDA graphs over code that inductor wrote.
+    """CUDA graphs of inductor's code.
 
-    All captures of one of these share a pool of memory, and all captures on a device one stream,
-    as cuBLAS keeps a workspace for each stream that it has seen. They replay one after the other in
-    a stream, and what an earlier one returned is held on to, so that a later one takes none of its
+    All captures of one object share a memory pool. All captures on a device share one stream,
+    because cuBLAS keeps a workspace for each stream it has seen. Graphs are replayed one after the
+    other in a stream, and earlier results are kept alive, so that later graphs do not reuse their
     memory.
     """
 
     def __init__(self, device: torch.device) -> None:
-        """On ``device``, a CUDA device."""
+        """Use ``device``, a CUDA device."""
         index = torch.cuda.current_device() if device.index is None else device.index
         self.device = torch.device("cuda", index)
         self._pool = torch.cuda.graph_pool_handle()
@@ -117,31 +118,28 @@ class CudaGpu:
         return int(properties.shared_memory_per_block_optin)
 
     def current(self) -> AbstractContextManager[object]:
-        """See `Gpu.current`."""
         return torch.cuda.device(self.device)
 
     def compile(self, program: nn.Module) -> Callable[..., Captured]:
-        """See `Gpu.compile`; inductor's own CUDA graphs stay off, as the default mode has it."""
+        """Compile without inductor's own CUDA graphs, which the default mode leaves off."""
         return CompiledProgram(program)
 
     def first(self, run: Callable[[], Captured]) -> Captured:
-        """See `Gpu.first`."""
         with self.current(), fastest_convolutions():
             return run()
 
     def capture(self, run: Callable[[], Captured]) -> tuple[Captured, Callable[[], None]]:
-        """See `Gpu.capture`."""
-        # Entered for its end: a capture that breaks would leave its own stream the current one.
+        # Entered for its exit: a failed capture would leave its own stream the current one.
         stream = torch.cuda.current_stream(self.device)
         with self.current(), torch.cuda.stream(stream):
-            # Compilation and cuDNN's choice of algorithms copy and wait, which a capture forbids.
+            # Compilation and cuDNN's choice of algorithms copy and wait, which captures forbid.
             self._side.wait_stream(stream)
             with torch.cuda.stream(self._side), fastest_convolutions():
                 for _ in range(_WARM_UPS):
                     run()
             stream.wait_stream(self._side)
             graph = torch.cuda.CUDAGraph()
-            # While this thread captures, the window's thread may go on calling CUDA.
+            # During this capture the window's thread may go on calling CUDA.
             with torch.cuda.graph(
                 graph, pool=self._pool, stream=self._side, capture_error_mode="thread_local"
             ):
@@ -149,16 +147,14 @@ class CudaGpu:
         return captured, graph.replay
 
     def event(self) -> torch.cuda.Event:
-        """See `Gpu.event`; who waits for it sleeps, and keeps no core busy."""
+        """Create an event that lets its waiters sleep instead of keeping a core busy."""
         return torch.cuda.Event(enable_timing=True, blocking=True)  # type: ignore[no-untyped-call]
 
     def record(self, event: Event) -> None:
-        """See `Gpu.record`."""
         assert isinstance(event, torch.cuda.Event)
         event.record(torch.cuda.current_stream(self.device))
 
     def seconds(self, start: Event, end: Event) -> float:
-        """See `Gpu.seconds`."""
         assert isinstance(start, torch.cuda.Event)
         assert isinstance(end, torch.cuda.Event)
         return float(start.elapsed_time(end)) / 1000
@@ -172,11 +168,11 @@ def _side_stream(index: int) -> torch.cuda.Stream:
 
 @contextmanager
 def fastest_convolutions() -> Iterator[None]:
-    """Let cuDNN measure its algorithms: every shape here comes thousands of times.
+    """Let cuDNN measure its algorithms, because every shape here is used thousands of times.
 
-    It remembers for this thread what it found. The setting is the process's: while it holds, other
-    threads measure their new shapes too, for which they wait for the whole GPU. So it ends before
-    a capture begins, and only one thread builds at a time (`building`).
+    The results are kept for this thread. The setting is process-wide: meanwhile other threads also
+    measure their new shapes, waiting for the whole GPU. So it ends before a capture begins, and
+    only one thread builds at a time (`building`).
     """
     before = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = True

@@ -1,6 +1,6 @@
 """Programs of a decoder: pure functions from small inputs to an RGBA picture.
 
-They run on any device. `CompiledEngine` compiles and captures them; tests run them as they are.
+They run on any device. `CompiledEngine` compiles and captures them; tests run them directly.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ class Programs:
     """Programs of one decoder.
 
     Attributes:
-        prepare: from a frame's index, int64 of shape 1, to what depends on the frame alone.
-            Nothing in a full-frame decoder, of which everything does.
-        picture: from what ``prepare`` returned and a look, float64 1×4 (yaw, pitch, roll and
-            horizontal field of view in radians), or from the index where there is no ``prepare``,
-            to contiguous height×width×4 uint8; with a runner to its inputs.
-        runner: does the rest, where that is more than one program.
+        prepare: computes everything that depends only on the frame, from its index, int64 of shape
+            1. None for a full-frame decoder, whose pictures depend only on the frame.
+        picture: computes contiguous height×width×4 uint8, or the inputs of ``runner`` if there is
+            one. Its inputs are the results of ``prepare`` and a look, float64 1×4 (yaw, pitch, roll
+            and horizontal field of view in radians), or without ``prepare`` the index.
+        runner: computes the rest if that takes more than one program; otherwise None.
     """
 
     prepare: nn.Module | None
@@ -48,15 +48,15 @@ def build_programs(
     bands: int | None = None,
     make_runner: RunnerMaker | None = None,
 ) -> Programs:
-    """The programs of ``decoder`` for pictures of ``size``, its convolutions in ``dtype``.
+    """Build the programs of ``decoder`` for pictures of ``size``, its convolutions in ``dtype``.
 
     Args:
-        bands: in which the last stage runs; by its size unless given.
-        make_runner: makes what computes a viewport's stages and head in place of programs.
+        bands: number of bands of the last stage; by default chosen by its size.
+        make_runner: makes the runner that computes a viewport's stages and head instead.
 
     Raises:
-        RuntimeError: the runner is not for such pictures.
-        ValueError: they cover a still panorama, and the decoder has none.
+        RuntimeError: the runner does not support such pictures.
+        ValueError: the decoder needs a still panorama but has none.
     """
     network = build_decoder(decoder.config)
     network.load_state_dict(decoder.weights)
@@ -96,7 +96,7 @@ def build_programs(
 
 
 def _compared(network: Architecture, decoder: Decoder) -> Tensor | None:
-    # On the CPU: its floats are at least four times as large as what is kept of them.
+    # On the CPU, because its floats take at least four times the memory of the result.
     still = covered_still(decoder, torch.device("cpu"))
     if network.coverage is None or still is None:
         return None
@@ -108,22 +108,25 @@ def _over_still(runner: Runner, alpha: CellAlpha | None) -> Runner:
 
 
 class CellAlpha(nn.Module):
-    """Alpha of pictures of ``size``, height and width, by the means of their cells."""
+    """Alpha of pictures of ``size``, height and width, from the means of their cells."""
 
     def __init__(self, coverage: Coverage, size: tuple[int, int]) -> None:
         super().__init__()
         self.coverage, self.size = coverage, size
 
     def forward(self, cells: Tensor, compared: Tensor) -> Tensor:
-        """Height×width uint8, of what `AlignedHead` tells of cells and what a source lets them be
-        compared with.
+        """Return alpha height×width uint8.
+
+        Args:
+            cells: means from `AlignedHead`.
+            compared: from a source; see `Seen`.
         """
         still, motion = compared[:, :3], compared[:, 3:]
         return to_bytes_(self.coverage.of_cells(cells, still, motion, self.size)[0, 0])
 
 
 class RunnerSource(nn.Module):
-    """Inputs of a runner that a `RunnerMaker` made, for one look."""
+    """Inputs of a runner from a `RunnerMaker`, for one look."""
 
     def __init__(self, source: nn.Module, stages: Sequence[Stage], dtype: torch.dtype) -> None:
         super().__init__()
@@ -166,8 +169,10 @@ class _Picture(nn.Module):
 
 
 class _Front(nn.Module):
-    """All stages but the last; it passes on the condition of that, and what the picture's cells
-    are compared with.
+    """All stages but the last.
+
+    It passes on the condition of the last stage, and the values to compare the picture's cells
+    with.
     """
 
     def __init__(self, source: nn.Module, stages: AlignedStages) -> None:

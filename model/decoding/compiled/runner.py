@@ -1,4 +1,4 @@
-"""Runners: the end of a decoder in several launches, where one program does not do it."""
+"""Runners: the end of a decoder in several launches, if one program does not suffice."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from model.networks import ColourHead, Stage
 
 
 class Runner(Protocol):
-    """Launches of what ends in the picture.
+    """Launches that end in the picture.
 
     Attributes:
-        cells: means of the latest picture's cells, 1×3×h×w float32 in [0, 1], in the same memory
-            each time; None where it was made to compute none.
+        cells: means of the latest picture's cells, 1×3×h×w float32 in [0, 1], always in the same
+            memory; None if it does not compute them.
     """
 
     cells: Tensor | None
 
     def ready(self, gpu: Gpu, *inputs: Any) -> None:
-        """Compile, or measure, what ``inputs`` like these need.
+        """Compile, or measure, everything needed for ``inputs`` like these.
 
         Raises:
             RuntimeError: it cannot run here.
@@ -32,39 +32,41 @@ class Runner(Protocol):
         ...
 
     def __call__(self, *inputs: Any) -> Tensor:
-        """Contiguous height×width×4 uint8, in the same memory each time."""
+        """Return contiguous height×width×4 uint8, always in the same memory."""
         ...
 
 
 RunnerMaker = Callable[
     [Sequence[Stage], ColourHead, tuple[int, int], torch.dtype, int | None], Runner
 ]
-"""Makes a runner of a viewport's stages and head, the viewport's height and width before the first
-stage, the type that its convolutions multiply, and the side of cells whose means are wanted.
+"""Makes a runner.
 
-Its inputs are h×w×c features, contiguous, `AffineTable.scales_and_shifts` of all stages, which is
-not read where they have no residual blocks, and the finer embeddings as the viewport sees them, as
-the features lie, for those stages that add one.
+Arguments are a viewport's stages and head, the viewport's height and width before the first stage,
+the type multiplied by its convolutions, and the side of the cells whose means are wanted.
+
+The runner's inputs are h×w×c features, contiguous; `AffineTable.scales_and_shifts` of all stages,
+unused if they have no residual blocks; and, in the features' memory layout, the finer embeddings at
+the viewport's look for the stages that add one.
 """
 
 
 class BandRunner:
-    """A program for bands of the last stage, run for one after the other.
+    """Runner that applies one program to each band of the last stage in turn.
 
     Attributes:
-        bands: in the order in which they are computed.
-        picture: height×width×4 uint8 that they are put into.
-        cells: as `Runner` has them.
+        bands: in the order of computation.
+        picture: height×width×4 uint8 assembled from them.
+        cells: as in `Runner`.
     """
 
     def __init__(
         self, program: nn.Module, bands: list[Band], width: int, cell: int | None = None
     ) -> None:
-        """On the device where ``program`` is.
+        """Allocate the picture on the device of ``program``.
 
         Args:
-            program: from some rows to what `AlignedHead` returns.
-            cell: side of the cells whose means are part of that.
+            program: maps rows of features to the results of `AlignedHead`.
+            cell: side of the cells, if their means are among those results.
         """
         self.program, self.bands, self._cell = program, bands, cell or 1
         device = next(program.buffers()).device
@@ -76,11 +78,11 @@ class BandRunner:
         self._run: Callable[..., tuple[Tensor, ...]] = program
 
     def ready(self, gpu: Gpu, *inputs: Tensor) -> None:
-        """See `Runner.ready`: the program is compiled at its first call."""
+        """Let the program be compiled at its first call."""
         self._run = gpu.compile(self.program)
 
     def __call__(self, features: Tensor, *conditions: Tensor) -> Tensor:
-        """See `Runner`; from 1×c×h×w features, and what the last stage is conditioned on."""
+        """Run on 1×c×h×w features and the last stage's conditions."""
         for band in self.bands:
             pixels, *cells = self._run(features[:, :, slice(*band.source)], *conditions)
             self.picture[slice(*band.place)].copy_(pixels[slice(*band.kept)])
@@ -94,13 +96,13 @@ class BandRunner:
 
 
 class OverStill:
-    """Another runner, whose picture's cells are compared with the still panorama.
+    """Runner that adds alpha to another runner's picture.
 
     Attributes:
         runner: computes the picture and the means of its cells.
-        program: from those and what they are compared with, 1×4×h×w float32, to alpha,
-            height×width uint8.
-        cells: those of ``runner``.
+        program: computes alpha, height×width uint8, from those means and the values to compare them
+            with, 1×4×h×w float32.
+        cells: of ``runner``.
     """
 
     def __init__(self, runner: Runner, program: nn.Module) -> None:
@@ -109,12 +111,12 @@ class OverStill:
         self._alpha: Callable[..., Tensor] = program
 
     def ready(self, gpu: Gpu, *inputs: Tensor) -> None:
-        """See `Runner.ready`: the program is compiled at its first call."""
+        """Let the program be compiled at its first call."""
         self.runner.ready(gpu, *inputs[:-1])
         self._alpha = gpu.compile(self.program)
 
     def __call__(self, *inputs: Tensor) -> Tensor:
-        """See `Runner`; from the other runner's inputs, and what its cells are compared with."""
+        """Run on the other runner's inputs and the values to compare its cells with."""
         picture = self.runner(*inputs[:-1])
         picture[..., 3].copy_(self._alpha(self.runner.cells, inputs[-1]))
         return picture

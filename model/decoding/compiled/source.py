@@ -1,4 +1,4 @@
-"""Sources: all that the stages of one picture start from, by a frame's index and a look."""
+"""Sources: compute the inputs of a picture's stages from a frame's index and a look."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from model.scene import Decoder
 
 
 class Seen(NamedTuple):
-    """Inputs of a picture's stages, of a whole frame or of what a look sees of it.
+    """Inputs of a picture's stages, for a whole frame or a look at it.
 
     Attributes:
         features: 1×c×h×w of the first stage, channels-last.
-        condition: float32 1×e of the residual blocks; None where nothing has one.
+        condition: float32 1×e of the residual blocks; None without any.
         levels: finer embeddings, 1×c×h×w, in the order of the stages that add them.
-        compared: the still panorama's colours and the frame's motion, as the picture's cells see
-            them: 1×4×h×w float32 in [0, 1]; None without a still panorama.
+        compared: colours of the still panorama and motion of the frame at the picture's cells:
+            1×4×h×w float32 in [0, 1]; None without a still panorama.
     """
 
     features: Tensor
@@ -47,11 +47,11 @@ class Frames(nn.Module):
         self.register_buffer("motions", None if still is None else still.motion[:, None])
 
     def motion(self, index: Tensor) -> Tensor | None:
-        """The motion map of a frame, 1×1×h×w float32 in [0, 1]; None without a still panorama."""
+        """Return a frame's motion map, 1×1×h×w float32 in [0, 1]; None without a still."""
         return None if self.motions is None else self.motions.index_select(0, index).float() / 255
 
     def forward(self, index: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
-        """The embeddings of a frame, 1×d×h×w channels-last, the coarsest first, and its time."""
+        """Return a frame's embeddings, 1×d×h×w channels-last, coarsest first, and its time."""
         embeddings = [getattr(self, name).index_select(0, index) for name in self.names]
         layout = torch.channels_last
         return (
@@ -70,8 +70,10 @@ class PrepareFrame(nn.Module):
         self.expansion = _expansion(network, dtype) if early else None
 
     def forward(self, index: Tensor) -> tuple[Tensor, ...]:
-        """1×c2×(h+2)×(w+2) channels-last features, the float32 1×c embedding of time, and, widened
-        as the features are, the finer embeddings and the motion map, if there is one.
+        """Return features, the embedding of time, the finer embeddings, and the motion map if any.
+
+        Features are 1×c2×(h+2)×(w+2) channels-last; the finer embeddings and the motion map are
+        widened the same way. The embedding of time is float32 1×c.
         """
         (embedding, *finer), time = self.frames(index)
         condition = self.network.time_condition(time)
@@ -87,7 +89,7 @@ class PrepareFrame(nn.Module):
 
 
 class ViewportSource(nn.Module):
-    """A frame as one look sees it.
+    """A frame seen by one look.
 
     Attributes:
         size: height and width of the features.
@@ -102,7 +104,11 @@ class ViewportSource(nn.Module):
         dtype: torch.dtype,
         compared: Tensor | None,
     ) -> None:
-        """For pictures of a height and width, and what `Coverage.compared_viewports` takes."""
+        """Create the source for pictures of a height and width.
+
+        Args:
+            compared: argument of `Coverage.compared_viewports`, if there is a still panorama.
+        """
         super().__init__()
         config = network.config
         self.network = network
@@ -120,9 +126,9 @@ class ViewportSource(nn.Module):
         self.register_buffer("compared", compared)
 
     def forward(self, features: Tensor, time_condition: Tensor, *inputs: Tensor) -> Seen:
-        """From what `PrepareFrame` returned and a look."""
+        """Return the inputs of the stages from the results of `PrepareFrame` and a look."""
         *beside, look = inputs
-        # Each once: levels and cells often are of one size.
+        # Computed once per size: levels and cells are often of one size.
         every = (self.size, *self.level_sizes, *self.cells)
         angles = {size: viewport_angles(look, size) for size in every}
 
@@ -155,9 +161,10 @@ class FrameSource(nn.Module):
         *,
         conditioned: bool,
     ) -> None:
-        """With what `Coverage.compared_frame` returned.
+        """Create the source.
 
         Args:
+            compared: result of `Coverage.compared_frame`, if there is a still panorama.
             conditioned: stem or stages see the embedding of time.
         """
         super().__init__()
@@ -180,10 +187,10 @@ def _expansion(network: Architecture, dtype: torch.dtype) -> AlignedStages:
 
 
 def sample_bilinear(features: Tensor, grid: Tensor) -> Tensor:
-    """`torch.nn.functional.grid_sample` (border, no aligned corners) of channels-last features.
+    """Sample channels-last features like `grid_sample` (border, no aligned corners).
 
-    The channels of four pixels are gathered for each point. torch's own kernels take channel after
-    channel, which in channels-last touches as many lines of cache.
+    For each point the channels of four pixels are gathered. Torch's kernels go channel by channel,
+    which in channels-last touches as many cache lines for each channel.
 
     Args:
         features: 1×c×H×W.

@@ -1,4 +1,4 @@
-"""The engine that needs no compiler and passes over memory less often than the eager one."""
+"""The folded engine: needs no compiler, and passes over memory less often than the eager one."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from model.scene import Decoder
 class FoldedEngine(UncompiledEngine):
     """Engine of a folded program.
 
-    Affines are folded into the weights of the convolutions after them, pixel shuffles move whole
-    runs of channels, and of a viewport's frame no more is expanded than a look samples.
+    Affines are folded into the weights of the convolutions after them, and pixel shuffles move
+    whole runs of channels. For a viewport only the part of the frame that the look samples is
+    expanded.
     """
 
     name = "folded"

@@ -1,4 +1,4 @@
-"""Windows of a frame's features that a viewport needs, and what is to be computed for it."""
+"""Windows: the parts of a frame's features that a viewport needs."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ import torch
 from torch import Tensor
 
 REACH = 2
-"""Rows and columns beyond a feature that its expansion reads, by two 3×3 convolutions."""
+"""Rows and columns around a feature that its expansion reads, by two 3×3 convolutions."""
 
 Span = tuple[int, int]
-"""First, and the end after the last."""
+"""First, and the one after the last."""
 
 Piece = tuple[slice, slice]
-"""Rows and columns, none of them beyond the seam."""
+"""Rows and columns that do not cross the seam."""
 
 
 @dataclass(frozen=True)
 class Window:
     """Rectangle of features that wrap around the sphere.
 
-    Where rows lie within `REACH` of a pole, beyond which the opposite side is read, it has all
+    If its rows come within `REACH` of a pole, beyond which the opposite side is read, it has all
     columns.
 
     Attributes:
         size: height and width of all features.
-        columns: may go on across the seam: their first is less than the width, their end may be
-            more.
+        columns: may continue across the seam: the first is less than the width, the end may exceed
+            it.
     """
 
     size: tuple[int, int]
@@ -38,7 +38,7 @@ class Window:
 
     @classmethod
     def of(cls, size: tuple[int, int], rows: Span, columns: Span) -> Window:
-        """The smallest that has ``rows``, and ``columns``, which may be any whole numbers."""
+        """Return the smallest window with ``rows`` and ``columns``, any whole numbers."""
         (height, width), (first, end) = size, columns
         if end - first >= width or rows[0] < REACH or rows[1] > height - REACH:
             return cls(size, rows, (0, width))
@@ -46,21 +46,21 @@ class Window:
 
     @classmethod
     def whole(cls, size: tuple[int, int]) -> Window:
-        """All features."""
+        """Return the window of all features."""
         return cls(size, (0, size[0]), (0, size[1]))
 
     def has_rows(self, other: Window) -> bool:
-        """Every row of another window is in this one."""
+        """Return True if it contains every row of ``other``."""
         return self.rows[0] <= other.rows[0] and other.rows[1] <= self.rows[1]
 
     def has_columns(self, other: Window) -> bool:
-        """Every column of another window is in this one."""
+        """Return True if it contains every column of ``other``."""
         (first, end), width = self.columns, self.size[1]
         gap = (other.columns[0] - first) % width
         return end - first == width or gap + other.columns[1] - other.columns[0] <= end - first
 
     def pieces(self, margin: int) -> Iterator[Piece]:
-        """The window and ``margin`` more a side, in two pieces where the seam parts it."""
+        """Yield the window, extended by ``margin`` a side, as two pieces if the seam divides it."""
         height, width = self.size
         rows = slice(max(self.rows[0] - margin, 0), min(self.rows[1] + margin, height))
         first, end = self.columns[0] - margin, self.columns[1] + margin
@@ -74,23 +74,24 @@ class Window:
 
 
 class WindowPlan:
-    """Plan of the window of each frame to expand for the looks that come, one after the other.
+    """Plans the window to expand for each look at a frame.
 
-    The first look at a frame gets the window that it sees, a later one that needs other columns all
-    columns of it, one that needs other rows everything. Where the frame before was looked at beyond
-    its first look, the next one gets as much at once.
+    The first look at a frame gets its own window. A later look that needs other columns gets all
+    columns; one that needs other rows gets everything. If the previous frame needed more than its
+    first window, the next frame gets as much at once.
     """
 
     def __init__(self, size: tuple[int, int]) -> None:
-        """For features of ``size``, height and width."""
+        """Plan for features of ``size``, height and width."""
         self._size = size
         self._frame: int | None = None
         self._first = self._valid = Window.whole(size)
         self._other_rows = self._other_columns = False
 
     def missing(self, frame: int, window: Window) -> Window | None:
-        """Window to expand before a look at ``frame`` that sees ``window``; nothing where that is
-        valid. It counts as expanded from here on.
+        """Return the window to expand for a look that sees ``window``, or None if it is valid.
+
+        The result counts as expanded from here on.
         """
         if frame != self._frame:
             rows, columns = self._other_rows, self._other_columns
@@ -107,7 +108,7 @@ class WindowPlan:
         return self._valid
 
     def forget(self) -> None:
-        """No window is valid."""
+        """Forget all valid windows."""
         self._frame = None
 
     def _wider(self, window: Window, *, rows: bool, columns: bool) -> Window:
@@ -117,16 +118,19 @@ class WindowPlan:
 
 
 def sampled_window(grid: Tensor, size: tuple[int, int]) -> Window:
-    """Window, of features of ``size``, that bilinear sampling reads at a grid of
-    `model.geometry.viewport_grid`, whose features have one pixel more a side; one row and column
-    more a side are for coordinates that are rounded before they are used.
+    """Return the window of features of ``size`` that bilinear sampling reads at ``grid``.
+
+    It has one extra row and column a side, because coordinates are rounded later.
+
+    Args:
+        grid: from `model.geometry.viewport_grid`, for features widened by one pixel a side.
     """
     height, width = size
     y = (grid[..., 1] + 1) * ((height + 2) / 2) - 1.5
     first, end = _read(*_range(y))
     rows = min(max(first, 0), height - 1), max(min(end, height), 1)
     x = (grid[..., 0] + 1) * ((width + 2) / 2) - 1.5
-    # What crosses the seam lies together where columns are counted from the opposite side.
+    # Columns across the seam are adjacent if counted from the opposite side.
     half = width // 2
     low, high = _range(torch.remainder(x + half, width))
     ranges = [_range(x), (low - half, high - half)]

@@ -1,4 +1,4 @@
-"""Programs of the folded engine: from a frame's code, and a look, to RGBA bytes."""
+"""Programs of the folded engine: from a frame's embeddings and a look to RGBA bytes."""
 
 from __future__ import annotations
 
@@ -20,19 +20,24 @@ from model.networks import Architecture, Stage
 
 
 class FoldedProgram(Protocol):
-    """One decoder's computation, run operator by operator."""
+    """One decoder's computation, operator by operator."""
 
     def __call__(
         self, frame: int, embedding: Tensor, finer: Sequence[Tensor], time: Tensor, look: Tensor
     ) -> Tensor:
-        """Contiguous height×width×4 uint8 of ``frame``, whose embedding is 1×d×h×w, beside finer
-        ones, and whose time float64 1, as seen from a look, float64 1×4.
+        """Compute contiguous height×width×4 uint8 of ``frame``.
+
+        Args:
+            embedding: 1×d×h×w.
+            finer: the frame's finer embeddings.
+            time: float64 1.
+            look: float64 1×4.
         """
         ...
 
 
 class FoldedFrame:
-    """Program of a full-frame decoder, to which looks are all the same."""
+    """Program of a full-frame decoder; it ignores looks."""
 
     def __init__(
         self,
@@ -40,7 +45,11 @@ class FoldedFrame:
         dtype: torch.dtype = torch.float32,
         alpha: AlphaSource | None = None,
     ) -> None:
-        """Fold ``network``, its convolutions in ``dtype``; ``alpha`` is that of its pictures."""
+        """Fold ``network``, its convolutions in ``dtype``.
+
+        Args:
+            alpha: of its pictures; None without a still panorama.
+        """
         layout = network.layout()
         self.network, self.alpha = network, alpha
         self.stages = FoldedStages((layout.stem, *layout.stages), layout.head, dtype)
@@ -48,8 +57,6 @@ class FoldedFrame:
     def __call__(
         self, frame: int, embedding: Tensor, finer: Sequence[Tensor], time: Tensor, look: Tensor
     ) -> Tensor:
-        """See `FoldedProgram`."""
-
         def whole(features: Tensor, size: tuple[int, int]) -> Tensor:
             return features
 
@@ -58,7 +65,7 @@ class FoldedFrame:
 
 
 class FoldedViewport:
-    """Program of a viewport decoder. What it expanded of a frame serves the next looks at it."""
+    """Program of a viewport decoder; the expanded part of a frame is reused for its next looks."""
 
     def __init__(
         self,
@@ -71,7 +78,7 @@ class FoldedViewport:
 
         Args:
             projected: height and width of the viewport before the first stage.
-            alpha: that of its pictures.
+            alpha: of its pictures; None without a still panorama.
         """
         self.grids, self.alpha = ViewportGrids(), alpha
         layout, config = network.layout(), network.config
@@ -92,7 +99,6 @@ class FoldedViewport:
     def __call__(
         self, frame: int, embedding: Tensor, finer: Sequence[Tensor], time: Tensor, look: Tensor
     ) -> Tensor:
-        """See `FoldedProgram`."""
         height, width = embedding.shape[-2:]
         self.grids.turn(look)
         grid = viewport_grid(look, self.projected, (height + 2, width + 2))
@@ -109,7 +115,7 @@ class FoldedViewport:
         return rgba_bytes(x, alpha_of(self.alpha, frame, self.grids.project))
 
     def _features(self, frame: int, embedding: Tensor, time: Tensor, grid: Tensor) -> Tensor:
-        """`Architecture.expand` of a frame, as far as ``grid`` samples it."""
+        """Return `Architecture.expand` of a frame, at least the part that ``grid`` samples."""
         if self.stem is None:
             return self.network.expand(embedding, time)
         missing = self.plan.missing(frame, sampled_window(grid, self.network.config.embedding_size))

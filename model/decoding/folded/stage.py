@@ -1,4 +1,4 @@
-"""Stages with their affines folded into the convolutions: fewer passes over memory."""
+"""Stages with their affines folded into the convolutions, for fewer passes over memory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ScaleAndShift = tuple[Tensor, Tensor]
 
 
 class AffineBank:
-    """γ and β of every affine from one condition: one product for all first layers."""
+    """γ and β of every affine from one condition, with one product for all first layers."""
 
     def __init__(self, affines: Sequence[Affine]) -> None:
         first, self.second = affine_layers(affines)
@@ -33,7 +33,7 @@ class AffineBank:
         self.bias = torch.cat([layer.bias for layer in first])
 
     def __call__(self, condition: Tensor) -> list[ScaleAndShift]:
-        """(1 + γ, β) of every affine, each a vector of its channels, for a 1×c condition."""
+        """Return (1 + γ, β) of every affine, vectors of its channels, for a 1×c condition."""
         hidden = F.linear(condition[0], self.weight, self.bias).relu_()
         parts = hidden.view(len(self.second), -1)
         out = [layer(part) for layer, part in zip(self.second, parts, strict=True)]
@@ -41,7 +41,7 @@ class AffineBank:
 
 
 class FoldedStages:
-    """Stages and head of a network, convolutions in ``dtype``, to RGBA bytes."""
+    """Stages and head of a network, with convolutions in ``dtype``."""
 
     def __init__(self, stages: Sequence[Stage], head: ColourHead, dtype: torch.dtype) -> None:
         self.dtype = dtype
@@ -58,11 +58,11 @@ class FoldedStages:
     def __call__(
         self, x: Tensor, condition: Tensor, finer: Sequence[Tensor], project: Projection
     ) -> Tensor:
-        """1×c×h×w features and the 1×c' condition of all blocks → 1×4×H×W, as `rgba_bytes` takes
-        it.
+        """Compute 1×4×H×W for `rgba_bytes` from 1×c×h×w features.
 
         Args:
-            finer: the frame's finer embeddings, as ``project`` samples them.
+            condition: 1×c' of all blocks.
+            finer: the frame's finer embeddings, sampled by ``project``.
         """
         x = x.to(self.dtype, memory_format=torch.channels_last)
         folded, levels = iter(self._fold(condition)), iter(finer)
@@ -74,8 +74,9 @@ class FoldedStages:
         return self.head(x)
 
     def _fold(self, condition: Tensor) -> list[FoldedConv]:
-        """The blocks' convolutions, kept until another condition comes: where the look is none of
-        it, as long as the frame.
+        """Return the blocks' folded convolutions, cached until the condition changes.
+
+        If the condition does not depend on the look, that is as long as the frame stays.
         """
         if self.bank is None:
             return []
@@ -90,7 +91,7 @@ class FoldedStage:
     """A stage whose pixel shuffle moves whole runs of channels.
 
     Attributes:
-        stride: of its pixel shuffle; 1 leaves that to the head.
+        stride: of its pixel shuffle; 1 leaves the shuffle to the head.
     """
 
     def __init__(self, stage: Stage, dtype: torch.dtype) -> None:
@@ -105,7 +106,7 @@ class FoldedStage:
         self.finer = FoldedLevel(stage.finer, dtype) if stage.finer is not None else None
 
     def __call__(self, x: Tensor, folded: Iterator[FoldedConv]) -> Tensor:
-        """1×c×h×w → 1×c'×sh×sw, both channels-last; its blocks take theirs of ``folded``."""
+        """Apply it: 1×c×h×w → 1×c'×sh×sw, channels-last; its blocks use ``folded`` in turn."""
         y = sphere_conv(x, self.weight, self.bias, self.padding, wrap=self.wrap)
         x = shuffle(y.sin_() if self.sine else gelu_(y), self.stride)
         for block in self.blocks:
@@ -121,7 +122,7 @@ class FoldedLevel:
         self.weight, self.bias = conv.weight[..., 0, 0].T.to(dtype), conv.bias.to(dtype)
 
     def __call__(self, level: Tensor) -> Tensor:
-        """1×c×h×w → 1×c'×h×w, channels-last."""
+        """Apply it: 1×c×h×w → 1×c'×h×w, channels-last."""
         pixels = level[0].flatten(1).T.to(self.weight.dtype)
         added = torch.addmm(self.bias, pixels, self.weight)
         return added.view(1, *level.shape[-2:], -1).permute(0, 3, 1, 2)
@@ -138,7 +139,7 @@ class FoldedBlock:
 
 
 class FoldedHead:
-    """The colour head, tanh's factor and alpha in its weights, as `rgba_bytes` takes it."""
+    """The colour head for `rgba_bytes`, with tanh's factor and alpha in its weights."""
 
     def __init__(self, head: ColourHead, dtype: torch.dtype) -> None:
         weight, bias = _rgba_layer(head)
@@ -147,22 +148,22 @@ class FoldedHead:
         self.wrap = head.conv.wrap
 
     def __call__(self, x: Tensor) -> Tensor:
-        """1×c×h×w → 1×4×h×w."""
+        """Apply it: 1×c×h×w → 1×4×h×w."""
         return sphere_conv(x, self.weight, self.bias, 1, wrap=self.wrap)
 
 
 class ShuffledHead:
-    """`FoldedHead` before the last pixel shuffle, which then moves four channels.
+    """`FoldedHead` before the last pixel shuffle, which then moves only four channels.
 
-    The squares of pixels that it computes lie one pixel up and left of the cells of the shuffle:
-    what such a square needs is within two cells by two. A third of the products are with zeros,
-    and still it takes less time, as a processor's vectors hold more than four channels.
+    It computes squares of pixels one pixel up and left of the shuffle's cells, so that the inputs
+    of a square lie within two by two cells. A third of the products are with zeros, and still it
+    takes less time, because a CPU's vectors hold more than four channels.
     """
 
     stride = 2
 
     def __init__(self, head: ColourHead, dtype: torch.dtype) -> None:
-        """For a head that `fits`."""
+        """Rearrange a head that `fits`."""
         weight, bias = _rgba_layer(head)
         colours, channels, size, _ = weight.shape
         s = self.stride
@@ -177,17 +178,17 @@ class ShuffledHead:
 
     @classmethod
     def fits(cls, last: Stage, head: ColourHead) -> bool:
-        """Nothing comes between the pixel shuffle of the last stage and a head that pads zeros."""
+        """Return True if a head padded with zeros directly follows a shuffle of stride 2."""
         return last.stride == cls.stride and not last.residuals and not head.conv.wrap
 
     def __call__(self, x: Tensor) -> Tensor:
-        """1×(4·c)×h×w in the order of `cells_first` → 1×4×2h×2w."""
+        """Apply it: 1×(4·c)×h×w in the order of `cells_first` → 1×4×2h×2w."""
         y = shuffle(F.conv2d(x, self.weight, self.bias, padding=1), self.stride)
         return y[..., 1:-1, 1:-1]
 
 
 def _rgba_layer(head: ColourHead) -> tuple[Tensor, Tensor]:
-    """Weight and bias of a colour head, tanh's factor and alpha in them."""
+    """Return weight and bias of a colour head, including tanh's factor and alpha."""
     conv = head.conv
     assert conv.bias is not None
     weight = F.pad(2 * conv.weight, (0, 0, 0, 0, 0, 0, 0, 1))
@@ -197,8 +198,8 @@ def _rgba_layer(head: ColourHead) -> tuple[Tensor, Tensor]:
 class FoldedConv:
     """The 3×3 convolution of x·scale + shift, in ``dtype``.
 
-    The shift turns into a bias. Where zeros surround the features some taps meet those instead of
-    shifted features: what they would have added is taken off again.
+    The shift becomes a bias. If zeros surround the features, taps outside meet zeros instead of
+    shifted features, and their contribution to the bias is subtracted.
     """
 
     def __init__(self, conv: SphereConv, scale: Tensor, shift: Tensor, dtype: torch.dtype) -> None:
@@ -209,7 +210,7 @@ class FoldedConv:
             self.taps = taps
 
     def __call__(self, x: Tensor) -> Tensor:
-        """1×c×h×w → 1×c'×h×w."""
+        """Apply it: 1×c×h×w → 1×c'×h×w."""
         if self.wrap:
             return F.conv2d(pad_erp(x, 1), self.weight, self.bias)
         y = F.conv2d(x, self.weight, self.bias, padding=1)
@@ -222,13 +223,16 @@ class FoldedConv:
 
 
 def affine_conv(x: Tensor, conv: SphereConv, scale: Tensor, shift: Tensor) -> Tensor:
-    """As `FoldedConv`, in the precision of ``x``."""
+    """Apply a `FoldedConv` in the precision of ``x``."""
     return FoldedConv(conv, scale, shift, x.dtype)(x)
 
 
 def fold_affine(conv: SphereConv, scale: Tensor, shift: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Weight and bias of a convolution that does x·scale + shift too, and the shift's part in
-    each tap, out×kernel×kernel, of which the bias has the sum.
+    """Fold x·scale + shift into a convolution.
+
+    Returns:
+        Weight, bias, and the shift's contribution by tap, out×kernel×kernel, whose sum is in the
+            bias.
     """
     taps = torch.einsum("ocij,c->oij", conv.weight, shift)
     assert conv.bias is not None
@@ -236,6 +240,6 @@ def fold_affine(conv: SphereConv, scale: Tensor, shift: Tensor) -> tuple[Tensor,
 
 
 def gelu_(x: Tensor) -> Tensor:
-    """GELU in place."""
+    """Apply GELU in place."""
     activated: Tensor = torch.ops.aten.gelu_(x)
     return activated

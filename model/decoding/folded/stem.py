@@ -1,4 +1,4 @@
-"""The stem of a viewport network, folded, for that window of a frame that a look sees."""
+"""The folded stem of a viewport network, for the window of a frame that a look sees."""
 
 from __future__ import annotations
 
@@ -17,17 +17,16 @@ from model.networks import Stage
 class FoldedStem:
     """Channel expansion and one TAT residual block on the sphere (paper, section 2.2).
 
-    Where features wrap around the sphere, what surrounds them went through the affine too, so
-    that the affine folds into the convolution without a correction at the border. Each map is
-    computed straight into the middle of a buffer that is one pixel wider a side, of which only
-    the rim is then copied, where `pad_erp` copies whole maps.
+    If features wrap around the sphere, the surrounding ones went through the affine too, so that
+    folding it needs no correction at the border. Each map is computed directly inside a buffer one
+    pixel wider a side, and only the rim is copied; `pad_erp` would copy whole maps.
 
     Attributes:
-        features: what the latest call returned.
+        features: result of the latest call.
     """
 
     def __init__(self, stem: Stage, size: tuple[int, int], dtype: torch.dtype) -> None:
-        """For embeddings of ``size``, height and width, and a stem that `fits`."""
+        """Fold a stem that `fits`, for embeddings of ``size``, height and width."""
         self.dtype, self.wrap = dtype, stem.conv.wrap
         assert stem.conv.bias is not None
         self.weight, self.bias = stem.conv.weight.to(dtype), stem.conv.bias.to(dtype)
@@ -35,7 +34,8 @@ class FoldedStem:
         self.convolutions = (residual.conv1, residual.conv2)
         self.bank = AffineBank(affines_of([stem]))
         shape = (1, stem.conv.out_channels, size[0] + 2, size[1] + 2)
-        # What looks sample is float32 from the start: else each look would convert all of it.
+        # Sampled features are float32 from the start; otherwise each look would convert all of
+        # them.
         self._first, self._second, self.features = (
             torch.empty(
                 shape,
@@ -48,19 +48,20 @@ class FoldedStem:
 
     @staticmethod
     def fits(stem: Stage) -> bool:
-        """The stem is a 1×1 convolution, a sine and one residual block."""
+        """Return True if the stem is a 1×1 convolution, a sine and one residual block."""
         return stem.conv.kernel_size == (1, 1) and stem.sine and len(stem.residuals) == 1
 
     def __call__(
         self, embedding: Tensor, condition: Tensor, window: Window | None = None
     ) -> Tensor:
-        """1×d×h×w → float32 1×c×(h+2)×(w+2), continued across seam and poles, valid until the next
-        call.
+        """Expand 1×d×h×w to float32 1×c×(h+2)×(w+2), continued across seam and poles.
+
+        The result is valid until the next call.
 
         Args:
             condition: `Architecture.time_condition` of the frame.
-            window: of the features that are wanted, all by default. The others, and what is
-                wrapped from them, are undefined.
+            window: of the wanted features, by default all. The others, and rims wrapped from them,
+                are undefined.
         """
         height, width = embedding.shape[-2:]
         if window is None or not self.wrap:
@@ -81,7 +82,7 @@ class FoldedStem:
     def _convolved(
         self, padded: Tensor, pieces: Iterable[Piece], index: int, affine: ScaleAndShift
     ) -> Iterator[tuple[Piece, Tensor]]:
-        """Each of ``pieces`` and what the convolution of an index makes of it."""
+        """Yield each of ``pieces`` with the result of the convolution ``index`` there."""
         conv = self.convolutions[index]
         if not self.wrap:
             (whole,) = pieces
@@ -95,13 +96,13 @@ class FoldedStem:
 
 
 def widen(x: Tensor, padded: Tensor) -> None:
-    """Fill ``padded`` with what `pad_erp` makes of ``x`` by one pixel, in one pass, not two."""
+    """Fill ``padded`` with ``x`` widened by one pixel, like `pad_erp`, but in one pass."""
     _inner(padded).copy_(x)
     wrap_rim(padded)
 
 
 def wrap_rim(padded: Tensor) -> None:
-    """Fill the outermost pixels of N×C×(H+2)×(W+2) from those inside, as `pad_erp` would."""
+    """Fill the outermost pixels of N×C×(H+2)×(W+2) from the inner ones, like `pad_erp`."""
     inside = _inner(padded)
     half = inside.shape[-1] // 2
     padded[..., 0, 1:-1] = inside[..., 0, :].roll(half, -1)

@@ -1,4 +1,4 @@
-"""A viewport's stages as kernels of our own; importing it takes Triton."""
+"""The fused engine: a viewport's stages as Triton kernels; importing it needs Triton."""
 
 from model.decoding.triton.engine import open_fused
 

@@ -1,4 +1,4 @@
-"""Convolutions as the Triton kernels take them, and their launches."""
+"""Convolutions in the form of the Triton kernels, and their launches."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from model.networks import SphereConv
 SINE, GELU, ADD = (kernels.SINE.value, kernels.GELU.value, kernels.ADD.value)
 
 LAUNCHES, REPEATS = 10, 5
-"""Of a kernel in the graph that times it, and of that graph."""
+"""Launches of a kernel in the graph that times it, and replays of that graph."""
 
 _DEPTH_ALIGNMENT = 32
 _FOLD_BLOCK, _FOLD_DEPTH = 16, 64
@@ -26,15 +26,15 @@ _COLOUR_BLOCK = 512
 
 
 class Tile(NamedTuple):
-    """Share of one instance of the kernel, and how much of the GPU it takes.
+    """Work of one instance of the kernel, and its share of the GPU.
 
     Attributes:
         rows, columns: of its part of the picture.
-        depth: elements of the sum taken at a time; 32, or what divides it.
+        depth: elements of the sum taken at a time; 32 or a divisor of it.
         warps: of 32 threads.
-        stages: how many of those parts of the sum are in shared memory at a time.
-        registers: of a thread at most, where fewer let a second instance run beside this one.
-        half_sums: the products of a part of the sum are added up in half precision.
+        stages: number of parts of the sum in shared memory at a time.
+        registers: limit per thread, if a lower one lets a second instance run beside this one.
+        half_sums: whether the products of a part of the sum are added up in half precision.
     """
 
     rows: int
@@ -54,23 +54,26 @@ TILES = (
     Tile(4, 64, 32, 4, 2),
     Tile(2, 64, 32, 4, 2),
 )
-"""From the one that fetches least to the one that asks least of a GPU."""
+"""From the one that fetches least to the one that needs least of a GPU."""
 
 _REGISTERS, _SUMS = 255, 0.78
-"""Of a thread, and the share of them that sums and inputs may be; with more of those they spill."""
+"""Registers of a thread, and the share of them for sums and inputs; beyond it they spill."""
 
 _HOPPER = 9
 _HALF_SUMS = ((8, 6), (8, 9), (12, 0), (12, 1))
-"""Compute capabilities of GeForce cards, most of which sum products in float16 twice as fast as in
-float32. Workstation cards have them too, so that it is measured."""
+"""Compute capabilities of GeForce cards.
+
+Most of them sum products in float16 twice as fast as in float32. Workstation cards have the same
+capabilities, so the speed is measured.
+"""
 
 
 class BandMap(NamedTuple):
-    """A band of a map of features, as it lies in memory.
+    """A band of a feature map in memory.
 
     Attributes:
         band: rows × width × channels, contiguous.
-        first: row of the whole map that is the band's first.
+        first: row of the whole map where the band begins.
         height: of the whole map.
     """
 
@@ -81,11 +84,11 @@ class BandMap(NamedTuple):
 
 @dataclass(frozen=True)
 class Head:
-    """Place for the products of a `FusedConv` with the head's taps, instead of for its result.
+    """Output for the products of a `FusedConv` with the head's taps, instead of its result.
 
     Attributes:
         weight: (N0 + N1) × `kernels.PARTS`.
-        parts: rows × width × `kernels.PARTS`, lying as the target does.
+        parts: rows × width × `kernels.PARTS`, laid out like the target.
     """
 
     weight: Tensor
@@ -93,18 +96,21 @@ class Head:
 
 
 def chunks(channels: int) -> tuple[int, int]:
-    """The powers of two from 16 on, or one and zero, that hold ``channels`` with least to spare."""
+    """Return two chunk sizes that hold ``channels`` with the least spare.
+
+    Each is a power of two from 16 on; the second may be zero.
+    """
     sizes = [0, *(2**k for k in range(4, 13))]
     pairs = [(a, b) for a in sizes[1:] for b in sizes if b <= a and a + b >= channels]
     return min(pairs, key=lambda pair: (sum(pair), pair[1]))
 
 
 class FusedConv:
-    """One convolution with zeros around it and what is done to its result.
+    """One convolution with zeros around it, and the operation on its result.
 
     With ``stride`` above 1 it has as many outputs for each of its stride² cells, which a pixel
-    shuffle brings into place. With ``folds`` an affine is still to be folded in: `AffineFolds`
-    sets weight and bias then.
+    shuffle puts into place. With ``folds`` an affine is folded in later: `AffineFolds` then sets
+    weight and bias.
     """
 
     def __init__(
@@ -116,7 +122,7 @@ class FusedConv:
         stride: int = 1,
         folds: bool = False,
     ) -> None:
-        """Rearrange ``conv``, on the device where it is."""
+        """Rearrange ``conv``, on its device."""
         cells = stride**2
         plain = AlignedConv(conv, torch.float32, cells=cells)
         self.epilogue, self.stride = epilogue, stride
@@ -140,9 +146,9 @@ class FusedConv:
     def __call__(
         self, source: BandMap, target: BandMap, rows: Span, head: Head | None = None
     ) -> None:
-        """Compute ``rows``, first and end of them before the pixel shuffle, from ``source``.
+        """Compute ``rows``, first and end before the pixel shuffle, from ``source``.
 
-        Both maps must hold them, the source also those that the kernel reaches beyond.
+        Both maps must contain them; the source also the rows around them that the kernel reads.
         """
         if rows[0] >= rows[1]:
             return
@@ -199,7 +205,7 @@ class FusedConv:
         return self.shared_bytes(tile, gpu.capability) <= gpu.shared_bytes
 
     def tune(self, gpu: Gpu, run: Callable[[], None]) -> None:
-        """Keep the tile with which ``run``, which calls this convolution, is fastest.
+        """Keep the tile for which ``run``, which calls this convolution, is fastest.
 
         Raises:
             RuntimeError: none fits this GPU.
@@ -226,8 +232,10 @@ class FusedConv:
 
 
 def seconds(gpu: Gpu, run: Callable[[], object]) -> float:
-    """Least time that ``run`` takes on the GPU: of small kernels some are done before Python has
-    launched the next, so that a graph launches them, and other work may delay any of its replays.
+    """Return the shortest time of ``run`` on the GPU.
+
+    A graph launches the kernels, because small ones finish before Python launches the next. The
+    shortest of several replays counts, because other work may delay any of them.
     """
 
     def launches() -> tuple[Tensor, ...]:
@@ -248,14 +256,14 @@ def seconds(gpu: Gpu, run: Callable[[], object]) -> float:
 
 
 class AffineFolds:
-    """Folds a picture's affines into the 3×3 convolutions that follow them, all in one launch.
+    """Folds a picture's affines into the 3×3 convolutions after them, in one launch.
 
-    An affine's scale goes into the weights, its shift into a bias, of which the zeros around the
-    picture take some away again: nine cases, as `kernels.convolve` has them.
+    An affine's scale goes into the weights, its shift into a bias, reduced where zeros surround the
+    picture: nine cases, as in `kernels.convolve`.
     """
 
     def __init__(self, convolutions: Sequence[FusedConv]) -> None:
-        """For convolutions whose affines come in this order."""
+        """Prepare convolutions, given in the order of their affines."""
         self._count = len(convolutions)
         self._widest = max(sum(conv.chunks) for conv in convolutions)
         device = convolutions[0].weight.device
@@ -291,12 +299,14 @@ class AffineFolds:
 
 
 class FusedHead:
-    """The 3×3 convolution to colours in two steps: the convolution before it multiplies its result
-    by every tap, and `assemble` sums what belongs to a pixel.
+    """The 3×3 convolution to colours in two steps.
+
+    The convolution before it multiplies its result by every tap, and `assemble` sums the products
+    of each pixel.
     """
 
     def __init__(self, conv: SphereConv, width: int, dtype: torch.dtype) -> None:
-        """For features of ``width`` channels, filled up; tanh's factor 2 goes into the weights."""
+        """Rearrange it for features filled up to ``width`` channels, including tanh's factor 2."""
         colours, channels = conv.out_channels, conv.in_channels
         taps = 2 * conv.weight.detach().permute(1, 2, 3, 0).reshape(channels, 9 * colours)
         spare = kernels.PARTS.value - taps.shape[1]
@@ -307,8 +317,11 @@ class FusedHead:
     def assemble(
         self, parts: BandMap, picture: Tensor, rows: Span, cells: Tensor | None = None
     ) -> None:
-        """Write ``rows``, first and end, of a height×width×4 uint8 picture, and the means of their
-        cells to 1×3×h×w float32 in [0, 1]; no part of a cell may lie in them.
+        """Write ``rows``, first and end, of a height×width×4 uint8 picture.
+
+        Args:
+            cells: 1×3×h×w float32; gets the means of the rows' cells in [0, 1]. The rows must hold
+                whole cells.
         """
         width = picture.shape[1]
         side = 1 if cells is None else width // cells.shape[-1]

@@ -1,4 +1,4 @@
-"""The fused engine: the compiled one, a viewport's stages in kernels of the project's own."""
+"""The fused engine: the compiled engine with a viewport's stages in the project's own kernels."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from model.scene import Decoder
 
 
 def open_fused(decoder: Decoder, device: torch.device, size: tuple[int, int]) -> CompiledEngine:
-    """The fused engine of a viewport decoder, on a CUDA device, for pictures of ``size``.
+    """Open the fused engine of a viewport decoder on a CUDA device, for pictures of ``size``.
 
     Raises:
         RuntimeError: the picture is too large for the kernels, or memory runs out.
-        Exception: no compiler works here; of which kind, that compiler decides.
+        Exception: no compiler works here; the type depends on the compiler.
     """
     tiles = CacheFile(cache_key(decoder, device, size, torch.float16, "tiles"))
     runner = partial(FusedRunner, tiles=tiles)

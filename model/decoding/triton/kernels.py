@@ -1,10 +1,10 @@
-"""Triton kernels of the fused engine: convolutions that finish what follows them on the way out.
+"""Triton kernels of the fused engine: convolutions that also do the operations after them.
 
-Features are rows × columns × channels in memory, channels in eights. `convolve` takes its input
-as it lies: along a row, the kernel's columns and their channels are one run of KERNEL·CIN
-elements, so that a window is an offset into the row and zeros outside the row need one comparison.
-Each instance of it computes several rows of a strip of columns: the input rows that neighbouring
-output rows share, and the weights, are fetched once for all of them.
+Features are rows × columns × channels in memory, channels in eights. `convolve` reads its input in
+that layout: along a row, the kernel's columns and their channels are one run of KERNEL·CIN
+elements, so that a window is an offset into the row, and zeros outside the row need one comparison.
+Each instance computes several rows of a strip of columns: input rows shared by neighbouring output
+rows, and the weights, are fetched once for all of them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ROWS_VARY = ["height", "source_first", "target_first", "first", "end"]
 
 @triton.jit
 def _sine(x):
-    # Range reduced to ±π/2 in two steps, then a polynomial: 1e-6 off, and no slow path.
+    # Reduced to ±π/2 in two steps, then a polynomial: error 1e-6, and no slow path.
     halves = tl.floor(x * 0.3183098861837907 + 0.5)
     r = x - halves * 3.140625
     r = r - halves * 0.0009676535897932
@@ -38,8 +38,8 @@ def _sine(x):
 
 @triton.jit
 def _gelu(x):
-    # Φ(x) − ½ is x·P(x²), fitted on ±4: the product is 2e-4 off at most, half of what float16
-    # resolves at 0.5, and takes a third of the instructions of the error function.
+    # Φ(x) − ½ is x·P(x²), fitted on ±4. The product is off by at most 2e-4, half of float16's
+    # resolution at 0.5, and takes a third of the instructions of the error function.
     v = tl.minimum(tl.maximum(x, -4.0), 4.0)
     s = v * v
     p = 2.278145316836344e-08
@@ -92,12 +92,12 @@ def convolve(
     DEPTH: tl.constexpr,
     HALF_SUMS: tl.constexpr,
 ):
-    """Rows ``first`` to ``end`` of a convolution with zeros around it, of stride 1.
+    """Compute rows ``first`` to ``end`` of a convolution of stride 1 with zeros around it.
 
-    Then by EPILOGUE a sine, a GELU, or the sum with what the target holds, and with STRIDE above 1
-    a pixel shuffle. With HEAD the result is not stored: its products with the head's taps are.
-    With HALF_SUMS the products of KERNEL·DEPTH inputs are summed in half precision, and only these
-    sums in float32: GeForce cards multiply twice as fast that way.
+    EPILOGUE selects what follows: a sine, a GELU, or the sum with the target's contents; STRIDE
+    above 1 adds a pixel shuffle. With HEAD the products of the result with the head's taps are
+    stored instead of the result. With HALF_SUMS the products of KERNEL·DEPTH inputs are summed in
+    half precision, and these sums in float32: GeForce cards multiply twice as fast that way.
 
     source: rows from ``source_first`` on of ``height``×WIDTH×CIN.
     weight: STRIDE²×KERNEL×K×(N0+N1), K being KERNEL·CIN, filled up with zeros to a multiple of 32.
@@ -139,7 +139,8 @@ def convolve(
             b0 = tl.load(taps + n0[None, :])
             if N1 > 0:
                 b1 = tl.load(taps + n1[None, :])
-            # All rows before the next tap: products into different sums need not wait in turn.
+            # All rows before the next tap: products into different sums need not wait for each
+            # other.
             next0 = ()
             next1 = ()
             for r in tl.static_range(ROWS):
@@ -210,14 +211,14 @@ def fold(
     BLOCK: tl.constexpr,
     DEPTH: tl.constexpr,
 ):
-    """Weights and the nine cases' biases of 3×3 convolutions that do x·scale + shift too.
+    """Compute weights and nine biases of 3×3 convolutions that include x·scale + shift.
 
     One instance for each convolution and each BLOCK of its outputs.
 
     table: convolutions × (scale, shift) × TABLE_WIDTH float32.
     layout: convolutions × FIELDS int32: input channels, K, N, and where its weights, its plain
         bias and its nine cases begin.
-    master, plain: float32 weights as `convolve` takes them, and one bias each.
+    master, plain: float32 weights as in `convolve`, and one bias each.
     """
     field = layout_ptr + tl.program_id(0) * FIELDS
     channels = tl.load(field)

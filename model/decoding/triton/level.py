@@ -1,4 +1,4 @@
-"""Finer embeddings, added to the results of stages: the launch of their kernel."""
+"""Launch of the kernel that adds finer embeddings to the results of stages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BLOCK = 32
 
 
 class FusedLevel:
-    """The 1×1 convolution of a finer embedding, which adds to the features that are there."""
+    """The 1×1 convolution of a finer embedding, whose result is added to features."""
 
     def __init__(self, conv: SphereConv, channels: int) -> None:
         """Rearrange ``conv``, on its device, for features filled up to ``channels``."""
@@ -22,7 +22,7 @@ class FusedLevel:
         self.bias = F.pad(conv.bias.detach(), (0, spare))
 
     def __call__(self, level: Tensor, features: Tensor) -> None:
-        """Add what comes of ``level``, h×w×c, to ``features``, h×w×c'; both contiguous."""
+        """Add the result for ``level``, h×w×c, to ``features``, h×w×c'; both contiguous."""
         pixels, (channels, outputs) = level.shape[0] * level.shape[1], self.weight.shape
         pixel_kernels.add_level[(-(-pixels // _BLOCK),)](
             features,

@@ -1,4 +1,4 @@
-"""Triton kernels of the fused engine that take pixel by pixel: colours, and finer embeddings."""
+"""Triton kernels of the fused engine that work pixel by pixel: colours and finer embeddings."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ def colour(
     CELLS: tl.constexpr,
     MEANS: tl.constexpr,
 ):
-    """Rows ``first`` to ``end`` of the picture, opaque RGBA packed into int32, from the head's
-    parts: each pixel sums its neighbours' products with the tap that points at them.
+    """Compute rows ``first`` to ``end`` of the picture, opaque RGBA packed into int32.
 
-    One instance for CELLS cells of CELL×CELL pixels, each filled up to PIXELS, a power of two.
-    With MEANS those of every cell are stored: colours × height/CELL × WIDTH/CELL float32 in [0, 1].
+    Each pixel sums its neighbours' products, from the head's parts, with the tap that points at
+    them. One instance for CELLS cells of CELL×CELL pixels, each filled up to PIXELS, a power of
+    two. With MEANS each cell's mean is stored: colours × height/CELL × WIDTH/CELL float32 in [0,
+    1].
     """
     ACROSS: tl.constexpr = WIDTH // CELL
     place = tl.arange(0, CELLS * PIXELS)
@@ -69,8 +70,9 @@ def add_level(
     N: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """Add pixels×CHANNELS times CHANNELS×COUT float32, and COUT float32, to pixels×COUT. N is the
-    power of two that holds COUT.
+    """Add pixels×CHANNELS times CHANNELS×COUT float32, and COUT float32, to pixels×COUT.
+
+    N is the power of two that holds COUT.
     """
     place = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     n = tl.arange(0, N)

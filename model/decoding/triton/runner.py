@@ -1,12 +1,12 @@
-"""Runner of a viewport's stages: fused kernels in a row, over four buffers allocated once.
+"""Runner of a viewport's stages: a sequence of fused kernels on four preallocated buffers.
 
-A stage of one residual block passes over memory six times: its features are written and read by
+A stage of one residual block passes over memory six times: its features are written, then read by
 the block's first convolution, whose result is written and read by the second, which adds to the
-features where they are. Separate operators take thirteen passes (docs/performance.md).
+features in place. Separate operators take thirteen passes (docs/performance.md).
 
-The last stage, which has most of the memory, runs in bands of rows, as many as its pixel shuffle
-has cells: what one band needs is then no larger than the map that the stage starts from. What lies
-beyond a band's edge is computed for either band, so that bands change nothing in the picture.
+The last stage needs most of the memory and runs in bands of rows, as many as its pixel shuffle has
+cells: a band then needs no more than the map that the stage starts from. Rows beyond a band's edge
+are computed for both bands, so that bands do not change the picture.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _MAX_ELEMENTS = 2**31 - 1
 
 @dataclass(frozen=True)
 class FusedStage:
-    """A stage's convolution, the two of each of its residual blocks, its finer embedding's."""
+    """Convolutions of a stage: its own, two for each residual block, and the finer embedding's."""
 
     upsampling: FusedConv
     residuals: Sequence[tuple[FusedConv, FusedConv]]
@@ -56,11 +56,11 @@ class FusedStage:
 
     @property
     def convolutions(self) -> list[FusedConv]:
-        """All of them, in the order in which they are launched."""
+        """All of them, in the order of launching."""
         return [self.upsampling, *(conv for pair in self.residuals for conv in pair)]
 
     def needs(self, rows: Span, height: int) -> Span:
-        """Rows of the shuffled map that ``rows`` of the stage's result depend on."""
+        """Return the rows of the shuffled map that ``rows`` of the stage's result depend on."""
         return wider(rows, 2 * len(self.residuals), height)
 
 
@@ -68,13 +68,13 @@ class FusedRunner:
     """All stages and the head, from features at the viewport's embedding size to RGBA bytes.
 
     Attributes:
-        projected: height and width of the features that it starts from.
+        projected: height and width of the features.
         size: height and width of the picture.
-        bands: number of them in which the last stage runs.
-        convolutions: of all stages, in the order in which they are first launched.
-        buffers: features of the stages in turn, what is between a block's convolutions, and the
-            products with the head's taps.
-        cells: as `Runner` has them.
+        bands: number of bands of the last stage.
+        convolutions: of all stages, in the order of their first launch.
+        buffers: two for the features of the stages in turn, one for values between a block's
+            convolutions, and one for the products with the head's taps.
+        cells: as in `Runner`.
     """
 
     def __init__(
@@ -87,13 +87,13 @@ class FusedRunner:
         bands: int | None = None,
         tiles: CacheFile | None = None,
     ) -> None:
-        """Rearrange the layers, on the device where they are.
+        """Rearrange the layers, on their device.
 
         Args:
             projected: height and width of the features.
-            cell: side of the cells whose means are wanted; a divisor of the picture's sides.
-            bands: as many as the last stage's pixel shuffle has cells, unless given.
-            tiles: file for those that suit this GPU; they are measured each time unless given.
+            cell: side of the cells whose means are wanted; it divides the picture's sides.
+            bands: by default as many as the last stage's pixel shuffle has cells.
+            tiles: file of the tiles that suit this GPU; without it they are measured each time.
 
         Raises:
             RuntimeError: a map is too large for the kernels, or memory runs out.
@@ -120,12 +120,12 @@ class FusedRunner:
             self.cells = torch.empty(shape, device=head.conv.weight.device)
 
     def __call__(self, features: Tensor, table: Tensor, *levels: Tensor) -> Tensor:
-        """Height×width×4 uint8, in the same memory each time.
+        """Return height×width×4 uint8, always in the same memory.
 
         Args:
             features: h×w×c, contiguous.
             table: `AffineTable.scales_and_shifts` of all residual blocks.
-            levels: finer embeddings, h×w×c, contiguous, of those stages that add one.
+            levels: finer embeddings, h×w×c, contiguous, for the stages that add one.
         """
         self._fold(table)
         for launch in self._launches(features, levels):
@@ -133,7 +133,7 @@ class FusedRunner:
         return self.picture
 
     def ready(self, gpu: Gpu, features: Tensor, table: Tensor, *levels: Tensor) -> None:
-        """See `Runner.ready`: measure which tile suits each convolution, once for a GPU."""
+        """Measure which tile suits each convolution, once per GPU. See `Runner.ready`."""
         self._fold(table)
         kept = kept_tiles(self._tiles, len(self.convolutions))
         if kept is not None:
@@ -177,7 +177,7 @@ class FusedRunner:
             self._folds(table)
 
     def _launches(self, features: Tensor, levels: Sequence[Tensor]) -> list[partial[None]]:
-        """Every kernel but the folding one, in order."""
+        """Return every kernel launch except folding, in order."""
         source, level = BandMap(features, 0, self._sizes[0][0]), iter(levels)
         launches: list[partial[None]] = []
         for index, stage in enumerate(self.stages[:-1]):
@@ -199,12 +199,12 @@ class FusedRunner:
         return launches
 
     def _first(self, stage: FusedStage, rows: Span) -> int:
-        """The first row that a band's maps hold: the shuffle writes whole cells."""
+        """Return the first row in a band's maps; the shuffle writes whole cells."""
         stride = stage.upsampling.stride
         return stage.needs(rows, self.size[0])[0] // stride * stride
 
     def _maps(self, index: int, first: int) -> tuple[BandMap, BandMap]:
-        """A stage's features, and what its residual blocks hold between their convolutions."""
+        """Return the maps of a stage's features and of the values between its convolutions."""
         height, width = self._sizes[index + 1]
         held = self._held if index == len(self.stages) - 1 else height
         shape = (held, width, self.stages[index].upsampling.outputs)
@@ -240,7 +240,7 @@ class FusedRunner:
 
 
 def kept_tiles(file: CacheFile | None, count: int) -> list[Tile] | None:
-    """As many tiles as are asked for, if ``file`` holds just those and they are among `TILES`."""
+    """Return ``count`` tiles from ``file`` if it holds that many of `TILES`, otherwise None."""
     payload = file.read() if file is not None else None
     if payload is None:
         return None
@@ -268,8 +268,9 @@ def _fused(stage: Stage, dtype: torch.dtype) -> FusedStage:
 def _stage_launches(
     stage: FusedStage, source: BandMap, maps: tuple[BandMap, BandMap], rows: Span, head: Head | None
 ) -> list[partial[None]]:
-    """The kernels that compute ``rows`` of a stage into the first of ``maps``, or the products
-    with the head's taps into ``head``.
+    """Return the launches that compute ``rows`` of a stage.
+
+    The result goes to the first of ``maps``, or with ``head`` its products with the head's taps.
     """
     features, between = maps
     height, stride = features.height, stage.upsampling.stride
