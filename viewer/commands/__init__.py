@@ -14,6 +14,6 @@ COMMANDS = (
     bench.bench,
     doctor.doctor,
 )
-"""Commands, in the order of the help: functions, and groups of commands."""
+"""Commands in the order of the help: functions and groups of commands."""
 
 __all__ = ["COMMANDS"]

@@ -1,4 +1,4 @@
-"""Speed of uploads from a decoder's memory into a texture, without showing any picture."""
+"""Measurement of uploads from a decoder's memory into a texture, without showing a picture."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class UploadSpeed:
 
     Attributes:
         size: height and width.
-        path: the way they took, as the overlay names it.
-        renderer: what draws OpenGL, by its own name.
-        median_ms: until OpenGL had finished with it.
+        path: name of the upload, as in the overlay.
+        renderer: OpenGL's name for its renderer.
+        median_ms: until OpenGL had finished.
     """
 
     size: tuple[int, int]
@@ -38,7 +38,7 @@ def measure_uploads(
 ) -> list[UploadSpeed]:
     """Time uploads of pictures of ``sizes`` from ``device`` in a window that is not shown.
 
-    Without ``interop`` they leave the device.
+    Without ``interop`` pictures pass through the CPU.
 
     Raises:
         InputError: there is no display, or no OpenGL 3.3 on it.

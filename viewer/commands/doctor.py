@@ -1,4 +1,4 @@
-"""``nerv360 doctor``: what the program needs, and what of it is missing here."""
+"""``nerv360 doctor``: requirements of the program, and which are missing here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Graphics without a window to be seen, for commands that decode by drawing."""
+"""Graphics in a hidden window, for commands that decode by drawing."""
 
 from __future__ import annotations
 

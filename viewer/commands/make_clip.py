@@ -36,7 +36,7 @@ def make_clip(
     width, height = check_options(output, size, frames, fps, quality, overwrite)
     chosen = device_option(device)
     if device == "auto" and chosen.type == "mps":
-        chosen = device_option("cpu")  # Metal has no float64, in which rays are computed
+        chosen = device_option("cpu")  # Metal has no float64, and rays need it
 
     from model.synthetic import HarbourTown
     from model.video import FolderWriter, VideoWriter
@@ -61,7 +61,7 @@ def make_clip(
 def check_options(
     output: Path, size: str, frames: int, fps: float, quality: int, overwrite: bool
 ) -> tuple[int, int]:
-    """Width and height in pixels.
+    """Return width and height in pixels.
 
     Raises:
         InputError: an option cannot be used.

@@ -1,4 +1,4 @@
-"""Options that several commands share, checked before anything is loaded or written."""
+"""Options that several commands share, checked before files are loaded or written."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ SceneFile = Annotated[
 
 @contextmanager
 def for_option(option: str) -> Iterator[None]:
-    """Begin the sentence of what is refused inside with ``option``.
+    """Prefix every InputError raised inside with ``option``.
 
-    The model's errors speak of values; only a command knows by which option each was given.
+    The model's errors speak of values; only a command knows which option gave each.
     """
     try:
         yield
@@ -78,7 +78,7 @@ def for_option(option: str) -> Iterator[None]:
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """Height and width of ``--size WxH``.
+    """Return height and width of ``--size WxH``.
 
     Raises:
         InputError: it is no size, or too small or large a one.
@@ -94,13 +94,13 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def check_range(option: str, value: float, low: float, high: float) -> None:
-    """Raise InputError where ``value`` is not a number from ``low`` to ``high``."""
+    """Raise InputError if ``value`` is not a number from ``low`` to ``high``."""
     if not math.isfinite(value) or not low <= value <= high:
         raise InputError(f"{option} {value:g}: give {low:g} to {high:g}")
 
 
 def check_output(path: Path, overwrite: bool, option: str = "-o") -> None:
-    """Raise InputError where ``path`` may not be written.
+    """Check that ``path`` may be written.
 
     Raises:
         InputError: it exists and may not be replaced, or nothing can be written there.
@@ -120,7 +120,7 @@ def check_output(path: Path, overwrite: bool, option: str = "-o") -> None:
 
 
 def check_text(option: str, text: str) -> None:
-    """Raise InputError where a scene cannot hold ``text``."""
+    """Raise InputError if a scene cannot hold ``text``."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -159,7 +159,7 @@ def clip_option(
 
 
 def say_notes(clip: Clip) -> None:
-    """Print on stderr what was assumed, applied or left out of a clip, one line each."""
+    """Print on stderr the clip's notes on what was assumed, applied or left out, one line each."""
     for note in clip.notes:
         print(escaped(f"{clip.path}: {note}"), file=sys.stderr)
 
@@ -209,7 +209,7 @@ def device_option(name: str) -> torch.device:
 
 
 def decoder_option(scene: Scene, name: str | None) -> str:
-    """The decoder of ``--decoder NAME``; the one that the viewer begins with where it is None.
+    """Return the decoder of ``--decoder NAME``; if None, the one the viewer begins with.
 
     Raises:
         InputError: the scene has none of that name.
@@ -224,6 +224,6 @@ def decoder_option(scene: Scene, name: str | None) -> str:
 
 
 def check_frame(scene: Scene | OpenScene, frame: int | None) -> None:
-    """Raise InputError where ``scene`` has no such frame."""
+    """Raise InputError if ``scene`` has no such frame."""
     if frame is not None and not 0 <= frame < scene.frames:
         raise InputError(f"--frame {frame}: the scene has frames 0 to {scene.frames - 1}")

@@ -42,7 +42,7 @@ _FILMS = (".mp4", ".mkv", ".mov")
 
 @dataclass(frozen=True)
 class _Sweep:
-    """First look of a film and its turn over the clip, or the one look of a picture; degrees."""
+    """First look of a film and its turn over the clip, or the only look of a picture; degrees."""
 
     yaw_deg: float
     pitch_deg: float
@@ -127,7 +127,7 @@ def render(
     with for_option("--engine"):
         check_engine(engine, config, chosen)
     if engine == "auto" and suffix in _PICTURES:
-        engine = without_compiler(engine, chosen)  # one picture is there before it is compiled
+        engine = without_compiler(engine, chosen)  # avoids compiling for one picture
     with hidden_graphics() if engine == "gl" else nullcontext():
         try:
             with stage(f"opening {name}"):
@@ -142,7 +142,7 @@ def render(
 
 
 def _decoded_size(height: int, width: int, scale: int) -> tuple[int, int]:
-    """A size the decoder can have whose picture is at least as high for its width as the view."""
+    """Return a size the decoder can have, at least as high for its width as the view."""
     return math.ceil(height / scale) * scale, max(1, width // scale) * scale
 
 

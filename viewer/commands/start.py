@@ -1,4 +1,4 @@
-"""Starts of a run: a scene or clip that has been read, or the first sight of a scene file."""
+"""Ways to start a run: a scene or clip that is read, or a scene file's still panorama first."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def remark_on(
     device_name: str, prepare: Callable[[torch.device], OpenScene]
 ) -> Callable[[torch.device], OpenScene]:
-    """Return ``prepare``, its scene remarking on a card that ``auto`` leaves unused."""
+    """Return ``prepare``, with a remark in its scene if ``auto`` leaves a card unused."""
     from model.devices import unused_card
 
     reason = unused_card() if device_name == "auto" else None
@@ -37,7 +37,7 @@ def remark_on(
 
 
 class WholeStart:
-    """A `viewer.run.Start` with a scene or clip that has been read."""
+    """A `viewer.run.Start` with a scene or clip that is already read."""
 
     rest = None
 
@@ -50,14 +50,14 @@ class WholeStart:
         interop: bool = True,
         decodes: bool = True,
     ) -> None:
-        """Begin with it.
+        """Begin with the scene or clip.
 
         Args:
             decoder: name of the one to begin with.
-            prepare: makes the scene for a device; again where the window settles another.
+            prepare: makes the scene for a device; called again if the window settles another.
             device, engine: how to decode; an engine as `open_engine` knows it.
-            interop: pictures of a GPU go to the screen without leaving it.
-            decodes: it has decoders; a clip has none, and wants no compiler.
+            interop: pictures on a GPU reach the screen without leaving it.
+            decodes: it has decoders; a clip has none and needs no compiler.
         """
         self.decoder, self.device = decoder, device
         self.scene = prepare(device)
@@ -65,12 +65,12 @@ class WholeStart:
         self._decodes = decodes
 
     def prepare(self) -> None:
-        """As `Start.prepare`."""
+        """See `viewer.run.Start`."""
         if self._decodes and needs_compiler(self._engine, self.device):
             load_compilers()
 
     def open(self) -> OpenScene:
-        """As `Start.open`."""
+        """See `viewer.run.Start`."""
         from viewer.picture import device_of_window
 
         self.device = device_of_window(self.device)
@@ -79,7 +79,7 @@ class WholeStart:
 
     @property
     def upload(self) -> Callable[[], Upload]:
-        """As `Start.upload`."""
+        """See `viewer.run.Start`."""
         from viewer.picture import choose_upload
 
         return functools.partial(choose_upload, self.device, self._interop)
@@ -87,8 +87,9 @@ class WholeStart:
 
 @dataclass(frozen=True)
 class GlimpseStart:
-    """A `viewer.run.Start` with a scene file whose still panorama is shown while torch, and with it
-    the rest, is loaded.
+    """A `viewer.run.Start` that shows a scene file's still panorama while torch loads.
+
+    The rest of the scene is read once torch is there.
     """
 
     decoder: str
@@ -98,27 +99,27 @@ class GlimpseStart:
     interop: bool = True
 
     def prepare(self) -> None:
-        """As `Start.prepare`."""
+        """Do nothing: no compiler is needed."""
 
     def open(self) -> OpenScene:
-        """As `Start.open`."""
+        """See `viewer.run.Start`."""
         return self.scene
 
     @functools.cached_property
     def device(self) -> torch.device:
-        """As `Start.device`; it loads torch."""
+        """See `viewer.run.Start`; loads torch."""
         from model.devices import choose_device
 
         return choose_device(self.device_name)
 
     @property
     def rest(self) -> tuple[Path, Callable[[], Extension]]:
-        """As `Start.rest`."""
+        """See `viewer.run.Start`."""
         return self.path, self._complete
 
     @property
     def upload(self) -> Callable[[], Upload]:
-        """As `Start.upload`."""
+        """See `viewer.run.Start`."""
         from viewer.picture import LateUpload
 
         return functools.partial(LateUpload, self._upload_from_cuda)
@@ -144,15 +145,15 @@ class GlimpseStart:
 def first_sight(
     path: Path, decoder: str | None, device: str, interop: bool = True
 ) -> GlimpseStart | None:
-    """The start with what can be seen of the scene file at ``path`` before torch is loaded.
+    """Return a start with what the scene file at ``path`` can show before torch is loaded.
 
-    None where that is nothing, and where something must come before the window: the compilers of a
-    GPU, and what is wrong with the file or the choices, which reading it whole tells.
+    None if that is nothing, or something must come before the window: a GPU's compilers, or an
+    error in the file or the choices, which only reading the whole file finds.
 
     Args:
-        decoder: to begin with; the scene's first where it is None.
+        decoder: to begin with; None means the scene's first.
         device: its name.
-        interop: as `WholeStart` has it.
+        interop: see `WholeStart`.
     """
     if not is_scene(path) or device not in ("auto", "cpu"):
         return None

@@ -16,7 +16,7 @@ from model.text import escaped
 
 
 def plain_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """Table without lines between rows; columns after the first hold numbers, to the right."""
+    """Return a table without lines between rows; numbers are in the columns after the first."""
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for index, column in enumerate(head):
         table.add_column(column, justify="right" if index else "left", no_wrap=index > 0)

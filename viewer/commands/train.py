@@ -179,7 +179,7 @@ def _target(output: Path | None, into: Path | None, may_replace: bool) -> Path:
 
 
 def _existing(into: Path) -> tuple[CodedScene, StillPanorama | None]:
-    """The scene that a decoder is added to, whose embeddings stay coded, and its still panorama."""
+    """Read the scene that a decoder is added to, embeddings still coded, and its still panorama."""
     from model.scene import read_coded_scene, read_scene
 
     still = read_scene(into).still

@@ -116,8 +116,8 @@ def view(
         raise InputError("--wander: the look follows --trajectory already; give one of them")
     if gaze_format is not None and trajectory is None:
         raise InputError("--gaze-format: there is no gaze path; give it by --trajectory")
-    # Decoding threads that spin while they wait take the frame loop's core, and it theirs: on two
-    # busy cores that made decoding several times slower. OpenMP reads this when torch is imported.
+    # Decoding threads that spin while they wait compete with the frame loop for cores: on two busy
+    # cores decoding became several times slower. OpenMP reads this when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
     from model.geometry import Look
@@ -162,7 +162,7 @@ def _whole(
     interop: bool,
     read: Callable[[Path], Clip],
 ) -> WholeStart:
-    """The scene or clip, read.
+    """Read the scene or clip.
 
     Raises:
         InputError: it cannot be read, what is given does not go together, or there is no such
@@ -188,7 +188,7 @@ def _open(
     engine: str,
     read: Callable[[Path], Clip],
 ) -> tuple[str, Callable[[torch.device], OpenScene]]:
-    """The decoder to begin with, and what prepares the scene or the clip for a device.
+    """Return the decoder to begin with, and a function that prepares the scene for a device.
 
     Raises:
         InputError: it cannot be read, what is given does not go together, or ``video`` is not the

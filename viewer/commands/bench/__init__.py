@@ -1,4 +1,4 @@
-"""``nerv360 bench``: a scene by default, and what else is measured by name."""
+"""``nerv360 bench``: measures a scene by default, and other things by name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ bench = typer.Typer(
     help="Measure a scene's engines, the paper's tables, or a GPU in ten minutes.",
     cls=DefaultGroup,
 )
-"""The first command is the one that runs if none is named."""
+"""Commands; the first one runs if none is named."""
 for _command in (scene, gpu):
     bench.command(cls=PlainCommand, help=help_text(_command))(_command)
 

@@ -8,7 +8,7 @@ from viewer.help import PlainGroup
 
 
 class DefaultGroup(PlainGroup):
-    """Group whose first command takes whatever does not begin with the name of a command."""
+    """Group whose first command takes arguments that do not begin with a command's name."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the name of the first command before arguments that name none."""

@@ -1,4 +1,4 @@
-"""What ``nerv360 info`` prints of each kind of file."""
+"""Descriptions of files that ``nerv360 info`` prints."""
 
 from viewer.commands.description.clip import describe_clip
 from viewer.commands.description.gaze import describe_gaze, is_gaze

@@ -1,4 +1,4 @@
-"""``nerv360 info CLIP``: what a clip says of its pictures, and how they are taken."""
+"""``nerv360 info CLIP``: a clip's declarations about its pictures, and how they are understood."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``nerv360 info GAZE``: what was understood of a gaze file."""
+"""``nerv360 info GAZE``: how a gaze file is understood."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def is_gaze(spec: str) -> bool:
     path = Path(spec)
     suffix = path.suffix.lower()
     if suffix in _SUFFIXES and not path.is_dir():
-        return True  # whatever is wrong with it, its sentence is of gaze paths
+        return True  # so that its errors are about gaze paths
     if suffix == SCENE_SUFFIX or (path.is_file() and not is_gaze_path(path)):
         return False
     return holds_text(spec)
 
 
 def describe_gaze(spec: str, gaze_format: str | None) -> tuple[Report, Table]:
-    """Return what was understood of a gaze file, as data and as a table.
+    """Return how a gaze file is understood, as data and as a table.
 
     Raises:
         InputError: it is no gaze path, it is broken, or its format cannot be told.

@@ -1,4 +1,4 @@
-"""The report of all that is owed on a GPU: steps, each in a process of its own."""
+"""Report of outstanding measurements on a GPU: steps, each in a process of its own."""
 
 from viewer.commands.gpu_report.plan import PAPER, REHEARSAL, Plan
 from viewer.commands.gpu_report.run import machine, prepare_folder, report_gpu

@@ -1,4 +1,4 @@
-"""Plan of a report: what is measured, and its steps in order of value."""
+"""Plan of a report: its steps, the most valuable first."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Values = dict[str, Any]
 RIVALS = ("hnerv", "hnerv-boost")
 _MOST_OF_A_PART = 50
 _VALUE = ("compiled", "fused", "eager", "folded", "folded-bfloat16", "gl")
-"""Engines, those first that a report is made for."""
+"""Engines; the report is made mainly for the first ones."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class Plan:
 
 
 PAPER = Plan("paper", "1", 300, 12.0, 60.0)
-"""Everything that is owed, at the paper's size."""
+"""All outstanding measurements, at the paper's size."""
 
 REHEARSAL = Plan("demo", "1/16", 3, 1.0, 1.0)
-"""The same steps in small, to see whether they all work on a machine."""
+"""The same steps in small, to test whether they all work on a machine."""
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
-"""Predictions that a report holds its measurements against, each with its source."""
+"""Predictions to compare a report's measurements with, each with its source."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 CARDS = ("H100", "RTX 4090")
-"""Cards that something is predicted for."""
+"""Cards with predictions."""
 
 _SPEED = "docs/performance.md, predicted for two cards"
 _TABLE_1 = "docs/benchmarks/README.md, prediction of the memory of table 1"
@@ -13,14 +13,14 @@ _TABLE_1 = "docs/benchmarks/README.md, prediction of the memory of table 1"
 
 @dataclass(frozen=True)
 class Prediction:
-    """One number that nobody has measured yet, at the paper's size.
+    """A prediction of one number at the paper's size.
 
     Attributes:
         step: of the report that measures it.
         quantity: ``looking``, pictures a second, or ``memory``, GiB.
-        card: it is for, or None for all.
+        card: name of the card, or None for all.
         text: the number or range.
-        source: of it.
+        source: where the prediction comes from.
     """
 
     step: str
@@ -44,8 +44,7 @@ PREDICTIONS = (
 )
 
 PAYS = 1.2
-"""Times the compiled engine's pictures a second that the fused engine must reach to be chosen by
-itself."""
+"""Speed that makes the fused engine the default, as a multiple of the compiled engine's."""
 
 
 def predicted(step: str, quantity: str, card: str | None = None) -> str:

@@ -35,7 +35,7 @@ def screen() -> Iterator[Mapping[str, str] | None]:
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        process_group=0,  # Ctrl-C is for the report, which ends it then
+        process_group=0,  # otherwise Ctrl-C would reach Xvfb before the report
     ):
         os.close(writing)
         with os.fdopen(reading) as answer:

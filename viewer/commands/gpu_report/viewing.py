@@ -1,4 +1,4 @@
-"""``nerv360 view`` as a user starts it, and what its log says."""
+"""Runs ``nerv360 view`` as a user does, and reads its log."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ KINDS: dict[str, Callable[[Values], Values]] = {
 
 
 def perform(task: Values) -> Values:
-    """Perform ``task`` here; its result, or ``failed`` or ``refused`` and the reason."""
+    """Perform ``task`` here; return its result, or ``failed`` or ``refused`` and the reason."""
     from model.benchmarks import reason_of
 
     try:
@@ -180,7 +180,7 @@ def end_with_parent() -> None:
 
 
 def main() -> None:
-    """Do what the command line, a JSON object, describes."""
+    """Perform the task that the command line describes as a JSON object."""
     end_with_parent()
     print(json.dumps(perform(json.loads(sys.argv[1]))), flush=True)
 

@@ -1,4 +1,4 @@
-"""``nerv360 bench [SCENE]``: every engine beside what the machine could do."""
+"""``nerv360 bench [SCENE]``: every engine, compared with the machine's limits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def bench_engines(
     scene: Path | None, preset: str | None, device: str, pictures: int
 ) -> dict[str, Any]:
-    """Measure, print, and return what the JSON holds."""
+    """Measure, print, and return the content of the JSON."""
     from rich.console import Console
 
     from model.benchmarks import machine_facts, measure_ceilings, measure_engines
@@ -58,8 +58,9 @@ def bench_engines(
 
 
 class _LateGraphics:
-    """A `model.decoding.Drawer` that opens its graphics when it is first asked for an engine:
-    measuring takes torch's compilers, which end a process that has OpenGL in software already.
+    """A `model.decoding.Drawer` that opens its graphics when it is first asked for an engine.
+
+    Measuring may load torch's compilers, which end a process that already has OpenGL in software.
     """
 
     def __init__(self, stack: contextlib.ExitStack) -> None:
@@ -85,7 +86,7 @@ class _LateGraphics:
 
 @contextlib.contextmanager
 def _graphics() -> Iterator[None]:
-    """Let the gl engine be measured inside; where there is nothing to draw, its rows say so."""
+    """Let the gl engine be measured inside; without graphics its rows say so."""
     from model.decoding import draw_by
 
     with contextlib.ExitStack() as stack:
@@ -97,13 +98,13 @@ def _graphics() -> Iterator[None]:
 def _uploads(
     sizes: list[tuple[int, int]], device: torch.device
 ) -> tuple[list[dict[str, Any]], str | None]:
-    """Upload times by size of picture, or none and why."""
+    """Return upload times by size of picture, or none and the reason."""
     try:
         from viewer.commands.bench_uploads import measure_uploads
 
         return [asdict(speed) for speed in measure_uploads(sizes, device)], None
     except (InputError, ImportError, OSError, RuntimeError) as error:
-        # A server may lack OpenGL's library, and a GPU the memory.
+        # A server may lack OpenGL's library; a GPU may lack memory.
         return [], str(error)
 
 
@@ -142,17 +143,17 @@ def _looking(timing: dict[str, float] | None) -> tuple[str, str]:
 
 
 def _floors(engine: dict[str, Any], ceilings: dict[str, Any]) -> tuple[str, str]:
-    """By FLOP and by bytes; the machine's ceilings are not those of what draws."""
+    """Return floors by FLOP and by bytes; the machine's ceilings are not the renderer's."""
     if engine["engine"] == "gl":
         return "–", "–"
     by_bytes = f"{ceilings['gbytes_per_s'] * 1e9 / engine['traffic_bytes']:.1f}"
-    # No product of that precision may have been measured.
+    # No matrix product of that precision may have been measured.
     rate = ceilings["gflops"].get(engine["precision"])
     return "–" if rate is None else f"{rate * 1e9 / engine['look_flops']:.1f}", by_bytes
 
 
 def _failures(engines: list[dict[str, Any]]) -> list[str]:
-    """Lines that say why engines are not measured: what holds for every decoder once."""
+    """Return lines that say why engines are not measured; a reason common to all decoders once."""
     lines = []
     for engine in engines:
         if "failed" not in engine:

@@ -17,7 +17,7 @@ Values = dict[str, Any]
 
 
 def bench_table1(preset: str, scale_text: str, device: str, pictures: int) -> Values:
-    """Measure, print, and return what the JSON holds."""
+    """Measure, print, and return the content of the JSON."""
     from rich.console import Console
 
     from model.benchmarks import (
@@ -121,7 +121,7 @@ def _notes(rows: list[Values]) -> list[str]:
 
 
 def _programs(rows: list[Values]) -> list[str]:
-    """A line a part: the program and the precision of each decoder."""
+    """Return a line for each part: program and precision of each decoder."""
     lines = []
     for part in rows[0]["parts"]:
         ran = {TITLES[row["decoder"]]: row["parts"][part].get("program") for row in rows}

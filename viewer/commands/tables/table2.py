@@ -27,7 +27,7 @@ def bench_table2(
     frame_limit: int | None,
     seed_count: int | None,
 ) -> tuple[dict[str, Any], bool]:
-    """Train, print, and return what the JSON holds and whether all rows are in it."""
+    """Train, print, and return the content of the JSON and whether it has all rows."""
     from rich.console import Console
 
     from model.benchmarks import (

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Values = dict[str, Any]
 
 PATHS = ("balboa-vp0", "brancastle-vp0", "broadway-vp0", "landing-vp0")
-"""The first of JVET's paths through each of its sequences."""
+"""The first of JVET's paths for each of its sequences."""
 _APART = {
     "below": "are all below x265's",
     "above": "are all above x265's",
@@ -36,7 +36,7 @@ def bench_table3(
     epochs: int | None,
     frame_limit: int | None,
 ) -> tuple[Values, bool]:
-    """Encode, train, print, and return what the JSON holds and whether all rows are in it."""
+    """Encode, train, print, and return the content of the JSON and whether it has all rows."""
     from rich.console import Console
 
     from model.benchmarks import (
@@ -189,7 +189,7 @@ def _difference(difference: Values | None) -> str:
 
 
 def _apart(rows: list[Values]) -> list[str]:
-    """A line for each method and metric without a quality in common with x265."""
+    """Return a line for each method and metric whose qualities do not overlap with x265's."""
     from model.rates import METRICS
 
     lines = []

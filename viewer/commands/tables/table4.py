@@ -1,4 +1,4 @@
-"""``nerv360 bench --table 4``: the cost of one more viewport against the panorama's size."""
+"""``nerv360 bench --table 4``: cost of one more viewport by panorama size."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def bench_table4(
     pictures: int,
     limit_s: float | None,
 ) -> tuple[Values, bool]:
-    """Measure, print, and return what the JSON holds and whether all rows are in it."""
+    """Measure, print, and return the content of the JSON and whether it has all rows."""
     from rich.console import Console
 
     from model.benchmarks import (
@@ -88,7 +88,7 @@ def bench_table4(
                 report["rows"].append(row.to_dict())
             report["complete"] = True
         except KeyboardInterrupt:
-            pass  # what is finished is printed and written
+            pass  # finished rows are printed and written
     _print(console, report)
     return report, report["complete"]
 
@@ -125,7 +125,7 @@ def _print(console: Console, report: Values) -> None:
 
 
 def _lines(rows: list[Values], key: str) -> list[list[str]]:
-    """Cells of all that was measured, method by method."""
+    """Return the cells of everything measured, method by method."""
     from model.benchmarks import METHODS
 
     lines = []

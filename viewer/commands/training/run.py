@@ -1,4 +1,4 @@
-"""A run of ``nerv360 train``, once its options are understood: nothing that it trained is lost."""
+"""A run of ``nerv360 train`` after its options are understood; it loses no trained result."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ class Run:
         config, settings: as far as the options say; see ``fixed``.
         device: name of the device.
         group: the processes that train together.
-        material: of the clip.
+        material: the clip's material.
         existing: the scene that the decoder is added to; None for a scene of its own.
         still: the still panorama of ``existing``.
         resume, overwrite: as the options say.
         limit: number of frames to use; None for all.
-        fixed: names of the numbers that are not chosen by what the clip shows; None if none is.
+        fixed: names of the settings that the clip may not choose; None if it may choose none.
         clock: when the command is to end; None if a number of steps is given.
-        again: the command that goes on with the training.
+        again: the command that continues the training.
     """
 
     clip: Clip
@@ -104,7 +104,7 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        """The file that its checkpoints are written to."""
+        """File of its checkpoints."""
         from model.training import checkpoint_path
 
         return checkpoint_path(self.target)
@@ -114,7 +114,7 @@ class Run:
         return "-o" if self.existing is None else "--into"
 
     def _check_checkpoint(self) -> None:
-        """Raise InputError if the file of the checkpoint must not be written."""
+        """Raise InputError if the checkpoint file must not be overwritten."""
         from model.training import check_replaceable
 
         if self.resume:
@@ -138,7 +138,7 @@ class Run:
         from model.training import FINER_CHANNELS, training_needs
 
         device, config = torch.device(self.device), self.config
-        if self.fixed is not None:  # what the clip may choose, as far as it takes memory
+        if self.fixed is not None:  # assumes the largest that the clip may choose
             config = config.replace(still_panorama="still_panorama" not in self.fixed)
             if "level_channels" not in self.fixed and len(config.strides) > 1:
                 config = config.replace(level_channels=FINER_CHANNELS)
@@ -188,7 +188,7 @@ class Run:
         return trainer
 
     def _rehearsed(self, trainer: Trainer, stack: ExitStack) -> ReservedSpace | None:
-        """Disk space for the scene and two checkpoints, in the first process."""
+        """Reserve disk space for the scene and two checkpoints; None if not the first process."""
         from model.training import rehearse
 
         if not self.group.is_first:
@@ -289,13 +289,13 @@ class Run:
             raise typer.Exit(INTERRUPTED)
 
     def _say_where(self, trainer: Trainer) -> None:
-        """Say where the training is kept, after a second Ctrl-C."""
+        """Print where the training is kept after a second Ctrl-C."""
         if self.group.is_first and (trainer.is_saved or trainer.save(self.checkpoint)):
             kept = f"stopped; {self.checkpoint} has {trainer.step:,} steps"
             print(escaped(f"{kept}: {self.again} goes on"), file=sys.stderr, flush=True)
 
     def _kept(self, trainer: Trainer) -> str:
-        """Where the training is kept, and how to go on; the end of a sentence."""
+        """Return where the training is kept and how to continue it, as the end of a sentence."""
         steps = f"{trainer.step} steps"
         if trainer.is_saved:
             return (

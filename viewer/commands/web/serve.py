@@ -34,7 +34,7 @@ def serve(
     from viewer.sharing import WebServer, export_web
 
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        # So it is in a script's background jobs; the only end of a server is a signal.
+        # SIGINT is ignored in a script's background jobs, but only a signal ends a server.
         signal.signal(signal.SIGINT, signal.default_int_handler)
     with (
         process_end.at_signals(process_end.interrupt),
@@ -54,7 +54,7 @@ def serve(
 
 
 def _has_screen() -> bool:
-    """A browser would have a window; without one a text browser would take the terminal."""
+    """Tell whether a browser would have a window; a text browser would take over the terminal."""
     if not sys.platform.startswith("linux"):
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
