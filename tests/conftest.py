@@ -15,6 +15,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 # The viewer leaves out the question for an error after each call of OpenGL; tests ask it.
 os.environ.setdefault("PYOPENGL_ERROR_CHECKING", "1")
 
+# Of an error that was not foreseen, a test shows more than one sentence.
+os.environ.setdefault("NERV360_TRACEBACK", "1")
+
 import pytest
 import torch
 from hypothesis import settings

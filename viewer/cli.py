@@ -17,12 +17,14 @@ from model.progress import listening
 from model.text import LONGEST_SENTENCE, EscapingFormatter, escaped
 from viewer import process_end
 from viewer.commands import COMMANDS
+from viewer.failures import shows_tracebacks, unforeseen_sentence
 from viewer.help import PlainCommand, PlainGroup, help_text, usage_sentence
 from viewer.progress import CommandProgress
 
 INTERRUPTED = 130
 _SIGNALLED = 128
 BROKEN_PIPE = 1
+UNFORESEEN = 1
 USAGE = 2
 
 app = typer.Typer(
@@ -54,7 +56,8 @@ def _options(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (by default the process's own) and return its exit code.
 
-    Bad input and bad usage end in one line on stderr and code 2. Ctrl-C, SIGTERM and SIGHUP end a
+    Bad input and bad usage end in one line on stderr and code 2, and so does an error that was not
+    foreseen, in code 1, which names the file with its traceback. Ctrl-C, SIGTERM and SIGHUP end a
     command in code 130, 143 or 129 and leave nothing half-written. If another thread is still
     building an engine, the process ends here without returning.
     """
@@ -98,6 +101,10 @@ def _run(argv: Sequence[str] | None) -> int:
         return _closed_pipe()
     except SystemExit as exit_:  # typer's own answer to a pipe that closed early
         return _closed_pipe() if exit_.code == BROKEN_PIPE else _exit_code(exit_.code)
+    except Exception as error:
+        if shows_tracebacks():
+            raise
+        return _refuse(unforeseen_sentence(error), UNFORESEEN)
     return _exit_code(code)
 
 

@@ -1,16 +1,23 @@
-"""Unexpected errors: they are reported and logged, and the window stays open."""
+"""Unforeseen errors: a window shows them and stays open, a command ends in one sentence."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import traceback
 from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import platformdirs
 
 from model.errors import first_line, sentence_of
 from model.text import escaped
 
 log = logging.getLogger(__name__)
+
+TRACEBACK = "NERV360_TRACEBACK"
+"""Environment variable; 1 prints the traceback of an error that ends a command."""
 
 _LONGEST = 200
 
@@ -44,3 +51,25 @@ class Failures:
 def describe(error: BaseException) -> str:
     """Return an exception as a short clause for the screen."""
     return sentence_of(error) or escaped(first_line(error), _LONGEST)
+
+
+def shows_tracebacks() -> bool:
+    """Tell whether tracebacks are to be printed."""
+    return os.environ.get(TRACEBACK, "") not in ("", "0")
+
+
+def unforeseen_sentence(error: Exception) -> str:
+    """Return the sentence on an error that ends a command; its traceback is kept in a file."""
+    text = "".join(traceback.format_exception(error))
+    what = f"something went wrong ({type(error).__name__}: {describe(error)})"
+    try:
+        file = _traceback_path()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except (OSError, RuntimeError):
+        return f"{what}; with {TRACEBACK}=1 the same command prints the traceback"
+    return f"{what}; the traceback is in {file}"
+
+
+def _traceback_path() -> Path:
+    return platformdirs.user_state_path("nerv360") / "traceback.txt"

@@ -19,6 +19,13 @@ _HEAD_BYTES = 4096
 _TEXT_BEFORE_PIXELS = re.compile(rb"YUV4MPEG2 |P[1-7Ff]\s+[0-9]+\s+[0-9]+\s")
 """Beginning of pictures whose header is text: Y4M, and the formats of Netpbm."""
 
+_PICTURES = re.compile(
+    rb"....(ftyp|moov|mdat|free|skip|wide)|\x1a\x45\xdf\xa3|RIFF|OggS|FLV\x01|\x00\x00\x01\xba"
+    rb"|\x47.{187}\x47|\x89PNG|\xff\xd8\xff|GIF8|II\*\x00|MM\x00\*",
+    re.DOTALL,
+)
+"""Beginning of the usual containers of video and of photos."""
+
 _LARGEST_HEADER = 100_000_000
 _THREAD = "loading"
 _PATIENCE_S = 5.0
@@ -68,11 +75,22 @@ def opening_sentence(paths: tuple[Path, ...]) -> str | None:
 
 
 def is_scene(path: Path) -> bool:
-    """Tell whether a file is a scene, by its name or its first bytes."""
-    if path.suffix.lower() == SCENE_SUFFIX:
-        return True
+    """Tell whether a file is a scene, by its first bytes; by its name if they are unknown."""
     head = _head(path)
-    return head[8:9] == b"{" and int.from_bytes(head[:8], "little") < _LARGEST_HEADER
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < _LARGEST_HEADER:
+        return True
+    return path.suffix.lower() == SCENE_SUFFIX and not (path.is_dir() or _PICTURES.match(head))
+
+
+def unlike_clip(path: Path) -> str | None:
+    """Return a clause on a file that cannot be a clip, whatever its name; None if it may be one."""
+    if not path.is_file():
+        return None
+    if not path.stat().st_size:
+        return "is empty"
+    if is_scene(path):
+        return "is a scene"
+    return "is text" if is_gaze_path(path) else None
 
 
 def is_gaze_path(path: Path) -> bool:

@@ -214,5 +214,6 @@ def open_dropped(path: Path, device: torch.device, engine: str) -> OpenScene | T
         raise InputError(f"{error} by nerv360 view --trajectory FILE --gaze-format NAME") from error
     except UnknownFormatError as error:
         raise InputError(
-            f"{file_name(path)} is neither a scene ({SCENE_SUFFIX}), a video nor a gaze path"
+            f"{file_name(path)} is neither a scene ({SCENE_SUFFIX}), a video, a photo nor a gaze "
+            f"path"
         ) from error

@@ -14,7 +14,7 @@ from model.networks.coverage import (
     motion_map,
     motion_size,
 )
-from model.networks.encoder import COLOUR_GAIN, OPPONENT, Encoder, encoder_reach
+from model.networks.encoder import COLOUR_GAIN, OPPONENT, Encoder, encoder_reach, smallest_embedding
 from model.networks.layers import Affine, ColourHead, ConditionedBlock, SphereConv, UpsamplingBlock
 from model.networks.registry import (
     ARCHITECTURES,
@@ -60,5 +60,6 @@ __all__ = [
     "motion_size",
     "preset",
     "presets",
+    "smallest_embedding",
     "to_channels_last",
 ]

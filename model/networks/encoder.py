@@ -119,6 +119,14 @@ class FinerEncoder(nn.Sequential):
         )
 
 
+def smallest_embedding(config: ModelConfig) -> int:
+    """Return the fewest rows and columns that the coarsest embedding can have.
+
+    Rows that are padded across a pole come from the other side of the frame.
+    """
+    return _DEPTHWISE // 2 if config.erp_padding == "wrap" else 1
+
+
 def encoder_reach(config: ModelConfig) -> int:
     """Return the radius of the encoder's receptive field, in coarsest embedding pixels, rounded up.
 

@@ -14,7 +14,7 @@ import typer
 
 from model.scene import write_scene
 from tests.support.scenes import CONFIGS, tiny_scene
-from viewer import cli
+from viewer import cli, failures
 from viewer.cli import main
 from viewer.commands import COMMANDS
 
@@ -144,3 +144,25 @@ def test_info_describes_the_paper(capsys: pytest.CaptureFixture[str]) -> None:
     assert decoder["flop_per_picture"] == pytest.approx(0.80e12, rel=0.03)
     assert main(["info", "--preset", "paper"]) == 0
     assert "135 → 112 → 93 → 78 → 65" in capsys.readouterr().out
+
+
+def test_an_error_that_was_not_foreseen_is_one_line_and_its_traceback_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(**_: object) -> None:
+        raise RuntimeError("sizes\ndiffer")
+
+    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setenv("NERV360_TRACEBACK", "0")
+    file = tmp_path / "state" / "traceback.txt"
+    monkeypatch.setattr(failures, "_traceback_path", lambda: file)
+    what = "nerv360: something went wrong (RuntimeError: sizes); "
+    assert main(["info"]) == 1
+    assert capsys.readouterr().err == f"{what}the traceback is in {file}\n"
+    assert "in fail" in file.read_text()
+    monkeypatch.setattr(failures, "_traceback_path", lambda: Path("/dev/null/state/file"))
+    assert main(["info"]) == 1
+    assert capsys.readouterr().err.startswith(f"{what}with NERV360_TRACEBACK=1 the same command")
+    monkeypatch.setenv("NERV360_TRACEBACK", "1")
+    with pytest.raises(RuntimeError, match="differ"):
+        main(["info"])

@@ -49,7 +49,7 @@ def test_what_is_none_of_these_is_said_to_be_so(tmp_path: Path) -> None:
     letter = tmp_path / "letter.txt"
     letter.write_text("Dear all,\n")
     assert said_of(letter) == (
-        "letter.txt is neither a scene (.safetensors), a video nor a gaze path"
+        "letter.txt is neither a scene (.safetensors), a video, a photo nor a gaze path"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,15 @@ import torch
 from PIL import Image
 
 from model.errors import InputError
+from model.scene import write_scene
 from model.video.clip import Clip
+from tests.support.clips import encode, ramp
+from tests.support.scenes import tiny_scene
 from viewer.commands.description import is_gaze
 from viewer.commands.info import info
-from viewer.loading import is_gaze_path
+from viewer.commands.train import train
+from viewer.commands.view import view
+from viewer.loading import is_gaze_path, is_scene
 from viewer.run import open_dropped
 
 SIZE = 64, 32
@@ -70,3 +76,40 @@ def test_a_raw_file_that_is_not_described_is_refused_with_the_option(tmp_path: P
         info(str(tmp_path / "clip.yuv"))
     with pytest.raises(InputError, match=r"^nothing\.yuv does not exist"):
         info("nothing.yuv")
+
+
+@pytest.mark.parametrize(
+    ("content", "clause"),
+    [(b"", "is empty"), (b"<!doctype html><p>hi", "is text"), (b"dear all\n", "is text")],
+)
+def test_what_is_no_clip_is_told_what_would_be(content: bytes, clause: str, tmp_path: Path) -> None:
+    for name in ("clip.mp4", "page.html", "none"):
+        path = tmp_path / name
+        path.write_bytes(content)
+        clip = rf"^{re.escape(str(path))} {clause}: give "
+        pictures = "a 360° video, a photo or a folder of pictures"
+        with pytest.raises(InputError, match=f"{clip}{pictures}$"):
+            train(path, tmp_path / "s.safetensors")
+        with pytest.raises(InputError, match=f"{clip}a scene, {pictures}, and gaze paths by --"):
+            view(path)
+        with pytest.raises(InputError, match=f"give .*a scene, {pictures}"):
+            info(str(path))
+
+
+def test_a_scene_and_a_video_under_each_other_s_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene, video = tmp_path / "clip.mp4", tmp_path / "scene.safetensors"
+    write_scene(tmp_path / "s.safetensors", tiny_scene())
+    (tmp_path / "s.safetensors").rename(scene)
+    encode(tmp_path / "v.mp4", [ramp(k) for k in range(2)]).rename(video)
+    assert is_scene(scene)
+    assert not is_scene(video)
+    for path, kind in ((scene, "scene"), (video, "clip")):
+        info(str(path), as_json=True)
+        assert kind in json.loads(capsys.readouterr().out)
+    assert isinstance(open_dropped(video, torch.device("cpu"), "auto"), Clip)
+    with pytest.raises(
+        InputError, match=r"clip\.mp4 is a scene: give a 360° video, a photo or a f"
+    ):
+        train(scene, tmp_path / "t.safetensors")

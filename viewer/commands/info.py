@@ -14,6 +14,7 @@ from model.errors import InputError
 from model.text import escaped, escaped_json
 from viewer.commands.description import describe_clip, describe_gaze, is_gaze
 from viewer.commands.options import (
+    SCENE_OR_CLIP,
     Duration,
     Eye,
     GazeFormat,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from model.scene import StoredScene
 
 Report = dict[str, Any]
+DESCRIBED = f"{SCENE_OR_CLIP}, or a gaze path"
 
 
 def info(
@@ -53,18 +55,30 @@ def info(
     if (file is None) == (preset is None):
         raise InputError("info takes either a file or --preset NAME")
     if file is not None and _is_clip(file, raw, gaze_format):
-        clip = clip_option(Path(file), eye, raw, start, duration)
+        clip = clip_option(Path(file), eye, raw, start, duration, wanted=DESCRIBED)
         report, table = describe_clip(clip)
         _show(report, as_json, lambda console: console.print(table))
         return
     if file is None and gaze_format is not None:
         raise InputError("--gaze-format: there is no gaze file; name it before")
     if file is not None and (gaze_format is not None or is_gaze(file)):
-        report, table = describe_gaze(file, gaze_format)
+        report, table = _gaze_report(file, gaze_format)
         _show(report, as_json, lambda console: console.print(table))
         return
     report = _scene_report(Path(file)) if file is not None else _preset_report(str(preset))
     _show(report, as_json, lambda console: _print(report, console))
+
+
+def _gaze_report(file: str, gaze_format: str | None) -> tuple[Report, Table]:
+    from model.trajectories import UnknownFormatError
+
+    path = Path(file)
+    if path.is_file() and not path.stat().st_size:
+        raise InputError(f"{file} is empty: give {DESCRIBED}")
+    try:
+        return describe_gaze(file, gaze_format)
+    except UnknownFormatError as error:
+        raise InputError(f"{error}; or {SCENE_OR_CLIP}") from error
 
 
 def _is_clip(file: str, raw: str | None, gaze_format: str | None) -> bool:

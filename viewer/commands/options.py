@@ -16,6 +16,7 @@ from model.decoding import engine_help
 from model.errors import InputError
 from model.files import partial_path
 from model.text import escaped
+from viewer.loading import unlike_clip
 
 if TYPE_CHECKING:
     import torch
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 SMALLEST_SIDE = 16
 LARGEST_SIDE = 8192
 LONGEST_TEXT = 2000
+CLIP = "a 360° video, a photo or a folder of pictures"
+SCENE_OR_CLIP = f"a scene, {CLIP}"
 
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
 EngineName = Annotated[str, typer.Option("--engine", help=engine_help())]
@@ -136,8 +139,12 @@ def clip_option(
     start: float | None = None,
     duration: float | None = None,
     size: tuple[int, int] | None = None,
+    wanted: str = CLIP,
 ) -> Clip:
     """Open the clip of a command line, as `model.video.open_clip` does.
+
+    Args:
+        wanted: what the command takes, for the sentence on a file that is no clip.
 
     Raises:
         InputError: it cannot be opened so.
@@ -154,6 +161,8 @@ def clip_option(
             check_range(option, value, least, 1e6)
     seen: Literal["left", "right"] = "right" if eye == "right" else "left"
     by_name = raw is None and is_raw(path) and path.is_file()
+    if raw is None and (unlike := unlike_clip(path)) is not None:
+        raise InputError(f"{path} {unlike}: give {wanted}")
     with for_option("--raw") if by_name else nullcontext():
         return open_clip(path, eye=seen, raw=raw, start=start, duration=duration, size=size)
 

@@ -12,6 +12,7 @@ import typer
 
 from model.errors import InputError
 from viewer.commands.options import (
+    SCENE_OR_CLIP,
     Device,
     Duration,
     EngineName,
@@ -160,7 +161,7 @@ def _whole(
     device_name: str,
     engine: str,
     interop: bool,
-    read: Callable[[Path], Clip],
+    read: Callable[..., Clip],
 ) -> WholeStart:
     """Read the scene or clip.
 
@@ -186,7 +187,7 @@ def _open(
     decoder: str | None,
     device: torch.device,
     engine: str,
-    read: Callable[[Path], Clip],
+    read: Callable[..., Clip],
 ) -> tuple[str, Callable[[torch.device], OpenScene]]:
     """Return the decoder to begin with, and a function that prepares the scene for a device.
 
@@ -206,7 +207,7 @@ def _open(
             raise InputError(f"--decoder: a video has no decoder {decoder}, only {ORIGINAL}")
         if engine != "auto":
             raise InputError(f"--engine: a video is decoded by its own codec, not by {engine}")
-        alone = prepare_clip(read(file))
+        alone = prepare_clip(read(file, wanted=f"{SCENE_OR_CLIP}, and gaze paths by --trajectory"))
         return ORIGINAL, lambda device: alone
     scene = read_scene(file)
     wants_clip = video is not None and decoder == ORIGINAL

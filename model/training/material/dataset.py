@@ -16,7 +16,7 @@ from torch import Tensor
 from model.config import ModelConfig
 from model.errors import InputError
 from model.metrics import median_frames, temporal_median
-from model.networks import architecture_of, checked
+from model.networks import architecture_of, checked, smallest_embedding
 from model.progress import track
 from model.scene import Fingerprint, FingerprintMaker, sampled_frames
 from model.video import Clip, VideoInfo
@@ -170,10 +170,12 @@ def fit_config(preset: ModelConfig, info: VideoInfo, name: str) -> ModelConfig:
     factor = math.prod(preset.encoder_strides)
     height = max(1, round(info.height / factor)) * factor
     width = max(1, round(info.width / factor)) * factor if plain_video else 2 * height
-    if info.height < factor or info.width < factor:
+    least = factor * smallest_embedding(preset)
+    if min(info.height, info.width) < factor or min(height, width) < least:
+        sides = f"{least}x{least}" if plain_video else f"{2 * least}x{least}"
         raise InputError(
             f"{name}: {info.width}x{info.height} is too small for strides with the product "
-            f"{factor}; it needs at least that many pixels a side"
+            f"{factor}: give a clip of at least {sides}"
         )
     ratio = width / preset.frame_width
     scale = preset.scale

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from model.errors import InputError
+from model.networks import ARCHITECTURES, Encoder
 from model.training.material import fit_config
 from model.training.settings import training_preset
 from model.video.reading import VideoInfo
@@ -19,3 +21,12 @@ def test_clips_of_other_shapes_are_fitted_or_refused() -> None:
         fit_config(preset, VideoInfo(640, 480, 30.0, 10), "b.mp4")
     with pytest.raises(InputError, match="too small"):
         fit_config(preset, VideoInfo(12, 6, 30.0, 10), "c.mp4")
+
+
+def test_a_clip_whose_embedding_is_too_small_to_be_padded_is_refused_with_the_least_size() -> None:
+    preset = ARCHITECTURES["nerv360"].presets["paper"]
+    with pytest.raises(InputError, match=r"^c: 96x48 is too small .*: give .* at least 144x72$"):
+        fit_config(preset, VideoInfo(96, 48, 30.0, 4), "c")
+    config = fit_config(preset, VideoInfo(144, 72, 30.0, 4), "c")
+    shapes = [y.shape[1:] for y in Encoder(config).embeddings(torch.zeros(1, 3, 72, 144))]
+    assert shapes == list(config.embedding_shapes)
