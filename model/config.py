@@ -266,10 +266,11 @@ def _check(config: ModelConfig) -> None:
         f"level_channels must be at most {stages - 1} numbers between 0 and 256, one for each "
         f"stage but the last",
     )
+    scales = ", ".join(map(str, config.level_scales))
     need(
-        all(factor % math.prod(config.strides[: stage + 1]) == 0 for stage in config.level_stages),
-        f"the decoder's strides up to each of level_channels must divide {factor}, the product "
-        f"of the encoder's strides",
+        all(factor % scale == 0 for scale in config.level_scales),
+        f"level_channels puts finer embeddings at {scales} times the coarsest resolution; each of "
+        f"these must divide {factor}, the product of encoder_strides",
     )
     need(
         config.frame_height % factor == 0 and config.frame_width % factor == 0,

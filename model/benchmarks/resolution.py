@@ -27,8 +27,7 @@ def parse_scale(text: str) -> Fraction:
         raise InputError(f"a fraction such as 1/8 or a number is needed, not {text!r}") from None
     if not 0 < scale <= 1 or (scale * STEPS).denominator != 1:
         raise InputError(
-            f"the strides divide the frame and the viewport's width at whole sixteenths alone, "
-            f"1/16, 1/8, 3/16, 1/4, 5/16 and so on to 1, not at {text}"
+            f"the scale must be a multiple of 1/16 and at most 1, such as 1/8 or 3/16, not {text}"
         )
     return scale
 

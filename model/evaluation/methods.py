@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -107,7 +108,11 @@ class DecoderMethod:
         """Return a viewport; ``look`` must be one that the engine decodes unchanged."""
         low, high = self.engine.hfov_range
         if not self.engine.full_frame and not low <= look.hfov <= high:
-            raise ValueError(f"{self.name} does not decode {look} as it is")
+            limits = " to ".join(f"{math.degrees(hfov):g}" for hfov in (low, high))
+            raise ValueError(
+                f"{self.name} decodes a horizontal field of view of {limits} degrees, not "
+                f"{math.degrees(look.hfov):g}"
+            )
         return render_view(self.engine, look, frame, *self.size).cpu()
 
     def sphere(self, frame: int) -> Tensor:

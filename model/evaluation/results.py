@@ -108,7 +108,7 @@ class ResultStore:
     """Stored results by the values they depend on, one JSON file each, written atomically.
 
     Raises:
-        InputError: the folder is a file, holds something else, or cannot be created.
+        InputError: the folder is a file, holds files but no report, or cannot be created.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -117,7 +117,7 @@ class ResultStore:
         if folder.exists() and not folder.is_dir():
             raise InputError(f"{folder} is a file: name a folder")
         if folder.is_dir() and any(folder.iterdir()) and not self._results.is_dir():
-            raise InputError(f"{folder} holds something else: name a new or an earlier report")
+            raise InputError(f"{folder} is not empty and holds no report: name a new folder")
         try:
             self._results.mkdir(parents=True, exist_ok=True)
         except OSError as error:

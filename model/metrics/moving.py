@@ -63,7 +63,8 @@ def moving_error(
         ValueError: they differ in shape.
     """
     if not shown.shape == wanted.shape == still.shape:
-        raise ValueError(f"of one shape, not {shown.shape}, {wanted.shape} and {still.shape}")
+        shapes = ", ".join(str(tuple(it.shape)) for it in (shown, wanted, still))
+        raise ValueError(f"the three pictures must have the same shape, not {shapes}")
     original = unit(wanted)
     moves = ((original - unit(still)).abs().amax(-1) > THRESHOLD).double()
     if sphere:

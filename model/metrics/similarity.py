@@ -101,4 +101,7 @@ def cut_viewport(frame: Tensor, look: Look, height: int, width: int) -> Tensor:
 
 def _same_shape(a: Tensor, b: Tensor) -> None:
     if a.shape != b.shape or a.dim() != 3:
-        raise ValueError(f"two pictures of one shape are compared, not {a.shape} and {b.shape}")
+        raise ValueError(
+            "both pictures must have the same shape, height×width×channels, not "
+            f"{tuple(a.shape)} and {tuple(b.shape)}"
+        )

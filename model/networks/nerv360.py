@@ -111,7 +111,7 @@ class NeRV360(TimeConditioned):
         finer: Sequence[Tensor] = (),
     ) -> Tensor:
         if look is None:
-            raise ValueError("a viewport is decoded for a look, and none was given")
+            raise ValueError("look is missing: this network decodes viewports")
         time, levels = time.expand(look.shape[0]), self.finer.matched(finer)
         x = self.project(features, look, size or self.config.viewport_embedding_size)
         if not self.config.expand_before_projection:

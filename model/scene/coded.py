@@ -131,7 +131,7 @@ def _check_written(path: Path, scene: CodedScene) -> None:
     with safe_open(path, framework="pt") as file:
         for name, tensor in scene.tensors.items():
             if not torch.equal(file.get_tensor(name), tensor) and is_finite(tensor):
-                raise InputError(f"its tensor {name!r} reads back as another")
+                raise InputError(f"its tensor {name!r} has other values when it is read again")
     for name, tensor in scene.tensors.items():
         if tensor.is_floating_point() and not is_finite(tensor):
             raise InputError(f"its tensor {name!r} is not finite")

@@ -43,14 +43,18 @@ def still_size(configs: Iterable[ModelConfig]) -> tuple[int, int] | None:
     """
     sizes = {(it.frame_height, it.frame_width) for it in configs if it.still_panorama}
     if len(sizes) > 1:
-        raise InputError("its decoders would cover still panoramas of several sizes")
+        raise InputError(
+            "its decoders with a still panorama have frames of several sizes, not of one"
+        )
     return next(iter(sizes), None)
 
 
 def check_packed(shape: tuple[int, ...]) -> None:
     """Raise InputError if ``shape`` is not one dimension of 1 to `MAX_STILL_BYTES`."""
     if len(shape) != 1 or not 1 <= shape[0] <= MAX_STILL_BYTES:
-        raise InputError(f"the still panorama has the absurd shape {shape}")
+        raise InputError(
+            f"the still panorama has the shape {shape}, not 1 to {MAX_STILL_BYTES} bytes"
+        )
 
 
 def pack(pixels: Bytes) -> Bytes:

@@ -159,11 +159,14 @@ def _tensors(path: Path, header: dict[str, Any], data_bytes: int) -> dict[str, S
     end = 0
     for begin, following, name in itertools.chain(spans, [(data_bytes, data_bytes, "")]):
         if begin != end:
-            what = f"the tensor {quoted(name)} starts at" if name else "its data end at"
-            truncated = not name and end > data_bytes
+            if name:
+                raise InputError(
+                    f"{path} is damaged: the tensor {quoted(name)} starts at byte {begin} of the "
+                    f"data, and should start at byte {end}"
+                )
             raise InputError(
-                f"{path} is {'truncated' if truncated else 'damaged'}: "
-                f"{what} byte {begin} instead of {end}"
+                f"{path} is {'truncated' if end > data_bytes else 'damaged'}: it holds "
+                f"{data_bytes} bytes of tensors, and its header needs {end}"
             )
         end = following
     return tensors

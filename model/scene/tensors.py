@@ -47,6 +47,11 @@ _MAX_VALUES = 2**29
 """Limit for the weights of a decoder, and for its embeddings: 2 GiB in float32."""
 
 
+def _too_large(what: str, shape: tuple[int, ...]) -> str:
+    size = "×".join(map(str, shape))
+    return f"{what} are too large: {size} values, at most {_MAX_VALUES}"
+
+
 def check_stored(header: SceneHeader, contents: Contents) -> None:
     """Raise an error if the tensors of a file do not match its header.
 
@@ -61,11 +66,11 @@ def check_stored(header: SceneHeader, contents: Contents) -> None:
         count = sum(map(math.prod, weight_shapes(config).values()))
         if count > _MAX_VALUES:
             raise InputError(
-                f"the decoder {decoder} would have the absurd number of {count} weights"
+                f"the decoder {decoder} has too many weights: {count}, at most {_MAX_VALUES}"
             )
         for name, shape in embedding_shapes(header, decoder).items():
             if math.prod(shape) > _MAX_VALUES:
-                raise InputError(f"the embeddings of {decoder} would have the absurd size {shape}")
+                raise InputError(_too_large(f"the embeddings of {decoder}", shape))
             coded = _coded(name, contents)
             expected[name] = coded or (shape, ("U8", "F16", "F32"))
             if not coded and name in contents.tensors and contents.tensors[name].dtype == "U8":
@@ -78,7 +83,7 @@ def check_stored(header: SceneHeader, contents: Contents) -> None:
         expected[STILL] = (found.shape if found is not None else (), ("U8",))
         shape = (header.frames, *motion_size(*size))
         if math.prod(shape) > _MAX_VALUES:
-            raise InputError(f"the motion maps would have the absurd size {shape}")
+            raise InputError(_too_large("the motion maps", shape))
         expected[MOTION] = _coded(MOTION, contents) or (shape, ("U8",))
     if missing := [name for name in expected if name not in contents.tensors]:
         raise InputError(f"the tensor {missing[0]!r} is missing")

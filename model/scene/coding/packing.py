@@ -234,6 +234,6 @@ def _unpacked(stream: bytes, count: int) -> Bytes:
     except lzma.LZMAError as error:
         raise InputError(f"it is damaged ({error})") from error
     if len(data) < count or more or not decompressor.eof or decompressor.unused_data:
-        short = f"only {len(data)}" if len(data) < count else "more"
-        raise InputError(f"it holds {short} bytes where its shape needs {count}")
+        found = f"{len(data)} bytes, fewer" if len(data) < count else "more bytes"
+        raise InputError(f"it holds {found} than the {count} that its shape needs")
     return np.frombuffer(data, np.uint8)

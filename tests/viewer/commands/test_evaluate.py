@@ -248,7 +248,7 @@ def test_speed_and_memory_are_measured(report: Path) -> None:
         (["--video", "{material}/small.mp4"], "is 48x24 but"),
         (["--video", "{material}/short.mp4"], "has 1 pictures but"),
         (["--video", "{material}/other.mp4"], "other.mp4 shows other pictures than"),
-        (["-o", "{material}"], "holds something else"),
+        (["-o", "{material}"], "is not empty and holds no report"),
         (["-o", "{material}/gaze.csv"], "is a file: name a folder"),
         (["--size", "big"], "--size big"),
         (["--sphere-frames", "0"], "--sphere-frames"),

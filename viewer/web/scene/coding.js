@@ -81,7 +81,7 @@ export function unpackedWeights(coded, shape) {
 export function count(shape) {
   const values = shape.reduce((product, side) => product * side, 1);
   if (!(values >= 1 && values <= MAX_VALUES))
-    throw new DataError(`it would have the absurd size ${shape.join("×")}`);
+    throw new DataError(`its size ${shape.join("×")} is not 1 to ${MAX_VALUES} values`);
   return values;
 }
 

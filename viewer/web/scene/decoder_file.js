@@ -106,7 +106,7 @@ async function inflated(bytes) {
   } catch {
     throw new DataError("its plan does not unpack");
   }
-  throw new DataError("its plan is absurdly large");
+  throw new DataError(`its plan is too large: at most ${MAX_PLAN_BYTES} bytes`);
 }
 
 /**

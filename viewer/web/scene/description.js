@@ -97,7 +97,7 @@ export function avifSize(file) {
 function checkFile(entry, what) {
   const named = typeof entry?.file === "string" && /^[\w-][\w.-]*$/.test(entry.file);
   need(named, `it names no file of ${what}`);
-  need(isCount(entry.bytes, MAX_FILE_BYTES), `it gives ${what} an absurd size`);
+  need(isCount(entry.bytes, MAX_FILE_BYTES), `${what} must have 1 to ${MAX_FILE_BYTES} bytes`);
 }
 
 /**
