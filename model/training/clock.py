@@ -17,8 +17,10 @@ from model.training.trainer import EVALUATIONS, Trainer
 
 MIN_MINUTES, MAX_MINUTES = 0.1, 7 * 24 * 60.0
 _EVALUATION_SHARE = 0.05
-_EXPORT_EVALUATIONS = 10
-"""Evaluations that the search for the smallest file takes, at most."""
+_SEARCH_EVALUATIONS, _PLAIN_EVALUATIONS = 9, 2
+"""Evaluations that coding takes with the search for the smallest file, and without."""
+_SEARCH_SHARE = 0.25
+"""Share of the time that the search may take; otherwise the scene is stored plainly."""
 _STORE_SHARE = 0.05
 _FEWEST_STEPS = 20
 _SETTLING = 2
@@ -43,9 +45,10 @@ class Pace:
     evaluation: float
     picture: float
 
-    def export(self, pictures: int) -> float:
-        """Return the seconds that coding the scene takes, at most."""
-        return pictures * self.picture + _EXPORT_EVALUATIONS * self.evaluation
+    def export(self, pictures: int, *, searches: bool) -> float:
+        """Return the seconds that coding the scene takes, with or without a search."""
+        count = _SEARCH_EVALUATIONS if searches else _PLAIN_EVALUATIONS
+        return pictures * self.picture + count * self.evaluation
 
 
 @dataclass(frozen=True)
@@ -57,12 +60,14 @@ class ClockPlan:
         evaluate_every: steps between two evaluations.
         store_every_s: seconds between two whole scenes that are stored on the way.
         export_s: seconds to be left for coding the scene.
+        searches: there is time to search for the smallest file.
     """
 
     steps: int
     evaluate_every: int
     store_every_s: float
     export_s: float
+    searches: bool
 
 
 def check_minutes(minutes: float) -> None:
@@ -117,7 +122,8 @@ def plan(pace: Pace, left_s: float, pictures: int, done: int = 0) -> ClockPlan:
         pictures: of the clip.
         done: steps that have been taken.
     """
-    export_s = pace.export(pictures)
+    searches = pace.export(pictures, searches=True) <= _SEARCH_SHARE * left_s
+    export_s = pace.export(pictures, searches=searches)
     # Scenes stored on the way take a share too; see `ClockPlan.store_every_s`.
     for_steps = max(left_s - export_s, 0.0) / (1 + _STORE_SHARE)
     evaluations = min(
@@ -130,4 +136,5 @@ def plan(pace: Pace, left_s: float, pictures: int, done: int = 0) -> ClockPlan:
         evaluate_every=max(-(-steps // evaluations), 1),
         store_every_s=max(pictures * pace.picture + pace.evaluation, 1.0) / _STORE_SHARE,
         export_s=export_s,
+        searches=searches,
     )

@@ -38,6 +38,13 @@ def test_a_plan_counts_the_steps_that_were_taken() -> None:
     assert later.steps == fresh.steps + 500
 
 
+def test_a_search_that_would_take_most_of_the_time_is_left_out() -> None:
+    assert plan(Pace(0.1, 1.0, 0.01), 600, 100).searches
+    slow = plan(Pace(0.1, 30.0, 0.01), 600, 100)
+    assert not slow.searches
+    assert slow.export_s == pytest.approx(61)
+
+
 def test_the_first_steps_do_not_count() -> None:
     assert step_seconds([9.0, 3.0, 0.1, 0.12, 0.11]) == pytest.approx(0.11)
     assert step_seconds([9.0]) == 9.0

@@ -17,7 +17,7 @@ class ByClock:
     """A training whose command is to end at a time.
 
     Attributes:
-        export_s, store_every_s: as `model.training.ClockPlan` has them, once it is planned.
+        export_s, store_every_s, searches: as `model.training.ClockPlan` has them, once it is planned.
     """
 
     def __init__(self, minutes: float, began: float) -> None:
@@ -29,6 +29,7 @@ class ByClock:
         """
         self._end = began + 60 * minutes
         self.export_s = self.store_every_s = 0.0
+        self.searches = True
         self._pace: Pace | None = None
 
     @property
@@ -44,6 +45,7 @@ class ByClock:
             self._pace = measure_pace(trainer)
         planned = plan(self._pace, self.left_s, trainer.frames.pictures)
         self.export_s, self.store_every_s = planned.export_s, planned.store_every_s
+        self.searches = planned.searches
         group, device = trainer.group, trainer.device
         trainer.steps = group.agree(planned.steps, device)
         trainer.evaluate_every = group.agree(planned.evaluate_every, device)

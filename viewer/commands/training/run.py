@@ -262,7 +262,7 @@ class Run:
 
     def _store(self, trainer: Trainer, space: ReservedSpace | None, finished: bool) -> None:
         from model.scene import merged, write_coded
-        from model.training import discard_checkpoint, export_scene
+        from model.training import discard_checkpoint, export_plainly, export_scene
 
         if not finished:
             wait = "" if self.clock is None else f" (about {duration(self.clock.export_s)})"
@@ -270,7 +270,9 @@ class Run:
             print(f"stopping: coding the scene{wait}; {again}", file=sys.stderr, flush=True)
         try:
             with stage("coding the scene"):
-                result = export_scene(trainer, self.material)
+                searches = self.clock is None or self.clock.searches
+                export = export_scene if searches else export_plainly
+                result = export(trainer, self.material)
             scene = result.scene if self.existing is None else merged(self.existing, result.scene)
             if space is not None:
                 space.release()
