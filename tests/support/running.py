@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import glfw
 import torch
 
 from tests.support.hand import CallbackHand
@@ -27,6 +28,12 @@ def settle(app: App) -> None:
     """Until the picture for what is shown now has come and the background is complete."""
     app.step(_TURN_S)
     run_until(app, lambda: app.worker.idle)
+
+
+def resize(app: App, width: int, height: int) -> None:
+    """Turns until the window has that size."""
+    glfw.set_window_size(app.window.handle, width, height)
+    run_until(app, lambda: app.window.size == (width, height))
 
 
 def press(app: App, key: str) -> None:

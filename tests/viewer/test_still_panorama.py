@@ -15,7 +15,7 @@ import torch
 from model.decoding import Picture
 from model.geometry import Look
 from tests.support.fake_engine import FakeEngine
-from tests.support.running import image, press, run_until, settle
+from tests.support.running import image, press, resize, run_until, settle
 from tests.support.scenes import over_still_scene, tiny_scene
 from viewer.app import App
 from viewer.decode import EngineSource, OpenScene, decoder_names, prepare_scene
@@ -261,6 +261,7 @@ def test_the_difference_to_the_original_is_the_composites(open_app: Callable[...
 
 def test_the_map_is_composited_as_the_window_is(open_app: Callable[..., App]) -> None:
     app = open_app(still_scene("frame"), settings=Settings(inertia=False))
+    resize(app, 900, 600)  # in a small window the map is smaller
     settle(app)
     width = app.window.size[0]
     column = image(app)[20:130, width - 60]  # beside the viewport's outline

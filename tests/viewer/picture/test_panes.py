@@ -14,7 +14,7 @@ from model.errors import UnavailableError
 from model.geometry import Look
 from tests.support.fake_engine import FakeEngine, sphere_viewport
 from tests.support.hand import CallbackHand
-from tests.support.running import image, press, run_until, settle
+from tests.support.running import image, press, resize, run_until, settle
 from viewer.app import App
 from viewer.decode.open_scene import Cost, EngineSource, OpenScene
 from viewer.panels.opening import OpeningPanel
@@ -236,6 +236,7 @@ def test_why_no_faster_engine_decodes_is_said_once_and_stays_in_the_overlay(
     made = scene.source
     scene = replace(scene, source=lambda name: replace(made(name), upgrade=refuses))
     app = open_app(scene)
+    resize(app, 900, 600)  # a small window shows less in the overlay
     settle(app)
     said = "There is no faster engine: the compiled engine needs a C compiler: apt install gcc."
     run_until(app, lambda: app.messages.text == said)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from model.text import escaped
-from model.video import HD_HEIGHT
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -101,6 +100,8 @@ def _sphere(clip: Report) -> str:
 
 
 def _colours(clip: Report) -> str:
+    from model.video import HD_HEIGHT
+
     if "hdr" not in clip:
         return ""
     if clip["hdr"] is not None:

@@ -17,7 +17,7 @@ class ByClock:
     """A training whose command is to end at a time.
 
     Attributes:
-        export_s, store_every_s, searches: as `model.training.ClockPlan` has them, once it is planned.
+        export_s, store_every_s, searches: as `model.training.ClockPlan` has them; set by `plan`.
     """
 
     def __init__(self, minutes: float, began: float) -> None:
