@@ -75,7 +75,7 @@ def load_settings(path: Path | None) -> Settings:
     except FileNotFoundError:
         return Settings()
     except (OSError, ValueError, RecursionError) as error:
-        log.warning("%s is not used, the defaults are: %s", path, error)
+        log.warning("%s is ignored, and the defaults are used: %s", path, error)
         return Settings()
     known, refused = _checked(stored)
     if refused:

@@ -43,7 +43,7 @@ def in_bands(
         highest = max(map_.height for map_ in banded)
         if held <= limits.map_bytes and highest <= limits.side:
             break
-    need("a texture's side", highest, limits.side)
+    need("pixels along a texture's side", highest, limits.side)
     return bands, maps
 
 

@@ -62,7 +62,7 @@ class Drawing:
         """
         banded = self.moment is Moment.BAND and kind is Kind.FEATURES
         most = self.limits.layers
-        need("layers of two textures", layers, 2 * most)
+        need("layers in two textures", layers, 2 * most)
         for each, count in ((name, min(layers, most)), (more_of(name), layers - most)):
             if count > 0:
                 self.maps[each] = self._checked(Map(each, kind, *size, count, banded=banded))
@@ -188,9 +188,9 @@ class Drawing:
         return (name, layer) if layer < split else (more_of(name), layer - split)
 
     def _checked(self, made: Map) -> Map:
-        need("a texture's side", max(made.width, 0 if made.banded else made.height),
+        need("pixels along a texture's side", max(made.width, 0 if made.banded else made.height),
              self.limits.side)  # fmt: skip
-        need("layers of a texture", made.layers, self.limits.layers)
+        need("layers in a texture", made.layers, self.limits.layers)
         return made
 
 

@@ -44,4 +44,4 @@ class LimitError(UnavailableError):
 def need(what: str, wanted: int, there: int) -> None:
     """Raise `LimitError` if ``wanted`` exceeds ``there``."""
     if wanted > there:
-        raise LimitError(f"its shaders need {what} of {wanted}, and {there} is the limit here")
+        raise LimitError(f"its shaders need {wanted} {what}, and the limit here is {there}")

@@ -76,8 +76,8 @@ def believable(claimed: Fraction | None) -> bool:
 
 def _corrected(claimed: Fraction, rate: Fraction) -> str:
     return (
-        f"its header says {float(claimed):g} pictures a second, which is not believed: by its "
-        f"pictures' times it has {float(rate):g}"
+        f"its header says {float(claimed):g} pictures a second, but its pictures' times give "
+        f"{float(rate):g}, which is used"
     )
 
 

@@ -88,7 +88,8 @@ class VideoReader:
         self._close = weakref.finalize(self, self._container.close)
         stream = self._container.streams[self.index.stream]
         if not isinstance(stream, av.VideoStream):
-            raise ValueError("another file has taken its place")
+            path = self.index.opening.path
+            raise InputError(f"{path} has been replaced by another file: open it again")
         self._stream = stream
         # Frame threads lose the last pictures before a cut-off one.
         self._stream.thread_type = "SLICE" if self.index.cut else "AUTO"

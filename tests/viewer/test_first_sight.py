@@ -168,7 +168,7 @@ def test_the_clip_and_its_decoders_wait_for_the_rest(
     assert app.messages.text == "Opening pier.safetensors …"
     press(app, "C")
     assert app.panes.split is None
-    assert app.messages.text == "Pier is still being opened: nerv360 stays."
+    assert app.messages.text == "Pier is still being opened: nerv360 is shown until then."
     texture = app.renderer.still
     assert texture is not None
     gate.set()

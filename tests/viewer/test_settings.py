@@ -114,6 +114,6 @@ def test_a_pipe_a_device_and_a_folder_are_not_read(
         caplog.clear()
         assert load_settings(path) == Settings()
         assert len(caplog.records) == 1
-        assert f"{path} is not used, the defaults are: it is" in caplog.text
+        assert f"{path} is ignored, and the defaults are used: it is" in caplog.text
         save_settings(path, CHOSEN)
         assert path.is_dir() or load_settings(path) == CHOSEN

@@ -200,7 +200,7 @@ def test_where_there_is_none_the_key_says_so(open_app: Callable[..., App]) -> No
     settle(app)
     before = image(app)[:200]
     press(app, "P")
-    assert app.messages.text == "There is no still panorama here: all that is shown is decoded."
+    assert app.messages.text == "There is no still panorama: the whole picture is decoded."
     assert caption(app) is None
     assert torch.equal(image(app)[:200], before)
 

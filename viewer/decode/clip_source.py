@@ -47,7 +47,9 @@ def compare_clip(scene: OpenScene, clip: Clip) -> str:
     """
     name = file_name(clip.path)
     if scene.sameness is None:
-        raise InputError(f"{name} has no scene to be put beside")
+        raise InputError(
+            f"{name} cannot be compared with a clip: open its scene, then drop it again"
+        )
     return f"{name} is beside the scene (Tab, C): {scene.sameness(clip)}."
 
 

@@ -37,4 +37,4 @@ def prepare_glimpse(glimpse: Glimpse, path: Path) -> OpenScene:
 
 def _not_yet(clip: Clip) -> str:
     name = file_name(clip.path)
-    raise InputError(f"{name} has no scene to be put beside yet: drop it again when that is open")
+    raise InputError(f"{name} cannot be compared yet: drop it again when the scene is open")

@@ -157,7 +157,7 @@ class DecodeSession:
         except Exception as error:
             self._background.give_up()
             self._crowd()
-            log.warning("what lies around the picture stays empty: %s", describe(error))
+            log.warning("the area around the picture stays empty: %s", describe(error))
             return None
 
     def _picture(self, engine: Engine, request: Request) -> Picture:

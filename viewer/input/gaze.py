@@ -170,7 +170,7 @@ class Gaze:
         """Advance the clip by ``seconds``, led by the path if there is one, and record the look."""
         if self.replay is not None and self._shown() != self._placed:
             self.replay = None
-            self._notify("You have taken over: the path is no longer followed.")
+            self._notify("The gaze path stops here, because you moved the view or the clip.")
         if self.replay is None:
             self._playback.advance(seconds)
         elif self._playback.playing:

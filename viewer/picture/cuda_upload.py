@@ -96,7 +96,10 @@ class CudaCopy:
             )
             if not int(resource):
                 # cuda-bindings 12.9.3 and 13.0.2 report success here (NVIDIA/cuda-python#1122).
-                raise InteropError("this version of cuda-bindings cannot register textures")
+                raise InteropError(
+                    "this version of cuda-bindings cannot register textures: install 12.9.4, or "
+                    "13.0.3 or later"
+                )
             self._resources[texture.id] = resource
         return self._resources[texture.id]
 
@@ -107,7 +110,7 @@ class CudaCopy:
         try:
             checked(self._runtime, self._runtime.cudaGraphicsUnregisterResource(resource))
         except InteropError as error:
-            log.info("a texture could not be taken back from CUDA: %s", error)
+            log.info("CUDA could not unregister a texture: %s", error)
 
 
 class InteropUpload:
@@ -143,7 +146,11 @@ class InteropUpload:
                 self._failures += 1
                 level = logging.INFO if self._said else logging.WARNING
                 self._said = True
-                log.log(level, "pictures go to the screen by way of pixel buffers: %s", error)
+                log.log(
+                    level,
+                    "pictures reach the screen through pixel buffers, which is slower: %s",
+                    error,
+                )
                 # The registration may be the cause: start over with the next picture.
                 self._close_copy()
         self.name = self._buffers.name

@@ -92,7 +92,7 @@ class Film:
 
     def _finish(self) -> None:
         if self._last is None:
-            raise InputError(f"{self._writer.path} was not made: there was nothing to be seen")
+            raise InputError(f"{self._writer.path} was not written: no picture was shown")
         self._hold(least=0 if self._given else 1)
         while self._waiting and self._error is None:
             self._error = self._waiting.popleft().exception()

@@ -225,7 +225,7 @@ class Panes:
     def next_compositing(self) -> None:
         """Switch between composite, decoded picture and alpha, in turn."""
         if not self._covering:
-            self._notify("There is no still panorama here: all that is shown is decoded.")
+            self._notify("There is no still panorama: the whole picture is decoded.")
             return
         self.compositing = self.compositing.next
 
@@ -289,15 +289,15 @@ class Panes:
 
     def _fits(self, name: str) -> bool:
         if not self.scene.whole:
-            waits = f"{self.scene.title} is still being opened: {self.decoder} stays."
+            waits = f"{self.scene.title} is still being opened: {self.decoder} is shown until then."
             self._notify(self.error or waits)
             return False
         wanted, free = self.scene.cost(name).peak_bytes, self.scene.free_bytes()
         if wanted <= free:
             return True
         self._notify(
-            f"{name} wants about {wanted / _GIB:.1f} GiB to decode a picture, and "
-            f"{free / _GIB:.1f} GiB are free: {self.decoder} stays."
+            f"{name} needs about {wanted / _GIB:.1f} GiB to decode a picture, and only "
+            f"{free / _GIB:.1f} GiB is free: {self.decoder} is still shown."
         )
         return False
 

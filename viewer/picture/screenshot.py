@@ -24,7 +24,7 @@ def capture(window: Window) -> npt.NDArray[np.uint8]:
     """
     width, height = window.framebuffer_size
     if not width or not height:
-        raise InputError("there is no screenshot of a window that is minimised: restore it first")
+        raise InputError("the window is minimised: restore it to take a screenshot")
     return read_framebuffer(width, height)
 
 

@@ -32,7 +32,7 @@ class ShaderContext:
         """Create it beside the GLFW window whose context is current, which stays current.
 
         Raises:
-            GraphicsError: the window system gives no second context.
+            GraphicsError: the window system cannot create a second context.
         """
         self._lock = threading.RLock()
         self._depth = 0
@@ -41,7 +41,7 @@ class ShaderContext:
         glfw.window_hint(glfw.VISIBLE, False)
         self._handle: Any = glfw.create_window(16, 16, "NeRV360 decoder", None, window)
         if not self._handle:
-            raise GraphicsError("the window system gives no second context of OpenGL")
+            raise GraphicsError("the window system cannot create a second OpenGL context")
         self.renderer = GL.glGetString(GL.GL_RENDERER).decode(errors="replace")
         self.limits = Limits(
             targets=min(8, _number(GL.GL_MAX_DRAW_BUFFERS), _number(GL.GL_MAX_COLOR_ATTACHMENTS)),
@@ -64,7 +64,7 @@ class ShaderContext:
                 raise GraphicsError("the window whose textures it shares is closed")
             glfw.make_context_current(self._handle)
             if not _same(glfw.get_current_context(), self._handle):
-                raise GraphicsError("the window system has taken its context away")
+                raise GraphicsError("its OpenGL context cannot be made current")
             self._depth += 1
             try:
                 self._delete_dropped()

@@ -48,10 +48,10 @@ class ContextDrawer:
             self._context = ShaderContext()
         except GraphicsError as error:
             self._reason = str(error)
-            log.warning("nothing can be decoded by drawing: %s", error)
+            log.warning("the gl engine cannot be used: %s", error)
             return
         if not software and draws_in_software(self._context.renderer):
-            self._reason = f"{self._context.renderer} draws on the processor"
+            self._reason = f"{self._context.renderer} draws on the CPU"
             self._context.close()
             self._context = None
 

@@ -63,7 +63,7 @@ function actionsOf(view, controls) {
     },
     compositing: () => {
       if (!view.warp.stillWidth)
-        return controls().note("There is no still panorama here: all that is shown is decoded.");
+        return controls().note("There is no still panorama: the whole picture is decoded.");
       view.compositing = (view.compositing + 1) % 3;
       const captions = ["All", "Decoded picture alone", "Share of the decoded picture (white)"];
       return controls().note(captions[view.compositing]);

@@ -70,9 +70,9 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     try:
         state = torch.load(io.BytesIO(content[start:]), map_location="cpu", weights_only=True)
     except Exception as error:  # its digest is right, so somebody made it on purpose
-        raise InputError(f"{path} does not hold a training: {_BEGIN_ANEW}") from error
+        raise InputError(f"{path} holds no training state: {_BEGIN_ANEW}") from error
     if not isinstance(state, dict):
-        raise InputError(f"{path} does not hold a training: {_BEGIN_ANEW}")
+        raise InputError(f"{path} holds no training state: {_BEGIN_ANEW}")
     return state
 
 

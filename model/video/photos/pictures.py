@@ -152,7 +152,7 @@ def read_header(path: Path) -> PictureHeader:
                 ) from error
             placement = Placement()
             verb = "speaks" if str(error).startswith("of") else "says"
-            notes.append(f"its GPano metadata {verb} {error}, and is not believed")
+            notes.append(f"its GPano metadata {verb} {error}, and is ignored")
     return PictureHeader((height, width), placement, tuple(notes))
 
 

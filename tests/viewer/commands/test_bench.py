@@ -71,7 +71,7 @@ def test_it_measures_every_engine_and_the_way_to_the_screen(
     assert rows == [(n, engine) for n in ("nerv360", "hnerv") for engine in engines]
     for row in report["engines"]:
         if row["engine"] == "gl" and "failed" in row:
-            assert row["failed"].endswith(" draws on the processor")
+            assert row["failed"].endswith(" draws on the CPU")
             assert said.count(f"gl: not measured: {row['failed']}\n") == 1
             continue
         config = CONFIGS[row["decoder"]]

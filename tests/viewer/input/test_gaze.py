@@ -133,7 +133,7 @@ def test_a_hand_takes_over_from_a_path(app: App) -> None:
     app.update(STEP)
     assert app.gaze.replay is None
     assert app.messages.text is not None
-    assert "taken over" in app.messages.text
+    assert "gaze path stops" in app.messages.text
     frame = app.playback.frame
     for _ in range(8):
         app.update(STEP)

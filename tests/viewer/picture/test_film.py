@@ -72,7 +72,7 @@ def test_a_resized_window_keeps_the_films_size(tmp_path: Path, clock: Clock) -> 
 
 def test_nothing_shown_leaves_nothing(tmp_path: Path) -> None:
     with (
-        pytest.raises(InputError, match=r"film\.mp4 was not made"),
+        pytest.raises(InputError, match=r"film\.mp4 was not written: no picture"),
         Film(tmp_path / "film.mp4", 64, 36),
     ):
         pass

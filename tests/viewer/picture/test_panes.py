@@ -176,7 +176,8 @@ def test_a_decoder_that_does_not_fit_is_not_opened(open_app: Callable[[OpenScene
     for key in ("TAB", "C"):
         press(app, key)
         assert app.messages.text == (
-            "hnerv wants about 3.0 GiB to decode a picture, and 1.0 GiB are free: nerv360 stays."
+            "hnerv needs about 3.0 GiB to decode a picture, and only 1.0 GiB is free: "
+            "nerv360 is still shown."
         )
         assert app.panes.shown == ("nerv360",)
 

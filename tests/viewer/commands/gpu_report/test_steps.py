@@ -93,7 +93,7 @@ def test_every_step_runs_in_small(
     cuda = {"nerv360-fused": "needs a CUDA device, not cpu"}
     drawn = {n: r for n, r in refused.items() if n.endswith("-gl")}
     assert {n: r for n, r in refused.items() if n not in drawn} == cuda
-    assert all(reason.endswith("draws on the processor") for reason in drawn.values())
+    assert all(reason.endswith("draws on the CPU") for reason in drawn.values())
     for name in ("nerv360-compiled", "hnerv-compiled", "nerv360-eager"):
         assert report["steps"][name]["result"]["playing"]["median_ms"] > 0
     assert report["graphics"]["interop"] == "needs pictures that are decoded on a CUDA device"
