@@ -50,7 +50,9 @@ def train(
     model: Annotated[str, typer.Option(help="nerv360, hnerv or hnerv-boost.")] = "nerv360",
     minutes: Annotated[
         float | None,
-        typer.Option(help="Minutes that it takes: 10 by default, but for the preset paper."),
+        typer.Option(
+            help="Minutes that it takes; 10 by default, unless the preset paper is named."
+        ),
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the clip, instead.")] = None,
     steps: Annotated[int | None, typer.Option(help="Steps, instead.")] = None,
@@ -103,7 +105,7 @@ def train(
     name = ("demo" if chosen.type == "cpu" else "paper") if preset == "auto" else preset
     with for_option("--model" if name in TRAINING_PRESETS else "--preset"):
         config, settings = training_preset(name, model)
-    clock = _clock(minutes, epochs, steps, name, began)
+    clock = _clock(minutes, epochs, steps, preset, began)
     if epochs is not None:
         with for_option("--epochs"):
             settings = replace(settings, epochs=epochs)
