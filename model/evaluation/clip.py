@@ -36,7 +36,7 @@ class ClipPictures:
             raise IndexError(index)
         number = int(self.clip.shown[index])
         if self._latest is None or self._latest[0] != number:
-            self._latest = number, self._reader.picture(number)
+            self._latest = number, self._reader.whole_picture(number)
         return self._latest[1]
 
     def still(self, frames: int) -> Tensor:

@@ -10,9 +10,11 @@ For example:
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -28,9 +30,12 @@ from model.video import random_access
 from model.video.frame_rate import trimmed
 from model.video.pixels import resized
 from model.video.placement import ASPECT_TOLERANCE, Eye, Placement, Placer
+from model.video.random_access import DamagedPictureError
 from model.video.reading import VideoInfo
 from model.video.spherical import layout_notes, place
 from model.video.stored import OpenedPictures, StoredPictures, StoredVideo, read_stored
+
+log = logging.getLogger(__name__)
 
 LARGEST_SIDE = 16384
 
@@ -87,15 +92,34 @@ class Clip:
     def read(self) -> Iterator[Tensor]:
         """Yield the different pictures in order, uint8 height×width×3 RGB, one at a time.
 
+        For a damaged picture the one before comes again, and a warning is logged.
+
         Raises:
-            InputError: one cannot be read.
+            InputError: one cannot be read, or none after it.
         """
         reader = ClipReader(self, kept_bytes=0)
+        latest: Tensor | None = None
+        waiting: list[DamagedPictureError] = []
+        lost: list[DamagedPictureError] = []
         try:
             for number in range(self.pictures):
-                yield reader.picture(number)
+                try:
+                    picture = reader.picture(number)
+                except DamagedPictureError as error:
+                    waiting.append(error)
+                    continue
+                for _ in waiting:
+                    yield picture if latest is None else latest
+                lost += waiting
+                waiting.clear()
+                latest = picture
+                yield picture
+            if waiting:  # the file has become shorter, or is damaged to its end
+                raise waiting[0]
         finally:
             reader.close()
+            if lost:
+                log.warning("%s", _lost_sentence(self.path, lost))
 
     def __iter__(self) -> Iterator[Tensor]:
         """Yield the picture of each frame, as `read` does; one that is shown longer comes again."""
@@ -166,6 +190,23 @@ class ClipReader:
             raise IndexError(f"there is no picture {number}")
         stored = int(self.clip.numbers[number])
         return self._finish(self.opened.picture(stored, "rgb24"))
+
+    def whole_picture(self, number: int) -> Tensor:
+        """Return the picture of a number as `Clip.read` yields it: if it is damaged, one before.
+
+        Raises:
+            IndexError: there is no such number.
+            InputError: neither can be read.
+        """
+        try:
+            return self.picture(number)
+        except DamagedPictureError as error:
+            for earlier in range(number - 1, -1, -1):
+                with contextlib.suppress(DamagedPictureError):
+                    picture = self.picture(earlier)
+                    log.warning("%s", _lost_sentence(self.clip.path, [error]))
+                    return picture
+            raise
 
     def frame(self, index: int) -> Tensor:
         """Return the picture at ``index`` of the constant rate, uint8 height×width×4 RGBA.
@@ -273,6 +314,15 @@ def open_clip(
         stored=source,
         numbers=numbers,
         placement=placement,
+    )
+
+
+def _lost_sentence(path: Path, lost: Sequence[DamagedPictureError]) -> str:
+    if len(lost) == 1:
+        return f"{lost[0]}: the one before is taken in its place"
+    return (
+        f"{len(lost)} pictures of {path} are damaged, the first of them number {lost[0].number}: "
+        f"the one before is taken in their place"
     )
 
 

@@ -7,6 +7,7 @@ import itertools
 import weakref
 from collections import OrderedDict
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import av
@@ -29,6 +30,18 @@ _WORTH_A_SEEK = 8
 
 _MOST_ENTRIES = 3
 """Keyframes tried for a picture, each earlier than the one before."""
+
+
+class DamagedPictureError(InputError):
+    """Error about one picture of a video; others may decode.
+
+    Attributes:
+        number: of the picture.
+    """
+
+    def __init__(self, number: int, path: Path) -> None:
+        super().__init__(f"picture {number} of {path} is damaged")
+        self.number = number
 
 
 class VideoReader:
@@ -68,7 +81,7 @@ class VideoReader:
         with reading(path):
             picture = self._picture(number)
         if picture is None:
-            raise InputError(f"picture {number} of {path} is damaged")
+            raise DamagedPictureError(number, path)
         if (picture.width, picture.height) != index.size:
             raise InputError(
                 f"{path} changes from {index.size[0]}x{index.size[1]} to "

@@ -90,7 +90,11 @@ def clip_sameness(header: SceneHeader, scene: Path, clip: Clip) -> str:
     reader = ClipReader(clip)
     try:
         return check_clip(
-            clip.info, lambda at: reader.picture(int(clip.shown[at])), clip.path, header, scene
+            clip.info,
+            lambda at: reader.whole_picture(int(clip.shown[at])),
+            clip.path,
+            header,
+            scene,
         )
     finally:
         reader.close()

@@ -115,13 +115,17 @@ def read_clip(clip: Clip, frame_size: tuple[int, int], limit: int | None = None)
     read = track(
         itertools.islice(clip.read(), len(pictures)), f"reading {clip.path.name}", len(pictures)
     )
+    held, last = 0, None
     for number, picture in enumerate(read):
-        pictures[number] = fitted(picture, *frame_size)
+        if picture is not last:  # a damaged picture is the one before it
+            pictures[held] = fitted(picture, *frame_size)
+            held, last = held + 1, picture
         while index < len(shown) and shown[index] == number:
             fingerprint.see(index, picture)
+            shown[index] = held - 1
             index += 1
     return ClipFrames(
-        pictures,
+        pictures[:held],
         clip.info,
         fingerprint.fingerprint,
         shown=shown,

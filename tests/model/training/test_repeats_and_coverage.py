@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from model.evaluation.clip import ClipPictures
 from model.networks import ARCHITECTURES
 from model.scene import Material, read_scene, sampled_frames, write_coded
 from model.training.export import export_scene
@@ -27,7 +28,7 @@ from model.training.settings import TrainingSettings
 from model.training.trainer import Trainer
 from model.video import open_clip
 from model.video.reading import VideoInfo
-from tests.support.clips import encode, ramp
+from tests.support.clips import damaged, encode, ramp
 from tests.support.spheres import smooth_sphere
 
 SHOWN = [0, 0, 0, 1, 2, 2]
@@ -61,6 +62,26 @@ def test_a_slow_clip_is_read_once_a_picture(tmp_path: Path) -> None:
     assert frames.fingerprint is not None
     assert len(frames.fingerprint.samples) == len(sampled_frames(len(frames)))
     assert len(read_clip(clip, (48, 96), 4)) == 4
+
+
+def test_a_damaged_picture_is_the_one_before_in_training_and_evaluation(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clip = open_clip(damaged(encode(tmp_path / "c.mp4", [ramp(k) for k in range(36)]), 12, 24))
+    read = list(clip.read())
+    same = [index for index in range(1, 36) if read[index] is read[index - 1]]
+    assert len(read) == clip.pictures == clip.info.frames == 36
+    assert len(same) > 1
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{len(same)} pictures of {clip.path} are damaged, the first of them number {same[0]}: the "
+        f"one before is taken in their place"
+    ]
+    frames = read_clip(clip, (48, 96))
+    assert (len(frames), frames.pictures) == (36, 36 - len(same))
+    original = ClipPictures(clip)
+    for index in range(36):
+        assert torch.equal(frames.picture(index), read[index])
+        assert torch.equal(original[index], read[index])
 
 
 def test_an_epoch_trains_on_each_picture_once_and_turns_through_its_frames() -> None:
