@@ -6,16 +6,25 @@ import hashlib
 import os
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
-from model.metrics import median_frames, temporal_median
+from model.geometry import Look
+from model.metrics import cut_viewport, median_frames, temporal_median
 from model.video import Clip, ClipReader, VideoInfo, open_clip
+
+_WHOLE = 0.999
+"""Share of a viewport's pixel from which on it is one that the clip shows."""
 
 
 class ClipPictures:
     """Random access to a clip, fast in rising order.
 
     The latest pictures and the still panorama stay in memory.
+
+    Attributes:
+        clip, info: as opened.
+        coverage: which pixels of a picture the clip shows, height×width bool; None if all.
     """
 
     def __init__(self, clip: Clip | str | os.PathLike[str]) -> None:
@@ -26,6 +35,8 @@ class ClipPictures:
         """
         self.clip = clip if isinstance(clip, Clip) else open_clip(clip)
         self.info: VideoInfo = self.clip.info
+        known = self.clip.coverage
+        self.coverage = None if known is None else torch.from_numpy(known)
         self._reader = ClipReader(self.clip)
         self._latest: tuple[int, Tensor] | None = None
         self._still: tuple[int, Tensor] | None = None
@@ -38,6 +49,13 @@ class ClipPictures:
         if self._latest is None or self._latest[0] != number:
             self._latest = number, self._reader.whole_picture(number)
         return self._latest[1]
+
+    def seen(self, look: Look, size: tuple[int, int]) -> Tensor | None:
+        """Return which pixels of a viewport the clip shows, height×width bool; None if all."""
+        if self.coverage is None:
+            return None
+        cut = cut_viewport(self.coverage[..., None].float(), look, *size)
+        return cut[..., 0] > _WHOLE
 
     def still(self, frames: int) -> Tensor:
         """Return the temporal median of the first ``frames`` pictures; it is cached."""
@@ -58,3 +76,10 @@ def digest(path: Path) -> str:
             content = hashlib.file_digest(stream, "sha256").hexdigest()
         total.update(f"{file.name if path.is_dir() else ''} {content}\n".encode())
     return total.hexdigest()
+
+
+def shown_parts(seen: Tensor | None, *pictures: Tensor) -> list[Tensor]:
+    """Return the pixels of height×width×3 ``pictures`` that a clip shows, 1×pixels×3."""
+    if seen is None:
+        return list(pictures)
+    return [picture[seen][None] for picture in pictures]

@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.evaluation.clip import ClipPictures
+from model.errors import InputError
+from model.evaluation.clip import ClipPictures, shown_parts
 from model.evaluation.methods import Method
 from model.evaluation.results import PathResult, PictureRow, SphereResult
 from model.evaluation.view_consistency import measure_view_consistency
@@ -38,23 +39,35 @@ def measure_path(
 ) -> PathResult:
     """Measure PSNR, also of the moving pixels, and MS-SSIM of a method's viewports.
 
-    They are compared with viewports cut from the original.
+    They are compared with viewports cut from the original, in the pixels that it shows. Looks that
+    see none of them are left out.
 
     Args:
         steps: level looks that the method can decode.
         still: the original's temporal median.
         size: height and width of the viewports.
         advance: called after each picture.
+
+    Raises:
+        InputError: no look sees what the original shows.
     """
     rows: dict[int, PictureRow] = {}
     # In frame order, so that a path that jumps back and forth reads each clip only once.
     for index in sorted(range(len(steps)), key=lambda i: steps[i].frame):
         step = steps[index]
+        seen = original.seen(step.look, size)
+        if seen is not None and not bool(seen.any()):
+            advance()
+            continue
         shown = method.view(step.look, step.frame)
         wanted = cut_viewport(original[step.frame], step.look, *size)
         yaw_deg, pitch_deg, _, hfov_deg = step.look.degrees()
-        structure = ms_ssim(shown, wanted) if min(size) >= MS_SSIM_MIN_SIDE else None
-        moving = moving_error(shown, wanted, cut_viewport(still, step.look, *size))
+        known = 1 if seen is None else seen[..., None]
+        wide = min(size) >= MS_SSIM_MIN_SIDE
+        structure = ms_ssim(unit(shown) * known, unit(wanted) * known) if wide else None
+        median = cut_viewport(still, step.look, *size)
+        shown, wanted, median = shown_parts(seen, shown, wanted, median)
+        moving = moving_error(shown, wanted, median)
         rows[index] = PictureRow(
             index,
             step.frame,
@@ -66,7 +79,11 @@ def measure_path(
             moving,
         )
         advance()
-    return PathResult(method.name, path, [rows[index] for index in range(len(steps))])
+    if not rows:
+        raise InputError(
+            f"{original.clip.path} shows nothing of what the path {path} looks at: give another"
+        )
+    return PathResult(method.name, path, [rows[index] for index in sorted(rows)])
 
 
 def measure_sphere(
@@ -89,7 +106,10 @@ def measure_sphere(
     ratios, moving, error = [], [], torch.zeros(CELLS, dtype=torch.float64)
     for frame in frames:
         shown, wanted = method.sphere(frame), original[frame]
-        ratios.append(ws_psnr(shown, wanted))
+        if original.coverage is not None:
+            shown = unit(shown) * original.coverage[..., None]
+            wanted = unit(wanted) * original.coverage[..., None]
+        ratios.append(ws_psnr(shown, wanted, original.coverage))
         moving.append(moving_error(shown, wanted, still, sphere=True))
         error += _cells(shown, wanted) / len(frames)
         advance()

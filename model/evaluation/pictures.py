@@ -12,6 +12,7 @@ from matplotlib import colormaps
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from model.evaluation.clip import shown_parts
 from model.evaluation.methods import Method
 from model.evaluation.plan import Plan
 from model.metrics import as_shown, cut_viewport, moving_error, psnr_8bit, unit
@@ -49,7 +50,7 @@ def stills(plan: Plan, path: str) -> Iterator[tuple[str, str, bytes]]:
         shown = method.view(step.look, step.frame)
         moving = moving_error(shown, wanted, cut_viewport(still, step.look, *plan.size)).db
         where = "" if moving is None else f", {moving:.2f} where it moves"
-        caption = f"{method.name}, {psnr_8bit(shown, wanted):.2f} dB{where}"
+        caption = f"{method.name}, {_decibels(plan, step, shown, wanted)}{where}"
         yield method.name, caption, _jpeg(shown)
         caption = f"{method.name}, error ×{AMPLIFIED}"
         yield method.name, caption, _jpeg(error_map(shown, wanted))
@@ -89,7 +90,7 @@ def _triptych(plan: Plan, method: Method, step: Step) -> Tensor:
     picture = torch.cat([pane[:height, :width] for pane in panes], 1)
     captions = (
         f"original, frame {step.frame}",
-        f"{method.name}, {psnr_8bit(shown, wanted):.2f} dB",
+        f"{method.name}, {_decibels(plan, step, shown, wanted)}",
         f"error ×{AMPLIFIED}",
     )
     strip = Image.new("RGB", (3 * width, STRIP), "#111111")
@@ -102,6 +103,13 @@ def _triptych(plan: Plan, method: Method, step: Step) -> Tensor:
 
 def _wanted(plan: Plan, step: Step) -> Tensor:
     return cut_viewport(plan.original[step.frame], step.look, *plan.size)
+
+
+def _decibels(plan: Plan, step: Step, shown: Tensor, wanted: Tensor) -> str:
+    seen = plan.original.seen(step.look, plan.size)
+    if seen is not None and not bool(seen.any()):
+        return "not shown by the clip"
+    return f"{psnr_8bit(*shown_parts(seen, shown, wanted)):.2f} dB"
 
 
 def _jpeg(picture: Tensor) -> bytes:

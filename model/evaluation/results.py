@@ -15,7 +15,7 @@ from model.files import atomic_write
 from model.metrics import MovingError, pooled
 from model.scene import TrainingSummary
 
-FORMAT = 2
+FORMAT = 3
 """Increase it whenever a number would come out differently."""
 
 

@@ -72,17 +72,25 @@ def ms_ssim(a: Tensor, b: Tensor) -> float:
     return float(_ms_ssim(*planes, data_range=1.0))
 
 
-def ws_psnr(a: Tensor, b: Tensor) -> float:
+def ws_psnr(a: Tensor, b: Tensor, coverage: Tensor | None = None) -> float:
     """Return PSNR in dB of whole ERP frames, each row weighted by its share of the sphere.
 
     The weight of row j is cos((j + 0.5 − H/2)·π/H), as in 360Lib.
+
+    Args:
+        coverage: H×W bool, pixels to compare; all if None.
 
     Raises:
         ValueError: the frames differ in shape.
     """
     _same_shape(a, b)
     weight = row_weights(a.shape[0], a.device)
-    errors = (unit(a) - unit(b)).square().mean(dim=(1, 2), dtype=torch.float64)
+    error = (unit(a) - unit(b)).square()
+    if coverage is None:
+        errors = error.mean(dim=(1, 2), dtype=torch.float64)
+    else:
+        errors = error.mean(dim=2, dtype=torch.float64)
+        weight = weight[:, None] * coverage
     return decibels(float((errors * weight).sum() / weight.sum()))
 
 
