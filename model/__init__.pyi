@@ -22,6 +22,7 @@ from .scene import Decoder as Decoder
 from .scene import Scene as Scene
 from .scene import read_scene as read_scene
 from .scene import write_scene as write_scene
+from .training import train_clip as train_clip
 from .trajectories import read_trajectory as read_trajectory
 from .video import VideoWriter as VideoWriter
 from .video import open_clip as open_clip

@@ -1,15 +1,12 @@
 from .autoencoder import Autoencoder as Autoencoder
+from .by_clock import DEFAULT_MINUTES as DEFAULT_MINUTES
+from .by_clock import ByClock as ByClock
 from .checkpoint import check_replaceable as check_replaceable
 from .checkpoint import checkpoint_path as checkpoint_path
 from .checkpoint import discard_checkpoint as discard_checkpoint
 from .choice import FINER_CHANNELS as FINER_CHANNELS
 from .choice import suited_to_clip as suited_to_clip
-from .clock import ClockPlan as ClockPlan
-from .clock import Pace as Pace
 from .clock import check_minutes as check_minutes
-from .clock import measure_pace as measure_pace
-from .clock import plan as plan
-from .clock import replanned as replanned
 from .export import Export as Export
 from .export import check_same_clip as check_same_clip
 from .export import export_plainly as export_plainly
@@ -28,5 +25,6 @@ from .settings import TRAINING_PRESETS as TRAINING_PRESETS
 from .settings import TrainingSettings as TrainingSettings
 from .settings import training_preset as training_preset
 from .settings import with_changes as with_changes
+from .train_clip import train_clip as train_clip
 from .trainer import StepReport as StepReport
 from .trainer import Trainer as Trainer

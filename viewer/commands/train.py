@@ -26,12 +26,12 @@ from viewer.commands.options import (
     parse_size,
     say_notes,
 )
-from viewer.commands.training import DEFAULT_MINUTES, ByClock, Run
+from viewer.commands.training import Run
 
 if TYPE_CHECKING:
     from model.config import ModelConfig
     from model.scene import CodedScene, StillPanorama
-    from model.training import TrainingSettings
+    from model.training import ByClock, TrainingSettings
     from model.video import VideoInfo
 
 
@@ -162,7 +162,7 @@ def _clock(
         raise InputError(f"--steps {steps}: give 1 or more")
     if minutes is None and (named or preset == "paper"):
         return None
-    from model.training import check_minutes
+    from model.training import DEFAULT_MINUTES, ByClock, check_minutes
 
     with for_option("--minutes"):
         check_minutes(DEFAULT_MINUTES if minutes is None else minutes)

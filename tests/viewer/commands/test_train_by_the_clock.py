@@ -10,13 +10,14 @@ import pytest
 import torch
 
 from model.scene import read_scene
-from model.training import Pace, TrainingSettings
+from model.training import TrainingSettings
+from model.training.by_clock import ByClock
 from model.training.checkpoint import checkpoint_path
+from model.training.clock import Pace
 from model.training.trainer import Trainer
 from model.video.writing import VideoWriter
 from viewer.cli import main
 from viewer.commands import train as command
-from viewer.commands.training.clock import ByClock
 
 TINY = [
     "--preset=paper", "--set=strides=2,2", "--set=kernels=1,3", "--set=blocks=1,1",
@@ -42,7 +43,7 @@ def test_a_training_by_the_clock_says_its_plan_and_ends_in_time(
 ) -> None:
     target = tmp_path / "s.safetensors"
     pace = Pace(step=0.25, evaluation=0.5, picture=0.01)
-    with patch("model.training.measure_pace", return_value=pace):
+    with patch("model.training.by_clock.measure_pace", return_value=pace):
         assert main(["train", str(clip), "-o", str(target), *TINY, "--minutes", "0.2"]) == 0
     said = capsys.readouterr().out
     assert "4 pictures of 96x48, " in said

@@ -21,14 +21,13 @@ from model.progress import stage
 from model.text import escaped
 from viewer.commands.options import for_option
 from viewer.commands.terminal import StopOnInterrupt
-from viewer.commands.training.clock import ByClock
 from viewer.commands.training.report import progress_report
 from viewer.progress import duration
 
 if TYPE_CHECKING:
     from model.config import ModelConfig
     from model.scene import Coarseness, CodedScene, Material, StillPanorama
-    from model.training import Export, Processes, Trainer, TrainingSettings
+    from model.training import ByClock, Export, Processes, Trainer, TrainingSettings
     from model.video import Clip
 
 log = logging.getLogger(__name__)

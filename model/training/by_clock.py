@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from model.progress import stage
-
-if TYPE_CHECKING:
-    from model.training import Pace, Trainer
+from model.training.clock import Pace, measure_pace, plan, replanned
+from model.training.trainer import Trainer
 
 DEFAULT_MINUTES = 10.0
 
@@ -39,8 +37,6 @@ class ByClock:
 
     def plan(self, trainer: Trainer) -> None:
         """Time the first steps of a training, and give it as many as there is time for."""
-        from model.training import measure_pace, plan, replanned
-
         with stage("timing the first steps"):
             self._pace = measure_pace(trainer)
         planned = plan(self._pace, self.left_s, trainer.frames.pictures)
