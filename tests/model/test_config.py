@@ -33,6 +33,12 @@ def test_impossible_configurations_are_refused(change: dict[str, object]) -> Non
         checked(ModelConfig().replace(**change))
 
 
+def test_finer_embeddings_that_do_not_fit_the_encoder_are_told() -> None:
+    change = {"strides": (7, 2, 2), "kernels": (1, 3, 3), "blocks": (0, 1, 1)}
+    with pytest.raises(InputError, match=r"embeddings at 7, 14 times .* must divide 24, the"):
+        ModelConfig().replace(**change, level_channels=(1, 2))
+
+
 @pytest.mark.parametrize("change", [{"channels": "135"}, {"strides": [3, 2.0, 2, 2]}, {"extra": 1}])
 def test_configurations_of_the_wrong_type_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(InputError):

@@ -34,7 +34,7 @@ def check_folder(folder: Path) -> None:
     The folder may be missing, be empty, or hold an unchanged export.
 
     Raises:
-        InputError: it holds something else, or cannot be written.
+        InputError: it holds other or changed files, or cannot be written.
     """
     if not folder.parent.is_dir():
         raise InputError(f"{folder}: the folder {folder.parent} does not exist")
@@ -49,7 +49,8 @@ def check_folder(folder: Path) -> None:
         raise InputError(f"{folder} cannot be written: {error.strerror or error}") from error
     if foreign is not None:
         raise InputError(
-            f"{folder} holds {foreign}, which no export has put there: name a new or empty folder"
+            f"{folder} holds the file {foreign}, which is not from an export or has changed "
+            "since: name a new or empty folder"
         )
 
 

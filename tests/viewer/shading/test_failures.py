@@ -51,7 +51,10 @@ def no_memory(patch: Patch) -> None:
 WAYS: dict[str, tuple[Callable[[Patch], None], str]] = {
     "no float targets": (no_float_targets, "the driver cannot draw into textures of half floats"),
     "no compiler": (no_compiler, "the driver does not compile its shader: "),
-    "small textures": (small_textures, "its shaders need a texture's side of 40, and 32 is the"),
+    "small textures": (
+        small_textures,
+        "need 40 pixels along a texture's side, and the limit here is 32",
+    ),
     "no memory": (no_memory, "the graphics memory does not suffice"),
 }
 

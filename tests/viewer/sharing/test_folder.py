@@ -97,7 +97,7 @@ def test_what_others_have_put_there_stays(scene: Path, tmp_path: Path, change: s
     export_web(scene, folder)
     (folder / change).write_text("mine")
     before = contents(folder)
-    with pytest.raises(InputError, match=r"which no export has put there"):
+    with pytest.raises(InputError, match=r"which is not from an export or has changed since"):
         export_web(scene, folder)
     assert contents(folder) == before
 
