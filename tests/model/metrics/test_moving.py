@@ -56,6 +56,11 @@ def test_where_nothing_moves_there_is_no_number() -> None:
     assert pooled([]).db is None
 
 
+def test_pictures_of_different_shapes_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"same shape, not \(20, 40, 3\), \(20, 40, 3\), \(10, 4"):
+        moving_error(STILL, STILL, STILL[:10])
+
+
 def test_pixels_of_a_sphere_have_their_areas() -> None:
     generator = torch.Generator().manual_seed(0)
     wanted = torch.randint(200, 256, (20, 40, 3), generator=generator, dtype=torch.uint8)

@@ -75,6 +75,12 @@ def test_what_is_cut_short_is_refused(path: Path, tmp_path: Path, length: int) -
         load_checkpoint(cut)
 
 
+def test_a_file_with_something_else_inside_is_refused(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "other", [1])  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="other holds no training state: train from the"):
+        load_checkpoint(tmp_path / "other")
+
+
 def test_checkpoints_without_a_digest_are_refused(tmp_path: Path) -> None:
     torch.save({"step": 1}, tmp_path / "old")
     with pytest.raises(InputError, match="not a checkpoint of this program"):
