@@ -9,6 +9,7 @@ from unittest.mock import patch
 import pytest
 import torch
 
+from model.errors import InputError
 from model.scene import read_scene
 from model.training import TrainingSettings
 from model.training.by_clock import ByClock
@@ -146,6 +147,22 @@ def test_a_resumed_training_by_the_clock_keeps_its_end(
     assert main([*line, "--minutes=1", "--resume"]) == 0
     assert "going on from step 5 of 8" in capsys.readouterr().out
     assert read_scene(target).decoders["nerv360"].training.steps == 8
+
+
+def test_a_stop_without_a_checkpoint_promises_none(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "s.safetensors"
+    full = InputError("No space left on device")
+    with (
+        patch("model.training.trainer.save_checkpoint", side_effect=full),
+        patch("viewer.commands.terminal.StopOnInterrupt.__call__", lambda self: True),
+    ):
+        assert main(["train", str(clip), "-o", str(target), *TINY, "--steps=8"]) == 130
+    said = capsys.readouterr().out
+    assert "--resume goes on" not in said
+    assert "was not written" in said
+    assert read_scene(target).decoders["nerv360"].training.steps == 1
 
 
 def test_settings_take_a_number_of_steps() -> None:

@@ -286,7 +286,10 @@ class Run:
         if finished:
             discard_checkpoint(self.checkpoint)
         else:
-            print(escaped(f"stopped early; {self.again} goes on from {self.checkpoint}"))
+            kept = f"{self.again} goes on from {self.checkpoint}"
+            if not trainer.is_saved:
+                kept = f"its last steps are only in the scene: {self.checkpoint} was not written"
+            print(escaped(f"stopped early; {kept}"))
             raise typer.Exit(INTERRUPTED)
 
     def _say_where(self, trainer: Trainer) -> None:
