@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.metadata
 import logging
 import os
@@ -14,7 +15,7 @@ import typer
 
 from model.errors import InputError
 from model.progress import listening
-from model.text import LONGEST_SENTENCE, EscapingFormatter, escaped
+from model.text import LONGEST_SENTENCE, EscapingFormatter, escaped, quoted
 from viewer import process_end
 from viewer.commands import COMMANDS
 from viewer.failures import shows_tracebacks, unforeseen_sentence
@@ -102,6 +103,8 @@ def _run(argv: Sequence[str] | None) -> int:
     except SystemExit as exit_:  # typer's own answer to a pipe that closed early
         return _closed_pipe() if exit_.code == BROKEN_PIPE else _exit_code(exit_.code)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            return _refuse(f"{quoted(error.filename)} is longer than the name of any file", USAGE)
         if shows_tracebacks():
             raise
         return _refuse(unforeseen_sentence(error), UNFORESEEN)

@@ -150,7 +150,7 @@ def test_view_opens_a_clip(clip: Path, tmp_path: Path, monkeypatch: pytest.Monke
         ("sphere.mp4", ["--decoder", "hnerv"], "--decoder: a video has no decoder hnerv"),
         ("sphere.mp4", ["--engine", "eager"], "--engine: a video is decoded by its own codec"),
         ("mesh.mp4", [], "says that its projection is mesh (mshp)"),
-        ("text.mp4", [], "text.mp4 cannot be read as a video"),
+        ("text.mp4", [], "text.mp4 is text: give a scene, a 360° video"),
         ("gone.mkv", [], "gone.mkv does not exist"),
     ],
 )

@@ -68,7 +68,7 @@ def test_info_refuses_what_it_cannot_tell(
     [
         ("none.csv", None, "does not exist: give the file of a gaze path"),
         ("gaze.csv", "time,yaw,pitch\n0,\x1b[31mred,2\n", "is not a gaze path: it is not text"),
-        ("gaze.txt", "", "is not a gaze path"),
+        ("gaze.txt", "", "is empty: give a scene, a 360° video, a photo or a folder"),
         ("recording", "time,theta,phi\n0,1,2\n", "names no yaw and no pitch"),
     ],
 )

@@ -40,7 +40,7 @@ def test_a_scene_is_exported(
     (folder / "mine.txt").touch()
     assert main(["export-web", str(scene), "-o", str(folder)]) == 2
     said = capsys.readouterr().err
-    assert said.startswith(f"nerv360: -o: {folder} holds mine.txt")
+    assert said.startswith(f"nerv360: -o: {folder} holds the file mine.txt, which is not from an")
     assert said.count("\n") == 1
 
 

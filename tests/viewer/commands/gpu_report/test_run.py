@@ -310,7 +310,7 @@ def test_a_file_that_is_no_report_is_kept(
     [
         (["--minutes", "0"], "--minutes 0: give 0.1 to 1440"),
         (["--preset", "huge"], "--preset: the preset must be one of paper, demo"),
-        (["--scale", "1/7"], "--scale: the strides divide"),
+        (["--scale", "1/7"], "--scale: the scale must be a multiple of 1/16"),
         (["--device", "abacus"], "--device: the device must be auto, cpu"),
         (["-o", "FILE"], "-o FILE is a file: name a folder"),
         (["-o", "FILE/report"], "-o: the folder FILE/report cannot be written: Not a directory"),
