@@ -36,7 +36,7 @@ SEED := 0
 # Folder of `make gpu-report`.
 REPORT := gpu-report
 
-.PHONY: docs view test check soak gpu-report lint clean screen browser types
+.PHONY: docs view test check soak gpu-report lint clean screen browser page-types types
 
 view: $(VENV)/installed
 	@if [ "$$(uname)" != Linux ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then \
@@ -53,7 +53,7 @@ view: $(VENV)/installed
 		--screenshot view.png --film view.mp4 \
 	&& echo "What it showed is in $(CURDIR)/view.png and $(CURDIR)/view.mp4"
 
-test: $(VENV)/installed-test screen browser types
+test: $(VENV)/installed-test screen browser page-types
 	@[ "$$(uname)" != Linux ] || [ -n "$$DISPLAY" ] || command -v Xvfb >/dev/null || \
 		echo "There is no screen: the tests that open a window are skipped until you install" \
 			"$(SCREEN) (names of Debian and Ubuntu)" >&2
@@ -69,9 +69,14 @@ soak: $(VENV)/installed-test screen
 gpu-report: $(VENV)/installed-test screen
 	$(VENV)/bin/nerv360 bench gpu -o $(REPORT)
 
-lint: $(VENV)/installed-test
+lint: types
 	$(IN_VENV) ruff check .
 	$(IN_VENV) ruff format --check .
+
+# mypy knows a package by its folder's name: give it links to ours under the names they are imported by.
+types: $(VENV)/installed-test
+	@rm -rf build/types && mkdir -p build/types/nerv360 \
+		&& ln -s $(CURDIR)/model/* $(CURDIR)/viewer build/types/nerv360
 	$(IN_VENV) mypy
 
 docs: $(VENV)/installed-test
@@ -110,6 +115,6 @@ screen:
 browser:
 	@if [ "$$(uname)" != Linux ]; then exit 0; fi; $(call INSTALLED,$(BROWSER))
 
-types:
+page-types:
 	@command -v npm >/dev/null || exit 0; [ -d tests/web/node_modules ] || \
 		npm ci --prefix tests/web --ignore-scripts --no-audit --no-fund || true

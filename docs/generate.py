@@ -14,12 +14,12 @@ from typing import Any
 
 import typer
 
-from model.config import ModelConfig
-from model.networks import ARCHITECTURES
-from model.training import TRAINING_PRESETS, TrainingSettings
-from viewer.cli import app
-from viewer.input import KEYMAP
-from viewer.panels import key_label
+from nerv360.config import ModelConfig
+from nerv360.networks import ARCHITECTURES
+from nerv360.training import TRAINING_PRESETS, TrainingSettings
+from nerv360.viewer.cli import app
+from nerv360.viewer.input import KEYMAP
+from nerv360.viewer.panels import key_label
 
 FOLDER = Path(__file__).parent
 _WIDTH = 120

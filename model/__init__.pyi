@@ -1,3 +1,4 @@
+from .clip_pictures import ClipPictures as ClipPictures
 from .config import ModelConfig as ModelConfig
 from .decoding import ENGINES as ENGINES
 from .decoding import EagerEngine as EagerEngine
@@ -6,7 +7,6 @@ from .decoding import EngineKind as EngineKind
 from .decoding import Picture as Picture
 from .decoding import open_engine as open_engine
 from .errors import InputError as InputError
-from .evaluation import ClipPictures as ClipPictures
 from .geometry import Look as Look
 from .metrics import cut_viewport as cut_viewport
 from .metrics import ms_ssim as ms_ssim

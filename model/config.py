@@ -1,6 +1,6 @@
 """Configuration of a decoder, with all checks that do not depend on the architecture.
 
-An architecture checks its own limits: see `model.networks.registry.checked`.
+An architecture checks its own limits: see `nerv360.networks.registry.checked`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from model.errors import InputError
-from model.text import quoted
+from nerv360.errors import InputError
+from nerv360.text import quoted
 
 ERP_PADDINGS = ("wrap", "zeros")
 LOOK_ENCODINGS = ("paper", "periodic")
@@ -26,7 +26,7 @@ class ModelConfig:
     """Configuration of a decoder and its encoder; the defaults are the paper's (section 3.1).
 
     Attributes:
-        architecture: name in `model.networks.registry.ARCHITECTURES`.
+        architecture: name in `nerv360.networks.registry.ARCHITECTURES`.
         frame_height, frame_width: pixels of the equirectangular source, 1:2. Full-frame
             architectures also take plain video.
         encoder_strides: stride of each ConvNeXt stage of the encoder.

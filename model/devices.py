@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 import torch
 
-from model.errors import InputError
-from model.memory import available_bytes
-from model.nvidia import driver_refusal, has_cards
+from nerv360.errors import InputError
+from nerv360.memory import available_bytes
+from nerv360.nvidia import driver_refusal, has_cards
 
 
 def float64_device(device: torch.device) -> torch.device:

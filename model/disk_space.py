@@ -11,8 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from model.errors import InputError
-from model.files import partial_path
+from nerv360.errors import InputError
+from nerv360.files import partial_path
 
 _MIB = 2**20
 

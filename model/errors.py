@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from subprocess import CalledProcessError
 
-from model.text import LONGEST_SENTENCE, escaped
+from nerv360.text import LONGEST_SENTENCE, escaped
 
 
 class InputError(ValueError):

@@ -1,4 +1,4 @@
-"""Write files completely or not at all."""
+"""Files: written completely or not at all, and compared by digest."""
 
 from __future__ import annotations
 
@@ -126,3 +126,16 @@ def _is_running(process: int) -> bool:
 def _machine() -> str:
     """Return a short name of this machine: a network's folder has files of processes elsewhere."""
     return hashlib.blake2b(platform.node().encode(), digest_size=3).hexdigest()
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file, or of the names and contents of a folder's files."""
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    total = hashlib.sha256()
+    for file in files:
+        if not file.is_file():
+            continue
+        with file.open("rb") as stream:
+            content = hashlib.file_digest(stream, "sha256").hexdigest()
+        total.update(f"{file.name if path.is_dir() else ''} {content}\n".encode())
+    return total.hexdigest()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from model.errors import InputError
+from nerv360.errors import InputError
 
 log = logging.getLogger(__name__)
 

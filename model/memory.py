@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-from model.errors import InputError
+from nerv360.errors import InputError
 
 _GIB = 2**30
 _PROCESS_GROUPS = Path("/proc/self/cgroup")

@@ -13,17 +13,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.decoding import Engine, Picture
-from model.errors import InputError
-from model.geometry import (
+from nerv360.decoding import Engine, Picture
+from nerv360.errors import InputError
+from nerv360.geometry import (
     Look,
     erp_directions,
     level_of_detail,
     sample_erp,
     viewport_directions,
 )
-from model.networks import composite
-from model.reprojection import covering_looks, project
+from nerv360.networks import composite
+from nerv360.reprojection import covering_looks, project
 
 EDGE = 0.15
 ROWS_AT_ONCE = 256

@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from model.geometry import Look, angles_to_directions, vertical_fov
+from nerv360.geometry import Look, angles_to_directions, vertical_fov
 
 OVERLAP = 0.96
 """Central share of a picture that `covering_looks` counts as covered."""

@@ -22,8 +22,8 @@ import pytest
 import torch
 from hypothesis import settings
 
-from model.decoding.preloading import load_compilers
-from viewer import progress
+from nerv360.decoding.preloading import load_compilers
+from nerv360.viewer import progress
 
 # Beside one another, processes of tests that had a thread for every core would wait for each other.
 torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.contract import circles, imports_past_doors, upward_imports
+from tests.support.contract import circles, imports_of_the_lab, imports_past_doors, upward_imports
 
 ROOT = Path(__file__).parents[1]
 
@@ -22,14 +22,21 @@ def test_rooms_are_entered_by_their_doors() -> None:
     assert imports_past_doors(ROOT) == []
 
 
+def test_only_commands_import_the_lab() -> None:
+    assert imports_of_the_lab(ROOT) == []
+
+
 def test_no_circles() -> None:
     assert circles(ROOT) == []
 
 
 def test_the_library_needs_no_window_system_and_is_there_at_once() -> None:
-    program = "import sys, model; print({'torch', 'glfw', 'OpenGL', 'viewer'} & set(sys.modules))"
+    program = (
+        "import sys, nerv360;"
+        "print({'torch', 'glfw', 'OpenGL', 'nerv360.viewer'} & set(sys.modules))"
+    )
     command = [sys.executable, "-c", program]
-    finished = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    finished = subprocess.run(command, capture_output=True, text=True, check=True)
     assert finished.stdout == "set()\n"
 
 
@@ -38,33 +45,51 @@ def test_the_library_needs_no_window_system_and_is_there_at_once() -> None:
     [
         (
             "model/geometry.py",
-            "from viewer.app import App",
+            "from nerv360.viewer.app import App",
             upward_imports,
-            "model.geometry imports viewer.app",
+            "nerv360.geometry imports nerv360.viewer.app",
         ),
         (
             "viewer/app.py",
-            "from model.scene.reader import read",
+            "from nerv360.scene.reader import read",
             imports_past_doors,
-            "viewer.app imports model.scene.reader",
+            "nerv360.viewer.app imports nerv360.scene.reader",
         ),
         (
             "model/scene/reader.py",
-            "from model.decoding.eager import Eager",
+            "from nerv360.decoding.eager import Eager",
             imports_past_doors,
-            "model.scene.reader imports model.decoding.eager",
+            "nerv360.scene.reader imports nerv360.decoding.eager",
         ),
         (
             "model/scene/reader.py",
-            "if TYPE_CHECKING:\n    from model.decoding import Eager",
+            "if TYPE_CHECKING:\n    from nerv360.decoding import Eager",
             circles,
-            "model: decoding → scene → decoding",
+            "nerv360: decoding → scene → decoding",
         ),
         (
             "model/scene/reader.py",
-            "def later():\n    import model.scene.writer",
+            "def later():\n    import nerv360.scene.writer",
             circles,
-            "model.scene: reader → writer → reader",
+            "nerv360.scene: reader → writer → reader",
+        ),
+        (
+            "model/scene/reader.py",
+            "from nerv360.lab.tables import print_table",
+            imports_of_the_lab,
+            "nerv360.scene.reader imports nerv360.lab.tables",
+        ),
+        (
+            "viewer/app.py",
+            "from nerv360.lab.tables import print_table",
+            imports_of_the_lab,
+            "nerv360.viewer.app imports nerv360.lab.tables",
+        ),
+        (
+            "viewer/commands/bench.py",
+            "from nerv360.lab.tables.print import print_table",
+            imports_past_doors,
+            "nerv360.viewer.commands.bench imports nerv360.lab.tables.print",
         ),
     ],
 )
@@ -74,19 +99,24 @@ def test_one_import_is_enough_to_break_it(
     house = {
         "model/__init__.py": "",
         "model/geometry.py": "",
-        "model/scene/__init__.py": "from model.scene.reader import read",
-        "model/scene/reader.py": "from model.geometry import Look",
-        "model/scene/writer.py": "from model.scene.reader import read",
-        "model/decoding/__init__.py": "from model.decoding.eager import Eager",
-        "model/decoding/eager.py": "from model.scene import read",
+        "model/scene/__init__.py": "from nerv360.scene.reader import read",
+        "model/scene/reader.py": "from nerv360.geometry import Look",
+        "model/scene/writer.py": "from nerv360.scene.reader import read",
+        "model/decoding/__init__.py": "from nerv360.decoding.eager import Eager",
+        "model/decoding/eager.py": "from nerv360.scene import read",
         "viewer/__init__.py": "",
-        "viewer/app.py": "from model.decoding import Eager\nfrom model.scene import read",
+        "viewer/app.py": "from nerv360.decoding import Eager\nfrom nerv360.scene import read",
+        "model/lab/__init__.py": "",
+        "model/lab/tables/__init__.py": "from nerv360.lab.tables.print import print_table",
+        "model/lab/tables/print.py": "from nerv360.scene import read",
+        "viewer/commands/__init__.py": "",
+        "viewer/commands/bench.py": "from nerv360.lab.tables import print_table",
     }
     for name, text in house.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text + "\n")
-    checks = (upward_imports, imports_past_doors, circles)
-    assert [check(tmp_path) for check in checks] == [[], [], []]
+    checks = (upward_imports, imports_past_doors, imports_of_the_lab, circles)
+    assert [check(tmp_path) for check in checks] == [[], [], [], []]
     with (tmp_path / file).open("a") as opened:
         opened.write(line + "\n")
     assert expected in finds(tmp_path)

@@ -14,16 +14,22 @@ import pytest
 import torch
 from PIL import Image
 
-import model
-from model.geometry import Look
-from model.scene import read_scene, write_scene
-from model.trajectories import TrajectoryWriter
-from model.video.writing import VideoWriter
+import nerv360
+from nerv360.geometry import Look
+from nerv360.scene import read_scene, write_scene
+from nerv360.trajectories import TrajectoryWriter
+from nerv360.video.writing import VideoWriter
 from tests.support.scenes import tiny_scene
 
 EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 FRAMES = 3
-LAZY_DOORS = ["model", "model.decoding", "model.training", "model.evaluation", "model.benchmarks"]
+LAZY_DOORS = [
+    "nerv360",
+    "nerv360.decoding",
+    "nerv360.training",
+    "nerv360.lab.evaluation",
+    "nerv360.lab.benchmarks",
+]
 
 
 @pytest.fixture
@@ -41,8 +47,8 @@ def run(monkeypatch: pytest.MonkeyPatch, name: str, *arguments: Path) -> None:
 @pytest.mark.slow
 def test_a_view_is_saved(scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(monkeypatch, "save_view.py", scene, tmp_path / "view.png")
-    engine = model.open_engine(read_scene(scene), "nerv360")
-    expected = model.render_view(engine, Look.from_degrees(30, -10), 0, 540, 960)
+    engine = nerv360.open_engine(read_scene(scene), "nerv360")
+    expected = nerv360.render_view(engine, Look.from_degrees(30, -10), 0, 540, 960)
     with Image.open(tmp_path / "view.png") as picture:
         assert np.array_equal(np.array(picture), expected.cpu().numpy())
 
@@ -69,11 +75,11 @@ def test_a_path_is_evaluated(
 def test_an_engine_is_added(
     scene: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(model.ENGINES, "mirror", model.ENGINES["eager"])  # taken out afterwards
+    monkeypatch.setitem(nerv360.ENGINES, "mirror", nerv360.ENGINES["eager"])  # taken out afterwards
     run(monkeypatch, "add_engine.py", scene)
     assert capsys.readouterr().out.startswith("mirror torch.Size([24, 48, 4])")
-    mirrored = model.open_engine(read_scene(scene), "nerv360", kind="mirror").decode(Look(), 1)
-    plain = model.open_engine(read_scene(scene), "nerv360", kind="eager").decode(Look(), 1)
+    mirrored = nerv360.open_engine(read_scene(scene), "nerv360", kind="mirror").decode(Look(), 1)
+    plain = nerv360.open_engine(read_scene(scene), "nerv360", kind="eager").decode(Look(), 1)
     assert torch.equal(mirrored.pixels, plain.pixels.flip(1))
 
 
@@ -84,20 +90,20 @@ def test_examples_are_short_and_need_no_more_than_the_library(example: Path) -> 
     imported = {
         a.name for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Import) for a in n.names
     }
-    assert imported <= {"model", "sys"}
+    assert imported <= {"nerv360", "sys"}
 
 
 @pytest.mark.slow
 def test_every_public_name_is_there_and_none_is_loaded_before_it_is_used() -> None:
     program = (
-        "import sys, model; assert not {'torch', 'numpy'} & set(sys.modules);"
-        "from model import *; print(*(name for name in model.__all__ if name not in globals()))"
+        "import sys, nerv360; assert not {'torch', 'numpy'} & set(sys.modules);"
+        "from nerv360 import *; print(*(name for name in nerv360.__all__ if name not in globals()))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("\n", "")
     with pytest.raises(AttributeError, match="vae"):
-        getattr(model, "vae")  # noqa: B009
-    assert "read_scene" in dir(model)
+        getattr(nerv360, "vae")  # noqa: B009
+    assert "read_scene" in dir(nerv360)
 
 
 @pytest.mark.parametrize("door", LAZY_DOORS)
@@ -105,3 +111,19 @@ def test_every_name_of_a_door_that_loads_what_is_asked_for_is_there(door: str) -
     module = importlib.import_module(door)
     assert module.__all__
     assert [name for name in module.__all__ if not hasattr(module, name)] == []
+
+
+@pytest.mark.slow
+def test_a_users_modules_do_not_stand_in_for_ours(tmp_path: Path, scene: Path) -> None:
+    for name in ("model.py", "viewer.py", "scene.py", "geometry.py"):
+        (tmp_path / name).write_text("raise RuntimeError('a module of the user')\n")
+    program = (
+        "import nerv360, nerv360.viewer.app;"
+        f"scene = nerv360.read_scene({str(scene)!r});"
+        "engine = nerv360.open_engine(scene);"
+        "print(tuple(nerv360.render_view(engine, nerv360.Look(), 0, 24, 48).shape))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == ("(24, 48, 3)\n", "")

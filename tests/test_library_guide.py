@@ -11,9 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
-import model
-from model.scene import write_scene
-from model.trajectories import TrajectoryWriter
+import nerv360
+from nerv360.scene import write_scene
+from nerv360.trajectories import TrajectoryWriter
 from tests.support.scenes import tiny_scene
 
 GUIDE = Path(__file__).parents[1] / "docs" / "library.md"
@@ -32,12 +32,12 @@ def test_every_block_runs_in_order(
     monkeypatch.chdir(tmp_path)
     scene = tiny_scene("nerv360", "hnerv", frames=FRAMES)
     write_scene(Path("clip.safetensors"), scene)
-    with model.VideoWriter("clip.mp4", 96, 48, scene.fps) as video:
+    with nerv360.VideoWriter("clip.mp4", 96, 48, scene.fps) as video:
         for _ in range(FRAMES):
             video.write(torch.full((48, 96, 3), 128, dtype=torch.uint8))
     with TrajectoryWriter(Path("gaze.csv"), "clip") as writer:
         for frame in range(FRAMES):
-            writer.append(frame / scene.fps, frame, model.Look(0.1 * frame, 0.2))
+            writer.append(frame / scene.fps, frame, nerv360.Look(0.1 * frame, 0.2))
     names: dict[str, Any] = {}
     for number, block in enumerate(blocks()):
         exec(compile(block, f"{GUIDE.name}, block {number}", "exec"), names)
@@ -53,6 +53,6 @@ def test_every_block_runs_in_order(
 
 def test_the_guide_names_only_what_the_library_has() -> None:
     text = GUIDE.read_text()
-    named = set(re.findall(r"model\.(\w+)", text))
+    named = set(re.findall(r"nerv360\.(\w+)", text))
     assert len(named) > 10
-    assert [name for name in named if not hasattr(model, name)] == []
+    assert [name for name in named if not hasattr(nerv360, name)] == []

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.scene import write_scene
-from model.video.clip import open_clip
+from nerv360.scene import write_scene
+from nerv360.video.clip import open_clip
 from tests.support.scenes import tiny_scene
 
 pytestmark = pytest.mark.slow
@@ -29,7 +29,7 @@ def checkout(tmp_path: Path) -> Path:
         shutil.copy2(ROOT / name, tmp_path)
     program = tmp_path / ".venv" / "bin" / "nerv360"
     program.parent.mkdir(parents=True)
-    program.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m viewer "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m nerv360.viewer "$@"\n')
     program.chmod(0o755)
     (tmp_path / ".venv" / "installed").touch()
     write_scene(tmp_path / "pier.safetensors", tiny_scene())

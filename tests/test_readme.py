@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import typer.main
 
-from model.config import ModelConfig
-from model.training import TrainingSettings
-from viewer.cli import app
-from viewer.input.keymap import KEYMAP
-from viewer.panels import key_label
+from nerv360.config import ModelConfig
+from nerv360.training import TrainingSettings
+from nerv360.viewer.cli import app
+from nerv360.viewer.input.keymap import KEYMAP
+from nerv360.viewer.panels import key_label
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

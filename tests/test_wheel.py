@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from viewer.cli import main
+from nerv360.viewer.cli import main
 
 pytestmark = pytest.mark.slow
 
@@ -68,23 +68,21 @@ def _pixels(file: Path) -> np.ndarray:
 
 
 def test_the_wheel_holds_the_program_and_its_data_and_no_more(wheel: Path) -> None:
-    files = [
-        file
-        for part in ("model", "viewer")
-        for pattern in ("*.py", "*.pyi")
-        for file in (ROOT / part).rglob(pattern)
-    ]
-    expected = {file.relative_to(ROOT).as_posix() for file in files}
-    for packed, folder in (
-        ("viewer/shaders", "shaders"),
-        ("model/shaders/decoder", "shaders/decoder"),
-    ):
-        expected |= {
-            f"{packed}/{file.name}" for file in (ROOT / folder).iterdir() if file.is_file()
-        }
-    page = (file for file in (ROOT / "viewer" / "web").rglob("*") if file.is_file())
-    expected |= {file.relative_to(ROOT).as_posix() for file in page}
-    expected |= {f"viewer/assets/{file.name}" for file in (ROOT / "assets").iterdir()}
+    expected = {
+        f"{packed}/{file.relative_to(ROOT / folder).as_posix()}"
+        for packed, folder, pattern in (
+            ("nerv360", "model", "**/*.py"),
+            ("nerv360", "model", "**/*.pyi"),
+            ("nerv360/viewer", "viewer", "**/*.py"),
+            ("nerv360/viewer", "viewer", "**/*.pyi"),
+            ("nerv360/viewer", "viewer", "web/**/*"),
+            ("nerv360/viewer/assets", "assets", "*"),
+            ("nerv360/viewer/shaders", "shaders", "*"),
+            ("nerv360/shaders/decoder", "shaders/decoder", "*"),
+        )
+        for file in (ROOT / folder).glob(pattern)
+        if file.is_file()
+    }
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert names == expected

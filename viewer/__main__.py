@@ -1,8 +1,8 @@
-"""``python -m viewer`` is ``nerv360``."""
+"""``python -m nerv360.viewer`` is ``nerv360``."""
 
 import sys
 
-from viewer.cli import main
+from nerv360.viewer.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

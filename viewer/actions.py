@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from model.errors import InputError
-from viewer.failures import describe
-from viewer.input import Action, Camera, Gaze, Playback, view_command, view_fragment
-from viewer.panels import (
+from nerv360.errors import InputError
+from nerv360.viewer.failures import describe
+from nerv360.viewer.input import Action, Camera, Gaze, Playback, view_command, view_fragment
+from nerv360.viewer.panels import (
     KeysPanel,
     MenuPanel,
     MessagePanel,
@@ -17,7 +17,7 @@ from viewer.panels import (
     SettingsPanel,
     StatusPanel,
 )
-from viewer.picture import Panes, Window, capture, new_screenshot_path, save_png
+from nerv360.viewer.picture import Panes, Window, capture, new_screenshot_path, save_png
 
 
 class Parts(Protocol):

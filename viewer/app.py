@@ -9,14 +9,14 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from model.trajectories import Trajectory
-from viewer.actions import commands
-from viewer.arrivals import Arrivals, Content
-from viewer.decode import DecodeWorker, OpenScene, Request
-from viewer.failures import Failures
-from viewer.input import Camera, Gaze, Input, Playback
-from viewer.loading import Loader, opening_sentence
-from viewer.panels import (
+from nerv360.trajectories import Trajectory
+from nerv360.viewer.actions import commands
+from nerv360.viewer.arrivals import Arrivals, Content
+from nerv360.viewer.decode import DecodeWorker, OpenScene, Request
+from nerv360.viewer.failures import Failures
+from nerv360.viewer.input import Camera, Gaze, Input, Playback
+from nerv360.viewer.loading import Loader, opening_sentence
+from nerv360.viewer.panels import (
     PALETTES,
     GazePanel,
     KeysPanel,
@@ -35,11 +35,11 @@ from viewer.panels import (
     seconds_since_start,
     use_palette,
 )
-from viewer.picture import Panes, Renderer, Upload, Window, capture, save_png
-from viewer.settings import RECENT, Settings
+from nerv360.viewer.picture import Panes, Renderer, Upload, Window, capture, save_png
+from nerv360.viewer.settings import RECENT, Settings
 
 if TYPE_CHECKING:
-    from viewer.picture import Film
+    from nerv360.viewer.picture import Film
 
 log = logging.getLogger(__name__)
 

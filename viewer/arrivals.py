@@ -7,17 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from model.errors import InputError
-from model.trajectories import Trajectory
-from viewer import decode
-from viewer.decode import Extension, OpenScene, Unreadable
-from viewer.failures import describe
-from viewer.loading import Loader
-from viewer.panels import MessagePanel
-from viewer.picture import Panes
+from nerv360.errors import InputError
+from nerv360.trajectories import Trajectory
+from nerv360.viewer import decode
+from nerv360.viewer.decode import Extension, OpenScene, Unreadable
+from nerv360.viewer.failures import describe
+from nerv360.viewer.loading import Loader
+from nerv360.viewer.panels import MessagePanel
+from nerv360.viewer.picture import Panes
 
 if TYPE_CHECKING:
-    from model.video import Clip
+    from nerv360.video import Clip
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""The command line: one typer application, the commands of `viewer.commands`."""
+"""The command line: one typer application, the commands of `nerv360.viewer.commands`."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from model.errors import InputError
-from model.progress import listening
-from model.text import LONGEST_SENTENCE, EscapingFormatter, escaped, quoted
-from viewer import process_end
-from viewer.commands import COMMANDS
-from viewer.failures import shows_tracebacks, unforeseen_sentence
-from viewer.help import PlainCommand, PlainGroup, help_text, usage_sentence
-from viewer.progress import CommandProgress
+from nerv360.errors import InputError
+from nerv360.progress import listening
+from nerv360.text import LONGEST_SENTENCE, EscapingFormatter, escaped, quoted
+from nerv360.viewer import process_end
+from nerv360.viewer.commands import COMMANDS
+from nerv360.viewer.failures import shows_tracebacks, unforeseen_sentence
+from nerv360.viewer.help import PlainCommand, PlainGroup, help_text, usage_sentence
+from nerv360.viewer.progress import CommandProgress
 
 INTERRUPTED = 130
 _SIGNALLED = 128

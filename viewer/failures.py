@@ -11,8 +11,8 @@ from pathlib import Path
 
 import platformdirs
 
-from model.errors import first_line, sentence_of
-from model.text import escaped
+from nerv360.errors import first_line, sentence_of
+from nerv360.text import escaped
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from typing import Any, get_args
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from typer.exceptions import TyperException
 
-from model.progress import stage
+from nerv360.progress import stage
 
 _SPEAK_FOR_THEMSELVES = ("view", "serve")
 """Commands that show a start by themselves: by a window or a printed address."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from model.text import file_name
-from viewer import process_end
+from nerv360.text import file_name
+from nerv360.viewer import process_end
 
 SCENE_SUFFIX = ".safetensors"
 _HEAD_BYTES = 4096

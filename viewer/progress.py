@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, TextIO
 
-from model.text import escaped
+from nerv360.text import escaped
 
 FIRST_LINE_S, NEXT_LINE_S = 1.0, 10.0
 """Seconds until the first line of a stage without a terminal, and between later ones."""

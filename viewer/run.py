@@ -10,29 +10,29 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
-from model.errors import InputError
-from model.geometry import Look
-from model.text import file_name
-from model.trajectories import (
+from nerv360.errors import InputError
+from nerv360.geometry import Look
+from nerv360.text import file_name
+from nerv360.trajectories import (
     DoubtfulFormatError,
     Trajectory,
     UnknownFormatError,
     read_trajectory,
 )
-from viewer import process_end
-from viewer.app import App
-from viewer.decode import Extension, OpenScene
-from viewer.failures import describe
-from viewer.loading import SCENE_SUFFIX, is_gaze_path, is_scene
-from viewer.picture import Upload, Window
-from viewer.settings import Settings, load_settings, save_settings, settings_path
-from viewer.shading import DRAWER
-from viewer.window_system import when_display_is_lost
+from nerv360.viewer import process_end
+from nerv360.viewer.app import App
+from nerv360.viewer.decode import Extension, OpenScene
+from nerv360.viewer.failures import describe
+from nerv360.viewer.loading import SCENE_SUFFIX, is_gaze_path, is_scene
+from nerv360.viewer.picture import Upload, Window
+from nerv360.viewer.settings import Settings, load_settings, save_settings, settings_path
+from nerv360.viewer.shading import DRAWER
+from nerv360.viewer.window_system import when_display_is_lost
 
 if TYPE_CHECKING:
     import torch
 
-    from model.video import Clip
+    from nerv360.video import Clip
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ def run_window(start: Start, options: Options) -> None:
         InputError: there is no display, the path shows frames that the scene does not have, the
             scene turned out to be damaged, or screenshot or film cannot be written.
     """
-    logging.getLogger("viewer").setLevel(logging.INFO)
+    logging.getLogger("nerv360").setLevel(logging.INFO)
     stored = settings = load_settings(settings_path())
     if options.size is not None:
         settings = replace(settings, width=options.size[0], height=options.size[1])
@@ -162,7 +162,7 @@ def _run(
             with contextlib.ExitStack() as stack:
                 when_display_is_lost(lambda: _rescue(app, stack, stored, options))
                 if options.film is not None:
-                    from viewer.picture import Film
+                    from nerv360.viewer.picture import Film
 
                     film = Film(options.film, *window.framebuffer_size)
                     app.film = stack.enter_context(film)
@@ -200,9 +200,9 @@ def open_dropped(path: Path, device: torch.device, engine: str) -> OpenScene | T
     Raises:
         InputError: it is neither a scene, a video nor a gaze path, or cannot be read.
     """
-    from model.scene import read_scene
-    from model.video import open_clip
-    from viewer.decode import prepare_scene
+    from nerv360.scene import read_scene
+    from nerv360.video import open_clip
+    from nerv360.viewer.decode import prepare_scene
 
     if is_scene(path):
         return prepare_scene(read_scene(path), path, device, engine)

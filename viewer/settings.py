@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import platformdirs
 
-from model.files import atomic_write
+from nerv360.files import atomic_write
 
 log = logging.getLogger(__name__)
 

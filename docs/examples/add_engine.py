@@ -3,10 +3,10 @@
 import sys
 from dataclasses import replace
 
-import model
+import nerv360
 
 
-class Mirror(model.EagerEngine):
+class Mirror(nerv360.EagerEngine):
     name = "mirror"
 
     def decode(self, look, frame):
@@ -14,6 +14,6 @@ class Mirror(model.EagerEngine):
         return replace(picture, pixels=picture.pixels.flip(1))
 
 
-model.ENGINES["mirror"] = model.EngineKind("mirror", "mirrored pictures", Mirror)
-engine = model.open_engine(model.read_scene(sys.argv[1]), "nerv360", kind="mirror")
-print(engine.name, engine.decode(model.Look(), 0).pixels.shape)
+nerv360.ENGINES["mirror"] = nerv360.EngineKind("mirror", "mirrored pictures", Mirror)
+engine = nerv360.open_engine(nerv360.read_scene(sys.argv[1]), "nerv360", kind="mirror")
+print(engine.name, engine.decode(nerv360.Look(), 0).pixels.shape)

@@ -2,16 +2,16 @@
 
 import sys
 
-import model
+import nerv360
 
-scene = model.read_scene(sys.argv[1])
-clip = model.ClipPictures(sys.argv[2])
-path = model.read_trajectory(sys.argv[3])
+scene = nerv360.read_scene(sys.argv[1])
+clip = nerv360.ClipPictures(sys.argv[2])
+path = nerv360.read_trajectory(sys.argv[3])
 for name in scene.decoders:
-    engine = model.open_engine(scene, name)
+    engine = nerv360.open_engine(scene, name)
     total, steps = 0.0, path.steps(scene.frames, scene.fps)
     for step in steps:
-        shown = model.render_view(engine, step.look, step.frame, 216, 384)
-        wanted = model.cut_viewport(clip[step.frame], step.look, 216, 384)
-        total += model.psnr_8bit(shown.cpu(), wanted)
+        shown = nerv360.render_view(engine, step.look, step.frame, 216, 384)
+        wanted = nerv360.cut_viewport(clip[step.frame], step.look, 216, 384)
+        total += nerv360.psnr_8bit(shown.cpu(), wanted)
     print(f"{name}: {total / len(steps):.2f} dB over {len(steps)} pictures")

@@ -7,15 +7,15 @@ from collections.abc import Callable
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.geometry import pad_erp
-from model.networks import Architecture, Coverage, compared_panorama
-from model.scene import Decoder, StillPanorama
+from nerv360.geometry import pad_erp
+from nerv360.networks import Architecture, Coverage, compared_panorama
+from nerv360.scene import Decoder, StillPanorama
 
 Projection = Callable[[Tensor, tuple[int, int]], Tensor]
 """Samples ERP features, 1×c×H×W, at the pixel centres of the current look's viewport.
 
-The features were widened by one pixel a side (`model.geometry.pad_erp`); the second argument is the
-viewport's height and width.
+The features were widened by one pixel a side (`nerv360.geometry.pad_erp`); the second argument is
+the viewport's height and width.
 """
 
 

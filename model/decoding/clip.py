@@ -7,9 +7,9 @@ import time
 
 import torch
 
-from model.decoding.engine import Picture, engine_repr
-from model.geometry import Look
-from model.video import Clip, ClipReader
+from nerv360.decoding.engine import Picture, engine_repr
+from nerv360.geometry import Look
+from nerv360.video import Clip, ClipReader
 
 
 class ClipEngine:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from model.geometry import Look
+    from nerv360.geometry import Look
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from model.errors import UnavailableError
+from nerv360.errors import UnavailableError
 
 if TYPE_CHECKING:
     import torch
 
-    from model.config import ModelConfig
-    from model.decoding.engine import Engine
-    from model.networks import Architecture
-    from model.scene import Decoder
+    from nerv360.config import ModelConfig
+    from nerv360.decoding.engine import Engine
+    from nerv360.networks import Architecture
+    from nerv360.scene import Decoder
 
 _CALLED = {"cpu": "the CPU", "cuda": "a CUDA device", "mps": "a Metal device"}
 _TRITON_CAPABILITY = (7, 0)
@@ -82,7 +82,7 @@ class EngineKind:
 
 
 class Drawer(Protocol):
-    """Draws the plans of `model.shaders`: an application, which has the graphics."""
+    """Draws the plans of `nerv360.shaders`: an application, which has the graphics."""
 
     def refusal(self) -> str | None:
         """Return the reason why nothing can be drawn, as in `EngineKind`, or None."""
@@ -116,7 +116,7 @@ def _missing_for_drawing(device: torch.device) -> str | None:
 
 
 def _open_eager(decoder: Decoder, device: torch.device, size: tuple[int, int]) -> Engine:
-    from model.decoding.eager import EagerEngine
+    from nerv360.decoding.eager import EagerEngine
 
     return EagerEngine(decoder, device, size)
 
@@ -126,37 +126,37 @@ def _open_folded(
 ) -> Engine:
     import torch
 
-    from model.decoding.folded import FoldedEngine
+    from nerv360.decoding.folded import FoldedEngine
 
     return FoldedEngine(decoder, device, size, getattr(torch, precision))
 
 
 def _open_compiled(decoder: Decoder, device: torch.device, size: tuple[int, int]) -> Engine:
-    from model.decoding.preloading import load_compilers
+    from nerv360.decoding.preloading import load_compilers
 
     load_compilers()
-    from model.decoding.compiled import open_compiled
+    from nerv360.decoding.compiled import open_compiled
 
     return open_compiled(decoder, device, size)
 
 
 def _open_fused(decoder: Decoder, device: torch.device, size: tuple[int, int]) -> Engine:
-    from model.decoding.preloading import load_compilers
+    from nerv360.decoding.preloading import load_compilers
 
     load_compilers()
-    from model.decoding.triton import open_fused
+    from nerv360.decoding.triton import open_fused
 
     return open_fused(decoder, device, size)
 
 
 def _architecture(config: ModelConfig) -> type[Architecture]:
-    from model.networks import architecture_of
+    from nerv360.networks import architecture_of
 
     return architecture_of(config)
 
 
 def _unsuited_to_bfloat16(config: ModelConfig) -> str | None:
-    from model.devices import multiplies_bfloat16
+    from nerv360.devices import multiplies_bfloat16
 
     if not _architecture(config).suits_bfloat16:
         return f"is too coarse for {config.architecture}"
@@ -174,7 +174,7 @@ def _missing_for_compiled(device: torch.device) -> str | None:
 
     import torch
 
-    from model.toolchain import missing_tools
+    from nerv360.toolchain import missing_tools
 
     if importlib.util.find_spec("triton") is None:
         return "needs Triton, which is not installed: pip install triton"

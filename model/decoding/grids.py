@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from model.geometry import erp_grid, sample_padded, viewport_angles
+from nerv360.geometry import erp_grid, sample_padded, viewport_angles
 
 
 class ViewportGrids:

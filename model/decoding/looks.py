@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from model.config import ModelConfig
-from model.geometry import Look
+from nerv360.config import ModelConfig
+from nerv360.geometry import Look
 
 
 def hfov_range(config: ModelConfig) -> tuple[float, float]:

@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.geometry import pad_erp
-from model.networks import Affine, Stage
-from model.scene import Decoder
+from nerv360.geometry import pad_erp
+from nerv360.networks import Affine, Stage
+from nerv360.scene import Decoder
 
 OPAQUE = 1000.0
 """Bias of the head's fourth channel: it saturates the logistic function, so that alpha is 255."""

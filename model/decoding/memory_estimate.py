@@ -1,14 +1,14 @@
 """Estimates the memory to decode a picture, from only the configuration.
 
-Running the network on torch's meta device, as `model.benchmarks` does, would tell the same. But it
-loads torch's compiler and Triton: seconds, 80 MiB, and a second LLVM beside the one of software
-OpenGL, which can crash the process.
+Running the network on torch's meta device, as `nerv360.lab.benchmarks` does, would tell the same.
+But it loads torch's compiler and Triton: seconds, 80 MiB, and a second LLVM beside the one of
+software OpenGL, which can crash the process.
 """
 
 from __future__ import annotations
 
-from model.config import ModelConfig
-from model.networks import COMPARED_PANORAMA, ConditionedBlock, SphereConv, Stage, build_decoder
+from nerv360.config import ModelConfig
+from nerv360.networks import COMPARED_PANORAMA, ConditionedBlock, SphereConv, Stage, build_decoder
 
 _GRID = 17
 """Elements per point of a viewport while its float64 position on the sphere is computed."""

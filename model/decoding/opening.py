@@ -9,16 +9,16 @@ import logging
 import sys
 from typing import TYPE_CHECKING
 
-from model.decoding.engines import ENGINES
-from model.errors import InputError, first_line
-from model.memory import check_memory
+from nerv360.decoding.engines import ENGINES
+from nerv360.errors import InputError, first_line
+from nerv360.memory import check_memory
 
 if TYPE_CHECKING:
     import torch
 
-    from model.config import ModelConfig
-    from model.decoding.engine import Engine
-    from model.scene import Decoder, Scene
+    from nerv360.config import ModelConfig
+    from nerv360.decoding.engine import Engine
+    from nerv360.scene import Decoder, Scene
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ def open_engine(
     """
     import torch
 
-    from model.devices import choose_device, unused_card
+    from nerv360.devices import choose_device, unused_card
 
     stored = scene.decoder(next(iter(scene.decoders)) if decoder is None else decoder)
     if device == AUTO and (reason := unused_card()) is not None:
@@ -130,8 +130,8 @@ def _check_memory(config: ModelConfig, size: tuple[int, int], device: torch.devi
     """
     if device.type != "cpu":
         return
-    from model.decoding.memory_estimate import decoding_bytes
-    from model.networks import architecture_of
+    from nerv360.decoding.memory_estimate import decoding_bytes
+    from nerv360.networks import architecture_of
 
     if architecture_of(config).full_frame:
         needed = _LEAST_PER_PIXEL * size[0] * size[1]  # some engines decode it in bands
@@ -153,7 +153,7 @@ def _open_auto(decoder: Decoder, device: torch.device, size: tuple[int, int]) ->
             try:
                 return kind.open(decoder, device, size)
             except Exception as error:  # compilers may raise any error
-                from model.decoding.compiled import free_frames
+                from nerv360.decoding.compiled import free_frames
 
                 reason = f"cannot be built: {first_line(error)}"
                 free_frames(error)
@@ -166,15 +166,15 @@ def abandon_builds() -> None:
 
     If a process ends during a build for another reason, the build may be the cause and is counted.
     """
-    if "model.decoding.compiled" in sys.modules:  # otherwise no build is underway
-        from model.decoding.compiled import abandon_builds
+    if "nerv360.decoding.compiled" in sys.modules:  # otherwise no build is underway
+        from nerv360.decoding.compiled import abandon_builds
 
         abandon_builds()
 
 
 def picture_size(config: ModelConfig, size: tuple[int, int] | None = None) -> tuple[int, int]:
     """Return height and width of a decoder's pictures for ``size``, or for the trained size."""
-    from model.networks import architecture_of
+    from nerv360.networks import architecture_of
 
     if architecture_of(config).full_frame:
         return config.frame_height, config.frame_width

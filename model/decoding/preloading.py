@@ -17,8 +17,8 @@ from pathlib import Path
 
 import platformdirs
 
-from model.files import private_folder
-from model.nvidia import driver_refusal, has_cards, nvidia_driver
+from nerv360.files import private_folder
+from nerv360.nvidia import driver_refusal, has_cards, nvidia_driver
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import torch
 
-from model.decoding.engine import Engine
-from model.geometry import Look
+from nerv360.decoding.engine import Engine
+from nerv360.geometry import Look
 
 
 def picture_seconds(engine: Engine, requests: Sequence[tuple[Look, int]]) -> list[float]:

@@ -8,13 +8,13 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
-from model.decoding.engine import Picture, engine_repr
-from model.decoding.looks import decoded_look, hfov_range
-from model.decoding.lowering import covered_still
-from model.devices import float64_device
-from model.geometry import Look
-from model.networks import build_decoder, frame_times
-from model.scene import Decoder
+from nerv360.decoding.engine import Picture, engine_repr
+from nerv360.decoding.looks import decoded_look, hfov_range
+from nerv360.decoding.lowering import covered_still
+from nerv360.devices import float64_device
+from nerv360.geometry import Look
+from nerv360.networks import build_decoder, frame_times
+from nerv360.scene import Decoder
 
 
 class UncompiledEngine(ABC):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from model.errors import InputError
+from nerv360.errors import InputError
 
 DEFAULT_HFOV = math.radians(78.1)
 _ROUNDING = 1e-6

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.geometry.look import Look
+from nerv360.geometry.look import Look
 
 
 def camera_rays(

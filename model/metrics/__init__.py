@@ -1,6 +1,6 @@
 """Similarity of pictures: PSNR, MS-SSIM, WS-PSNR, and quality of the moving pixels."""
 
-from model.metrics.moving import (
+from nerv360.metrics.moving import (
     THRESHOLD,
     MovingError,
     median_frames,
@@ -9,7 +9,7 @@ from model.metrics.moving import (
     spread_frames,
     temporal_median,
 )
-from model.metrics.similarity import (
+from nerv360.metrics.similarity import (
     MS_SSIM_MIN_SIDE,
     as_shown,
     cut_viewport,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from model.metrics.similarity import as_shown, decibels, row_weights, unit
+from nerv360.metrics.similarity import as_shown, decibels, row_weights, unit
 
 THRESHOLD = 0.06
 """Relative to a full scale of 1."""

@@ -11,7 +11,7 @@ import torch
 from pytorch_msssim import ms_ssim as _ms_ssim
 from torch import Tensor
 
-from model.geometry import Look, sample_erp, viewport_directions
+from nerv360.geometry import Look, sample_erp, viewport_directions
 
 MS_SSIM_MIN_SIDE = 161
 PERFECT_DB = 100.0

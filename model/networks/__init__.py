@@ -1,8 +1,8 @@
 """The networks: layers, encoder, one class per architecture, and their registry."""
 
-from model.networks.architecture import Architecture, Layout, Stage
-from model.networks.cost import count_flops, count_parameters, count_traffic
-from model.networks.coverage import (
+from nerv360.networks.architecture import Architecture, Layout, Stage
+from nerv360.networks.cost import count_flops, count_parameters, count_traffic
+from nerv360.networks.coverage import (
     BOUND,
     COMPARED_PANORAMA,
     MOST_MOTION,
@@ -14,9 +14,21 @@ from model.networks.coverage import (
     motion_map,
     motion_size,
 )
-from model.networks.encoder import COLOUR_GAIN, OPPONENT, Encoder, encoder_reach, smallest_embedding
-from model.networks.layers import Affine, ColourHead, ConditionedBlock, SphereConv, UpsamplingBlock
-from model.networks.registry import (
+from nerv360.networks.encoder import (
+    COLOUR_GAIN,
+    OPPONENT,
+    Encoder,
+    encoder_reach,
+    smallest_embedding,
+)
+from nerv360.networks.layers import (
+    Affine,
+    ColourHead,
+    ConditionedBlock,
+    SphereConv,
+    UpsamplingBlock,
+)
+from nerv360.networks.registry import (
     ARCHITECTURES,
     architecture_of,
     build_decoder,

@@ -1,7 +1,7 @@
 """Interface of an architecture: all that training, engines and scene files need of a decoder.
 
 An architecture is a subclass of `Architecture` in its own module, and one line in the table of
-`model.networks.registry`. Other modules treat all architectures alike:
+`nerv360.networks.registry`. Other modules treat all architectures alike:
 
 - Traits, presets and limits are class attributes and `Architecture.check`.
 - Training and the eager engine call `expand` and `decode`.
@@ -9,7 +9,7 @@ An architecture is a subclass of `Architecture` in its own module, and one line 
   weights. So do the initialisation of its colours and its receptive field.
 
 A full-frame network runs the stem, the stages and the head in turn. A viewport network runs the
-stem, widens its features by one pixel a side (`model.geometry.pad_erp`), samples them at
+stem, widens its features by one pixel a side (`nerv360.geometry.pad_erp`), samples them at
 `viewport_grid`, and continues with the stages; without ``expand_before_projection`` it samples the
 embedding and then runs the stem. The stem's blocks see `time_condition`, the stages' blocks see
 `condition`.
@@ -26,10 +26,10 @@ from typing import ClassVar, cast
 import torch
 from torch import Tensor, nn
 
-from model.config import ModelConfig
-from model.errors import InputError
-from model.networks.coverage import Coverage
-from model.networks.layers import (
+from nerv360.config import ModelConfig
+from nerv360.errors import InputError
+from nerv360.networks.coverage import Coverage
+from nerv360.networks.layers import (
     ColourHead,
     ConditionedBlock,
     ConditionedStage,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from model.config import ModelConfig
-from model.networks.registry import build_decoder
+from nerv360.config import ModelConfig
+from nerv360.networks.registry import build_decoder
 
 
 def count_parameters(config: ModelConfig) -> int:

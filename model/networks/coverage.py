@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.config import ModelConfig
-from model.geometry import pad_erp, sample_padded, viewport_grid
+from nerv360.config import ModelConfig
+from nerv360.geometry import pad_erp, sample_padded, viewport_grid
 
 COMPARED_PANORAMA = 2
 """Pixels of the still panorama averaged along one side of each pixel of `compared_panorama`."""

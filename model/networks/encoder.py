@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.config import ModelConfig
-from model.geometry import pad_erp, without_autocast
+from nerv360.config import ModelConfig
+from nerv360.geometry import pad_erp, without_autocast
 
 LAYER_SCALE = 0.1
 COLOUR_GAIN = 2.0

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.config import DEMO, PAPER, ModelConfig
-from model.networks.architecture import (
+from nerv360.config import DEMO, PAPER, ModelConfig
+from nerv360.networks.architecture import (
     Architecture,
     Layout,
     Stage,
@@ -18,7 +18,7 @@ from model.networks.architecture import (
     conditioned_stages,
     laid_out,
 )
-from model.networks.layers import ColourHead, ConditionedBlock, SphereConv, UpsamplingBlock
+from nerv360.networks.layers import ColourHead, ConditionedBlock, SphereConv, UpsamplingBlock
 
 
 class HNeRV(Architecture):

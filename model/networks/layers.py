@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.geometry import pad_erp
+from nerv360.geometry import pad_erp
 
 EMBEDDING_HIDDEN = 64
 """Hidden width of the time, longitude and latitude MLPs."""

@@ -9,16 +9,16 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from model.config import DEMO, PAPER, ModelConfig
-from model.geometry import pad_erp, sample_padded, viewport_grid
-from model.networks.architecture import (
+from nerv360.config import DEMO, PAPER, ModelConfig
+from nerv360.geometry import pad_erp, sample_padded, viewport_grid
+from nerv360.networks.architecture import (
     Layout,
     Stage,
     TimeConditioned,
     conditioned_stages,
     laid_out,
 )
-from model.networks.layers import (
+from nerv360.networks.layers import (
     ColourHead,
     ConditionedBlock,
     ConditionEmbedding,

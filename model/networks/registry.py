@@ -1,7 +1,7 @@
 """Registry of the architectures and their presets.
 
 To add an architecture: a module beside this one with a subclass of
-`model.networks.architecture.Architecture`, a line in `ARCHITECTURES`, and its tests. Everything
+`nerv360.networks.architecture.Architecture`, a line in `ARCHITECTURES`, and its tests. Everything
 else uses this table.
 """
 
@@ -10,12 +10,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from model.config import ModelConfig
-from model.errors import InputError
-from model.networks.architecture import Architecture
-from model.networks.hnerv import HNeRV, HNeRVBoost
-from model.networks.nerv360 import NeRV360
-from model.text import quoted
+from nerv360.config import ModelConfig
+from nerv360.errors import InputError
+from nerv360.networks.architecture import Architecture
+from nerv360.networks.hnerv import HNeRV, HNeRVBoost
+from nerv360.networks.nerv360 import NeRV360
+from nerv360.text import quoted
 
 ARCHITECTURES: dict[str, type[Architecture]] = {
     "nerv360": NeRV360,

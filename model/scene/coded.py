@@ -12,17 +12,17 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from model.errors import InputError
-from model.files import atomic_write
-from model.networks import motion_size
-from model.scene.coding import check_embeddings, check_series, unpacked_weights
-from model.scene.fields import HEADER_KEY
-from model.scene.header import SceneHeader, header_to_json
-from model.scene.packed_still import STILL, still_size, unpack
-from model.scene.reading import is_finite, read_header, read_stored
-from model.scene.scene import Scene
-from model.scene.still import StillPanorama
-from model.scene.tensors import (
+from nerv360.errors import InputError
+from nerv360.files import atomic_write
+from nerv360.networks import motion_size
+from nerv360.scene.coding import check_embeddings, check_series, unpacked_weights
+from nerv360.scene.fields import HEADER_KEY
+from nerv360.scene.header import SceneHeader, header_to_json
+from nerv360.scene.packed_still import STILL, still_size, unpack
+from nerv360.scene.reading import is_finite, read_header, read_stored
+from nerv360.scene.scene import Scene
+from nerv360.scene.still import StillPanorama
+from nerv360.scene.tensors import (
     MOTION,
     embedding_shapes,
     embeddings_name,
@@ -38,7 +38,7 @@ class CodedScene:
     """A scene whose embeddings stay coded.
 
     Attributes:
-        tensors: by name in the file; see `model.scene.tensors`.
+        tensors: by name in the file; see `nerv360.scene.tensors`.
     """
 
     header: SceneHeader

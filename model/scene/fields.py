@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from model.errors import InputError
-from model.text import quoted
+from nerv360.errors import InputError
+from nerv360.text import quoted
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 

@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.errors import InputError
+from nerv360.errors import InputError
 
 SAMPLES = 8
 GRID = (16, 32)

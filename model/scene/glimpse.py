@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 
-from model.config import ModelConfig
-from model.errors import InputError
-from model.scene.fields import DECODER, HEADER_KEY, MATERIAL, checked_fields, scene_fields
-from model.scene.packed_still import STILL, check_packed, still_size, unpack
-from model.scene.safetensors_file import parse_json, read_contents
+from nerv360.config import ModelConfig
+from nerv360.errors import InputError
+from nerv360.scene.fields import DECODER, HEADER_KEY, MATERIAL, checked_fields, scene_fields
+from nerv360.scene.packed_still import STILL, check_packed, still_size, unpack
+from nerv360.scene.safetensors_file import parse_json, read_contents
 
 
 @dataclass(frozen=True)

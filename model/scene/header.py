@@ -6,10 +6,10 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from model.config import ModelConfig
-from model.errors import InputError
-from model.networks import ARCHITECTURES, checked
-from model.scene.fields import (
+from nerv360.config import ModelConfig
+from nerv360.errors import InputError
+from nerv360.networks import ARCHITECTURES, checked
+from nerv360.scene.fields import (
     DECODER,
     FORMAT_VERSION,
     MATERIAL,
@@ -18,8 +18,8 @@ from model.scene.fields import (
     checked_fields,
     scene_fields,
 )
-from model.scene.fingerprint import Fingerprint
-from model.text import quoted
+from nerv360.scene.fingerprint import Fingerprint
+from nerv360.text import quoted
 
 UNKNOWN = ("", "unknown")
 """Texts that stand for an unnamed licence or credit."""

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from model.config import ModelConfig
-from model.errors import InputError
-from model.memory import check_memory
+from nerv360.config import ModelConfig
+from nerv360.errors import InputError
+from nerv360.memory import check_memory
 
 STILL = "still"
 """Name of its tensor."""

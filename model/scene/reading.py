@@ -12,15 +12,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from model.errors import InputError
-from model.memory import check_memory
-from model.scene.fields import HEADER_KEY
-from model.scene.header import SceneHeader, header_from_json, header_to_json
-from model.scene.packed_still import STILL
-from model.scene.safetensors_file import parse_json, read_contents
-from model.scene.scene import Scene
-from model.scene.tensors import MOTION, check_stored, from_stored, unpacked_bytes
-from model.text import quoted
+from nerv360.errors import InputError
+from nerv360.memory import check_memory
+from nerv360.scene.fields import HEADER_KEY
+from nerv360.scene.header import SceneHeader, header_from_json, header_to_json
+from nerv360.scene.packed_still import STILL
+from nerv360.scene.safetensors_file import parse_json, read_contents
+from nerv360.scene.scene import Scene
+from nerv360.scene.tensors import MOTION, check_stored, from_stored, unpacked_bytes
+from nerv360.text import quoted
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def is_finite(tensor: Tensor) -> bool:
 def read_coded(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     """Read the coded tensors, n uint8, of the scene file at ``path``, by name.
 
-    Both are described in `model.scene.tensors`.
+    Both are described in `nerv360.scene.tensors`.
 
     Raises:
         InputError: it is not a scene file.

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
-from model.errors import InputError
-from model.text import quoted
+from nerv360.errors import InputError
+from nerv360.text import quoted
 
 ITEM_BYTES = {"U8": 1, "F16": 2, "F32": 4}
 MAX_HEADER_BYTES = 64 * 2**20

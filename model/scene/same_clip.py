@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from model.errors import InputError
-from model.scene.fingerprint import Sample, likeness, sampled_frames
-from model.scene.header import SceneHeader
+from nerv360.errors import InputError
+from nerv360.scene.fingerprint import Sample, likeness, sampled_frames
+from nerv360.scene.header import SceneHeader
 
 if TYPE_CHECKING:
-    from model.video import VideoInfo
+    from nerv360.video import VideoInfo
 
 SAME = "the pictures that the scene was trained on"
 _VISIBLE = 0.5

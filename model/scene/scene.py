@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from PIL import Image
 from torch import Tensor
 
-from model.config import ModelConfig
-from model.errors import InputError
-from model.scene.fingerprint import Fingerprint
-from model.scene.header import Material, SceneHeader, TrainingSummary
-from model.scene.still import StillPanorama
+from nerv360.config import ModelConfig
+from nerv360.errors import InputError
+from nerv360.scene.fingerprint import Fingerprint
+from nerv360.scene.header import Material, SceneHeader, TrainingSummary
+from nerv360.scene.still import StillPanorama
 
 THUMBNAIL_WIDTH = 480
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from model.networks import motion_map
-from model.scene.packed_still import pack, unpack
+from nerv360.networks import motion_map
+from nerv360.scene.packed_still import pack, unpack
 
 
 class StillPanorama:
@@ -17,7 +17,7 @@ class StillPanorama:
     Attributes:
         packed: the bytes of its AVIF, n uint8.
         pixels: height×width×3 uint8, unpacked.
-        motion: of all frames, n×rows×columns uint8; see `model.networks.motion_map`.
+        motion: of all frames, n×rows×columns uint8; see `nerv360.networks.motion_map`.
     """
 
     def __init__(self, packed: Tensor, size: tuple[int, int], motion: Tensor) -> None:

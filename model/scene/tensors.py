@@ -2,10 +2,10 @@
 
 Each decoder has ``<decoder>.weights.<name in the state dict>`` and ``<decoder>.embeddings``; finer
 embeddings are ``<decoder>.embeddings.1`` and so on. A tensor of n uint8 is coded
-(`model.scene.coding`); floats are stored unchanged. In version 2 embeddings are frames×channels×h×w
-uint8, with ``.scale`` and ``.offset``, frames×channels: value = offset + scale · byte. ``still`` is
-the still panorama of the decoders, as the bytes of an AVIF of the frame's size, and
-``still.motion`` its motion maps, coded.
+(`nerv360.scene.coding`); floats are stored unchanged. In version 2 embeddings are
+frames×channels×h×w uint8, with ``.scale`` and ``.offset``, frames×channels: value = offset + scale
+· byte. ``still`` is the still panorama of the decoders, as the bytes of an AVIF of the frame's
+size, and ``still.motion`` its motion maps, coded.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from model.config import ModelConfig
-from model.errors import InputError
-from model.networks import build_decoder, motion_size
-from model.scene.coding import (
+from nerv360.config import ModelConfig
+from nerv360.errors import InputError
+from nerv360.networks import build_decoder, motion_size
+from nerv360.scene.coding import (
     FINE,
     levels_of,
     numbers_of,
@@ -34,12 +34,12 @@ from model.scene.coding import (
     unpacked_series,
     unpacked_weights,
 )
-from model.scene.header import SceneHeader
-from model.scene.packed_still import STILL, check_packed, still_size
-from model.scene.safetensors_file import Contents
-from model.scene.scene import Decoder, Scene
-from model.scene.still import StillPanorama
-from model.text import quoted
+from nerv360.scene.header import SceneHeader
+from nerv360.scene.packed_still import STILL, check_packed, still_size
+from nerv360.scene.safetensors_file import Contents
+from nerv360.scene.scene import Decoder, Scene
+from nerv360.scene.still import StillPanorama
+from nerv360.text import quoted
 
 _FLOATS = {16: torch.float16, 32: torch.float32}
 MOTION = "still.motion"

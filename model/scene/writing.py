@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from model.errors import InputError
-from model.scene.coded import coded_scene, write_coded
-from model.scene.coding import Coarseness, rounded_embeddings, rounded_weights
-from model.scene.scene import Scene
-from model.scene.tensors import from_stored, kept_weights, to_stored
+from nerv360.errors import InputError
+from nerv360.scene.coded import coded_scene, write_coded
+from nerv360.scene.coding import Coarseness, rounded_embeddings, rounded_weights
+from nerv360.scene.scene import Scene
+from nerv360.scene.tensors import from_stored, kept_weights, to_stored
 
 
 def write_scene(

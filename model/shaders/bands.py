@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 
-from model.shaders.drawing import Drawing
-from model.shaders.limits import Limits, need
-from model.shaders.plan import Band, Kind, Map, Moment
+from nerv360.shaders.drawing import Drawing
+from nerv360.shaders.limits import Limits, need
+from nerv360.shaders.plan import Band, Kind, Map, Moment
 
 _TEXEL_BYTES = 8
 """Bytes of a texel: four half floats."""

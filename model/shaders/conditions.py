@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from model.networks import Affine, Architecture, Stage, frame_times
+from nerv360.networks import Affine, Architecture, Stage, frame_times
 
 Array = npt.NDArray[np.float32]
 _AddArray = Callable[..., dict[str, Any]]
@@ -79,7 +79,7 @@ class Conditions:
         - ``times``: embeddings of all frames' times, frames×c.
         - ``looks``: two networks that embed yaw and pitch, each to c channels, with a sine after
           both layers; empty if looks are not used. ``encoding`` names the function of
-          `model.networks` that encodes the angle first.
+          `nerv360.networks` that encodes the angle first.
         - ``affines``: ``gamma`` and ``beta`` are two-layer heads with a ReLU in between, for 1 + γ
           and β of ``channels``. Their input is the time's embedding (``time_alone``), or the
           embeddings of time, yaw and pitch. The result starts at vector ``first``, scales and

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from model.shaders.features import Features, Reach, Weights, groups_of, more_of
-from model.shaders.limits import Limits, need
-from model.shaders.plan import Kind, Map, Moment, Pass, Program
-from model.shaders.sources import Layer, projection_text
+from nerv360.shaders.features import Features, Reach, Weights, groups_of, more_of
+from nerv360.shaders.limits import Limits, need
+from nerv360.shaders.plan import Kind, Map, Moment, Pass, Program
+from nerv360.shaders.sources import Layer, projection_text
 
 _ALIGNED = 4
 _SPARE_VECTORS = 16

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from model.shaders.sources import Source
+from nerv360.shaders.sources import Source
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model.networks import (
+from nerv360.networks import (
     BOUND,
     COMPARED_PANORAMA,
     MOST_MOTION,
@@ -16,14 +16,14 @@ from model.networks import (
     build_decoder,
     motion_size,
 )
-from model.scene import Decoder
-from model.shaders.bands import in_bands
-from model.shaders.conditions import Conditions, has_conditions
-from model.shaders.drawing import Drawing
-from model.shaders.features import Features, Weights
-from model.shaders.limits import Limits
-from model.shaders.plan import Kind, Moment, ShaderPlan
-from model.shaders.sources import COLOUR, GELU, NONE, SINE, Constant, Layer, fixed_text
+from nerv360.scene import Decoder
+from nerv360.shaders.bands import in_bands
+from nerv360.shaders.conditions import Conditions, has_conditions
+from nerv360.shaders.drawing import Drawing
+from nerv360.shaders.features import Features, Weights
+from nerv360.shaders.limits import Limits
+from nerv360.shaders.plan import Kind, Moment, ShaderPlan
+from nerv360.shaders.sources import COLOUR, GELU, NONE, SINE, Constant, Layer, fixed_text
 
 _PICTURE = "picture"
 

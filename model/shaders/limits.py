@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from model.errors import UnavailableError
+from nerv360.errors import UnavailableError
 
 MATRIX_BYTES = 64
 """Bytes of a 4×4 matrix of weights, float32."""

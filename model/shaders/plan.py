@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model.shaders.conditions import Conditions
-from model.shaders.limits import Limits
+from nerv360.shaders.conditions import Conditions
+from nerv360.shaders.limits import Limits
 
 VERSION = 1
 """Version of the plan's format."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from model.shaders.limits import MATRIX_BYTES
-from model.shaders.plan import WEIGHTS_WIDTH
+from nerv360.shaders.limits import MATRIX_BYTES
+from nerv360.shaders.plan import WEIGHTS_WIDTH
 
 _HERE = Path(__file__).resolve().parent
 _FOLDERS = (_HERE / "decoder", _HERE.parents[1] / "shaders" / "decoder")

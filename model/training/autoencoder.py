@@ -8,8 +8,8 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor, nn
 
-from model.config import ModelConfig
-from model.geometry import (
+from nerv360.config import ModelConfig
+from nerv360.geometry import (
     camera_rays,
     directions_to_angles,
     pad_erp,
@@ -17,17 +17,17 @@ from model.geometry import (
     sample_erp,
     without_autocast,
 )
-from model.networks import (
+from nerv360.networks import (
     Encoder,
     architecture_of,
     build_decoder,
     compared_panorama,
     to_channels_last,
 )
-from model.scene import StillPanorama
-from model.training.crops import Crop, crop_at
-from model.training.initialisation import carry_colours
-from model.training.region import Region, crop_region, seen_region
+from nerv360.scene import StillPanorama
+from nerv360.training.crops import Crop, crop_at
+from nerv360.training.initialisation import carry_colours
+from nerv360.training.region import Region, crop_region, seen_region
 
 
 class Autoencoder(nn.Module):
@@ -35,7 +35,7 @@ class Autoencoder(nn.Module):
 
     Attributes:
         panorama: the still panorama behind its pictures, 1×3×H×W in [0, 1]; None without one.
-        motion: of all frames, n×1×h×w uint8; see `model.networks.motion_map`.
+        motion: of all frames, n×1×h×w uint8; see `nerv360.networks.motion_map`.
     """
 
     panorama: Tensor | None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from model.progress import stage
-from model.training.clock import Pace, measure_pace, plan, replanned
-from model.training.trainer import Trainer
+from nerv360.progress import stage
+from nerv360.training.clock import Pace, measure_pace, plan, replanned
+from nerv360.training.trainer import Trainer
 
 DEFAULT_MINUTES = 10.0
 
@@ -15,7 +15,7 @@ class ByClock:
     """A training whose command is to end at a time.
 
     Attributes:
-        export_s, store_every_s, searches: as `model.training.ClockPlan` has them; set by `plan`.
+        export_s, store_every_s, searches: as `nerv360.training.ClockPlan` has them; set by `plan`.
     """
 
     def __init__(self, minutes: float, began: float) -> None:

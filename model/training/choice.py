@@ -6,10 +6,10 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-from model.config import ModelConfig
-from model.networks import architecture_of, checked
-from model.training.material import ClipFrames, still_share
-from model.training.settings import TrainingSettings
+from nerv360.config import ModelConfig
+from nerv360.networks import architecture_of, checked
+from nerv360.training.material import ClipFrames, still_share
+from nerv360.training.settings import TrainingSettings
 
 STANDS_STILL = 0.5
 """Share of still sphere above which a still panorama pays off.

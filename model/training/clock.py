@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import torch
 
-from model.errors import InputError
-from model.training.trainer import EVALUATIONS, Trainer
+from nerv360.errors import InputError
+from nerv360.training.trainer import EVALUATIONS, Trainer
 
 MIN_MINUTES, MAX_MINUTES = 0.1, 7 * 24 * 60.0
 _EVALUATION_SHARE = 0.05

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from model.config import ModelConfig
-from model.geometry import pad_erp
-from model.networks import build_decoder
+from nerv360.config import ModelConfig
+from nerv360.geometry import pad_erp
+from nerv360.networks import build_decoder
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from model.networks import COLOUR_GAIN, OPPONENT, Architecture, SphereConv
+from nerv360.networks import COLOUR_GAIN, OPPONENT, Architecture, SphereConv
 
 _CARRIED = 0.5
 """Amplitude of a carried channel, small enough for a sine to be nearly linear."""

@@ -14,15 +14,15 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from model.config import ModelConfig
-from model.decoding import to_rgba
-from model.geometry import pad_erp
-from model.networks import Encoder, build_decoder, compared_panorama, motion_size
-from model.training.autoencoder import Autoencoder
-from model.training.export import export_bytes
-from model.training.loss import DistortionLoss
-from model.training.optimiser import optimiser_bytes
-from model.training.settings import TrainingSettings
+from nerv360.config import ModelConfig
+from nerv360.decoding import to_rgba
+from nerv360.geometry import pad_erp
+from nerv360.networks import Encoder, build_decoder, compared_panorama, motion_size
+from nerv360.training.autoencoder import Autoencoder
+from nerv360.training.export import export_bytes
+from nerv360.training.loss import DistortionLoss
+from nerv360.training.optimiser import optimiser_bytes
+from nerv360.training.settings import TrainingSettings
 
 WIDEST_PITCH_DEG = 60.0
 """At this pitch a viewport of the presets depends on the largest part of the sphere."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from model.networks import composite
-from model.training.autoencoder import Autoencoder
-from model.training.loss import DistortionLoss
-from model.training.material import WHOLE
-from model.training.settings import TrainingSettings
+from nerv360.networks import composite
+from nerv360.training.autoencoder import Autoencoder
+from nerv360.training.loss import DistortionLoss
+from nerv360.training.material import WHOLE
+from nerv360.training.settings import TrainingSettings
 
 
 class Objective:

@@ -6,7 +6,7 @@ from pytorch_optimizer import SOAP, Adan
 from torch import nn
 from torch.optim import Optimizer
 
-from model.training.settings import TrainingSettings
+from nerv360.training.settings import TrainingSettings
 
 _PRECONDITIONED = 256
 """Longest side of a weight that SOAP has a preconditioner for.

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from model.metrics import as_shown, moving_error, pooled, psnr_8bit, unit
-from model.networks import composite
-from model.training.autoencoder import Autoencoder, cut_viewports
-from model.training.loss import ms_ssim_module
-from model.training.material import WHOLE, ClipFrames, held_out_looks
+from nerv360.metrics import as_shown, moving_error, pooled, psnr_8bit, unit
+from nerv360.networks import composite
+from nerv360.training.autoencoder import Autoencoder, cut_viewports
+from nerv360.training.loss import ms_ssim_module
+from nerv360.training.material import WHOLE, ClipFrames, held_out_looks
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Quality:
 
     Attributes:
         psnr_db: of the pictures rounded to 8 bits.
-        moving_db: PSNR of the moving pixels of all pictures (`model.metrics.moving`); None if
+        moving_db: PSNR of the moving pixels of all pictures (`nerv360.metrics.moving`); None if
             nothing moves.
         ms_ssim: None unless it was asked for.
     """

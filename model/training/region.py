@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from model.config import ModelConfig
-from model.geometry import Look, pad_erp, viewport_directions
-from model.networks import architecture_of, build_decoder, encoder_reach
-from model.reprojection import project
-from model.training.crops import Crop
+from nerv360.config import ModelConfig
+from nerv360.geometry import Look, pad_erp, viewport_directions
+from nerv360.networks import architecture_of, build_decoder, encoder_reach
+from nerv360.reprojection import project
+from nerv360.training.crops import Crop
 
 _STEP = 8
 """Sizes are multiples of this, because convolutions are set up for each shape."""

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from model.config import ModelConfig
-from model.errors import InputError
-from model.networks import ARCHITECTURES, checked
+from nerv360.config import ModelConfig
+from nerv360.errors import InputError
+from nerv360.networks import ARCHITECTURES, checked
 
 OPTIMISERS = ("adan", "soap")
 """The optimiser of the paper and of Boosting-NeRV, and SOAP.

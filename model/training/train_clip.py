@@ -8,17 +8,17 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from model.devices import choose_device
-from model.scene import Material, Scene, read_scene, write_coded
-from model.training.by_clock import ByClock
-from model.training.choice import suited_to_clip
-from model.training.clock import check_minutes
-from model.training.export import export_scene
-from model.training.material import fit_config, read_clip
-from model.training.processes import Processes
-from model.training.settings import training_preset, with_changes
-from model.training.trainer import StepReport, Trainer
-from model.video import Clip, open_clip
+from nerv360.devices import choose_device
+from nerv360.scene import Material, Scene, read_scene, write_coded
+from nerv360.training.by_clock import ByClock
+from nerv360.training.choice import suited_to_clip
+from nerv360.training.clock import check_minutes
+from nerv360.training.export import export_scene
+from nerv360.training.material import fit_config, read_clip
+from nerv360.training.processes import Processes
+from nerv360.training.settings import training_preset, with_changes
+from nerv360.training.trainer import StepReport, Trainer
+from nerv360.video import Clip, open_clip
 
 
 def train_clip(

@@ -16,31 +16,31 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from model.config import ModelConfig
-from model.devices import float64_device, training_precision
-from model.errors import InputError
-from model.networks import frame_times
-from model.progress import stage, track
-from model.scene import FORMAT_VERSION, StillPanorama
-from model.training.autoencoder import Autoencoder
-from model.training.checkpoint import (
+from nerv360.config import ModelConfig
+from nerv360.devices import float64_device, training_precision
+from nerv360.errors import InputError
+from nerv360.networks import frame_times
+from nerv360.progress import stage, track
+from nerv360.scene import FORMAT_VERSION, StillPanorama
+from nerv360.training.autoencoder import Autoencoder
+from nerv360.training.checkpoint import (
     TrainingState,
     check_optimiser,
     load_checkpoint,
     save_checkpoint,
 )
-from model.training.material import (
+from nerv360.training.material import (
     ActivityMap,
     ClipFrames,
     covered_directions,
     epoch_order,
     random_looks,
 )
-from model.training.objective import Objective
-from model.training.optimiser import make_optimiser, optimiser_bytes
-from model.training.processes import Processes
-from model.training.quality import Quality, held_out_quality
-from model.training.settings import TrainingSettings
+from nerv360.training.objective import Objective
+from nerv360.training.optimiser import make_optimiser, optimiser_bytes
+from nerv360.training.processes import Processes
+from nerv360.training.quality import Quality, held_out_quality
+from nerv360.training.settings import TrainingSettings
 
 log = logging.getLogger(__name__)
 

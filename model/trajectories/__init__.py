@@ -1,7 +1,7 @@
 """Gaze paths and their readers."""
 
-from model.trajectories.formats import FORMAT_NAMES, DoubtfulFormatError
-from model.trajectories.reading import (
+from nerv360.trajectories.formats import FORMAT_NAMES, DoubtfulFormatError
+from nerv360.trajectories.reading import (
     Understanding,
     UnknownFormatError,
     UnknownFormatNameError,
@@ -9,8 +9,8 @@ from model.trajectories.reading import (
     read_trajectory,
     understand,
 )
-from model.trajectories.recording import TrajectoryWriter
-from model.trajectories.trajectory import DEFAULT_HFOV_DEG, Step, Trajectory
+from nerv360.trajectories.recording import TrajectoryWriter
+from nerv360.trajectories.trajectory import DEFAULT_HFOV_DEG, Step, Trajectory
 
 __all__ = [
     "DEFAULT_HFOV_DEG",

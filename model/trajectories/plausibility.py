@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from model.trajectories.trajectory import Floats, Trajectory
+from nerv360.trajectories.trajectory import Floats, Trajectory
 
 FASTEST_DEG_S = 720.0
 """Turn that no head keeps up for long; the fastest heads reach about 600° a second."""

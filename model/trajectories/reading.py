@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
-from model.errors import InputError
-from model.trajectories.formats import (
+from nerv360.errors import InputError
+from nerv360.trajectories.formats import (
     BLOCK,
     FORMAT_NAMES,
     OWN,
@@ -28,8 +28,8 @@ from model.trajectories.formats import (
     told_of_json,
     told_of_rows,
 )
-from model.trajectories.recording import COLUMNS, MAGIC
-from model.trajectories.trajectory import Trajectory
+from nerv360.trajectories.recording import COLUMNS, MAGIC
+from nerv360.trajectories.trajectory import Trajectory
 
 MAX_BYTES = 64 * 2**20
 """Bytes of JSON, which is held as a whole and takes some ten times as many as objects."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from model.errors import InputError
-from model.geometry import Look
+from nerv360.errors import InputError
+from nerv360.geometry import Look
 
 MAGIC = "# nerv360 trajectory 1"
 COLUMNS = "time_s,frame,yaw_deg,pitch_deg,roll_deg,hfov_deg"

@@ -9,8 +9,8 @@ from enum import Enum
 import numpy as np
 import numpy.typing as npt
 
-from model.errors import InputError
-from model.geometry import Look, look_from_rotation
+from nerv360.errors import InputError
+from nerv360.geometry import Look, look_from_rotation
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

@@ -25,15 +25,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from model.errors import InputError
-from model.video import random_access
-from model.video.frame_rate import trimmed
-from model.video.pixels import resized
-from model.video.placement import ASPECT_TOLERANCE, Eye, Placement, Placer
-from model.video.random_access import DamagedPictureError
-from model.video.reading import VideoInfo
-from model.video.spherical import layout_notes, place
-from model.video.stored import OpenedPictures, StoredPictures, StoredVideo, read_stored
+from nerv360.errors import InputError
+from nerv360.video import random_access
+from nerv360.video.frame_rate import trimmed
+from nerv360.video.pixels import resized
+from nerv360.video.placement import ASPECT_TOLERANCE, Eye, Placement, Placer
+from nerv360.video.random_access import DamagedPictureError
+from nerv360.video.reading import VideoInfo
+from nerv360.video.spherical import layout_notes, place
+from nerv360.video.stored import OpenedPictures, StoredPictures, StoredVideo, read_stored
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from model.errors import InputError
+from nerv360.errors import InputError
 
 MIN_FPS, MAX_FPS = Fraction(1, 1000), Fraction(1000)
 _CUSTOMARY = [

@@ -12,9 +12,9 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from model.errors import InputError
-from model.video.frame_rate import Pace, believable, find_pace
-from model.video.reading import (
+from nerv360.errors import InputError
+from nerv360.video.frame_rate import Pace, believable, find_pace
+from nerv360.video.reading import (
     Opening,
     check_file,
     choose_stream,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from model.video.boxes import TrackBoxes
+from nerv360.video.boxes import TrackBoxes
 
 MOST_ELEMENTS = 20_000
 _EBML, _SEGMENT, _TRACKS, _TRACK = 0x1A45DFA3, 0x18538067, 0x1654AE6B, 0xAE

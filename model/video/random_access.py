@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import av
 
-from model.errors import InputError
-from model.video.index import VideoIndex, decode_packets
-from model.video.reading import reading
+from nerv360.errors import InputError
+from nerv360.video.index import VideoIndex, decode_packets
+from nerv360.video.reading import reading
 
 if TYPE_CHECKING:
     Packet = av.Packet[av.VideoStream]

@@ -18,8 +18,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from model.errors import InputError
-from model.video.frame_rate import believable
+from nerv360.errors import InputError
+from nerv360.video.frame_rate import believable
 
 RAW_SUFFIX = ".yuv"
 _BITS = (8, 10, 12, 14, 16)

@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 from av.stream import Disposition
 
-from model.errors import InputError
+from nerv360.errors import InputError
 
 PREVIEW_SHARE = 8
 """A stream with this many times fewer pixels than another is its preview."""

@@ -12,10 +12,10 @@ from typing import Literal
 import av
 from av.sidedata.sidedata import Type
 
-from model.errors import InputError
-from model.video.boxes import TrackBoxes
-from model.video.pixels import side_data
-from model.video.placement import (
+from nerv360.errors import InputError
+from nerv360.video.boxes import TrackBoxes
+from nerv360.video.pixels import side_data
+from nerv360.video.placement import (
     HALF_SPHERE,
     WHOLE_SPHERE,
     Bounds,

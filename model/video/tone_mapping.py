@@ -26,8 +26,8 @@ import torch
 from av.filter import Graph
 from torch import Tensor
 
-from model.errors import InputError
-from model.video.pixels import SCALING
+from nerv360.errors import InputError
+from nerv360.video.pixels import SCALING
 
 PEAK = 1000.0
 """Brightest light whose differences are kept, in cd/m²; PQ goes on to 10,000."""

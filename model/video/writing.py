@@ -18,10 +18,10 @@ from av.video.reformatter import Colorspace
 from PIL import Image
 from torch import Tensor
 
-from model.errors import InputError
-from model.files import partial_path
-from model.video.pixels import SCALING
-from model.video.reading import failure_reason
+from nerv360.errors import InputError
+from nerv360.files import partial_path
+from nerv360.video.pixels import SCALING
+from nerv360.video.reading import failure_reason
 
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov")
 _CODEC = "libx264"

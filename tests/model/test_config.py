@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from model.config import ModelConfig
-from model.errors import InputError
-from model.networks import checked, preset, presets
+from nerv360.config import ModelConfig
+from nerv360.errors import InputError
+from nerv360.networks import checked, preset, presets
 
 
 @pytest.mark.parametrize("name", sorted(presets()))

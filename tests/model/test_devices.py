@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from model.decoding import may_want_compilers, preloading
-from model.devices import choose_device, cuda_refusal, training_precision, unused_card
-from model.errors import InputError
+from nerv360.decoding import may_want_compilers, preloading
+from nerv360.devices import choose_device, cuda_refusal, training_precision, unused_card
+from nerv360.errors import InputError
 from tests.support.fake_driver import install_driver, install_torch
 
 OLD, NEW = ("NVIDIA GeForce GTX 1080", (6, 1)), ("NVIDIA GeForce RTX 4090", (8, 9))
@@ -158,7 +158,7 @@ def test_cuda_trains_in_the_type_that_suits_card_and_network(
 def test_the_cpu_trains_in_bfloat16_if_it_multiplies_it_and_it_suits(
     multiplies: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("model.devices.multiplies_bfloat16", lambda: multiplies)
+    monkeypatch.setattr("nerv360.devices.multiplies_bfloat16", lambda: multiplies)
     half = torch.bfloat16 if multiplies else torch.float32
     assert training_precision(torch.device("cpu"), suits_bfloat16=True) is half
     assert training_precision(torch.device("cpu"), suits_bfloat16=False) is torch.float32

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from model.disk_space import ReservedSpace
-from model.errors import InputError
+from nerv360.disk_space import ReservedSpace
+from nerv360.errors import InputError
 from tests.support.full_disk import full_disk
 
 MIB = 2**20
@@ -48,7 +48,7 @@ def test_what_was_lent_may_be_gone(tmp_path: Path) -> None:
 
 def test_a_killed_process_leaves_it_until_the_next(tmp_path: Path) -> None:
     program = (
-        "import os, sys; from pathlib import Path; from model.disk_space import ReservedSpace\n"
+        "import os, sys; from pathlib import Path; from nerv360.disk_space import ReservedSpace\n"
         "ReservedSpace(Path(sys.argv[1]), 2**20, 0).__enter__(); os._exit(9)"
     )
     command = [sys.executable, "-c", program, str(tmp_path / "s")]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from model.files import atomic_write, partial_path, private_folder
+from nerv360.files import atomic_write, partial_path, private_folder
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="folders have no modes there")
 
@@ -62,7 +62,7 @@ def test_nothing_written_is_an_error(tmp_path: Path) -> None:
 
 def test_what_killed_processes_left_is_deleted(tmp_path: Path) -> None:
     program = (
-        "import os, sys; from pathlib import Path; from model.files import atomic_write\n"
+        "import os, sys; from pathlib import Path; from nerv360.files import atomic_write\n"
         "with atomic_write(Path(sys.argv[1])) as partial:\n"
         "    partial.write_text('half')\n"
         "    os._exit(9)"

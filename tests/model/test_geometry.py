@@ -11,8 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.errors import InputError
-from model.geometry import (
+from nerv360.errors import InputError
+from nerv360.geometry import (
     DEFAULT_HFOV,
     Look,
     angles_to_directions,

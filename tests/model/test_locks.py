@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from model.errors import InputError
-from model.locks import locked
+from nerv360.errors import InputError
+from nerv360.locks import locked
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from model.locks import locked
+from nerv360.locks import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)

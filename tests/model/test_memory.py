@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from model import memory
+from nerv360 import memory
 
 MIB = 2**20
 

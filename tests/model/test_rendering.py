@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from model.errors import InputError
-from model.geometry import Look
-from model.metrics.similarity import cut_viewport, psnr_8bit, ws_psnr
-from model.rendering import render_sphere, render_view
+from nerv360.errors import InputError
+from nerv360.geometry import Look
+from nerv360.metrics.similarity import cut_viewport, psnr_8bit, ws_psnr
+from nerv360.rendering import render_sphere, render_view
 from tests.support.spheres import SphereEngine, smooth_sphere
 
 FRAMES = [smooth_sphere(256, 512), smooth_sphere(256, 512, phase=1.0)]

@@ -9,8 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.geometry import Look, camera_rays, erp_directions, viewport_directions
-from model.reprojection import OVERLAP, covering_looks, project
+from nerv360.geometry import Look, camera_rays, erp_directions, viewport_directions
+from nerv360.reprojection import OVERLAP, covering_looks, project
 
 
 @given(

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.errors import InputError
-from model.text import LONGEST_SENTENCE, escaped, escaped_json, file_name, quoted
+from nerv360.errors import InputError
+from nerv360.text import LONGEST_SENTENCE, escaped, escaped_json, file_name, quoted
 from tests.support.hostile import ENDLESS, ORDERS, is_tame
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from model import toolchain
-from model.benchmarks.engine_speed import reason_of
-from model.decoding import ENGINES, check_engine, open_engine
-from model.errors import InputError, UnavailableError
+from nerv360 import toolchain
+from nerv360.decoding import ENGINES, check_engine, open_engine
+from nerv360.errors import InputError, UnavailableError
+from nerv360.lab.benchmarks.engine_speed import reason_of
+from nerv360.viewer.failures import describe
 from tests.support.fake_driver import install_torch
 from tests.support.scenes import TINY, tiny_scene
-from viewer.failures import describe
 
 CUDA = torch.device("cuda")
 CARD = ("NVIDIA GeForce RTX 4090", (8, 9))
@@ -125,7 +125,7 @@ def test_auto_says_so_and_decodes_uncompiled(
 ) -> None:
     install_torch(monkeypatch, CARD)
     (tools / "gcc").unlink()
-    monkeypatch.setattr("model.decoding.eager.EagerEngine", lambda *args: "eager")
+    monkeypatch.setattr("nerv360.decoding.eager.EagerEngine", lambda *args: "eager")
     with caplog.at_level(logging.WARNING):
         opened: object = open_engine(tiny_scene(), "nerv360", CUDA)
     assert opened == "eager"

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from model.scene.coding import packed_series
+from nerv360.scene.coding import packed_series
 
 Data = bytes
 WEIGHT = "nerv360.weights.head.conv.weight"

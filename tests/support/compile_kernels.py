@@ -14,9 +14,9 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 from triton.compiler import compile as compile_kernel
 
-from model.decoding.triton import kernels, pixel_kernels
-from model.decoding.triton.convolution import ADD, GELU, SINE, FusedConv, Tile, chunks
-from model.networks import SphereConv
+from nerv360.decoding.triton import kernels, pixel_kernels
+from nerv360.decoding.triton.convolution import ADD, GELU, SINE, FusedConv, Tile, chunks
+from nerv360.networks import SphereConv
 
 TILE = Tile(2, 128, 32, 8, 3)
 PAIRED = Tile(2, 128, 32, 8, 2, 128)

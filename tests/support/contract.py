@@ -7,16 +7,20 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-PACKAGES = ("model", "viewer")
+FOLDERS = {"nerv360": "model", "nerv360.viewer": "viewer"}
+"""Folders of the packages by the names under which they are imported."""
+
+VIEWER, LAB, COMMANDS = "nerv360.viewer", "nerv360.lab", "nerv360.viewer.commands"
 
 
 def modules(root: Path) -> dict[str, Path]:
     """Files of both packages by their dotted names; a package's is its ``__init__.py``."""
     found = {}
-    for package in PACKAGES:
-        for path in sorted((root / package).rglob("*.py")):
-            parts = path.relative_to(root).with_suffix("").parts
-            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    for package, folder in FOLDERS.items():
+        for path in sorted((root / folder).rglob("*.py")):
+            parts = path.relative_to(root / folder).with_suffix("").parts
+            inner = parts[:-1] if parts[-1] == "__init__" else parts
+            found[".".join([package, *inner])] = path
     return found
 
 
@@ -42,16 +46,26 @@ def imports(root: Path) -> Iterator[tuple[str, str]]:
             else:
                 continue
             for target in dict.fromkeys(targets):
-                if target.split(".")[0] in PACKAGES:
+                if _is_within(target, "nerv360"):
                     yield importer, target
 
 
 def upward_imports(root: Path) -> list[str]:
-    """Imports of ``viewer`` in ``model``."""
+    """Imports of the viewer in the model."""
     return [
         f"{importer} imports {target}"
         for importer, target in imports(root)
-        if importer.split(".")[0] == "model" and target.split(".")[0] == "viewer"
+        if _is_within(target, VIEWER) and not _is_within(importer, VIEWER)
+    ]
+
+
+def imports_of_the_lab(root: Path) -> list[str]:
+    """Imports of the lab from outside it, except in the viewer's commands."""
+    return [
+        f"{importer} imports {target}"
+        for importer, target in imports(root)
+        if _is_within(target, LAB)
+        and not (_is_within(importer, LAB) or _is_within(importer, COMMANDS))
     ]
 
 
@@ -59,7 +73,9 @@ def imports_past_doors(root: Path) -> list[str]:
     """Imports of what lies within a room that the importer is not in."""
     past = []
     for importer, target in imports(root):
-        shared = _shared(importer, target) or target.split(".")[:1]
+        shared = _shared(importer, target)
+        if shared == ["nerv360"] and _is_within(target, LAB):
+            shared = LAB.split(".")  # each room of the lab has a door of its own
         if len(target.split(".")) > len(shared) + 1:
             past.append(f"{importer} imports {target}")
     return past
@@ -77,10 +93,14 @@ def circles(root: Path) -> list[str]:
         if start not in ("__init__", end):
             graphs[".".join(shared)][start].add(end)
     return [
-        f"{package or 'the top'}: {' → '.join([*circle, circle[0]])}"
+        f"{package}: {' → '.join([*circle, circle[0]])}"
         for package, graph in sorted(graphs.items())
         if (circle := _circle(graph))
     ]
+
+
+def _is_within(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
 
 
 def _shared(importer: str, target: str) -> list[str]:

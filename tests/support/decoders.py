@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from model.decoding import picture_size
-from model.decoding.compiled.program import Programs
-from model.decoding.eager import EagerEngine
-from model.decoding.looks import look_tensor
-from model.geometry import Look
-from model.scene import Decoder
+from nerv360.decoding import picture_size
+from nerv360.decoding.compiled.program import Programs
+from nerv360.decoding.eager import EagerEngine
+from nerv360.decoding.looks import look_tensor
+from nerv360.geometry import Look
+from nerv360.scene import Decoder
 from tests.support.scenes import CONFIGS, TINY
 
 LARGER = TINY.replace(frame_height=96, frame_width=192, viewport_height=72, viewport_width=96)

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from model.decoding.engine import Picture
-from model.geometry import Look
-from viewer.decode import worker as decode_worker
-from viewer.decode.look_prediction import Request
-from viewer.decode.worker import DecodeWorker
+from nerv360.decoding.engine import Picture
+from nerv360.geometry import Look
+from nerv360.viewer.decode import worker as decode_worker
+from nerv360.viewer.decode.look_prediction import Request
+from nerv360.viewer.decode.worker import DecodeWorker
 
 _LIMIT_S = 120.0
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from model.config import ModelConfig
-from model.scene import Scene
+from nerv360.config import ModelConfig
+from nerv360.scene import Scene
 from tests.support.scenes import CONFIGS, decoder_over_still, lively_decoder, tiny_scene
 
 _SMALL = dict(

@@ -11,16 +11,16 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import torch
 
-from model.decoding import open_engine
-from model.geometry import Look
-from model.scene import read_scene
+from nerv360.decoding import open_engine
+from nerv360.geometry import Look
+from nerv360.scene import read_scene
+from nerv360.viewer.app import App
+from nerv360.viewer.decode.scene_source import prepare_scene
+from nerv360.viewer.input.keymap import CHARACTER_ACTIONS, KEY_ACTIONS, Action
+from nerv360.viewer.paths import DEMO
+from nerv360.viewer.picture.window import Window
 from tests.support.hand import CallbackHand
 from tests.support.running import settle
-from viewer.app import App
-from viewer.decode.scene_source import prepare_scene
-from viewer.input.keymap import CHARACTER_ACTIONS, KEY_ACTIONS, Action
-from viewer.paths import DEMO
-from viewer.picture.window import Window
 
 COMPILERS = ("triton", "torch._dynamo", "torch._inductor")
 

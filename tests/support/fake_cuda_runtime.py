@@ -12,10 +12,10 @@ import torch
 from OpenGL import GL
 from torch import Tensor
 
+from nerv360.viewer.picture.gl import Texture
+from nerv360.viewer.picture.upload import PixelBufferUpload
+from nerv360.viewer.shading.picture import TextureCopy
 from tests.support.fake_cuda import FakeCuda
-from viewer.picture.gl import Texture
-from viewer.picture.upload import PixelBufferUpload
-from viewer.shading.picture import TextureCopy
 
 
 class Code(IntEnum):

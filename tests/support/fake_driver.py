@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from model import nvidia
+from nerv360 import nvidia
 
 INVALID_VALUE, NOT_INITIALISED = 1, 3
 

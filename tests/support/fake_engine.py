@@ -10,8 +10,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from model.decoding.engine import Picture
-from model.geometry import (
+from nerv360.decoding.engine import Picture
+from nerv360.geometry import (
     Look,
     angles_to_directions,
     directions_to_angles,

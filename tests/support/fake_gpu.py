@@ -38,8 +38,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from model.decoding.compiled.compiler import CompiledProgram
-from model.decoding.compiled.gpu import Captured, Event, fastest_convolutions
+from nerv360.decoding.compiled.compiler import CompiledProgram
+from nerv360.decoding.compiled.gpu import Captured, Event, fastest_convolutions
 
 ILLEGAL_ACCESS = "CUDA error: an illegal memory access was encountered"
 BROKEN = "CUDA error: operation failed due to a previous error during capture"

@@ -16,18 +16,18 @@ from typing import Any
 import pytest
 import torch
 
-from model.decoding.engine import Picture
-from model.geometry import Look
+from nerv360.decoding.engine import Picture
+from nerv360.geometry import Look
+from nerv360.viewer.app import App
+from nerv360.viewer.decode import background as decode_background
+from nerv360.viewer.decode.background import Background
+from nerv360.viewer.decode.open_scene import Cost, EngineSource, OpenScene
+from nerv360.viewer.panels.message import MessagePanel
+from nerv360.viewer.picture.renderer import CLEAR_COLOUR
+from nerv360.viewer.picture.screenshot import capture
+from nerv360.viewer.picture.window import Window
+from nerv360.viewer.settings import Settings
 from tests.support.decoding import watched_workers
-from viewer.app import App
-from viewer.decode import background as decode_background
-from viewer.decode.background import Background
-from viewer.decode.open_scene import Cost, EngineSource, OpenScene
-from viewer.panels.message import MessagePanel
-from viewer.picture.renderer import CLEAR_COLOUR
-from viewer.picture.screenshot import capture
-from viewer.picture.window import Window
-from viewer.settings import Settings
 
 DECODERS = ("nerv360", "hnerv", "hnerv-boost")
 FRAMES = {"A": 6, "B": 3}

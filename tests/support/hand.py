@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import glfw
 
-from viewer.picture.window import Window
+from nerv360.viewer.picture.window import Window
 
 _NAMES = {
     "ESCAPE": "Escape", "HOME": "Home", "SPACE": "space", "TAB": "Tab", "LEFT": "Left",

@@ -10,8 +10,8 @@ from unittest.mock import patch
 
 import torch
 
-from model.decoding.compiled import engine as compiled
-from model.decoding.compiled.program import Programs, build_programs
+from nerv360.decoding.compiled import engine as compiled
+from nerv360.decoding.compiled.program import Programs, build_programs
 
 
 class Tracked(list[weakref.ref[Any]]):
@@ -40,7 +40,7 @@ class Tracked(list[weakref.ref[Any]]):
 
 
 def _is_of_decoding(thing: object) -> bool:
-    return type(thing).__module__.startswith("model.decoding.") and hasattr(thing, "__dict__")
+    return type(thing).__module__.startswith("nerv360.decoding.") and hasattr(thing, "__dict__")
 
 
 @contextmanager

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import glfw
 import torch
 
+from nerv360.viewer.app import App
+from nerv360.viewer.picture.screenshot import capture
 from tests.support.hand import CallbackHand
-from viewer.app import App
-from viewer.picture.screenshot import capture
 
 _TURN_S = 1 / 60
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import torch
 
-from model.config import ModelConfig
-from model.networks import build_decoder
-from model.scene import Decoder, Material, Scene, StillPanorama, TrainingSummary
+from nerv360.config import ModelConfig
+from nerv360.networks import build_decoder
+from nerv360.scene import Decoder, Material, Scene, StillPanorama, TrainingSummary
 
 TINY = ModelConfig(
     frame_height=48,

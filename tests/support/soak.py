@@ -16,11 +16,11 @@ from statistics import median
 
 import psutil
 
+from nerv360.viewer.input.keymap import CHARACTER_ACTIONS, KEYMAP
+from nerv360.viewer.paths import DEMO
 from tests.support.broken_scenes import Parts
 from tests.support.hand import XHand
 from tests.support.hostile import ORDERS, with_texts
-from viewer.input.keymap import CHARACTER_ACTIONS, KEYMAP
-from viewer.paths import DEMO
 
 KEYS = tuple(key for binding in KEYMAP for key in binding.keys if key != "ESCAPE")
 _SIZES = ((640, 360), (1280, 720), (200, 400), (160, 90), (900, 500))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from model.errors import InputError
+from nerv360.errors import InputError
+from nerv360.viewer.decode.open_scene import Cost, EngineSource, OpenScene
 from tests.support.fake_engine import FakeEngine
-from viewer.decode.open_scene import Cost, EngineSource, OpenScene
 
 FRAMES = 10
 FPS = 10.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from model.decoding.engine import Picture
-from model.geometry import DEFAULT_HFOV, Look, angles_to_directions, erp_angles
-from model.metrics.similarity import cut_viewport
+from nerv360.decoding.engine import Picture
+from nerv360.geometry import DEFAULT_HFOV, Look, angles_to_directions, erp_angles
+from nerv360.metrics.similarity import cut_viewport
 
 
 def smooth_sphere(height: int, width: int, phase: float = 0.0) -> Tensor:

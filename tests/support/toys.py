@@ -8,9 +8,9 @@ from typing import ClassVar
 import pytest
 from torch import Tensor
 
-from model.config import DEMO, ModelConfig
-from model.geometry import pad_erp, sample_padded, viewport_grid
-from model.networks import ARCHITECTURES, Architecture, ColourHead, Layout, Stage, UpsamplingBlock
+from nerv360.config import DEMO, ModelConfig
+from nerv360.geometry import pad_erp, sample_padded, viewport_grid
+from nerv360.networks import ARCHITECTURES, Architecture, ColourHead, Layout, Stage, UpsamplingBlock
 from tests.support.scenes import CONFIGS, TINY
 
 

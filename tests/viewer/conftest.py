@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from model.trajectories.trajectory import Trajectory
+from nerv360.trajectories.trajectory import Trajectory
+from nerv360.viewer import failures
+from nerv360.viewer.app import App
+from nerv360.viewer.decode.open_scene import OpenScene
+from nerv360.viewer.picture.window import Window
 from tests.support.sphere_scene import refuse, sphere_scene
-from viewer import failures
-from viewer.app import App
-from viewer.decode.open_scene import OpenScene
-from viewer.picture.window import Window
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def _nothing_goes_wrong_unseen(
 @pytest.fixture(autouse=True)
 def _levels_of_logs_last_no_longer_than_a_test() -> Iterator[None]:
     """The viewer sets one for its process, which tests share."""
-    package = logging.getLogger("viewer")
+    package = logging.getLogger("nerv360")
     before = package.level
     yield
     package.setLevel(before)

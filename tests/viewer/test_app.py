@@ -18,19 +18,19 @@ import pytest
 import torch
 from PIL import Image
 
-from model.errors import InputError
-from model.geometry import Look
-from model.trajectories.reading import read_trajectory
-from model.trajectories.trajectory import Trajectory
+from nerv360.errors import InputError
+from nerv360.geometry import Look
+from nerv360.trajectories.reading import read_trajectory
+from nerv360.trajectories.trajectory import Trajectory
+from nerv360.viewer.app import App
+from nerv360.viewer.decode.open_scene import OpenScene
+from nerv360.viewer.input.drag import ray_through
+from nerv360.viewer.picture.window import Window
+from nerv360.viewer.settings import Settings
 from tests.support.fake_engine import FakeEngine, psnr, sphere_viewport
 from tests.support.hand import CallbackHand, Hand, XHand
 from tests.support.running import image, run_until, settle
 from tests.support.sphere_scene import FRAMES, sphere_scene
-from viewer.app import App
-from viewer.decode.open_scene import OpenScene
-from viewer.input.drag import ray_through
-from viewer.picture.window import Window
-from viewer.settings import Settings
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 import typer
 
-from model.scene import write_scene
+from nerv360.scene import write_scene
+from nerv360.viewer import cli, failures
+from nerv360.viewer.cli import main
+from nerv360.viewer.commands import COMMANDS
 from tests.support.scenes import CONFIGS, tiny_scene
-from viewer import cli, failures
-from viewer.cli import main
-from viewer.commands import COMMANDS
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_an_interrupt_is_quiet(
 @pytest.mark.slow
 def test_a_reader_that_leaves_early_is_no_error() -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", "viewer", "info", "--preset", "paper", "--json"],
+        [sys.executable, "-m", "nerv360.viewer", "info", "--preset", "paper", "--json"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:

@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.errors import InputError
-from model.evaluation import ClipPictures
-from model.geometry import Look
-from model.training import read_clip
-from model.video import Clip, open_clip
+from nerv360.clip_pictures import ClipPictures
+from nerv360.errors import InputError
+from nerv360.geometry import Look
+from nerv360.training import read_clip
+from nerv360.video import Clip, open_clip
+from nerv360.viewer.cli import main
+from nerv360.viewer.commands.description import describe_clip
+from nerv360.viewer.decode import ORIGINAL, prepare_clip
+from nerv360.viewer.run import open_dropped
 from tests.support.clips import stereo
 from tests.support.field_clips import ACCEPTED, LEFT, REFUSED, RIGHT, Expected, both_eyes, write
-from viewer.cli import main
-from viewer.commands.description import describe_clip
-from viewer.decode import ORIGINAL, prepare_clip
-from viewer.run import open_dropped
 
 FIELD = Path(__file__).parents[3] / "shared" / "data" / "field"
 CPU = torch.device("cpu")

@@ -16,11 +16,11 @@ pytestmark = pytest.mark.slow
 
 _CUDA_SESSION = """
 import sys, torch
-from model.scene import read_scene
-from viewer import run
-from viewer.decode.scene_source import prepare_scene
-from viewer.paths import DEMO
-from viewer.commands.start import WholeStart
+from nerv360.scene import read_scene
+from nerv360.viewer import run
+from nerv360.viewer.decode.scene_source import prepare_scene
+from nerv360.viewer.paths import DEMO
+from nerv360.viewer.commands.start import WholeStart
 
 def window(*_: object, **__: object) -> None:
     found = [name for name in ("torch._dynamo", "triton") if name in sys.modules]

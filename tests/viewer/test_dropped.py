@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.errors import InputError
-from model.scene import write_scene
-from model.trajectories.trajectory import Trajectory
-from model.video.clip import Clip
+from nerv360.errors import InputError
+from nerv360.scene import write_scene
+from nerv360.trajectories.trajectory import Trajectory
+from nerv360.video.clip import Clip
+from nerv360.viewer.decode.open_scene import OpenScene
+from nerv360.viewer.run import open_dropped
 from tests.support.clips import encode, ramp
 from tests.support.scenes import tiny_scene
-from viewer.decode.open_scene import OpenScene
-from viewer.run import open_dropped
 
 CPU = torch.device("cpu")
 

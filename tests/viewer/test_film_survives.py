@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from model.scene import write_scene
-from model.video import open_clip
+from nerv360.scene import write_scene
+from nerv360.video import open_clip
 from tests.support.scenes import over_still_scene
 
 FPS = 20
@@ -39,12 +39,12 @@ def recording(folder: Path) -> subprocess.Popen[str]:
     """Start to film a scene whose look wanders, and wait until seconds of it are on the disk."""
     scene = folder.parent / "scene.safetensors"
     write_scene(scene, over_still_scene())
-    command = [sys.executable, "-m", "viewer", "view", str(scene), "--size", "480x270", "--wander"]
+    command = [sys.executable, "-m", "nerv360.viewer", "view", str(scene)]
+    command += ["--size", "480x270", "--wander"]
     environment = {
         **os.environ,
         "DISPLAY": os.environ["TEST_DISPLAY"],
         "XDG_CONFIG_HOME": str(folder.parent / "config"),
-        "PYTHONPATH": str(Path(__file__).parents[2]),
     }
     program = subprocess.Popen(
         [*command, "--film", str(folder / "film.mp4")],

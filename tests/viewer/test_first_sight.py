@@ -12,22 +12,22 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.decoding import preloading
-from model.errors import InputError
-from model.geometry import Look
-from model.scene import write_scene
+from nerv360.decoding import preloading
+from nerv360.errors import InputError
+from nerv360.geometry import Look
+from nerv360.scene import write_scene
+from nerv360.viewer.app import App
+from nerv360.viewer.cli import main
+from nerv360.viewer.commands import start as start_module
+from nerv360.viewer.commands.start import GlimpseStart, WholeStart, first_sight
+from nerv360.viewer.decode import Extension
+from nerv360.viewer.picture.renderer import CLEAR_COLOUR
+from nerv360.viewer.settings import Settings
 from tests.support.broken_scenes import WEIGHT, Parts
 from tests.support.fake_driver import install_driver
 from tests.support.running import drawn, press
 from tests.support.scenes import over_still_scene, tiny_scene
 from tests.support.sphere_scene import sphere_scene
-from viewer.app import App
-from viewer.cli import main
-from viewer.commands import start as start_module
-from viewer.commands.start import GlimpseStart, WholeStart, first_sight
-from viewer.decode import Extension
-from viewer.picture.renderer import CLEAR_COLOUR
-from viewer.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 NOTHING = torch.tensor([round(255 * v) for v in CLEAR_COLOUR])
@@ -45,9 +45,9 @@ class HoldsTorchBack(importlib.abc.MetaPathFinder):
 sys.meta_path.insert(0, HoldsTorchBack())
 
 from tests.support.hand import CallbackHand
-from viewer.app import App
-from viewer.cli import main
-from viewer.picture import Window, capture
+from nerv360.viewer.app import App
+from nerv360.viewer.cli import main
+from nerv360.viewer.picture import Window, capture
 
 swap, shown = Window.swap, []
 
@@ -286,20 +286,20 @@ def test_beside_one_cuda_card_it_comes_before_torch_too(
 
 _MESA_FIRST = """
 import sys
-from viewer.picture import Window
-from viewer.shading import draws_in_software
+from nerv360.viewer.picture import Window
+from nerv360.viewer.shading import draws_in_software
 from OpenGL import GL
 
 window = Window("test", 320, 180)
 print(draws_in_software(GL.glGetString(GL.GL_RENDERER).decode()), "triton" in sys.modules)
-from model.decoding import load_compilers
+from nerv360.decoding import load_compilers
 load_compilers()
 import triton
 from tests.support.compile_kernels import GELU, convolution
 print(convolution(89, 64, 16, 1, GELU, False)["matrix"] > 0)
-from viewer.picture import Renderer
+from nerv360.viewer.picture import Renderer
 renderer = Renderer()  # whose shaders Mesa compiles, by its own LLVM
-from model.geometry import Look
+from nerv360.geometry import Look
 renderer.draw(Look(), 320, 180)
 window.swap()
 print(GL.glReadPixels(0, 0, 1, 1, GL.GL_RGBA, GL.GL_UNSIGNED_BYTE) is not None)

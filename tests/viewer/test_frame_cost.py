@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 from OpenGL import GL
 
+from nerv360.viewer.app import App
 from tests.support.running import settle
-from viewer.app import App
 
 
 def counted(monkeypatch: pytest.MonkeyPatch, module: object, prefix: str) -> Counter[str]:

@@ -17,11 +17,11 @@ from random import Random
 
 import pytest
 
-from model.decoding import open_engine
-from model.errors import InputError
-from model.geometry import Look
-from model.scene import Coarseness, coarsened, read_glimpse, read_header, read_scene, write_scene
-from model.video import ClipReader, open_clip
+from nerv360.decoding import open_engine
+from nerv360.errors import InputError
+from nerv360.geometry import Look
+from nerv360.scene import Coarseness, coarsened, read_glimpse, read_header, read_scene, write_scene
+from nerv360.video import ClipReader, open_clip
 from tests.support.clips import encode, projection, ramp, with_metadata
 from tests.support.hostile import is_tame
 from tests.support.mutations import damaged, with_odd_fields

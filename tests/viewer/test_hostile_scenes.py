@@ -17,8 +17,9 @@ import pytest
 import torch
 from PIL import Image
 
-from model.errors import InputError
-from model.scene import Coarseness, coarsened, read_scene, write_scene
+from nerv360.errors import InputError
+from nerv360.scene import Coarseness, coarsened, read_scene, write_scene
+from nerv360.viewer.cli import main
 from tests.support.broken_scenes import (
     WEIGHT,
     Mutation,
@@ -38,7 +39,6 @@ from tests.support.broken_scenes import (
     without,
 )
 from tests.support.scenes import over_still_scene, tiny_scene
-from viewer.cli import main
 
 
 def nested(levels: int) -> list[object]:
@@ -345,8 +345,8 @@ def test_absurd_sizes_are_refused_without_allocating_them(tmp_path: Path, whole:
         import resource, sys
         from pathlib import Path
         import torch._subclasses
-        from model.errors import InputError
-        from model.scene import read_scene
+        from nerv360.errors import InputError
+        from nerv360.scene import read_scene
 
         def is_refused(path):
             try:

@@ -13,8 +13,10 @@ from pathlib import Path
 import glfw
 import pytest
 
-from model.scene import write_scene
-from model.text import EscapingFormatter
+from nerv360.scene import write_scene
+from nerv360.text import EscapingFormatter
+from nerv360.viewer.cli import main
+from nerv360.viewer.picture.window import Window
 from tests.support.broken_scenes import Mutation, Parts
 from tests.support.hostile import (
     DATA,
@@ -27,8 +29,6 @@ from tests.support.hostile import (
     with_texts,
 )
 from tests.support.scenes import over_still_scene, tiny_scene
-from viewer.cli import main
-from viewer.picture.window import Window
 
 LONGEST_LINE = 600 + len("nerv360: ")
 HANDED = sorted((DATA / "hostile").glob("*.*")) if (DATA / "hostile").is_dir() else []

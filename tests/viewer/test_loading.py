@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from viewer.loading import Loaded, Loader
+from nerv360.viewer.loading import Loaded, Loader
 
 ROOT = Path(__file__).parents[2]
 
@@ -139,8 +139,8 @@ def test_after_the_end_nothing_more_begins(files: Files) -> None:
 NEVER_READ = """
 import atexit, sys, threading
 from pathlib import Path
-from viewer import cli
-from viewer.loading import Loader
+from nerv360.viewer import cli
+from nerv360.viewer.loading import Loader
 
 def command(**_):
     begun = threading.Event()

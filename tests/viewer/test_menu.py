@@ -12,17 +12,17 @@ import glfw
 import platformdirs
 import pytest
 
-from model.geometry import Look
+from nerv360.geometry import Look
+from nerv360.viewer.app import App
+from nerv360.viewer.cli import main
+from nerv360.viewer.decode.open_scene import OpenScene
+from nerv360.viewer.input.address import view_command, view_fragment
+from nerv360.viewer.input.keymap import KEYMAP, Action
+from nerv360.viewer.panels.theme import palette, use_palette
+from nerv360.viewer.settings import Settings, load_settings, save_settings
 from tests.support.hand import CallbackHand
 from tests.support.running import press, run_until, settle
 from tests.support.sphere_scene import sphere_scene
-from viewer.app import App
-from viewer.cli import main
-from viewer.decode.open_scene import OpenScene
-from viewer.input.address import view_command, view_fragment
-from viewer.input.keymap import KEYMAP, Action
-from viewer.panels.theme import palette, use_palette
-from viewer.settings import Settings, load_settings, save_settings
 
 
 def right_click(app: App, x: int, y: int) -> None:
@@ -232,7 +232,9 @@ def test_the_first_window_says_how_to_use_it(
 ) -> None:
     said: list[str] = []
     monkeypatch.setattr(platformdirs, "user_config_path", lambda name: tmp_path / name)
-    monkeypatch.setattr("viewer.panels.message.MessagePanel.notify", lambda self, s: said.append(s))
+    monkeypatch.setattr(
+        "nerv360.viewer.panels.message.MessagePanel.notify", lambda self, s: said.append(s)
+    )
     for _ in range(2):
         assert main(["view", "--exit-after", "0.1", "--size", "480x270", "--engine", "eager"]) == 0
     assert sum("right mouse button" in sentence for sentence in said) == 1

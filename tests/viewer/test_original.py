@@ -12,18 +12,18 @@ import platformdirs
 import pytest
 import torch
 
-from model.metrics.similarity import cut_viewport
-from model.scene import FingerprintMaker, read_scene, write_scene
-from model.video.clip import Clip, open_clip
+from nerv360.metrics.similarity import cut_viewport
+from nerv360.scene import FingerprintMaker, read_scene, write_scene
+from nerv360.video.clip import Clip, open_clip
+from nerv360.viewer.app import App
+from nerv360.viewer.cli import main
+from nerv360.viewer.decode.scene_source import prepare_scene
+from nerv360.viewer.run import open_dropped
+from nerv360.viewer.settings import Settings
 from tests.support.clips import encode
 from tests.support.fake_engine import psnr, sphere_panorama
 from tests.support.running import image, press, run_until, settle
 from tests.support.scenes import tiny_scene
-from viewer.app import App
-from viewer.cli import main
-from viewer.decode.scene_source import prepare_scene
-from viewer.run import open_dropped
-from viewer.settings import Settings
 
 FRAMES = 9
 CPU = torch.device("cpu")

@@ -11,18 +11,18 @@ import pytest
 import torch
 from PIL import Image
 
-from model.geometry import Look
-from model.metrics.similarity import cut_viewport
-from model.video.clip import open_clip
+from nerv360.geometry import Look
+from nerv360.metrics.similarity import cut_viewport
+from nerv360.video.clip import open_clip
+from nerv360.viewer.app import App
+from nerv360.viewer.cli import main
+from nerv360.viewer.decode.clip_source import prepare_clip
+from nerv360.viewer.run import open_dropped
+from nerv360.viewer.settings import Settings
 from tests.support.clips import damaged, encode, projection, with_metadata
 from tests.support.fake_engine import psnr, sphere_panorama
 from tests.support.running import image, press, run_until, settle
 from tests.support.sphere_scene import sphere_scene
-from viewer.app import App
-from viewer.cli import main
-from viewer.decode.clip_source import prepare_clip
-from viewer.run import open_dropped
-from viewer.settings import Settings
 
 FRAMES = 40
 SIZE = (128, 256)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from model.decoding import may_want_compilers
+from nerv360.decoding import may_want_compilers
 from tests.support.soak import KEYS, grown_bytes, soak
 
 _SECONDS = float(os.environ.get("NERV360_SOAK_SECONDS", "20"))

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from model.files import atomic_write
-from viewer import cli
-from viewer.cli import main
-from viewer.process_end import at_signals, interrupt
+from nerv360.files import atomic_write
+from nerv360.viewer import cli
+from nerv360.viewer.cli import main
+from nerv360.viewer.process_end import at_signals, interrupt
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
@@ -45,7 +45,7 @@ def test_a_command_that_is_ended_leaves_nothing_half_written(
 def test_a_real_command_tells_by_which_signal_it_ended(
     name: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("model.scene.read_scene", lambda *_: send(name))
+    monkeypatch.setattr("nerv360.scene.read_scene", lambda *_: send(name))
     assert main(["render", "-o", str(tmp_path / "film.mp4")]) == code
     assert list(tmp_path.iterdir()) == []
 

@@ -13,9 +13,9 @@ import time
 
 import pytest
 
-from model.progress import listening, stage, track
-from viewer import progress as shown
-from viewer.progress import NEXT_LINE_S, CommandProgress, duration
+from nerv360.progress import listening, stage, track
+from nerv360.viewer import progress as shown
+from nerv360.viewer.progress import NEXT_LINE_S, CommandProgress, duration
 
 FIRST_LINE_S = 1.0
 
@@ -115,8 +115,8 @@ def test_times_are_said_plainly(seconds: float, text: str) -> None:
 def test_in_a_terminal_the_innermost_stage_is_a_bar() -> None:
     program = (
         "import time\n"
-        "from model.progress import listening, stage, track\n"
-        "from viewer.progress import CommandProgress\n"
+        "from nerv360.progress import listening, stage, track\n"
+        "from nerv360.viewer.progress import CommandProgress\n"
         "with CommandProgress() as progress, listening(progress), stage('outer [b]'):\n"
         "    time.sleep(0.3)\n"
         "    for _ in track(range(4), 'inner'): time.sleep(0.1)\n"

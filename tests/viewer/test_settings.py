@@ -6,7 +6,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from viewer.settings import Settings, load_settings, save_settings, settings_path
+from nerv360.viewer.settings import Settings, load_settings, save_settings, settings_path
 
 CHOSEN = Settings(inertia=False, overlay=False, loop=False, speed=0.5, width=900, height=600)
 

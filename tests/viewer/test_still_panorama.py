@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 import torch
 
-from model.decoding import Picture
-from model.geometry import Look
+from nerv360.decoding import Picture
+from nerv360.geometry import Look
+from nerv360.viewer.app import App
+from nerv360.viewer.decode import EngineSource, OpenScene, decoder_names, prepare_scene
+from nerv360.viewer.decode.clip_source import put_beside
+from nerv360.viewer.decode.open_scene import Cost
+from nerv360.viewer.picture.renderer import CLEAR_COLOUR
+from nerv360.viewer.settings import Settings
 from tests.support.fake_engine import FakeEngine
 from tests.support.running import image, press, resize, run_until, settle
 from tests.support.scenes import over_still_scene, tiny_scene
-from viewer.app import App
-from viewer.decode import EngineSource, OpenScene, decoder_names, prepare_scene
-from viewer.decode.clip_source import put_beside
-from viewer.decode.open_scene import Cost
-from viewer.picture.renderer import CLEAR_COLOUR
-from viewer.settings import Settings
 
 CPU = torch.device("cpu")
 STILL, DECODED = (20, 180, 60), (220, 60, 120)

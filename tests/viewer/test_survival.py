@@ -17,15 +17,15 @@ import pytest
 import torch
 from OpenGL import GL
 
-from model.decoding.engine import Picture
-from model.geometry import Look
+from nerv360.decoding.engine import Picture
+from nerv360.geometry import Look
+from nerv360.viewer.app import App
+from nerv360.viewer.panels import status
+from nerv360.viewer.picture.panes import Panes
+from nerv360.viewer.picture.window import Window
 from tests.support.hand import CallbackHand
 from tests.support.running import drawn, image, press, run_until, settle
 from tests.support.sphere_scene import sphere_scene
-from viewer.app import App
-from viewer.panels import status
-from viewer.picture.panes import Panes
-from viewer.picture.window import Window
 
 Records = list[logging.LogRecord]
 
@@ -62,16 +62,16 @@ def test_a_command_that_fails_is_a_sentence_and_the_keys_after_it_work(
 @pytest.mark.parametrize(
     ("owner", "name"),
     [
-        ("viewer.panels.status.StatusPanel", "draw"),
-        ("viewer.panels.status.StatusPanel", "rows"),
-        ("viewer.panels.minimap.MinimapPanel", "draw"),
-        ("viewer.panels.timeline.TimelinePanel", "draw"),
-        ("viewer.panels.gaze.GazePanel", "draw"),
-        ("viewer.panels.split.SplitPanel", "draw"),
-        ("viewer.panels.opening.OpeningPanel", "draw"),
-        ("viewer.panels.keys.KeysPanel", "draw"),
-        ("viewer.picture.renderer.Renderer", "draw"),
-        ("viewer.input.gaze.Gaze", "advance"),
+        ("nerv360.viewer.panels.status.StatusPanel", "draw"),
+        ("nerv360.viewer.panels.status.StatusPanel", "rows"),
+        ("nerv360.viewer.panels.minimap.MinimapPanel", "draw"),
+        ("nerv360.viewer.panels.timeline.TimelinePanel", "draw"),
+        ("nerv360.viewer.panels.gaze.GazePanel", "draw"),
+        ("nerv360.viewer.panels.split.SplitPanel", "draw"),
+        ("nerv360.viewer.panels.opening.OpeningPanel", "draw"),
+        ("nerv360.viewer.panels.keys.KeysPanel", "draw"),
+        ("nerv360.viewer.picture.renderer.Renderer", "draw"),
+        ("nerv360.viewer.input.gaze.Gaze", "advance"),
     ],
 )
 def test_what_fails_at_every_frame_is_said_on_the_screen_and_logged_once(
@@ -243,7 +243,7 @@ def test_at_rest_it_is_drawn_once_a_second(
     app = open_app()
     settle(app)
     now = [time.monotonic()]
-    monkeypatch.setattr("viewer.app.time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr("nerv360.viewer.app.time", SimpleNamespace(monotonic=lambda: now[0]))
     monkeypatch.setattr(app.window, "rest", lambda *_: None)
     began, drawn = now[0], []
     for _ in range(20 * 30):

@@ -9,16 +9,16 @@ import pytest
 import torch
 from PIL import Image
 
-from model.errors import InputError
-from model.scene import write_scene
-from model.video.clip import Clip
+from nerv360.errors import InputError
+from nerv360.scene import write_scene
+from nerv360.video.clip import Clip
+from nerv360.viewer.cli import main
+from nerv360.viewer.commands.description import is_gaze
+from nerv360.viewer.commands.info import info
+from nerv360.viewer.loading import is_gaze_path, is_scene
+from nerv360.viewer.run import open_dropped
 from tests.support.clips import encode, ramp
 from tests.support.scenes import tiny_scene
-from viewer.cli import main
-from viewer.commands.description import is_gaze
-from viewer.commands.info import info
-from viewer.loading import is_gaze_path, is_scene
-from viewer.run import open_dropped
 
 SIZE = 64, 32
 

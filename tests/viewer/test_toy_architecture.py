@@ -9,17 +9,17 @@ import pytest
 import torch
 from PIL import Image
 
-from model.benchmarks.process import WorkerError
-from model.config import ModelConfig
-from model.geometry import Look
-from model.scene import read_scene, write_scene
-from model.video.writing import VideoWriter
+from nerv360.config import ModelConfig
+from nerv360.geometry import Look
+from nerv360.lab.benchmarks.process import WorkerError
+from nerv360.scene import read_scene, write_scene
+from nerv360.video.writing import VideoWriter
+from nerv360.viewer.cli import main
+from nerv360.viewer.decode.look_prediction import Request
+from nerv360.viewer.decode.scene_source import engine_source
+from nerv360.viewer.decode.session import DecodeSession
 from tests.support.scenes import tiny_scene
 from tests.support.toys import Toy, ToyViewport, added
-from viewer.cli import main
-from viewer.decode.look_prediction import Request
-from viewer.decode.scene_source import engine_source
-from viewer.decode.session import DecodeSession
 
 CPU = torch.device("cpu")
 
@@ -57,9 +57,9 @@ def not_asked_for(*_: object) -> None:
 
 
 def test_it_is_measured(scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("model.benchmarks.ceilings.CPU_SIDE", 64)
-    monkeypatch.setattr("model.benchmarks.measure_decoding", not_asked_for)
-    monkeypatch.setattr("viewer.commands.bench_uploads.measure_uploads", lambda *_: [])
+    monkeypatch.setattr("nerv360.lab.benchmarks.ceilings.CPU_SIDE", 64)
+    monkeypatch.setattr("nerv360.lab.benchmarks.measure_decoding", not_asked_for)
+    monkeypatch.setattr("nerv360.viewer.commands.bench_uploads.measure_uploads", lambda *_: [])
     report = tmp_path / "bench.json"
     command = ["bench", str(scene), "--device", "cpu", "--pictures", "3", "-o", str(report)]
     assert main(command) == 0

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.benchmarks.process import WorkerError
-from model.decoding import ENGINES, EngineKind, Picture, engine_help, open_engine
-from model.errors import InputError
-from model.geometry import Look
-from model.scene import Decoder, write_scene
+from nerv360.decoding import ENGINES, EngineKind, Picture, engine_help, open_engine
+from nerv360.errors import InputError
+from nerv360.geometry import Look
+from nerv360.lab.benchmarks.process import WorkerError
+from nerv360.scene import Decoder, write_scene
+from nerv360.viewer.cli import main
+from nerv360.viewer.decode.look_prediction import Request
+from nerv360.viewer.decode.scene_source import engine_source
+from nerv360.viewer.decode.session import DecodeSession
 from tests.support.scenes import tiny_scene
-from viewer.cli import main
-from viewer.decode.look_prediction import Request
-from viewer.decode.scene_source import engine_source
-from viewer.decode.session import DecodeSession
 
 CPU = torch.device("cpu")
 
@@ -82,9 +82,9 @@ def not_asked_for(*_: object) -> None:
 
 @pytest.mark.slow
 def test_it_is_measured(scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("model.benchmarks.ceilings.CPU_SIDE", 64)
-    monkeypatch.setattr("model.benchmarks.measure_decoding", not_asked_for)
-    monkeypatch.setattr("viewer.commands.bench_uploads.measure_uploads", lambda *_: [])
+    monkeypatch.setattr("nerv360.lab.benchmarks.ceilings.CPU_SIDE", 64)
+    monkeypatch.setattr("nerv360.lab.benchmarks.measure_decoding", not_asked_for)
+    monkeypatch.setattr("nerv360.viewer.commands.bench_uploads.measure_uploads", lambda *_: [])
     report = tmp_path / "bench.json"
     command = ["bench", str(scene), "--device", "cpu", "--pictures", "3", "-o", str(report)]
     assert main(command) == 0

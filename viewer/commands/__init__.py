@@ -1,6 +1,16 @@
 """The commands of ``nerv360``, one module each."""
 
-from viewer.commands import bench, doctor, evaluate, info, make_clip, render, train, view, web
+from nerv360.viewer.commands import (
+    bench,
+    doctor,
+    evaluate,
+    info,
+    make_clip,
+    render,
+    train,
+    view,
+    web,
+)
 
 COMMANDS = (
     view.view,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from OpenGL import GL
 
-from viewer.picture import Texture, Window, choose_upload
+from nerv360.viewer.picture import Texture, Window, choose_upload
 
 _TIMES = 20
 _WARM_UP = 3

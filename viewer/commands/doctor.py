@@ -16,9 +16,9 @@ def doctor(
     A minus marks what is missing or cannot be used, with the reason and the remedy. Decoding on the
     CPU needs only torch.
     """
-    from model.progress import stage
-    from model.text import escaped, escaped_json
-    from viewer.doctor import examine
+    from nerv360.progress import stage
+    from nerv360.text import escaped, escaped_json
+    from nerv360.viewer.commands.examination import examine
 
     with stage("looking for all that the program needs"):
         found = examine()

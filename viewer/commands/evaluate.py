@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from model.errors import InputError
-from model.progress import stage
-from model.text import escaped
-from viewer.commands.options import (
+from nerv360.errors import InputError
+from nerv360.progress import stage
+from nerv360.text import escaped
+from nerv360.viewer.commands.options import (
     Device,
     Eye,
     Raw,
@@ -25,8 +25,8 @@ from viewer.commands.options import (
 )
 
 if TYPE_CHECKING:
-    from model.evaluation import Evaluation
-    from model.trajectories import Trajectory
+    from nerv360.lab.evaluation import Evaluation
+    from nerv360.trajectories import Trajectory
 
 
 def evaluate(
@@ -74,7 +74,7 @@ def evaluate(
     _no_repeats("--decoder", decoder or [])
     _no_repeats("--codec", codec or [])
 
-    from model.evaluation import (
+    from nerv360.lab.evaluation import (
         CODECS,
         EvaluationOptions,
         prepare,
@@ -82,7 +82,7 @@ def evaluate(
         write_films,
         write_report,
     )
-    from model.evaluation import evaluate as run
+    from nerv360.lab.evaluation import evaluate as run
 
     for name in codec or []:
         if name not in CODECS:
@@ -132,8 +132,8 @@ def _no_repeats(option: str, names: list[str]) -> None:
 def _print(evaluation: Evaluation) -> None:
     from rich.console import Console
 
-    from model.evaluation import narrow_summary, path_table, unequal_training
-    from viewer.commands.terminal import plain_table
+    from nerv360.lab.evaluation import narrow_summary, path_table, unequal_training
+    from nerv360.viewer.commands.terminal import plain_table
 
     console = Console()
     head, paths = path_table(evaluation)

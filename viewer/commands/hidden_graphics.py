@@ -17,8 +17,8 @@ def hidden_graphics(*, reads: bool = True, software: bool = True) -> Iterator[No
     Raises:
         InputError: there is no display, or no OpenGL 3.3 on it.
     """
-    from viewer.picture import Window
-    from viewer.shading import DRAWER
+    from nerv360.viewer.picture import Window
+    from nerv360.viewer.shading import DRAWER
 
     window = Window("NeRV360", 64, 64, visible=False)
     try:

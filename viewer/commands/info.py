@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from model.errors import InputError
-from model.text import escaped, escaped_json
-from viewer.commands.description import describe_clip, describe_gaze, is_gaze
-from viewer.commands.options import (
+from nerv360.errors import InputError
+from nerv360.text import escaped, escaped_json
+from nerv360.viewer.commands.description import describe_clip, describe_gaze, is_gaze
+from nerv360.viewer.commands.options import (
     SCENE_OR_CLIP,
     Duration,
     Eye,
@@ -23,14 +23,14 @@ from viewer.commands.options import (
     clip_option,
     for_option,
 )
-from viewer.loading import is_scene
+from nerv360.viewer.loading import is_scene
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from model.config import ModelConfig
-    from model.scene import StoredScene
+    from nerv360.config import ModelConfig
+    from nerv360.scene import StoredScene
 
 Report = dict[str, Any]
 DESCRIBED = f"{SCENE_OR_CLIP}, or a gaze path"
@@ -70,7 +70,7 @@ def info(
 
 
 def _gaze_report(file: str, gaze_format: str | None) -> tuple[Report, Table]:
-    from model.trajectories import UnknownFormatError
+    from nerv360.trajectories import UnknownFormatError
 
     path = Path(file)
     if path.is_file() and not path.stat().st_size:
@@ -99,8 +99,8 @@ def _show(report: Report, as_json: bool, show: Callable[[Console], None]) -> Non
 
 
 def _scene_report(path: Path) -> Report:
-    from model.evaluation import unequal_training
-    from model.scene import read_header
+    from nerv360.lab.evaluation import unequal_training
+    from nerv360.scene import read_header
 
     stored = read_header(path)
     header = stored.header
@@ -132,7 +132,7 @@ def _decoder_report(stored: StoredScene, name: str) -> Report:
 
 
 def _preset_report(name: str) -> Report:
-    from model.networks import preset
+    from nerv360.networks import preset
 
     with for_option("--preset"):
         config = preset(name)
@@ -145,8 +145,8 @@ def _preset_report(name: str) -> Report:
 
 
 def _config_report(config: ModelConfig) -> Report:
-    from model.decoding import picture_size
-    from model.networks import architecture_of, count_flops, count_parameters
+    from nerv360.decoding import picture_size
+    from nerv360.networks import architecture_of, count_flops, count_parameters
 
     height, width = picture_size(config)
     return {
@@ -173,7 +173,7 @@ def _print(report: Report, console: Console) -> None:
 
 
 def _scene_table(scene: Report) -> Table:
-    from model.scene import UNKNOWN
+    from nerv360.scene import UNKNOWN
 
     still = f", {_bytes(scene['still_bytes'])} of still panorama" if scene["still_bytes"] else ""
     return _table(

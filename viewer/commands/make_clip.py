@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from model.progress import stage, track
-from viewer.commands.options import Device, Overwrite, device_option
+from nerv360.progress import stage, track
+from nerv360.viewer.commands.options import Device, Overwrite, device_option
 
 MAX_WIDTH, MIN_WIDTH = 8192, 64
 MAX_FRAMES = 100_000
@@ -38,8 +38,8 @@ def make_clip(
     if device == "auto" and chosen.type == "mps":
         chosen = device_option("cpu")  # Metal has no float64, and rays need it
 
-    from model.synthetic import HarbourTown
-    from model.video import FolderWriter, VideoWriter
+    from nerv360.lab.synthetic import HarbourTown
+    from nerv360.video import FolderWriter, VideoWriter
 
     with (
         FolderWriter(output)
@@ -66,7 +66,7 @@ def check_options(
     Raises:
         InputError: an option cannot be used.
     """
-    from model.errors import InputError
+    from nerv360.errors import InputError
 
     width_text, _, height_text = size.lower().partition("x")
     if not (width_text.isdecimal() and height_text.isdecimal()):

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from model.decoding import engine_help
-from model.errors import InputError
-from model.files import partial_path
-from model.text import escaped
-from viewer.loading import unlike_clip
+from nerv360.decoding import engine_help
+from nerv360.errors import InputError
+from nerv360.files import partial_path
+from nerv360.text import escaped
+from nerv360.viewer.loading import unlike_clip
 
 if TYPE_CHECKING:
     import torch
 
-    from model.scene import Scene
-    from model.trajectories import Trajectory, Understanding
-    from model.video import Clip
-    from viewer.decode import OpenScene
+    from nerv360.scene import Scene
+    from nerv360.trajectories import Trajectory, Understanding
+    from nerv360.video import Clip
+    from nerv360.viewer.decode import OpenScene
 
 SMALLEST_SIDE = 16
 LARGEST_SIDE = 8192
@@ -141,7 +141,7 @@ def clip_option(
     size: tuple[int, int] | None = None,
     wanted: str = CLIP,
 ) -> Clip:
-    """Open the clip of a command line, as `model.video.open_clip` does.
+    """Open the clip of a command line, as `nerv360.video.open_clip` does.
 
     Args:
         wanted: what the command takes, for the sentence on a file that is no clip.
@@ -149,7 +149,7 @@ def clip_option(
     Raises:
         InputError: it cannot be opened so.
     """
-    from model.video import is_raw, open_clip, parse_raw
+    from nerv360.video import is_raw, open_clip, parse_raw
 
     if eye not in ("left", "right"):
         raise InputError(f"--eye {eye}: give left or right")
@@ -192,7 +192,7 @@ def gaze_option(spec: str, gaze_format: str | None) -> Understanding:
     Raises:
         InputError: there is none, it is broken, or its format cannot be told or is not known.
     """
-    from model.trajectories import DoubtfulFormatError, UnknownFormatNameError, understand
+    from nerv360.trajectories import DoubtfulFormatError, UnknownFormatNameError, understand
 
     try:
         return understand(spec, gaze_format)
@@ -208,7 +208,7 @@ def device_option(name: str) -> torch.device:
     Raises:
         InputError: there is no such device here.
     """
-    from model.devices import choose_device, unused_card
+    from nerv360.devices import choose_device, unused_card
 
     with for_option("--device"):
         chosen = choose_device(name)
@@ -223,7 +223,7 @@ def decoder_option(scene: Scene, name: str | None) -> str:
     Raises:
         InputError: the scene has none of that name.
     """
-    from viewer.decode import decoder_names
+    from nerv360.viewer.decode import decoder_names
 
     if name is None:
         return decoder_names(scene.decoders)[0]

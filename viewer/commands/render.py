@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from model.errors import InputError
-from model.files import atomic_write
-from model.progress import stage, track
-from model.text import escaped
-from viewer.commands.hidden_graphics import hidden_graphics
-from viewer.commands.options import (
+from nerv360.errors import InputError
+from nerv360.files import atomic_write
+from nerv360.progress import stage, track
+from nerv360.text import escaped
+from nerv360.viewer.commands.hidden_graphics import hidden_graphics
+from nerv360.viewer.commands.options import (
     Device,
     EngineName,
     GazeFormat,
@@ -32,9 +32,9 @@ from viewer.commands.options import (
 )
 
 if TYPE_CHECKING:
-    from model.decoding import Engine
-    from model.scene import Scene
-    from model.trajectories import Step, Trajectory
+    from nerv360.decoding import Engine
+    from nerv360.scene import Scene
+    from nerv360.trajectories import Step, Trajectory
 
 _PICTURES = (".png", ".jpg", ".jpeg")
 _FILMS = (".mp4", ".mkv", ".mov")
@@ -104,11 +104,11 @@ def render(
         check_range("--hfov", hfov, 10, 160)
     wanted = parse_size(size) if size else None
 
-    from model.decoding import check_engine, open_engine, without_compiler
-    from model.scene import read_scene
-    from viewer.failures import describe
-    from viewer.paths import DEMO
-    from viewer.shading import DRAWER
+    from nerv360.decoding import check_engine, open_engine, without_compiler
+    from nerv360.scene import read_scene
+    from nerv360.viewer.failures import describe
+    from nerv360.viewer.paths import DEMO
+    from nerv360.viewer.shading import DRAWER
 
     with stage(f"reading {(scene or DEMO).name}"):
         contents = read_scene(scene or DEMO)
@@ -149,8 +149,8 @@ def _decoded_size(height: int, width: int, scale: int) -> tuple[int, int]:
 def _steps(
     scene: Scene, shown: _Sweep, hfov_deg: float, path: Trajectory | None, *, film: bool
 ) -> list[Step]:
-    from model.geometry import Look
-    from model.trajectories import Step
+    from nerv360.geometry import Look
+    from nerv360.trajectories import Step
 
     hfov_deg = shown.hfov_deg or hfov_deg
     if path is not None:
@@ -179,7 +179,7 @@ def _steps(
 def _write_picture(engine: Engine, step: Step, output: Path, height: int, width: int) -> None:
     from PIL import Image
 
-    from model.rendering import render_view
+    from nerv360.rendering import render_view
 
     view = render_view(engine, step.look, step.frame, height, width)
     try:
@@ -192,8 +192,8 @@ def _write_picture(engine: Engine, step: Step, output: Path, height: int, width:
 def _write_film(
     engine: Engine, steps: list[Step], output: Path, height: int, width: int, fps: float
 ) -> None:
-    from model.rendering import render_view
-    from model.video import VideoWriter
+    from nerv360.rendering import render_view
+    from nerv360.video import VideoWriter
 
     with VideoWriter(output, width, height, fps) as film:
         for step in track(steps, "rendering"):

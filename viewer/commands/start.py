@@ -8,23 +8,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model.decoding import load_compilers, needs_compiler, window_comes_first
-from model.errors import InputError
-from model.scene import read_glimpse
-from viewer.decode import Extension, OpenScene, prepare_glimpse
-from viewer.loading import is_scene
+from nerv360.decoding import load_compilers, needs_compiler, window_comes_first
+from nerv360.errors import InputError
+from nerv360.scene import read_glimpse
+from nerv360.viewer.decode import Extension, OpenScene, prepare_glimpse
+from nerv360.viewer.loading import is_scene
 
 if TYPE_CHECKING:
     import torch
 
-    from viewer.picture import Upload
+    from nerv360.viewer.picture import Upload
 
 
 def remark_on(
     device_name: str, prepare: Callable[[torch.device], OpenScene]
 ) -> Callable[[torch.device], OpenScene]:
     """Return ``prepare``, with a remark in its scene if ``auto`` leaves a card unused."""
-    from model.devices import unused_card
+    from nerv360.devices import unused_card
 
     reason = unused_card() if device_name == "auto" else None
 
@@ -37,7 +37,7 @@ def remark_on(
 
 
 class WholeStart:
-    """A `viewer.run.Start` with a scene or clip that is already read."""
+    """A `nerv360.viewer.run.Start` with a scene or clip that is already read."""
 
     rest = None
 
@@ -65,13 +65,13 @@ class WholeStart:
         self._decodes = decodes
 
     def prepare(self) -> None:
-        """See `viewer.run.Start`."""
+        """See `nerv360.viewer.run.Start`."""
         if self._decodes and needs_compiler(self._engine, self.device):
             load_compilers()
 
     def open(self) -> OpenScene:
-        """See `viewer.run.Start`."""
-        from viewer.picture import device_of_window
+        """See `nerv360.viewer.run.Start`."""
+        from nerv360.viewer.picture import device_of_window
 
         self.device = device_of_window(self.device)
         self.scene = self._prepare(self.device)
@@ -79,15 +79,15 @@ class WholeStart:
 
     @property
     def upload(self) -> Callable[[], Upload]:
-        """See `viewer.run.Start`."""
-        from viewer.picture import choose_upload
+        """See `nerv360.viewer.run.Start`."""
+        from nerv360.viewer.picture import choose_upload
 
         return functools.partial(choose_upload, self.device, self._interop)
 
 
 @dataclass(frozen=True)
 class GlimpseStart:
-    """A `viewer.run.Start` that shows a scene file's still panorama while torch loads.
+    """A `nerv360.viewer.run.Start` that shows a scene file's still panorama while torch loads.
 
     The rest of the scene is read once torch is there.
     """
@@ -102,36 +102,36 @@ class GlimpseStart:
         """Do nothing: no compiler is needed."""
 
     def open(self) -> OpenScene:
-        """See `viewer.run.Start`."""
+        """See `nerv360.viewer.run.Start`."""
         return self.scene
 
     @functools.cached_property
     def device(self) -> torch.device:
-        """See `viewer.run.Start`; loads torch."""
-        from model.devices import choose_device
+        """See `nerv360.viewer.run.Start`; loads torch."""
+        from nerv360.devices import choose_device
 
         return choose_device(self.device_name)
 
     @property
     def rest(self) -> tuple[Path, Callable[[], Extension]]:
-        """See `viewer.run.Start`."""
+        """See `nerv360.viewer.run.Start`."""
         return self.path, self._complete
 
     @property
     def upload(self) -> Callable[[], Upload]:
-        """See `viewer.run.Start`."""
-        from viewer.picture import LateUpload
+        """See `nerv360.viewer.run.Start`."""
+        from nerv360.viewer.picture import LateUpload
 
         return functools.partial(LateUpload, self._upload_from_cuda)
 
     def _upload_from_cuda(self) -> Upload:
-        from viewer.picture import choose_upload  # takes torch, as pictures do
+        from nerv360.viewer.picture import choose_upload  # takes torch, as pictures do
 
         return choose_upload(self.device, self.interop)
 
     def _complete(self) -> Extension:
-        from model.devices import unused_card
-        from viewer.decode import complete_scene
+        from nerv360.devices import unused_card
+        from nerv360.viewer.decode import complete_scene
 
         read = complete_scene(self.scene, self.path, self.device)
         reason = unused_card() if self.device_name == "auto" else None

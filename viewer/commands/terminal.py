@@ -12,7 +12,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from model.text import escaped
+from nerv360.text import escaped
 
 
 def plain_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from model.errors import InputError
-from model.text import escaped, file_name
-from viewer.commands.options import (
+from nerv360.errors import InputError
+from nerv360.text import escaped, file_name
+from nerv360.viewer.commands.options import (
     Device,
     Duration,
     Eye,
@@ -26,13 +26,13 @@ from viewer.commands.options import (
     parse_size,
     say_notes,
 )
-from viewer.commands.training import Run
+from nerv360.viewer.commands.training import Run
 
 if TYPE_CHECKING:
-    from model.config import ModelConfig
-    from model.scene import CodedScene, StillPanorama
-    from model.training import ByClock, TrainingSettings
-    from model.video import VideoInfo
+    from nerv360.config import ModelConfig
+    from nerv360.scene import CodedScene, StillPanorama
+    from nerv360.training import ByClock, TrainingSettings
+    from nerv360.video import VideoInfo
 
 
 def train(
@@ -93,9 +93,9 @@ def train(
     --resume. Several processes train together under torchrun.
     """
     began = time.monotonic()
-    from model.devices import choose_device
-    from model.scene import Material
-    from model.training import TRAINING_PRESETS, process_group, training_preset
+    from nerv360.devices import choose_device
+    from nerv360.scene import Material
+    from nerv360.training import TRAINING_PRESETS, process_group, training_preset
 
     target = _target(output, into, resume or overwrite)
     for option, text in (("--title", title or ""), ("--licence", licence), ("--credit", credit)):
@@ -162,7 +162,7 @@ def _clock(
         raise InputError(f"--steps {steps}: give 1 or more")
     if minutes is None and (named or preset == "paper"):
         return None
-    from model.training import DEFAULT_MINUTES, ByClock, check_minutes
+    from nerv360.training import DEFAULT_MINUTES, ByClock, check_minutes
 
     with for_option("--minutes"):
         check_minutes(DEFAULT_MINUTES if minutes is None else minutes)
@@ -182,7 +182,7 @@ def _target(output: Path | None, into: Path | None, may_replace: bool) -> Path:
 
 def _existing(into: Path) -> tuple[CodedScene, StillPanorama | None]:
     """Read the scene that a decoder is added to, embeddings still coded, and its still panorama."""
-    from model.scene import read_coded_scene, read_scene
+    from nerv360.scene import read_coded_scene, read_scene
 
     still = read_scene(into).still
     return read_coded_scene(into), still
@@ -195,7 +195,7 @@ def _fit(
     name: str,
     assignments: list[str],
 ) -> tuple[ModelConfig, TrainingSettings]:
-    from model.training import fit_config, with_changes
+    from nerv360.training import fit_config, with_changes
 
     frame_fields = {"frame_height", "frame_width", "viewport_height", "viewport_width"}
     early: dict[str, str] = {}

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from model.errors import InputError
-from viewer.commands.options import (
+from nerv360.errors import InputError
+from nerv360.viewer.commands.options import (
     SCENE_OR_CLIP,
     Device,
     Duration,
@@ -28,16 +28,16 @@ from viewer.commands.options import (
     parse_size,
     path_option,
 )
-from viewer.paths import DEMO
+from nerv360.viewer.paths import DEMO
 
 if TYPE_CHECKING:
     import torch
 
-    from model.trajectories import Trajectory
-    from model.video import Clip
-    from viewer.commands.start import WholeStart
-    from viewer.decode import OpenScene
-    from viewer.run import Start as Begin
+    from nerv360.trajectories import Trajectory
+    from nerv360.video import Clip
+    from nerv360.viewer.commands.start import WholeStart
+    from nerv360.viewer.decode import OpenScene
+    from nerv360.viewer.run import Start as Begin
 
 SceneOrClip = Annotated[
     Path | None,
@@ -121,15 +121,15 @@ def view(
     # cores decoding became several times slower. OpenMP reads this when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-    from model.geometry import Look
-    from viewer.commands.start import first_sight
-    from viewer.run import Options, run_window
-    from viewer.shading import DRAWER
+    from nerv360.geometry import Look
+    from nerv360.viewer.commands.start import first_sight
+    from nerv360.viewer.run import Options, run_window
+    from nerv360.viewer.shading import DRAWER
 
     DRAWER.offer()
 
     if film is not None:
-        from model.video import check_video_name
+        from nerv360.video import check_video_name
 
         with for_option("--film"):
             check_video_name(film)
@@ -169,9 +169,9 @@ def _whole(
         InputError: it cannot be read, what is given does not go together, or there is no such
             device here.
     """
-    from model.devices import choose_device
-    from viewer.commands.start import WholeStart, remark_on
-    from viewer.loading import is_scene
+    from nerv360.devices import choose_device
+    from nerv360.viewer.commands.start import WholeStart, remark_on
+    from nerv360.viewer.loading import is_scene
 
     with for_option("--device"):
         device = choose_device(device_name)
@@ -195,10 +195,16 @@ def _open(
         InputError: it cannot be read, what is given does not go together, or ``video`` is not the
             scene's clip.
     """
-    from model.decoding import check_engine
-    from model.scene import read_scene
-    from viewer.decode import ORIGINAL, compare_clip, prepare_clip, prepare_scene, put_beside
-    from viewer.loading import is_scene
+    from nerv360.decoding import check_engine
+    from nerv360.scene import read_scene
+    from nerv360.viewer.decode import (
+        ORIGINAL,
+        compare_clip,
+        prepare_clip,
+        prepare_scene,
+        put_beside,
+    )
+    from nerv360.viewer.loading import is_scene
 
     if not is_scene(file):
         if video is not None:
@@ -229,7 +235,7 @@ def _open(
 def _path(
     scene: OpenScene, spec: str | None, gaze_format: str | None, wanders: bool
 ) -> Trajectory | None:
-    from viewer.input import wandering_path
+    from nerv360.viewer.input import wandering_path
 
     if wanders:
         return wandering_path(scene.frames, scene.fps)

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.decoding import Engine
-from model.geometry import Look, erp_directions
-from model.reprojection import OVERLAP, covering_looks, project
+from nerv360.decoding import Engine
+from nerv360.geometry import Look, erp_directions
+from nerv360.reprojection import OVERLAP, covering_looks, project
 
 BACKGROUND_SIZE = (384, 768)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from model.decoding import Engine
-from viewer.decode.look_prediction import Request
+from nerv360.decoding import Engine
+from nerv360.viewer.decode.look_prediction import Request
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from viewer.decode.background import Background
+    from nerv360.viewer.decode.background import Background
 
 TIME_SHARE = 0.18
 """Time for the background, as a share of the time for pictures."""
@@ -57,7 +57,9 @@ class BackgroundUpdater:
             return self._background.pixels()
         self._credit_s = max(self._credit_s - self._cost_s, 0.0)
         if self._background is None:
-            from viewer.decode.background import Background  # needs torch, as its engine does
+            from nerv360.viewer.decode.background import (
+                Background,  # needs torch, as its engine does
+            )
 
             assert self._make is not None
             self._background = Background(self._make())

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import torch
 
-from model.decoding import ClipEngine
-from model.devices import free_bytes
-from model.errors import InputError
-from model.scene import SceneHeader, check_clip
-from model.text import file_name
-from model.video import Clip, ClipReader, check_equirectangular
-from viewer.decode.open_scene import ORIGINAL, Cost, EngineSource, Extension, OpenScene
+from nerv360.decoding import ClipEngine
+from nerv360.devices import free_bytes
+from nerv360.errors import InputError
+from nerv360.scene import SceneHeader, check_clip
+from nerv360.text import file_name
+from nerv360.video import Clip, ClipReader, check_equirectangular
+from nerv360.viewer.decode.open_scene import ORIGINAL, Cost, EngineSource, Extension, OpenScene
 
 
 def prepare_clip(clip: Clip) -> OpenScene:

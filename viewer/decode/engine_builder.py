@@ -9,9 +9,9 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 
-from model.decoding import Engine, abandon_builds
-from viewer import process_end
-from viewer.failures import describe
+from nerv360.decoding import Engine, abandon_builds
+from nerv360.viewer import process_end
+from nerv360.viewer.failures import describe
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ class EngineBuilder:
         try:
             engine = make()
         except Exception as error:
-            from viewer.shading import NotFasterError  # takes torch, as engines do
+            from nerv360.viewer.shading import NotFasterError  # takes torch, as engines do
 
             if (build := ordered()) is not None:
                 if not isinstance(error, NotFasterError):  # that it is not is no fault

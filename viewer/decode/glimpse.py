@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model.errors import InputError
-from model.scene import Glimpse
-from model.text import file_name
-from viewer.decode.open_scene import Cost, EngineSource, OpenScene, decoder_names
+from nerv360.errors import InputError
+from nerv360.scene import Glimpse
+from nerv360.text import file_name
+from nerv360.viewer.decode.open_scene import Cost, EngineSource, OpenScene, decoder_names
 
 if TYPE_CHECKING:
-    from model.video import Clip
+    from nerv360.video import Clip
 
 
 def prepare_glimpse(glimpse: Glimpse, path: Path) -> OpenScene:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from model.decoding import Engine
-from model.geometry import Look
+from nerv360.decoding import Engine
+from nerv360.geometry import Look
 
 _SPARE = 1.05
 _MAX_OVERSCAN = math.radians(12.0)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from model.decoding import Engine
+from nerv360.decoding import Engine
 
 if TYPE_CHECKING:
-    from model.video import Clip
+    from nerv360.video import Clip
 
 ORIGINAL = "original"
 """Name of the decoder that is the clip itself."""

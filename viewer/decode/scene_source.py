@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from model.decoding import (
+from nerv360.decoding import (
     ENGINES,
     PLAINEST,
     decoding_bytes,
@@ -20,13 +20,13 @@ from model.decoding import (
     with_compiler,
     without_compiler,
 )
-from model.devices import free_bytes
-from model.errors import InputError
-from model.networks import architecture_of
-from model.scene import Scene, read_scene
-from viewer.decode.clip_source import clip_sameness
-from viewer.decode.open_scene import Cost, EngineSource, Extension, OpenScene, decoder_names
-from viewer.shading import DRAWER, faster_drawn
+from nerv360.devices import free_bytes
+from nerv360.errors import InputError
+from nerv360.networks import architecture_of
+from nerv360.scene import Scene, read_scene
+from nerv360.viewer.decode.clip_source import clip_sameness
+from nerv360.viewer.decode.open_scene import Cost, EngineSource, Extension, OpenScene, decoder_names
+from nerv360.viewer.shading import DRAWER, faster_drawn
 
 _BACKGROUND_VIEW = (224, 224)
 _CPU = torch.device("cpu")

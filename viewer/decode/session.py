@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from model.decoding import Engine, Picture, place_of
-from model.errors import InputError
-from viewer.decode.background_updates import BackgroundUpdater
-from viewer.decode.engine_builder import BUILDER, Build
-from viewer.decode.look_prediction import Request, predicted_look
-from viewer.decode.open_scene import EngineSource
-from viewer.failures import describe
+from nerv360.decoding import Engine, Picture, place_of
+from nerv360.errors import InputError
+from nerv360.viewer.decode.background_updates import BackgroundUpdater
+from nerv360.viewer.decode.engine_builder import BUILDER, Build
+from nerv360.viewer.decode.look_prediction import Request, predicted_look
+from nerv360.viewer.decode.open_scene import EngineSource
+from nerv360.viewer.failures import describe
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from model.decoding import Picture
-from viewer.decode.look_prediction import Request
-from viewer.decode.open_scene import EngineSource
-from viewer.decode.session import DecodeReport, DecodeSession
+from nerv360.decoding import Picture
+from nerv360.viewer.decode.look_prediction import Request
+from nerv360.viewer.decode.open_scene import EngineSource
+from nerv360.viewer.decode.session import DecodeReport, DecodeSession
 
 if TYPE_CHECKING:
     from torch import Tensor

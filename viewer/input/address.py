@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from urllib.parse import urlencode
 
-from model.geometry import Look
+from nerv360.geometry import Look
 
 
 def view_fragment(look: Look, frame: int, decoder: str) -> str:

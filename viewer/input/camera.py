@@ -1,6 +1,6 @@
 """Camera: turns dragging, keys and wheel into a look. Has no window and no clock of its own.
 
-Points are on the view plane; see `viewer.input.drag`.
+Points are on the view plane; see `nerv360.viewer.input.drag`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.geometry import DEFAULT_HFOV, Look, wrap_yaw
-from viewer.input.drag import Grip, Point
-from viewer.input.keymap import Action
+from nerv360.geometry import DEFAULT_HFOV, Look, wrap_yaw
+from nerv360.viewer.input.drag import Grip, Point
+from nerv360.viewer.input.keymap import Action
 
 MIN_HFOV = math.radians(30.0)
 MAX_HFOV = math.radians(110.0)

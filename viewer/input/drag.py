@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from model.geometry import Look, wrap_yaw
+from nerv360.geometry import Look, wrap_yaw
 
 Point = tuple[float, float]
 Vector = npt.NDArray[np.float64]

@@ -8,9 +8,9 @@ from typing import Protocol
 
 import glfw
 
-from viewer.input.camera import Camera
-from viewer.input.drag import Point
-from viewer.input.keymap import CHARACTER_ACTIONS, HELD, KEY_ACTIONS, REPEATED, Action
+from nerv360.viewer.input.camera import Camera
+from nerv360.viewer.input.drag import Point
+from nerv360.viewer.input.keymap import CHARACTER_ACTIONS, HELD, KEY_ACTIONS, REPEATED, Action
 
 _LEFT_BUTTON, _RIGHT_BUTTON = 0, 1
 _FOREIGN = glfw.MOD_CONTROL | glfw.MOD_ALT | glfw.MOD_SUPER

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import platformdirs
 
-from model.errors import InputError
-from model.geometry import Look
-from model.text import escaped
-from model.trajectories import Step, Trajectory, TrajectoryWriter
-from viewer.failures import describe
-from viewer.input.camera import Camera
-from viewer.input.playback import Playback
-from viewer.paths import free_path
+from nerv360.errors import InputError
+from nerv360.geometry import Look
+from nerv360.text import escaped
+from nerv360.trajectories import Step, Trajectory, TrajectoryWriter
+from nerv360.viewer.failures import describe
+from nerv360.viewer.input.camera import Camera
+from nerv360.viewer.input.playback import Playback
+from nerv360.viewer.paths import free_path
 
 
 class Recorder:

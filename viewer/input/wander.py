@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from model.trajectories import DEFAULT_HFOV_DEG, Trajectory
+from nerv360.trajectories import DEFAULT_HFOV_DEG, Trajectory
 
 DURATION_S = 24.0
 _SAMPLES_A_SECOND = 30  # At least.

@@ -1,19 +1,19 @@
 """The overlay's panels; each owns its state and its drawing."""
 
-from viewer.panels.gaze import GazePanel
-from viewer.panels.keys import KeysPanel, key_label
-from viewer.panels.menu import MenuPanel
-from viewer.panels.message import MessagePanel
-from viewer.panels.minimap import MinimapPanel
-from viewer.panels.open_dialog import OpenDialog
-from viewer.panels.opening import OpeningPanel
-from viewer.panels.overlay import Overlay
-from viewer.panels.settings import SettingsPanel
-from viewer.panels.split import SplitPanel
-from viewer.panels.statistics import Rate, seconds_since_start
-from viewer.panels.status import StatusPanel
-from viewer.panels.theme import PALETTES, palette, use_palette
-from viewer.panels.timeline import TimelinePanel
+from nerv360.viewer.panels.gaze import GazePanel
+from nerv360.viewer.panels.keys import KeysPanel, key_label
+from nerv360.viewer.panels.menu import MenuPanel
+from nerv360.viewer.panels.message import MessagePanel
+from nerv360.viewer.panels.minimap import MinimapPanel
+from nerv360.viewer.panels.open_dialog import OpenDialog
+from nerv360.viewer.panels.opening import OpeningPanel
+from nerv360.viewer.panels.overlay import Overlay
+from nerv360.viewer.panels.settings import SettingsPanel
+from nerv360.viewer.panels.split import SplitPanel
+from nerv360.viewer.panels.statistics import Rate, seconds_since_start
+from nerv360.viewer.panels.status import StatusPanel
+from nerv360.viewer.panels.theme import PALETTES, palette, use_palette
+from nerv360.viewer.panels.timeline import TimelinePanel
 
 __all__ = [
     "PALETTES",

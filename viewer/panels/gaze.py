@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from imgui_bundle import ImVec2, imgui
 
-from model.text import escaped
-from viewer.input import Gaze
-from viewer.panels.layout import FITTED, clock, folded, gives_way, place_at_right, place_below
-from viewer.panels.theme import QUIET, RECORDING, colour
+from nerv360.text import escaped
+from nerv360.viewer.input import Gaze
+from nerv360.viewer.panels.layout import (
+    FITTED,
+    clock,
+    folded,
+    gives_way,
+    place_at_right,
+    place_below,
+)
+from nerv360.viewer.panels.theme import QUIET, RECORDING, colour
 
 _LONGEST_NAME = 60
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from imgui_bundle import ImVec2, imgui
 
-from viewer.input import KEYMAP
-from viewer.panels.layout import WINDOW, centre, folded
-from viewer.panels.theme import ACCENT, QUIET
+from nerv360.viewer.input import KEYMAP
+from nerv360.viewer.panels.layout import WINDOW, centre, folded
+from nerv360.viewer.panels.theme import ACCENT, QUIET
 
 
 class KeysPanel:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from imgui_bundle import ImVec2, imgui
 
-from model.text import escaped
-from viewer.panels.theme import QUIET
+from nerv360.text import escaped
+from nerv360.viewer.panels.theme import QUIET
 
 FIXED = (
     imgui.WindowFlags_.no_decoration

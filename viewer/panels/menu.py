@@ -9,9 +9,9 @@ from pathlib import Path
 
 from imgui_bundle import imgui
 
-from model.text import file_name
-from viewer.input import KEYMAP, Action
-from viewer.panels.keys import key_label
+from nerv360.text import file_name
+from nerv360.viewer.input import KEYMAP, Action
+from nerv360.viewer.panels.keys import key_label
 
 _POPUP = "menu"
 _APART = (Action.OPEN, Action.MENU)

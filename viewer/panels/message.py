@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from imgui_bundle import ImVec2, imgui
 
-from model.text import escaped
-from viewer.panels.layout import ABOVE_BAR, MARGIN, PASSIVE, place, rectangle
-from viewer.panels.theme import WARNING
+from nerv360.text import escaped
+from nerv360.viewer.panels.layout import ABOVE_BAR, MARGIN, PASSIVE, place, rectangle
+from nerv360.viewer.panels.theme import WARNING
 
 _SHOWN_S = 8.0
 _MOST_REFUSALS = 6

@@ -6,11 +6,11 @@ from typing import Any
 
 from imgui_bundle import ImVec2, imgui
 
-from viewer.input import Camera
-from viewer.panels.layout import FITTED, MARGIN, folded, gives_way, place
-from viewer.panels.theme import ACCENT, FAINT, TEXT, colour
-from viewer.panels.viewport_border import outline
-from viewer.picture import Panes, Window
+from nerv360.viewer.input import Camera
+from nerv360.viewer.panels.layout import FITTED, MARGIN, folded, gives_way, place
+from nerv360.viewer.panels.theme import ACCENT, FAINT, TEXT, colour
+from nerv360.viewer.panels.viewport_border import outline
+from nerv360.viewer.picture import Panes, Window
 
 _WIDTH = 220.0
 _FOLDED_WIDTH = 110.0

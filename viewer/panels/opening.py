@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from imgui_bundle import ImVec2, imgui
 
-from model.text import escaped
-from viewer.panels.layout import MARGIN
-from viewer.panels.theme import QUIET, colour
-from viewer.picture import Panes
+from nerv360.text import escaped
+from nerv360.viewer.panels.layout import MARGIN
+from nerv360.viewer.panels.theme import QUIET, colour
+from nerv360.viewer.picture import Panes
 
 
 class OpeningPanel:

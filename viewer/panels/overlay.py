@@ -8,8 +8,8 @@ from typing import Protocol
 
 from imgui_bundle import ImVec2, imgui
 
-from viewer.panels import theme
-from viewer.picture import Window
+from nerv360.viewer.panels import theme
+from nerv360.viewer.picture import Window
 
 
 class Panel(Protocol):

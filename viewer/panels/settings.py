@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 
 from imgui_bundle import imgui
 
-from viewer.input import SPEEDS, Camera, Playback
-from viewer.panels import theme
-from viewer.panels.layout import WINDOW, centre
-from viewer.panels.theme import ACCENT
-from viewer.picture import Panes
+from nerv360.viewer.input import SPEEDS, Camera, Playback
+from nerv360.viewer.panels import theme
+from nerv360.viewer.panels.layout import WINDOW, centre
+from nerv360.viewer.panels.theme import ACCENT
+from nerv360.viewer.picture import Panes
 
 _WIDTH = 150.0
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from imgui_bundle import ImVec2, imgui
 
-from model.text import escaped
-from viewer.decode import DecodeReport, DecodeWorker
-from viewer.panels.layout import (
+from nerv360.text import escaped
+from nerv360.viewer.decode import DecodeReport, DecodeWorker
+from nerv360.viewer.panels.layout import (
     ABOVE_BAR,
     FITTED,
     MARGIN,
@@ -16,9 +16,9 @@ from viewer.panels.layout import (
     place_at_right,
     table,
 )
-from viewer.panels.statistics import MIB
-from viewer.panels.theme import ACCENT, TEXT, colour
-from viewer.picture import Panes, Split
+from nerv360.viewer.panels.statistics import MIB
+from nerv360.viewer.panels.theme import ACCENT, TEXT, colour
+from nerv360.viewer.picture import Panes, Split
 
 _GRIP = 24.0
 _LATEST = 8

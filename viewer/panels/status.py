@@ -7,14 +7,14 @@ from collections.abc import Callable
 import numpy as np
 from imgui_bundle import ImVec2, imgui
 
-from model.decoding import place_of
-from model.text import escaped
-from viewer.decode import DecodeWorker
-from viewer.input import Camera, Playback
-from viewer.panels.layout import FITTED, MARGIN, folded, gives_way, place, table
-from viewer.panels.statistics import MIB, Memory, rate_of
-from viewer.panels.theme import WARNING
-from viewer.picture import Panes, Window
+from nerv360.decoding import place_of
+from nerv360.text import escaped
+from nerv360.viewer.decode import DecodeWorker
+from nerv360.viewer.input import Camera, Playback
+from nerv360.viewer.panels.layout import FITTED, MARGIN, folded, gives_way, place, table
+from nerv360.viewer.panels.statistics import MIB, Memory, rate_of
+from nerv360.viewer.panels.theme import WARNING
+from nerv360.viewer.picture import Panes, Window
 
 _WIDTH = 262.0
 _FOLDED_WIDTH = 150.0

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from imgui_bundle import ImVec2, imgui
 
-from viewer.input import Playback
-from viewer.panels.layout import BAR_HEIGHT, FIXED, MARGIN, clock, place
-from viewer.panels.theme import ACCENT, FAINT, QUIET, TEXT, colour
+from nerv360.viewer.input import Playback
+from nerv360.viewer.panels.layout import BAR_HEIGHT, FIXED, MARGIN, clock, place
+from nerv360.viewer.panels.theme import ACCENT, FAINT, QUIET, TEXT, colour
 
 
 class TimelinePanel:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from model.geometry import Look
+from nerv360.geometry import Look
 
 Points = npt.NDArray[np.float64]
 

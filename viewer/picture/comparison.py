@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from OpenGL import GL
 
-from viewer.picture.gl import ShaderProgram, Texture
+from nerv360.viewer.picture.gl import ShaderProgram, Texture
 
 GAIN = 8
 """Factor on the difference: 8 levels of 255 are shown as 64."""

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from model.devices import cuda_refusal
+from nerv360.devices import cuda_refusal
 
 _OFFLOAD_HINT = (
     "on a computer with two GPUs, start with __NV_PRIME_RENDER_OFFLOAD=1 "

@@ -9,15 +9,15 @@ import torch
 from OpenGL import GL
 from torch import Tensor
 
-from viewer.picture.cuda_runtime import (
+from nerv360.viewer.picture.cuda_runtime import (
     CopyStream,
     InteropError,
     check_window,
     checked,
     cuda_runtime,
 )
-from viewer.picture.gl import Texture
-from viewer.picture.upload import PixelBufferUpload, Upload
+from nerv360.viewer.picture.gl import Texture
+from nerv360.viewer.picture.upload import PixelBufferUpload, Upload
 
 log = logging.getLogger(__name__)
 

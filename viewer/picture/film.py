@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from model.errors import InputError
-from model.video import VideoWriter, failure_reason
+from nerv360.errors import InputError
+from nerv360.video import VideoWriter, failure_reason
 
 FPS = 20
 _PRESET = "ultrafast"  # Decoding needs the CPU too.

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from OpenGL import GL
 
-from viewer.paths import data_file
+from nerv360.viewer.paths import data_file
 
 
 def largest_texture() -> int:

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from model.decoding import Picture
-from model.geometry import Look
-from viewer.decode import ORIGINAL, DecodeReport, DecodeWorker, EngineSource, OpenScene
-from viewer.picture.comparison import GAIN, Difference, Split, other_decoder
-from viewer.picture.gl import Texture
-from viewer.picture.renderer import Renderer
-from viewer.picture.still import Compositing, StillTexture
-from viewer.picture.upload import Upload
+from nerv360.decoding import Picture
+from nerv360.geometry import Look
+from nerv360.viewer.decode import ORIGINAL, DecodeReport, DecodeWorker, EngineSource, OpenScene
+from nerv360.viewer.picture.comparison import GAIN, Difference, Split, other_decoder
+from nerv360.viewer.picture.gl import Texture
+from nerv360.viewer.picture.renderer import Renderer
+from nerv360.viewer.picture.still import Compositing, StillTexture
+from nerv360.viewer.picture.upload import Upload
 
 _GIB = 2**30
 

@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from OpenGL import GL
 
-from model.decoding import Picture
-from model.geometry import Look, level_of_detail
-from viewer.picture.gl import ShaderProgram, Texture, largest_texture
-from viewer.picture.still import Compositing
-from viewer.picture.upload import PixelBufferUpload, Upload
-from viewer.shading import TextureCopy, TexturePicture
+from nerv360.decoding import Picture
+from nerv360.geometry import Look, level_of_detail
+from nerv360.viewer.picture.gl import ShaderProgram, Texture, largest_texture
+from nerv360.viewer.picture.still import Compositing
+from nerv360.viewer.picture.upload import PixelBufferUpload, Upload
+from nerv360.viewer.shading import TextureCopy, TexturePicture
 
 if TYPE_CHECKING:
     import torch

@@ -9,11 +9,11 @@ import numpy.typing as npt
 import platformdirs
 from PIL import Image
 
-from model.errors import InputError
-from model.files import atomic_write
-from viewer.paths import free_path
-from viewer.picture.renderer import read_framebuffer
-from viewer.picture.window import Window
+from nerv360.errors import InputError
+from nerv360.files import atomic_write
+from nerv360.viewer.paths import free_path
+from nerv360.viewer.picture.renderer import read_framebuffer
+from nerv360.viewer.picture.window import Window
 
 
 def capture(window: Window) -> npt.NDArray[np.uint8]:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from viewer.picture.gl import Texture, largest_texture
+from nerv360.viewer.picture.gl import Texture, largest_texture
 
 
 class Compositing(Enum):

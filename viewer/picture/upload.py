@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from OpenGL import GL
 
-from viewer.picture.gl import Texture
+from nerv360.viewer.picture.gl import Texture
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from viewer.picture.cuda_runtime import PinnedCopy
+    from nerv360.viewer.picture.cuda_runtime import PinnedCopy
 
 
 class Upload(Protocol):
@@ -138,7 +138,7 @@ class PixelBufferUpload:
         if pixels.device.type != "cuda":
             return pixels.cpu().contiguous()
         if self._pinned is None:
-            from viewer.picture.cuda_runtime import PinnedCopy  # needs torch, as these do
+            from nerv360.viewer.picture.cuda_runtime import PinnedCopy  # needs torch, as these do
 
             self._pinned = PinnedCopy()
         return self._pinned.copy(pixels, ready)

@@ -10,11 +10,11 @@ from typing import Any
 import glfw
 from OpenGL import GL
 
-from model.errors import InputError
-from model.text import escaped
-from viewer.picture.monitors import CurrentMonitor, unscaled, window_area, within_screen
-from viewer.picture.window_events import Listener, connect
-from viewer.window_system import wayland_only
+from nerv360.errors import InputError
+from nerv360.text import escaped
+from nerv360.viewer.picture.monitors import CurrentMonitor, unscaled, window_area, within_screen
+from nerv360.viewer.picture.window_events import Listener, connect
+from nerv360.viewer.window_system import wayland_only
 
 SMALLEST = (480, 270)
 """Width and height, in screen coordinates."""

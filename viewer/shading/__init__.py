@@ -1,4 +1,4 @@
-"""The gl engine: draws the plans of `model.shaders` in a context beside the window's.
+"""The gl engine: draws the plans of `nerv360.shaders` in a context beside the window's.
 
 Names are imported on first use, because some need torch.
 """

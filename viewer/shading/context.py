@@ -11,8 +11,8 @@ from typing import Any
 import glfw
 from OpenGL import GL
 
-from model.shaders import Limits
-from viewer.shading.failure import GraphicsError
+from nerv360.shaders import Limits
+from nerv360.viewer.shading.failure import GraphicsError
 
 _WAIT_S = 30.0
 

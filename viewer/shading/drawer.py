@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from model.decoding import Engine, draw_by
-from model.errors import UnavailableError
+from nerv360.decoding import Engine, draw_by
+from nerv360.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from model.scene import Decoder
-    from viewer.shading.context import ShaderContext
+    from nerv360.scene import Decoder
+    from nerv360.viewer.shading.context import ShaderContext
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ _SOFTWARE = ("llvmpipe", "softpipe", "swrast", "swiftshader", "software", "basic
 
 
 class ContextDrawer:
-    """A `model.decoding.Drawer` whose context lives as long as a window."""
+    """A `nerv360.decoding.Drawer` whose context lives as long as a window."""
 
     def __init__(self) -> None:
         self._context: ShaderContext | None = None
@@ -39,8 +39,8 @@ class ContextDrawer:
             shares: pictures stay in textures, for that window; otherwise they are read back.
             software: accept a context that draws on the CPU.
         """
-        from viewer.shading.context import ShaderContext
-        from viewer.shading.failure import GraphicsError
+        from nerv360.viewer.shading.context import ShaderContext
+        from nerv360.viewer.shading.failure import GraphicsError
 
         self.offer()
         self._shares = shares
@@ -88,7 +88,7 @@ class ContextDrawer:
         return None
 
     def open(self, decoder: Decoder, size: tuple[int, int]) -> Engine:
-        from viewer.shading.engine import ShaderEngine
+        from nerv360.viewer.shading.engine import ShaderEngine
 
         if self._context is None:
             raise UnavailableError(self._reason)

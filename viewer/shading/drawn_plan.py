@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from OpenGL import GL
 
-from model.geometry import Look
-from model.shaders import Band, Kind, Moment, Pass, ShaderPlan
-from viewer.shading.context import ShaderContext
-from viewer.shading.failure import GraphicsError, graphics_errors
-from viewer.shading.programs import DrawnProgram, unit_of
-from viewer.shading.textures import Framebuffer, MapTexture, WeightStore
+from nerv360.geometry import Look
+from nerv360.shaders import Band, Kind, Moment, Pass, ShaderPlan
+from nerv360.viewer.shading.context import ShaderContext
+from nerv360.viewer.shading.failure import GraphicsError, graphics_errors
+from nerv360.viewer.shading.programs import DrawnProgram, unit_of
+from nerv360.viewer.shading.textures import Framebuffer, MapTexture, WeightStore
 
 RING = 3
 """Number of pictures that stay unchanged at a time."""

@@ -7,14 +7,14 @@ import time
 import numpy as np
 import torch
 
-from model.decoding import Picture, covered_still, decoded_look, hfov_range
-from model.geometry import Look
-from model.scene import Decoder
-from model.shaders import shader_plan
-from viewer.shading.context import ShaderContext
-from viewer.shading.drawn_plan import RING, DrawnPlan
-from viewer.shading.failure import graphics_errors
-from viewer.shading.picture import TexturePicture
+from nerv360.decoding import Picture, covered_still, decoded_look, hfov_range
+from nerv360.geometry import Look
+from nerv360.scene import Decoder
+from nerv360.shaders import shader_plan
+from nerv360.viewer.shading.context import ShaderContext
+from nerv360.viewer.shading.drawn_plan import RING, DrawnPlan
+from nerv360.viewer.shading.failure import graphics_errors
+from nerv360.viewer.shading.picture import TexturePicture
 
 
 class ShaderEngine:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from OpenGL import GL
 from OpenGL.error import GLError
 
-from model.errors import UnavailableError
+from nerv360.errors import UnavailableError
 
 _CONTEXT_LOST = 0x0507
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from model.decoding import Engine, picture_seconds, place_of
-from model.geometry import Look
+from nerv360.decoding import Engine, picture_seconds, place_of
+from nerv360.geometry import Look
 
 log = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from OpenGL import GL
 
-from model.decoding import Picture
+from nerv360.decoding import Picture
 
 if TYPE_CHECKING:
-    from viewer.shading.textures import MapTexture
+    from nerv360.viewer.shading.textures import MapTexture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class TexturePicture(Picture):
 
 
 class Target(Protocol):
-    """A texture of the window, such as `viewer.picture.Texture`."""
+    """A texture of the window, such as `nerv360.viewer.picture.Texture`."""
 
     id: int
     size: tuple[int, int]

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from OpenGL import GL
 
-from model.shaders import Program, piece
-from viewer.shading.failure import GraphicsError
+from nerv360.shaders import Program, piece
+from nerv360.viewer.shading.failure import GraphicsError
 
 HEADER = "#version 330 core\n"
 """Prepended to each source of a plan; OpenGL's default precision is already high."""

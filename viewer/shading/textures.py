@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from OpenGL import GL
 
-from model.shaders import WEIGHTS_WIDTH, Kind, Map
-from viewer.shading.context import ShaderContext
-from viewer.shading.failure import GraphicsError, graphics_errors
+from nerv360.shaders import WEIGHTS_WIDTH, Kind, Map
+from nerv360.viewer.shading.context import ShaderContext
+from nerv360.viewer.shading.failure import GraphicsError, graphics_errors
 
 _ARRAYS = (Kind.FEATURES, Kind.EMBEDDING)
 _FORMATS = {

@@ -1,6 +1,6 @@
 """Compact file of one decoder for the page: its shader plan, weights and embeddings.
 
-All are coded as in a scene file (`model.scene`). ``viewer/web/scene/decoder_file.js`` reads it.
+All are coded as in a scene file (`nerv360.scene`). ``viewer/web/scene/decoder_file.js`` reads it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from model.errors import InputError
-from model.scene import Decoder, coded_embeddings, coded_weights
-from model.shaders import LimitError, Limits, ShaderPlan, shader_plan
+from nerv360.errors import InputError
+from nerv360.scene import Decoder, coded_embeddings, coded_weights
+from nerv360.shaders import LimitError, Limits, ShaderPlan, shader_plan
 
 Array = npt.NDArray[np.float32]
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from model.errors import InputError
-from model.files import atomic_write, partial_path
-from model.text import escaped, file_name
-from viewer.paths import data_file
+from nerv360.errors import InputError
+from nerv360.files import atomic_write, partial_path
+from nerv360.text import escaped, file_name
+from nerv360.viewer.paths import data_file
 
 DESCRIPTION = "scene.json"
 _VERSION = 1
@@ -116,11 +116,11 @@ def _foreign(folder: Path) -> str | None:
 
 def _files(scene_file: Path) -> dict[str, bytes]:
     """Return all files by name."""
-    from model.decoding import hfov_range
-    from model.scene import coded_motion, read_coded, read_scene
-    from model.shaders import piece
-    from viewer.decode import decoder_names
-    from viewer.sharing.decoder_file import decoder_file
+    from nerv360.decoding import hfov_range
+    from nerv360.scene import coded_motion, read_coded, read_scene
+    from nerv360.shaders import piece
+    from nerv360.viewer.decode import decoder_names
+    from nerv360.viewer.sharing.decoder_file import decoder_file
 
     scene, coded = read_scene(scene_file), read_coded(scene_file)
     files = _page_files()
@@ -193,6 +193,6 @@ def _json(value: object) -> bytes:
 
 
 def _known(text: str) -> str:
-    from model.scene import UNKNOWN
+    from nerv360.scene import UNKNOWN
 
     return "" if text in UNKNOWN else text

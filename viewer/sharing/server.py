@@ -11,7 +11,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from model.errors import InputError
+from nerv360.errors import InputError
 
 ADDRESS = "127.0.0.1"
 _OWN_NAMES = re.compile(r"(127\.0\.0\.1|localhost|::1|\[::1\])(:\d{1,5})?", re.IGNORECASE)

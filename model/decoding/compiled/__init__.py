@@ -1,12 +1,12 @@
 """CUDA engines: programs run by torch.compile and CUDA graphs, and their caches."""
 
-from model.decoding.compiled.aligned import AlignedConv
-from model.decoding.compiled.attempts import abandon_builds
-from model.decoding.compiled.band import Span, wider
-from model.decoding.compiled.cache import CacheFile, cache_key
-from model.decoding.compiled.compiler import free_frames
-from model.decoding.compiled.engine import CompiledEngine, open_compiled
-from model.decoding.compiled.gpu import Gpu
+from nerv360.decoding.compiled.aligned import AlignedConv
+from nerv360.decoding.compiled.attempts import abandon_builds
+from nerv360.decoding.compiled.band import Span, wider
+from nerv360.decoding.compiled.cache import CacheFile, cache_key
+from nerv360.decoding.compiled.compiler import free_frames
+from nerv360.decoding.compiled.engine import CompiledEngine, open_compiled
+from nerv360.decoding.compiled.gpu import Gpu
 
 __all__ = [
     "AlignedConv",

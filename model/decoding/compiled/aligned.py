@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.decoding.lowering import (
+from nerv360.decoding.lowering import (
     OPAQUE,
     affine_layers,
     affines_of,
@@ -22,7 +22,7 @@ from model.decoding.lowering import (
     sphere_conv,
     to_bytes_,
 )
-from model.networks import Affine, ColourHead, ConditionedBlock, SphereConv, Stage
+from nerv360.networks import Affine, ColourHead, ConditionedBlock, SphereConv, Stage
 
 ALIGNMENT = 8
 

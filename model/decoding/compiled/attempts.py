@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import torch
 
-from model.decoding.compiled.cache import CacheFile
-from model.errors import UnavailableError
+from nerv360.decoding.compiled.cache import CacheFile
+from nerv360.errors import UnavailableError
 
 _MOST = 2
 """Failed builds in a row that are allowed.

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import torch
 
-from model.decoding.compiled.aligned import aligned
-from model.networks import Stage
+from nerv360.decoding.compiled.aligned import aligned
+from nerv360.networks import Stage
 
 _BAND_BYTES = 160 * 2**20
 

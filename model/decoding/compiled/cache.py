@@ -10,8 +10,8 @@ from pathlib import Path
 import platformdirs
 import torch
 
-from model.files import atomic_write, private_folder
-from model.scene import Decoder
+from nerv360.files import atomic_write, private_folder
+from nerv360.scene import Decoder
 
 log = logging.getLogger(__name__)
 

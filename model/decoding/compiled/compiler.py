@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor, fx, nn
 
-from model.decoding.preloading import keep_compiled_code_private
+from nerv360.decoding.preloading import keep_compiled_code_private
 
 _RECOMPILATIONS = 4096
 """Each counts one program of an engine; an engine has few programs, a process few engines."""

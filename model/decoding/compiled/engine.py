@@ -9,18 +9,18 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from model.decoding.compiled.attempts import Attempts, is_lost
-from model.decoding.compiled.cache import CacheFile, CompileCache, cache_key
-from model.decoding.compiled.compiler import building, free_frames
-from model.decoding.compiled.gpu import CudaGpu, Gpu
-from model.decoding.compiled.program import Programs, build_programs
-from model.decoding.compiled.runner import RunnerMaker
-from model.decoding.engine import Picture
-from model.decoding.looks import decoded_look, hfov_range, look_tensor
-from model.decoding.lowering import covered_still
-from model.geometry import Look
-from model.networks import architecture_of
-from model.scene import Decoder
+from nerv360.decoding.compiled.attempts import Attempts, is_lost
+from nerv360.decoding.compiled.cache import CacheFile, CompileCache, cache_key
+from nerv360.decoding.compiled.compiler import building, free_frames
+from nerv360.decoding.compiled.gpu import CudaGpu, Gpu
+from nerv360.decoding.compiled.program import Programs, build_programs
+from nerv360.decoding.compiled.runner import RunnerMaker
+from nerv360.decoding.engine import Picture
+from nerv360.decoding.looks import decoded_look, hfov_range, look_tensor
+from nerv360.decoding.lowering import covered_still
+from nerv360.geometry import Look
+from nerv360.networks import architecture_of
+from nerv360.scene import Decoder
 
 log = logging.getLogger(__name__)
 

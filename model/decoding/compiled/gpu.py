@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
-from model.decoding.compiled.compiler import CompiledProgram
+from nerv360.decoding.compiled.compiler import CompiledProgram
 
 Captured = TypeVar("Captured", Tensor, tuple[Tensor, ...])
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from model.decoding.alpha import compared_still
-from model.decoding.compiled.aligned import AlignedHead, AlignedStages, affine_table
-from model.decoding.compiled.band import band_count, plan_bands, rows_beyond
-from model.decoding.compiled.runner import BandRunner, OverStill, Runner, RunnerMaker
-from model.decoding.compiled.source import Frames, FrameSource, PrepareFrame, ViewportSource
-from model.decoding.lowering import affines_of, covered_still, to_bytes_
-from model.networks import Architecture, Coverage, Stage, build_decoder
-from model.scene import Decoder
+from nerv360.decoding.alpha import compared_still
+from nerv360.decoding.compiled.aligned import AlignedHead, AlignedStages, affine_table
+from nerv360.decoding.compiled.band import band_count, plan_bands, rows_beyond
+from nerv360.decoding.compiled.runner import BandRunner, OverStill, Runner, RunnerMaker
+from nerv360.decoding.compiled.source import Frames, FrameSource, PrepareFrame, ViewportSource
+from nerv360.decoding.lowering import affines_of, covered_still, to_bytes_
+from nerv360.networks import Architecture, Coverage, Stage, build_decoder
+from nerv360.scene import Decoder
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from model.decoding.compiled.band import Band, Span
-from model.decoding.compiled.gpu import Gpu
-from model.networks import ColourHead, Stage
+from nerv360.decoding.compiled.band import Band, Span
+from nerv360.decoding.compiled.gpu import Gpu
+from nerv360.networks import ColourHead, Stage
 
 
 class Runner(Protocol):

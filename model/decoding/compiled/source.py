@@ -7,10 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from model.decoding.compiled.aligned import AlignedStages
-from model.geometry import erp_grid, pad_erp, viewport_angles
-from model.networks import Architecture, frame_times
-from model.scene import Decoder
+from nerv360.decoding.compiled.aligned import AlignedStages
+from nerv360.geometry import erp_grid, pad_erp, viewport_angles
+from nerv360.networks import Architecture, frame_times
+from nerv360.scene import Decoder
 
 
 class Seen(NamedTuple):

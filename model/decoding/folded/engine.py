@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from model.decoding.alpha import AlphaSource
-from model.decoding.folded.program import FoldedFrame, FoldedProgram, FoldedViewport
-from model.decoding.looks import look_tensor
-from model.decoding.uncompiled import UncompiledEngine
-from model.geometry import Look
-from model.scene import Decoder
+from nerv360.decoding.alpha import AlphaSource
+from nerv360.decoding.folded.program import FoldedFrame, FoldedProgram, FoldedViewport
+from nerv360.decoding.looks import look_tensor
+from nerv360.decoding.uncompiled import UncompiledEngine
+from nerv360.geometry import Look
+from nerv360.scene import Decoder
 
 
 class FoldedEngine(UncompiledEngine):

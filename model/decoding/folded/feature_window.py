@@ -123,7 +123,7 @@ def sampled_window(grid: Tensor, size: tuple[int, int]) -> Window:
     It has one extra row and column a side, because coordinates are rounded later.
 
     Args:
-        grid: from `model.geometry.viewport_grid`, for features widened by one pixel a side.
+        grid: from `nerv360.geometry.viewport_grid`, for features widened by one pixel a side.
     """
     height, width = size
     y = (grid[..., 1] + 1) * ((height + 2) / 2) - 1.5

@@ -9,14 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.decoding.alpha import AlphaSource, alpha_of
-from model.decoding.folded.feature_window import WindowPlan, sampled_window
-from model.decoding.folded.stage import FoldedStages
-from model.decoding.folded.stem import FoldedStem, widen
-from model.decoding.grids import ViewportGrids
-from model.decoding.lowering import rgba_bytes
-from model.geometry import sample_padded, viewport_grid
-from model.networks import Architecture, Stage
+from nerv360.decoding.alpha import AlphaSource, alpha_of
+from nerv360.decoding.folded.feature_window import WindowPlan, sampled_window
+from nerv360.decoding.folded.stage import FoldedStages
+from nerv360.decoding.folded.stem import FoldedStem, widen
+from nerv360.decoding.grids import ViewportGrids
+from nerv360.decoding.lowering import rgba_bytes
+from nerv360.geometry import sample_padded, viewport_grid
+from nerv360.networks import Architecture, Stage
 
 
 class FoldedProgram(Protocol):

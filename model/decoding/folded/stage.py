@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.decoding.alpha import Projection
-from model.decoding.lowering import (
+from nerv360.decoding.alpha import Projection
+from nerv360.decoding.lowering import (
     OPAQUE,
     affine_layers,
     affines_of,
@@ -18,8 +18,8 @@ from model.decoding.lowering import (
     shuffle,
     sphere_conv,
 )
-from model.geometry import pad_erp
-from model.networks import Affine, ColourHead, ConditionedBlock, SphereConv, Stage
+from nerv360.geometry import pad_erp
+from nerv360.networks import Affine, ColourHead, ConditionedBlock, SphereConv, Stage
 
 ScaleAndShift = tuple[Tensor, Tensor]
 

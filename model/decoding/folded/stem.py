@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.decoding.folded.feature_window import REACH, Piece, Window
-from model.decoding.folded.stage import AffineBank, ScaleAndShift, affine_conv, fold_affine
-from model.decoding.lowering import affines_of
-from model.networks import Stage
+from nerv360.decoding.folded.feature_window import REACH, Piece, Window
+from nerv360.decoding.folded.stage import AffineBank, ScaleAndShift, affine_conv, fold_affine
+from nerv360.decoding.lowering import affines_of
+from nerv360.networks import Stage
 
 
 class FoldedStem:

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from triton.errors import TritonError
 
-from model.decoding.compiled import AlignedConv, Gpu, Span
-from model.decoding.triton import kernels, pixel_kernels
-from model.networks import SphereConv
+from nerv360.decoding.compiled import AlignedConv, Gpu, Span
+from nerv360.decoding.triton import kernels, pixel_kernels
+from nerv360.networks import SphereConv
 
 SINE, GELU, ADD = (kernels.SINE.value, kernels.GELU.value, kernels.ADD.value)
 

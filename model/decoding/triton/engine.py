@@ -6,9 +6,9 @@ from functools import partial
 
 import torch
 
-from model.decoding.compiled import CacheFile, CompiledEngine, cache_key, open_compiled
-from model.decoding.triton.runner import FusedRunner
-from model.scene import Decoder
+from nerv360.decoding.compiled import CacheFile, CompiledEngine, cache_key, open_compiled
+from nerv360.decoding.triton.runner import FusedRunner
+from nerv360.scene import Decoder
 
 
 def open_fused(decoder: Decoder, device: torch.device, size: tuple[int, int]) -> CompiledEngine:

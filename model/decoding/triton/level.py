@@ -6,8 +6,8 @@ import torch.nn.functional as F
 import triton
 from torch import Tensor
 
-from model.decoding.triton import pixel_kernels
-from model.networks import SphereConv
+from nerv360.decoding.triton import pixel_kernels
+from nerv360.networks import SphereConv
 
 _BLOCK = 32
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from model.decoding.triton.kernels import COLOURS, PARTS
+from nerv360.decoding.triton.kernels import COLOURS, PARTS
 
 
 @triton.jit(do_not_specialize=["height", "source_first", "first", "end"])

@@ -22,9 +22,9 @@ import torch
 from torch import Tensor
 from triton.errors import TritonError
 
-from model.decoding.compiled import CacheFile, Gpu, Span, wider
-from model.decoding.triton import convolution as fused_conv
-from model.decoding.triton.convolution import (
+from nerv360.decoding.compiled import CacheFile, Gpu, Span, wider
+from nerv360.decoding.triton import convolution as fused_conv
+from nerv360.decoding.triton.convolution import (
     ADD,
     GELU,
     SINE,
@@ -35,9 +35,9 @@ from model.decoding.triton.convolution import (
     Head,
     Tile,
 )
-from model.decoding.triton.kernels import PARTS
-from model.decoding.triton.level import FusedLevel
-from model.networks import ColourHead, Stage
+from nerv360.decoding.triton.kernels import PARTS
+from nerv360.decoding.triton.level import FusedLevel
+from nerv360.networks import ColourHead, Stage
 
 log = logging.getLogger(__name__)
 

@@ -1,6 +1,6 @@
 """Coding of a scene's values: rounded to few whole numbers, then packed into a tensor's bytes."""
 
-from model.scene.coding.packing import (
+from nerv360.scene.coding.packing import (
     check_embeddings,
     check_series,
     packed_embeddings,
@@ -10,7 +10,7 @@ from model.scene.coding.packing import (
     unpacked_series,
     unpacked_weights,
 )
-from model.scene.coding.rounding import (
+from nerv360.scene.coding.rounding import (
     FINE,
     LEVELS,
     WEIGHT_BITS,

@@ -26,7 +26,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from model.errors import InputError
+from nerv360.errors import InputError
 
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]

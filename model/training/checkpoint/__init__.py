@@ -1,13 +1,13 @@
 """Checkpoints: the state of a training in a file, checked before the training continues."""
 
-from model.training.checkpoint.file import (
+from nerv360.training.checkpoint.file import (
     check_replaceable,
     checkpoint_path,
     discard_checkpoint,
     load_checkpoint,
     save_checkpoint,
 )
-from model.training.checkpoint.state import TrainingState, check_optimiser
+from nerv360.training.checkpoint.state import TrainingState, check_optimiser
 
 __all__ = [
     "TrainingState",

@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
-from model.errors import InputError
-from model.files import atomic_write
+from nerv360.errors import InputError
+from nerv360.files import atomic_write
 
 _MAGIC = b"nerv360 checkpoint "
 _VERSION = 2

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from model.errors import InputError
+from nerv360.errors import InputError
 
 Weights = dict[str, Tensor]
 

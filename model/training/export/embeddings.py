@@ -10,11 +10,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from model.config import ModelConfig
-from model.errors import InputError
-from model.scene import Coarseness, level_table, nearest_levels, packed_embeddings
-from model.training.autoencoder import Autoencoder
-from model.training.material import ClipFrames
+from nerv360.config import ModelConfig
+from nerv360.errors import InputError
+from nerv360.scene import Coarseness, level_table, nearest_levels, packed_embeddings
+from nerv360.training.autoencoder import Autoencoder
+from nerv360.training.material import ClipFrames
 
 _LARGEST = 2**16 - 1
 _BLOCK = 2**22

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from model.errors import InputError
-from model.scene import SceneHeader, likeness
-from model.training.material import ClipFrames
+from nerv360.errors import InputError
+from nerv360.scene import SceneHeader, likeness
+from nerv360.training.material import ClipFrames
 
 
 def check_same_clip(existing: SceneHeader, frames: ClipFrames) -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import torch
 
-from model.errors import InputError
-from model.progress import stage
-from model.scene import FINE, CodedScene, Material, assembled, kept_weights, merged, write_coded
-from model.training.export.embeddings import TrainedEmbeddings
-from model.training.export.scene import scene_header, trained_weights
-from model.training.trainer import Trainer
+from nerv360.errors import InputError
+from nerv360.progress import stage
+from nerv360.scene import FINE, CodedScene, Material, assembled, kept_weights, merged, write_coded
+from nerv360.training.export.embeddings import TrainedEmbeddings
+from nerv360.training.export.scene import scene_header, trained_weights
+from nerv360.training.trainer import Trainer
 
 
 @torch.no_grad()

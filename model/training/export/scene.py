@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from model.scene import Decoder, Material, Scene, SceneHeader, TrainingSummary
-from model.training.trainer import Trainer
+from nerv360.scene import Decoder, Material, Scene, SceneHeader, TrainingSummary
+from nerv360.training.trainer import Trainer
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from model.scene import (
+from nerv360.scene import (
     FINE,
     LEVELS,
     WEIGHT_BITS,
@@ -23,11 +23,11 @@ from model.scene import (
     kept_weights,
     rounded_weights,
 )
-from model.training.export.embeddings import TrainedEmbeddings
-from model.training.export.scene import scene_header, trained_weights
-from model.training.material import held_out_looks
-from model.training.quality import Quality, held_out_quality
-from model.training.trainer import Trainer
+from nerv360.training.export.embeddings import TrainedEmbeddings
+from nerv360.training.export.scene import scene_header, trained_weights
+from nerv360.training.material import held_out_looks
+from nerv360.training.quality import Quality, held_out_quality
+from nerv360.training.trainer import Trainer
 
 log = logging.getLogger(__name__)
 

@@ -1,8 +1,8 @@
 """Frames and looks for a training: one clip, and where it moves."""
 
-from model.training.material.activity import ActivityMap, covered_directions, still_share
-from model.training.material.dataset import WHOLE, ClipFrames, fit_config, fitted, read_clip
-from model.training.material.sampling import epoch_order, held_out_looks, random_looks
+from nerv360.training.material.activity import ActivityMap, covered_directions, still_share
+from nerv360.training.material.dataset import WHOLE, ClipFrames, fit_config, fitted, read_clip
+from nerv360.training.material.sampling import epoch_order, held_out_looks, random_looks
 
 __all__ = [
     "WHOLE",

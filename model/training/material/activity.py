@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.geometry import erp_angles
-from model.metrics import THRESHOLD, spread_frames
-from model.training.material.dataset import ClipFrames
+from nerv360.geometry import erp_angles
+from nerv360.metrics import THRESHOLD, spread_frames
+from nerv360.training.material.dataset import ClipFrames
 
 _CELL = 16
 """Side in pixels of the squares that are averaged."""

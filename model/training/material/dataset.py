@@ -13,13 +13,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.config import ModelConfig
-from model.errors import InputError
-from model.metrics import median_frames, temporal_median
-from model.networks import architecture_of, checked, smallest_embedding
-from model.progress import track
-from model.scene import Fingerprint, FingerprintMaker, sampled_frames
-from model.video import Clip, VideoInfo
+from nerv360.config import ModelConfig
+from nerv360.errors import InputError
+from nerv360.metrics import median_frames, temporal_median
+from nerv360.networks import architecture_of, checked, smallest_embedding
+from nerv360.progress import track
+from nerv360.scene import Fingerprint, FingerprintMaker, sampled_frames
+from nerv360.video import Clip, VideoInfo
 
 ASPECT_TOLERANCE = 0.02
 WHOLE = 0.999

@@ -7,9 +7,9 @@ import math
 import torch
 from torch import Tensor
 
-from model.config import ModelConfig
-from model.metrics import spread_frames
-from model.training.material.activity import look_towards
+from nerv360.config import ModelConfig
+from nerv360.metrics import spread_frames
+from nerv360.training.material.activity import look_towards
 
 LOOKS_A_FRAME = 3
 

@@ -1,11 +1,11 @@
 """Formats of gaze files: how each is recognised, and how it is read."""
 
-from model.trajectories.formats.jvet import PREFIX
-from model.trajectories.formats.names import Column, named_columns
-from model.trajectories.formats.sheet import NoRowsError
-from model.trajectories.formats.sheet import read as read_sheet
-from model.trajectories.formats.table import BLOCK, DoubtfulFormatError, shown
-from model.trajectories.formats.telling import (
+from nerv360.trajectories.formats.jvet import PREFIX
+from nerv360.trajectories.formats.names import Column, named_columns
+from nerv360.trajectories.formats.sheet import NoRowsError
+from nerv360.trajectories.formats.sheet import read as read_sheet
+from nerv360.trajectories.formats.table import BLOCK, DoubtfulFormatError, shown
+from nerv360.trajectories.formats.telling import (
     FORMAT_NAMES,
     OWN,
     Told,

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from model.errors import InputError
-from model.trajectories.formats import names
-from model.trajectories.formats.names import TIMES, Column
-from model.trajectories.formats.table import Line, shown
-from model.trajectories.trajectory import Floats
+from nerv360.errors import InputError
+from nerv360.trajectories.formats import names
+from nerv360.trajectories.formats.names import TIMES, Column
+from nerv360.trajectories.formats.table import Line, shown
+from nerv360.trajectories.trajectory import Floats
 
 COMMENTS = ("#", "%", "//")
 MOST_COLUMNS = 256

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from model.trajectories.formats.table import path_name
-from model.trajectories.trajectory import Floats, Trajectory, from_rotations
+from nerv360.trajectories.formats.table import path_name
+from nerv360.trajectories.trajectory import Floats, Trajectory, from_rotations
 
 FRONT_DEG = 90.0
 MINUTE_S = 60.0

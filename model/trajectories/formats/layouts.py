@@ -1,7 +1,7 @@
 """Layouts of rows that name no columns: the data sets', and the usual orders of angles.
 
 What a row holds cannot be read from it. So each layout says which rows can be its own, and
-`model.trajectories.plausibility` judges the path that would result.
+`nerv360.trajectories.plausibility` judges the path that would result.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.trajectories.formats import jin2022, jvet, quaternions, salient360, wu2017
-from model.trajectories.formats.named import signed
-from model.trajectories.formats.table import path_name, refuse_part
-from model.trajectories.trajectory import DEFAULT_HFOV_DEG, Floats, Trajectory
+from nerv360.trajectories.formats import jin2022, jvet, quaternions, salient360, wu2017
+from nerv360.trajectories.formats.named import signed
+from nerv360.trajectories.formats.table import path_name, refuse_part
+from nerv360.trajectories.trajectory import DEFAULT_HFOV_DEG, Floats, Trajectory
 
 Build = Callable[[Floats, str, str], Trajectory]
 

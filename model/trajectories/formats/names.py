@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from model.errors import InputError
-from model.trajectories.formats.quaternions import AXES
-from model.trajectories.formats.table import shown
+from nerv360.errors import InputError
+from nerv360.trajectories.formats.quaternions import AXES
+from nerv360.trajectories.formats.table import shown
 
 ANGLES = ("yaw", "pitch", "roll", "hfov")
 QUATERNION = ("qw", "qx", "qy", "qz")

@@ -16,8 +16,8 @@ import math
 
 import numpy as np
 
-from model.errors import InputError
-from model.trajectories.trajectory import Floats, Trajectory, from_rotations
+from nerv360.errors import InputError
+from nerv360.trajectories.trajectory import Floats, Trajectory, from_rotations
 
 AXES = {
     "ros": ((1, 0, 0), (0, -1, 0), (0, 0, 1)),

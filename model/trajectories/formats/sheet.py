@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from model.errors import InputError
-from model.trajectories.formats import names
-from model.trajectories.formats.cells import (
+from nerv360.errors import InputError
+from nerv360.trajectories.formats import names
+from nerv360.trajectories.formats.cells import (
     COMMENTS,
     MOST_COLUMNS,
     RowParser,
@@ -24,10 +24,10 @@ from model.trajectories.formats.cells import (
     header_in,
     numbers_in,
 )
-from model.trajectories.formats.names import Column
-from model.trajectories.formats.table import DoubtfulFormatError, Line, Stream, blocks, shown
-from model.trajectories.recording import RECORDED
-from model.trajectories.trajectory import MAX_SAMPLES, Floats, too_long
+from nerv360.trajectories.formats.names import Column
+from nerv360.trajectories.formats.table import DoubtfulFormatError, Line, Stream, blocks, shown
+from nerv360.trajectories.recording import RECORDED
+from nerv360.trajectories.trajectory import MAX_SAMPLES, Floats, too_long
 
 MAX_TURNS = 2_000_000
 """Looks that are read by way of rotations, or in several layouts; four hours at 144 a second."""

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from model.errors import InputError
-from model.text import escaped
+from nerv360.errors import InputError
+from nerv360.text import escaped
 
 BLOCK = 2**16
 LONGEST_LINE = 2**20

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.errors import InputError
-from model.trajectories.formats import (
+from nerv360.errors import InputError
+from nerv360.trajectories.formats import (
     avtrack360,
     jin2022,
     jvet,
@@ -18,13 +18,13 @@ from model.trajectories.formats import (
     salient360,
     wu2017,
 )
-from model.trajectories.formats.layouts import Layout
-from model.trajectories.formats.names import ANGLES, TIMES
-from model.trajectories.formats.sheet import Sheet
-from model.trajectories.formats.table import DoubtfulFormatError, refuse_part, shown
-from model.trajectories.plausibility import objections
-from model.trajectories.recording import COLUMNS
-from model.trajectories.trajectory import Floats, Trajectory
+from nerv360.trajectories.formats.layouts import Layout
+from nerv360.trajectories.formats.names import ANGLES, TIMES
+from nerv360.trajectories.formats.sheet import Sheet
+from nerv360.trajectories.formats.table import DoubtfulFormatError, refuse_part, shown
+from nerv360.trajectories.plausibility import objections
+from nerv360.trajectories.recording import COLUMNS
+from nerv360.trajectories.trajectory import Floats, Trajectory
 
 OWN = "nerv360"
 _ADVICE = "name the format or the columns (such as time_s,yaw_deg,pitch_deg,roll_deg)"

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from model.errors import InputError
-from model.trajectories.formats import named, quaternions
-from model.trajectories.formats.sheet import Sheet
-from model.trajectories.formats.table import path_name
-from model.trajectories.trajectory import Floats, Trajectory
+from nerv360.errors import InputError
+from nerv360.trajectories.formats import named, quaternions
+from nerv360.trajectories.formats.sheet import Sheet
+from nerv360.trajectories.formats.table import path_name
+from nerv360.trajectories.trajectory import Floats, Trajectory
 
 AXES = "unity"
 ORDER = "xyzw"

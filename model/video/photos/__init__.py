@@ -7,8 +7,8 @@
         pixels = read_picture(file)          # uint8 height×width×3, upright
 """
 
-from model.video.photos.folder import SUFFIXES, natural_key
-from model.video.photos.pictures import (
+from nerv360.video.photos.folder import SUFFIXES, natural_key
+from nerv360.video.photos.pictures import (
     PictureHeader,
     Pictures,
     find_pictures,

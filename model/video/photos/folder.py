@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from model.errors import InputError
-from model.text import escaped, file_name
+from nerv360.errors import InputError
+from nerv360.text import escaped, file_name
 
 _JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo")
 _TIFF_SUFFIXES = (".tif", ".tiff")

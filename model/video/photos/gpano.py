@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 
-from model.text import quoted
-from model.video.placement import Bounds, Placement
+from nerv360.text import quoted
+from nerv360.video.placement import Bounds, Placement
 
 _PROPERTY = re.compile(
     rb"""(?<!/)GPano:(\w{1,64})\s*(?:=\s*["']([^"'<]{0,64})["']|>([^<]{0,64})<)"""

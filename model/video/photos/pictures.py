@@ -20,11 +20,11 @@ from PIL import Image, ImageCms
 from PIL.Image import Transpose
 from torch import Tensor
 
-from model.errors import InputError
-from model.text import escaped, file_name
-from model.video.photos.folder import list_folder, missing_numbers, same_names
-from model.video.photos.gpano import GPanoError, gpano_placement, unread
-from model.video.placement import Placement
+from nerv360.errors import InputError
+from nerv360.text import escaped, file_name
+from nerv360.video.photos.folder import list_folder, missing_numbers, same_names
+from nerv360.video.photos.gpano import GPanoError, gpano_placement, unread
+from nerv360.video.placement import Placement
 
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "AVIF", "BMP", "PPM")
 """Pillow's names of the formats that are read, by content, not by suffix."""

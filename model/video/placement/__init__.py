@@ -9,7 +9,7 @@ by it: its map is computed once for a clip's thousands of pictures.
     frame = placer.place(picture)        # uint8, black where placer.covered is False
 """
 
-from model.video.placement.declared import (
+from nerv360.video.placement.declared import (
     ASPECT_TOLERANCE,
     HALF_SPHERE,
     WHOLE_PICTURE,
@@ -22,7 +22,7 @@ from model.video.placement.declared import (
     eye_part,
     two_eac_streams,
 )
-from model.video.placement.placer import Placer
+from nerv360.video.placement.placer import Placer
 
 __all__ = [
     "ASPECT_TOLERANCE",

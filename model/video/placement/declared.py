@@ -9,9 +9,9 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from model.errors import InputError
-from model.geometry import Look, directions_to_angles, erp_directions
-from model.video.placement.cube_faces import CUBEMAP_FACES, EAC_FACES, Cube
+from nerv360.errors import InputError
+from nerv360.geometry import Look, directions_to_angles, erp_directions
+from nerv360.video.placement.cube_faces import CUBEMAP_FACES, EAC_FACES, Cube
 
 Projection = Literal["equirectangular", "cubemap", "equi-angular cubemap"]
 Eye = Literal["left", "right"]

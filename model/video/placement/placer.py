@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.video.placement.cube_faces import Atlas
-from model.video.placement.declared import Placement
-from model.video.placement.straight import Straight
+from nerv360.video.placement.cube_faces import Atlas
+from nerv360.video.placement.declared import Placement
+from nerv360.video.placement.straight import Straight
 
 _BAND_PIXELS = 2**20
 """Pixels that are sampled at once: their floats are small beside the frame."""

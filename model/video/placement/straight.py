@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.video.placement.declared import Placement
+from nerv360.video.placement.declared import Placement
 
 _NEGLIGIBLE = 1e-3
 """Of a pixel."""

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from model.video.spherical import SphericalLayout
+from nerv360.video.spherical import SphericalLayout
 
 Channels = Literal["rgb24", "rgba"]
 

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model.video.index import ASSUMED_FPS
-from model.video.photos import Pictures, find_pictures, read_picture
-from model.video.pixels import to_pixels, with_alpha
-from model.video.placement import Placement
-from model.video.raw import RawVideo, raw_video
-from model.video.spherical import EQUIRECTANGULAR, SphericalLayout
-from model.video.stored.pictures import Channels, OpenedPictures, StoredPictures
+from nerv360.video.index import ASSUMED_FPS
+from nerv360.video.photos import Pictures, find_pictures, read_picture
+from nerv360.video.pixels import to_pixels, with_alpha
+from nerv360.video.placement import Placement
+from nerv360.video.raw import RawVideo, raw_video
+from nerv360.video.spherical import EQUIRECTANGULAR, SphericalLayout
+from nerv360.video.stored.pictures import Channels, OpenedPictures, StoredPictures
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

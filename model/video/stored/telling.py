@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from model.errors import InputError
-from model.video.photos import SUFFIXES, is_picture
-from model.video.raw import is_raw
-from model.video.reading import Opening, check_file
-from model.video.stored.pictures import StoredPictures
-from model.video.stored.stills import StoredPhotos, StoredRaw
-from model.video.stored.video import StoredVideo
-from model.video.tone_mapping import LightError
+from nerv360.errors import InputError
+from nerv360.video.photos import SUFFIXES, is_picture
+from nerv360.video.raw import is_raw
+from nerv360.video.reading import Opening, check_file
+from nerv360.video.stored.pictures import StoredPictures
+from nerv360.video.stored.stills import StoredPhotos, StoredRaw
+from nerv360.video.stored.video import StoredVideo
+from nerv360.video.tone_mapping import LightError
 
 
 def read_stored(path: Path, raw: str | None) -> StoredPictures:

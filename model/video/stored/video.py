@@ -13,16 +13,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from model.errors import InputError
-from model.video.boxes import TrackBoxes, read_boxes, read_xml
-from model.video.index import VideoIndex, index_video
-from model.video.matroska import read_projections
-from model.video.pixels import Orientation, to_opaque, to_pixels, with_alpha
-from model.video.random_access import VideoReader
-from model.video.reading import Opening
-from model.video.spherical import TWO_EAC_STREAMS, SphericalLayout, check_bounds
-from model.video.stored.pictures import Channels, OpenedPictures, StoredPictures
-from model.video.tone_mapping import ToneMapper, check_transfer, colour_notes, hdr_transfer
+from nerv360.errors import InputError
+from nerv360.video.boxes import TrackBoxes, read_boxes, read_xml
+from nerv360.video.index import VideoIndex, index_video
+from nerv360.video.matroska import read_projections
+from nerv360.video.pixels import Orientation, to_opaque, to_pixels, with_alpha
+from nerv360.video.random_access import VideoReader
+from nerv360.video.reading import Opening
+from nerv360.video.spherical import TWO_EAC_STREAMS, SphericalLayout, check_bounds
+from nerv360.video.stored.pictures import Channels, OpenedPictures, StoredPictures
+from nerv360.video.tone_mapping import ToneMapper, check_transfer, colour_notes, hdr_transfer
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

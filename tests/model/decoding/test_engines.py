@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 import torch
 
-from model.config import ModelConfig
-from model.decoding import ENGINES, draw_by, engine_help, open_engine, picture_size
-from model.decoding.eager import to_rgba
-from model.decoding.looks import look_tensor
-from model.devices import multiplies_bfloat16
-from model.errors import InputError
-from model.geometry import Look
-from model.networks import architecture_of, build_decoder
-from model.scene import Scene, read_scene
+from nerv360.config import ModelConfig
+from nerv360.decoding import ENGINES, draw_by, engine_help, open_engine, picture_size
+from nerv360.decoding.eager import to_rgba
+from nerv360.decoding.looks import look_tensor
+from nerv360.devices import multiplies_bfloat16
+from nerv360.errors import InputError
+from nerv360.geometry import Look
+from nerv360.networks import architecture_of, build_decoder
+from nerv360.scene import Scene, read_scene
 from tests.support.fake_cuda import FakeCuda, FakeStream
 from tests.support.scenes import CONFIGS, TINY, lively_decoder, tiny_scene
 
@@ -81,7 +81,7 @@ def test_where_the_processor_multiplies_bfloat16_the_picture_stays_within_half_p
     scene = tiny_scene()
     scene.decoders["nerv360"] = lively_decoder(config)
     reference = open_engine(scene, "nerv360", "cpu", kind="eager")
-    monkeypatch.setattr("model.devices.multiplies_bfloat16", lambda: True)
+    monkeypatch.setattr("nerv360.devices.multiplies_bfloat16", lambda: True)
     engine = open_engine(scene, "nerv360", "cpu")
     assert engine.name == "folded-bfloat16"
     for frame, look in enumerate(LOOKS[:3]):
@@ -100,9 +100,9 @@ def test_whole_frames_are_folded_on_the_cpu_as_viewports_are(
     scene = tiny_scene(name)
     scene.decoders[name] = lively_decoder(config)
     reference = open_engine(scene, name, "cpu", kind="eager")
-    monkeypatch.setattr("model.devices.multiplies_bfloat16", lambda: False)
+    monkeypatch.setattr("nerv360.devices.multiplies_bfloat16", lambda: False)
     whole = open_engine(scene, name, "cpu")
-    monkeypatch.setattr("model.devices.multiplies_bfloat16", lambda: True)
+    monkeypatch.setattr("nerv360.devices.multiplies_bfloat16", lambda: True)
     half = open_engine(scene, name, "cpu")
     suits = architecture_of(config).suits_bfloat16
     assert (whole.name, half.name) == ("folded", "folded-bfloat16" if suits else "folded")
@@ -130,7 +130,7 @@ def test_the_demo_looks_as_it_was_trained_to(name: str, monkeypatch: pytest.Monk
     scene = read_scene(DEMO, name)
     reference = open_engine(scene, name, "cpu", kind="eager")
     expected = reference.decode(Look.from_degrees(30.0, 5.0), 10).pixels
-    monkeypatch.setattr("model.devices.multiplies_bfloat16", lambda: True)
+    monkeypatch.setattr("nerv360.devices.multiplies_bfloat16", lambda: True)
     engine = open_engine(scene, name, "cpu")
     error = engine.decode(Look.from_degrees(30.0, 5.0), 10).pixels.double() - expected.double()
     assert error.square().mean() < 255**2 / 10**4.5  # 45 dB
@@ -224,8 +224,8 @@ def test_what_does_not_exist_is_refused(scene: Scene) -> None:
 @pytest.mark.slow
 def test_decoding_on_the_cpu_loads_no_compiler() -> None:
     program = (
-        "import sys, torch; from model.decoding import open_engine; "
-        "from model.geometry import Look; from tests.support.scenes import tiny_scene; "
+        "import sys, torch; from nerv360.decoding import open_engine; "
+        "from nerv360.geometry import Look; from tests.support.scenes import tiny_scene; "
         "open_engine(tiny_scene(), 'nerv360', 'cpu').decode(Look(), 0); "
         "print({'triton', 'torch._dynamo', 'torch._inductor'} & set(sys.modules))"
     )
@@ -242,7 +242,7 @@ def test_the_help_names_every_engine_by_its_device() -> None:
 
 
 def test_the_table_and_the_help_load_no_torch() -> None:
-    program = "import sys; from viewer import cli; print('torch' in sys.modules)"
+    program = "import sys; from nerv360.viewer import cli; print('torch' in sys.modules)"
     command = [sys.executable, "-c", program]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\n"
 
@@ -277,7 +277,7 @@ def test_every_engine_of_the_cpu_is_called_what_the_table_calls_it(scene: Scene)
 def test_an_engine_says_why_it_cannot_run(
     config: ModelConfig, processor: bool, reason: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("model.devices.multiplies_bfloat16", lambda: processor)
+    monkeypatch.setattr("nerv360.devices.multiplies_bfloat16", lambda: processor)
     half = ENGINES["folded-bfloat16"]
     assert half.refusal(config, torch.device("cpu")) == reason
     assert half.suits(config, torch.device("cpu")) is (reason is None)

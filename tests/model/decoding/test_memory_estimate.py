@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from model.config import ModelConfig
-from model.decoding.memory_estimate import decoding_bytes
-from model.networks import count_parameters
-from model.training.memory_estimate import predicted_bytes
+from nerv360.config import ModelConfig
+from nerv360.decoding.memory_estimate import decoding_bytes
+from nerv360.networks import count_parameters
+from nerv360.training.memory_estimate import predicted_bytes
 from tests.support.scenes import CONFIGS, over_still
 
 _CONDITIONS = 3 * 2**14

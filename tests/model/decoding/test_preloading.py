@@ -10,7 +10,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from model.decoding.preloading import keep_compiled_code_private
+from nerv360.decoding.preloading import keep_compiled_code_private
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="folders have no modes there")
 NAME = "TORCHINDUCTOR_CACHE_DIR"

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.decoding import open_engine
-from model.decoding.alpha import cell_means
-from model.geometry import Look, sample_erp, viewport_directions
-from model.rendering import render_sphere, render_view
-from model.scene import Scene, read_scene, write_scene
+from nerv360.decoding import open_engine
+from nerv360.decoding.alpha import cell_means
+from nerv360.geometry import Look, sample_erp, viewport_directions
+from nerv360.rendering import render_sphere, render_view
+from nerv360.scene import Scene, read_scene, write_scene
 from tests.support.scenes import CONFIGS, over_still_scene
 
 LOOKS = [Look.from_degrees(*it) for it in ((0, 0), (178, -3), (60, 88), (-90, -60))]

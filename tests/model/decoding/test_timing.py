@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from model.decoding.timing import picture_seconds
-from model.geometry import Look
+from nerv360.decoding.timing import picture_seconds
+from nerv360.geometry import Look
 from tests.support.fake_engine import FakeEngine
 
 

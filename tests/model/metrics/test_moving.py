@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from model.metrics import moving
-from model.metrics.moving import (
+from nerv360.metrics import moving
+from nerv360.metrics.moving import (
     MovingError,
     median_frames,
     moving_error,
     pooled,
     temporal_median,
 )
-from model.metrics.similarity import ws_psnr
+from nerv360.metrics.similarity import ws_psnr
 
 STILL = torch.full((20, 40, 3), 100, dtype=torch.uint8)
 

@@ -13,8 +13,8 @@ from scipy.ndimage import correlate1d
 from skimage.metrics import peak_signal_noise_ratio
 from torch import Tensor
 
-from model.geometry import Look, vertical_fov
-from model.metrics.similarity import (
+from nerv360.geometry import Look, vertical_fov
+from nerv360.metrics.similarity import (
     cut_viewport,
     decibels,
     mean_square,

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from model.networks.registry import build_decoder
+from nerv360.networks.registry import build_decoder
 from tests.support.scenes import CONFIGS
 
 

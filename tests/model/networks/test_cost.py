@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from model.networks.cost import count_flops, count_parameters, count_traffic
-from model.networks.registry import preset
+from nerv360.networks.cost import count_flops, count_parameters, count_traffic
+from nerv360.networks.registry import preset
 
 
 @pytest.mark.parametrize(

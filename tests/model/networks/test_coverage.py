@@ -8,9 +8,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from model.config import DEMO
-from model.geometry import Look, sample_erp, viewport_directions
-from model.networks import Coverage, compared_panorama, composite, motion_map
+from nerv360.config import DEMO
+from nerv360.geometry import Look, sample_erp, viewport_directions
+from nerv360.networks import Coverage, compared_panorama, composite, motion_map
 from tests.support.spheres import smooth_sphere
 
 CONFIG = DEMO.replace(still_panorama=True)

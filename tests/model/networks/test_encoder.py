@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from model.networks.encoder import ChannelNorm, Encoder
+from nerv360.networks.encoder import ChannelNorm, Encoder
 from tests.support.scenes import TINY
 
 

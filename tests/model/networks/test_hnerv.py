@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from model.config import ModelConfig
-from model.networks.registry import build_decoder, frame_times
+from nerv360.config import ModelConfig
+from nerv360.networks.registry import build_decoder, frame_times
 
 
 def test_published_hnerv_shapes_load() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from model.networks.layers import (
+from nerv360.networks.layers import (
     SphereConv,
     UpsamplingBlock,
     periodic_encoding,

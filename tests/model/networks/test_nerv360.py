@@ -7,9 +7,9 @@ import math
 import pytest
 import torch
 
-from model.config import ModelConfig
-from model.geometry import Look, camera_rays, sample_erp, viewport_grid
-from model.networks.nerv360 import NeRV360
+from nerv360.config import ModelConfig
+from nerv360.geometry import Look, camera_rays, sample_erp, viewport_grid
+from nerv360.networks.nerv360 import NeRV360
 
 TINY = ModelConfig(
     frame_height=96,

@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.config import ModelConfig
-from model.decoding import open_engine, picture_size
-from model.decoding.compiled.program import build_programs
-from model.geometry import Look
-from model.networks.registry import architecture_of, build_decoder
-from model.scene import Decoder, Material, Scene
+from nerv360.config import ModelConfig
+from nerv360.decoding import open_engine, picture_size
+from nerv360.decoding.compiled.program import build_programs
+from nerv360.geometry import Look
+from nerv360.networks.registry import architecture_of, build_decoder
+from nerv360.scene import Decoder, Material, Scene
 from tests.support import references
 from tests.support.decoders import run_programs
 from tests.support.references import FUNCTIONS, Activate, Shape, as_written

@@ -8,25 +8,25 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.config import ModelConfig
-from model.decoding import open_engine, picture_size
-from model.decoding.compiled.program import build_programs
-from model.decoding.memory_estimate import decoding_bytes
-from model.errors import InputError
-from model.geometry import Look
-from model.networks.cost import count_flops, count_parameters
-from model.networks.registry import (
+from nerv360.config import ModelConfig
+from nerv360.decoding import open_engine, picture_size
+from nerv360.decoding.compiled.program import build_programs
+from nerv360.decoding.memory_estimate import decoding_bytes
+from nerv360.errors import InputError
+from nerv360.geometry import Look
+from nerv360.networks.cost import count_flops, count_parameters
+from nerv360.networks.registry import (
     ARCHITECTURES,
     architecture_of,
     build_decoder,
     checked,
     preset,
 )
-from model.rendering import render_view
-from model.scene import read_scene, write_scene
-from model.training.autoencoder import Autoencoder
-from model.training.crops import reach
-from model.training.memory_estimate import predicted_bytes
+from nerv360.rendering import render_view
+from nerv360.scene import read_scene, write_scene
+from nerv360.training.autoencoder import Autoencoder
+from nerv360.training.crops import reach
+from nerv360.training.memory_estimate import predicted_bytes
 from tests.support.decoders import run_programs
 from tests.support.scenes import TINY, tiny_scene
 from tests.support.toys import Toy, ToyViewport, added

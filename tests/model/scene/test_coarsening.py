@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.networks import build_decoder
-from model.scene import (
+from nerv360.networks import build_decoder
+from nerv360.scene import (
     FINE,
     LEVELS,
     WEIGHT_BITS,

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.errors import InputError
-from model.evaluation.clip import ClipPictures
-from model.scene import (
+from nerv360.clip_pictures import ClipPictures
+from nerv360.errors import InputError
+from nerv360.scene import (
     SAME,
     UNCHECKED,
     Fingerprint,
@@ -26,10 +26,10 @@ from model.scene import (
     sampled_frames,
     write_scene,
 )
-from model.training.export import check_same_clip
-from model.training.material import read_clip
-from model.video.clip import open_clip
-from model.video.writing import VideoWriter
+from nerv360.training.export import check_same_clip
+from nerv360.training.material import read_clip
+from nerv360.video.clip import open_clip
+from nerv360.video.writing import VideoWriter
 from tests.support.scenes import tiny_scene
 from tests.support.spheres import smooth_sphere
 

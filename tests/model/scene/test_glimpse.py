@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.errors import InputError
-from model.scene import read_glimpse, read_scene, write_scene
+from nerv360.errors import InputError
+from nerv360.scene import read_glimpse, read_scene, write_scene
 from tests.support.broken_scenes import (
     Mutation,
     Parts,

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from model import memory
-from model.decoding import open_engine
-from model.errors import InputError
-from model.memory import check_memory
-from model.scene import read_glimpse, read_header, read_scene, write_scene
+from nerv360 import memory
+from nerv360.decoding import open_engine
+from nerv360.errors import InputError
+from nerv360.memory import check_memory
+from nerv360.scene import read_glimpse, read_header, read_scene, write_scene
+from nerv360.viewer.cli import main
 from tests.support.scenes import TINY, decoder_over_still, over_still_scene, tiny_scene
-from viewer.cli import main
 
 FRAMES = 20_000
 
@@ -46,7 +46,7 @@ def test_a_bomb_of_zeros_is_refused_before_it_is_unpacked(
 ) -> None:
     assert bomb.stat().st_size < 200_000
     room_for(0.99, bomb, monkeypatch)
-    monkeypatch.setattr("model.scene.reading.from_stored", lambda *_: pytest.fail("unpacked"))
+    monkeypatch.setattr("nerv360.scene.reading.from_stored", lambda *_: pytest.fail("unpacked"))
     assert main(["render", str(bomb), "-o", str(tmp_path / "view.png")]) == 2
     said = capsys.readouterr().err
     assert "bomb.safetensors, unpacked, would take 0.0 GiB of memory and 0.0 GiB are free" in said
@@ -81,17 +81,17 @@ def test_a_picture_that_does_not_fit_is_refused_before_it_is_decoded(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene = tiny_scene(name)
-    monkeypatch.setattr("model.memory.available_bytes", lambda: 20_000)
+    monkeypatch.setattr("nerv360.memory.available_bytes", lambda: 20_000)
     with pytest.raises(InputError, match=r"decoding pictures of \d+x\d+ would take"):
         open_engine(scene, name, "cpu")
-    monkeypatch.setattr("model.memory.available_bytes", lambda: 2**30)
+    monkeypatch.setattr("nerv360.memory.available_bytes", lambda: 2**30)
     open_engine(scene, name, "cpu")
 
 
 def test_a_larger_picture_takes_more(monkeypatch: pytest.MonkeyPatch) -> None:
     scene = over_still_scene()
     scene.decoders["nerv360"] = decoder_over_still(TINY)
-    monkeypatch.setattr("model.memory.available_bytes", lambda: 2**23)
+    monkeypatch.setattr("nerv360.memory.available_bytes", lambda: 2**23)
     open_engine(scene, "nerv360", "cpu")
     with pytest.raises(InputError, match="decoding pictures of 4800x2400 would take"):
         open_engine(scene, "nerv360", "cpu", (2400, 4800))

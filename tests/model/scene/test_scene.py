@@ -10,8 +10,8 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from model.decoding import open_engine
-from model.scene import Material
+from nerv360.decoding import open_engine
+from nerv360.scene import Material
 from tests.support.scenes import over_still_scene, tiny_scene
 
 

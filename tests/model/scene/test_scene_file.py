@@ -14,9 +14,9 @@ import torch
 from hypothesis import given
 from safetensors import safe_open
 
-from model.errors import InputError
-from model.networks import build_decoder
-from model.scene import (
+from nerv360.errors import InputError
+from nerv360.networks import build_decoder
+from nerv360.scene import (
     FORMAT_VERSION,
     Material,
     TrainingSummary,
@@ -26,8 +26,8 @@ from model.scene import (
     read_scene,
     write_scene,
 )
-from model.scene.header import SceneHeader, header_from_json, header_to_json
-from model.scene.safetensors_file import parse_json
+from nerv360.scene.header import SceneHeader, header_from_json, header_to_json
+from nerv360.scene.safetensors_file import parse_json
 from tests.support.scenes import CONFIGS, over_still_scene, tiny_scene
 
 

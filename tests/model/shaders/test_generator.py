@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from model.benchmarks.engine_speed import random_decoder
-from model.networks import preset, presets
-from model.scene import Decoder
-from model.shaders import Kind, LimitError, Limits, Moment, ShaderPlan, shader_plan
+from nerv360.lab.benchmarks.engine_speed import random_decoder
+from nerv360.networks import preset, presets
+from nerv360.scene import Decoder
+from nerv360.shaders import Kind, LimitError, Limits, Moment, ShaderPlan, shader_plan
 from tests.support.decoders import CASES, LARGER
 from tests.support.scenes import CONFIGS, decoder_over_still, lively_decoder
 

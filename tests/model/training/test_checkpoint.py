@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 import torch
 
-from model.errors import InputError
-from model.scene import Fingerprint
-from model.training.checkpoint import load_checkpoint, save_checkpoint
-from model.training.material import ClipFrames, fit_config
-from model.training.processes import Processes
-from model.training.settings import training_preset, with_changes
-from model.training.trainer import Trainer
-from model.video.reading import VideoInfo
+from nerv360.errors import InputError
+from nerv360.scene import Fingerprint
+from nerv360.training.checkpoint import load_checkpoint, save_checkpoint
+from nerv360.training.material import ClipFrames, fit_config
+from nerv360.training.processes import Processes
+from nerv360.training.settings import training_preset, with_changes
+from nerv360.training.trainer import Trainer
+from nerv360.video.reading import VideoInfo
 
 CHANGES = {
     "channels": "8",

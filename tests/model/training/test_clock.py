@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.errors import InputError
-from model.training.clock import Pace, check_minutes, plan, step_seconds
+from nerv360.errors import InputError
+from nerv360.training.clock import Pace, check_minutes, plan, step_seconds
 
 SECONDS = st.floats(0.001, 5.0)
 

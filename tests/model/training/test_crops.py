@@ -7,9 +7,9 @@ import math
 import pytest
 import torch
 
-from model.config import ModelConfig
-from model.training.autoencoder import Autoencoder
-from model.training.crops import crop_at, reach
+from nerv360.config import ModelConfig
+from nerv360.training.autoencoder import Autoencoder
+from nerv360.training.crops import crop_at, reach
 
 CONFIG = ModelConfig(
     architecture="hnerv",

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from model.networks import ARCHITECTURES
-from model.scene import (
+from nerv360.networks import ARCHITECTURES
+from nerv360.scene import (
     FINE,
     LEVELS,
     WEIGHT_BITS,
@@ -21,17 +21,17 @@ from model.scene import (
     read_scene,
     write_coded,
 )
-from model.scene.coding import rounded_embeddings, unpacked_embeddings
-from model.training.autoencoder import Autoencoder
-from model.training.export import export_scene, search
-from model.training.export.embeddings import TrainedEmbeddings
-from model.training.material import ClipFrames, fit_config
-from model.training.memory_estimate import LiveBytes
-from model.training.processes import Processes
-from model.training.quality import Quality, held_out_quality
-from model.training.settings import TrainingSettings
-from model.training.trainer import Trainer
-from model.video.reading import VideoInfo
+from nerv360.scene.coding import rounded_embeddings, unpacked_embeddings
+from nerv360.training.autoencoder import Autoencoder
+from nerv360.training.export import export_scene, search
+from nerv360.training.export.embeddings import TrainedEmbeddings
+from nerv360.training.material import ClipFrames, fit_config
+from nerv360.training.memory_estimate import LiveBytes
+from nerv360.training.processes import Processes
+from nerv360.training.quality import Quality, held_out_quality
+from nerv360.training.settings import TrainingSettings
+from nerv360.training.trainer import Trainer
+from nerv360.video.reading import VideoInfo
 from tests.support.spheres import smooth_sphere
 
 COUNT = 4
@@ -151,7 +151,7 @@ def test_a_search_that_fails_leaves_a_plain_scene(
 
 
 def test_embeddings_are_never_whole_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("model.training.export.embeddings._BLOCK", 2**12)
+    monkeypatch.setattr("nerv360.training.export.embeddings._BLOCK", 2**12)
     config = (
         ARCHITECTURES["nerv360"]
         .presets["demo"]

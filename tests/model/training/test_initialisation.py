@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.config import ModelConfig
-from model.geometry import erp_angles
-from model.training.autoencoder import Autoencoder
+from nerv360.config import ModelConfig
+from nerv360.geometry import erp_angles
+from nerv360.training.autoencoder import Autoencoder
 
 HFOV = math.radians(78.1)
 

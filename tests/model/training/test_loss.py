@@ -7,7 +7,7 @@ import pytest
 import torch
 from pytorch_msssim import MS_SSIM
 
-from model.training.loss import (
+from nerv360.training.loss import (
     DistortionLoss,
     TrainingMSSSIM,
     fourier_l1,

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from model.decoding.eager import to_rgba
-from model.networks import build_decoder, preset
-from model.training.autoencoder import Autoencoder
-from model.training.loss import DistortionLoss
-from model.training.material import ClipFrames, fit_config
-from model.training.memory_estimate import (
+from nerv360.decoding.eager import to_rgba
+from nerv360.networks import build_decoder, preset
+from nerv360.training.autoencoder import Autoencoder
+from nerv360.training.loss import DistortionLoss
+from nerv360.training.material import ClipFrames, fit_config
+from nerv360.training.memory_estimate import (
     _LIBRARIES,
     OPTIMISER_COPIES,
     WIDEST_PITCH_DEG,
@@ -21,10 +21,10 @@ from model.training.memory_estimate import (
     predicted_bytes,
     training_needs,
 )
-from model.training.processes import Processes
-from model.training.settings import training_preset
-from model.training.trainer import Trainer
-from model.video.reading import VideoInfo
+from nerv360.training.processes import Processes
+from nerv360.training.settings import training_preset
+from nerv360.training.trainer import Trainer
+from nerv360.video.reading import VideoInfo
 from tests.support.scenes import CONFIGS
 
 TRIO = {n: c.replace(frame_height=96, frame_width=192) for n, c in CONFIGS.items()}

@@ -9,17 +9,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.config import ModelConfig
-from model.metrics import moving_error, pooled
-from model.networks import ARCHITECTURES, Coverage
-from model.scene import Material, merged, read_scene, write_coded
-from model.training.choice import suited_to_clip
-from model.training.export import export_scene
-from model.training.material import ClipFrames, fit_config
-from model.training.processes import Processes
-from model.training.settings import TrainingSettings
-from model.training.trainer import Trainer
-from model.video.reading import VideoInfo
+from nerv360.config import ModelConfig
+from nerv360.metrics import moving_error, pooled
+from nerv360.networks import ARCHITECTURES, Coverage
+from nerv360.scene import Material, merged, read_scene, write_coded
+from nerv360.training.choice import suited_to_clip
+from nerv360.training.export import export_scene
+from nerv360.training.material import ClipFrames, fit_config
+from nerv360.training.processes import Processes
+from nerv360.training.settings import TrainingSettings
+from nerv360.training.trainer import Trainer
+from nerv360.video.reading import VideoInfo
 from tests.support.spheres import smooth_sphere
 
 COUNT = 6

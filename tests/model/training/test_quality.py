@@ -9,13 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.geometry import Look
-from model.metrics.similarity import cut_viewport, psnr_8bit
-from model.networks import frame_times
-from model.training.autoencoder import Autoencoder
-from model.training.material import ClipFrames, held_out_looks
-from model.training.quality import held_out_quality
-from model.video.reading import VideoInfo
+from nerv360.geometry import Look
+from nerv360.metrics.similarity import cut_viewport, psnr_8bit
+from nerv360.networks import frame_times
+from nerv360.training.autoencoder import Autoencoder
+from nerv360.training.material import ClipFrames, held_out_looks
+from nerv360.training.quality import held_out_quality
+from nerv360.video.reading import VideoInfo
 from tests.support.scenes import CONFIGS
 from tests.support.spheres import smooth_sphere
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.config import DEMO, ModelConfig
-from model.networks import ARCHITECTURES
-from model.training.autoencoder import Autoencoder
-from model.training.region import Region, seen_region
+from nerv360.config import DEMO, ModelConfig
+from nerv360.networks import ARCHITECTURES
+from nerv360.training.autoencoder import Autoencoder
+from nerv360.training.region import Region, seen_region
 from tests.support.spheres import smooth_sphere
 
 CONFIG = DEMO.replace(
@@ -37,8 +37,8 @@ def step(
     rows, columns = config.embedding_size
     if whole:
         everything = Region(0, 0, rows, columns, rows, columns)
-        monkeypatch.setattr("model.training.autoencoder.seen_region", lambda *_: everything)
-        monkeypatch.setattr("model.training.autoencoder.crop_region", lambda *_: everything)
+        monkeypatch.setattr("nerv360.training.autoencoder.seen_region", lambda *_: everything)
+        monkeypatch.setattr("nerv360.training.autoencoder.crop_region", lambda *_: everything)
     frame = smooth_sphere(256, 512).permute(2, 0, 1)[None].float() / 255
     frame[..., ::5] *= 0.7
     time = torch.full((1,), 0.25, dtype=torch.float64)

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.evaluation.clip import ClipPictures
-from model.networks import ARCHITECTURES
-from model.scene import Material, read_scene, sampled_frames, write_coded
-from model.training.export import export_scene
-from model.training.material import (
+from nerv360.clip_pictures import ClipPictures
+from nerv360.networks import ARCHITECTURES
+from nerv360.scene import Material, read_scene, sampled_frames, write_coded
+from nerv360.training.export import export_scene
+from nerv360.training.material import (
     ClipFrames,
     covered_directions,
     fit_config,
@@ -21,13 +21,13 @@ from model.training.material import (
     random_looks,
     read_clip,
 )
-from model.training.objective import Objective
-from model.training.processes import Processes
-from model.training.quality import held_out_quality
-from model.training.settings import TrainingSettings
-from model.training.trainer import Trainer
-from model.video import open_clip
-from model.video.reading import VideoInfo
+from nerv360.training.objective import Objective
+from nerv360.training.processes import Processes
+from nerv360.training.quality import held_out_quality
+from nerv360.training.settings import TrainingSettings
+from nerv360.training.trainer import Trainer
+from nerv360.video import open_clip
+from nerv360.video.reading import VideoInfo
 from tests.support.clips import damaged, encode, ramp
 from tests.support.spheres import smooth_sphere
 

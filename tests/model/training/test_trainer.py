@@ -9,21 +9,21 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.config import ModelConfig
-from model.errors import InputError
-from model.geometry import erp_angles
-from model.metrics.similarity import psnr_8bit
-from model.scene import FORMAT_VERSION
-from model.training.autoencoder import Autoencoder
-from model.training.checkpoint import load_checkpoint, save_checkpoint
-from model.training.material import fit_config, random_looks, read_clip
-from model.training.processes import Processes
-from model.training.quality import held_out_quality
-from model.training.settings import TrainingSettings, training_preset, with_changes
-from model.training.trainer import StepReport, Trainer
-from model.video.clip import open_clip
-from model.video.reading import VideoInfo
-from model.video.writing import VideoWriter
+from nerv360.config import ModelConfig
+from nerv360.errors import InputError
+from nerv360.geometry import erp_angles
+from nerv360.metrics.similarity import psnr_8bit
+from nerv360.scene import FORMAT_VERSION
+from nerv360.training.autoencoder import Autoencoder
+from nerv360.training.checkpoint import load_checkpoint, save_checkpoint
+from nerv360.training.material import fit_config, random_looks, read_clip
+from nerv360.training.processes import Processes
+from nerv360.training.quality import held_out_quality
+from nerv360.training.settings import TrainingSettings, training_preset, with_changes
+from nerv360.training.trainer import StepReport, Trainer
+from nerv360.video.clip import open_clip
+from nerv360.video.reading import VideoInfo
+from nerv360.video.writing import VideoWriter
 
 CHANGES = {
     "channels": "16",
@@ -65,7 +65,7 @@ def trainer_for(clip: Path, architecture: str = "nerv360") -> Trainer:
 def test_half_precision_on_a_cpu_reaches_the_decoder_alone(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("model.devices.multiplies_bfloat16", lambda: True)
+    monkeypatch.setattr("nerv360.devices.multiplies_bfloat16", lambda: True)
     trainer = trainer_for(clip)
     types: dict[str, torch.dtype] = {}
     network = trainer.network
@@ -101,7 +101,7 @@ def test_in_float16_the_loss_is_scaled_and_the_scale_survives_a_resume(
 ) -> None:
     """CUDA's way with cards and networks that bfloat16 does not suit, on the CPU."""
     monkeypatch.setattr(
-        "model.training.trainer.training_precision", lambda *args, **options: torch.float16
+        "nerv360.training.trainer.training_precision", lambda *args, **options: torch.float16
     )
     unbroken = trainer_for(clip, architecture)
     types: set[torch.dtype] = set()
@@ -179,7 +179,7 @@ def test_half_precision_is_judged_on_the_target_that_float32_is(
         judged.append((decoded.float(), original))
         return psnr_8bit(decoded, original)
 
-    monkeypatch.setattr("model.training.quality.psnr_8bit", note)
+    monkeypatch.setattr("nerv360.training.quality.psnr_8bit", note)
     trainer = trainer_for(clip, architecture)
     network, count = trainer.network.eval(), trainer.settings.held_out
     for precision in (nullcontext, partial(torch.autocast, "cpu", torch.bfloat16)):

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from model.errors import InputError
-from model.geometry import Look
-from model.trajectories import (
+from nerv360.errors import InputError
+from nerv360.geometry import Look
+from nerv360.trajectories import (
     FORMAT_NAMES,
     DoubtfulFormatError,
     Trajectory,
@@ -305,8 +305,8 @@ def test_real_heads_are_never_misread(trace: str, tmp_path: Path) -> None:
 
 
 def test_sizes_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("model.trajectories.formats.sheet.MAX_TURNS", 50)
-    monkeypatch.setattr("model.trajectories.reading.MAX_BYTES", 200)
+    monkeypatch.setattr("nerv360.trajectories.formats.sheet.MAX_TURNS", 50)
+    monkeypatch.setattr("nerv360.trajectories.reading.MAX_BYTES", 200)
     with pytest.raises(InputError, match="holds more than 50 looks: give a shorter path"):
         read_trajectory(written(tmp_path, gaze_files.angles(turn(count=60))))
     with pytest.raises(InputError, match="holds more than 50 looks"):

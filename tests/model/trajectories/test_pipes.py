@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from model.errors import InputError
-from model.scene import read_header, read_scene
-from model.trajectories.reading import read_trajectory
+from nerv360.errors import InputError
+from nerv360.scene import read_header, read_scene
+from nerv360.trajectories.reading import read_trajectory
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")

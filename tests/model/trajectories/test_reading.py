@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from model.errors import InputError
-from model.geometry import Look
-from model.trajectories import TrajectoryWriter
-from model.trajectories.formats import cells
-from model.trajectories.formats.jvet import NAMES
-from model.trajectories.reading import MAX_OWN_BYTES, read_trajectory
-from model.trajectories.trajectory import MAX_SAMPLES, Interpolation
+from nerv360.errors import InputError
+from nerv360.geometry import Look
+from nerv360.trajectories import TrajectoryWriter
+from nerv360.trajectories.formats import cells
+from nerv360.trajectories.formats.jvet import NAMES
+from nerv360.trajectories.reading import MAX_OWN_BYTES, read_trajectory
+from nerv360.trajectories.trajectory import MAX_SAMPLES, Interpolation
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 real_data = pytest.mark.skipif(

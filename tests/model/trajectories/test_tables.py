@@ -9,8 +9,8 @@ from typing import TypeAlias
 import numpy as np
 import pytest
 
-from model.errors import InputError
-from model.trajectories import DoubtfulFormatError, Trajectory, read_trajectory, understand
+from nerv360.errors import InputError
+from nerv360.trajectories import DoubtfulFormatError, Trajectory, read_trajectory, understand
 from tests.support.gaze_files import own, quaternion, turn
 
 TURN = turn().tolist()

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.errors import InputError
-from model.geometry import Look, look_from_rotation
-from model.trajectories.trajectory import Interpolation, Trajectory, from_rotations
+from nerv360.errors import InputError
+from nerv360.geometry import Look, look_from_rotation
+from nerv360.trajectories.trajectory import Interpolation, Trajectory, from_rotations
 
 
 def path(

@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from model.errors import InputError
-from model.video import ClipReader, check_equirectangular, open_clip
-from model.video.placement import Bounds
+from nerv360.errors import InputError
+from nerv360.video import ClipReader, check_equirectangular, open_clip
+from nerv360.video.placement import Bounds
 from tests.support.clips import ramp
 
 

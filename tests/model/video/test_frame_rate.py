@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.video.frame_rate import find_pace
+from nerv360.video.frame_rate import find_pace
 
 NTSC = Fraction(30000, 1001)
 MS = Fraction(1, 1000)

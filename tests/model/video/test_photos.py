@@ -15,9 +15,9 @@ import torch
 from PIL import Image, ImageCms
 from torch import Tensor
 
-from model.errors import InputError
-from model.video.photos import find_pictures, is_picture, natural_key, read_header, read_picture
-from model.video.placement import Bounds, Placement
+from nerv360.errors import InputError
+from nerv360.video.photos import find_pictures, is_picture, natural_key, read_header, read_picture
+from nerv360.video.placement import Bounds, Placement
 from tests.support.clips import ramp
 
 FIELD = Path(__file__).parents[4] / "shared" / "data" / "field"

@@ -13,9 +13,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.errors import InputError
-from model.geometry import Look, directions_to_angles, look_from_rotation
-from model.video.placement import (
+from nerv360.errors import InputError
+from nerv360.geometry import Look, directions_to_angles, look_from_rotation
+from nerv360.video.placement import (
     HALF_SPHERE,
     Bounds,
     Part,
@@ -24,7 +24,7 @@ from model.video.placement import (
     eye_part,
     two_eac_streams,
 )
-from model.video.placement.cube_faces import CUBEMAP_FACES, EAC_FACES, Cube
+from nerv360.video.placement.cube_faces import CUBEMAP_FACES, EAC_FACES, Cube
 from tests.support.spheres import smooth_sphere
 
 FIELD = Path(__file__).parents[4] / "shared" / "data" / "field"

@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.errors import InputError
-from model.video import random_access
-from model.video.clip import ClipReader, open_clip
-from model.video.random_access import VideoReader
-from model.video.stored import OpenedVideo
+from nerv360.errors import InputError
+from nerv360.video import random_access
+from nerv360.video.clip import ClipReader, open_clip
+from nerv360.video.random_access import VideoReader
+from nerv360.video.stored import OpenedVideo
 from tests.support.clips import GROUPS_OF_12, damaged, encode, ramp
 
 pytestmark = pytest.mark.slow

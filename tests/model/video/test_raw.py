@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from model.errors import InputError
-from model.video.clip import open_clip
-from model.video.raw import RawFormat, RawVideo, format_of_name, is_raw, parse_raw, raw_video
+from nerv360.errors import InputError
+from nerv360.video.clip import open_clip
+from nerv360.video.raw import RawFormat, RawVideo, format_of_name, is_raw, parse_raw, raw_video
 from tests.support.clips import ramp
 
 FORMATS = [

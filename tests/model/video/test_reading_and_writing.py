@@ -15,9 +15,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from model.errors import InputError
-from model.video.clip import open_clip
-from model.video.writing import FolderWriter, VideoWriter
+from nerv360.errors import InputError
+from nerv360.video.clip import open_clip
+from nerv360.video.writing import FolderWriter, VideoWriter
 
 
 def picture(index: int, height: int = 48, width: int = 96) -> Tensor:

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from model.errors import InputError
-from model.video import open_clip
-from model.video.tone_mapping import (
+from nerv360.errors import InputError
+from nerv360.video import open_clip
+from nerv360.video.tone_mapping import (
     REFERENCE_WHITE,
     ToneMapper,
     check_transfer,

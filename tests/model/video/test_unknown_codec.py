@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from model.errors import InputError
-from model.video import open_clip
+from nerv360.errors import InputError
+from nerv360.video import open_clip
 from tests.support.clips import encode, ramp
 
 

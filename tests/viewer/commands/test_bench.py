@@ -12,20 +12,20 @@ from pathlib import Path
 import pytest
 import torch
 
-from model import devices
-from model.benchmarks import ceilings
-from model.benchmarks.decode_worker import measure_decoding
-from model.benchmarks.process import WorkerError
-from model.decoding import ENGINES
-from model.decoding.eager import EagerEngine
-from model.decoding.engine import Engine, Picture
-from model.errors import InputError
-from model.geometry import Look
-from model.networks import count_flops, count_traffic
-from model.scene import write_scene
+from nerv360 import devices
+from nerv360.decoding import ENGINES
+from nerv360.decoding.eager import EagerEngine
+from nerv360.decoding.engine import Engine, Picture
+from nerv360.errors import InputError
+from nerv360.geometry import Look
+from nerv360.lab.benchmarks import ceilings
+from nerv360.lab.benchmarks.decode_worker import measure_decoding
+from nerv360.lab.benchmarks.process import WorkerError
+from nerv360.networks import count_flops, count_traffic
+from nerv360.scene import write_scene
+from nerv360.viewer.cli import main
+from nerv360.viewer.commands import bench_uploads
 from tests.support.scenes import CONFIGS, tiny_scene
-from viewer.cli import main
-from viewer.commands import bench_uploads
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def _plain_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     one process for each memory is enough here.
     """
     one = partial(measure_decoding, processes=1)
-    monkeypatch.setattr("model.benchmarks.measure_decoding", one)
+    monkeypatch.setattr("nerv360.lab.benchmarks.measure_decoding", one)
     monkeypatch.setattr(ceilings, "CPU_SIDE", 64)
     bfloat16(monkeypatch, False)
 
@@ -118,7 +118,7 @@ def test_without_a_display_all_but_the_uploads_is_measured(
         raise InputError("no display to open a window on was found")
 
     monkeypatch.setattr(bench_uploads, "Window", refuse)
-    monkeypatch.setattr("viewer.picture.Window", refuse)
+    monkeypatch.setattr("nerv360.viewer.picture.Window", refuse)
     assert bench(scene) == 0
     said = capsys.readouterr().out
     assert "upload: not measured: no display" in said
@@ -185,7 +185,7 @@ def test_a_decoder_whose_memory_cannot_be_measured_keeps_its_speed(
     def fails(name: str, _: object) -> None:
         raise WorkerError(f"measuring the speed of {name} failed: Killed")
 
-    monkeypatch.setattr("model.benchmarks.measure_decoding", fails)
+    monkeypatch.setattr("nerv360.lab.benchmarks.measure_decoding", fails)
     file = tmp_path / "bench.json"
     assert bench(scene, "-o", str(file)) == 0
     report = json.loads(file.read_text())

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.config import ModelConfig
-from model.evaluation.codec import Encoding, encode_with_crf
-from model.rates import draw_rates, measure
-from model.training.settings import TrainingSettings
-from model.video.clip import Clip, open_clip
-from model.video.writing import FolderWriter
+from nerv360.config import ModelConfig
+from nerv360.lab.evaluation.codec import Encoding, encode_with_crf
+from nerv360.lab.rates import draw_rates, measure
+from nerv360.training.settings import TrainingSettings
+from nerv360.video.clip import Clip, open_clip
+from nerv360.video.writing import FolderWriter
+from nerv360.viewer.cli import main
 from tests.support.scenes import CONFIGS
 from tests.support.spheres import smooth_sphere
-from viewer.cli import main
 
 SETTINGS = TrainingSettings(epochs=100, learning_rate=5e-3, held_out=2, windows=True)
 NETWORKS = [
@@ -52,7 +52,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
         trio = {n: c.replace(frame_height=96, frame_width=192) for n, c in CONFIGS.items()}
         return trio, dict.fromkeys(trio, SETTINGS)
 
-    monkeypatch.setattr("model.rates.scaled_presets", presets)
+    monkeypatch.setattr("nerv360.lab.rates.scaled_presets", presets)
     monkeypatch.setattr(measure, "CRFS", {"x265": (45, 20), "av1": (50, 25)})
     monkeypatch.setattr(measure, "RATES", (measure.RATES[0], measure.RATES[-1]))
 

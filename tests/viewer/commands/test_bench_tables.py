@@ -10,18 +10,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.benchmarks import table1
-from model.benchmarks.sizes import SizeFailure, draw_sizes, measure
-from model.benchmarks.sizes.clips import encode_clip_here
-from model.benchmarks.sizes.worker import Sample, SizeTask, measure_sample_here
-from model.benchmarks.table1_worker import measure_part_here
-from model.benchmarks.table2 import Ablation
-from model.config import ModelConfig
-from model.training.settings import TrainingSettings
-from model.video.clip import Clip
-from model.video.writing import FolderWriter
+from nerv360.config import ModelConfig
+from nerv360.lab.benchmarks import table1
+from nerv360.lab.benchmarks.sizes import SizeFailure, draw_sizes, measure
+from nerv360.lab.benchmarks.sizes.clips import encode_clip_here
+from nerv360.lab.benchmarks.sizes.worker import Sample, SizeTask, measure_sample_here
+from nerv360.lab.benchmarks.table1_worker import measure_part_here
+from nerv360.lab.benchmarks.table2 import Ablation
+from nerv360.training.settings import TrainingSettings
+from nerv360.video.clip import Clip
+from nerv360.video.writing import FolderWriter
+from nerv360.viewer.cli import main
 from tests.support.scenes import CONFIGS, TINY
-from viewer.cli import main
 
 TRIO = {n: c.replace(frame_height=96, frame_width=192) for n, c in CONFIGS.items()}
 BASE = TINY.replace(frame_height=96, frame_width=192, encoder_strides=(4, 2))
@@ -41,7 +41,7 @@ def clip(tmp_path: Path) -> Path:
 @pytest.fixture
 def tiny_table1(monkeypatch: pytest.MonkeyPatch) -> None:
     """The three decoders of a tiny comparison, measured in this process."""
-    monkeypatch.setattr("model.benchmarks.comparison", lambda preset, scale: TRIO)
+    monkeypatch.setattr("nerv360.lab.benchmarks.comparison", lambda preset, scale: TRIO)
     monkeypatch.setattr(table1, "measure_part", measure_part_here)
 
 
@@ -52,7 +52,7 @@ def tiny_preset(monkeypatch: pytest.MonkeyPatch) -> None:
     def small(name: str, architecture: str) -> tuple[ModelConfig, TrainingSettings]:
         return BASE, SETTINGS
 
-    monkeypatch.setattr("model.training.training_preset", small)
+    monkeypatch.setattr("nerv360.training.training_preset", small)
 
 
 @pytest.mark.slow
@@ -171,7 +171,7 @@ def test_an_interrupt_leaves_what_is_finished(
             "NeRV360", (1, 12, 24), 1000, 9, 3, 0.1, seeds, psnr, [None] * 3, 26.69, 27.0
         )
 
-    monkeypatch.setattr("model.benchmarks.train_variants", one)
+    monkeypatch.setattr("nerv360.lab.benchmarks.train_variants", one)
     file = tmp_path / "table2.json"
     options = ["--device", "cpu", "-o", str(file)]
     assert main(["bench", "--table", "2", str(clip), *options]) == 130
@@ -189,7 +189,7 @@ def small_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
             for w in widths
         }
 
-    monkeypatch.setattr("model.benchmarks.sized_configs", small)
+    monkeypatch.setattr("nerv360.lab.benchmarks.sized_configs", small)
 
     def sample(task: SizeTask, limit_s: float) -> Sample:
         return measure_sample_here(task)
@@ -197,7 +197,7 @@ def small_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     def encode(source: Clip, codec: str, width: int, output: Path, limit_s: float) -> str:
         return encode_clip_here(source, codec, width, output)
 
-    monkeypatch.setattr("model.benchmarks.sizes.clips.KEPT_BYTES", 2**20)
+    monkeypatch.setattr("nerv360.lab.benchmarks.sizes.clips.KEPT_BYTES", 2**20)
     monkeypatch.setattr(measure, "PROCESSES", 1)
     monkeypatch.setattr(measure, "measure_sample", sample)
     monkeypatch.setattr(measure, "encode_clip", encode)
@@ -242,7 +242,7 @@ def test_an_interrupt_keeps_the_sizes_that_are_finished(
         yield SizeFailure("nerv360", (96, 192), "decoding would take 9 GiB")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("model.benchmarks.measure_sizes", one)
+    monkeypatch.setattr("nerv360.lab.benchmarks.measure_sizes", one)
     file, plot = tmp_path / "table4.json", tmp_path / "table4.png"
     options = ["--sizes", "192", "-o", str(file), "--plot", str(plot)]
     assert main(["bench", "--table", "4", str(clip), "--device", "cpu", *options]) == 130

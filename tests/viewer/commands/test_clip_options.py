@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.errors import InputError
-from model.evaluation import EvaluationOptions, prepare
-from model.scene import Sample, read_header
-from model.trajectories import read_trajectory
-from model.video.clip import open_clip
+from nerv360.errors import InputError
+from nerv360.lab.evaluation import EvaluationOptions, prepare
+from nerv360.scene import Sample, read_header
+from nerv360.trajectories import read_trajectory
+from nerv360.video.clip import open_clip
+from nerv360.viewer.cli import main
+from nerv360.viewer.decode import compare_clip, prepare_clip, prepare_scene
 from tests.support.clips import stereo
 from tests.support.field_clips import LEFT, RIGHT, cards, raw, write
-from viewer.cli import main
-from viewer.decode import compare_clip, prepare_clip, prepare_scene
 
 TINY = [
     "--preset=demo", "--device=cpu", "--set=channels=16", "--set=viewport_width=96",
@@ -68,7 +68,7 @@ def test_the_larger_clip_is_the_scenes_if_it_is_read_alike(scene: Path, clip: Pa
 
 @pytest.mark.slow
 def test_the_larger_clip_is_put_beside_its_scene(scene: Path, clip: Path) -> None:
-    from model.scene import read_scene
+    from nerv360.scene import read_scene
 
     shown = prepare_scene(read_scene(scene), scene, CPU)
     beside = open_clip(clip, eye="right", start=0.08).at_size(shown.size)

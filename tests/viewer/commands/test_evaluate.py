@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 import torch
 
-from model.decoding import open_engine
-from model.evaluation.measure import measure_path
-from model.geometry import Look
-from model.metrics.similarity import cut_viewport, psnr_8bit
-from model.scene import FingerprintMaker, read_scene, write_scene
-from model.video.clip import open_clip
-from model.video.writing import VideoWriter
+from nerv360.decoding import open_engine
+from nerv360.geometry import Look
+from nerv360.lab.evaluation.measure import measure_path
+from nerv360.metrics.similarity import cut_viewport, psnr_8bit
+from nerv360.scene import FingerprintMaker, read_scene, write_scene
+from nerv360.video.clip import open_clip
+from nerv360.video.writing import VideoWriter
+from nerv360.viewer.cli import main
 from tests.support.scenes import tiny_scene
 from tests.support.spheres import smooth_sphere
-from viewer.cli import main
 
 FRAMES = 3
 SUMMARY = "summary.csv"
@@ -137,7 +137,7 @@ def test_what_is_measured_is_kept_and_what_is_broken_is_measured_again(
         measured.append(arguments[1])
         return measure_path(*arguments)
 
-    monkeypatch.setattr("model.evaluation.run.measure_path", counting)
+    monkeypatch.setattr("nerv360.lab.evaluation.run.measure_path", counting)
     options = ["--trajectory", "jvet:landing-vp1", "--codec", "x265"]
     assert evaluate(material, report, *options) == 0
     assert measured == ["gaze"]

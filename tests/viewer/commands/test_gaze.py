@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.errors import InputError
-from model.scene import write_scene
+from nerv360.errors import InputError
+from nerv360.scene import write_scene
+from nerv360.viewer.cli import main
+from nerv360.viewer.run import open_dropped
 from tests.support import gaze_files
 from tests.support.gaze_files import turn
 from tests.support.scenes import tiny_scene
-from viewer.cli import main
-from viewer.run import open_dropped
 
 
 def written(folder: Path, content: str, name: str = "gaze.csv") -> str:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from model.errors import InputError
-from model.video.clip import open_clip
-from viewer.commands.make_clip import check_options, make_clip
+from nerv360.errors import InputError
+from nerv360.video.clip import open_clip
+from nerv360.viewer.commands.make_clip import check_options, make_clip
 
 
 @pytest.mark.slow

@@ -13,12 +13,12 @@ from unittest.mock import patch
 import pytest
 import torch
 
-from model.locks import locked
-from model.scene import read_scene
-from model.training.trainer import Trainer
-from model.video.writing import FolderWriter
+from nerv360.locks import locked
+from nerv360.scene import read_scene
+from nerv360.training.trainer import Trainer
+from nerv360.video.writing import FolderWriter
+from nerv360.viewer.cli import main
 from tests.support.full_disk import full_disk
-from viewer.cli import main
 
 TINY = [
     "--preset=demo", "--device=cpu", "--set=channels=8", "--set=viewport_width=96",
@@ -152,7 +152,7 @@ def test_an_export_that_fails_keeps_the_training(
     clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = tmp_path / "r.safetensors"
-    with patch("model.training.export.search.TrainedEmbeddings.of", side_effect=MemoryError):
+    with patch("nerv360.training.export.search.TrainedEmbeddings.of", side_effect=MemoryError):
         assert main(command(clip, target, "--epochs=1")) == 2
     said = capsys.readouterr().err
     assert f"{target}.checkpoint has its 3 steps: the same command with --resume" in said
@@ -196,7 +196,7 @@ def test_signals_end_a_training_like_ctrl_c(
     target = tmp_path / "r.safetensors"
     options = ["--epochs=5000", "--set=evaluate_every=1"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "viewer", *command(clip, target, *options)],
+        [sys.executable, "-m", "nerv360.viewer", *command(clip, target, *options)],
         cwd=ROOT, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None
@@ -234,8 +234,8 @@ def test_too_little_memory_is_said_before_a_picture_is_read(
     clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with (
-        patch("model.devices.available_bytes", return_value=100 * 2**20),
-        patch("model.training.read_clip", side_effect=AssertionError("the clip was read")),
+        patch("nerv360.devices.available_bytes", return_value=100 * 2**20),
+        patch("nerv360.training.read_clip", side_effect=AssertionError("the clip was read")),
     ):
         said = refused(command(clip, tmp_path / "r.safetensors"), capsys)
     assert re.search(r"training on 3 pictures of 128x64 would take 0\.\d GiB of memory", said)

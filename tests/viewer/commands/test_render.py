@@ -10,12 +10,12 @@ import pytest
 import torch
 from PIL import Image
 
-from model.decoding import open_engine
-from model.geometry import Look
-from model.scene import read_scene, write_scene
-from model.video.clip import open_clip
+from nerv360.decoding import open_engine
+from nerv360.geometry import Look
+from nerv360.scene import read_scene, write_scene
+from nerv360.video.clip import open_clip
+from nerv360.viewer.cli import main
 from tests.support.scenes import tiny_scene
-from viewer.cli import main
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +60,8 @@ def test_one_picture_is_not_worth_compiling_for(
         raise RuntimeError("CUDA error: no kernel image is available\nlong story")
 
     with (
-        patch("model.devices.choose_device", return_value=torch.device("cuda")),
-        patch("model.decoding.open_engine", fail),
+        patch("nerv360.devices.choose_device", return_value=torch.device("cuda")),
+        patch("nerv360.decoding.open_engine", fail),
     ):
         assert render(scene, "-o", tmp_path / output) == 2
     assert kinds == [kind]

@@ -14,15 +14,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.errors import InputError
-from model.scene import Sample, read_scene, write_scene
-from model.training.loss import DistortionLoss
-from model.training.trainer import Trainer
-from model.video.clip import open_clip
-from model.video.writing import FolderWriter, VideoWriter
+from nerv360.errors import InputError
+from nerv360.scene import Sample, read_scene, write_scene
+from nerv360.training.loss import DistortionLoss
+from nerv360.training.trainer import Trainer
+from nerv360.video.clip import open_clip
+from nerv360.video.writing import FolderWriter, VideoWriter
+from nerv360.viewer.cli import main
 from tests.support.full_disk import full_disk
 from tests.support.scenes import tiny_scene
-from viewer.cli import main
 
 TINY = [
     "--preset=demo", "--device=cpu", "--set=channels=16", "--set=viewport_width=96",
@@ -103,7 +103,7 @@ def test_a_name_that_cannot_be_written(
 def test_a_full_disk(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = tmp_path / "s.safetensors"
     full = OSError(28, "No space left on device")
-    with patch("model.scene.coded.save_file", side_effect=full):
+    with patch("nerv360.scene.coded.save_file", side_effect=full):
         said = refused(clip, "-o", str(target), capsys=capsys)
     assert f"{target} cannot be written: No space left on device" in said
 
@@ -137,7 +137,7 @@ def test_a_scene_that_is_refused_at_last_can_be_resumed(
     target = tmp_path / "s.safetensors"
     command = ["train", str(clip), "-o", str(target), *TINY]
     full = InputError(f"{target} cannot be written: No space left on device")
-    with patch("model.scene.write_coded", side_effect=full):
+    with patch("nerv360.scene.write_coded", side_effect=full):
         assert main(command) == 2
     with patch.object(Trainer, "_train_step", side_effect=AssertionError("a step was made")):
         assert main([*command, "--resume"]) == 0
@@ -186,7 +186,7 @@ def test_a_decoder_is_added_to_a_scene(clip: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_ctrl_c_leaves_a_scene_that_opens_and_resumes(clip: Path, tmp_path: Path) -> None:
     target = tmp_path / "scene.safetensors"
-    command = [sys.executable, "-m", "viewer", "train", str(clip), "-o", str(target), *TINY]
+    command = [sys.executable, "-m", "nerv360.viewer", "train", str(clip), "-o", str(target), *TINY]
     command += ["--epochs=5000", "--set=evaluate_every=1"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -204,7 +204,7 @@ def test_two_processes_train_as_one(clip: Path, tmp_path: Path) -> None:
     target = tmp_path / "scene.safetensors"
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
     command += ["--master-port=0", "--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0"]
-    command += ["-m", "viewer", "train", str(clip), "-o", str(target), *TINY, "--epochs=2"]
+    command += ["-m", "nerv360.viewer", "train", str(clip), "-o", str(target), *TINY, "--epochs=2"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     result = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=500

@@ -9,16 +9,16 @@ from unittest.mock import patch
 import pytest
 import torch
 
-from model.errors import InputError
-from model.scene import read_scene
-from model.training import TrainingSettings
-from model.training.by_clock import ByClock
-from model.training.checkpoint import checkpoint_path
-from model.training.clock import Pace
-from model.training.trainer import Trainer
-from model.video.writing import VideoWriter
-from viewer.cli import main
-from viewer.commands import train as command
+from nerv360.errors import InputError
+from nerv360.scene import read_scene
+from nerv360.training import TrainingSettings
+from nerv360.training.by_clock import ByClock
+from nerv360.training.checkpoint import checkpoint_path
+from nerv360.training.clock import Pace
+from nerv360.training.trainer import Trainer
+from nerv360.video.writing import VideoWriter
+from nerv360.viewer.cli import main
+from nerv360.viewer.commands import train as command
 
 TINY = [
     "--preset=paper", "--set=strides=2,2", "--set=kernels=1,3", "--set=blocks=1,1",
@@ -44,7 +44,7 @@ def test_a_training_by_the_clock_says_its_plan_and_ends_in_time(
 ) -> None:
     target = tmp_path / "s.safetensors"
     pace = Pace(step=0.25, evaluation=0.5, picture=0.01)
-    with patch("model.training.by_clock.measure_pace", return_value=pace):
+    with patch("nerv360.training.by_clock.measure_pace", return_value=pace):
         assert main(["train", str(clip), "-o", str(target), *TINY, "--minutes", "0.2"]) == 0
     said = capsys.readouterr().out
     assert "4 pictures of 96x48, " in said
@@ -111,7 +111,7 @@ def test_after_a_third_a_scene_that_opens_is_there_and_a_second_ctrl_c_says_what
 ) -> None:
     target = tmp_path / "s.safetensors"
     line = ["train", str(clip), "-o", str(target), *TINY, "--steps=9", "--set=checkpoint_s=0"]
-    with patch("model.training.export_scene", side_effect=KeyboardInterrupt):
+    with patch("nerv360.training.export_scene", side_effect=KeyboardInterrupt):
         assert main(line) == 130
     said = capsys.readouterr().err
     checkpoint = checkpoint_path(target)
@@ -138,7 +138,9 @@ def test_a_resumed_training_by_the_clock_keeps_its_end(
     stops = iter([False] * 4 + [True] * 100)
     with (
         patch.object(ByClock, "plan", plan),
-        patch("viewer.commands.terminal.StopOnInterrupt.__call__", lambda self: next(stops)),
+        patch(
+            "nerv360.viewer.commands.terminal.StopOnInterrupt.__call__", lambda self: next(stops)
+        ),
     ):
         assert main([*line, "--minutes=1"]) == 130
     said = capsys.readouterr()
@@ -155,8 +157,8 @@ def test_a_stop_without_a_checkpoint_promises_none(
     target = tmp_path / "s.safetensors"
     full = InputError("No space left on device")
     with (
-        patch("model.training.trainer.save_checkpoint", side_effect=full),
-        patch("viewer.commands.terminal.StopOnInterrupt.__call__", lambda self: True),
+        patch("nerv360.training.trainer.save_checkpoint", side_effect=full),
+        patch("nerv360.viewer.commands.terminal.StopOnInterrupt.__call__", lambda self: True),
     ):
         assert main(["train", str(clip), "-o", str(target), *TINY, "--steps=8"]) == 130
     said = capsys.readouterr().out

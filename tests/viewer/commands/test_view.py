@@ -10,15 +10,15 @@ import platformdirs
 import pytest
 from PIL import Image
 
-from model.scene import write_scene
-from model.video.clip import open_clip
+from nerv360.scene import write_scene
+from nerv360.video.clip import open_clip
+from nerv360.viewer.app import App
+from nerv360.viewer.cli import main
+from nerv360.viewer.panels.message import MessagePanel
+from nerv360.viewer.picture.film import FPS
+from nerv360.viewer.picture.window import Window
 from tests.support.fake_driver import install_driver, install_torch
 from tests.support.scenes import tiny_scene
-from viewer.app import App
-from viewer.cli import main
-from viewer.panels.message import MessagePanel
-from viewer.picture.film import FPS
-from viewer.picture.window import Window
 
 
 @pytest.fixture

@@ -15,10 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from model.scene import write_scene
-from tests.support.page import ROOT
+from nerv360.scene import write_scene
+from nerv360.viewer.cli import main
 from tests.support.scenes import tiny_scene
-from viewer.cli import main
 
 WAIT_S = 60.0
 
@@ -58,8 +57,9 @@ def test_a_scene_is_exported(
 def test_a_scene_is_served_until_a_signal(
     scene: Path, tmp_path: Path, number: signal.Signals, ignored: bool
 ) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
-    command = [sys.executable, "-m", "viewer", "serve", str(scene), "--port", "0", "--no-browser"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-m", "nerv360.viewer", "serve", str(scene)]
+    command += ["--port", "0", "--no-browser"]
     if ignored:
         command = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *command]
     process = subprocess.Popen(

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from nerv360.viewer.decode.worker import DecodeWorker
 from tests.support.decoding import Rest, watched_workers
-from viewer.decode.worker import DecodeWorker
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from model.geometry import Look
+from nerv360.geometry import Look
+from nerv360.viewer.decode.background import Background
 from tests.support.fake_engine import FakeEngine, psnr, sphere_panorama
-from viewer.decode.background import Background
 
 
 def test_a_view_too_narrow_for_a_sphere_is_refused() -> None:

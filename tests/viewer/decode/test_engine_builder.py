@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from nerv360.viewer.decode.engine_builder import Build, EngineBuilder
+from nerv360.viewer.decode.open_scene import EngineSource
+from nerv360.viewer.decode.worker import DecodeWorker
 from tests.support.decoding import picture, until, wanted
 from tests.support.fake_engine import FakeEngine
-from viewer.decode.engine_builder import Build, EngineBuilder
-from viewer.decode.open_scene import EngineSource
-from viewer.decode.worker import DecodeWorker
 
 ROOT = Path(__file__).parents[3]
 
@@ -126,8 +126,8 @@ def test_sessions_that_are_dropped_cancel_their_builds() -> None:
 
 NEVER_BUILT = """
 import atexit, logging, sys, threading
-from viewer import cli
-from viewer.decode import engine_builder
+from nerv360.viewer import cli
+from nerv360.viewer.decode import engine_builder
 
 begun = threading.Event()
 

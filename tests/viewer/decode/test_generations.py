@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from nerv360.viewer.picture.window import Window
 from tests.support.gated import GatedApp
-from viewer.picture.window import Window
 
 
 @pytest.fixture

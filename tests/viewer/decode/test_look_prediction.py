@@ -6,11 +6,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.geometry import Look
-from model.reprojection import project
+from nerv360.geometry import Look
+from nerv360.reprojection import project
+from nerv360.viewer.decode.look_prediction import Request, covering_hfov, predicted_look
+from nerv360.viewer.panels.viewport_border import viewport_border
 from tests.support.fake_engine import FakeEngine
-from viewer.decode.look_prediction import Request, covering_hfov, predicted_look
-from viewer.panels.viewport_border import viewport_border
 
 LOOKS = st.builds(
     Look.from_degrees,

@@ -9,10 +9,10 @@ from unittest.mock import patch
 import pytest
 import torch
 
-from model.geometry import Look
-from model.scene import Scene
+from nerv360.geometry import Look
+from nerv360.scene import Scene
+from nerv360.viewer.decode.scene_source import engine_source, free_memory, prepare_scene
 from tests.support.scenes import CONFIGS, over_still_scene, tiny_scene
-from viewer.decode.scene_source import engine_source, free_memory, prepare_scene
 
 CPU = torch.device("cpu")
 
@@ -86,7 +86,7 @@ def test_what_must_be_compiled_follows_what_is_there_at_once(
     def note(scene: Scene, decoder: str, device: torch.device, *, kind: str) -> None:
         opened.append(f"{device.type} {kind}")
 
-    with patch("viewer.decode.scene_source.open_engine", note):
+    with patch("nerv360.viewer.decode.scene_source.open_engine", note):
         source = engine_source(tiny_scene(), "nerv360", torch.device(device), engine)
         for make in source.engines:
             make()

@@ -10,12 +10,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from model.decoding.engine import Picture
-from model.geometry import Look
+from nerv360.decoding.engine import Picture
+from nerv360.geometry import Look
+from nerv360.viewer.decode.open_scene import EngineSource
+from nerv360.viewer.decode.worker import DecodeWorker
 from tests.support.decoding import Rest, picture, pictures, until, wanted
 from tests.support.fake_engine import FakeEngine
-from viewer.decode.open_scene import EngineSource
-from viewer.decode.worker import DecodeWorker
 
 
 def test_a_failing_engine_gives_way_to_the_next(worker: DecodeWorker) -> None:

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from model.geometry import Look, wrap_yaw
-from viewer.input.camera import MAX_HFOV, MIN_HFOV, Camera, Dynamic
-from viewer.input.drag import ray_through
-from viewer.input.keymap import Action
+from nerv360.geometry import Look, wrap_yaw
+from nerv360.viewer.input.camera import MAX_HFOV, MIN_HFOV, Camera, Dynamic
+from nerv360.viewer.input.drag import ray_through
+from nerv360.viewer.input.keymap import Action
 
 LOOKS = st.builds(
     Look.from_degrees,

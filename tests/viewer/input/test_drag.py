@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.geometry import Look, wrap_yaw
-from viewer.input.camera import Camera
-from viewer.input.drag import LARGEST_GAIN, Point, ray_through
+from nerv360.geometry import Look, wrap_yaw
+from nerv360.viewer.input.camera import Camera
+from nerv360.viewer.input.drag import LARGEST_GAIN, Point, ray_through
 
 Path = list[Point]
 

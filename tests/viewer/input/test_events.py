@@ -8,14 +8,14 @@ from pathlib import Path
 import glfw
 import pytest
 
+from nerv360.viewer.input.camera import Camera
+from nerv360.viewer.input.events import Input
+from nerv360.viewer.input.keymap import Action
+from nerv360.viewer.input.playback import Playback
+from nerv360.viewer.panels.overlay import Overlay
+from nerv360.viewer.panels.timeline import TimelinePanel
+from nerv360.viewer.picture.window import Window
 from tests.support.hand import CallbackHand
-from viewer.input.camera import Camera
-from viewer.input.events import Input
-from viewer.input.keymap import Action
-from viewer.input.playback import Playback
-from viewer.panels.overlay import Overlay
-from viewer.panels.timeline import TimelinePanel
-from viewer.picture.window import Window
 
 
 class Wired:

@@ -9,16 +9,16 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from model.errors import InputError
-from model.geometry import Look
-from model.trajectories import TrajectoryWriter
-from model.trajectories.reading import read_trajectory
+from nerv360.errors import InputError
+from nerv360.geometry import Look
+from nerv360.trajectories import TrajectoryWriter
+from nerv360.trajectories.reading import read_trajectory
+from nerv360.viewer.app import App
+from nerv360.viewer.settings import Settings
 from tests.support.fake_engine import FakeEngine
 from tests.support.hand import CallbackHand
 from tests.support.running import press, run_until
 from tests.support.sphere_scene import FPS, FRAMES, sphere_scene
-from viewer.app import App
-from viewer.settings import Settings
 
 STEP = 1 / 32
 """Seconds of one turn: exact in binary, so that times can be compared."""
@@ -247,7 +247,7 @@ def test_the_end_says_where_a_running_recording_is(
     press(app, "R")
     app.update(STEP)
     (file,) = (tmp_path / "Documents").glob("*.csv")
-    with caplog.at_level(logging.INFO, "viewer"):
+    with caplog.at_level(logging.INFO, "nerv360"):
         app.close()
     monkeypatch.setattr(app, "close", lambda: None)  # once is all it may be
     assert f"recording saved: {file}" in caplog.text

@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import glfw
 
-from viewer.input.keymap import CHARACTER_ACTIONS, HELD, KEY_ACTIONS, KEYMAP, REPEATED, Action
+from nerv360.viewer.input.keymap import (
+    CHARACTER_ACTIONS,
+    HELD,
+    KEY_ACTIONS,
+    KEYMAP,
+    REPEATED,
+    Action,
+)
 
 
 def test_every_action_has_a_key_and_every_key_one_action() -> None:

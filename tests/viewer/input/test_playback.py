@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from viewer.input.playback import SPEEDS, Playback
+from nerv360.viewer.input.playback import SPEEDS, Playback
 
 
 def test_time_passes_at_the_clips_rate() -> None:

@@ -11,11 +11,11 @@ import numpy as np
 import platformdirs
 import pytest
 
+from nerv360.viewer.app import App
+from nerv360.viewer.panels.layout import rectangle
+from nerv360.viewer.settings import Settings
 from tests.support.running import run_until, settle
 from tests.support.sphere_scene import sphere_scene
-from viewer.app import App
-from viewer.panels.layout import rectangle
-from viewer.settings import Settings
 
 PANELS = ("status", "minimap", "caption", "gaze", "side 0", "side 1", "message", "timeline")
 LONG = "The decoder cannot be compiled here and runs uncompiled: install a compiler for it."

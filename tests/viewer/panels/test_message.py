@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from viewer.panels.message import MessagePanel
+from nerv360.viewer.panels.message import MessagePanel
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import time
 import pytest
 import torch
 
-from viewer.panels.statistics import Memory, Rate, rate_of, seconds_since_start
+from nerv360.viewer.panels.statistics import Memory, Rate, rate_of, seconds_since_start
 
 
 @pytest.fixture

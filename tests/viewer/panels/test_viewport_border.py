@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.geometry import Look
-from viewer.panels.viewport_border import outline
+from nerv360.geometry import Look
+from nerv360.viewer.panels.viewport_border import outline
 
 
 @given(

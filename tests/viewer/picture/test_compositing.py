@@ -1,4 +1,4 @@
-"""Pictures over a still panorama: the real shaders against what `model.rendering` composites."""
+"""Pictures over a still panorama: the real shaders against what `nerv360.rendering` composites."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.decoding import Engine, Picture, open_engine
-from model.geometry import Look, level_of_detail
-from model.rendering import render_view
+from nerv360.decoding import Engine, Picture, open_engine
+from nerv360.geometry import Look, level_of_detail
+from nerv360.rendering import render_view
+from nerv360.viewer.picture.renderer import CLEAR_COLOUR, Renderer, read_framebuffer
+from nerv360.viewer.picture.still import Compositing, StillTexture
+from nerv360.viewer.picture.window import Window
 from tests.support.fake_engine import FakeEngine, psnr
 from tests.support.scenes import CONFIGS, over_still_scene
-from viewer.picture.renderer import CLEAR_COLOUR, Renderer, read_framebuffer
-from viewer.picture.still import Compositing, StillTexture
-from viewer.picture.window import Window
 
 WIDTH, HEIGHT = 640, 360
 ZOOMED = 30
@@ -172,7 +172,7 @@ def test_one_that_is_larger_than_a_texture_is_shown_smaller_and_says_so(
     renderer: Renderer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    monkeypatch.setattr("viewer.picture.still.largest_texture", lambda: 100)
+    monkeypatch.setattr("nerv360.viewer.picture.still.largest_texture", lambda: 100)
     panorama = StillTexture(said.append)
     pixels = np.full((128, 256, 3), 40, np.uint8)
     pixels[::3] = 130

@@ -12,19 +12,24 @@ import torch
 from OpenGL import GL
 from torch import Tensor
 
-from model.decoding.engine import Picture
-from model.geometry import Look
+from nerv360.decoding.engine import Picture
+from nerv360.geometry import Look
+from nerv360.viewer.picture import cuda_upload
+from nerv360.viewer.picture.cuda_runtime import (
+    CopyStream,
+    InteropError,
+    device_of_window,
+    window_devices,
+)
+from nerv360.viewer.picture.cuda_upload import CudaCopy, InteropUpload, choose_upload
+from nerv360.viewer.picture.gl import Texture
+from nerv360.viewer.picture.renderer import Renderer, read_framebuffer
+from nerv360.viewer.picture.upload import LateUpload, PixelBufferUpload, Upload
+from nerv360.viewer.picture.window import Window
+from nerv360.viewer.shading.picture import TexturePicture
 from tests.support.fake_cuda import FakeCuda
 from tests.support.fake_cuda_runtime import Code, FakeRuntime
 from tests.support.fake_engine import rgba, sphere_viewport
-from viewer.picture import cuda_upload
-from viewer.picture.cuda_runtime import CopyStream, InteropError, device_of_window, window_devices
-from viewer.picture.cuda_upload import CudaCopy, InteropUpload, choose_upload
-from viewer.picture.gl import Texture
-from viewer.picture.renderer import Renderer, read_framebuffer
-from viewer.picture.upload import LateUpload, PixelBufferUpload, Upload
-from viewer.picture.window import Window
-from viewer.shading.picture import TexturePicture
 
 
 def content_of(texture: Texture) -> Tensor:

@@ -8,16 +8,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from model.decoding import Picture
-from model.geometry import Look
+from nerv360.decoding import Picture
+from nerv360.geometry import Look
+from nerv360.viewer.app import App
+from nerv360.viewer.decode import EngineSource, OpenScene
+from nerv360.viewer.picture import Window
+from nerv360.viewer.picture.comparison import GAIN
+from nerv360.viewer.settings import Settings
 from tests.support.fake_engine import FakeEngine
 from tests.support.running import image, press, settle
 from tests.support.sphere_scene import FRAMES, sphere_scene
-from viewer.app import App
-from viewer.decode import EngineSource, OpenScene
-from viewer.picture import Window
-from viewer.picture.comparison import GAIN
-from viewer.settings import Settings
 
 OFF_BY = (0, 5, 12)
 

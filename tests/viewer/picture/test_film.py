@@ -9,12 +9,12 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from model.errors import InputError
-from model.geometry import Look
-from model.video.clip import open_clip
-from model.video.writing import VideoWriter
-from viewer.input.wander import DURATION_S, wandering_path
-from viewer.picture.film import Film
+from nerv360.errors import InputError
+from nerv360.geometry import Look
+from nerv360.video.clip import open_clip
+from nerv360.video.writing import VideoWriter
+from nerv360.viewer.input.wander import DURATION_S, wandering_path
+from nerv360.viewer.picture.film import Film
 
 
 class Clock:
@@ -29,7 +29,7 @@ class Clock:
 @pytest.fixture
 def clock() -> Iterator[Clock]:
     hand_set = Clock()
-    with patch("viewer.picture.film.time", hand_set):
+    with patch("nerv360.viewer.picture.film.time", hand_set):
         yield hand_set
 
 

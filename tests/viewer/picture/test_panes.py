@@ -9,19 +9,19 @@ from dataclasses import replace
 import pytest
 import torch
 
-from model.decoding.engine import Picture
-from model.errors import UnavailableError
-from model.geometry import Look
+from nerv360.decoding.engine import Picture
+from nerv360.errors import UnavailableError
+from nerv360.geometry import Look
+from nerv360.viewer.app import App
+from nerv360.viewer.decode.open_scene import Cost, EngineSource, OpenScene
+from nerv360.viewer.panels.opening import OpeningPanel
+from nerv360.viewer.picture.comparison import Split, other_decoder
+from nerv360.viewer.picture.screenshot import capture
+from nerv360.viewer.picture.window import Window
+from nerv360.viewer.settings import Settings
 from tests.support.fake_engine import FakeEngine, sphere_viewport
 from tests.support.hand import CallbackHand
 from tests.support.running import image, press, resize, run_until, settle
-from viewer.app import App
-from viewer.decode.open_scene import Cost, EngineSource, OpenScene
-from viewer.panels.opening import OpeningPanel
-from viewer.picture.comparison import Split, other_decoder
-from viewer.picture.screenshot import capture
-from viewer.picture.window import Window
-from viewer.settings import Settings
 
 FRAMES = 4
 DECODERS = ("nerv360", "hnerv", "hnerv-boost")

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from model.decoding.engine import Picture
-from model.geometry import Look, viewport_directions
-from model.reprojection import project
+from nerv360.decoding.engine import Picture
+from nerv360.geometry import Look, viewport_directions
+from nerv360.reprojection import project
+from nerv360.viewer.picture.renderer import CLEAR_COLOUR, Renderer, read_framebuffer
+from nerv360.viewer.picture.upload import PixelBufferUpload
+from nerv360.viewer.picture.window import Window
 from tests.support.fake_engine import psnr, rgba, sphere_panorama, sphere_viewport
-from viewer.picture.renderer import CLEAR_COLOUR, Renderer, read_framebuffer
-from viewer.picture.upload import PixelBufferUpload
-from viewer.picture.window import Window
 
 WIDTH, HEIGHT = 320, 180
 

@@ -11,8 +11,8 @@ import glfw
 import pytest
 from OpenGL import GL
 
-from viewer.picture.monitors import monitor_of, unscaled
-from viewer.picture.window import Window
+from nerv360.viewer.picture.monitors import monitor_of, unscaled
+from nerv360.viewer.picture.window import Window
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_a_remembered_size_is_no_larger_than_the_screen() -> None:
 def test_a_size_comes_back_the_same_at_any_scale(
     scale: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("viewer.picture.monitors.sizes_are_pixels", lambda: True)
+    monkeypatch.setattr("nerv360.viewer.picture.monitors.sizes_are_pixels", lambda: True)
     for width in range(160, 2000):
         first = unscaled((width, 90), scale)[0]
         assert unscaled((int(first * scale), 90), scale)[0] == first

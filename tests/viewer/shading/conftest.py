@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from viewer.picture.window import Window
-from viewer.shading.drawer import DRAWER, ContextDrawer
+from nerv360.viewer.picture.window import Window
+from nerv360.viewer.shading.drawer import DRAWER, ContextDrawer
 
 
 @pytest.fixture

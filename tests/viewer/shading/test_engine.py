@@ -12,25 +12,25 @@ import torch
 from OpenGL import GL
 from PIL import Image
 
-from model.decoding import open_engine
-from model.devices import choose_device
-from model.geometry import Look
-from model.scene import Scene, read_scene, write_scene
-from model.shaders import Limits, shader_plan
+from nerv360.decoding import open_engine
+from nerv360.devices import choose_device
+from nerv360.geometry import Look
+from nerv360.scene import Scene, read_scene, write_scene
+from nerv360.shaders import Limits, shader_plan
+from nerv360.viewer.app import App
+from nerv360.viewer.cli import main
+from nerv360.viewer.decode.open_scene import OpenScene
+from nerv360.viewer.decode.scene_source import engine_source, prepare_scene
+from nerv360.viewer.paths import DEMO
+from nerv360.viewer.picture.window import Window
+from nerv360.viewer.shading.drawer import ContextDrawer, draws_in_software
+from nerv360.viewer.shading.faster import NotFasterError, faster_drawn
 from tests.support.decoders import psnr
 from tests.support.drawn import small, small_scene
 from tests.support.fake_driver import install_driver, install_torch
 from tests.support.fake_engine import FakeEngine
 from tests.support.running import image, settle
 from tests.support.scenes import CONFIGS, decoder_over_still
-from viewer.app import App
-from viewer.cli import main
-from viewer.decode.open_scene import OpenScene
-from viewer.decode.scene_source import engine_source, prepare_scene
-from viewer.paths import DEMO
-from viewer.picture.window import Window
-from viewer.shading.drawer import ContextDrawer, draws_in_software
-from viewer.shading.faster import NotFasterError, faster_drawn
 
 CPU = torch.device("cpu")
 LOOKS = [Look(3.1, 0.4), Look(-3.1, -1.5)]
@@ -168,7 +168,7 @@ def test_in_a_window_pictures_stay_on_the_graphics_card(
     drawer.attach(shares=True)
     scene = small_scene("nerv360", "hnerv")
     app = open_app(opened(scene, "gl"))
-    monkeypatch.setattr("viewer.shading.drawn_plan.DrawnPlan.read", None)
+    monkeypatch.setattr("nerv360.viewer.shading.drawn_plan.DrawnPlan.read", None)
     app.overlay.visible = False
     for decoder in ("nerv360", "hnerv"):
         app.open(opened(scene, "gl"), decoder)
@@ -226,7 +226,7 @@ def test_a_driver_without_a_card_for_torch_does_not_keep_auto_from_drawing(
 ) -> None:
     install_driver(monkeypatch, 12020)
     install_torch(monkeypatch)
-    monkeypatch.setattr("viewer.shading.drawer.draws_in_software", lambda renderer: False)
+    monkeypatch.setattr("nerv360.viewer.shading.drawer.draws_in_software", lambda renderer: False)
     drawer.detach()
     drawer.attach_for("auto")
     assert drawer.renderer is not None

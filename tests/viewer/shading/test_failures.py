@@ -10,13 +10,13 @@ import pytest
 import torch
 from OpenGL import GL
 
+from nerv360.viewer.app import App
+from nerv360.viewer.decode.open_scene import OpenScene
+from nerv360.viewer.decode.scene_source import prepare_scene
+from nerv360.viewer.shading import context, programs, textures
+from nerv360.viewer.shading.drawer import ContextDrawer
 from tests.support.drawn import small_scene
 from tests.support.running import drawn, run_until, settle
-from viewer.app import App
-from viewer.decode.open_scene import OpenScene
-from viewer.decode.scene_source import prepare_scene
-from viewer.shading import context, programs, textures
-from viewer.shading.drawer import ContextDrawer
 
 Patch = pytest.MonkeyPatch
 
@@ -114,7 +114,7 @@ def test_a_context_that_is_lost_midway_is_told(
         drawer.detach()
         reason = "the window whose textures it shares is closed"
     else:  # as drivers answer after a reset; nothing resets one that draws in software
-        monkeypatch.setattr("viewer.shading.failure.GL.glGetError", lambda: 0x0507)
+        monkeypatch.setattr("nerv360.viewer.shading.failure.GL.glGetError", lambda: 0x0507)
         reason = "the graphics driver has dropped its context"
     app.playback.seek(2)
     goes_on(app, reason)

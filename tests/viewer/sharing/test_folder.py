@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from model.errors import InputError
-from model.scene import write_scene
-from model.shaders import shader_plan
+from nerv360.errors import InputError
+from nerv360.scene import write_scene
+from nerv360.shaders import shader_plan
+from nerv360.viewer.paths import DEMO, data_file
+from nerv360.viewer.sharing import check_folder, export_web
+from nerv360.viewer.sharing.decoder_file import decoder_file
 from tests.support.page import ROOT, asked
 from tests.support.scenes import CONFIGS, decoder_over_still, over_still_scene
-from viewer.paths import DEMO, data_file
-from viewer.sharing import check_folder, export_web
-from viewer.sharing.decoder_file import decoder_file
 
 ALLOWED = 300 * 1024
 """Bytes that an export may have more than its scene."""

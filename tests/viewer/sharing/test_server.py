@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from viewer.sharing import WebServer
+from nerv360.viewer.sharing import WebServer
 
 _AT_ONCE = struct.pack("ii", 1, 0)
 """A closed connection is reset, and what was on the way is thrown away."""

@@ -13,14 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from model.decoding import open_engine
-from model.geometry import Look
-from model.rendering import render_view
-from model.scene import Material, Scene, read_scene, write_scene
-from model.shaders import Limits
+from nerv360.decoding import open_engine
+from nerv360.geometry import Look
+from nerv360.rendering import render_view
+from nerv360.scene import Material, Scene, read_scene, write_scene
+from nerv360.shaders import Limits
+from nerv360.viewer.sharing import decoder_file, export_web
 from tests.support.browser import DRAWS, NO_WEBGL, Browser, browser, served
 from tests.support.scenes import TINY, decoder_over_still, lively_decoder
-from viewer.sharing import decoder_file, export_web
 
 pytestmark = pytest.mark.slow
 

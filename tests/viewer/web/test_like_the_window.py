@@ -14,17 +14,17 @@ import numpy as np
 import pytest
 import torch
 
-from model.geometry import Look
-from model.geometry.look import level_of_detail
-from model.scene import Decoder, coded_motion, coded_weights
-from model.scene.coding import Coarseness, rounded_weights
-from model.shaders import shader_plan
+from nerv360.geometry import Look
+from nerv360.geometry.look import level_of_detail
+from nerv360.scene import Decoder, coded_motion, coded_weights
+from nerv360.scene.coding import Coarseness, rounded_weights
+from nerv360.shaders import shader_plan
+from nerv360.viewer.decode.look_prediction import Request, predicted_look
+from nerv360.viewer.input import Action, Camera, Playback
+from nerv360.viewer.panels.viewport_border import outline
+from nerv360.viewer.sharing.decoder_file import decoder_file
 from tests.support.page import asked
 from tests.support.scenes import CONFIGS, TINY, decoder_over_still, lively_decoder
-from viewer.decode.look_prediction import Request, predicted_look
-from viewer.input import Action, Camera, Playback
-from viewer.panels.viewport_border import outline
-from viewer.sharing.decoder_file import decoder_file
 
 DRIVES = {
     "left": Action.TURN_LEFT,

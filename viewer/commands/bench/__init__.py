@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from viewer.commands.bench.gpu import gpu
-from viewer.commands.bench.group import DefaultGroup
-from viewer.commands.bench.scene import scene
-from viewer.help import PlainCommand, help_text
+from nerv360.viewer.commands.bench.gpu import gpu
+from nerv360.viewer.commands.bench.group import DefaultGroup
+from nerv360.viewer.commands.bench.scene import scene
+from nerv360.viewer.help import PlainCommand, help_text
 
 bench = typer.Typer(
     name="bench",

@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from model.errors import InputError
-from model.progress import stage
-from viewer.commands.options import Device, check_range, for_option
+from nerv360.errors import InputError
+from nerv360.progress import stage
+from nerv360.viewer.commands.options import Device, check_range, for_option
 
 
 def gpu(
@@ -43,8 +43,14 @@ def gpu(
     Markdown table and screenshots. After a stop, the same command continues.
     """
     check_range("--minutes", minutes, 0.1, 1440)
-    from model.benchmarks import comparison, parse_scale
-    from viewer.commands.gpu_report import PAPER, REHEARSAL, machine, prepare_folder, report_gpu
+    from nerv360.lab.benchmarks import comparison, parse_scale
+    from nerv360.viewer.commands.gpu_report import (
+        PAPER,
+        REHEARSAL,
+        machine,
+        prepare_folder,
+        report_gpu,
+    )
 
     plan = REHEARSAL if rehearse else PAPER
     plan = replace(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from viewer.help import PlainGroup
+from nerv360.viewer.help import PlainGroup
 
 
 class DefaultGroup(PlainGroup):

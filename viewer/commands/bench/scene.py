@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from model.errors import InputError
-from model.files import atomic_write
-from viewer.commands.options import Device, Eye, Raw, check_output, check_range, clip_option
+from nerv360.errors import InputError
+from nerv360.files import atomic_write
+from nerv360.viewer.commands.options import Device, Eye, Raw, check_output, check_range, clip_option
 
 
 def scene(
@@ -111,21 +111,21 @@ def scene(
     if limit is not None:
         check_range("--limit", limit, 1, 86_400)
     if table is None:
-        from viewer.commands.tables import bench_engines
+        from nerv360.viewer.commands.tables import bench_engines
 
         report, complete = bench_engines(source, preset, device, pictures), True
     elif table == 4:
-        from viewer.commands.tables import bench_table4
+        from nerv360.viewer.commands.tables import bench_table4
 
         report, complete = bench_table4(read, sizes, preset or "demo", device, pictures, limit)
     elif table == 1:
-        from viewer.commands.tables import bench_table1
+        from nerv360.viewer.commands.tables import bench_table1
 
         if source is not None:
             raise InputError("bench --table 1 needs no file: it measures random weights")
         report, complete = bench_table1(preset or "paper", scale or "1", device, pictures), True
     else:
-        from viewer.commands.tables import bench_table2, bench_table3
+        from nerv360.viewer.commands.tables import bench_table2, bench_table3
 
         assert read is not None
         scale = scale or "1"
@@ -143,10 +143,10 @@ def scene(
 
 def _drawn(report: dict[str, Any]) -> bytes:
     if report["table"] == 3:
-        from model.rates import draw_rates
+        from nerv360.lab.rates import draw_rates
 
         return draw_rates(report["rows"])
-    from model.benchmarks import draw_sizes
+    from nerv360.lab.benchmarks import draw_sizes
 
     return draw_sizes(report["rows"], processor=report["device"] == "cpu")
 

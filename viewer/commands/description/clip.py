@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from model.text import escaped
+from nerv360.text import escaped
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from model.video import Clip
+    from nerv360.video import Clip
 
 Report = dict[str, Any]
 
@@ -100,7 +100,7 @@ def _sphere(clip: Report) -> str:
 
 
 def _colours(clip: Report) -> str:
-    from model.video import HD_HEIGHT
+    from nerv360.video import HD_HEIGHT
 
     if "hdr" not in clip:
         return ""

@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model.text import escaped
-from viewer.commands.options import gaze_option
-from viewer.loading import SCENE_SUFFIX, is_gaze_path
+from nerv360.text import escaped
+from nerv360.viewer.commands.options import gaze_option
+from nerv360.viewer.loading import SCENE_SUFFIX, is_gaze_path
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     from rich.table import Table
 
-    from model.trajectories import Trajectory
+    from nerv360.trajectories import Trajectory
 
 Report = dict[str, Any]
 _SUFFIXES = {".csv", ".tsv", ".txt", ".json"}
@@ -22,7 +22,7 @@ _SUFFIXES = {".csv", ".tsv", ".txt", ".json"}
 
 def is_gaze(spec: str) -> bool:
     """Tell whether ``spec`` names a text file, by its content or its suffix, or a JVET path."""
-    from model.trajectories import holds_text
+    from nerv360.trajectories import holds_text
 
     path = Path(spec)
     suffix = path.suffix.lower()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from viewer.commands.gpu_report.plan import PAPER, RIVALS
-from viewer.commands.gpu_report.predictions import CARDS, PAYS, PREDICTIONS, predicted
-from viewer.commands.gpu_report.wording import (
+from nerv360.viewer.commands.gpu_report.plan import PAPER, RIVALS
+from nerv360.viewer.commands.gpu_report.predictions import CARDS, PAYS, PREDICTIONS, predicted
+from nerv360.viewer.commands.gpu_report.wording import (
     cell,
     gib,
     number,
@@ -268,7 +268,7 @@ def _result(report: Values, name: str) -> Values | None:
 
 
 def _paper(decoder: str, part: str) -> tuple[str, str]:
-    from model.benchmarks import PAPER_TABLE1
+    from nerv360.lab.benchmarks import PAPER_TABLE1
 
     fps, memory = PAPER_TABLE1[decoder][part]
     return f"{fps:g}", f"{memory:g}"

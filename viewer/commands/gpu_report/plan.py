@@ -47,7 +47,7 @@ class Step:
     Attributes:
         name: of the step in the JSON.
         title: of it for readers.
-        task: for `viewer.commands.gpu_report.worker`; ``kind`` names what it does there.
+        task: for `nerv360.viewer.commands.gpu_report.worker`; ``kind`` names what it does there.
         limit_s: seconds after which it is ended.
         screen: it opens a window.
         refusal: reason why it cannot run here, known beforehand.

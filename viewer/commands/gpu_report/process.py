@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from viewer.doctor import run_child
+from nerv360.viewer.commands.examination import run_child
 
-WORKER = "viewer.commands.gpu_report.worker"
+WORKER = "nerv360.viewer.commands.gpu_report.worker"
 
 
 def run_task(

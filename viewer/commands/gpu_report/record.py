@@ -8,10 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from model.errors import InputError
-from model.files import atomic_write
-from viewer.commands.gpu_report.plan import Plan, Step
-from viewer.paths import PROGRAM
+from nerv360.errors import InputError
+from nerv360.files import atomic_write
+from nerv360.viewer.commands.gpu_report.plan import Plan, Step
+from nerv360.viewer.paths import PROGRAM
 
 Values = dict[str, Any]
 
@@ -96,8 +96,9 @@ def key_of(plan: Plan, facts: Values) -> str:
 
 def _digest_of_sources() -> str:
     digest = hashlib.sha256()
-    for folder in ("model", "viewer", "shaders", "tests"):
-        files = (file for kind in _SOURCES for file in (PROGRAM / folder).rglob(kind))
+    checkout = [PROGRAM / folder for folder in ("model", "viewer", "shaders", "tests")]
+    for folder in checkout if checkout[0].is_dir() else [PROGRAM]:
+        files = (file for kind in _SOURCES for file in folder.rglob(kind))
         for file in sorted(files):
             digest.update(str(file.relative_to(PROGRAM)).encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()

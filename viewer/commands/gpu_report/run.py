@@ -11,16 +11,16 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from model.errors import InputError
-from model.files import atomic_write
-from model.progress import stage
-from viewer.commands.gpu_report.document import as_markdown
-from viewer.commands.gpu_report.plan import Plan, Step, planned_steps
-from viewer.commands.gpu_report.process import run_task
-from viewer.commands.gpu_report.record import Record
-from viewer.commands.gpu_report.screen import LACKING, drawn_by, screen
-from viewer.commands.gpu_report.wording import one_line
-from viewer.doctor import ChildError, graphics_command, run_child
+from nerv360.errors import InputError
+from nerv360.files import atomic_write
+from nerv360.progress import stage
+from nerv360.viewer.commands.examination import ChildError, graphics_command, run_child
+from nerv360.viewer.commands.gpu_report.document import as_markdown
+from nerv360.viewer.commands.gpu_report.plan import Plan, Step, planned_steps
+from nerv360.viewer.commands.gpu_report.process import run_task
+from nerv360.viewer.commands.gpu_report.record import Record
+from nerv360.viewer.commands.gpu_report.screen import LACKING, drawn_by, screen
+from nerv360.viewer.commands.gpu_report.wording import one_line
 
 Values = dict[str, Any]
 
@@ -94,7 +94,7 @@ def machine(plan: Plan, device: str) -> Values:
     """Ask for facts of the machine in another process: this one stays off the card.
 
     Args:
-        device: a name that `model.devices.choose_device` takes.
+        device: a name that `nerv360.devices.choose_device` takes.
 
     Raises:
         InputError: there is no such device.

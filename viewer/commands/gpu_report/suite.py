@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from model.errors import UnavailableError
-from viewer.doctor import ChildError
-from viewer.paths import PROGRAM
+from nerv360.errors import UnavailableError
+from nerv360.viewer.commands.examination import ChildError
+from nerv360.viewer.paths import PROGRAM
 
 Values = dict[str, Any]
 

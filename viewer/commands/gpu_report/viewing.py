@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from viewer.doctor import ChildError
-from viewer.paths import PROGRAM
+from nerv360.viewer.commands.examination import ChildError
+from nerv360.viewer.paths import PROGRAM
 
 Values = dict[str, Any]
 
@@ -95,7 +95,7 @@ def _view(
     arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
 ) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "viewer", "view", *arguments],
+        [sys.executable, "-m", "nerv360.viewer", "view", *arguments],
         cwd=PROGRAM,
         env={**os.environ, **environment, "XDG_CONFIG_HOME": str(folder / "settings")},
         stdin=subprocess.DEVNULL,

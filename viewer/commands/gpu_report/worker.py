@@ -1,8 +1,8 @@
 """One step of a report, in a process of its own.
 
-``python -m viewer.commands.gpu_report.worker TASK`` takes plain JSON values, whose ``kind`` names
-one of `KINDS`, and prints one line of JSON: the result, or the reason as ``failed``, or as
-``refused`` if this machine does not have what the step needs.
+``python -m nerv360.viewer.commands.gpu_report.worker TASK`` takes plain JSON values, whose
+``kind`` names one of `KINDS`, and prints one line of JSON: the result, or the reason as
+``failed``, or as ``refused`` if this machine does not have what the step needs.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model.errors import InputError, UnavailableError
-from viewer.commands.gpu_report.suite import run_cuda_tests, run_soak
-from viewer.commands.gpu_report.viewing import run_view, run_view_until_fast
-from viewer.doctor import ChildError
+from nerv360.errors import InputError, UnavailableError
+from nerv360.viewer.commands.examination import ChildError
+from nerv360.viewer.commands.gpu_report.suite import run_cuda_tests, run_soak
+from nerv360.viewer.commands.gpu_report.viewing import run_view, run_view_until_fast
 
 if TYPE_CHECKING:
-    from model.config import ModelConfig
-    from model.scene import Decoder
+    from nerv360.config import ModelConfig
+    from nerv360.scene import Decoder
 
 Values = dict[str, Any]
 
@@ -45,9 +45,9 @@ def facts(task: Values) -> Values:
 
     import torch
 
-    from model.benchmarks import machine_facts
-    from model.decoding import ENGINES
-    from model.devices import choose_device
+    from nerv360.decoding import ENGINES
+    from nerv360.devices import choose_device
+    from nerv360.lab.benchmarks import machine_facts
 
     device = choose_device(task["device"])
     cuda = device.type == "cuda"
@@ -70,9 +70,9 @@ def facts(task: Values) -> Values:
 
 def decode(task: Values) -> Values:
     """Measure speed and memory of one engine of one decoder."""
-    from model.benchmarks import engines_for, measure_engine
-    from model.devices import choose_device
-    from viewer.commands.hidden_graphics import hidden_graphics
+    from nerv360.devices import choose_device
+    from nerv360.lab.benchmarks import engines_for, measure_engine
+    from nerv360.viewer.commands.hidden_graphics import hidden_graphics
 
     device, name = choose_device(task["device"]), task["decoder"]
     decoder = _random(task, name)
@@ -86,8 +86,8 @@ def decode(task: Values) -> Values:
 
 def part(task: Values) -> Values:
     """Measure one part of the paper's table 1."""
-    from model.benchmarks import measure_part_here
-    from model.devices import choose_device
+    from nerv360.devices import choose_device
+    from nerv360.lab.benchmarks import measure_part_here
 
     config, device = _config(task, task["decoder"]), choose_device(task["device"])
     return asdict(measure_part_here(task["part"], config, device, task["pictures"]))
@@ -95,9 +95,9 @@ def part(task: Values) -> Values:
 
 def uploads(task: Values) -> Values:
     """Time pictures from the device into a texture, with interop and without it."""
-    from model.decoding import picture_size
-    from model.devices import choose_device
-    from viewer.commands.bench_uploads import measure_uploads
+    from nerv360.decoding import picture_size
+    from nerv360.devices import choose_device
+    from nerv360.viewer.commands.bench_uploads import measure_uploads
 
     device = choose_device(task["device"])
     sizes = sorted({picture_size(_config(task, name)) for name in _DECODERS})
@@ -124,8 +124,8 @@ def window(task: Values) -> Values:
 
 def start(task: Values) -> Values:
     """Start the viewer twice, the first time with empty caches."""
-    from model.decoding import needs_compiler
-    from model.devices import choose_device
+    from nerv360.decoding import needs_compiler
+    from nerv360.devices import choose_device
 
     compiles = needs_compiler("auto", choose_device(task["device"]))
     with tempfile.TemporaryDirectory() as name:
@@ -158,7 +158,7 @@ KINDS: dict[str, Callable[[Values], Values]] = {
 
 def perform(task: Values) -> Values:
     """Perform ``task`` here; return its result, or ``failed`` or ``refused`` and the reason."""
-    from model.benchmarks import reason_of
+    from nerv360.lab.benchmarks import reason_of
 
     try:
         return KINDS[task["kind"]](task)
@@ -186,24 +186,24 @@ def main() -> None:
 
 
 def _config(task: Values, decoder: str) -> ModelConfig:
-    from model.benchmarks import comparison
+    from nerv360.lab.benchmarks import comparison
 
     if task["preset"] == "paper-aligned":
-        from model.networks import preset
+        from nerv360.networks import preset
 
         return preset("paper-aligned")
     return comparison(task["preset"], Fraction(task["scale"]))[decoder]
 
 
 def _random(task: Values, name: str) -> Decoder:
-    from model.benchmarks import random_decoder
+    from nerv360.lab.benchmarks import random_decoder
 
     return random_decoder(_config(task, name), _FRAMES)
 
 
 def _random_scene(task: Values, folder: Path) -> Path:
     """Write a scene file with one decoder of random weights."""
-    from model.scene import Material, Scene, write_scene
+    from nerv360.scene import Material, Scene, write_scene
 
     name = task["decoder"]
     decoder = _random(task, name)

@@ -8,15 +8,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model.errors import InputError, UnavailableError
-from model.progress import stage
-from viewer.commands.options import device_option, for_option
+from nerv360.errors import InputError, UnavailableError
+from nerv360.progress import stage
+from nerv360.viewer.commands.options import device_option, for_option
 
 if TYPE_CHECKING:
     import torch
 
-    from model.decoding import Engine
-    from model.scene import Decoder
+    from nerv360.decoding import Engine
+    from nerv360.scene import Decoder
 
 
 def bench_engines(
@@ -25,7 +25,7 @@ def bench_engines(
     """Measure, print, and return the content of the JSON."""
     from rich.console import Console
 
-    from model.benchmarks import machine_facts, measure_ceilings, measure_engines
+    from nerv360.lab.benchmarks import machine_facts, measure_ceilings, measure_engines
 
     if scene is not None and preset is not None:
         raise InputError("bench takes either a scene file or --preset NAME")
@@ -58,7 +58,7 @@ def bench_engines(
 
 
 class _LateGraphics:
-    """A `model.decoding.Drawer` that opens its graphics when it is first asked for an engine.
+    """A `nerv360.decoding.Drawer` that opens its graphics when it is first asked for an engine.
 
     Measuring may load torch's compilers, which end a process that already has OpenGL in software.
     """
@@ -71,8 +71,8 @@ class _LateGraphics:
         return None
 
     def open(self, decoder: Decoder, size: tuple[int, int]) -> Engine:
-        from viewer.commands.hidden_graphics import hidden_graphics
-        from viewer.shading import DRAWER
+        from nerv360.viewer.commands.hidden_graphics import hidden_graphics
+        from nerv360.viewer.shading import DRAWER
 
         if self._refusal is None:
             try:
@@ -87,7 +87,7 @@ class _LateGraphics:
 @contextlib.contextmanager
 def _graphics() -> Iterator[None]:
     """Let the gl engine be measured inside; without graphics its rows say so."""
-    from model.decoding import draw_by
+    from nerv360.decoding import draw_by
 
     with contextlib.ExitStack() as stack:
         draw_by(_LateGraphics(stack))
@@ -100,7 +100,7 @@ def _uploads(
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Return upload times by size of picture, or none and the reason."""
     try:
-        from viewer.commands.bench_uploads import measure_uploads
+        from nerv360.viewer.commands.bench_uploads import measure_uploads
 
         return [asdict(speed) for speed in measure_uploads(sizes, device)], None
     except (InputError, ImportError, OSError, RuntimeError) as error:
@@ -109,10 +109,10 @@ def _uploads(
 
 
 def _decoders(scene: Path | None, preset: str | None) -> dict[str, Decoder]:
-    from model.benchmarks import random_decoder
-    from model.networks import preset as named_preset
-    from model.scene import read_scene
-    from viewer.paths import DEMO
+    from nerv360.lab.benchmarks import random_decoder
+    from nerv360.networks import preset as named_preset
+    from nerv360.scene import read_scene
+    from nerv360.viewer.paths import DEMO
 
     if preset is not None:
         with for_option("--preset"):
@@ -122,8 +122,8 @@ def _decoders(scene: Path | None, preset: str | None) -> dict[str, Decoder]:
 
 
 def _memory(scene: Path | None, decoder: str, device: str) -> dict[str, Any]:
-    from model.benchmarks import DecodingTask, WorkerError, measure_decoding
-    from viewer.paths import DEMO
+    from nerv360.lab.benchmarks import DecodingTask, WorkerError, measure_decoding
+    from nerv360.viewer.paths import DEMO
 
     try:
         result = measure_decoding(decoder, DecodingTask(scene or DEMO, decoder, device))
@@ -168,7 +168,7 @@ def _failures(engines: list[dict[str, Any]]) -> list[str]:
 def _print(console: Any, report: dict[str, Any]) -> None:
     from rich.table import Table
 
-    from model.benchmarks import PAPER_FPS, PAPER_GIB, facts_line
+    from nerv360.lab.benchmarks import PAPER_FPS, PAPER_GIB, facts_line
 
     table = Table(title="Decoding, pictures a second", caption=facts_line(report))
     table.add_column("decoder")

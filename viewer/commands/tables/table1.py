@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from model.progress import stage
-from viewer.commands.options import device_option, for_option
+from nerv360.progress import stage
+from nerv360.viewer.commands.options import device_option, for_option
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,7 +20,7 @@ def bench_table1(preset: str, scale_text: str, device: str, pictures: int) -> Va
     """Measure, print, and return the content of the JSON."""
     from rich.console import Console
 
-    from model.benchmarks import (
+    from nerv360.lab.benchmarks import (
         comparison,
         machine_facts,
         measure_table1,
@@ -59,7 +59,7 @@ def bench_table1(preset: str, scale_text: str, device: str, pictures: int) -> Va
 def _print(console: Console, report: Values) -> None:
     from rich.table import Table
 
-    from model.benchmarks import facts_line
+    from nerv360.lab.benchmarks import facts_line
 
     rows, scale = report["rows"], report["scale"]
     size = "the paper's size" if scale == "1" else f"{scale} of the sides"

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from model.progress import stage
-from model.text import escaped
-from viewer.commands.options import device_option, for_option, say_notes
+from nerv360.progress import stage
+from nerv360.text import escaped
+from nerv360.viewer.commands.options import device_option, for_option, say_notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from rich.console import Console
 
-    from model.benchmarks import Ablation, Variant
-    from model.training import StepReport
-    from model.video import Clip
+    from nerv360.lab.benchmarks import Ablation, Variant
+    from nerv360.training import StepReport
+    from nerv360.video import Clip
 
 
 def bench_table2(
@@ -30,7 +30,7 @@ def bench_table2(
     """Train, print, and return the content of the JSON and whether it has all rows."""
     from rich.console import Console
 
-    from model.benchmarks import (
+    from nerv360.lab.benchmarks import (
         TABLE2_EPOCHS,
         TABLE2_SEEDS,
         brief_training,
@@ -41,8 +41,8 @@ def bench_table2(
         table2_variants,
         train_variants,
     )
-    from model.training import read_clip, training_preset
-    from viewer.commands.terminal import StopOnInterrupt
+    from nerv360.training import read_clip, training_preset
+    from nerv360.viewer.commands.terminal import StopOnInterrupt
 
     with for_option("--scale"):
         scale = parse_scale(scale_text)
@@ -92,8 +92,8 @@ def bench_table2(
 
 
 def _print(console: Console, report: dict[str, Any]) -> None:
-    from model.benchmarks import differences, facts_line
-    from viewer.commands.terminal import plain_table
+    from nerv360.lab.benchmarks import differences, facts_line
+    from nerv360.viewer.commands.terminal import plain_table
 
     rows, training = report["rows"], report["training"]
     height, width = report["frame"]
@@ -141,7 +141,7 @@ def _print(console: Console, report: dict[str, Any]) -> None:
 
 
 def _with_spread(values: Sequence[float | None], sign: str = "") -> str:
-    from model.benchmarks import mean_and_spread
+    from nerv360.lab.benchmarks import mean_and_spread
 
     found = mean_and_spread(values)
     if found is None:

@@ -6,16 +6,16 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model.progress import stage
-from model.text import escaped
-from viewer.commands.options import device_option, for_option, say_notes
+from nerv360.progress import stage
+from nerv360.text import escaped
+from nerv360.viewer.commands.options import device_option, for_option, say_notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rich.console import Console
 
-    from model.video import Clip
+    from nerv360.video import Clip
 
 Values = dict[str, Any]
 
@@ -39,14 +39,14 @@ def bench_table3(
     """Encode, train, print, and return the content of the JSON and whether it has all rows."""
     from rich.console import Console
 
-    from model.benchmarks import (
+    from nerv360.lab.benchmarks import (
         brief_training,
         check_training_memory,
         machine_facts,
         parse_scale,
     )
-    from model.evaluation import CODECS
-    from model.rates import (
+    from nerv360.lab.evaluation import CODECS
+    from nerv360.lab.rates import (
         TABLE3_EPOCHS,
         PathBench,
         compared,
@@ -56,10 +56,10 @@ def bench_table3(
         prepared_clip,
         scaled_presets,
     )
-    from model.training import read_clip
-    from model.trajectories import read_trajectory
-    from model.video import open_clip
-    from viewer.commands.terminal import StopOnInterrupt
+    from nerv360.training import read_clip
+    from nerv360.trajectories import read_trajectory
+    from nerv360.video import open_clip
+    from nerv360.viewer.commands.terminal import StopOnInterrupt
 
     with for_option("--scale"):
         scale = parse_scale(scale_text)
@@ -129,9 +129,9 @@ def bench_table3(
 
 
 def _print(console: Console, report: Values) -> None:
-    from model.benchmarks import facts_line
-    from model.rates import METRICS, verdicts
-    from viewer.commands.terminal import plain_table
+    from nerv360.lab.benchmarks import facts_line
+    from nerv360.lab.rates import METRICS, verdicts
+    from nerv360.viewer.commands.terminal import plain_table
 
     rows = report["rows"]
     height, width = report["frame"]
@@ -180,7 +180,7 @@ def _point(point: Values) -> list[str]:
 
 
 def _difference(difference: Values | None) -> str:
-    from model.rates import in_words
+    from nerv360.lab.rates import in_words
 
     if difference is None:
         return "–"
@@ -190,7 +190,7 @@ def _difference(difference: Values | None) -> str:
 
 def _apart(rows: list[Values]) -> list[str]:
     """Return a line for each method and metric whose qualities do not overlap with x265's."""
-    from model.rates import METRICS
+    from nerv360.lab.rates import METRICS
 
     lines = []
     for row in rows:

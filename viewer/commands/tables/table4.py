@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from model.progress import stage
-from viewer.commands.options import device_option, for_option, say_notes
+from nerv360.progress import stage
+from nerv360.viewer.commands.options import device_option, for_option, say_notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rich.console import Console
 
-    from model.video import Clip
+    from nerv360.video import Clip
 
 Values = dict[str, Any]
 
@@ -35,7 +35,7 @@ def bench_table4(
     """Measure, print, and return the content of the JSON and whether it has all rows."""
     from rich.console import Console
 
-    from model.benchmarks import (
+    from nerv360.lab.benchmarks import (
         DEFAULT_SIZES,
         harbour_source,
         machine_facts,
@@ -43,7 +43,7 @@ def bench_table4(
         parse_sizes,
         sized_configs,
     )
-    from model.video import open_clip
+    from nerv360.video import open_clip
 
     with for_option("--sizes"):
         widths = parse_sizes(sizes) if sizes is not None else list(DEFAULT_SIZES)
@@ -94,8 +94,8 @@ def bench_table4(
 
 
 def _print(console: Console, report: Values) -> None:
-    from model.benchmarks import METHODS, facts_line
-    from viewer.commands.terminal import plain_table
+    from nerv360.lab.benchmarks import METHODS, facts_line
+    from nerv360.viewer.commands.terminal import plain_table
 
     rows = report["rows"]
     height, width = report["viewport"]
@@ -126,7 +126,7 @@ def _print(console: Console, report: Values) -> None:
 
 def _lines(rows: list[Values], key: str) -> list[list[str]]:
     """Return the cells of everything measured, method by method."""
-    from model.benchmarks import METHODS
+    from nerv360.lab.benchmarks import METHODS
 
     lines = []
     for method, title in METHODS.items():
@@ -144,7 +144,7 @@ def _milliseconds(value: float) -> str:
 
 
 def _notes(report: Values) -> list[str]:
-    from model.benchmarks import METHODS
+    from nerv360.lab.benchmarks import METHODS
 
     measured = [row for row in report["rows"] if "failed" not in row]
     converted = [row for row in measured if row["converting"]]
@@ -177,7 +177,7 @@ def _notes(report: Values) -> list[str]:
 
 
 def _program(row: Values) -> str:
-    from model.benchmarks import METHODS
+    from nerv360.lab.benchmarks import METHODS
 
     settings = f", encoded by {row['settings']}" if row["settings"] else ""
     return f"{METHODS[row['method']]}: {row['program']}{settings}"

@@ -1,5 +1,5 @@
 """A run of ``nerv360 train``: from its options to a scene, with its progress on the terminal."""
 
-from viewer.commands.training.run import Run
+from nerv360.viewer.commands.training.run import Run
 
 __all__ = ["Run"]

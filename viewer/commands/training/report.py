@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from model.progress import Stage
-    from model.training import StepReport
+    from nerv360.progress import Stage
+    from nerv360.training import StepReport
 
 SMOOTHING = 0.05
 

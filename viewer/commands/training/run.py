@@ -14,21 +14,21 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from model.disk_space import ReservedSpace
-from model.errors import InputError
-from model.locks import locked
-from model.progress import stage
-from model.text import escaped
-from viewer.commands.options import for_option
-from viewer.commands.terminal import StopOnInterrupt
-from viewer.commands.training.report import progress_report
-from viewer.progress import duration
+from nerv360.disk_space import ReservedSpace
+from nerv360.errors import InputError
+from nerv360.locks import locked
+from nerv360.progress import stage
+from nerv360.text import escaped
+from nerv360.viewer.commands.options import for_option
+from nerv360.viewer.commands.terminal import StopOnInterrupt
+from nerv360.viewer.commands.training.report import progress_report
+from nerv360.viewer.progress import duration
 
 if TYPE_CHECKING:
-    from model.config import ModelConfig
-    from model.scene import Coarseness, CodedScene, Material, StillPanorama
-    from model.training import ByClock, Export, Processes, Trainer, TrainingSettings
-    from model.video import Clip
+    from nerv360.config import ModelConfig
+    from nerv360.scene import Coarseness, CodedScene, Material, StillPanorama
+    from nerv360.training import ByClock, Export, Processes, Trainer, TrainingSettings
+    from nerv360.video import Clip
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ class Run:
     @property
     def checkpoint(self) -> Path:
         """File of its checkpoints."""
-        from model.training import checkpoint_path
+        from nerv360.training import checkpoint_path
 
         return checkpoint_path(self.target)
 
@@ -114,7 +114,7 @@ class Run:
 
     def _check_checkpoint(self) -> None:
         """Raise InputError if the checkpoint file must not be overwritten."""
-        from model.training import check_replaceable
+        from nerv360.training import check_replaceable
 
         if self.resume:
             return
@@ -133,8 +133,8 @@ class Run:
         """
         import torch
 
-        from model.devices import free_bytes
-        from model.training import FINER_CHANNELS, training_needs
+        from nerv360.devices import free_bytes
+        from nerv360.training import FINER_CHANNELS, training_needs
 
         device, config = torch.device(self.device), self.config
         if self.fixed is not None:  # assumes the largest that the clip may choose
@@ -163,7 +163,7 @@ class Run:
     def _trainer(self) -> Trainer:
         import torch
 
-        from model.training import Trainer, check_same_clip, read_clip, suited_to_clip
+        from nerv360.training import Trainer, check_same_clip, read_clip, suited_to_clip
 
         config, settings = self.config, self.settings
         frames = read_clip(self.clip, (config.frame_height, config.frame_width), self.limit)
@@ -188,7 +188,7 @@ class Run:
 
     def _rehearsed(self, trainer: Trainer, stack: ExitStack) -> ReservedSpace | None:
         """Reserve disk space for the scene and two checkpoints; None if not the first process."""
-        from model.training import rehearse
+        from nerv360.training import rehearse
 
         if not self.group.is_first:
             return None
@@ -224,8 +224,8 @@ class Run:
 
     def _store_on_the_way(self, trainer: Trainer, space: ReservedSpace) -> None:
         """Let each checkpoint after a third of the steps be followed by the scene so far."""
-        from model.scene import merged, write_coded
-        from model.training import export_plainly
+        from nerv360.scene import merged, write_coded
+        from nerv360.training import export_plainly
 
         every_s = 0.0 if self.clock is None else self.clock.store_every_s
         stored = time.monotonic()
@@ -260,8 +260,8 @@ class Run:
                 ) from error
 
     def _store(self, trainer: Trainer, space: ReservedSpace | None, finished: bool) -> None:
-        from model.scene import merged, write_coded
-        from model.training import discard_checkpoint, export_plainly, export_scene
+        from nerv360.scene import merged, write_coded
+        from nerv360.training import discard_checkpoint, export_plainly, export_scene
 
         if not finished:
             wait = "" if self.clock is None else f" (about {duration(self.clock.export_s)})"

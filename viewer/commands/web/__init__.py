@@ -1,6 +1,6 @@
 """Commands that show scenes on web pages."""
 
-from viewer.commands.web.export_web import export_web
-from viewer.commands.web.serve import serve
+from nerv360.viewer.commands.web.export_web import export_web
+from nerv360.viewer.commands.web.serve import serve
 
 __all__ = ["export_web", "serve"]

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from model.progress import stage
-from model.text import escaped
-from viewer.commands.options import SceneFile, for_option
-from viewer.paths import DEMO
+from nerv360.progress import stage
+from nerv360.text import escaped
+from nerv360.viewer.commands.options import SceneFile, for_option
+from nerv360.viewer.paths import DEMO
 
 
 def export_web(
@@ -26,7 +26,7 @@ def export_web(
     scene: SceneFile = None,
 ) -> None:
     """Write a scene as a web page: static files, decoded by WebGL 2, that any server serves."""
-    from viewer import sharing
+    from nerv360.viewer import sharing
 
     named = output.name not in ("", "..")
     folder = output.parent.resolve() / output.name if named else output.resolve()

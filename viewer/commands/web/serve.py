@@ -13,10 +13,10 @@ from typing import Annotated
 
 import typer
 
-from model.progress import stage
-from viewer import process_end
-from viewer.commands.options import SceneFile, for_option
-from viewer.paths import DEMO
+from nerv360.progress import stage
+from nerv360.viewer import process_end
+from nerv360.viewer.commands.options import SceneFile, for_option
+from nerv360.viewer.paths import DEMO
 
 PORT = 8360
 
@@ -31,7 +31,7 @@ def serve(
     ] = False,
 ) -> None:
     """Show a scene in a browser, from a server for this machine only, until Ctrl-C."""
-    from viewer.sharing import WebServer, export_web
+    from nerv360.viewer.sharing import WebServer, export_web
 
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # SIGINT is ignored in a script's background jobs, but only a signal ends a server.

@@ -12,12 +12,12 @@ from unittest.mock import patch
 import pytest
 import torch
 
-from model.decoding.compiled import attempts as attempts_module
-from model.decoding.compiled import engine as opening
-from model.decoding.compiled.attempts import Attempts, abandon_builds
-from model.decoding.compiled.cache import CacheFile
-from model.decoding.compiled.engine import open_compiled
-from model.errors import UnavailableError
+from nerv360.decoding.compiled import attempts as attempts_module
+from nerv360.decoding.compiled import engine as opening
+from nerv360.decoding.compiled.attempts import Attempts, abandon_builds
+from nerv360.decoding.compiled.cache import CacheFile
+from nerv360.decoding.compiled.engine import open_compiled
+from nerv360.errors import UnavailableError
 from tests.support.scenes import CONFIGS, lively_decoder
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -105,8 +105,8 @@ def test_success_and_ordinary_failures_forget_what_was(tmp_path: Path) -> None:
 CRASH = """
 import os, sys, torch
 from pathlib import Path
-from model.decoding.compiled.attempts import Attempts, abandon_builds
-from model.decoding.compiled.cache import CacheFile
+from nerv360.decoding.compiled.attempts import Attempts, abandon_builds
+from nerv360.decoding.compiled.cache import CacheFile
 with Attempts(CacheFile("a", Path(sys.argv[1])), "fused").attempt(torch.device("cpu")):
     if sys.argv[2] == "abandon":
         abandon_builds()

@@ -15,11 +15,11 @@ from unittest.mock import patch
 import pytest
 import torch
 
-from model.decoding import ENGINES, open_engine, with_compiler
-from model.decoding.compiled import engine as opening
-from model.decoding.compiled.cache import CacheFile, CompileCache, cache_key
-from model.decoding.compiled.engine import open_compiled
-from model.errors import InputError
+from nerv360.decoding import ENGINES, open_engine, with_compiler
+from nerv360.decoding.compiled import engine as opening
+from nerv360.decoding.compiled.cache import CacheFile, CompileCache, cache_key
+from nerv360.decoding.compiled.engine import open_compiled
+from nerv360.errors import InputError
 from tests.support.scenes import CONFIGS, lively_decoder, tiny_scene
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -126,7 +126,7 @@ def test_auto_is_compiled_on_cuda_and_fused_by_name_only(name: str) -> None:
     made: list[str] = []
     scene = tiny_scene("nerv360", "hnerv")
     with (
-        patch("model.devices.free_bytes", return_value=2**40),
+        patch("nerv360.devices.free_bytes", return_value=2**40),
         replaced("compiled", lambda *args: made.append("compiled")),
         replaced("fused", lambda *args: made.append("fused")),
     ):
@@ -146,7 +146,7 @@ def test_auto_runs_uncompiled_where_no_compiler_works(
         raise kind("no triton\nat line 1")
 
     with (
-        patch("model.devices.free_bytes", return_value=2**40),
+        patch("nerv360.devices.free_bytes", return_value=2**40),
         replaced("compiled", fails),
         replaced("eager", lambda *args: "eager"),
         caplog.at_level(logging.WARNING),

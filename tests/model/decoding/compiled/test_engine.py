@@ -13,14 +13,14 @@ import pytest
 import torch
 from torch.utils._python_dispatch import _disable_current_modes
 
-from model.config import ModelConfig
-from model.decoding import picture_size, timing
-from model.decoding.compiled import program
-from model.decoding.compiled.engine import RING, CompiledEngine
-from model.decoding.compiled.gpu import CudaGpu, _side_stream
-from model.decoding.eager import EagerEngine
-from model.geometry import Look
-from model.scene import Decoder
+from nerv360.config import ModelConfig
+from nerv360.decoding import picture_size, timing
+from nerv360.decoding.compiled import program
+from nerv360.decoding.compiled.engine import RING, CompiledEngine
+from nerv360.decoding.compiled.gpu import CudaGpu, _side_stream
+from nerv360.decoding.eager import EagerEngine
+from nerv360.geometry import Look
+from nerv360.scene import Decoder
 from tests.support.counting import count
 from tests.support.decoders import LOOKS, psnr
 from tests.support.fake_cuda import FakeCuda

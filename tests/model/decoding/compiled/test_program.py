@@ -10,14 +10,14 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.config import ModelConfig
-from model.decoding import picture_size
-from model.decoding.compiled.aligned import aligned
-from model.decoding.compiled.band import band_count, plan_bands
-from model.decoding.compiled.program import build_programs
-from model.decoding.compiled.runner import BandRunner, OverStill
-from model.decoding.compiled.source import sample_bilinear
-from model.networks import architecture_of, build_decoder, presets
+from nerv360.config import ModelConfig
+from nerv360.decoding import picture_size
+from nerv360.decoding.compiled.aligned import aligned
+from nerv360.decoding.compiled.band import band_count, plan_bands
+from nerv360.decoding.compiled.program import build_programs
+from nerv360.decoding.compiled.runner import BandRunner, OverStill
+from nerv360.decoding.compiled.source import sample_bilinear
+from nerv360.networks import architecture_of, build_decoder, presets
 from tests.support.decoders import CASES, LARGER, LOOKS, psnr, reference, run_programs
 from tests.support.scenes import CONFIGS, TINY, decoder_over_still, lively_decoder
 

@@ -9,9 +9,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.decoding.folded.feature_window import Window, WindowPlan, sampled_window
-from model.decoding.looks import look_tensor
-from model.geometry import Look, pad_erp, sample_padded, viewport_grid
+from nerv360.decoding.folded.feature_window import Window, WindowPlan, sampled_window
+from nerv360.decoding.looks import look_tensor
+from nerv360.geometry import Look, pad_erp, sample_padded, viewport_grid
 
 HEIGHT, WIDTH = SIZE = 64, 128
 WHOLE = Window.whole(SIZE)

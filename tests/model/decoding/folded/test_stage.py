@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.config import ModelConfig
-from model.decoding.folded.stage import FoldedHead, FoldedStages, ShuffledHead
-from model.decoding.lowering import shuffle
-from model.networks import build_decoder
+from nerv360.config import ModelConfig
+from nerv360.decoding.folded.stage import FoldedHead, FoldedStages, ShuffledHead
+from nerv360.decoding.lowering import shuffle
+from nerv360.networks import build_decoder
 from tests.support.scenes import CONFIGS, TINY
 
 BARE = TINY.replace(blocks=(1, 1, 1, 0))

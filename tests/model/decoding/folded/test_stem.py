@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from model.config import ModelConfig
-from model.decoding.folded.feature_window import Window
-from model.decoding.folded.stem import FoldedStem, wrap_rim
-from model.geometry import pad_erp
-from model.networks import Architecture, build_decoder
+from nerv360.config import ModelConfig
+from nerv360.decoding.folded.feature_window import Window
+from nerv360.decoding.folded.stem import FoldedStem, wrap_rim
+from nerv360.geometry import pad_erp
+from nerv360.networks import Architecture, build_decoder
 from tests.support.scenes import TINY
 
 

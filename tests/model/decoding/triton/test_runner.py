@@ -18,18 +18,18 @@ pytest.importorskip("triton", reason="Triton is not installed")
 
 from triton.errors import TritonError
 
-from model.config import ModelConfig
-from model.decoding import picture_size
-from model.decoding.compiled.cache import CacheFile
-from model.decoding.compiled.engine import CompiledEngine
-from model.decoding.compiled.gpu import CudaGpu, Gpu
-from model.decoding.compiled.program import build_programs
-from model.decoding.eager import EagerEngine
-from model.decoding.folded.stage import affine_conv
-from model.decoding.looks import look_tensor
-from model.decoding.triton import convolution as fused_conv
-from model.decoding.triton import runner as runner_module
-from model.decoding.triton.convolution import (
+from nerv360.config import ModelConfig
+from nerv360.decoding import picture_size
+from nerv360.decoding.compiled.cache import CacheFile
+from nerv360.decoding.compiled.engine import CompiledEngine
+from nerv360.decoding.compiled.gpu import CudaGpu, Gpu
+from nerv360.decoding.compiled.program import build_programs
+from nerv360.decoding.eager import EagerEngine
+from nerv360.decoding.folded.stage import affine_conv
+from nerv360.decoding.looks import look_tensor
+from nerv360.decoding.triton import convolution as fused_conv
+from nerv360.decoding.triton import runner as runner_module
+from nerv360.decoding.triton.convolution import (
     ADD,
     GELU,
     SINE,
@@ -39,11 +39,11 @@ from model.decoding.triton.convolution import (
     Tile,
     chunks,
 )
-from model.decoding.triton.level import FusedLevel
-from model.decoding.triton.runner import FusedRunner, kept_tiles
-from model.geometry import Look
-from model.networks import SphereConv, build_decoder, presets
-from model.scene import Decoder
+from nerv360.decoding.triton.level import FusedLevel
+from nerv360.decoding.triton.runner import FusedRunner, kept_tiles
+from nerv360.geometry import Look
+from nerv360.networks import SphereConv, build_decoder, presets
+from nerv360.scene import Decoder
 from tests.support.counting import count
 from tests.support.decoders import CASES, LOOKS, psnr, reference, run_programs
 from tests.support.fake_gpu import FakeEvent, FakeGpu

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.errors import InputError
-from model.scene.coding.packing import (
+from nerv360.errors import InputError
+from nerv360.scene.coding.packing import (
     packed_embeddings,
     packed_series,
     packed_weights,

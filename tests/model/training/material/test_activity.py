@@ -7,9 +7,9 @@ import math
 import pytest
 import torch
 
-from model.config import DEMO
-from model.training.material import ActivityMap, ClipFrames, random_looks, still_share
-from model.video.reading import VideoInfo
+from nerv360.config import DEMO
+from nerv360.training.material import ActivityMap, ClipFrames, random_looks, still_share
+from nerv360.video.reading import VideoInfo
 from tests.support.spheres import smooth_sphere
 
 SIZE = (128, 256)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from model.errors import InputError
-from model.networks import ARCHITECTURES, Encoder
-from model.training.material import fit_config
-from model.training.settings import training_preset
-from model.video.reading import VideoInfo
+from nerv360.errors import InputError
+from nerv360.networks import ARCHITECTURES, Encoder
+from nerv360.training.material import fit_config
+from nerv360.training.settings import training_preset
+from nerv360.video.reading import VideoInfo
 
 
 def test_clips_of_other_shapes_are_fitted_or_refused() -> None:

@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from model.training.material import epoch_order, held_out_looks, random_looks
-from model.training.settings import training_preset
+from nerv360.training.material import epoch_order, held_out_looks, random_looks
+from nerv360.training.settings import training_preset
 
 
 def test_looks_are_uniform_on_the_sphere_and_belong_to_their_step() -> None:

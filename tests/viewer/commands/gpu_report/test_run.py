@@ -17,11 +17,11 @@ from typing import Any
 import psutil
 import pytest
 
-from model.errors import InputError
-from viewer.cli import main
-from viewer.commands.gpu_report import REHEARSAL, report_gpu, run, screen
-from viewer.commands.gpu_report.plan import Step
-from viewer.doctor import ChildError, run_child
+from nerv360.errors import InputError
+from nerv360.viewer.cli import main
+from nerv360.viewer.commands.examination import ChildError, run_child
+from nerv360.viewer.commands.gpu_report import REHEARSAL, report_gpu, run, screen
+from nerv360.viewer.commands.gpu_report.plan import Step
 
 FACTS: dict[str, Any] = {
     "date": "2026-11-30T05:00:00+00:00",
@@ -193,7 +193,7 @@ def test_a_kill_loses_only_the_step_that_ran_and_leaves_nothing_running(
     folder, pid = tmp_path / "report", tmp_path / "pid"
     endless = (
         "import subprocess, sys, time\n"
-        "from viewer.commands.gpu_report.worker import end_with_parent\n"
+        "from nerv360.viewer.commands.gpu_report.worker import end_with_parent\n"
         "end_with_parent()\n"
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
         f"open({str(pid)!r}, 'w').write(str(child.pid))\n"

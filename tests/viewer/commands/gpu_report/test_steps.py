@@ -15,22 +15,30 @@ import pytest
 import torch
 from PIL import Image
 
-from model import devices, toolchain
-from model.benchmarks import PAPER_TABLE1, comparison
-from model.decoding import ENGINES, Engine, picture_size
-from model.decoding.compiled.engine import CompiledEngine
-from model.networks import preset as nerv360_preset
-from model.scene import Decoder
+from nerv360 import devices, toolchain
+from nerv360.decoding import ENGINES, Engine, picture_size
+from nerv360.decoding.compiled.engine import CompiledEngine
+from nerv360.lab.benchmarks import PAPER_TABLE1, comparison
+from nerv360.networks import preset as nerv360_preset
+from nerv360.scene import Decoder
+from nerv360.viewer.commands.examination import ChildError
+from nerv360.viewer.commands.gpu_report import (
+    PAPER,
+    REHEARSAL,
+    Plan,
+    machine,
+    report_gpu,
+    run,
+    suite,
+)
+from nerv360.viewer.commands.gpu_report.document import as_markdown
+from nerv360.viewer.commands.gpu_report.plan import Step, planned_steps
+from nerv360.viewer.commands.gpu_report.predictions import PREDICTIONS
+from nerv360.viewer.commands.gpu_report.suite import run_tests
+from nerv360.viewer.commands.gpu_report.viewing import told
+from nerv360.viewer.commands.gpu_report.worker import perform
 from tests.support.fake_driver import install_driver, install_torch
 from tests.support.fake_gpu import FakeGpu
-from viewer.commands.gpu_report import PAPER, REHEARSAL, Plan, machine, report_gpu, run, suite
-from viewer.commands.gpu_report.document import as_markdown
-from viewer.commands.gpu_report.plan import Step, planned_steps
-from viewer.commands.gpu_report.predictions import PREDICTIONS
-from viewer.commands.gpu_report.suite import run_tests
-from viewer.commands.gpu_report.viewing import told
-from viewer.commands.gpu_report.worker import perform
-from viewer.doctor import ChildError
 
 CARD: dict[str, Any] = {
     "date": "2026-11-30T05:00:00+00:00",

@@ -1,0 +1,1 @@
+"""The laboratory: benchmarks, evaluation, rates and the synthetic test clip."""

@@ -1,0 +1,260 @@
+"""Measures one method at one size in a process of its own.
+
+``python -m nerv360.lab.benchmarks.sizes.worker TASK`` prints one line of JSON.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from nerv360.config import ModelConfig
+from nerv360.decoding import Engine, open_engine
+from nerv360.geometry import Look
+from nerv360.lab.benchmarks.ceilings import precision_name, wait_for
+from nerv360.lab.benchmarks.engine_speed import random_decoder
+from nerv360.lab.benchmarks.machine import processor_name
+from nerv360.lab.benchmarks.process import peak_bytes, resident_bytes, run_worker
+from nerv360.lab.benchmarks.sizes.clips import FPS
+from nerv360.lab.benchmarks.sizes.cut import cut_viewport
+from nerv360.scene import Material, Scene
+from nerv360.video import ClipReader, open_clip
+
+FRAMES = FPS
+"""Frames of the networks' clip: as many as the codecs' clip has different pictures."""
+WARM_UP = 3
+ENOUGH_S = 2.0
+GOLDEN = 0.618034
+"""The fractional parts of its multiples are evenly spread, no matter how many."""
+
+
+@dataclass(frozen=True)
+class SizeTask:
+    """A decoder or a clip to measure.
+
+    Attributes:
+        name: readable name of the method.
+        viewport: height and width in pixels.
+        pictures: at most this many of each kind.
+        device: torch's name of the networks' device.
+        config: the decoder's; None for a clip.
+        clip: the file; None for a decoder.
+        run: index of this process among those with the same method and size.
+    """
+
+    name: str
+    viewport: tuple[int, int]
+    pictures: int
+    device: str = "cpu"
+    config: ModelConfig | None = None
+    clip: Path | None = None
+    run: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        config = self.config.to_dict() if self.config else None
+        return {**asdict(self), "config": config, "clip": str(self.clip) if self.clip else None}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> SizeTask:
+        """Build a task from the result of `to_dict`."""
+        config = ModelConfig.from_dict(values["config"]) if values["config"] else None
+        clip = Path(values["clip"]) if values["clip"] else None
+        viewport = (values["viewport"][0], values["viewport"][1])
+        return cls(**{**values, "config": config, "clip": clip, "viewport": viewport})
+
+
+Seconds = tuple[float, float]
+"""Elapsed seconds, and CPU seconds of all threads together.
+
+Other running programs increase the first; the second much less, if there is one thread.
+"""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Measurements of one process.
+
+    Attributes:
+        looking, playing, jumping: times of viewports: of the same frame, of the next frame, of any
+            frame.
+        converting: times for converting a codec's picture to RGBA, included in the last two; empty
+            for networks.
+        memory_bytes: peak; ``memory_kind`` describes it.
+        program: the decoder and its precision.
+        machine: CPU or GPU.
+    """
+
+    looking: list[Seconds]
+    playing: list[Seconds]
+    jumping: list[Seconds]
+    converting: list[Seconds]
+    memory_bytes: int
+    memory_kind: str
+    program: str
+    machine: str
+
+
+class _Method(Protocol):
+    """Decodes and shows viewports of ``frames`` frames; ``shown`` is the latest."""
+
+    program: str
+    device: torch.device
+    frames: int
+    shown: int
+
+    def show(self, look: Look, frame: int) -> Tensor:
+        """Show a viewport of ``frame``; the same frame as before is not decoded again."""
+        ...
+
+    def jumps(self, run: int) -> Iterator[int]:
+        """Yield frames of the clip endlessly, none of them still in memory."""
+        ...
+
+
+def measure_sample(task: SizeTask, limit_s: float) -> Sample:
+    """Run `measure_sample_here` in a process of its own.
+
+    Raises:
+        OutOfMemoryError: it did not fit.
+        WorkerError: the process failed otherwise, or took longer than ``limit_s``.
+    """
+    return Sample(**run_worker(__name__, task.to_dict(), f"decoding {task.name}", limit_s))
+
+
+def measure_sample_here(task: SizeTask) -> Sample:
+    """Play, jump and look around; memory is this process's, or torch's on the GPU."""
+    before = resident_bytes()
+    method: ShownDecoder | ShownClip
+    if task.config is not None:
+        method = ShownDecoder(task.config, task.device, task.viewport)
+    elif task.clip is not None:
+        method = ShownClip(task.clip, task.viewport)
+    else:
+        raise ValueError("a task needs a configuration or a clip")
+    looks = (Look.from_degrees(5.0 * k, k % 9 * 10.0 - 40.0) for k in itertools.count())
+
+    def timed(frames: Iterator[int]) -> list[Seconds]:
+        return _seconds(
+            lambda: method.show(next(looks), next(frames)), method.device, task.pictures
+        )
+
+    method.show(next(looks), 0)
+    playing = timed(k % method.frames for k in itertools.count(1))
+    jumping = timed(method.jumps(task.run))
+    for _ in range(WARM_UP):  # a frame's expansion is done by its first look and serves all others
+        method.show(next(looks), method.shown)
+    looking = timed(itertools.repeat(method.shown))
+    converting: list[Seconds] = []
+    if isinstance(method, ShownClip):
+        converting = _seconds(method.convert, method.device, task.pictures)
+    if method.device.type == "cuda":
+        memory, kind = torch.cuda.max_memory_allocated(method.device), "torch's peak on the GPU"
+        machine = torch.cuda.get_device_name(method.device)
+    else:
+        memory, kind = peak_bytes() - before, "the process's peak over the bare program"
+        machine = f"{processor_name()}, {torch.get_num_threads()} threads"
+    return Sample(
+        looking, playing, jumping, converting, max(memory, 0), kind, method.program, machine
+    )
+
+
+def _seconds(run: Callable[[], object], device: torch.device, pictures: int) -> list[Seconds]:
+    """Time each run after a warm-up.
+
+    Slow runs end once `ENOUGH_S` has passed; if there are few, the warm-up is shorter.
+    """
+    seconds: list[Seconds] = []
+    while len(seconds) < WARM_UP + pictures and sum(passed for passed, _ in seconds) < ENOUGH_S:
+        start, processors = time.perf_counter(), time.process_time()
+        run()
+        wait_for(device)
+        seconds.append((time.perf_counter() - start, time.process_time() - processors))
+    return seconds[min(WARM_UP, len(seconds) // 4) :]
+
+
+class ShownDecoder:
+    """A decoder with random weights, in the engine that the viewer would use."""
+
+    frames = FRAMES
+    shown = -1
+
+    def __init__(self, config: ModelConfig, device: str, viewport: tuple[int, int]) -> None:
+        name, size = config.architecture, (config.frame_width, config.frame_height)
+        material = Material("noise", "none", "nobody", "none")
+        decoder = random_decoder(config, FRAMES)
+        scene = Scene(material, *size, float(FPS), FRAMES, {name: decoder})
+        self._engine: Engine = open_engine(scene, name, torch.device(device))
+        self._viewport = viewport
+        self._whole: Tensor | None = None
+        self.device = self._engine.device
+        precision = precision_name(self._engine.precision)
+        engine = self._engine.name.removesuffix(f"-{precision}")
+        self.program = f"{engine} engine, {precision}"
+
+    def show(self, look: Look, frame: int) -> Tensor:
+        if self._whole is None or self.shown != frame:
+            self.shown = frame
+            pixels = self._engine.decode(look, frame).pixels
+            if not self._engine.full_frame:
+                return pixels
+            self._whole = pixels
+        return cut_viewport(self._whole, look, self._viewport)
+
+    def jumps(self, run: int) -> Iterator[int]:
+        chosen = random.Random(run)
+        while True:
+            # Any frame but the last one, which is already expanded.
+            yield (self.shown + chosen.randrange(1, FRAMES)) % FRAMES
+
+
+class ShownClip:
+    """A clip, decoded as in the viewer."""
+
+    device = torch.device("cpu")
+    shown = -1
+
+    def __init__(self, file: Path, viewport: tuple[int, int]) -> None:
+        clip = open_clip(file)
+        self.frames = clip.info.frames
+        self.program = f"PyAV {clip.codec}"
+        self._reader = ClipReader(clip)
+        self._viewport = viewport
+        self._whole: Tensor | None = None
+
+    def show(self, look: Look, frame: int) -> Tensor:
+        if self._whole is None or self.shown != frame:
+            self.shown, self._whole = frame, self._reader.frame(frame)
+        return cut_viewport(self._whole, look, self._viewport)
+
+    def convert(self) -> Tensor:
+        """Return the current picture again, from the reader's cache."""
+        return self._reader.frame(self.shown)
+
+    def jumps(self, run: int) -> Iterator[int]:
+        seconds = self.frames // FPS
+        for k in itertools.count(1):
+            # From each second to the one before, so that no picture is in the reader's cache;
+            # positions within the seconds are evenly spread.
+            place = int((run * 0.5 + k) * GOLDEN % 1 * FPS)
+            yield -k % seconds * FPS + place
+
+
+def main() -> None:
+    """Measure the task described by a JSON object on the command line."""
+    task = SizeTask.from_dict(json.loads(sys.argv[1]))
+    print(json.dumps(asdict(measure_sample_here(task))))
+
+
+if __name__ == "__main__":
+    main()

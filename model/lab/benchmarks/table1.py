@@ -1,0 +1,184 @@
+"""The paper's table 1: encoding, decoding and training of the three decoders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from typing import Any
+
+import torch
+
+from nerv360.config import ModelConfig
+from nerv360.decoding import picture_size
+from nerv360.devices import free_bytes
+from nerv360.errors import InputError
+from nerv360.lab.benchmarks.engine_speed import PAPER_FPS, PAPER_GIB
+from nerv360.lab.benchmarks.process import OutOfMemoryError
+from nerv360.lab.benchmarks.resolution import DECODERS
+from nerv360.lab.benchmarks.table1_worker import PARTS, PartResult, measure_part
+from nerv360.networks import count_flops, count_parameters
+from nerv360.training import predicted_bytes
+
+PAPER_TABLE1: dict[str, dict[str, tuple[float, float]]] = {
+    "nerv360": {"training": (3.4, 21.2)},
+    "hnerv": {"training": (2.7, 51.3)},
+    "hnerv-boost": {"training": (0.8, 73.2)},
+}
+"""Frames per second and GiB on an H100, by decoder and part; all share one encoder."""
+for _name, _parts in PAPER_TABLE1.items():
+    _parts |= {"encoding": (27.3, 2.8), "decoding": (PAPER_FPS[_name], PAPER_GIB[_name])}
+
+WORKSPACE = 1.25
+SAFE = 0.9
+BARE_BYTES = 700 * 2**20
+SMALLER = (Fraction(1, 2), Fraction(1, 4), Fraction(1, 8), Fraction(1, 16))
+
+
+@dataclass(frozen=True)
+class Table1Row:
+    """Results of one decoder by part; for a part that does not fit, the bytes it needs."""
+
+    decoder: str
+    parameters: int
+    flops: int
+    size: tuple[int, int]
+    parts: dict[str, PartResult | int]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values; a part that did not fit is ``{"needs_bytes": n}``."""
+        values = asdict(self)
+        for part, result in self.parts.items():
+            if isinstance(result, int):
+                values["parts"][part] = {"needs_bytes": result}
+        values["paper"] = {
+            part: {"fps": fps, "gib": gib}
+            for part, (fps, gib) in PAPER_TABLE1[self.decoder].items()
+        }
+        return values
+
+
+Needs = dict[tuple[str, str], int]
+
+
+def parts_left_out(configs: dict[str, ModelConfig], scale: Fraction, device: torch.device) -> Needs:
+    """Return the parts of the full-frame decoders that do not fit, with the bytes they need.
+
+    On a GPU only NeRV360 must fit. On the CPU everything must fit, because after too low a
+    prediction the system would kill programs, and not only this one.
+
+    Args:
+        configs: the three decoders of a `comparison`.
+        scale: the fraction of their sides.
+
+    Raises:
+        InputError: NeRV360 does not fit, or on the CPU another decoder; the message names a scale
+            that fits.
+    """
+    cuda = device.type == "cuda"
+    free = round(free_bytes(device) * SAFE)
+    training = {n: needed_bytes("training", c, half=cuda) for n, c in configs.items()}
+    if (training["nerv360"] if cuda else max(training.values())) > free:
+        raise InputError(_refusal(scale, training, free))
+    needs = {(n, "training"): bytes_ for n, bytes_ in training.items() if bytes_ > free}
+    for name, _ in list(needs):
+        bytes_ = needed_bytes("decoding", configs[name], half=cuda)
+        if bytes_ > free:
+            needs[name, "decoding"] = bytes_
+    return needs
+
+
+def measure_table1(
+    configs: dict[str, ModelConfig],
+    needs: Needs,
+    device: torch.device,
+    pictures: int,
+    advance: Callable[[str, int, int], None],
+) -> list[Table1Row]:
+    """Measure all decoders, one row each.
+
+    The encoder is measured once, with NeRV360: it is the same for all three except for its padding.
+
+    Args:
+        needs: parts to leave out, with the bytes they need.
+        pictures: at most this many of each part.
+        advance: called before each part with its name, the number done and the total.
+    """
+    results: dict[str, dict[str, PartResult | int]] = {name: {} for name in configs}
+    done, total = 0, 1 + (len(PARTS) - 1) * len(configs)
+    for name, config in configs.items():
+        for part in PARTS:
+            if part == "encoding" and name != DECODERS[0]:
+                results[name][part] = results[DECODERS[0]][part]
+                continue
+            advance(f"{part}, {name}", done, total)
+            done += 1
+            if (name, part) in needs:
+                results[name][part] = needs[name, part]
+                continue
+            try:
+                results[name][part] = measure_part(part, config, device, pictures)
+            except OutOfMemoryError:
+                results[name][part] = needed_bytes(part, config, half=device.type == "cuda")
+    return [
+        Table1Row(name, count_parameters(c), count_flops(c), picture_size(c), results[name])
+        for name, c in configs.items()
+    ]
+
+
+def ratios(values: list[float | None]) -> list[float | None]:
+    """Divide each value by the first, NeRV360's; None if one of the two is missing."""
+    first = values[0]
+    return [v / first if first and v is not None else None for v in values]
+
+
+def table1_ratios(rows: list[Table1Row]) -> dict[str, dict[str, list[float | None]]]:
+    """Return the decoders' values over NeRV360's by quantity, ``measured`` and ``paper``."""
+    result: dict[str, dict[str, list[float | None]]] = {}
+    for part in ("decoding", "training"):
+        for index, (name, value) in enumerate((("FPS", fps_of), ("memory", gib_of))):
+            result[f"{part} {name}"] = {
+                "measured": ratios([value(row.parts[part]) for row in rows]),
+                "paper": ratios([PAPER_TABLE1[row.decoder][part][index] for row in rows]),
+            }
+    return result
+
+
+def fps_of(result: PartResult | int) -> float | None:
+    """Return pictures per second, or None if the part was not measured."""
+    return None if isinstance(result, int) else result.fps
+
+
+def gib_of(result: PartResult | int) -> float | None:
+    """Return peak memory in GiB, or None if the part was not measured."""
+    return None if isinstance(result, int) else result.memory_bytes / 2**30
+
+
+def needed_bytes(part: str, config: ModelConfig, *, half: bool) -> int:
+    """Estimate the bytes of a part, including convolutions' workspaces and the program itself.
+
+    Args:
+        half: the networks run in half precision.
+    """
+    dtype = torch.float16 if half else torch.float32
+    return round(predicted_bytes(part, config, dtype) * WORKSPACE) + BARE_BYTES
+
+
+def smaller_scale(scale: Fraction, bytes_: int, free: int) -> Fraction | None:
+    """Return the largest halving below ``scale`` that fits; ``bytes_`` are needed at ``scale``."""
+    pixels = bytes_ - BARE_BYTES
+    for smaller in SMALLER:
+        if smaller < scale and pixels * (smaller / scale) ** 2 + BARE_BYTES <= free:
+            return smaller
+    return None
+
+
+def _refusal(scale: Fraction, training: dict[str, int], free: int) -> str:
+    largest = max(training, key=lambda name: training[name])
+    smaller = smaller_scale(scale, training[largest], free)
+    advice = f"; try {smaller}" if smaller else ""
+    taken = f"training nerv360 would take {training['nerv360'] / 2**30:.1f} GiB"
+    return (
+        f"at {scale} of the sides {taken} and {largest} {training[largest] / 2**30:.1f}, and "
+        f"{free / 2**30:.1f} GiB can be used{advice}"
+    )

@@ -1,0 +1,80 @@
+"""Facts about OpenGL, found in a process of its own, because a driver may crash it.
+
+``python -m nerv360.viewer.commands.examination.graphics DEVICE`` opens a hidden window and prints
+one line of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from fractions import Fraction
+from typing import Any
+
+from nerv360.errors import InputError
+
+
+def graphics_facts(device_name: str) -> dict[str, Any]:
+    """Ask OpenGL for its properties, and draw one picture with the gl engine.
+
+    Returns:
+        ``renderer`` and ``opengl``, names given by OpenGL; ``software``, whether a processor draws;
+            ``gl``, None if the gl engine decodes here, otherwise the reason; ``interop``, None if
+            pictures reach a texture without leaving ``device_name``, otherwise the reason.
+
+    Raises:
+        InputError: there is no display, or no OpenGL 3.3 on it.
+    """
+    from OpenGL import GL
+
+    from nerv360.devices import choose_device
+    from nerv360.viewer.picture import Window, interop_refusal
+    from nerv360.viewer.shading import draws_in_software
+
+    window = Window("NeRV360", 64, 64, visible=False)
+    try:
+        renderer = GL.glGetString(GL.GL_RENDERER).decode(errors="replace")
+        return {
+            "renderer": renderer,
+            "opengl": GL.glGetString(GL.GL_VERSION).decode(errors="replace"),
+            "software": draws_in_software(renderer),
+            "interop": interop_refusal(choose_device(device_name)),
+            "gl": _refusal_to_draw(),
+        }
+    finally:
+        window.close()
+
+
+def _refusal_to_draw() -> str | None:
+    import torch
+
+    from nerv360.decoding import ENGINES, picture_size
+    from nerv360.errors import first_line
+    from nerv360.geometry import Look
+    from nerv360.lab.benchmarks import comparison, random_decoder
+    from nerv360.viewer.shading import DRAWER
+
+    decoder = random_decoder(comparison("demo", Fraction(1, 16))["nerv360"])
+    DRAWER.attach(shares=False)
+    try:
+        size = picture_size(decoder.config)
+        engine = ENGINES["gl"].open(decoder, torch.device("cpu"), size)
+        engine.decode(Look.from_degrees(0.0, 0.0), 0)
+    except Exception as error:
+        return f"fails: {first_line(error)}"
+    finally:
+        DRAWER.detach()
+    return None
+
+
+def main() -> None:
+    """Print the facts for the device named on the command line, or why there are none."""
+    try:
+        facts = graphics_facts(sys.argv[1])
+    except InputError as error:
+        facts = {"failed": str(error)}
+    print(json.dumps(facts))
+
+
+if __name__ == "__main__":
+    main()
