@@ -22,7 +22,7 @@ from .fingerprint import sampled_frames as sampled_frames
 from .glimpse import Glimpse as Glimpse
 from .glimpse import read_glimpse as read_glimpse
 from .header import UNKNOWN as UNKNOWN
-from .header import Material as Material
+from .header import Attribution as Attribution
 from .header import SceneHeader as SceneHeader
 from .header import TrainingSummary as TrainingSummary
 from .reading import StoredScene as StoredScene

@@ -82,7 +82,7 @@ SCENE = {
     "decoders": _MAP,
     "fingerprint": _Field(dict, optional=True, added=True),
 }
-MATERIAL = {"title": _TEXT, "licence": _TEXT, "credit": _TEXT, "source": _TEXT}
+ATTRIBUTION = {"title": _TEXT, "licence": _TEXT, "credit": _TEXT, "source": _TEXT}
 DECODER = {"config": _MAP, "training": _MAP}
 TRAINING = {
     "epochs": _COUNT,

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from nerv360.config import ModelConfig
 from nerv360.errors import InputError
-from nerv360.scene.fields import DECODER, HEADER_KEY, MATERIAL, checked_fields, scene_fields
+from nerv360.scene.fields import ATTRIBUTION, DECODER, HEADER_KEY, checked_fields, scene_fields
 from nerv360.scene.packed_still import STILL, check_packed, still_size, unpack
 from nerv360.scene.safetensors_file import parse_json, read_contents
 
@@ -51,7 +51,7 @@ def read_glimpse(path: str | os.PathLike[str]) -> Glimpse | None:
     contents = read_contents(path)
     try:
         scene, added = scene_fields(parse_json(contents.metadata.get(HEADER_KEY, "{}")))
-        material = checked_fields(scene["material"], MATERIAL, "its material")
+        attribution = checked_fields(scene["material"], ATTRIBUTION, "its material")
         configs = {}
         for name, entry in scene["decoders"].items():
             decoder = checked_fields(entry, DECODER, f"its decoder {name}")
@@ -69,6 +69,6 @@ def read_glimpse(path: str | os.PathLike[str]) -> Glimpse | None:
         raise InputError(f"{path} cannot be read as a scene: {error}") from error
     covering = {name: config.still_panorama for name, config in configs.items()}
     return Glimpse(
-        material["title"], scene["width"], scene["height"], scene["fps"], scene["frames"],
+        attribution["title"], scene["width"], scene["height"], scene["fps"], scene["frames"],
         covering, still,
     )  # fmt: skip

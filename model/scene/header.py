@@ -10,9 +10,9 @@ from nerv360.config import ModelConfig
 from nerv360.errors import InputError
 from nerv360.networks import ARCHITECTURES, checked
 from nerv360.scene.fields import (
+    ATTRIBUTION,
     DECODER,
     FORMAT_VERSION,
-    MATERIAL,
     TRAINING,
     Json,
     checked_fields,
@@ -26,7 +26,7 @@ UNKNOWN = ("", "unknown")
 
 
 @dataclass(frozen=True)
-class Material:
+class Attribution:
     """Source of a clip and the terms of its use.
 
     Attributes:
@@ -78,7 +78,7 @@ class SceneHeader:
         fingerprint: of the learned pictures; None if unknown.
     """
 
-    material: Material
+    attribution: Attribution
     width: int
     height: int
     fps: float
@@ -103,7 +103,7 @@ def header_to_json(header: SceneHeader) -> str:
         InputError: a field is out of range.
     """
     scene = {
-        "material": asdict(header.material),
+        "material": asdict(header.attribution),
         "width": header.width,
         "height": header.height,
         "fps": header.fps,
@@ -141,7 +141,7 @@ def header_from_json(values: object) -> SceneHeader:
     if scene["fingerprint"] is not None:
         fingerprint = Fingerprint.from_json(scene["fingerprint"], scene["frames"])
     return SceneHeader(
-        material=Material(**checked_fields(scene["material"], MATERIAL, "its material")),
+        attribution=Attribution(**checked_fields(scene["material"], ATTRIBUTION, "its material")),
         width=scene["width"],
         height=scene["height"],
         fps=scene["fps"],

@@ -13,7 +13,7 @@ from torch import Tensor
 from nerv360.config import ModelConfig
 from nerv360.errors import InputError
 from nerv360.scene.fingerprint import Fingerprint
-from nerv360.scene.header import Material, SceneHeader, TrainingSummary
+from nerv360.scene.header import Attribution, SceneHeader, TrainingSummary
 from nerv360.scene.still import StillPanorama
 
 THUMBNAIL_WIDTH = 480
@@ -64,7 +64,7 @@ class Scene:
         fingerprint: of the learned pictures; None if unknown.
     """
 
-    material: Material
+    attribution: Attribution
     width: int
     height: int
     fps: float
@@ -80,8 +80,8 @@ class Scene:
 
     def __repr__(self) -> str:
         return (
-            f"<Scene {self.material.title!r}: {self.width}x{self.height}, {self.frames} frames at "
-            f"{self.fps:g} a second, {', '.join(self.decoders)}>"
+            f"<Scene {self.attribution.title!r}: {self.width}x{self.height}, {self.frames} frames "
+            f"at {self.fps:g} a second, {', '.join(self.decoders)}>"
         )
 
     def _repr_html_(self) -> str:
@@ -103,7 +103,7 @@ class Scene:
     def header(self) -> SceneHeader:
         """Everything except the tensors."""
         return SceneHeader(
-            material=self.material,
+            attribution=self.attribution,
             width=self.width,
             height=self.height,
             fps=self.fps,

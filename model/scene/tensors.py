@@ -226,7 +226,7 @@ def from_stored(header: SceneHeader, stored: dict[str, Tensor]) -> Scene:
                 still=still if config.still_panorama else None,
             )
     return Scene(
-        header.material, header.width, header.height, header.fps, header.frames, decoders,
+        header.attribution, header.width, header.height, header.fps, header.frames, decoders,
         header.fingerprint,
     )  # fmt: skip
 

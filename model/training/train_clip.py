@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from nerv360.devices import choose_device
-from nerv360.scene import Material, Scene, read_scene, write_coded
+from nerv360.scene import Attribution, Scene, read_scene, write_coded
 from nerv360.training.by_clock import ByClock
 from nerv360.training.choice import suited_to_clip
 from nerv360.training.clock import check_minutes
@@ -63,9 +63,9 @@ def train_clip(
     trainer = Trainer(config, settings, frames, choose_device(device), Processes())
     if minutes is not None:
         ByClock(minutes, began).plan(trainer)
-    material = Material(opened.path.stem, "unknown", "unknown", opened.path.name)
+    attribution = Attribution(opened.path.stem, "unknown", "unknown", opened.path.name)
     with tempfile.TemporaryDirectory() as folder:
         trainer.run(Path(folder) / "checkpoint", report, stop)
         file = Path(folder) / "scene.safetensors"
-        write_coded(file, export_scene(trainer, material).scene)
+        write_coded(file, export_scene(trainer, attribution).scene)
         return read_scene(file)

@@ -8,7 +8,7 @@ import torch
 
 from nerv360.config import ModelConfig
 from nerv360.networks import build_decoder
-from nerv360.scene import Decoder, Material, Scene, StillPanorama, TrainingSummary
+from nerv360.scene import Attribution, Decoder, Scene, StillPanorama, TrainingSummary
 
 TINY = ModelConfig(
     frame_height=48,
@@ -37,8 +37,8 @@ def over_still(config: ModelConfig) -> ModelConfig:
 def over_still_scene(*names: str, frames: int = 3) -> Scene:
     """As `tiny_scene`, of `over_still` configurations, over waves of colour."""
     decoders = {n: decoder_over_still(CONFIGS[n], frames) for n in names or ("nerv360",)}
-    material = Material("Pier", "Apache-2.0", "A. N. Author", "pier.mp4")
-    return Scene(material, 96, 48, 29.97, frames, decoders)
+    attribution = Attribution("Pier", "Apache-2.0", "A. N. Author", "pier.mp4")
+    return Scene(attribution, 96, 48, 29.97, frames, decoders)
 
 
 def decoder_over_still(config: ModelConfig, frames: int = 3) -> Decoder:
@@ -69,8 +69,8 @@ def tiny_scene(*names: str, frames: int = 3) -> Scene:
             embeddings=torch.randn(shape) * 3 + 1,
             training=TrainingSummary(2, 6, 31.5, 0.9, 12.0, {"lr": 1e-4, "resumed": [1, None]}),
         )
-    material = Material("Pier", "Apache-2.0", "A. N. Author", "pier.mp4")
-    return Scene(material, 96, 48, 29.97, frames, decoders)
+    attribution = Attribution("Pier", "Apache-2.0", "A. N. Author", "pier.mp4")
+    return Scene(attribution, 96, 48, 29.97, frames, decoders)
 
 
 def lively_decoder(config: ModelConfig, frames: int = 3) -> Decoder:

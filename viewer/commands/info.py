@@ -107,7 +107,7 @@ def _scene_report(path: Path) -> Report:
     return {
         "scene": {
             "file": str(path),
-            **asdict(header.material),
+            **asdict(header.attribution),
             "width": header.width,
             "height": header.height,
             "fps": header.fps,

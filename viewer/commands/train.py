@@ -94,7 +94,7 @@ def train(
     """
     began = time.monotonic()
     from nerv360.devices import choose_device
-    from nerv360.scene import Material
+    from nerv360.scene import Attribution
     from nerv360.training import TRAINING_PRESETS, process_group, training_preset
 
     target = _target(output, into, resume or overwrite)
@@ -139,11 +139,11 @@ def train(
                 )
             )
         source = file_name(clip)
-        material = Material(title or Path(source).stem, licence, credit, source)
+        attribution = Attribution(title or Path(source).stem, licence, credit, source)
         fixed = None if name != "demo" else {each.partition("=")[0] for each in changes or []}
         again = [] if resume else ["--resume"]
         run = Run(
-            opened, target, config, settings, str(chosen), group, material,
+            opened, target, config, settings, str(chosen), group, attribution,
             existing, still, resume, overwrite, frames, fixed, clock,
             shlex.join(["nerv360", *(context.obj or ["train", str(clip)]), *again]),
         )  # fmt: skip

@@ -42,7 +42,7 @@ def prepare_scene(
     """
     still = None if scene.still is None else scene.still.pixels.numpy()
     return OpenScene(
-        title=scene.material.title or path.stem,
+        title=scene.attribution.title or path.stem,
         frames=scene.frames,
         fps=scene.fps,
         size=(scene.height, scene.width),

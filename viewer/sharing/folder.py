@@ -127,9 +127,9 @@ def _files(scene_file: Path) -> dict[str, bytes]:
     shaders = {name: _text(f"shaders/{name}") for name in _SHADERS}
     description: dict[str, Any] = {
         "version": _VERSION,
-        "title": escaped(scene.material.title) or file_name(scene_file.with_suffix("")),
-        "licence": escaped(_known(scene.material.licence)),
-        "credit": escaped(_known(scene.material.credit)),
+        "title": escaped(scene.attribution.title) or file_name(scene_file.with_suffix("")),
+        "licence": escaped(_known(scene.attribution.licence)),
+        "credit": escaped(_known(scene.attribution.credit)),
         "width": scene.width,
         "height": scene.height,
         "fps": scene.fps,

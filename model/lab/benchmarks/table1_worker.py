@@ -27,7 +27,7 @@ from nerv360.lab.benchmarks.engine_speed import random_decoder
 from nerv360.lab.benchmarks.machine import processor_name
 from nerv360.lab.benchmarks.process import peak_bytes, resident_bytes, run_worker
 from nerv360.networks import Encoder, architecture_of, to_channels_last
-from nerv360.scene import Material, Scene
+from nerv360.scene import Attribution, Scene
 from nerv360.training import ClipFrames, Processes, StepReport, Trainer, TrainingSettings
 from nerv360.video import VideoInfo
 
@@ -168,10 +168,10 @@ def _encode(config: ModelConfig, device: torch.device, laps: LapTimes) -> str:
 
 def _decode(config: ModelConfig, device: torch.device, laps: LapTimes) -> str:
     name = config.architecture
-    material = Material("noise", "none", "nobody", "none")
+    attribution = Attribution("noise", "none", "nobody", "none")
     decoder = random_decoder(config, FRAMES)
     size = config.frame_width, config.frame_height
-    scene = Scene(material, *size, FPS, FRAMES, {name: decoder})
+    scene = Scene(attribution, *size, FPS, FRAMES, {name: decoder})
     engine = open_engine(scene, name, device)
     batch = CUDA_BATCH if device.type == "cuda" else 1
     requests = ((_look(index), index % FRAMES) for index in itertools.count())

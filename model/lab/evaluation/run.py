@@ -43,7 +43,7 @@ def evaluate(plan: Plan) -> Evaluation:
     original = VideoMethod(ORIGINAL, 0, "", plan.original.clip, plan.size)
     trained = [method.name for method in plan.methods if method.name in plan.scene.decoders]
     return Evaluation(
-        title=plan.scene.material.title,
+        title=plan.scene.attribution.title,
         facts=_facts(plan),
         stored_bytes={method.name: method.bytes for method in plan.methods},
         notes={method.name: method.note for method in plan.methods},
@@ -102,14 +102,14 @@ def _numbers(step: Step) -> list[float]:
 
 
 def _facts(plan: Plan) -> dict[str, str]:
-    material = plan.scene.material
+    attribution = plan.scene.attribution
     info = plan.original.info
     return {
         "Scene": plan.options.scene.name,
         "Clip": f"{plan.options.clip.path.name}, {info.width}×{info.height}, {plan.scene.frames} "
         f"pictures, {info.fps:g} a second",
         "Its pictures": plan.sameness,
-        "Material": "; ".join((material.title, *material.terms)),
+        "Material": "; ".join((attribution.title, *attribution.terms)),
         "Viewports": f"{plan.size[1]}×{plan.size[0]}",
         "Program": f"nerv360 {importlib.metadata.version('nerv360')}, torch {torch.__version__}",
     }

@@ -28,8 +28,8 @@ from nerv360.lab.rates.variants import NetworkVariant
 from nerv360.metrics import pooled
 from nerv360.networks import count_parameters
 from nerv360.scene import (
+    Attribution,
     Coarseness,
-    Material,
     bytes_alone,
     coarsened,
     read_scene,
@@ -249,7 +249,7 @@ def _network(
             lambda report: advance(f"{variant.title}, loss {report.loss:.2f}"),
             lambda: False,
         )
-        scene = trained_scene(trainer, Material(bench.clip.stem, "unknown", "unknown", ""))
+        scene = trained_scene(trainer, Attribution(bench.clip.stem, "unknown", "unknown", ""))
         for rate in RATES:
             write_scene(file, coarsened(scene, rate))
             engine = open_engine(read_scene(file), architecture, device, bench.size)

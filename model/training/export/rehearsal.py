@@ -8,7 +8,15 @@ import torch
 
 from nerv360.errors import InputError
 from nerv360.progress import stage
-from nerv360.scene import FINE, CodedScene, Material, assembled, kept_weights, merged, write_coded
+from nerv360.scene import (
+    FINE,
+    Attribution,
+    CodedScene,
+    assembled,
+    kept_weights,
+    merged,
+    write_coded,
+)
 from nerv360.training.export.embeddings import TrainedEmbeddings
 from nerv360.training.export.scene import scene_header, trained_weights
 from nerv360.training.trainer import Trainer
@@ -16,7 +24,7 @@ from nerv360.training.trainer import Trainer
 
 @torch.no_grad()
 def rehearse(
-    trainer: Trainer, material: Material, existing: CodedScene | None, target: Path
+    trainer: Trainer, attribution: Attribution, existing: CodedScene | None, target: Path
 ) -> int:
     """Store the scene of an untrained network beside ``target``, and remove it again.
 
@@ -27,11 +35,11 @@ def rehearse(
         InputError: the scene would be refused, or cannot be written there.
     """
     with stage("rehearsing the end"):
-        return _rehearsed_bytes(trainer, material, existing, target)
+        return _rehearsed_bytes(trainer, attribution, existing, target)
 
 
 def _rehearsed_bytes(
-    trainer: Trainer, material: Material, existing: CodedScene | None, target: Path
+    trainer: Trainer, attribution: Attribution, existing: CodedScene | None, target: Path
 ) -> int:
     frames = len(trainer.frames)
     first = trainer.network.encoder.embeddings(trainer.frames.frame(0, trainer.device))
@@ -39,7 +47,7 @@ def _rehearsed_bytes(
     single.put(0, first)
     weights = {name: kept_weights(weight) for name, weight in trained_weights(trainer).items()}
     embeddings = single.coded(FINE, [0] * frames)
-    scene = assembled(scene_header(trainer, material), weights, embeddings, trainer.still)
+    scene = assembled(scene_header(trainer, attribution), weights, embeddings, trainer.still)
     rehearsal = target.with_name(f".{target.name}.rehearsal")
     try:
         write_coded(rehearsal, merged(existing, scene) if existing is not None else scene)

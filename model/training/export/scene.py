@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from nerv360.scene import Decoder, Material, Scene, SceneHeader, TrainingSummary
+from nerv360.scene import Attribution, Decoder, Scene, SceneHeader, TrainingSummary
 from nerv360.training.trainer import Trainer
 
 
 @torch.no_grad()
-def trained_scene(trainer: Trainer, material: Material) -> Scene:
+def trained_scene(trainer: Trainer, attribution: Attribution) -> Scene:
     """Return a scene of the best network's decoder and the embeddings of all frames, unrounded.
 
     Its quality is not yet measured. It holds all embeddings in float32; `export_scene` needs at
@@ -29,9 +29,9 @@ def trained_scene(trainer: Trainer, material: Material) -> Scene:
         finer=tuple(finer),
         still=trainer.still,
     )
-    header = scene_header(trainer, material)
+    header = scene_header(trainer, attribution)
     return Scene(
-        header.material, header.width, header.height, header.fps, header.frames,
+        header.attribution, header.width, header.height, header.fps, header.frames,
         {trainer.config.architecture: decoder}, header.fingerprint,
     )  # fmt: skip
 
@@ -42,11 +42,11 @@ def trained_weights(trainer: Trainer) -> dict[str, Tensor]:
     return {name: weight.float().cpu().clone() for name, weight in decoder.state_dict().items()}
 
 
-def scene_header(trainer: Trainer, material: Material) -> SceneHeader:
+def scene_header(trainer: Trainer, attribution: Attribution) -> SceneHeader:
     """Return the header of a scene with one decoder, its quality not yet measured."""
     info, frames, name = trainer.frames.info, trainer.frames, trainer.config.architecture
     return SceneHeader(
-        material=material,
+        attribution=attribution,
         width=info.width,
         height=info.height,
         fps=info.fps,

@@ -15,9 +15,9 @@ from nerv360.scene import (
     FINE,
     LEVELS,
     WEIGHT_BITS,
+    Attribution,
     Coarseness,
     CodedScene,
-    Material,
     SceneHeader,
     assembled,
     kept_weights,
@@ -56,13 +56,13 @@ class Export:
 
 
 @torch.no_grad()
-def export_plainly(trainer: Trainer, material: Material) -> Export:
+def export_plainly(trainer: Trainer, attribution: Attribution) -> Export:
     """Code the scene so far, with 256 levels and 16-bit weights."""
-    return _Storage(trainer).export(None, material)
+    return _Storage(trainer).export(None, attribution)
 
 
 @torch.no_grad()
-def export_scene(trainer: Trainer, material: Material) -> Export:
+def export_scene(trainer: Trainer, attribution: Attribution) -> Export:
     """Code the best network's decoder and all embeddings as coarsely as ``settings.rate`` allows.
 
     The quality in the summary is measured on what is stored.
@@ -76,11 +76,11 @@ def export_scene(trainer: Trainer, material: Material) -> Export:
     storage = _Storage(trainer)
     try:
         chosen = _coarsest(storage, trainer.settings.rate)
-        return storage.export(chosen, material)
+        return storage.export(chosen, attribution)
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         log.warning("storing the scene in few bytes failed (%s): it is stored plainly", reason)
-    return storage.export(None, material)
+    return storage.export(None, attribution)
 
 
 def _coarsest(storage: _Storage, rate: float) -> Coarseness | None:
@@ -116,12 +116,12 @@ class _Storage:
         self._rounded = functools.lru_cache(maxsize=1)(self._embeddings.rounded)
         self.quality = functools.cache(self._quality)
 
-    def export(self, coarseness: Coarseness | None, material: Material) -> Export:
+    def export(self, coarseness: Coarseness | None, attribution: Attribution) -> Export:
         """Code the scene in this way and measure its quality."""
         quality = self._quality(coarseness, structure=True)
         self._rounded.cache_clear()
         embeddings = self._embeddings.coded(coarseness or FINE, self._trainer.frames.shown)
-        header = _with_quality(scene_header(self._trainer, material), quality)
+        header = _with_quality(scene_header(self._trainer, attribution), quality)
         still = self._trainer.still
         scene = assembled(header, self._stored_weights(coarseness), embeddings, still)
         return Export(scene, self.before, quality, coarseness)

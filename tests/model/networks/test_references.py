@@ -15,7 +15,7 @@ from nerv360.decoding import open_engine, picture_size
 from nerv360.decoding.compiled.program import build_programs
 from nerv360.geometry import Look
 from nerv360.networks.registry import architecture_of, build_decoder
-from nerv360.scene import Decoder, Material, Scene
+from nerv360.scene import Attribution, Decoder, Scene
 from tests.support import references
 from tests.support.decoders import run_programs
 from tests.support.references import FUNCTIONS, Activate, Shape, as_written
@@ -204,7 +204,7 @@ def by_engine(kind: str) -> Callable[[Decoder], Tensor]:
     def decode(decoder: Decoder) -> Tensor:
         config = decoder.config
         scene = Scene(
-            Material("", "", "", ""),
+            Attribution("", "", "", ""),
             config.frame_width,
             config.frame_height,
             20.0,

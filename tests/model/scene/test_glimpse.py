@@ -35,7 +35,7 @@ def test_it_agrees_with_the_whole(file: Path, tmp_path: Path) -> None:
     assert seen is not None
     assert scene.still is not None
     assert np.array_equal(seen.still, scene.still.pixels.numpy())
-    assert (seen.title, seen.frames, seen.fps) == (scene.material.title, scene.frames, scene.fps)
+    assert (seen.title, seen.frames, seen.fps) == (scene.attribution.title, scene.frames, scene.fps)
     assert (seen.width, seen.height) == (scene.width, scene.height)
     assert seen.covering == {"nerv360": True, "hnerv": True, "hnerv-boost": False}
     plain = tmp_path / "plain.safetensors"

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from nerv360.decoding import open_engine
-from nerv360.scene import Material
+from nerv360.scene import Attribution
 from tests.support.scenes import over_still_scene, tiny_scene
 
 
@@ -37,7 +37,7 @@ def test_a_notebook_shows_the_still_panorama() -> None:
 
 def test_a_notebook_shows_a_hostile_title_as_text() -> None:
     scene = tiny_scene()
-    scene.material = replace(scene.material, title="<script>alert(1)</script>")
+    scene.attribution = replace(scene.attribution, title="<script>alert(1)</script>")
     assert "<script>" not in scene._repr_html_()
 
 
@@ -63,4 +63,4 @@ def test_the_first_decoder_is_opened_by_default() -> None:
 def test_an_unknown_licence_is_no_licence(
     credit: str, licence: str, terms: tuple[str, ...]
 ) -> None:
-    assert Material("Pier", licence, credit, "pier.mp4").terms == terms
+    assert Attribution("Pier", licence, credit, "pier.mp4").terms == terms

@@ -18,7 +18,7 @@ from nerv360.errors import InputError
 from nerv360.networks import build_decoder
 from nerv360.scene import (
     FORMAT_VERSION,
-    Material,
+    Attribution,
     TrainingSummary,
     bytes_alone,
     quantised,
@@ -186,7 +186,7 @@ settings_values = st.dictionaries(
 
 
 @given(
-    material=st.builds(Material, texts, texts, texts, texts),
+    attribution=st.builds(Attribution, texts, texts, texts, texts),
     width=st.integers(1, 65_536),
     height=st.integers(1, 65_536),
     fps=st.floats(0.001, 1000),
@@ -203,7 +203,7 @@ settings_values = st.dictionaries(
     names=st.sets(st.sampled_from(list(CONFIGS)), min_size=1),
 )
 def test_every_valid_header_round_trips(
-    material: Material,
+    attribution: Attribution,
     width: int,
     height: int,
     fps: float,
@@ -212,7 +212,7 @@ def test_every_valid_header_round_trips(
     names: set[str],
 ) -> None:
     header = SceneHeader(
-        material=material,
+        attribution=attribution,
         width=width,
         height=height,
         fps=fps,

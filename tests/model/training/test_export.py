@@ -15,8 +15,8 @@ from nerv360.scene import (
     FINE,
     LEVELS,
     WEIGHT_BITS,
+    Attribution,
     Coarseness,
-    Material,
     read_header,
     read_scene,
     write_coded,
@@ -36,7 +36,7 @@ from tests.support.spheres import smooth_sphere
 
 COUNT = 4
 SETTINGS = TrainingSettings(epochs=12, learning_rate=5e-3, held_out=4, evaluate_every=100)
-MATERIAL = Material("Square", "", "", "")
+ATTRIBUTION = Attribution("Square", "", "", "")
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_the_coarsest_that_the_rate_allows_is_chosen(trainer: Trainer, tmp_path:
     sizes = []
     for rate in (0.0, 0.05, 0.5, 100.0):
         trainer.settings = replace(SETTINGS, rate=rate)
-        result = export_scene(trainer, MATERIAL)
+        result = export_scene(trainer, ATTRIBUTION)
         cost, moving_cost = result.cost
         assert moving_cost is not None
         assert max(cost, moving_cost) <= rate or result.coarseness is None
@@ -73,7 +73,7 @@ def test_the_coarsest_that_the_rate_allows_is_chosen(trainer: Trainer, tmp_path:
 @torch.no_grad()
 def test_the_quality_told_is_that_of_the_file(trainer: Trainer, tmp_path: Path) -> None:
     trainer.settings = replace(SETTINGS, rate=0.5)
-    result = export_scene(trainer, MATERIAL)
+    result = export_scene(trainer, ATTRIBUTION)
     path = tmp_path / "s.safetensors"
     write_coded(path, result.scene)
     read = read_scene(path).decoders["nerv360"]
@@ -95,7 +95,7 @@ def test_the_quality_told_is_that_of_the_file(trainer: Trainer, tmp_path: Path) 
 def test_a_coarseness_that_costs_too_much_leaves_no_trace(trainer: Trainer, tmp_path: Path) -> None:
     trainer.settings = replace(SETTINGS, rate=0.0)
     trained = trainer.best_network().decoder.state_dict()
-    finest = export_scene(trainer, MATERIAL)
+    finest = export_scene(trainer, ATTRIBUTION)
     bits = WEIGHT_BITS[-1] if finest.coarseness is None else finest.coarseness.weight_bits
     assert bits > WEIGHT_BITS[0]
     path = tmp_path / "s.safetensors"
@@ -123,7 +123,7 @@ def test_weights_that_need_more_bits_do_not_keep_embeddings_fine(
 
     monkeypatch.setattr(search, "held_out_quality", sensitive)
     trainer.settings = replace(SETTINGS, rate=1.0)
-    chosen = export_scene(trainer, MATERIAL).coarseness
+    chosen = export_scene(trainer, ATTRIBUTION).coarseness
     assert chosen is not None
     assert chosen.weight_bits == WEIGHT_BITS[-1]
     assert chosen.levels < LEVELS[-1]
@@ -141,7 +141,7 @@ def test_a_search_that_fails_leaves_a_plain_scene(
         raise error
 
     monkeypatch.setattr(search, "_coarsest", fails)
-    result = export_scene(trainer, MATERIAL)
+    result = export_scene(trainer, ATTRIBUTION)
     assert result.coarseness is None
     assert "stored plainly" in caplog.text
     path = tmp_path / "s.safetensors"

@@ -12,7 +12,7 @@ from torch import Tensor
 from nerv360.config import ModelConfig
 from nerv360.metrics import moving_error, pooled
 from nerv360.networks import ARCHITECTURES, Coverage
-from nerv360.scene import Material, merged, read_scene, write_coded
+from nerv360.scene import Attribution, merged, read_scene, write_coded
 from nerv360.training.choice import suited_to_clip
 from nerv360.training.export import export_scene
 from nerv360.training.material import ClipFrames, fit_config
@@ -26,7 +26,7 @@ COUNT = 6
 SETTINGS = TrainingSettings(
     epochs=10, learning_rate=5e-3, held_out=6, evaluate_every=100, windows=True, looks_at_motion=0.7
 )
-MATERIAL = Material("Square", "", "", "")
+ATTRIBUTION = Attribution("Square", "", "", "")
 
 
 def clip() -> ClipFrames:
@@ -95,7 +95,7 @@ def test_what_is_exported_has_the_panorama_and_every_level(tmp_path: Path) -> No
     settings = replace(SETTINGS, epochs=1)
     trainer = Trainer(over, settings, frames, torch.device("cpu"), Processes())
     trainer.run(tmp_path / "c", lambda step: None, lambda: False)
-    export = export_scene(trainer, MATERIAL)
+    export = export_scene(trainer, ATTRIBUTION)
     path = tmp_path / "s.safetensors"
     write_coded(path, export.scene)
     scene = read_scene(path)
@@ -106,7 +106,7 @@ def test_what_is_exported_has_the_panorama_and_every_level(tmp_path: Path) -> No
 
     other = config("hnerv").replace(still_panorama=True, level_channels=(1,))
     beside = Trainer(other, settings, frames, torch.device("cpu"), Processes(), scene.still)
-    write_coded(path, merged(export.scene, export_scene(beside, MATERIAL).scene))
+    write_coded(path, merged(export.scene, export_scene(beside, ATTRIBUTION).scene))
     both = read_scene(path)
     assert sorted(both.decoders) == ["hnerv", "nerv360"]
     assert torch.equal(both.decoders["nerv360"].embeddings, decoder.embeddings)

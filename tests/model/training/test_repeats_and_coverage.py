@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nerv360.clip_pictures import ClipPictures
 from nerv360.networks import ARCHITECTURES
-from nerv360.scene import Material, read_scene, sampled_frames, write_coded
+from nerv360.scene import Attribution, read_scene, sampled_frames, write_coded
 from nerv360.training.export import export_scene
 from nerv360.training.material import (
     ClipFrames,
@@ -108,7 +108,7 @@ def test_all_frames_of_a_slow_clip_are_in_its_scene(tmp_path: Path) -> None:
     trained = trainer(frames, still_panorama=True)
     assert trained.run(tmp_path / "c", lambda step: None, lambda: False)
     path = tmp_path / "s.safetensors"
-    result = export_scene(trained, Material("Square", "", "", ""))
+    result = export_scene(trained, Attribution("Square", "", "", ""))
     write_coded(path, result.scene)
     scene = read_scene(path)
     decoder = scene.decoders["nerv360"]

@@ -117,7 +117,7 @@ def test_a_clip_whose_name_is_no_text(clip: Path, tmp_path: Path) -> None:
         pytest.skip("this file system has no such names")
     target = tmp_path / "s.safetensors"
     assert main(["train", str(odd), "-o", str(target), *TINY]) == 0
-    assert read_scene(target).material.title == "caf�"
+    assert read_scene(target).attribution.title == "caf�"
 
 
 def test_a_diverged_training_ends(

@@ -26,7 +26,7 @@ ALLOWED = 300 * 1024
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("scene") / "pier.safetensors"
     made = over_still_scene("hnerv")
-    write_scene(file, replace(made, material=replace(made.material, title="Pier & <script>")))
+    write_scene(file, replace(made, attribution=replace(made.attribution, title="Pier & <script>")))
     return file
 
 

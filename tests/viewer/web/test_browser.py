@@ -16,7 +16,7 @@ import pytest
 from nerv360.decoding import open_engine
 from nerv360.geometry import Look
 from nerv360.rendering import render_view
-from nerv360.scene import Material, Scene, read_scene, write_scene
+from nerv360.scene import Attribution, Scene, read_scene, write_scene
 from nerv360.shaders import Limits
 from nerv360.viewer.sharing import decoder_file, export_web
 from tests.support.browser import DRAWS, NO_WEBGL, Browser, browser, served
@@ -41,8 +41,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name, config in (("nerv360", SMALL), ("hnerv", full))
     }
     decoders["hnerv"].still = decoders["nerv360"].still
-    material = Material("Pier <1>", "Apache-2.0", "A. N. Author", "pier.mp4")
-    write_scene(file, Scene(material, 128, 64, 10, FRAMES, decoders))
+    attribution = Attribution("Pier <1>", "Apache-2.0", "A. N. Author", "pier.mp4")
+    write_scene(file, Scene(attribution, 128, 64, 10, FRAMES, decoders))
     return file
 
 
@@ -201,8 +201,8 @@ def test_without_float_targets_a_sentence_is_shown(
     if not still:
         file, folder = tmp_path / "pier.safetensors", tmp_path / "page"
         decoders = {"nerv360": lively_decoder(SMALL, FRAMES)}
-        material = Material("Pier", "Apache-2.0", "A. N. Author", "pier.mp4")
-        write_scene(file, Scene(material, 128, 64, 10, FRAMES, decoders))
+        attribution = Attribution("Pier", "Apache-2.0", "A. N. Author", "pier.mp4")
+        write_scene(file, Scene(attribution, 128, 64, 10, FRAMES, decoders))
         export_web(file, folder)
     with served(folder) as url, page.prepared(NO_FLOAT_TARGETS):
         page.open(url, WIDTH, HEIGHT)

@@ -203,14 +203,14 @@ def _random(task: Values, name: str) -> Decoder:
 
 def _random_scene(task: Values, folder: Path) -> Path:
     """Write a scene file with one decoder of random weights."""
-    from nerv360.scene import Material, Scene, write_scene
+    from nerv360.scene import Attribution, Scene, write_scene
 
     name = task["decoder"]
     decoder = _random(task, name)
     size = decoder.config.frame_width, decoder.config.frame_height
-    material = Material(f"Random {name}", "none", "nobody", "none")
+    attribution = Attribution(f"Random {name}", "none", "nobody", "none")
     path = folder / f"{name}.safetensors"
-    write_scene(path, Scene(material, *size, FPS, _FRAMES, {name: decoder}))
+    write_scene(path, Scene(attribution, *size, FPS, _FRAMES, {name: decoder}))
     return path
 
 

@@ -26,7 +26,7 @@ from nerv360.viewer.progress import duration
 
 if TYPE_CHECKING:
     from nerv360.config import ModelConfig
-    from nerv360.scene import Coarseness, CodedScene, Material, StillPanorama
+    from nerv360.scene import Attribution, Coarseness, CodedScene, StillPanorama
     from nerv360.training import ByClock, Export, Processes, Trainer, TrainingSettings
     from nerv360.video import Clip
 
@@ -48,7 +48,7 @@ class Run:
         config, settings: as far as the options say; see ``fixed``.
         device: name of the device.
         group: the processes that train together.
-        material: the clip's material.
+        attribution: the clip's material.
         existing: the scene that the decoder is added to; None for a scene of its own.
         still: the still panorama of ``existing``.
         resume, overwrite: as the options say.
@@ -64,7 +64,7 @@ class Run:
     settings: TrainingSettings
     device: str
     group: Processes
-    material: Material
+    attribution: Attribution
     existing: CodedScene | None
     still: StillPanorama | None
     resume: bool
@@ -192,7 +192,7 @@ class Run:
 
         if not self.group.is_first:
             return None
-        scene_bytes = rehearse(trainer, self.material, self.existing, self.target)
+        scene_bytes = rehearse(trainer, self.attribution, self.existing, self.target)
         size = trainer.checkpoint_bytes
         with for_option(self._option):
             space = ReservedSpace(self.target, scene_bytes, 2 * size)
@@ -236,7 +236,7 @@ class Run:
                 return
             try:
                 with stage("storing the scene so far"):
-                    scene = export_plainly(trainer, self.material).scene
+                    scene = export_plainly(trainer, self.attribution).scene
                     whole = scene if self.existing is None else merged(self.existing, scene)
                     with space.lend():
                         write_coded(self.target, whole)
@@ -271,7 +271,7 @@ class Run:
             with stage("coding the scene"):
                 searches = self.clock is None or self.clock.searches
                 export = export_scene if searches else export_plainly
-                result = export(trainer, self.material)
+                result = export(trainer, self.attribution)
             scene = result.scene if self.existing is None else merged(self.existing, result.scene)
             if space is not None:
                 space.release()

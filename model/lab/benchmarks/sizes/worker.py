@@ -27,7 +27,7 @@ from nerv360.lab.benchmarks.machine import processor_name
 from nerv360.lab.benchmarks.process import peak_bytes, resident_bytes, run_worker
 from nerv360.lab.benchmarks.sizes.clips import FPS
 from nerv360.lab.benchmarks.sizes.cut import cut_viewport
-from nerv360.scene import Material, Scene
+from nerv360.scene import Attribution, Scene
 from nerv360.video import ClipReader, open_clip
 
 FRAMES = FPS
@@ -191,9 +191,9 @@ class ShownDecoder:
 
     def __init__(self, config: ModelConfig, device: str, viewport: tuple[int, int]) -> None:
         name, size = config.architecture, (config.frame_width, config.frame_height)
-        material = Material("noise", "none", "nobody", "none")
+        attribution = Attribution("noise", "none", "nobody", "none")
         decoder = random_decoder(config, FRAMES)
-        scene = Scene(material, *size, float(FPS), FRAMES, {name: decoder})
+        scene = Scene(attribution, *size, float(FPS), FRAMES, {name: decoder})
         self._engine: Engine = open_engine(scene, name, torch.device(device))
         self._viewport = viewport
         self._whole: Tensor | None = None
