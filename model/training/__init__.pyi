@@ -7,6 +7,9 @@ from .checkpoint import discard_checkpoint as discard_checkpoint
 from .choice import FINER_CHANNELS as FINER_CHANNELS
 from .choice import suited_to_clip as suited_to_clip
 from .clock import check_minutes as check_minutes
+from .dataset import ClipFrames as ClipFrames
+from .dataset import fit_config as fit_config
+from .dataset import read_clip as read_clip
 from .export import Export as Export
 from .export import check_same_clip as check_same_clip
 from .export import export_plainly as export_plainly
@@ -14,9 +17,6 @@ from .export import export_scene as export_scene
 from .export import rehearse as rehearse
 from .export import trained_scene as trained_scene
 from .loss import DistortionLoss as DistortionLoss
-from .material import ClipFrames as ClipFrames
-from .material import fit_config as fit_config
-from .material import read_clip as read_clip
 from .memory_estimate import predicted_bytes as predicted_bytes
 from .memory_estimate import training_needs as training_needs
 from .processes import Processes as Processes

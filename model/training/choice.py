@@ -8,7 +8,7 @@ from typing import Any
 
 from nerv360.config import ModelConfig
 from nerv360.networks import architecture_of, checked
-from nerv360.training.material import ClipFrames, still_share
+from nerv360.training.dataset import ClipFrames, still_share
 from nerv360.training.settings import TrainingSettings
 
 STANDS_STILL = 0.5

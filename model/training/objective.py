@@ -6,8 +6,8 @@ from torch import Tensor
 
 from nerv360.networks import composite
 from nerv360.training.autoencoder import Autoencoder
+from nerv360.training.dataset import WHOLE
 from nerv360.training.loss import DistortionLoss
-from nerv360.training.material import WHOLE
 from nerv360.training.settings import TrainingSettings
 
 

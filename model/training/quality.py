@@ -12,8 +12,8 @@ from torch import Tensor
 from nerv360.metrics import as_shown, moving_error, pooled, psnr_8bit, unit
 from nerv360.networks import composite
 from nerv360.training.autoencoder import Autoencoder, cut_viewports
+from nerv360.training.dataset import WHOLE, ClipFrames, held_out_looks
 from nerv360.training.loss import ms_ssim_module
-from nerv360.training.material import WHOLE, ClipFrames, held_out_looks
 
 
 @dataclass(frozen=True)

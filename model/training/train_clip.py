@@ -13,8 +13,8 @@ from nerv360.scene import Attribution, Scene, read_scene, write_coded
 from nerv360.training.by_clock import ByClock
 from nerv360.training.choice import suited_to_clip
 from nerv360.training.clock import check_minutes
+from nerv360.training.dataset import fit_config, read_clip
 from nerv360.training.export import export_scene
-from nerv360.training.material import fit_config, read_clip
 from nerv360.training.processes import Processes
 from nerv360.training.settings import training_preset, with_changes
 from nerv360.training.trainer import StepReport, Trainer

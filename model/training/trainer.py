@@ -29,7 +29,7 @@ from nerv360.training.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from nerv360.training.material import (
+from nerv360.training.dataset import (
     ActivityMap,
     ClipFrames,
     covered_directions,

@@ -14,7 +14,7 @@ from nerv360.config import ModelConfig
 from nerv360.errors import InputError
 from nerv360.scene import Coarseness, level_table, nearest_levels, packed_embeddings
 from nerv360.training.autoencoder import Autoencoder
-from nerv360.training.material import ClipFrames
+from nerv360.training.dataset import ClipFrames
 
 _LARGEST = 2**16 - 1
 _BLOCK = 2**22

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nerv360.errors import InputError
 from nerv360.scene import SceneHeader, likeness
-from nerv360.training.material import ClipFrames
+from nerv360.training.dataset import ClipFrames
 
 
 def check_same_clip(existing: SceneHeader, frames: ClipFrames) -> None:

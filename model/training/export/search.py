@@ -23,9 +23,9 @@ from nerv360.scene import (
     kept_weights,
     rounded_weights,
 )
+from nerv360.training.dataset import held_out_looks
 from nerv360.training.export.embeddings import TrainedEmbeddings
 from nerv360.training.export.scene import scene_header, trained_weights
-from nerv360.training.material import held_out_looks
 from nerv360.training.quality import Quality, held_out_quality
 from nerv360.training.trainer import Trainer
 

@@ -26,8 +26,8 @@ from nerv360.scene import (
     sampled_frames,
     write_scene,
 )
+from nerv360.training.dataset import read_clip
 from nerv360.training.export import check_same_clip
-from nerv360.training.material import read_clip
 from nerv360.video.clip import open_clip
 from nerv360.video.writing import VideoWriter
 from tests.support.scenes import tiny_scene

@@ -13,7 +13,7 @@ import torch
 from nerv360.errors import InputError
 from nerv360.scene import Fingerprint
 from nerv360.training.checkpoint import load_checkpoint, save_checkpoint
-from nerv360.training.material import ClipFrames, fit_config
+from nerv360.training.dataset import ClipFrames, fit_config
 from nerv360.training.processes import Processes
 from nerv360.training.settings import training_preset, with_changes
 from nerv360.training.trainer import Trainer

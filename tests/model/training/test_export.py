@@ -23,9 +23,9 @@ from nerv360.scene import (
 )
 from nerv360.scene.coding import rounded_embeddings, unpacked_embeddings
 from nerv360.training.autoencoder import Autoencoder
+from nerv360.training.dataset import ClipFrames, fit_config
 from nerv360.training.export import export_scene, search
 from nerv360.training.export.embeddings import TrainedEmbeddings
-from nerv360.training.material import ClipFrames, fit_config
 from nerv360.training.memory_estimate import LiveBytes
 from nerv360.training.processes import Processes
 from nerv360.training.quality import Quality, held_out_quality

@@ -11,8 +11,8 @@ import torch
 from nerv360.decoding.eager import to_rgba
 from nerv360.networks import build_decoder, preset
 from nerv360.training.autoencoder import Autoencoder
+from nerv360.training.dataset import ClipFrames, fit_config
 from nerv360.training.loss import DistortionLoss
-from nerv360.training.material import ClipFrames, fit_config
 from nerv360.training.memory_estimate import (
     _LIBRARIES,
     OPTIMISER_COPIES,

@@ -14,8 +14,8 @@ from nerv360.metrics import moving_error, pooled
 from nerv360.networks import ARCHITECTURES, Coverage
 from nerv360.scene import Attribution, merged, read_scene, write_coded
 from nerv360.training.choice import suited_to_clip
+from nerv360.training.dataset import ClipFrames, fit_config
 from nerv360.training.export import export_scene
-from nerv360.training.material import ClipFrames, fit_config
 from nerv360.training.processes import Processes
 from nerv360.training.settings import TrainingSettings
 from nerv360.training.trainer import Trainer

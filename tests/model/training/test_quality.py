@@ -13,7 +13,7 @@ from nerv360.geometry import Look
 from nerv360.metrics.similarity import cut_viewport, psnr_8bit
 from nerv360.networks import frame_times
 from nerv360.training.autoencoder import Autoencoder
-from nerv360.training.material import ClipFrames, held_out_looks
+from nerv360.training.dataset import ClipFrames, held_out_looks
 from nerv360.training.quality import held_out_quality
 from nerv360.video.reading import VideoInfo
 from tests.support.scenes import CONFIGS

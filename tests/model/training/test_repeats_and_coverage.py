@@ -12,8 +12,7 @@ from torch import Tensor
 from nerv360.clip_pictures import ClipPictures
 from nerv360.networks import ARCHITECTURES
 from nerv360.scene import Attribution, read_scene, sampled_frames, write_coded
-from nerv360.training.export import export_scene
-from nerv360.training.material import (
+from nerv360.training.dataset import (
     ClipFrames,
     covered_directions,
     fit_config,
@@ -21,6 +20,7 @@ from nerv360.training.material import (
     random_looks,
     read_clip,
 )
+from nerv360.training.export import export_scene
 from nerv360.training.objective import Objective
 from nerv360.training.processes import Processes
 from nerv360.training.quality import held_out_quality

@@ -16,7 +16,7 @@ from nerv360.metrics.similarity import psnr_8bit
 from nerv360.scene import FORMAT_VERSION
 from nerv360.training.autoencoder import Autoencoder
 from nerv360.training.checkpoint import load_checkpoint, save_checkpoint
-from nerv360.training.material import fit_config, random_looks, read_clip
+from nerv360.training.dataset import fit_config, random_looks, read_clip
 from nerv360.training.processes import Processes
 from nerv360.training.quality import held_out_quality
 from nerv360.training.settings import TrainingSettings, training_preset, with_changes

@@ -18,7 +18,7 @@ from nerv360.lab.benchmarks.table2 import (
     train_variants,
 )
 from nerv360.networks import count_flops, count_parameters, preset
-from nerv360.training.material import read_clip
+from nerv360.training.dataset import read_clip
 from nerv360.training.settings import TrainingSettings
 from nerv360.video.clip import open_clip
 from nerv360.video.writing import VideoWriter

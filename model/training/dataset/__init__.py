@@ -1,8 +1,8 @@
 """Frames and looks for a training: one clip, and where it moves."""
 
-from nerv360.training.material.activity import ActivityMap, covered_directions, still_share
-from nerv360.training.material.dataset import WHOLE, ClipFrames, fit_config, fitted, read_clip
-from nerv360.training.material.sampling import epoch_order, held_out_looks, random_looks
+from nerv360.training.dataset.activity import ActivityMap, covered_directions, still_share
+from nerv360.training.dataset.clip_frames import WHOLE, ClipFrames, fit_config, fitted, read_clip
+from nerv360.training.dataset.sampling import epoch_order, held_out_looks, random_looks
 
 __all__ = [
     "WHOLE",

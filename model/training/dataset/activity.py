@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nerv360.geometry import erp_angles
 from nerv360.metrics import THRESHOLD, spread_frames
-from nerv360.training.material.dataset import ClipFrames
+from nerv360.training.dataset.clip_frames import ClipFrames
 
 _CELL = 16
 """Side in pixels of the squares that are averaged."""

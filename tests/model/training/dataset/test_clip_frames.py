@@ -7,7 +7,7 @@ import torch
 
 from nerv360.errors import InputError
 from nerv360.networks import ARCHITECTURES, Encoder
-from nerv360.training.material import fit_config
+from nerv360.training.dataset import fit_config
 from nerv360.training.settings import training_preset
 from nerv360.video.reading import VideoInfo
 

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from nerv360.training.material import epoch_order, held_out_looks, random_looks
+from nerv360.training.dataset import epoch_order, held_out_looks, random_looks
 from nerv360.training.settings import training_preset
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from nerv360.config import ModelConfig
 from nerv360.metrics import spread_frames
-from nerv360.training.material.activity import look_towards
+from nerv360.training.dataset.activity import look_towards
 
 LOOKS_A_FRAME = 3
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from nerv360.config import DEMO
-from nerv360.training.material import ActivityMap, ClipFrames, random_looks, still_share
+from nerv360.training.dataset import ActivityMap, ClipFrames, random_looks, still_share
 from nerv360.video.reading import VideoInfo
 from tests.support.spheres import smooth_sphere
 
