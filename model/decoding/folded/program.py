@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nerv360.decoding.alpha import AlphaSource, alpha_of
-from nerv360.decoding.folded.feature_window import WindowPlan, sampled_window
+from nerv360.decoding.folded.feature_crop import CropPlan, sampled_crop
 from nerv360.decoding.folded.stage import FoldedStages
 from nerv360.decoding.folded.stem import FoldedStem, widen
 from nerv360.decoding.grids import ViewportGrids
@@ -87,7 +87,7 @@ class FoldedViewport:
         self.stem: FoldedStem | None = None
         if self.late is None and FoldedStem.fits(layout.stem):
             self.stem = FoldedStem(layout.stem, config.embedding_size, dtype)
-        self.plan = WindowPlan(config.embedding_size)
+        self.plan = CropPlan(config.embedding_size)
         device = layout.head.conv.weight.device
         self._levels = [
             torch.empty(1, channels, height + 2, width + 2, device=device)
@@ -118,7 +118,7 @@ class FoldedViewport:
         """Return `Architecture.expand` of a frame, at least the part that ``grid`` samples."""
         if self.stem is None:
             return self.network.expand(embedding, time)
-        missing = self.plan.missing(frame, sampled_window(grid, self.network.config.embedding_size))
+        missing = self.plan.missing(frame, sampled_crop(grid, self.network.config.embedding_size))
         if missing is not None:
             try:
                 self.stem(embedding, self.network.time_condition(time), missing)

@@ -1,4 +1,4 @@
-"""The folded stem of a viewport network, for the window of a frame that a look sees."""
+"""The folded stem of a viewport network, for the crop of a frame that a look sees."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nerv360.decoding.folded.feature_window import REACH, Piece, Window
+from nerv360.decoding.folded.feature_crop import REACH, FeatureCrop, Piece
 from nerv360.decoding.folded.stage import AffineBank, ScaleAndShift, affine_conv, fold_affine
 from nerv360.decoding.lowering import affines_of
 from nerv360.networks import Stage
@@ -52,7 +52,7 @@ class FoldedStem:
         return stem.conv.kernel_size == (1, 1) and stem.sine and len(stem.residuals) == 1
 
     def __call__(
-        self, embedding: Tensor, condition: Tensor, window: Window | None = None
+        self, embedding: Tensor, condition: Tensor, crop: FeatureCrop | None = None
     ) -> Tensor:
         """Expand 1×d×h×w to float32 1×c×(h+2)×(w+2), continued across seam and poles.
 
@@ -60,20 +60,20 @@ class FoldedStem:
 
         Args:
             condition: `Architecture.time_condition` of the frame.
-            window: of the wanted features, by default all. The others, and rims wrapped from them,
+            crop: of the wanted features, by default all. The others, and rims wrapped from them,
                 are undefined.
         """
         height, width = embedding.shape[-2:]
-        if window is None or not self.wrap:
-            window = Window.whole((height, width))
+        if crop is None or not self.wrap:
+            crop = FeatureCrop.whole((height, width))
         affines = self.bank(condition)
-        for piece in window.pieces(REACH):
+        for piece in crop.pieces(REACH):
             seen = embedding[(..., *piece)].to(self.dtype, memory_format=torch.channels_last)
             expanded = F.conv2d(seen, self.weight, self.bias)
             torch.sin(expanded, out=_inner(self._first)[(..., *piece)])
-        for piece, hidden in self._convolved(self._first, window.pieces(1), 0, affines[0]):
+        for piece, hidden in self._convolved(self._first, crop.pieces(1), 0, affines[0]):
             torch.ops.aten.gelu.out(hidden, out=_inner(self._second)[(..., *piece)])
-        for piece, y in self._convolved(self._second, window.pieces(0), 1, affines[1]):
+        for piece, y in self._convolved(self._second, crop.pieces(0), 1, affines[1]):
             x, out = (_inner(map)[(..., *piece)] for map in (self._first, self.features))
             torch.add(y, x, out=out)
         wrap_rim(self.features)

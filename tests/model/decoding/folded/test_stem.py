@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nerv360.config import ModelConfig
-from nerv360.decoding.folded.feature_window import Window
+from nerv360.decoding.folded.feature_crop import FeatureCrop
 from nerv360.decoding.folded.stem import FoldedStem, wrap_rim
 from nerv360.geometry import pad_erp
 from nerv360.networks import Architecture, build_decoder
@@ -66,15 +66,15 @@ def test_what_is_wanted_is_the_networks_whatever_the_rest_holds(
 ) -> None:
     decoder = network(TINY.replace(frame_height=96, frame_width=192, encoder_strides=(8,)))
     assert decoder.config.embedding_size == (12, 24)
-    window = Window.of((12, 24), rows, columns)
+    crop = FeatureCrop.of((12, 24), rows, columns)
     embedding, time = torch.randn(1, 1, 12, 24), torch.tensor([0.3], dtype=torch.float64)
     with torch.inference_mode():
         folded, condition = folded_stem(decoder), decoder.time_condition(time)
         folded(torch.full_like(embedding, torch.nan), condition)
-        features = folded(embedding, condition, window)
+        features = folded(embedding, condition, crop)
         expected = decoder.expand(embedding, time)
     first, end = rows[0] + (rows[0] > 0), rows[1] + 1 + (rows[1] == 12)
-    wanted = [1 + column % 24 for column in range(*window.columns)]
+    wanted = [1 + column % 24 for column in range(*crop.columns)]
     wanted += [0] * (24 in wanted) + [25] * (1 in wanted)  # what is wrapped from them
     torch.testing.assert_close(
         features[..., first:end, wanted], expected[..., first:end, wanted], rtol=1e-5, atol=1e-5

@@ -1,4 +1,4 @@
-"""Windows: the parts of a frame's features that a viewport needs."""
+"""Crops: the parts of a frame's features that a viewport needs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Piece = tuple[slice, slice]
 
 
 @dataclass(frozen=True)
-class Window:
+class FeatureCrop:
     """Rectangle of features that wrap around the sphere.
 
     If its rows come within `REACH` of a pole, beyond which the opposite side is read, it has all
@@ -37,30 +37,30 @@ class Window:
     columns: Span
 
     @classmethod
-    def of(cls, size: tuple[int, int], rows: Span, columns: Span) -> Window:
-        """Return the smallest window with ``rows`` and ``columns``, any whole numbers."""
+    def of(cls, size: tuple[int, int], rows: Span, columns: Span) -> FeatureCrop:
+        """Return the smallest crop with ``rows`` and ``columns``, any whole numbers."""
         (height, width), (first, end) = size, columns
         if end - first >= width or rows[0] < REACH or rows[1] > height - REACH:
             return cls(size, rows, (0, width))
         return cls(size, rows, (first % width, first % width + end - first))
 
     @classmethod
-    def whole(cls, size: tuple[int, int]) -> Window:
-        """Return the window of all features."""
+    def whole(cls, size: tuple[int, int]) -> FeatureCrop:
+        """Return the crop of all features."""
         return cls(size, (0, size[0]), (0, size[1]))
 
-    def has_rows(self, other: Window) -> bool:
+    def has_rows(self, other: FeatureCrop) -> bool:
         """Return True if it contains every row of ``other``."""
         return self.rows[0] <= other.rows[0] and other.rows[1] <= self.rows[1]
 
-    def has_columns(self, other: Window) -> bool:
+    def has_columns(self, other: FeatureCrop) -> bool:
         """Return True if it contains every column of ``other``."""
         (first, end), width = self.columns, self.size[1]
         gap = (other.columns[0] - first) % width
         return end - first == width or gap + other.columns[1] - other.columns[0] <= end - first
 
     def pieces(self, margin: int) -> Iterator[Piece]:
-        """Yield the window, extended by ``margin`` a side, as two pieces if the seam divides it."""
+        """Yield the crop, extended by ``margin`` a side, as two pieces if the seam divides it."""
         height, width = self.size
         rows = slice(max(self.rows[0] - margin, 0), min(self.rows[1] + margin, height))
         first, end = self.columns[0] - margin, self.columns[1] + margin
@@ -73,52 +73,52 @@ class Window:
             yield rows, slice(0, end - width)
 
 
-class WindowPlan:
-    """Plans the window to expand for each look at a frame.
+class CropPlan:
+    """Plans the crop to expand for each look at a frame.
 
-    The first look at a frame gets its own window. A later look that needs other columns gets all
+    The first look at a frame gets its own crop. A later look that needs other columns gets all
     columns; one that needs other rows gets everything. If the previous frame needed more than its
-    first window, the next frame gets as much at once.
+    first crop, the next frame gets as much at once.
     """
 
     def __init__(self, size: tuple[int, int]) -> None:
         """Plan for features of ``size``, height and width."""
         self._size = size
         self._frame: int | None = None
-        self._first = self._valid = Window.whole(size)
+        self._first = self._valid = FeatureCrop.whole(size)
         self._other_rows = self._other_columns = False
 
-    def missing(self, frame: int, window: Window) -> Window | None:
-        """Return the window to expand for a look that sees ``window``, or None if it is valid.
+    def missing(self, frame: int, crop: FeatureCrop) -> FeatureCrop | None:
+        """Return the crop to expand for a look that sees ``crop``, or None if it is valid.
 
         The result counts as expanded from here on.
         """
         if frame != self._frame:
             rows, columns = self._other_rows, self._other_columns
-            self._frame, self._first = frame, window
+            self._frame, self._first = frame, crop
             self._other_rows = self._other_columns = False
-            self._valid = self._wider(window, rows=rows, columns=columns)
+            self._valid = self._wider(crop, rows=rows, columns=columns)
             return self._valid
-        self._other_rows |= not self._first.has_rows(window)
-        self._other_columns |= not self._first.has_columns(window)
-        rows, columns = not self._valid.has_rows(window), not self._valid.has_columns(window)
+        self._other_rows |= not self._first.has_rows(crop)
+        self._other_columns |= not self._first.has_columns(crop)
+        rows, columns = not self._valid.has_rows(crop), not self._valid.has_columns(crop)
         if not rows and not columns:
             return None
         self._valid = self._wider(self._valid, rows=rows, columns=columns)
         return self._valid
 
     def forget(self) -> None:
-        """Forget all valid windows."""
+        """Forget all valid crops."""
         self._frame = None
 
-    def _wider(self, window: Window, *, rows: bool, columns: bool) -> Window:
+    def _wider(self, crop: FeatureCrop, *, rows: bool, columns: bool) -> FeatureCrop:
         if rows:
-            return Window.whole(self._size)
-        return Window(self._size, window.rows, (0, self._size[1])) if columns else window
+            return FeatureCrop.whole(self._size)
+        return FeatureCrop(self._size, crop.rows, (0, self._size[1])) if columns else crop
 
 
-def sampled_window(grid: Tensor, size: tuple[int, int]) -> Window:
-    """Return the window of features of ``size`` that bilinear sampling reads at ``grid``.
+def sampled_crop(grid: Tensor, size: tuple[int, int]) -> FeatureCrop:
+    """Return the crop of features of ``size`` that bilinear sampling reads at ``grid``.
 
     It has one extra row and column a side, because coordinates are rounded later.
 
@@ -134,7 +134,7 @@ def sampled_window(grid: Tensor, size: tuple[int, int]) -> Window:
     half = width // 2
     low, high = _range(torch.remainder(x + half, width))
     ranges = [_range(x), (low - half, high - half)]
-    return Window.of(size, rows, _read(*min(ranges, key=lambda it: it[1] - it[0])))
+    return FeatureCrop.of(size, rows, _read(*min(ranges, key=lambda it: it[1] - it[0])))
 
 
 def _range(values: Tensor) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""The window that a look reads, and the plan of which to compute."""
+"""The crop that a look reads, and the plan of which to compute."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nerv360.decoding.folded.feature_window import Window, WindowPlan, sampled_window
+from nerv360.decoding.folded.feature_crop import CropPlan, FeatureCrop, sampled_crop
 from nerv360.decoding.looks import look_tensor
 from nerv360.geometry import Look, pad_erp, sample_padded, viewport_grid
 
 HEIGHT, WIDTH = SIZE = 64, 128
-WHOLE = Window.whole(SIZE)
+WHOLE = FeatureCrop.whole(SIZE)
 
 
 def grid_of(look: Look) -> torch.Tensor:
     return viewport_grid(look_tensor(look), (27, 48), (HEIGHT + 2, WIDTH + 2))
 
 
-def window(rows: tuple[int, int], columns: tuple[int, int] = (30, 50)) -> Window:
-    return Window.of(SIZE, rows, columns)
+def crop(rows: tuple[int, int], columns: tuple[int, int] = (30, 50)) -> FeatureCrop:
+    return FeatureCrop.of(SIZE, rows, columns)
 
 
 @given(
@@ -33,14 +33,14 @@ def window(rows: tuple[int, int], columns: tuple[int, int] = (30, 50)) -> Window
 def test_nothing_else_is_read(yaw: float, pitch: float, hfov: float) -> None:
     grid = grid_of(Look(yaw, pitch, 0.0, hfov))
     features = torch.full((1, 1, HEIGHT, WIDTH), torch.nan)
-    for rows, columns in sampled_window(grid, SIZE).pieces(0):
+    for rows, columns in sampled_crop(grid, SIZE).pieces(0):
         features[..., rows, columns] = 1.0
     assert sample_padded(pad_erp(features, 1), grid).isfinite().all()
 
 
 @pytest.mark.parametrize("yaw", [20.0, 90.0, -179.0, 180.0, 150.0])
 def test_a_level_look_reads_what_is_around_it(yaw: float) -> None:
-    seen = sampled_window(grid_of(Look.from_degrees(yaw, 0, 0, 78)), SIZE)
+    seen = sampled_crop(grid_of(Look.from_degrees(yaw, 0, 0, 78)), SIZE)
     vertical = 2 * math.degrees(math.atan(math.tan(math.radians(39)) * 27 / 48))
     assert seen.rows[1] - seen.rows[0] < HEIGHT * vertical / 180 + 6
     assert sum(seen.rows) == HEIGHT
@@ -51,7 +51,7 @@ def test_a_level_look_reads_what_is_around_it(yaw: float) -> None:
 
 @pytest.mark.parametrize("pitch", [90.0, 70.0, -75.0])
 def test_a_look_at_a_pole_reads_all_columns(pitch: float) -> None:
-    assert sampled_window(grid_of(Look.from_degrees(20, pitch)), SIZE).columns == (0, WIDTH)
+    assert sampled_crop(grid_of(Look.from_degrees(20, pitch)), SIZE).columns == (0, WIDTH)
 
 
 @pytest.mark.parametrize(
@@ -71,40 +71,40 @@ def test_a_look_at_a_pole_reads_all_columns(pitch: float) -> None:
 def test_columns_are_in_others_across_the_seam(
     outer: tuple[int, int], inner: tuple[int, int], within: bool
 ) -> None:
-    assert window((20, 40), outer).has_columns(window((20, 40), inner)) == within
+    assert crop((20, 40), outer).has_columns(crop((20, 40), inner)) == within
 
 
 def test_a_frame_played_once_gets_the_window_of_its_look() -> None:
-    plan = WindowPlan(SIZE)
+    plan = CropPlan(SIZE)
     for frame in range(3):
-        assert plan.missing(frame, window((20, 40))) == window((20, 40))
-        assert plan.missing(frame, window((22, 40), (35, 45))) is None
+        assert plan.missing(frame, crop((20, 40))) == crop((20, 40))
+        assert plan.missing(frame, crop((22, 40), (35, 45))) is None
 
 
 def test_a_look_beyond_gets_every_row_and_so_does_the_next_frame() -> None:
-    plan = WindowPlan(SIZE)
-    assert plan.missing(0, window((20, 40))) == window((20, 40))
-    assert plan.missing(0, window((10, 30))) == WHOLE
-    assert plan.missing(0, window((50, 64))) is None
-    assert plan.missing(1, window((20, 40))) == WHOLE
-    assert plan.missing(1, window((25, 35))) is None
-    assert plan.missing(2, window((20, 40))) == window((20, 40)), "one look was enough before"
+    plan = CropPlan(SIZE)
+    assert plan.missing(0, crop((20, 40))) == crop((20, 40))
+    assert plan.missing(0, crop((10, 30))) == WHOLE
+    assert plan.missing(0, crop((50, 64))) is None
+    assert plan.missing(1, crop((20, 40))) == WHOLE
+    assert plan.missing(1, crop((25, 35))) is None
+    assert plan.missing(2, crop((20, 40))) == crop((20, 40)), "one look was enough before"
 
 
 def test_a_look_beside_gets_every_column_and_so_does_the_next_frame() -> None:
-    plan = WindowPlan(SIZE)
-    plan.missing(0, window((20, 40)))
-    every = window((20, 40), (0, WIDTH))
-    assert plan.missing(0, window((25, 40), (120, 140))) == every
-    assert plan.missing(0, window((25, 40), (60, 80))) is None
-    assert plan.missing(1, window((22, 42))) == window((22, 42), (0, WIDTH))
-    assert plan.missing(1, window((22, 42), (60, 80))) is None
-    assert plan.missing(1, window((20, 40))) == WHOLE
-    assert plan.missing(2, window((20, 40))) == WHOLE
+    plan = CropPlan(SIZE)
+    plan.missing(0, crop((20, 40)))
+    every = crop((20, 40), (0, WIDTH))
+    assert plan.missing(0, crop((25, 40), (120, 140))) == every
+    assert plan.missing(0, crop((25, 40), (60, 80))) is None
+    assert plan.missing(1, crop((22, 42))) == crop((22, 42), (0, WIDTH))
+    assert plan.missing(1, crop((22, 42), (60, 80))) is None
+    assert plan.missing(1, crop((20, 40))) == WHOLE
+    assert plan.missing(2, crop((20, 40))) == WHOLE
 
 
 def test_what_is_forgotten_is_computed_again() -> None:
-    plan = WindowPlan(SIZE)
-    plan.missing(0, window((20, 40)))
+    plan = CropPlan(SIZE)
+    plan.missing(0, crop((20, 40)))
     plan.forget()
-    assert plan.missing(0, window((20, 40))) == window((20, 40))
+    assert plan.missing(0, crop((20, 40))) == crop((20, 40))
