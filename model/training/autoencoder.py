@@ -26,8 +26,8 @@ from nerv360.networks import (
 )
 from nerv360.scene import StillPanorama
 from nerv360.training.crops import Crop, crop_at
+from nerv360.training.encoder_crop import EncoderCrop, seen_crop, widened_crop
 from nerv360.training.initialisation import carry_colours
-from nerv360.training.region import Region, crop_region, seen_region
 
 
 class Autoencoder(nn.Module):
@@ -81,22 +81,22 @@ class Autoencoder(nn.Module):
         """Map 1×3×H×W in [0, 1], float64 times (1) and looks (N×4) to N×3×h×w or 1×3×H×W."""
         crop = self._crop(looks)
         if crop is not None:
-            region = crop_region(self.config, crop)
-            embeddings = [region.paste(part) for part in self.encode(region.cut(frame))]
+            seen = widened_crop(self.config, crop)
+            embeddings = [seen.paste(part) for part in self.encode(seen.cut(frame))]
             return crop.inner(self.decode(crop.embeddings(embeddings), time, looks))
-        region = self._region(looks)
-        if region.is_whole:
+        seen = self._encoder_crop(looks)
+        if seen.is_whole:
             return self.decode(self.encode(frame), time, looks)
-        coarsest, *finer = self.encode(region.cut(frame))
+        coarsest, *finer = self.encode(seen.cut(frame))
         expanded = self.decoder.expand(coarsest, time)[..., 1:-1, 1:-1]
-        features = pad_erp(region.paste(expanded), 1)
-        levels = [region.paste(level) for level in finer]
+        features = pad_erp(seen.paste(expanded), 1)
+        levels = [seen.paste(level) for level in finer]
         picture: Tensor = self.decoder.decode(features, time, looks, finer=levels)
         return picture
 
-    def _region(self, looks: Tensor) -> Region:
+    def _encoder_crop(self, looks: Tensor) -> EncoderCrop:
         """Return the part of the frame encoded in training mode for viewports at ``looks``."""
-        return seen_region(self.config, looks if self.training else looks[:0])
+        return seen_crop(self.config, looks if self.training else looks[:0])
 
     def decode(self, embeddings: Sequence[Tensor], time: Tensor, looks: Tensor) -> Tensor:
         """Decode a frame's embeddings, coarsest first."""
@@ -154,13 +154,13 @@ class Autoencoder(nn.Module):
             crop = self._crop(looks)
             return [each if crop is None else crop.frame(each) for each in pictures]
         size = (self.config.viewport_height, self.config.viewport_width)
-        region = self._region(looks)
-        if region.is_whole:
+        seen = self._encoder_crop(looks)
+        if seen.is_whole:
             return [cut_viewports(each, looks, *size) for each in pictures]
         directions = _directions(looks, *size, pictures[0].device)[0]
         with without_autocast(directions.device):
             angles = directions_to_angles(directions)
-            return [region.sample(region.cut(each), *angles) for each in pictures]
+            return [seen.sample(seen.cut(each), *angles) for each in pictures]
 
     def _crop(self, looks: Tensor) -> Crop | None:
         return crop_at(self.config, looks[0]) if self.crops and self.training else None

@@ -1,4 +1,4 @@
-"""Regions of the frame: a step that encodes no more than its look sees is the same step."""
+"""Crops of the frame: a step that encodes no more than its look sees is the same step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from nerv360.config import DEMO, ModelConfig
 from nerv360.networks import ARCHITECTURES
 from nerv360.training.autoencoder import Autoencoder
-from nerv360.training.region import Region, seen_region
+from nerv360.training.encoder_crop import EncoderCrop, seen_crop
 from tests.support.spheres import smooth_sphere
 
 CONFIG = DEMO.replace(
@@ -36,9 +36,9 @@ def step(
     network = Autoencoder(config, crops=True).train()
     rows, columns = config.embedding_size
     if whole:
-        everything = Region(0, 0, rows, columns, rows, columns)
-        monkeypatch.setattr("nerv360.training.autoencoder.seen_region", lambda *_: everything)
-        monkeypatch.setattr("nerv360.training.autoencoder.crop_region", lambda *_: everything)
+        everything = EncoderCrop(0, 0, rows, columns, rows, columns)
+        monkeypatch.setattr("nerv360.training.autoencoder.seen_crop", lambda *_: everything)
+        monkeypatch.setattr("nerv360.training.autoencoder.widened_crop", lambda *_: everything)
     frame = smooth_sphere(256, 512).permute(2, 0, 1)[None].float() / 255
     frame[..., ::5] *= 0.7
     time = torch.full((1,), 0.25, dtype=torch.float64)
@@ -70,20 +70,20 @@ def test_a_step_is_the_same(
 
 def test_a_region_is_a_part_of_the_sphere() -> None:
     shares = [
-        region.height * region.width / (region.rows * region.columns)
-        for region in (seen_region(DEMO, look(*each)) for each in LOOKS)
+        crop.height * crop.width / (crop.rows * crop.columns)
+        for crop in (seen_crop(DEMO, look(*each)) for each in LOOKS)
     ]
     assert shares[0] < 0.2
     assert sum(shares) / len(shares) < 0.45
-    assert seen_region(DEMO, torch.cat([look(0, 0), look(90, 0)])).is_whole
-    assert seen_region(DEMO.replace(erp_padding="zeros"), look(0, 0)).is_whole
+    assert seen_crop(DEMO, torch.cat([look(0, 0), look(90, 0)])).is_whole
+    assert seen_crop(DEMO.replace(erp_padding="zeros"), look(0, 0)).is_whole
 
 
 def test_pasting_is_the_inverse_of_cutting() -> None:
-    region = Region(2, 28, 8, 8, 16, 32)
+    crop = EncoderCrop(2, 28, 8, 8, 16, 32)
     whole = torch.randn(1, 3, 32, 64)
-    part = region.cut(whole)
+    part = crop.cut(whole)
     assert part.shape == (1, 3, 16, 16)
-    again = region.paste(part)
-    assert torch.equal(region.cut(again), part)
+    again = crop.paste(part)
+    assert torch.equal(crop.cut(again), part)
     assert int((again != 0).sum()) == part.numel()

@@ -1,7 +1,7 @@
-"""Regions of the frame that a step's looks depend on, so that only those are encoded.
+"""Crops of the frame that a step's looks depend on, so that only those are encoded.
 
 A viewport sees a tenth to a half of the sphere, and the encoder took a third of a step. Pixels
-outside a region and its margin do not affect the decoded ones; they stay zero.
+outside a crop and its margin do not affect the decoded ones; they stay zero.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _STEP = 8
 
 
 @dataclass(frozen=True)
-class Region:
+class EncoderCrop:
     """A part of the frame, in pixels of the coarsest embedding, which has rows×columns.
 
     Attributes:
@@ -46,7 +46,7 @@ class Region:
         return self.height == self.rows and self.width == self.columns
 
     def cut(self, features: Tensor) -> Tensor:
-        """Cut the region from N×C×H×W, of any multiple of the embedding's size."""
+        """Cut the crop from N×C×H×W, of any multiple of the embedding's size."""
         scale = features.shape[-2] // self.rows
         rows = features[..., scale * self.top : scale * (self.top + self.height), :]
         first, end = scale * self.left, scale * (self.left + self.width)
@@ -56,7 +56,7 @@ class Region:
         return torch.cat([rows[..., first:], rows[..., :beyond]], -1)
 
     def paste(self, part: Tensor) -> Tensor:
-        """Undo `cut`, with zeros around the region."""
+        """Undo `cut`, with zeros around the crop."""
         scale = part.shape[-2] // self.height
         size = (*part.shape[:-2], scale * self.rows, scale * self.columns)
         whole = part.new_zeros(size).contiguous(memory_format=torch.channels_last)
@@ -88,14 +88,14 @@ class Region:
         )  # fmt: skip
 
 
-def seen_region(config: ModelConfig, looks: Tensor) -> Region:
-    """Return the region that viewports at ``looks``, float64 N×4, depend on.
+def seen_crop(config: ModelConfig, looks: Tensor) -> EncoderCrop:
+    """Return the crop that viewports at ``looks``, float64 N×4, depend on.
 
     It is the whole frame if zeros surround the frame, if there is not exactly one look, and for
     full-frame decoders.
     """
     rows, columns = config.embedding_size
-    whole = Region(0, 0, rows, columns, rows, columns)
+    whole = EncoderCrop(0, 0, rows, columns, rows, columns)
     if architecture_of(config).full_frame or config.erp_padding != "wrap" or len(looks) != 1:
         return whole
     look = Look(*(float(value) for value in looks[0]))
@@ -111,22 +111,22 @@ def seen_region(config: ModelConfig, looks: Tensor) -> Region:
     height = min(-(-(end - top) // _STEP) * _STEP, rows)
     top = min(top, rows - height)
     if half == columns:
-        return Region(top, 0, height, columns, rows, columns)
+        return EncoderCrop(top, 0, height, columns, rows, columns)
     centre = math.floor((look.yaw / (2 * math.pi) + 0.5) * columns)
     width = -(-(2 * half + 1) // _STEP) * _STEP
-    return Region(top, (centre - half) % columns, height, width, rows, columns)
+    return EncoderCrop(top, (centre - half) % columns, height, width, rows, columns)
 
 
-def crop_region(config: ModelConfig, crop: Crop) -> Region:
-    """Return the region of a full-frame decoder's crop; the whole frame if features wrap."""
+def widened_crop(config: ModelConfig, crop: Crop) -> EncoderCrop:
+    """Return the crop around a full-frame decoder's; the whole frame if features wrap."""
     rows, columns = config.embedding_size
     if crop.wrap:
-        return Region(0, 0, rows, columns, rows, columns)
+        return EncoderCrop(0, 0, rows, columns, rows, columns)
     margin = crop.margin + encoder_reach(config)
     top, left = max(crop.top - margin, 0), max(crop.left - margin, 0)
     height = min(crop.top + crop.height + margin, rows) - top
     width = min(crop.left + crop.width + margin, columns) - left
-    return Region(top, left, height, width, rows, columns)
+    return EncoderCrop(top, left, height, width, rows, columns)
 
 
 def _bounds(look: Look, aspect: float) -> tuple[float, float, float]:
