@@ -16,10 +16,10 @@ from nerv360.lab.synthetic.drawing import (
     FAR,
     Placed,
     ShadowMap,
+    bounds_of,
     display,
     erp_rays,
     illuminate,
-    region_of,
     through_air,
 )
 from nerv360.lab.synthetic.hills import Hills
@@ -182,11 +182,11 @@ class HarbourTown:
         return still + sky * gap
 
     def _patches_of(self, mover: Mover) -> Iterator[_Patch]:
-        region = region_of(mover.centre, mover.radius, self._height, self._width)
-        for first, last in region.columns:
+        bounds = bounds_of(mover.centre, mover.radius, self._height, self._width)
+        for first, last in bounds.columns:
             step = max(1, self._rows * self._width // (last - first))
-            for top in range(region.top, region.bottom, step):
-                bottom = min(top + step, region.bottom)
+            for top in range(bounds.top, bounds.bottom, step):
+                bottom = min(top + step, bounds.bottom)
                 rays = self._fine_rays(top, bottom, first, last)
                 still, _ = self._trace(self._solids, rays, top * SAMPLES, first * SAMPLES)
                 yield _Patch(mover, top, first, torch.minimum(still, _water_depth(rays)))
@@ -231,11 +231,11 @@ def _overlaps(
     placed: Placed, fine: tuple[int, int], top: int, left: int, rows: int, columns: int
 ) -> Iterator[tuple[slice, slice]]:
     """Yield the parts of a block in which a solid can be seen."""
-    region = region_of(*placed.sphere, *fine)
-    low, high = max(region.top - top, 0), min(region.bottom - top, rows)
+    bounds = bounds_of(*placed.sphere, *fine)
+    low, high = max(bounds.top - top, 0), min(bounds.bottom - top, rows)
     if low >= high:
         return
-    for first, last in region.columns:
+    for first, last in bounds.columns:
         begin, end = max(first - left, 0), min(last - left, columns)
         if begin < end:
             yield slice(low, high), slice(begin, end)

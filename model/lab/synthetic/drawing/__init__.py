@@ -40,9 +40,9 @@ from nerv360.lab.synthetic.drawing.stage import (
     Placed,
     Rotation,
     Surface,
+    bounds_of,
     erp_rays,
     multiply,
-    region_of,
     turned,
 )
 
@@ -66,6 +66,7 @@ __all__ = [
     "Stripes",
     "Surface",
     "along_face",
+    "bounds_of",
     "box",
     "colour",
     "display",
@@ -82,7 +83,6 @@ __all__ = [
     "polyhedron",
     "pyramid",
     "rectangle",
-    "region_of",
     "smoothstep",
     "text_distance",
     "through_air",

@@ -1,4 +1,4 @@
-"""Solids with a position and a paint, and the region of a picture where each can be seen."""
+"""Solids with a position and a paint, and the bounds of each in a picture."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def _turn(rotation: Tensor, v: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Region:
+class Bounds:
     """Rows [top, bottom) and one or two column ranges of an equirectangular picture."""
 
     top: int
@@ -122,8 +122,8 @@ class Region:
     columns: tuple[tuple[int, int], ...]
 
 
-def region_of(centre: tuple[float, float, float], radius: float, height: int, width: int) -> Region:
-    """Return the region of a height×width picture in which a sphere of the scene can be seen.
+def bounds_of(centre: tuple[float, float, float], radius: float, height: int, width: int) -> Bounds:
+    """Return the bounds, in a height×width picture, of a sphere of the scene.
 
     Args:
         centre: of the sphere, metres east, up, north.
@@ -132,22 +132,22 @@ def region_of(centre: tuple[float, float, float], radius: float, height: int, wi
     x, y, z = (c - e for c, e in zip(centre, EYE, strict=True))
     distance = math.sqrt(x * x + y * y + z * z)
     if distance <= radius * 1.001:
-        return Region(0, height, ((0, width),))
+        return Bounds(0, height, ((0, width),))
     spread = math.asin(radius / distance) * 1.02 + math.pi / height
     latitude, longitude = math.asin(y / distance), math.atan2(x, z)
     top = max(0, math.floor((0.5 - (latitude + spread) / math.pi) * height) - 1)
     bottom = min(height, math.ceil((0.5 - (latitude - spread) / math.pi) * height) + 1)
     if abs(latitude) + spread >= math.pi / 2 - 1e-3:
-        return Region(top, bottom, ((0, width),))
+        return Bounds(top, bottom, ((0, width),))
     half = math.asin(min(1.0, math.sin(spread) / math.cos(latitude)))
     first = math.floor((0.5 + (longitude - half) / (2 * math.pi)) * width) - 1
     last = math.ceil((0.5 + (longitude + half) / (2 * math.pi)) * width) + 1
     if last - first >= width:
-        return Region(top, bottom, ((0, width),))
+        return Bounds(top, bottom, ((0, width),))
     first, last = first % width, (first % width) + (last - first)
     if last <= width:
-        return Region(top, bottom, ((first, last),))
-    return Region(top, bottom, ((first, width), (0, last - width)))
+        return Bounds(top, bottom, ((first, last),))
+    return Bounds(top, bottom, ((first, width), (0, last - width)))
 
 
 def erp_rays(

@@ -24,7 +24,7 @@ from nerv360.lab.synthetic.drawing.solids import (
     gable,
     pyramid,
 )
-from nerv360.lab.synthetic.drawing.stage import EYE, erp_rays, region_of, turned
+from nerv360.lab.synthetic.drawing.stage import EYE, bounds_of, erp_rays, turned
 from nerv360.lab.synthetic.movers.harbour import movers
 from nerv360.lab.synthetic.renderer import HarbourTown
 
@@ -179,14 +179,14 @@ def test_movers_stay_inside_their_spheres() -> None:
 )
 def test_windows_hold_every_ray_that_meets_the_sphere(at: tuple[float, float, float]) -> None:
     radius = 2.5
-    region = region_of(at, radius, 90, 180)
+    bounds = bounds_of(at, radius, 90, 180)
     d = erp_rays(0, 90, 90, 180, torch.device("cpu"))
     centre = torch.tensor(at) - torch.tensor(EYE)
     off = (d.permute(1, 2, 0) - centre / centre.norm()).norm(dim=-1)
     meets = 2 * torch.asin(off / 2) < math.asin(radius / float(centre.norm()))
     inside = torch.zeros(90, 180, dtype=torch.bool)
-    for first, last in region.columns:
-        inside[region.top : region.bottom, first:last] = True
+    for first, last in bounds.columns:
+        inside[bounds.top : bounds.bottom, first:last] = True
     assert (inside | ~meets).all()
 
 
