@@ -13,8 +13,6 @@ from nerv360.shaders.plan import Band, Kind, Map, Moment
 _TEXEL_BYTES = 8
 """Bytes of a texel: four half floats."""
 
-Span = tuple[int, int]
-
 
 def in_bands(
     drawing: Drawing, size: tuple[int, int], scale: int, limits: Limits
@@ -51,9 +49,9 @@ def _highest(bands: tuple[Band, ...], name: str) -> int:
     return max(end - first for first, end in (band.rows[name] for band in bands))
 
 
-def _band(drawing: Drawing, rows: Span) -> Band:
+def _band(drawing: Drawing, rows: tuple[int, int]) -> Band:
     """Find the rows of every map needed for ``rows`` of the picture, pass by pass backwards."""
-    needed: dict[str, Span] = {}
+    needed: dict[str, tuple[int, int]] = {}
     every = list(zip(drawing.passes, drawing.reaches, strict=True))
     for done, reaches in reversed(every):
         if done.moment is not Moment.BAND:

@@ -2,7 +2,7 @@
 
 from nerv360.decoding.compiled.aligned import AlignedConv
 from nerv360.decoding.compiled.attempts import abandon_builds
-from nerv360.decoding.compiled.band import Span, wider
+from nerv360.decoding.compiled.band import Rows, wider
 from nerv360.decoding.compiled.cache import CacheFile, cache_key
 from nerv360.decoding.compiled.compiler import free_frames
 from nerv360.decoding.compiled.engine import CompiledEngine, open_compiled
@@ -13,7 +13,7 @@ __all__ = [
     "CacheFile",
     "CompiledEngine",
     "Gpu",
-    "Span",
+    "Rows",
     "abandon_builds",
     "cache_key",
     "free_frames",

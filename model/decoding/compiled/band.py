@@ -16,7 +16,7 @@ from nerv360.networks import Stage
 
 _BAND_BYTES = 160 * 2**20
 
-Span = tuple[int, int]
+Rows = tuple[int, int]
 """First row, and the one after the last."""
 
 
@@ -31,9 +31,9 @@ class Band:
         place: rows of the picture where they belong.
     """
 
-    source: Span
-    kept: Span
-    place: Span
+    source: Rows
+    kept: Rows
+    place: Rows
 
 
 def plan_bands(height: int, stride: int, beyond: int, count: int, cell: int = 1) -> list[Band]:
@@ -76,6 +76,6 @@ def band_count(stage: Stage, size: tuple[int, int], dtype: torch.dtype) -> int:
     return min(-(-whole // _BAND_BYTES), stage.stride**2)
 
 
-def wider(rows: Span, by: int, height: int) -> Span:
+def wider(rows: Rows, by: int, height: int) -> Rows:
     """Extend ``rows`` by ``by`` on either side, within a map of ``height``."""
     return max(rows[0] - by, 0), min(rows[1] + by, height)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from nerv360.decoding.compiled.band import Band, Span
+from nerv360.decoding.compiled.band import Band, Rows
 from nerv360.decoding.compiled.gpu import Gpu
 from nerv360.networks import ColourHead, Stage
 
@@ -91,7 +91,7 @@ class BandRunner:
                 self.cells[:, :, place].copy_(cells[0][:, :, kept])
         return self.picture
 
-    def _rows_of_cells(self, rows: Span) -> slice:
+    def _rows_of_cells(self, rows: Rows) -> slice:
         return slice(rows[0] // self._cell, rows[1] // self._cell)
 
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from triton.errors import TritonError
 
-from nerv360.decoding.compiled import AlignedConv, Gpu, Span
+from nerv360.decoding.compiled import AlignedConv, Gpu, Rows
 from nerv360.decoding.triton import kernels, pixel_kernels
 from nerv360.networks import SphereConv
 
@@ -144,7 +144,7 @@ class FusedConv:
         self.tile = TILES[0]
 
     def __call__(
-        self, source: BandMap, target: BandMap, rows: Span, head: Head | None = None
+        self, source: BandMap, target: BandMap, rows: Rows, head: Head | None = None
     ) -> None:
         """Compute ``rows``, first and end before the pixel shuffle, from ``source``.
 
@@ -315,7 +315,7 @@ class FusedHead:
         self.bias = 2 * conv.bias.detach()
 
     def assemble(
-        self, parts: BandMap, picture: Tensor, rows: Span, cells: Tensor | None = None
+        self, parts: BandMap, picture: Tensor, rows: Rows, cells: Tensor | None = None
     ) -> None:
         """Write ``rows``, first and end, of a height×width×4 uint8 picture.
 

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from triton.errors import TritonError
 
-from nerv360.decoding.compiled import CacheFile, Gpu, Span, wider
+from nerv360.decoding.compiled import CacheFile, Gpu, Rows, wider
 from nerv360.decoding.triton import convolution as fused_conv
 from nerv360.decoding.triton.convolution import (
     ADD,
@@ -59,7 +59,7 @@ class FusedStage:
         """All of them, in the order of launching."""
         return [self.upsampling, *(conv for pair in self.residuals for conv in pair)]
 
-    def needs(self, rows: Span, height: int) -> Span:
+    def needs(self, rows: Rows, height: int) -> Rows:
         """Return the rows of the shuffled map that ``rows`` of the stage's result depend on."""
         return wider(rows, 2 * len(self.residuals), height)
 
@@ -198,7 +198,7 @@ class FusedRunner:
             launches.append(partial(self._head.assemble, parts, self.picture, rows, self.cells))
         return launches
 
-    def _first(self, stage: FusedStage, rows: Span) -> int:
+    def _first(self, stage: FusedStage, rows: Rows) -> int:
         """Return the first row in a band's maps; the shuffle writes whole cells."""
         stride = stage.upsampling.stride
         return stage.needs(rows, self.size[0])[0] // stride * stride
@@ -266,7 +266,7 @@ def _fused(stage: Stage, dtype: torch.dtype) -> FusedStage:
 
 
 def _stage_launches(
-    stage: FusedStage, source: BandMap, maps: tuple[BandMap, BandMap], rows: Span, head: Head | None
+    stage: FusedStage, source: BandMap, maps: tuple[BandMap, BandMap], rows: Rows, head: Head | None
 ) -> list[partial[None]]:
     """Return the launches that compute ``rows`` of a stage.
 
