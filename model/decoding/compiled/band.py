@@ -21,7 +21,7 @@ Rows = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Band:
+class StageBand:
     """Rows that are computed at a time.
 
     Attributes:
@@ -36,7 +36,7 @@ class Band:
     place: Rows
 
 
-def plan_bands(height: int, stride: int, beyond: int, count: int, cell: int = 1) -> list[Band]:
+def plan_bands(height: int, stride: int, beyond: int, count: int, cell: int = 1) -> list[StageBand]:
     """Divide an input ``height`` rows high into ``count`` bands, or fewer.
 
     Args:
@@ -52,7 +52,7 @@ def plan_bands(height: int, stride: int, beyond: int, count: int, cell: int = 1)
         end = min(first + rows, height)
         start = min(max(first - beyond, 0), height - taken)
         kept = (stride * (first - start), stride * (end - start))
-        bands.append(Band((start, start + taken), kept, (stride * first, stride * end)))
+        bands.append(StageBand((start, start + taken), kept, (stride * first, stride * end)))
     return bands
 
 

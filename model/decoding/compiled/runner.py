@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from nerv360.decoding.compiled.band import Band, Rows
+from nerv360.decoding.compiled.band import Rows, StageBand
 from nerv360.decoding.compiled.gpu import Gpu
 from nerv360.networks import ColourHead, Stage
 
@@ -60,7 +60,7 @@ class BandRunner:
     """
 
     def __init__(
-        self, program: nn.Module, bands: list[Band], width: int, cell: int | None = None
+        self, program: nn.Module, bands: list[StageBand], width: int, cell: int | None = None
     ) -> None:
         """Allocate the picture on the device of ``program``.
 
