@@ -19,7 +19,7 @@ the viewport's height and width.
 """
 
 
-class AlphaSource:
+class StillAlpha:
     """Alpha of a network's pictures over one still panorama."""
 
     def __init__(self, network: Architecture, coverage: Coverage, still: StillPanorama) -> None:
@@ -33,8 +33,8 @@ class AlphaSource:
         self._seen: tuple[int, Tensor] | None = None
 
     @classmethod
-    def of(cls, network: Architecture, decoder: Decoder) -> AlphaSource | None:
-        """Return the alpha source of a decoder, or None without a still panorama."""
+    def of(cls, network: Architecture, decoder: Decoder) -> StillAlpha | None:
+        """Return the alpha of a decoder's pictures, or None without a still panorama."""
         if network.coverage is None or decoder.still is None:
             return None
         return cls(network, network.coverage, decoder.still)
@@ -98,11 +98,11 @@ def compared_still(coverage: Coverage, still: Tensor, *, full_frame: bool) -> Te
 
 
 def alpha_of(
-    source: AlphaSource | None, frame: int, project: Projection
+    alpha: StillAlpha | None, frame: int, project: Projection
 ) -> Callable[[Tensor], Tensor] | None:
-    """Return a function from pictures of ``frame`` to their alpha, or None without a source.
+    """Return a function from pictures of ``frame`` to their alpha, or None without ``alpha``.
 
     Args:
         project: samples the still panorama for the current look.
     """
-    return None if source is None else lambda picture: source(picture, frame, project)
+    return None if alpha is None else lambda picture: alpha(picture, frame, project)

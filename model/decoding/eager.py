@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from nerv360.decoding.alpha import AlphaSource
+from nerv360.decoding.alpha import StillAlpha
 from nerv360.decoding.grids import ViewportGrids
 from nerv360.decoding.looks import look_tensor
 from nerv360.decoding.uncompiled import UncompiledEngine
@@ -32,7 +32,7 @@ class EagerEngine(UncompiledEngine):
         default = torch.float16 if device.type == "cuda" else torch.float32
         super().__init__(decoder, device, size, precision or default)
         self._features: tuple[int, Tensor] | None = None
-        self._alpha = AlphaSource.of(self.network, decoder)
+        self._alpha = StillAlpha.of(self.network, decoder)
         self._grids = ViewportGrids()
 
     def _pixels(self, look: Look, frame: int) -> Tensor:

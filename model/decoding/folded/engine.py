@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from nerv360.decoding.alpha import AlphaSource
+from nerv360.decoding.alpha import StillAlpha
 from nerv360.decoding.folded.program import FoldedFrame, FoldedProgram, FoldedViewport
 from nerv360.decoding.looks import look_tensor
 from nerv360.decoding.uncompiled import UncompiledEngine
@@ -35,7 +35,7 @@ class FoldedEngine(UncompiledEngine):
         if precision is torch.bfloat16:
             self.name = "folded-bfloat16"
         with torch.inference_mode():
-            alpha = AlphaSource.of(self.network, decoder)
+            alpha = StillAlpha.of(self.network, decoder)
             self._program: FoldedProgram = (
                 FoldedFrame(self.network, precision, alpha)
                 if self.full_frame

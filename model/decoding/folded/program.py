@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nerv360.decoding.alpha import AlphaSource, alpha_of
+from nerv360.decoding.alpha import StillAlpha, alpha_of
 from nerv360.decoding.folded.feature_crop import CropPlan, sampled_crop
 from nerv360.decoding.folded.stage import FoldedStages
 from nerv360.decoding.folded.stem import FoldedStem, widen
@@ -43,7 +43,7 @@ class FoldedFrame:
         self,
         network: Architecture,
         dtype: torch.dtype = torch.float32,
-        alpha: AlphaSource | None = None,
+        alpha: StillAlpha | None = None,
     ) -> None:
         """Fold ``network``, its convolutions in ``dtype``.
 
@@ -72,7 +72,7 @@ class FoldedViewport:
         network: Architecture,
         projected: tuple[int, int],
         dtype: torch.dtype = torch.float32,
-        alpha: AlphaSource | None = None,
+        alpha: StillAlpha | None = None,
     ) -> None:
         """Fold ``network``, its convolutions in ``dtype``.
 
