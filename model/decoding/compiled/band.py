@@ -25,13 +25,13 @@ class StageBand:
     """Rows that are computed at a time.
 
     Attributes:
-        source: rows of the stage's input; their number is the same for all bands, so that one
+        input: rows of the stage's input; their number is the same for all bands, so that one
             program computes all.
         kept: rows of the result to keep.
         place: rows of the picture where they belong.
     """
 
-    source: Rows
+    input: Rows
     kept: Rows
     place: Rows
 

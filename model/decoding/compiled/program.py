@@ -15,7 +15,7 @@ from nerv360.decoding.alpha import compared_still
 from nerv360.decoding.compiled.aligned import AlignedHead, AlignedStages, affine_table
 from nerv360.decoding.compiled.band import band_count, plan_bands, rows_beyond
 from nerv360.decoding.compiled.runner import BandRunner, OverStill, Runner, RunnerMaker
-from nerv360.decoding.compiled.source import Frames, FrameSource, PrepareFrame, ViewportSource
+from nerv360.decoding.compiled.seen import Frames, PrepareFrame, SeeFrame, SeeViewport
 from nerv360.decoding.lowering import affines_of, covered_still, to_bytes_
 from nerv360.networks import Architecture, Coverage, Stage, build_decoder
 from nerv360.scene import Decoder
@@ -72,23 +72,23 @@ def build_programs(
         if network.full_frame:
             stages: Sequence[Stage] = (layout.stem, *layout.stages)
             conditioned = bool(affines_of(stages))
-            source: nn.Module = FrameSource(network, frames, compared, conditioned=conditioned)
+            see: nn.Module = SeeFrame(network, frames, compared, conditioned=conditioned)
         else:
             stages = layout.stages
             prepare = PrepareFrame(network, frames, dtype).to(device)
-            viewport = ViewportSource(network, size, dtype, compared)
-            source = viewport
+            viewport = SeeViewport(network, size, dtype, compared)
+            see = viewport
             if make_runner is not None:
                 runner = make_runner(stages, layout.head, viewport.size, dtype, cell)
-                front: nn.Module = RunnerSource(source, stages, dtype).to(device)
+                front: nn.Module = RunnerInputs(see, stages, dtype).to(device)
                 return Programs(prepare, front, _over_still(runner, alpha))
         head = AlignedHead(layout.head, dtype, cell)
         first, last = prepare is None, stages[-1]
         count = bands or band_count(last, size, dtype)
         if count == 1:
-            whole = _Picture(source, AlignedStages(stages, dtype, first=first), head, alpha)
+            whole = _Picture(see, AlignedStages(stages, dtype, first=first), head, alpha)
             return Programs(prepare, whole.to(device))
-        front = _Front(source, AlignedStages(stages[:-1], dtype, first=first)).to(device)
+        front = _Front(see, AlignedStages(stages[:-1], dtype, first=first)).to(device)
         rest = _Rest(AlignedStages(stages[-1:], dtype), head).to(device)
         plan = plan_bands(size[0] // last.stride, last.stride, rows_beyond(last), count, cell or 1)
         banded = BandRunner(rest, plan, size[1], cell)
@@ -119,22 +119,22 @@ class CellAlpha(nn.Module):
 
         Args:
             cells: means from `AlignedHead`.
-            compared: from a source; see `Seen`.
+            compared: from `Seen`.
         """
         still, motion = compared[:, :3], compared[:, 3:]
         return to_bytes_(self.coverage.of_cells(cells, still, motion, self.size)[0, 0])
 
 
-class RunnerSource(nn.Module):
+class RunnerInputs(nn.Module):
     """Inputs of a runner from a `RunnerMaker`, for one look."""
 
-    def __init__(self, source: nn.Module, stages: Sequence[Stage], dtype: torch.dtype) -> None:
+    def __init__(self, see: nn.Module, stages: Sequence[Stage], dtype: torch.dtype) -> None:
         super().__init__()
-        self.source = source
+        self.see = see
         self.table = affine_table(stages, dtype)
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        seen = self.source(*inputs)
+        seen = self.see(*inputs)
         table = seen.condition
         if self.table is not None:
             table = self.table.scales_and_shifts(table)
@@ -150,16 +150,16 @@ class _Picture(nn.Module):
 
     def __init__(
         self,
-        source: nn.Module,
+        see: nn.Module,
         stages: AlignedStages,
         head: AlignedHead,
         alpha: CellAlpha | None,
     ) -> None:
         super().__init__()
-        self.source, self.stages, self.head, self.alpha = source, stages, head, alpha
+        self.see, self.stages, self.head, self.alpha = see, stages, head, alpha
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        seen = self.source(*inputs)
+        seen = self.see(*inputs)
         features = self.stages(seen.features, seen.condition, seen.levels)
         rgba: Tensor
         rgba, *cells = self.head(features)
@@ -175,12 +175,12 @@ class _Front(nn.Module):
     with.
     """
 
-    def __init__(self, source: nn.Module, stages: AlignedStages) -> None:
+    def __init__(self, see: nn.Module, stages: AlignedStages) -> None:
         super().__init__()
-        self.source, self.stages = source, stages
+        self.see, self.stages = see, stages
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        seen = self.source(*inputs)
+        seen = self.see(*inputs)
         features = self.stages(seen.features, seen.condition, seen.levels)
         passed = (seen.condition, seen.compared)
         return (features, *(each for each in passed if each is not None))

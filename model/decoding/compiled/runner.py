@@ -84,7 +84,7 @@ class BandRunner:
     def __call__(self, features: Tensor, *conditions: Tensor) -> Tensor:
         """Run on 1×c×h×w features and the last stage's conditions."""
         for band in self.bands:
-            pixels, *cells = self._run(features[:, :, slice(*band.source)], *conditions)
+            pixels, *cells = self._run(features[:, :, slice(*band.input)], *conditions)
             self.picture[slice(*band.place)].copy_(pixels[slice(*band.kept)])
             if self.cells is not None:
                 kept, place = (self._rows_of_cells(rows) for rows in (band.kept, band.place))

@@ -16,7 +16,7 @@ from nerv360.decoding.compiled.aligned import aligned
 from nerv360.decoding.compiled.band import band_count, plan_bands
 from nerv360.decoding.compiled.program import build_programs
 from nerv360.decoding.compiled.runner import BandRunner, OverStill
-from nerv360.decoding.compiled.source import sample_bilinear
+from nerv360.decoding.compiled.seen import sample_bilinear
 from nerv360.networks import architecture_of, build_decoder, presets
 from tests.support.decoders import CASES, LARGER, LOOKS, psnr, reference, run_programs
 from tests.support.scenes import CONFIGS, TINY, decoder_over_still, lively_decoder
@@ -117,18 +117,18 @@ def test_bands_cover_every_row_once_with_what_lies_beyond(
     bands = plan_bands(height, stride, beyond, count, cell)
     for band in bands:
         assert [row % cell for span in (band.kept, band.place) for row in span] == [0] * 4
-        assert (band.source[1] - band.source[0]) * stride % cell == 0
+        assert (band.input[1] - band.input[0]) * stride % cell == 0
     rows = [y for band in bands for y in range(*band.place)]
     assert rows == list(range(stride * height))
     assert len(bands) <= count
-    assert len({band.source[1] - band.source[0] for band in bands}) == 1
+    assert len({band.input[1] - band.input[0] for band in bands}) == 1
     for band in bands:
-        assert 0 <= band.source[0] < band.source[1] <= height
-        assert band.kept[0] + stride * band.source[0] == band.place[0]
-        assert band.kept[1] + stride * band.source[0] == band.place[1]
-        above, below = band.kept[0] // stride, band.source[1] - band.place[1] // stride
-        assert above >= beyond or band.source[0] == 0
-        assert below >= beyond or band.source[1] == height
+        assert 0 <= band.input[0] < band.input[1] <= height
+        assert band.kept[0] + stride * band.input[0] == band.place[0]
+        assert band.kept[1] + stride * band.input[0] == band.place[1]
+        above, below = band.kept[0] // stride, band.input[1] - band.place[1] // stride
+        assert above >= beyond or band.input[0] == 0
+        assert below >= beyond or band.input[1] == height
 
 
 def test_large_maps_alone_are_decoded_in_bands() -> None:

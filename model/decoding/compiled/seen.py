@@ -1,4 +1,4 @@
-"""Sources: compute the inputs of a picture's stages from a frame's index and a look."""
+"""Modules that compute the inputs of a picture's stages from a frame's index and a look."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class PrepareFrame(nn.Module):
         return features, condition, *beside
 
 
-class ViewportSource(nn.Module):
+class SeeViewport(nn.Module):
     """A frame seen by one look.
 
     Attributes:
@@ -104,7 +104,7 @@ class ViewportSource(nn.Module):
         dtype: torch.dtype,
         compared: Tensor | None,
     ) -> None:
-        """Create the source for pictures of a height and width.
+        """Create it for pictures of a height and width.
 
         Args:
             compared: argument of `Coverage.compared_viewports`, if there is a still panorama.
@@ -148,7 +148,7 @@ class ViewportSource(nn.Module):
         return Seen(x, condition, levels, torch.cat([still, motion], 1))
 
 
-class FrameSource(nn.Module):
+class SeeFrame(nn.Module):
     """A whole frame, by its index."""
 
     compared: Tensor | None
@@ -161,7 +161,7 @@ class FrameSource(nn.Module):
         *,
         conditioned: bool,
     ) -> None:
-        """Create the source.
+        """Create it.
 
         Args:
             compared: result of `Coverage.compared_frame`, if there is a still panorama.
