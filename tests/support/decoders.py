@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from nerv360.decoding import picture_size
-from nerv360.decoding.compiled.program import Programs
+from nerv360.decoding.compiled.program import DecoderPrograms
 from nerv360.decoding.eager import EagerEngine
 from nerv360.decoding.looks import look_tensor
 from nerv360.geometry import Look
@@ -41,7 +41,7 @@ def reference(decoder: Decoder, look: Look, frame: int) -> tuple[Look, Tensor]:
 
 
 def run_programs(
-    programs: Programs, look: Look, frame: int, device: torch.device | str = "cpu"
+    programs: DecoderPrograms, look: Look, frame: int, device: torch.device | str = "cpu"
 ) -> Tensor:
     """The picture, height×width×4 uint8 on the CPU, as the compiled engine's graphs compute it."""
     inputs: tuple[Tensor, ...] = (torch.tensor([frame], device=device),)

@@ -11,13 +11,13 @@ from unittest.mock import patch
 import torch
 
 from nerv360.decoding.compiled import engine as compiled
-from nerv360.decoding.compiled.program import Programs, build_programs
+from nerv360.decoding.compiled.program import DecoderPrograms, build_programs
 
 
 class Tracked(list[weakref.ref[Any]]):
     """Weak references to modules, other parts of programs, and their tensors' memory."""
 
-    def add(self, made: Programs) -> None:
+    def add(self, made: DecoderPrograms) -> None:
         """Track all that is in ``made``."""
         self._add(made, set())
 
@@ -48,7 +48,7 @@ def track_programs() -> Iterator[Tracked]:
     """While it is entered, the programs of all engines that are built are tracked."""
     tracked = Tracked()
 
-    def build(*args: Any, **kwargs: Any) -> Programs:
+    def build(*args: Any, **kwargs: Any) -> DecoderPrograms:
         made = build_programs(*args, **kwargs)
         tracked.add(made)
         return made

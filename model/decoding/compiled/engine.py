@@ -13,7 +13,7 @@ from nerv360.decoding.compiled.attempts import Attempts, is_lost
 from nerv360.decoding.compiled.cache import CacheFile, CompileCache, cache_key
 from nerv360.decoding.compiled.compiler import building, free_frames
 from nerv360.decoding.compiled.gpu import CudaGpu, Gpu
-from nerv360.decoding.compiled.program import Programs, build_programs
+from nerv360.decoding.compiled.program import DecoderPrograms, build_programs
 from nerv360.decoding.compiled.runner import RunnerMaker
 from nerv360.decoding.engine import Picture
 from nerv360.decoding.looks import decoded_look, hfov_range, look_tensor
@@ -134,7 +134,7 @@ class CompiledEngine:
             self._decode_s = self._gpu.seconds(slot.start, slot.end)
 
     def _capture(
-        self, programs: Programs
+        self, programs: DecoderPrograms
     ) -> tuple[Callable[[], None] | None, Callable[[], None], Tensor]:
         self._kept: list[object] = [programs]
         replay_prepare: Callable[[], None] | None = None
@@ -158,7 +158,7 @@ class CompiledEngine:
         return replay_prepare, replay, output
 
     def _inputs(self) -> tuple[Tensor, ...]:
-        """Return the inputs of `Programs.picture`."""
+        """Return the inputs of `DecoderPrograms.picture`."""
         return (self._index,) if self.full_frame else (*self._features, self._look)
 
 

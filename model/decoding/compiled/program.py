@@ -22,7 +22,7 @@ from nerv360.scene import Decoder
 
 
 @dataclass(frozen=True)
-class Programs:
+class DecoderPrograms:
     """Programs of one decoder.
 
     Attributes:
@@ -47,7 +47,7 @@ def build_programs(
     *,
     bands: int | None = None,
     make_runner: RunnerMaker | None = None,
-) -> Programs:
+) -> DecoderPrograms:
     """Build the programs of ``decoder`` for pictures of ``size``, its convolutions in ``dtype``.
 
     Args:
@@ -81,18 +81,18 @@ def build_programs(
             if make_runner is not None:
                 runner = make_runner(stages, layout.head, viewport.size, dtype, cell)
                 front: nn.Module = RunnerInputs(see, stages, dtype).to(device)
-                return Programs(prepare, front, _over_still(runner, alpha))
+                return DecoderPrograms(prepare, front, _over_still(runner, alpha))
         head = AlignedHead(layout.head, dtype, cell)
         first, last = prepare is None, stages[-1]
         count = bands or band_count(last, size, dtype)
         if count == 1:
             whole = _Picture(see, AlignedStages(stages, dtype, first=first), head, alpha)
-            return Programs(prepare, whole.to(device))
+            return DecoderPrograms(prepare, whole.to(device))
         front = _Front(see, AlignedStages(stages[:-1], dtype, first=first)).to(device)
         rest = _Rest(AlignedStages(stages[-1:], dtype), head).to(device)
         plan = plan_bands(size[0] // last.stride, last.stride, rows_beyond(last), count, cell or 1)
         banded = BandRunner(rest, plan, size[1], cell)
-        return Programs(prepare, front, _over_still(banded, alpha))
+        return DecoderPrograms(prepare, front, _over_still(banded, alpha))
 
 
 def _compared(network: Architecture, decoder: Decoder) -> Tensor | None:
