@@ -3,10 +3,10 @@ from .limits import LimitError as LimitError
 from .limits import Limits as Limits
 from .plan import WEIGHTS_WIDTH as WEIGHTS_WIDTH
 from .plan import Band as Band
+from .plan import FragmentShader as FragmentShader
 from .plan import Kind as Kind
 from .plan import Map as Map
 from .plan import Moment as Moment
 from .plan import Pass as Pass
-from .plan import Program as Program
 from .plan import ShaderPlan as ShaderPlan
 from .sources import piece as piece

@@ -11,7 +11,7 @@ import torch
 
 from nerv360.shaders.features import Features, Reach, Weights, groups_of, more_of
 from nerv360.shaders.limits import Limits, need
-from nerv360.shaders.plan import Kind, Map, Moment, Pass, Program
+from nerv360.shaders.plan import FragmentShader, Kind, Map, Moment, Pass
 from nerv360.shaders.sources import Layer, projection_text
 
 _ALIGNED = 4
@@ -33,12 +33,12 @@ class Drawing:
     maps: dict[str, Map] = field(default_factory=dict)
     passes: list[Pass] = field(default_factory=list)
     reaches: list[tuple[Reach, ...]] = field(default_factory=list)
-    _programs: dict[Program, int] = field(default_factory=dict)
+    _programs: dict[FragmentShader, int] = field(default_factory=dict)
     _matrices: list[npt.NDArray[np.float32]] = field(default_factory=list)
     _count: int = 0
 
     @property
-    def programs(self) -> tuple[Program, ...]:
+    def programs(self) -> tuple[FragmentShader, ...]:
         """Each program once."""
         return tuple(self._programs)
 
@@ -77,7 +77,7 @@ class Drawing:
             target, layer = self._place(name, first)
             source, group = self._place(features.map, first)
             self._draw(
-                Program(text, targets),
+                FragmentShader(text, targets),
                 Pass(0, self.moment, target, layer, *size, {"source": source}, {"group": group}),
                 Reach(source),
             )
@@ -138,7 +138,7 @@ class Drawing:
             block = chunk.matrices if fitting else 0
             target, at = self._place(name, first)
             self._draw(
-                Program(chunk.text(in_block=bool(fitting)), targets, block, not fitting),
+                FragmentShader(chunk.text(in_block=bool(fitting)), targets, block, not fitting),
                 Pass(0, self.moment, target, at, *size, reads,
                      {**layer.bounds, **({"group": first} if base or finer else {})},
                      weights=self._put(matrices), affine=affine),
@@ -154,9 +154,9 @@ class Drawing:
     ) -> None:  # fmt: skip
         """Add one pass of a program without weights, over the whole of ``target``."""
         done = Pass(0, self.moment, target, 0, *size, reads, {}, learnt=learnt, alpha=alpha)
-        self._draw(Program(text, 1), done)
+        self._draw(FragmentShader(text, 1), done)
 
-    def _draw(self, program: Program, done: Pass, *reaches: Reach) -> None:
+    def _draw(self, program: FragmentShader, done: Pass, *reaches: Reach) -> None:
         index = self._programs.setdefault(program, len(self._programs))
         self.passes.append(replace(done, program=index))
         self.reaches.append(reaches)

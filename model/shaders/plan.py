@@ -74,7 +74,7 @@ class Map:
 
 
 @dataclass(frozen=True)
-class Program:
+class FragmentShader:
     """Text of a fragment shader, without version and precisions.
 
     Attributes:
@@ -163,7 +163,7 @@ class ShaderPlan:
     size: tuple[int, int]
     picture: str
     maps: Mapping[str, Map]
-    programs: tuple[Program, ...]
+    programs: tuple[FragmentShader, ...]
     passes: tuple[Pass, ...]
     bands: tuple[Band, ...]
     weights: npt.NDArray[np.float32]

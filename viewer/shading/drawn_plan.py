@@ -14,7 +14,7 @@ from nerv360.geometry import Look
 from nerv360.shaders import Band, Kind, Moment, Pass, ShaderPlan
 from nerv360.viewer.shading.context import ShaderContext
 from nerv360.viewer.shading.failure import GraphicsError, graphics_errors
-from nerv360.viewer.shading.programs import DrawnProgram, unit_of
+from nerv360.viewer.shading.programs import PassProgram, unit_of
 from nerv360.viewer.shading.textures import Framebuffer, MapTexture, WeightStore
 
 RING = 3
@@ -39,7 +39,7 @@ class DrawnPlan:
         self.plan, self._context = plan, context
         self._programs = []
         for program in plan.programs:
-            self._programs.append(DrawnProgram(program))
+            self._programs.append(PassProgram(program))
             weakref.finalize(self._programs[-1], context.drop, "Program", self._programs[-1].id)
         self._vertices = int(GL.glGenVertexArrays(1))
         weakref.finalize(self, context.drop, "VertexArrays", self._vertices)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from OpenGL import GL
 
-from nerv360.shaders import Program, piece
+from nerv360.shaders import FragmentShader, piece
 from nerv360.viewer.shading.failure import GraphicsError
 
 HEADER = "#version 330 core\n"
@@ -25,10 +25,10 @@ _UNITS = {
 }
 
 
-class DrawnProgram:
+class PassProgram:
     """One program and the uniform values last set."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: FragmentShader) -> None:
         """Compile and link it; each sampler reads from its own unit.
 
         Raises:
