@@ -1,4 +1,5 @@
 from .generator import shader_plan as shader_plan
+from .glsl import piece as piece
 from .limits import LimitError as LimitError
 from .limits import Limits as Limits
 from .plan import WEIGHTS_WIDTH as WEIGHTS_WIDTH
@@ -9,4 +10,3 @@ from .plan import Map as Map
 from .plan import Moment as Moment
 from .plan import Pass as Pass
 from .plan import ShaderPlan as ShaderPlan
-from .sources import piece as piece

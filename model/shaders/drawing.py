@@ -10,9 +10,9 @@ import numpy.typing as npt
 import torch
 
 from nerv360.shaders.features import Features, Reach, Weights, groups_of, more_of
+from nerv360.shaders.glsl import Layer, projection_text
 from nerv360.shaders.limits import Limits, need
 from nerv360.shaders.plan import FragmentShader, Kind, Map, Moment, Pass
-from nerv360.shaders.sources import Layer, projection_text
 
 _ALIGNED = 4
 _SPARE_VECTORS = 16
@@ -115,9 +115,9 @@ class Drawing:
             layer,
             size=size,
             targets=1,
-            source=source[0].source if source else None,
+            source=source[0].reader if source else None,
             affine=affine is not None,
-            base=base.source if base else None,
+            base=base.reader if base else None,
             finer=groups_of(finer[0].channels) if finer else 0,
         )
         reads: dict[str, str] = {}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from nerv360.shaders.sources import Source
+from nerv360.shaders.glsl import FeatureReader
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Features:
     split: int = 0
 
     @property
-    def source(self) -> Source:
+    def reader(self) -> FeatureReader:
         """Description of the features for a program."""
-        return Source(groups_of(self.channels), self.stride, self.split)
+        return FeatureReader(groups_of(self.channels), self.stride, self.split)
 
     def reads(self, sampler: str) -> dict[str, str]:
         """Return the maps by sampler, for a program that reads them by ``sampler``."""

@@ -21,9 +21,9 @@ from nerv360.shaders.bands import in_bands
 from nerv360.shaders.conditions import Conditions, has_conditions
 from nerv360.shaders.drawing import Drawing
 from nerv360.shaders.features import Features, Weights
+from nerv360.shaders.glsl import COLOUR, GELU, NONE, SINE, Constant, Layer, fixed_text
 from nerv360.shaders.limits import Limits
 from nerv360.shaders.plan import Kind, Moment, ShaderPlan
-from nerv360.shaders.sources import COLOUR, GELU, NONE, SINE, Constant, Layer, fixed_text
 
 _PICTURE = "picture"
 

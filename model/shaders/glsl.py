@@ -36,8 +36,8 @@ def piece(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Source:
-    """Features that a pass reads, four channels per group.
+class FeatureReader:
+    """GLSL that reads features, four channels per group.
 
     Attributes:
         groups: of each pixel.
@@ -95,12 +95,12 @@ class Layer:
 
     size: tuple[int, int] = (0, 0)
     targets: int = 1
-    source: Source | None = None
+    source: FeatureReader | None = None
     kernel: int = 1
     wraps: bool = False
     affine: bool = False
     activation: str = NONE
-    base: Source | None = None
+    base: FeatureReader | None = None
     finer: int = 0
     projected: bool = False
 
@@ -174,7 +174,7 @@ class Layer:
         lines += [f"result{k} = {stored.format(n)};" for k, n in enumerate(names)]
         return "void main() {\n" + "".join(f"    {line}\n" for line in lines) + "}\n"
 
-    def _convolution(self, names: list[str], source: Source) -> list[str]:
+    def _convolution(self, names: list[str], source: FeatureReader) -> list[str]:
         kernel, radius = self.kernel, self.kernel // 2
         value = "source_at(near, k)"
         if self.affine:
