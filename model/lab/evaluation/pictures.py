@@ -14,7 +14,7 @@ from torch import Tensor
 
 from nerv360.clip_pictures import seen_pixels
 from nerv360.lab.evaluation.methods import Method
-from nerv360.lab.evaluation.plan import Plan
+from nerv360.lab.evaluation.plan import EvaluationPlan
 from nerv360.metrics import as_shown, cut_viewport, moving_error, psnr_8bit, unit
 from nerv360.progress import track
 from nerv360.trajectories import Step
@@ -31,7 +31,7 @@ def error_map(shown: Tensor, wanted: Tensor) -> Tensor:
     return torch.from_numpy((colours * 255).round().astype(np.uint8))
 
 
-def stills(plan: Plan, path: str) -> Iterator[tuple[str, str, bytes]]:
+def stills(plan: EvaluationPlan, path: str) -> Iterator[tuple[str, str, bytes]]:
     """Yield the middle picture of a path as JPEG: original, then each method and its error.
 
     Yields:
@@ -56,7 +56,7 @@ def stills(plan: Plan, path: str) -> Iterator[tuple[str, str, bytes]]:
         yield method.name, caption, _jpeg(error_map(shown, wanted))
 
 
-def opening_pictures(plan: Plan) -> Iterator[tuple[str, bytes]]:
+def opening_pictures(plan: EvaluationPlan) -> Iterator[tuple[str, bytes]]:
     """Yield caption and JPEG of the first look: the original, then the first method's picture."""
     step = next(iter(plan.paths.values()))[0]
     yield "The original", _jpeg(_wanted(plan, step))
@@ -64,7 +64,7 @@ def opening_pictures(plan: Plan) -> Iterator[tuple[str, bytes]]:
     yield f"Decoded by {method.name}", _jpeg(method.view(step.look, step.frame))
 
 
-def write_films(plan: Plan, folder: Path) -> list[Path]:
+def write_films(plan: EvaluationPlan, folder: Path) -> list[Path]:
     """Write one film for each method and path: original left, decoded in the middle, error right.
 
     Raises:
@@ -83,7 +83,7 @@ def write_films(plan: Plan, folder: Path) -> list[Path]:
     return films
 
 
-def _triptych(plan: Plan, method: Method, step: Step) -> Tensor:
+def _triptych(plan: EvaluationPlan, method: Method, step: Step) -> Tensor:
     shown, wanted = method.view(step.look, step.frame), _wanted(plan, step)
     height, width = (side - side % 2 for side in plan.size)
     panes = [as_shown(wanted), as_shown(shown), error_map(shown, wanted)]
@@ -101,11 +101,11 @@ def _triptych(plan: Plan, method: Method, step: Step) -> Tensor:
     return torch.cat([torch.from_numpy(np.array(strip)), picture], 0)
 
 
-def _wanted(plan: Plan, step: Step) -> Tensor:
+def _wanted(plan: EvaluationPlan, step: Step) -> Tensor:
     return cut_viewport(plan.original[step.frame], step.look, *plan.size)
 
 
-def _decibels(plan: Plan, step: Step, shown: Tensor, wanted: Tensor) -> str:
+def _decibels(plan: EvaluationPlan, step: Step, shown: Tensor, wanted: Tensor) -> str:
     seen = plan.original.seen(step.look, plan.size)
     if seen is not None and not bool(seen.any()):
         return "not shown by the clip"

@@ -56,7 +56,7 @@ class EvaluationOptions:
 
 
 @dataclass(frozen=True)
-class Plan:
+class EvaluationPlan:
     """An evaluation that has been checked and can run.
 
     Attributes:
@@ -83,7 +83,7 @@ class Plan:
     store: ResultStore
 
 
-def prepare(options: EvaluationOptions) -> Plan:
+def prepare(options: EvaluationOptions) -> EvaluationPlan:
     """Check all input, open the engines, and encode the clip with the wanted codecs.
 
     Raises:
@@ -122,7 +122,7 @@ def prepare(options: EvaluationOptions) -> Plan:
         file, encoding = _encoded(clip, codec, target, scene.frames, store, key)
         methods.append(VideoMethod(codec, encoding.bytes, encoding.note, file, size))
         tasks[codec] = DecodingTask(file)
-    return Plan(
+    return EvaluationPlan(
         options=options,
         sameness=sameness,
         scene=scene,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nerv360.lab.benchmarks import PROCESSES, SpeedResult
 from nerv360.lab.evaluation.pictures import opening_pictures, stills
-from nerv360.lab.evaluation.plan import Plan
+from nerv360.lab.evaluation.plan import EvaluationPlan
 from nerv360.lab.evaluation.plots import colours, over_sphere, over_time, speed_and_memory
 from nerv360.lab.evaluation.results import Evaluation, write_text
 from nerv360.lab.evaluation.tables import (
@@ -40,7 +40,7 @@ figure{margin:.6rem 0}figcaption{font-size:.8rem;color:#555}img{max-width:100%;h
 """
 
 
-def write_report(plan: Plan, evaluation: Evaluation, folder: Path) -> Path:
+def write_report(plan: EvaluationPlan, evaluation: Evaluation, folder: Path) -> Path:
     """Write ``report.html`` and its figures to ``folder``.
 
     Raises:

@@ -11,7 +11,7 @@ from nerv360.files import digest
 from nerv360.lab.benchmarks import SpeedResult, measure_decoding
 from nerv360.lab.evaluation.measure import measure_path, measure_sphere
 from nerv360.lab.evaluation.methods import Method, VideoMethod
-from nerv360.lab.evaluation.plan import Plan
+from nerv360.lab.evaluation.plan import EvaluationPlan
 from nerv360.lab.evaluation.results import (
     Evaluation,
     PathResult,
@@ -29,7 +29,7 @@ ORIGINAL = "original"
 CONSISTENCY_FRAMES = 2
 
 
-def evaluate(plan: Plan) -> Evaluation:
+def evaluate(plan: EvaluationPlan) -> Evaluation:
     """Measure all results missing in the output folder, and return all results."""
     scene_key = digest(plan.options.scene)
     paths, spheres, speeds = [], [], []
@@ -55,7 +55,9 @@ def evaluate(plan: Plan) -> Evaluation:
     )
 
 
-def _path(plan: Plan, method: Method, method_key: dict[str, Any], name: str) -> PathResult:
+def _path(
+    plan: EvaluationPlan, method: Method, method_key: dict[str, Any], name: str
+) -> PathResult:
     steps = plan.paths[name]
     key = {**plan.base_key, **method_key, "path": [_numbers(step) for step in steps]}
 
@@ -69,7 +71,7 @@ def _path(plan: Plan, method: Method, method_key: dict[str, Any], name: str) -> 
     return path_result(plan.store.get(f"{method.name}-{name}", key, measure))
 
 
-def _sphere(plan: Plan, method: Method, method_key: dict[str, Any]) -> SphereResult:
+def _sphere(plan: EvaluationPlan, method: Method, method_key: dict[str, Any]) -> SphereResult:
     frames = spread_frames(plan.options.sphere_frames, plan.scene.frames)
     pairs = spread_frames(CONSISTENCY_FRAMES, plan.scene.frames)
     key = {**plan.base_key, "sphere": frames, "consistency": pairs, "hfov": plan.hfov, **method_key}
@@ -86,7 +88,7 @@ def _sphere(plan: Plan, method: Method, method_key: dict[str, Any]) -> SphereRes
     return sphere_result(plan.store.get(f"{method.name}-sphere", key, measure))
 
 
-def _speed(plan: Plan, method: Method, method_key: dict[str, Any]) -> SpeedResult:
+def _speed(plan: EvaluationPlan, method: Method, method_key: dict[str, Any]) -> SpeedResult:
     task = plan.decoding_tasks[method.name]
     key = {**method_key, "task": task.to_dict(), "torch": plan.base_key["torch"]}
     with stage(f"{method.name}, speed and memory"):
@@ -101,7 +103,7 @@ def _numbers(step: Step) -> list[float]:
     return [step.frame, look.yaw, look.pitch, look.hfov]
 
 
-def _facts(plan: Plan) -> dict[str, str]:
+def _facts(plan: EvaluationPlan) -> dict[str, str]:
     attribution = plan.scene.attribution
     info = plan.original.info
     return {

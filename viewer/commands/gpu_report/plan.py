@@ -15,7 +15,7 @@ _VALUE = ("compiled", "fused", "eager", "folded", "folded-bfloat16", "gl")
 
 
 @dataclass(frozen=True)
-class Plan:
+class ReportSize:
     """Size of a report.
 
     Attributes:
@@ -33,10 +33,10 @@ class Plan:
     soak_s: float
 
 
-PAPER = Plan("paper", "1", 300, 12.0, 60.0)
+PAPER = ReportSize("paper", "1", 300, 12.0, 60.0)
 """All outstanding measurements, at the paper's size."""
 
-REHEARSAL = Plan("demo", "1/16", 3, 1.0, 1.0)
+REHEARSAL = ReportSize("demo", "1/16", 3, 1.0, 1.0)
 """The same steps in small, to test whether they all work on a machine."""
 
 
@@ -61,7 +61,7 @@ class Step:
     refusal: str | None = None
 
 
-def planned_steps(plan: Plan, facts: Values) -> list[Step]:
+def planned_steps(plan: ReportSize, facts: Values) -> list[Step]:
     """List the steps of a report, the most valuable first.
 
     Args:
@@ -115,7 +115,7 @@ def planned_steps(plan: Plan, facts: Values) -> list[Step]:
     ]
 
 
-def _decoding(plan: Plan, facts: Values, common: Values) -> Iterator[Step]:
+def _decoding(plan: ReportSize, facts: Values, common: Values) -> Iterator[Step]:
     for decoder in ("nerv360", *RIVALS):
         for engine in _VALUE:
             if engine not in facts["refusals"][decoder]:
@@ -139,7 +139,7 @@ def _comes_first(step: Step, facts: Values) -> bool:
     return engine == ("compiled" if facts["device"].startswith("cuda") else "folded")
 
 
-def _other_presets(plan: Plan, facts: Values, common: Values) -> Iterator[Step]:
+def _other_presets(plan: ReportSize, facts: Values, common: Values) -> Iterator[Step]:
     """Yield steps of decoders of other widths."""
     if (plan.preset, plan.scale) != (PAPER.preset, PAPER.scale):
         return

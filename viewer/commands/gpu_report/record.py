@@ -10,7 +10,7 @@ from typing import Any
 
 from nerv360.errors import InputError
 from nerv360.files import atomic_write
-from nerv360.viewer.commands.gpu_report.plan import Plan, Step
+from nerv360.viewer.commands.gpu_report.plan import ReportSize, Step
 from nerv360.viewer.paths import PROGRAM
 
 Values = dict[str, Any]
@@ -28,7 +28,7 @@ class Record:
         values: all that it holds.
     """
 
-    def __init__(self, file: Path, plan: Plan, facts: Values) -> None:
+    def __init__(self, file: Path, plan: ReportSize, facts: Values) -> None:
         """Go on with ``file`` if it is there, for this machine and this state of the program.
 
         Raises:
@@ -85,7 +85,7 @@ def read_steps(file: Path) -> Values:
     return {name: step for name, step in steps.items() if isinstance(step, dict)}
 
 
-def key_of(plan: Plan, facts: Values) -> str:
+def key_of(plan: ReportSize, facts: Values) -> str:
     """Return a name for all that a result depends on: program, machine, versions, plan."""
     commit = facts["commit"]
     if commit is None or commit.endswith("-dirty"):

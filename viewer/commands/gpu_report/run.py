@@ -16,7 +16,7 @@ from nerv360.files import atomic_write
 from nerv360.progress import stage
 from nerv360.viewer.commands.examination import ChildError, graphics_command, run_child
 from nerv360.viewer.commands.gpu_report.document import as_markdown
-from nerv360.viewer.commands.gpu_report.plan import Plan, Step, planned_steps
+from nerv360.viewer.commands.gpu_report.plan import ReportSize, Step, planned_steps
 from nerv360.viewer.commands.gpu_report.process import run_task
 from nerv360.viewer.commands.gpu_report.record import Record
 from nerv360.viewer.commands.gpu_report.screen import LACKING, drawn_by, screen
@@ -32,11 +32,11 @@ _OUT_OF_TIME = "no time was left; the same command goes on with it"
 
 def report_gpu(
     folder: Path,
-    plan: Plan,
+    plan: ReportSize,
     facts: Values,
     minutes: float,
     tell: Callable[[str], None],
-    steps: Callable[[Plan, Values], list[Step]] = planned_steps,
+    steps: Callable[[ReportSize, Values], list[Step]] = planned_steps,
 ) -> bool:
     """Run what is not done yet, and write JSON, Markdown and screenshots into ``folder``.
 
@@ -90,7 +90,7 @@ def _ended_by_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, previous)
 
 
-def machine(plan: Plan, device: str) -> Values:
+def machine(plan: ReportSize, device: str) -> Values:
     """Ask for facts of the machine in another process: this one stays off the card.
 
     Args:

@@ -25,7 +25,7 @@ from nerv360.viewer.commands.examination import ChildError
 from nerv360.viewer.commands.gpu_report import (
     PAPER,
     REHEARSAL,
-    Plan,
+    ReportSize,
     machine,
     report_gpu,
     run,
@@ -84,7 +84,7 @@ def test_every_step_runs_in_small(
     monkeypatch.setattr(suite, "SOAK", f"{suite.SOAK}::{quick}")
     lines: list[str] = []
 
-    def steps(plan: Plan, facts: dict[str, Any]) -> list[Step]:
+    def steps(plan: ReportSize, facts: dict[str, Any]) -> list[Step]:
         # Windows of the other two are the same again, and a process each.
         others = ("window-hnerv", "window-hnerv-boost")
         return [step for step in planned_steps(plan, facts) if step.name not in others]
