@@ -8,11 +8,11 @@ from typing import Protocol
 from nerv360.errors import InputError
 from nerv360.viewer.failures import describe
 from nerv360.viewer.input import Action, Camera, Gaze, Playback, view_command, view_fragment
+from nerv360.viewer.opening import OpenDialog
 from nerv360.viewer.panels import (
     KeysPanel,
     MenuPanel,
     MessagePanel,
-    OpenDialog,
     Overlay,
     SettingsPanel,
     StatusPanel,

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 
 from nerv360.trajectories import Trajectory
 from nerv360.viewer.actions import commands
-from nerv360.viewer.arrivals import Arrivals, Content
 from nerv360.viewer.decode import DecodeWorker, OpenScene, Request
 from nerv360.viewer.failures import Failures
 from nerv360.viewer.input import Camera, Gaze, Input, Playback
-from nerv360.viewer.loading import Loader, opening_sentence
+from nerv360.viewer.opening import Arrivals, Content, OpenDialog, opening_sentence
 from nerv360.viewer.panels import (
     PALETTES,
     GazePanel,
@@ -23,7 +22,6 @@ from nerv360.viewer.panels import (
     MenuPanel,
     MessagePanel,
     MinimapPanel,
-    OpenDialog,
     OpeningPanel,
     Overlay,
     Rate,
@@ -67,7 +65,7 @@ class App:
         self,
         window: Window,
         scene: OpenScene,
-        load: Callable[[Path], Content],
+        read: Callable[[Path], Content],
         *,
         settings: Settings | None = None,
         decoder: str | None = None,
@@ -78,8 +76,7 @@ class App:
         Args:
             window: open, its context current; the caller closes it.
             scene: the first scene.
-            load: opens a file dropped on the window: a scene, a clip or a gaze path. Raises
-                `InputError` if it cannot.
+            read: reads a file that is opened later, as `open_file` does.
             settings: the remembered ones.
             decoder: one of the scene's; by default the first.
             upload: makes an upload to textures, one for each side of a split view.
@@ -98,8 +95,8 @@ class App:
         self.gaze = Gaze(self.camera, self.playback, self.messages.notify)
         self.worker = DecodeWorker()
         self.panes = Panes(self.worker, self.messages.notify, upload)
-        self.loader = Loader(load)
-        self.arrivals = Arrivals(self)
+        self.arrivals = Arrivals(self, read)
+        self.loader = self.arrivals.loader
         self.status = StatusPanel(
             window, self.camera, self.playback, self.worker, self.panes, self._display_rate
         )
@@ -149,8 +146,8 @@ class App:
                 break
             self.turn(now - last)
             last = now
-        if self.arrivals.unreadable is not None:
-            raise self.arrivals.unreadable.error
+        if self.arrivals.error is not None:
+            raise self.arrivals.error
         if screenshot is not None:
             self.step(0.0)
             save_png(screenshot, capture(self.window))

@@ -5,34 +5,20 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import NoReturn
 
-from nerv360.errors import InputError
 from nerv360.geometry import Look
-from nerv360.text import file_name
-from nerv360.trajectories import (
-    DoubtfulFormatError,
-    Trajectory,
-    UnknownFormatError,
-    read_trajectory,
-)
+from nerv360.trajectories import Trajectory
 from nerv360.viewer import process_end
 from nerv360.viewer.app import App
-from nerv360.viewer.decode import Extension, OpenScene
 from nerv360.viewer.failures import describe
-from nerv360.viewer.loading import SCENE_SUFFIX, is_gaze_path, is_scene
-from nerv360.viewer.picture import Upload, Window
+from nerv360.viewer.opening import Start, open_file
+from nerv360.viewer.picture import Window, upload_by
 from nerv360.viewer.settings import Settings, load_settings, save_settings, settings_path
 from nerv360.viewer.shading import DRAWER
 from nerv360.viewer.window_system import when_display_is_lost
-
-if TYPE_CHECKING:
-    import torch
-
-    from nerv360.video import Clip
 
 log = logging.getLogger(__name__)
 
@@ -44,53 +30,13 @@ Python's default of 5 ms, several times a frame, slowed the display from 60 to 1
 """
 
 
-class Start(Protocol):
-    """The first scene of a run, from before the window exists until it can be decoded.
-
-    Attributes:
-        decoder: name of the first decoder.
-        scene: as shown first.
-    """
-
-    @property
-    def decoder(self) -> str: ...
-
-    @property
-    def scene(self) -> OpenScene: ...
-
-    def prepare(self) -> None:
-        """Do all that must be done before the window exists."""
-        ...
-
-    def open(self) -> OpenScene:
-        """Open the scene beside the window, whose GPU may decide the device.
-
-        Runs on the main thread with the window's context current.
-        """
-        ...
-
-    @property
-    def device(self) -> torch.device:
-        """Device that decodes scenes; valid on any thread after `open`."""
-        ...
-
-    @property
-    def upload(self) -> Callable[[], Upload] | None:
-        """Factory of uploads for `App`; valid after `open`."""
-        ...
-
-    @property
-    def rest(self) -> tuple[Path, Callable[[], Extension]] | None:
-        """File of the scene and a function that reads the rest, if `open` does not; may block."""
-        ...
-
-
 @dataclass(frozen=True)
 class Options:
     """Options of one run.
 
     Attributes:
         engine: kind of engine for dropped scenes, as in `open_engine`.
+        interop: pictures on a GPU reach the screen without leaving it.
         size: width and height of the window only for this run; by default the remembered ones.
         look: the first one.
         frame: frame to begin at, paused.
@@ -101,6 +47,7 @@ class Options:
     """
 
     engine: str = "auto"
+    interop: bool = True
     size: tuple[int, int] | None = None
     look: Look | None = None
     frame: int | None = None
@@ -141,17 +88,17 @@ def _run(
         app = App(
             window,
             start.open(),
-            lambda path: open_dropped(path, start.device, app.preferences.engine),
+            lambda path: open_file(path, start.choice, app.preferences.engine),
             settings=settings,
             decoder=start.decoder,
-            upload=start.upload,
+            upload=upload_by(options.interop),
         )
         app.preferences.engine = options.engine
         try:
             if not settings.greeted and app.messages.text is None:
                 app.messages.notify(_GREETING)
             if start.rest is not None:
-                app.arrivals.read_on(*start.rest)
+                app.arrivals.read_on(start.rest)
             if options.look is not None:
                 app.camera.look_at(options.look)
             if options.frame is not None:
@@ -192,28 +139,3 @@ def _remember(settings: Settings, stored: Settings, options: Options) -> None:
     if options.size is not None:  # a size for only this run is not a preference
         settings = replace(settings, width=stored.width, height=stored.height)
     save_settings(settings_path(), settings)
-
-
-def open_dropped(path: Path, device: torch.device, engine: str) -> OpenScene | Trajectory | Clip:
-    """Read a dropped file.
-
-    Raises:
-        InputError: it is neither a scene, a video nor a gaze path, or cannot be read.
-    """
-    from nerv360.scene import read_scene
-    from nerv360.video import open_clip
-    from nerv360.viewer.decode import prepare_scene
-
-    if is_scene(path):
-        return prepare_scene(read_scene(path), path, device, engine)
-    if not is_gaze_path(path):
-        return open_clip(path)
-    try:
-        return read_trajectory(str(path))
-    except DoubtfulFormatError as error:
-        raise InputError(f"{error} by nerv360 view --trajectory FILE --gaze-format NAME") from error
-    except UnknownFormatError as error:
-        raise InputError(
-            f"{file_name(path)} is neither a scene ({SCENE_SUFFIX}), a video, a photo nor a gaze "
-            f"path"
-        ) from error

@@ -15,8 +15,8 @@ from nerv360.decoding import open_engine
 from nerv360.geometry import Look
 from nerv360.scene import read_scene
 from nerv360.viewer.app import App
-from nerv360.viewer.decode.scene_source import prepare_scene
 from nerv360.viewer.input.keymap import CHARACTER_ACTIONS, KEY_ACTIONS, Action
+from nerv360.viewer.opening import DeviceChoice, prepare_scene
 from nerv360.viewer.paths import DEMO
 from nerv360.viewer.picture.window import Window
 from tests.support.hand import CallbackHand
@@ -31,7 +31,11 @@ def main() -> None:
     for kind in ("auto", "folded", "eager"):
         open_engine(scene, "nerv360", cpu, kind=kind).decode(Look(), 0)
     window = Window("every key", 320, 180)
-    app = App(window, prepare_scene(scene, DEMO, cpu), lambda path: prepare_scene(scene, path, cpu))
+    app = App(
+        window,
+        prepare_scene(scene, DEMO, DeviceChoice("cpu")),
+        lambda path: prepare_scene(scene, path, DeviceChoice("cpu")),
+    )
     app.playback.playing = False
     settle(app)
     hand = CallbackHand(window)

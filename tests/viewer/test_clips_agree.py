@@ -15,8 +15,8 @@ from nerv360.training import read_clip
 from nerv360.video import Clip, open_clip
 from nerv360.viewer.cli import main
 from nerv360.viewer.commands.description import describe_clip
-from nerv360.viewer.decode import ORIGINAL, prepare_clip
-from nerv360.viewer.run import open_dropped
+from nerv360.viewer.decode import ORIGINAL
+from nerv360.viewer.opening import DeviceChoice, open_file, prepare_clip
 from tests.support.clips import stereo
 from tests.support.field_clips import ACCEPTED, LEFT, REFUSED, RIGHT, Expected, both_eyes, write
 
@@ -29,7 +29,7 @@ def check_agreement(path: Path) -> Clip:
     clip = open_clip(path)
     height, width = clip.info.height, clip.info.width
     trained = read_clip(clip, (height, width), 4)
-    dropped = open_dropped(path, CPU, "auto")
+    dropped = open_file(path, DeviceChoice("cpu"))
     assert isinstance(dropped, Clip)
     scene = prepare_clip(dropped)
     engine = scene.source(ORIGINAL).engines[0]()

@@ -18,9 +18,8 @@ _CUDA_SESSION = """
 import sys, torch
 from nerv360.scene import read_scene
 from nerv360.viewer import run
-from nerv360.viewer.decode.scene_source import prepare_scene
+from nerv360.viewer.opening import DeviceChoice, Start, prepare_scene
 from nerv360.viewer.paths import DEMO
-from nerv360.viewer.commands.start import WholeStart
 
 def window(*_: object, **__: object) -> None:
     found = [name for name in ("torch._dynamo", "triton") if name in sys.modules]
@@ -28,8 +27,10 @@ def window(*_: object, **__: object) -> None:
     raise SystemExit
 
 run.Window = window
-prepare = lambda device: prepare_scene(read_scene(DEMO), DEMO, device)
-run.run_window(WholeStart("nerv360", prepare, torch.device("cuda"), {engine!r}), run.Options())
+choice = DeviceChoice("cuda")
+choice.device = torch.device("cuda")
+scene = prepare_scene(read_scene(DEMO), DEMO, choice)
+run.run_window(Start(scene, "nerv360", choice, {engine!r}), run.Options())
 """
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import platformdirs
 import pytest
-import torch
 from PIL import Image
 
 from nerv360.geometry import Look
@@ -16,8 +15,8 @@ from nerv360.metrics.similarity import cut_viewport
 from nerv360.video.clip import open_clip
 from nerv360.viewer.app import App
 from nerv360.viewer.cli import main
-from nerv360.viewer.decode.clip_source import prepare_clip
-from nerv360.viewer.run import open_dropped
+from nerv360.viewer.opening import DeviceChoice, open_file
+from nerv360.viewer.opening.clip import prepare_clip
 from nerv360.viewer.settings import Settings
 from tests.support.clips import damaged, encode, projection, with_metadata
 from tests.support.fake_engine import psnr, sphere_panorama
@@ -26,7 +25,7 @@ from tests.support.sphere_scene import sphere_scene
 
 FRAMES = 40
 SIZE = (128, 256)
-load = partial(open_dropped, device=torch.device("cpu"), engine="auto")
+load = partial(open_file, choice=DeviceChoice("cpu"))
 
 
 @pytest.fixture(scope="module")

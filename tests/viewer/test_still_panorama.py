@@ -15,9 +15,10 @@ import torch
 from nerv360.decoding import Picture
 from nerv360.geometry import Look
 from nerv360.viewer.app import App
-from nerv360.viewer.decode import EngineSource, OpenScene, decoder_names, prepare_scene
-from nerv360.viewer.decode.clip_source import put_beside
+from nerv360.viewer.decode import EngineSource, OpenScene, decoder_names
 from nerv360.viewer.decode.open_scene import Cost
+from nerv360.viewer.opening import DeviceChoice, prepare_scene
+from nerv360.viewer.opening.clip import put_beside
 from nerv360.viewer.picture.renderer import CLEAR_COLOUR
 from nerv360.viewer.settings import Settings
 from tests.support.fake_engine import FakeEngine
@@ -274,7 +275,7 @@ def test_a_scene_file_hands_on_the_one_that_all_its_decoders_cover() -> None:
     scene = over_still_scene("nerv360", "hnerv")
     plain = tiny_scene("hnerv-boost").decoders["hnerv-boost"]
     scene.decoders["hnerv-boost"] = plain
-    opened = prepare_scene(scene, Path("pier.safetensors"), CPU)
+    opened = prepare_scene(scene, Path("pier.safetensors"), DeviceChoice("cpu"))
     stills = {name: opened.still(name) for name in decoder_names(scene.decoders)}
     assert scene.still is not None
     still = stills["nerv360"]
@@ -283,7 +284,10 @@ def test_a_scene_file_hands_on_the_one_that_all_its_decoders_cover() -> None:
     assert np.array_equal(still, scene.still.pixels.numpy())
     assert stills["hnerv-boost"] is None
     assert opened.source("nerv360").background is None, "it needs no other fill"
-    assert prepare_scene(tiny_scene(), Path("a"), CPU).source("nerv360").background is not None
+    assert (
+        prepare_scene(tiny_scene(), Path("a"), DeviceChoice("cpu")).source("nerv360").background
+        is not None
+    )
 
 
 def test_the_clip_beside_its_scene_covers_none() -> None:

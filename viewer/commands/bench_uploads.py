@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from OpenGL import GL
 
-from nerv360.viewer.picture import Texture, Window, choose_upload
+from nerv360.viewer.picture import Texture, Window, upload_by
 
 _TIMES = 20
 _WARM_UP = 3
@@ -52,7 +52,7 @@ def measure_uploads(
 
 def _measure(size: tuple[int, int], device: torch.device, interop: bool) -> UploadSpeed:
     pixels = torch.zeros(*size, 4, dtype=torch.uint8, device=device)
-    upload, texture = choose_upload(pixels.device, interop), Texture()
+    upload, texture = upload_by(interop)(), Texture()
     seconds = []
     try:
         for _ in range(_WARM_UP + _TIMES):

@@ -23,7 +23,7 @@ from nerv360.viewer.commands.options import (
     clip_option,
     for_option,
 )
-from nerv360.viewer.loading import is_scene
+from nerv360.viewer.opening import is_scene
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -16,7 +16,7 @@ from nerv360.decoding import engine_help
 from nerv360.errors import InputError
 from nerv360.files import partial_path
 from nerv360.text import escaped
-from nerv360.viewer.loading import unlike_clip
+from nerv360.viewer.opening import unlike_clip
 
 if TYPE_CHECKING:
     import torch

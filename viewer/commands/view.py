@@ -31,13 +31,11 @@ from nerv360.viewer.commands.options import (
 from nerv360.viewer.paths import DEMO
 
 if TYPE_CHECKING:
-    import torch
-
     from nerv360.trajectories import Trajectory
     from nerv360.video import Clip
-    from nerv360.viewer.commands.start import WholeStart
     from nerv360.viewer.decode import OpenScene
-    from nerv360.viewer.run import Start as Begin
+    from nerv360.viewer.opening import DeviceChoice
+    from nerv360.viewer.opening import Start as Begin
 
 SceneOrClip = Annotated[
     Path | None,
@@ -122,7 +120,7 @@ def view(
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
     from nerv360.geometry import Look
-    from nerv360.viewer.commands.start import first_sight
+    from nerv360.viewer.opening import DeviceChoice, first_sight
     from nerv360.viewer.run import Options, run_window
     from nerv360.viewer.shading import DRAWER
 
@@ -137,12 +135,13 @@ def view(
     read = partial(clip_option, eye=eye, raw=raw, start=start, duration=duration)
     begin: Begin | None = None
     if video is None and engine == "auto":
-        begin = first_sight(file, decoder, device, interop)
+        begin = first_sight(file, decoder, device)
     if begin is None:
-        begin = _whole(file, video, decoder, device, engine, interop, read)
+        begin = _whole(file, video, decoder, DeviceChoice(device), engine, read)
     check_frame(begin.scene, frame)
     options = Options(
         engine=engine,
+        interop=interop,
         size=window_size,
         look=Look.from_degrees(yaw, pitch, roll, hfov),
         frame=frame,
@@ -158,54 +157,30 @@ def _whole(
     file: Path,
     video: Path | None,
     decoder: str | None,
-    device_name: str,
+    choice: DeviceChoice,
     engine: str,
-    interop: bool,
     read: Callable[..., Clip],
-) -> WholeStart:
+) -> Begin:
     """Read the scene or clip.
 
     Raises:
-        InputError: it cannot be read, what is given does not go together, or there is no such
-            device here.
-    """
-    from nerv360.devices import choose_device
-    from nerv360.viewer.commands.start import WholeStart, remark_on
-    from nerv360.viewer.loading import is_scene
-
-    with for_option("--device"):
-        device = choose_device(device_name)
-    name, prepare = _open(file, video, decoder, device, engine, read)
-    if is_scene(file):
-        prepare = remark_on(device_name, prepare)
-    return WholeStart(name, prepare, device, engine, interop, decodes=is_scene(file))
-
-
-def _open(
-    file: Path,
-    video: Path | None,
-    decoder: str | None,
-    device: torch.device,
-    engine: str,
-    read: Callable[..., Clip],
-) -> tuple[str, Callable[[torch.device], OpenScene]]:
-    """Return the decoder to begin with, and a function that prepares the scene for a device.
-
-    Raises:
-        InputError: it cannot be read, what is given does not go together, or ``video`` is not the
-            scene's clip.
+        InputError: it cannot be read, what is given does not go together, there is no such device
+            here, or ``video`` is not the scene's clip.
     """
     from nerv360.decoding import check_engine
     from nerv360.scene import read_scene
-    from nerv360.viewer.decode import (
-        ORIGINAL,
+    from nerv360.viewer.decode import ORIGINAL
+    from nerv360.viewer.opening import Start as Begin
+    from nerv360.viewer.opening import (
         compare_clip,
+        is_scene,
         prepare_clip,
         prepare_scene,
         put_beside,
     )
-    from nerv360.viewer.loading import is_scene
 
+    with for_option("--device"):
+        device = choice.device
     if not is_scene(file):
         if video is not None:
             raise InputError(f"--video: {file} is a video already; give a scene before it")
@@ -213,23 +188,19 @@ def _open(
             raise InputError(f"--decoder: a video has no decoder {decoder}, only {ORIGINAL}")
         if engine != "auto":
             raise InputError(f"--engine: a video is decoded by its own codec, not by {engine}")
-        alone = prepare_clip(read(file, wanted=f"{SCENE_OR_CLIP}, and gaze paths by --trajectory"))
-        return ORIGINAL, lambda device: alone
-    scene = read_scene(file)
+        clip = read(file, wanted=f"{SCENE_OR_CLIP}, and gaze paths by --trajectory")
+        return Begin(prepare_clip(clip), ORIGINAL, choice)
+    stored = read_scene(file)
     wants_clip = video is not None and decoder == ORIGINAL
-    name = decoder_option(scene, None if wants_clip else decoder)
+    name = decoder_option(stored, None if wants_clip else decoder)
     with for_option("--engine"):
-        check_engine(engine, scene.decoder(name).config, device)
-    if video is None:
-        return name, lambda device: prepare_scene(scene, file, device, engine)
-    with for_option("--video"):
-        clip = read(video).at_size((scene.height, scene.width))
-        remark = compare_clip(prepare_scene(scene, file, device, engine), clip)
-
-    def prepare(device: torch.device) -> OpenScene:
-        return put_beside(prepare_scene(scene, file, device, engine), clip, remark)
-
-    return ORIGINAL if wants_clip else name, prepare
+        check_engine(engine, stored.decoder(name).config, device)
+    scene = prepare_scene(stored, file, choice, engine)
+    if video is not None:
+        with for_option("--video"):
+            clip = read(video).at_size(scene.size)
+            scene = put_beside(scene, clip, compare_clip(scene, clip))
+    return Begin(choice.remark_on(scene), ORIGINAL if wants_clip else name, choice, engine)
 
 
 def _path(

@@ -95,31 +95,3 @@ class OpenScene:
     whole: bool = True
     file: Path | None = None
     engines: Callable[[], tuple[str, ...]] = tuple
-
-
-@dataclass(frozen=True)
-class Unreadable:
-    """A scene found to be damaged after its still panorama was shown.
-
-    Attributes:
-        scene: as it was shown.
-        error: the fault.
-    """
-
-    scene: OpenScene
-    error: Exception
-
-
-@dataclass(frozen=True)
-class Extension:
-    """New or changed decoders for an open scene.
-
-    Attributes:
-        scene: the open scene.
-        extended: its replacement, with those decoders.
-        decoders: their names.
-    """
-
-    scene: OpenScene
-    extended: OpenScene
-    decoders: tuple[str, ...]

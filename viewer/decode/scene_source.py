@@ -1,18 +1,12 @@
-"""Scene files as open scenes: their decoders, and the engines of each."""
+"""The engines of a scene's decoders, and what they cost."""
 
 from __future__ import annotations
 
-import functools
-from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from nerv360.decoding import (
-    ENGINES,
     PLAINEST,
     decoding_bytes,
     open_engine,
@@ -21,77 +15,13 @@ from nerv360.decoding import (
     without_compiler,
 )
 from nerv360.devices import free_bytes
-from nerv360.errors import InputError
 from nerv360.networks import architecture_of
-from nerv360.scene import Scene, read_scene
-from nerv360.viewer.decode.clip_source import clip_sameness
-from nerv360.viewer.decode.open_scene import Cost, EngineSource, Extension, OpenScene, decoder_names
+from nerv360.scene import Scene
+from nerv360.viewer.decode.open_scene import Cost, EngineSource
 from nerv360.viewer.shading import DRAWER, faster_drawn
 
 _BACKGROUND_VIEW = (224, 224)
 _CPU = torch.device("cpu")
-
-
-def prepare_scene(
-    scene: Scene, path: Path, device: torch.device, engine: str = "auto"
-) -> OpenScene:
-    """Return ``scene``, read from ``path``, as an open scene.
-
-    Its decoders are opened on ``device`` when needed, with the engine kind ``engine`` (see
-    `open_engine`).
-    """
-    still = None if scene.still is None else scene.still.pixels.numpy()
-    return OpenScene(
-        title=scene.attribution.title or path.stem,
-        frames=scene.frames,
-        fps=scene.fps,
-        size=(scene.height, scene.width),
-        decoders=decoder_names(scene.decoders),
-        source=lambda decoder: engine_source(scene, decoder, device, engine),
-        cost=functools.cache(lambda decoder: decoder_cost(scene, decoder, device)),
-        free_bytes=lambda: free_memory(device),
-        still=lambda decoder: None if scene.decoders[decoder].still is None else still,
-        sameness=partial(clip_sameness, scene.header, path),
-        file=path,
-        engines=functools.cache(lambda: _engines(scene, device)),
-    )
-
-
-def _engines(scene: Scene, device: torch.device) -> tuple[str, ...]:
-    """Return the names of the engines that decode one of the scene's decoders on ``device``."""
-    configs = [decoder.config for decoder in scene.decoders.values()]
-    named = [
-        kind.name
-        for kind in ENGINES.values()
-        if any(kind.refusal(config, device) is None for config in configs)
-    ]
-    return ("auto", *named)
-
-
-def complete_scene(seen: OpenScene, path: Path, device: torch.device) -> Extension:
-    """Read the whole scene file at ``path``, shown so far as ``seen`` by `prepare_glimpse`.
-
-    Its decoders are to be opened on ``device``.
-
-    Raises:
-        InputError: it cannot be read, or has changed since.
-    """
-    whole = prepare_scene(read_scene(path), path, device)
-    if _outline(seen) != _outline(whole) or not all(
-        np.array_equal(_pixels(seen, name), _pixels(whole, name)) for name in whole.decoders
-    ):
-        raise InputError(f"{path} has changed while it was being opened: open it again")
-    # The same array that is on screen, so that it is not uploaded again.
-    return Extension(seen, replace(whole, still=seen.still), whole.decoders)
-
-
-def _pixels(scene: OpenScene, decoder: str) -> npt.NDArray[np.uint8]:
-    still = scene.still(decoder)
-    return np.zeros(0, np.uint8) if still is None else still
-
-
-def _outline(scene: OpenScene) -> tuple[object, ...]:
-    return scene.title, scene.frames, scene.fps, scene.size, scene.decoders
 
 
 def decoder_cost(scene: Scene, decoder: str, device: torch.device) -> Cost:

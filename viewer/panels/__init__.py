@@ -5,7 +5,6 @@ from nerv360.viewer.panels.keys import KeysPanel, key_label
 from nerv360.viewer.panels.menu import MenuPanel
 from nerv360.viewer.panels.message import MessagePanel
 from nerv360.viewer.panels.minimap import MinimapPanel
-from nerv360.viewer.panels.open_dialog import OpenDialog
 from nerv360.viewer.panels.opening import OpeningPanel
 from nerv360.viewer.panels.overlay import Overlay
 from nerv360.viewer.panels.settings import SettingsPanel
@@ -22,7 +21,6 @@ __all__ = [
     "MenuPanel",
     "MessagePanel",
     "MinimapPanel",
-    "OpenDialog",
     "OpeningPanel",
     "Overlay",
     "Rate",

@@ -1,7 +1,6 @@
 from .comparison import Split as Split
 from .cuda_runtime import device_of_window as device_of_window
 from .cuda_runtime import interop_refusal as interop_refusal
-from .cuda_upload import choose_upload as choose_upload
 from .film import Film as Film
 from .gl import Texture as Texture
 from .panes import Panes as Panes
@@ -9,6 +8,6 @@ from .renderer import Renderer as Renderer
 from .screenshot import capture as capture
 from .screenshot import new_screenshot_path as new_screenshot_path
 from .screenshot import save_png as save_png
-from .upload import LateUpload as LateUpload
 from .upload import Upload as Upload
+from .upload import upload_by as upload_by
 from .window import Window as Window

@@ -17,11 +17,8 @@ from nerv360.viewer.picture.cuda_runtime import (
     cuda_runtime,
 )
 from nerv360.viewer.picture.gl import Texture
-from nerv360.viewer.picture.upload import PixelBufferUpload, Upload
 
 log = logging.getLogger(__name__)
-
-_MOST_FAILURES = 3
 
 
 class CudaCopy:
@@ -113,66 +110,10 @@ class CudaCopy:
             log.info("CUDA could not unregister a texture: %s", error)
 
 
-class InteropUpload:
-    """Upload straight into the texture, with pixel buffers as fallback.
+def open_copy(device: torch.device) -> CudaCopy:
+    """Return the copy of pictures on ``device``.
 
-    Pixel buffers take each picture that fails, and all pictures after `_MOST_FAILURES` failures in
-    a row.
-
-    Attributes:
-        name: of the way the latest picture took.
+    Raises:
+        InteropError: CUDA cannot write into textures here.
     """
-
-    def __init__(self) -> None:
-        """Start without opening CUDA, which the first CUDA picture does."""
-        self._copy: CudaCopy | None = None
-        self._failures = 0
-        self._said = False
-        self._buffers = PixelBufferUpload()
-        self.name = self._buffers.name
-
-    def upload(
-        self, texture: Texture, pixels: Tensor, ready: torch.cuda.Event | None = None
-    ) -> None:
-        if pixels.is_cuda and self._failures < _MOST_FAILURES:
-            try:
-                if self._copy is None:
-                    self._copy = CudaCopy(cuda_runtime(), CopyStream(pixels.device))
-                self._copy.copy(texture, pixels, ready)
-                self._failures = 0
-                self.name = "CUDA to texture"
-                return
-            except InteropError as error:
-                self._failures += 1
-                level = logging.INFO if self._said else logging.WARNING
-                self._said = True
-                log.log(
-                    level,
-                    "pictures reach the screen through pixel buffers, which is slower: %s",
-                    error,
-                )
-                # The registration may be the cause: start over with the next picture.
-                self._close_copy()
-        self.name = self._buffers.name
-        self.release(texture)
-        self._buffers.upload(texture, pixels, ready)
-
-    def release(self, texture: Texture) -> None:
-        if self._copy is not None:
-            self._copy.release(texture)
-
-    def close(self) -> None:
-        self._close_copy()
-        self._buffers.close()
-
-    def _close_copy(self) -> None:
-        if self._copy is not None:
-            self._copy.close()
-            self._copy = None
-
-
-def choose_upload(device: torch.device, interop: bool) -> Upload:
-    """Return the fastest upload from ``device`` to a texture; pixel buffers without ``interop``."""
-    if device.type != "cuda" or not interop:
-        return PixelBufferUpload()
-    return InteropUpload()
+    return CudaCopy(cuda_runtime(), CopyStream(device))

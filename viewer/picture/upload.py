@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from nerv360.viewer.picture.cuda_runtime import PinnedCopy
+    from nerv360.viewer.picture.cuda_upload import CudaCopy
+
+log = logging.getLogger(__name__)
+
+_MOST_FAILURES = 3
 
 
 class Upload(Protocol):
@@ -47,37 +53,6 @@ class Upload(Protocol):
     def close(self) -> None:
         """Free what it holds; the textures stay."""
         ...
-
-
-class LateUpload:
-    """Upload for pictures of a device that is known only when the first one comes.
-
-    Attributes:
-        name: of the way the latest picture took.
-    """
-
-    def __init__(self, on_cuda: Callable[[], Upload]) -> None:
-        """Take pixel buffers until a picture on CUDA comes, and then what ``on_cuda`` makes."""
-        self._on_cuda: Callable[[], Upload] | None = on_cuda
-        self._way: Upload = PixelBufferUpload()
-
-    @property
-    def name(self) -> str:
-        return self._way.name
-
-    def upload(
-        self, texture: Texture, pixels: Tensor, ready: torch.cuda.Event | None = None
-    ) -> None:
-        if pixels.is_cuda and self._on_cuda is not None:
-            self._way.close()
-            self._way, self._on_cuda = self._on_cuda(), None
-        self._way.upload(texture, pixels, ready)
-
-    def release(self, texture: Texture) -> None:
-        self._way.release(texture)
-
-    def close(self) -> None:
-        self._way.close()
 
 
 class PixelBufferUpload:
@@ -142,3 +117,69 @@ class PixelBufferUpload:
 
             self._pinned = PinnedCopy()
         return self._pinned.copy(pixels, ready)
+
+
+class InteropUpload:
+    """Upload straight into the texture, with pixel buffers as fallback.
+
+    Pixel buffers take each picture that fails, and all pictures after `_MOST_FAILURES` failures in
+    a row.
+
+    Attributes:
+        name: of the way the latest picture took.
+    """
+
+    def __init__(self) -> None:
+        """Start without opening CUDA, which the first CUDA picture does."""
+        self._copy: CudaCopy | None = None
+        self._failures = 0
+        self._said = False
+        self._buffers = PixelBufferUpload()
+        self.name = self._buffers.name
+
+    def upload(
+        self, texture: Texture, pixels: Tensor, ready: torch.cuda.Event | None = None
+    ) -> None:
+        if pixels.is_cuda and self._failures < _MOST_FAILURES:
+            # These load torch, which such pictures have done.
+            from nerv360.viewer.picture.cuda_runtime import InteropError
+            from nerv360.viewer.picture.cuda_upload import open_copy
+
+            try:
+                self._copy = self._copy or open_copy(pixels.device)
+                self._copy.copy(texture, pixels, ready)
+                self._failures = 0
+                self.name = "CUDA to texture"
+                return
+            except InteropError as error:
+                self._failures += 1
+                level = logging.INFO if self._said else logging.WARNING
+                self._said = True
+                log.log(
+                    level,
+                    "pictures reach the screen through pixel buffers, which is slower: %s",
+                    error,
+                )
+                # The registration may be the cause: start over with the next picture.
+                self._close_copy()
+        self.name = self._buffers.name
+        self.release(texture)
+        self._buffers.upload(texture, pixels, ready)
+
+    def release(self, texture: Texture) -> None:
+        if self._copy is not None:
+            self._copy.release(texture)
+
+    def close(self) -> None:
+        self._close_copy()
+        self._buffers.close()
+
+    def _close_copy(self) -> None:
+        if self._copy is not None:
+            self._copy.close()
+            self._copy = None
+
+
+def upload_by(interop: bool) -> Callable[[], Upload]:
+    """Return a factory of uploads: straight into the texture if ``interop`` and CUDA allow it."""
+    return InteropUpload if interop else PixelBufferUpload

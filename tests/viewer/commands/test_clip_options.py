@@ -14,7 +14,7 @@ from nerv360.scene import Sample, read_header
 from nerv360.trajectories import read_trajectory
 from nerv360.video.clip import open_clip
 from nerv360.viewer.cli import main
-from nerv360.viewer.decode import compare_clip, prepare_clip, prepare_scene
+from nerv360.viewer.opening import DeviceChoice, compare_clip, prepare_clip, prepare_scene
 from tests.support.clips import stereo
 from tests.support.field_clips import LEFT, RIGHT, cards, raw, write
 
@@ -70,7 +70,7 @@ def test_the_larger_clip_is_the_scenes_if_it_is_read_alike(scene: Path, clip: Pa
 def test_the_larger_clip_is_put_beside_its_scene(scene: Path, clip: Path) -> None:
     from nerv360.scene import read_scene
 
-    shown = prepare_scene(read_scene(scene), scene, CPU)
+    shown = prepare_scene(read_scene(scene), scene, DeviceChoice("cpu"))
     beside = open_clip(clip, eye="right", start=0.08).at_size(shown.size)
     assert "the pictures that the scene was trained on" in compare_clip(shown, beside)
     assert prepare_clip(beside).size == shown.size

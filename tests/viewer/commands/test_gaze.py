@@ -6,12 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 
 from nerv360.errors import InputError
 from nerv360.scene import write_scene
 from nerv360.viewer.cli import main
-from nerv360.viewer.run import open_dropped
+from nerv360.viewer.opening import DeviceChoice, open_file
 from tests.support import gaze_files
 from tests.support.gaze_files import turn
 from tests.support.scenes import tiny_scene
@@ -122,4 +121,4 @@ def test_what_is_doubtful_is_said_beside_the_work(
 def test_a_doubtful_file_that_is_dropped_names_the_way_to_insist(tmp_path: Path) -> None:
     file = written(tmp_path, gaze_files.radians(turn()))
     with pytest.raises(InputError, match=r"nerv360 view --trajectory FILE --gaze-format NAME$"):
-        open_dropped(Path(file), torch.device("cpu"), "auto")
+        open_file(Path(file), DeviceChoice("cpu"))

@@ -11,7 +11,8 @@ import torch
 
 from nerv360.geometry import Look
 from nerv360.scene import Scene
-from nerv360.viewer.decode.scene_source import engine_source, free_memory, prepare_scene
+from nerv360.viewer.decode.scene_source import engine_source, free_memory
+from nerv360.viewer.opening import DeviceChoice, prepare_scene
 from tests.support.scenes import CONFIGS, over_still_scene, tiny_scene
 
 CPU = torch.device("cpu")
@@ -19,13 +20,13 @@ CPU = torch.device("cpu")
 
 def test_the_viewport_decoder_comes_first() -> None:
     scene = tiny_scene("hnerv-boost", "hnerv", "nerv360")
-    opened = prepare_scene(scene, Path("pier.safetensors"), CPU)
+    opened = prepare_scene(scene, Path("pier.safetensors"), DeviceChoice("cpu"))
     assert opened.decoders == ("nerv360", "hnerv", "hnerv-boost")
 
 
 def test_a_cost_is_what_a_picture_takes() -> None:
     scene = tiny_scene("nerv360", "hnerv")
-    opened = prepare_scene(scene, Path("pier.safetensors"), CPU)
+    opened = prepare_scene(scene, Path("pier.safetensors"), DeviceChoice("cpu"))
     viewport, frame = opened.cost("nerv360"), opened.cost("hnerv")
     assert (viewport.pixels, viewport.full_frame) == (24 * 48, False)
     assert (frame.pixels, frame.full_frame) == (48 * 96, True)
@@ -43,9 +44,9 @@ def test_a_cost_counts_finer_embeddings_and_the_still_panorama(name: str) -> Non
     decoder = scene.decoders[name]
     plain = replace(decoder, config=CONFIGS[name], finer=(), still=None)
     costs = [
-        prepare_scene(replace(scene, decoders={name: each}), Path("pier.safetensors"), CPU).cost(
-            name
-        )
+        prepare_scene(
+            replace(scene, decoders={name: each}), Path("pier.safetensors"), DeviceChoice("cpu")
+        ).cost(name)
         for each in (decoder, plain)
     ]
     assert decoder.still is not None
@@ -55,7 +56,9 @@ def test_a_cost_counts_finer_embeddings_and_the_still_panorama(name: str) -> Non
 
 @pytest.mark.parametrize("name", ["nerv360", "hnerv"])
 def test_every_engine_of_a_source_decodes(name: str) -> None:
-    opened = prepare_scene(tiny_scene("nerv360", "hnerv"), Path("pier.safetensors"), CPU)
+    opened = prepare_scene(
+        tiny_scene("nerv360", "hnerv"), Path("pier.safetensors"), DeviceChoice("cpu")
+    )
     source = opened.source(name)
     engines = [make() for make in source.engines]
     assert len({engine.name for engine in engines}) == 2

@@ -4,7 +4,6 @@ other, against a stand-in for CUDA.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import pytest
@@ -21,10 +20,10 @@ from nerv360.viewer.picture.cuda_runtime import (
     device_of_window,
     window_devices,
 )
-from nerv360.viewer.picture.cuda_upload import CudaCopy, InteropUpload, choose_upload
+from nerv360.viewer.picture.cuda_upload import CudaCopy
 from nerv360.viewer.picture.gl import Texture
 from nerv360.viewer.picture.renderer import Renderer, read_framebuffer
-from nerv360.viewer.picture.upload import LateUpload, PixelBufferUpload, Upload
+from nerv360.viewer.picture.upload import InteropUpload, PixelBufferUpload, Upload, upload_by
 from nerv360.viewer.picture.window import Window
 from nerv360.viewer.shading.picture import TexturePicture
 from tests.support.fake_cuda import FakeCuda
@@ -333,7 +332,7 @@ def test_before_the_device_is_known_the_first_picture_decides_the_way(
     runtime = FakeRuntime(cuda)
     runtime.forbid_others(monkeypatch)
     monkeypatch.setattr(cuda_upload, "cuda_runtime", lambda: runtime)
-    upload = LateUpload(partial(choose_upload, torch.device("cuda"), allowed))
+    upload = upload_by(allowed)()
     for number in range(2):
         upload.upload(texture, picture(number))
         assert upload.name == "pixel buffer"
@@ -346,10 +345,7 @@ def test_before_the_device_is_known_the_first_picture_decides_the_way(
     upload.close()
 
 
-def test_no_interop_and_no_gpu_mean_pixel_buffers(window: Window) -> None:
-    assert isinstance(choose_upload(torch.device("cpu"), interop=True), PixelBufferUpload)
-    assert isinstance(choose_upload(torch.device("cuda"), interop=False), PixelBufferUpload)
-    assert isinstance(choose_upload(torch.device("cuda"), interop=True), InteropUpload)
+def test_the_windows_gpu_is_asked_for_only_where_cuda_has_no_number(window: Window) -> None:
     for name in ("cpu", "cuda:1"):
         assert device_of_window(torch.device(name)) == torch.device(name)
 

@@ -20,7 +20,8 @@ from nerv360.shaders import Limits, shader_plan
 from nerv360.viewer.app import App
 from nerv360.viewer.cli import main
 from nerv360.viewer.decode.open_scene import OpenScene
-from nerv360.viewer.decode.scene_source import engine_source, prepare_scene
+from nerv360.viewer.decode.scene_source import engine_source
+from nerv360.viewer.opening import DeviceChoice, prepare_scene
 from nerv360.viewer.paths import DEMO
 from nerv360.viewer.picture.window import Window
 from nerv360.viewer.shading.drawer import ContextDrawer, draws_in_software
@@ -153,7 +154,9 @@ def test_every_program_is_of_both_languages(name: str) -> None:
 
 @pytest.fixture
 def opened(tmp_path: Path) -> Callable[[Scene, str], OpenScene]:
-    return lambda scene, engine: prepare_scene(scene, tmp_path / "s.safetensors", CPU, engine)
+    return lambda scene, engine: prepare_scene(
+        scene, tmp_path / "s.safetensors", DeviceChoice("cpu"), engine
+    )
 
 
 @pytest.mark.slow

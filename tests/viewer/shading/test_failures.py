@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from OpenGL import GL
 
 from nerv360.viewer.app import App
 from nerv360.viewer.decode.open_scene import OpenScene
-from nerv360.viewer.decode.scene_source import prepare_scene
+from nerv360.viewer.opening import DeviceChoice, prepare_scene
 from nerv360.viewer.shading import context, programs, textures
 from nerv360.viewer.shading.drawer import ContextDrawer
 from tests.support.drawn import small_scene
@@ -61,8 +60,9 @@ WAYS: dict[str, tuple[Callable[[Patch], None], str]] = {
 
 @pytest.fixture
 def scene(tmp_path: Path) -> OpenScene:
-    cpu = torch.device("cpu")
-    return prepare_scene(small_scene("nerv360", still=False), tmp_path / "s", cpu, "gl")
+    return prepare_scene(
+        small_scene("nerv360", still=False), tmp_path / "s", DeviceChoice("cpu"), "gl"
+    )
 
 
 def goes_on(app: App, reason: str) -> None:

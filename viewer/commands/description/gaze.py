@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nerv360.text import escaped
 from nerv360.viewer.commands.options import gaze_option
-from nerv360.viewer.loading import SCENE_SUFFIX, is_gaze_path
+from nerv360.viewer.opening import SCENE_SUFFIX, is_gaze_path
 
 if TYPE_CHECKING:
     import numpy as np

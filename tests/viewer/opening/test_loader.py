@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from nerv360.viewer.loading import Loaded, Loader
+from nerv360.viewer.opening.loader import Loaded, Loader
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 class Files:
@@ -140,7 +140,7 @@ NEVER_READ = """
 import atexit, sys, threading
 from pathlib import Path
 from nerv360.viewer import cli
-from nerv360.viewer.loading import Loader
+from nerv360.viewer.opening.loader import Loader
 
 def command(**_):
     begun = threading.Event()

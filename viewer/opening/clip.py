@@ -14,7 +14,7 @@ from nerv360.errors import InputError
 from nerv360.scene import SceneHeader, check_clip
 from nerv360.text import file_name
 from nerv360.video import Clip, ClipReader, check_equirectangular
-from nerv360.viewer.decode.open_scene import ORIGINAL, Cost, EngineSource, Extension, OpenScene
+from nerv360.viewer.decode import ORIGINAL, Cost, EngineSource, OpenScene
 
 
 def prepare_clip(clip: Clip) -> OpenScene:
@@ -70,8 +70,8 @@ def put_beside(scene: OpenScene, clip: Clip, remark: str) -> OpenScene:
     )
 
 
-def extend_by_clip(scene: OpenScene, clip: Clip) -> Extension:
-    """Compare a clip with the open scene and add it; takes seconds.
+def extend_by_clip(scene: OpenScene, clip: Clip) -> OpenScene:
+    """Compare a clip with ``scene`` and put it beside it; takes seconds.
 
     Raises:
         InputError: it is another clip.
@@ -82,7 +82,7 @@ def extend_by_clip(scene: OpenScene, clip: Clip) -> Extension:
     except InputError as error:
         alone = f"nerv360 view {file_name(clip.path)}"
         raise InputError(f"{error}, or open it alone: `{alone}`") from error
-    return Extension(scene, put_beside(scene, clip, remark), (ORIGINAL,))
+    return put_beside(scene, clip, remark)
 
 
 def clip_sameness(header: SceneHeader, scene: Path, clip: Clip) -> str:

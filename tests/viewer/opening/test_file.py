@@ -13,7 +13,7 @@ from nerv360.scene import write_scene
 from nerv360.trajectories.trajectory import Trajectory
 from nerv360.video.clip import Clip
 from nerv360.viewer.decode.open_scene import OpenScene
-from nerv360.viewer.run import open_dropped
+from nerv360.viewer.opening import DeviceChoice, open_file
 from tests.support.clips import encode, ramp
 from tests.support.scenes import tiny_scene
 
@@ -22,7 +22,7 @@ CPU = torch.device("cpu")
 
 def said_of(path: Path) -> str:
     with pytest.raises(InputError) as caught:
-        open_dropped(path, CPU, "auto")
+        open_file(path, DeviceChoice("cpu"))
     return str(caught.value)
 
 
@@ -31,13 +31,13 @@ def test_scenes_and_paths_are_told_apart_however_their_names_are_written(tmp_pat
     write_scene(tmp_path / "scene.safetensors", tiny_scene())
     shutil.move(tmp_path / "scene.safetensors", scene)
     path.write_text("time_s,yaw_deg,pitch_deg\n0,1,2\n1,2,3\n")
-    assert isinstance(open_dropped(scene, CPU, "auto"), OpenScene)
-    assert isinstance(open_dropped(path, CPU, "auto"), Trajectory)
+    assert isinstance(open_file(scene, DeviceChoice("cpu")), OpenScene)
+    assert isinstance(open_file(path, DeviceChoice("cpu")), Trajectory)
 
 
 def test_a_clip_is_one_however_its_name_is_written(tmp_path: Path) -> None:
     clip = encode(tmp_path / "clip.mp4", [ramp(index) for index in range(5)])
-    opened = open_dropped(clip.rename(tmp_path / "HOLIDAY.MP4"), CPU, "auto")
+    opened = open_file(clip.rename(tmp_path / "HOLIDAY.MP4"), DeviceChoice("cpu"))
     assert isinstance(opened, Clip)
     assert opened.info.frames == 5
 

@@ -17,8 +17,8 @@ from nerv360.scene import FingerprintMaker, read_scene, write_scene
 from nerv360.video.clip import Clip, open_clip
 from nerv360.viewer.app import App
 from nerv360.viewer.cli import main
-from nerv360.viewer.decode.scene_source import prepare_scene
-from nerv360.viewer.run import open_dropped
+from nerv360.viewer.opening import DeviceChoice, open_file
+from nerv360.viewer.opening.scene import prepare_scene
 from nerv360.viewer.settings import Settings
 from tests.support.clips import encode
 from tests.support.fake_engine import psnr, sphere_panorama
@@ -27,7 +27,7 @@ from tests.support.scenes import tiny_scene
 
 FRAMES = 9
 CPU = torch.device("cpu")
-load = partial(open_dropped, device=CPU, engine="auto")
+load = partial(open_file, choice=DeviceChoice("cpu"))
 
 
 def write(path: Path, first: int = 0, frames: int = FRAMES, crf: int = 8) -> Path:
@@ -54,7 +54,7 @@ def scene(clip: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def app(open_app: Callable[..., App], scene: Path) -> App:
     """The scene in a window without overlay, paused."""
-    prepared = prepare_scene(read_scene(scene), scene, CPU)
+    prepared = prepare_scene(read_scene(scene), scene, DeviceChoice("cpu"))
     app = open_app(prepared, load=load, settings=Settings(inertia=False, overlay=False))
     settle(app)
     return app
@@ -130,7 +130,11 @@ def test_a_scene_and_its_clip_can_be_dropped_together(
     open_app: Callable[..., App], scene: Path, clip: Path
 ) -> None:
     other = tiny_scene("hnerv")
-    app = open_app(prepare_scene(other, scene, CPU), load=load, settings=Settings(overlay=False))
+    app = open_app(
+        prepare_scene(other, scene, DeviceChoice("cpu")),
+        load=load,
+        settings=Settings(overlay=False),
+    )
     app.playback.playing = False
     drop(app, clip, scene)
     run_until(app, lambda: "original" in app.panes.scene.decoders)
@@ -150,7 +154,7 @@ def test_a_clip_for_a_scene_that_has_gone_is_not_put_beside_another(
     app.open(replace(app.panes.scene, sameness=slow), "nerv360")
     app.input.dropped([clip])
     run_until(app, begun.is_set)
-    app.open(prepare_scene(tiny_scene("hnerv"), scene, CPU), "hnerv")
+    app.open(prepare_scene(tiny_scene("hnerv"), scene, DeviceChoice("cpu")), "hnerv")
     go_on.set()
     run_until(app, lambda: not app.loader.opening)
     assert app.panes.scene.decoders == ("hnerv",)

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 from PIL import Image
 
 from nerv360.errors import InputError
@@ -15,8 +14,8 @@ from nerv360.video.clip import Clip
 from nerv360.viewer.cli import main
 from nerv360.viewer.commands.description import is_gaze
 from nerv360.viewer.commands.info import info
-from nerv360.viewer.loading import is_gaze_path, is_scene
-from nerv360.viewer.run import open_dropped
+from nerv360.viewer.opening import DeviceChoice, open_file
+from nerv360.viewer.opening.content import is_gaze_path, is_scene
 from tests.support.clips import encode, ramp
 from tests.support.scenes import tiny_scene
 
@@ -54,7 +53,7 @@ def test_clips_without_a_control_byte(
     path = write(tmp_path / name)
     assert not is_gaze_path(path)
     assert not is_gaze(str(path))
-    opened = open_dropped(path, torch.device("cpu"), "auto")
+    opened = open_file(path, DeviceChoice("cpu"))
     assert isinstance(opened, Clip)
     assert opened.info.frames == frames
     info(str(path), as_json=True)
@@ -108,6 +107,6 @@ def test_a_scene_and_a_video_under_each_other_s_names(
     for path, kind in ((scene, "scene"), (video, "clip")):
         info(str(path), as_json=True)
         assert kind in json.loads(capsys.readouterr().out)
-    assert isinstance(open_dropped(video, torch.device("cpu"), "auto"), Clip)
+    assert isinstance(open_file(video, DeviceChoice("cpu")), Clip)
     assert main(["train", str(scene), "-o", str(tmp_path / "t.safetensors")]) == 2
     assert "clip.mp4 is a scene: give a 360° video, a photo or a" in capsys.readouterr().err

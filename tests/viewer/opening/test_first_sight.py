@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,10 @@ from nerv360.geometry import Look
 from nerv360.scene import write_scene
 from nerv360.viewer.app import App
 from nerv360.viewer.cli import main
-from nerv360.viewer.commands import start as start_module
-from nerv360.viewer.commands.start import GlimpseStart, WholeStart, first_sight
-from nerv360.viewer.decode import Extension
+from nerv360.viewer.decode import OpenScene
+from nerv360.viewer.opening import start as start_module
+from nerv360.viewer.opening.device import DeviceChoice
+from nerv360.viewer.opening.start import Start, first_sight
 from nerv360.viewer.picture.renderer import CLEAR_COLOUR
 from nerv360.viewer.settings import Settings
 from tests.support.broken_scenes import WEIGHT, Parts
@@ -29,7 +31,7 @@ from tests.support.running import drawn, press
 from tests.support.scenes import over_still_scene, tiny_scene
 from tests.support.sphere_scene import sphere_scene
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NOTHING = torch.tensor([round(255 * v) for v in CLEAR_COLOUR])
 
 _SESSION = """
@@ -96,17 +98,17 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def start(file: Path) -> GlimpseStart:
+def start(file: Path) -> Start:
     found = first_sight(file, None, "cpu")
     assert found is not None
     return found
 
 
 @pytest.fixture
-def look_at(open_app: Callable[..., App]) -> Callable[[GlimpseStart], App]:
+def look_at(open_app: Callable[..., App]) -> Callable[[Start], App]:
     """Opens the application on what is seen first; nothing more is read yet."""
 
-    def look(start: GlimpseStart) -> App:
+    def look(start: Start) -> App:
         return open_app(start.open(), settings=Settings(inertia=False, overlay=False))
 
     return look
@@ -141,26 +143,27 @@ def test_it_is_shown_and_turned_by_the_mouse_before_torch_is_loaded(
     ]
 
 
-def held_back(start: GlimpseStart) -> tuple[Path, Callable[[], Extension], threading.Event]:
+def held_back(start: Start) -> tuple[Callable[[], OpenScene], threading.Event]:
     """The rest of a start as it is read on, which waits for the event."""
-    gate, (path, rest) = threading.Event(), start.rest
+    gate, rest = threading.Event(), start.rest
+    assert rest is not None
 
-    def late() -> Extension:
+    def late() -> OpenScene:
         gate.wait(60)
         return rest()
 
-    return path, late, gate
+    return late, gate
 
 
 def test_the_clip_and_its_decoders_wait_for_the_rest(
-    start: GlimpseStart, look_at: Callable[[GlimpseStart], App]
+    start: Start, look_at: Callable[[Start], App]
 ) -> None:
     app = look_at(start)
-    path, late, gate = held_back(start)
+    late, gate = held_back(start)
 
     app.camera.look_at(Look.from_degrees(30, 0))
     app.playback.playing = True
-    app.arrivals.read_on(path, late)
+    app.arrivals.read_on(late)
     turn_until(app, lambda: app.loader.opening)
     for _ in range(30):
         app.turn(1.0)
@@ -183,12 +186,12 @@ def test_the_clip_and_its_decoders_wait_for_the_rest(
 
 
 def test_what_is_late_is_not_shown_in_another_scene(
-    start: GlimpseStart, look_at: Callable[[GlimpseStart], App]
+    start: Start, look_at: Callable[[Start], App]
 ) -> None:
     app = look_at(start)
-    path, late, gate = held_back(start)
+    late, gate = held_back(start)
 
-    app.arrivals.read_on(path, late)
+    app.arrivals.read_on(late)
     turn_until(app, lambda: app.loader.opening)
     other = sphere_scene()
     app.open(other, "one")
@@ -210,13 +213,14 @@ def damaged(folder: Path) -> Path:
 
 
 def test_of_a_scene_that_turns_out_damaged_nothing_stays_on_screen(
-    tmp_path: Path, look_at: Callable[[GlimpseStart], App]
+    tmp_path: Path, look_at: Callable[[Start], App]
 ) -> None:
     path = damaged(tmp_path)
     start = first_sight(path, None, "cpu")
     assert start is not None
     app = look_at(start)
-    app.arrivals.read_on(*start.rest)
+    assert start.rest is not None
+    app.arrivals.read_on(start.rest)
     app.turn(0.0)
     assert drawn(app).std() > 30
     turn_until(app, lambda: app.panes.error)
@@ -249,8 +253,9 @@ def test_a_file_that_has_changed_meanwhile_is_refused(file: Path, tmp_path: Path
     start = first_sight(path, None, "cpu")
     assert start is not None
     write_scene(path, over_still_scene("nerv360", "hnerv", frames=4))
+    assert start.rest is not None
     with pytest.raises(InputError, match="has changed while it was being opened"):
-        start.rest[1]()
+        start.rest()
 
 
 def test_there_is_none_where_something_must_come_before_the_window(
@@ -323,8 +328,9 @@ def test_the_compilers_can_be_loaded_after_mesas_opengl(tmp_path: Path) -> None:
 def test_a_clip_alone_loads_no_compilers(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[bool] = []
     monkeypatch.setattr(start_module, "load_compilers", lambda: loaded.append(True))
-    cuda = torch.device("cuda")
-    WholeStart("original", lambda device: sphere_scene(), cuda, "auto", decodes=False).prepare()
+    choice, clip = DeviceChoice("cuda"), sphere_scene()
+    choice.device = torch.device("cuda")
+    Start(clip, "original", choice).prepare()
     assert loaded == []
-    WholeStart("one", lambda device: sphere_scene(), cuda, "auto").prepare()
+    Start(replace(clip, sameness=lambda clip: "the same"), "one", choice).prepare()
     assert loaded == [True]

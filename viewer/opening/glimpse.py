@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nerv360.errors import InputError
 from nerv360.scene import Glimpse
 from nerv360.text import file_name
-from nerv360.viewer.decode.open_scene import Cost, EngineSource, OpenScene, decoder_names
+from nerv360.viewer.decode import Cost, EngineSource, OpenScene, decoder_names
 
 if TYPE_CHECKING:
     from nerv360.video import Clip

@@ -1,0 +1,16 @@
+from .arrivals import Arrivals as Arrivals
+from .clip import compare_clip as compare_clip
+from .clip import prepare_clip as prepare_clip
+from .clip import put_beside as put_beside
+from .content import SCENE_SUFFIX as SCENE_SUFFIX
+from .content import is_gaze_path as is_gaze_path
+from .content import is_scene as is_scene
+from .content import unlike_clip as unlike_clip
+from .device import DeviceChoice as DeviceChoice
+from .dialog import OpenDialog as OpenDialog
+from .file import Content as Content
+from .file import open_file as open_file
+from .loader import opening_sentence as opening_sentence
+from .scene import prepare_scene as prepare_scene
+from .start import Start as Start
+from .start import first_sight as first_sight
