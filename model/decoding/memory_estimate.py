@@ -46,14 +46,14 @@ def decoding_bytes(config: ModelConfig, element_bytes: int = 4) -> int:
         kept += _widened(sphere, 1)
         peaks.append(kept + _beside(layout.stem, seen))
         x = _after(layout.stem, seen)
-    levels, projected = iter(config.embedding_shapes[1:]), 0
+    finer, projected = iter(config.embedding_shapes[1:]), 0
     for stage in stages:
         peaks.append(kept + projected + _elements(x) + _beside(stage, x))
         x = _after(stage, x)
         if stage.finer is not None:
-            level = next(levels)
-            peaks.append(kept + projected + _adding(x, None if network.full_frame else level))
-            projected = 0 if network.full_frame else level[0] * x[1] * x[2]
+            embedding = next(finer)
+            peaks.append(kept + projected + _adding(x, None if network.full_frame else embedding))
+            projected = 0 if network.full_frame else embedding[0] * x[1] * x[2]
     colours, padded = 3 * x[1] * x[2], _padding(x, layout.head.conv)
     head = max(2 * padded, padded + colours, 2 * colours)
     peaks.append(kept + projected + _elements(x) + head)
@@ -83,17 +83,17 @@ def _beside(stage: Stage, x: Shape) -> int:
     return peak
 
 
-def _adding(x: Shape, level: Shape | None) -> int:
+def _adding(x: Shape, embedding: Shape | None) -> int:
     """Return the elements while a finer embedding is added to ``x``, including ``x``.
 
     Args:
-        level: shape of the embedding if it is sampled for a viewport, otherwise None.
+        embedding: shape of the embedding if it is sampled for a viewport, otherwise None.
     """
-    if level is None:
+    if embedding is None:
         return 3 * _elements(x)
     sampling = _GRID * x[1] * x[2]
-    projected = level[0] * x[1] * x[2]
-    widened = _widened(level, 1)
+    projected = embedding[0] * x[1] * x[2]
+    widened = _widened(embedding, 1)
     return _elements(x) + max(widened + max(widened, sampling, projected), 2 * _elements(x))
 
 

@@ -46,7 +46,7 @@ class UncompiledEngine(ABC):
         self.network = network.to(device).eval().requires_grad_(False)
         self.full_frame = network.full_frame
         self.frames = decoder.frames
-        # Not on the device: of a long clip with finer levels they are gigabytes.
+        # Not on the device: of a long clip with finer embeddings they are gigabytes.
         self.embeddings = (decoder.embeddings, *decoder.finer)
         self._latest: tuple[int, tuple[Tensor, ...]] | None = None
         self.still = covered_still(decoder, device)

@@ -116,14 +116,14 @@ def main() -> None:
         "weight_ptr": "*fp16",
         "bias_ptr": "*fp32",
     }
-    level_types = {
+    finer_types = {
         "target_ptr": "*fp16",
-        "level_ptr": "*fp16",
+        "finer_ptr": "*fp16",
         "weight_ptr": "*fp32",
         "bias_ptr": "*fp32",
         "pixels": "i32",
     }
-    level_constants = {"CHANNELS": 2, "COUT": 112, "N": 128, "BLOCK": 32}
+    finer_constants = {"CHANNELS": 2, "COUT": 112, "N": 128, "BLOCK": 32}
     plain = {"WIDTH": 1920, "CELL": 1, "PIXELS": 1, "CELLS": 512, "MEANS": False}
     cells = {"WIDTH": 1920, "CELL": 4, "PIXELS": 16, "CELLS": 32, "MEANS": True}
     fold_constants = {"TABLE_WIDTH": 112, "FIELDS": 6, "BLOCK": 16, "DEPTH": 64}
@@ -139,7 +139,7 @@ def main() -> None:
     for name, kernel, types, constants in (
         ("colour", pixel_kernels.colour, colour_types, plain),
         ("colour and cells", pixel_kernels.colour, colour_types, cells),
-        ("level", pixel_kernels.add_level, level_types, level_constants),
+        ("finer", pixel_kernels.add_finer, finer_types, finer_constants),
         ("fold", kernels.fold, fold_types, fold_constants),
     ):
         report[name] = facts(compiled(kernel, types, constants, arch, SMALL))

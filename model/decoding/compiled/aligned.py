@@ -84,7 +84,7 @@ class AlignedResidual(nn.Module):
         return x + self.conv2(y * scale2 + shift2)
 
 
-class AlignedLevel(nn.Module):
+class AlignedFiner(nn.Module):
     """The 1×1 convolution of a finer embedding.
 
     It has only one or two input channels. Written as a sum of products it becomes part of the pass
@@ -101,9 +101,9 @@ class AlignedLevel(nn.Module):
         self.register_buffer("weight", weight[None].to(dtype).contiguous())
         self.register_buffer("bias", F.pad(conv.bias.detach(), (0, spare)).to(dtype)[:, None, None])
 
-    def forward(self, level: Tensor) -> Tensor:
+    def forward(self, embedding: Tensor) -> Tensor:
         """Apply it: 1×c×h×w → 1×c'×h×w."""
-        return (level[:, None] * self.weight).sum(2) + self.bias
+        return (embedding[:, None] * self.weight).sum(2) + self.bias
 
 
 class AlignedStage(nn.Module):
@@ -119,16 +119,16 @@ class AlignedStage(nn.Module):
         self.stride, self.sine, self.offset = stage.stride, stage.sine, offset
         self.conv = AlignedConv(stage.conv, dtype, cells=stage.stride**2, first=first)
         self.residuals = nn.ModuleList(AlignedResidual(block, dtype) for block in stage.residuals)
-        self.finer = AlignedLevel(stage.finer, dtype) if stage.finer is not None else None
+        self.finer = AlignedFiner(stage.finer, dtype) if stage.finer is not None else None
 
-    def forward(self, x: Tensor, affines: Affines, levels: Iterator[Tensor]) -> Tensor:
-        """Apply it: 1×c×h×w → 1×c'×sh×sw; it takes its finer embedding, if any, from ``levels``."""
+    def forward(self, x: Tensor, affines: Affines, finer: Iterator[Tensor]) -> Tensor:
+        """Apply it: 1×c×h×w → 1×c'×sh×sw; it takes its finer embedding, if any, from ``finer``."""
         y: Tensor = self.conv(x)
         x = shuffle(y.sin() if self.sine else F.gelu(y), self.stride)
         for index, residual in enumerate(self.residuals):
             at = self.offset + 2 * index
             x = residual(x, affines[at : at + 2])
-        return x if self.finer is None else x + self.finer(next(levels))
+        return x if self.finer is None else x + self.finer(next(finer))
 
 
 class AlignedStages(nn.Module):
@@ -144,14 +144,14 @@ class AlignedStages(nn.Module):
         self.table = affine_table(stages, dtype)
 
     def forward(
-        self, x: Tensor, condition: Tensor | None = None, levels: Sequence[Tensor] = ()
+        self, x: Tensor, condition: Tensor | None = None, finer: Sequence[Tensor] = ()
     ) -> Tensor:
         """Return the result of the last stage.
 
         Args:
-            levels: finer embeddings at the picture's look, for the stages that add one.
+            finer: finer embeddings at the picture's look, for the stages that add one.
         """
-        affines, remaining = self.table(condition) if self.table is not None else [], iter(levels)
+        affines, remaining = self.table(condition) if self.table is not None else [], iter(finer)
         for stage in self.stages:
             x = stage(x, affines, remaining)
         return x

@@ -138,11 +138,11 @@ class RunnerInputs(nn.Module):
         table = seen.condition
         if self.table is not None:
             table = self.table.scales_and_shifts(table)
-        features, *levels = (
-            map[0].permute(1, 2, 0).contiguous() for map in (seen.features, *seen.levels)
+        features, *finer = (
+            map[0].permute(1, 2, 0).contiguous() for map in (seen.features, *seen.finer)
         )
         compared = () if seen.compared is None else (seen.compared,)
-        return features, table, *levels, *compared
+        return features, table, *finer, *compared
 
 
 class _Picture(nn.Module):
@@ -160,7 +160,7 @@ class _Picture(nn.Module):
 
     def forward(self, *inputs: Tensor) -> Tensor:
         seen = self.see(*inputs)
-        features = self.stages(seen.features, seen.condition, seen.levels)
+        features = self.stages(seen.features, seen.condition, seen.finer)
         rgba: Tensor
         rgba, *cells = self.head(features)
         if self.alpha is not None:
@@ -181,7 +181,7 @@ class _Front(nn.Module):
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         seen = self.see(*inputs)
-        features = self.stages(seen.features, seen.condition, seen.levels)
+        features = self.stages(seen.features, seen.condition, seen.finer)
         passed = (seen.condition, seen.compared)
         return (features, *(each for each in passed if each is not None))
 

@@ -19,14 +19,14 @@ class Seen(NamedTuple):
     Attributes:
         features: 1×c×h×w of the first stage, channels-last.
         condition: float32 1×e of the residual blocks; None without any.
-        levels: finer embeddings, 1×c×h×w, in the order of the stages that add them.
+        finer: finer embeddings, 1×c×h×w, in the order of the stages that add them.
         compared: colours of the still panorama and motion of the frame at the picture's cells:
             1×4×h×w float32 in [0, 1]; None without a still panorama.
     """
 
     features: Tensor
     condition: Tensor | None
-    levels: tuple[Tensor, ...]
+    finer: tuple[Tensor, ...]
     compared: Tensor | None
 
 
@@ -67,7 +67,7 @@ class PrepareFrame(nn.Module):
         super().__init__()
         self.network, self.frames = network, frames
         early = network.config.expand_before_projection
-        self.expansion = _expansion(network, dtype) if early else None
+        self.stem = _stem(network, dtype) if early else None
 
     def forward(self, index: Tensor) -> tuple[Tensor, ...]:
         """Return features, the embedding of time, the finer embeddings, and the motion map if any.
@@ -77,8 +77,8 @@ class PrepareFrame(nn.Module):
         """
         (embedding, *finer), time = self.frames(index)
         condition = self.network.time_condition(time)
-        if self.expansion is not None:
-            embedding = self.expansion(embedding, condition)
+        if self.stem is not None:
+            embedding = self.stem(embedding, condition)
         motion = self.frames.motion(index)
         features, *beside = (
             pad_erp(each, 1).contiguous(memory_format=torch.channels_last)
@@ -114,9 +114,9 @@ class SeeViewport(nn.Module):
         self.network = network
         self.size = (picture[0] // config.scale, picture[1] // config.scale)
         late = not config.expand_before_projection
-        self.expansion = _expansion(network, dtype) if late else None
-        self.level_sizes = tuple(
-            (self.size[0] * finer, self.size[1] * finer) for finer in config.level_scales
+        self.stem = _stem(network, dtype) if late else None
+        self.finer_sizes = tuple(
+            (self.size[0] * scale, self.size[1] * scale) for scale in config.level_scales
         )
         self.cells: tuple[tuple[int, int], ...] = ()
         if compared is not None:
@@ -128,8 +128,8 @@ class SeeViewport(nn.Module):
     def forward(self, features: Tensor, time_condition: Tensor, *inputs: Tensor) -> Seen:
         """Return the inputs of the stages from the results of `PrepareFrame` and a look."""
         *beside, look = inputs
-        # Computed once per size: levels and cells are often of one size.
-        every = (self.size, *self.level_sizes, *self.cells)
+        # Computed once per size: finer embeddings and cells are often of one size.
+        every = (self.size, *self.finer_sizes, *self.cells)
         angles = {size: viewport_angles(look, size) for size in every}
 
         def project(sphere: Tensor, size: tuple[int, int]) -> Tensor:
@@ -137,15 +137,15 @@ class SeeViewport(nn.Module):
             return sample_bilinear(sphere, grid[0])
 
         x = project(features, self.size)
-        if self.expansion is not None:
-            x = self.expansion(x, time_condition)
+        if self.stem is not None:
+            x = self.stem(x, time_condition)
         condition = torch.cat([time_condition, *self.network.look_conditions(look)], -1)
-        sizes = zip(beside, self.level_sizes, strict=False)  # motion follows, if there is any
-        levels = tuple(project(level, size) for level, size in sizes)
+        sizes = zip(beside, self.finer_sizes, strict=False)  # motion follows, if there is any
+        finer = tuple(project(each, size) for each, size in sizes)
         if self.compared is None:
-            return Seen(x, condition, levels, None)
+            return Seen(x, condition, finer, None)
         still, motion = (project(each, *self.cells) for each in (self.compared, beside[-1]))
-        return Seen(x, condition, levels, torch.cat([still, motion], 1))
+        return Seen(x, condition, finer, torch.cat([still, motion], 1))
 
 
 class SeeFrame(nn.Module):
@@ -182,7 +182,7 @@ class SeeFrame(nn.Module):
         return Seen(embedding, condition, tuple(finer), compared)
 
 
-def _expansion(network: Architecture, dtype: torch.dtype) -> AlignedStages:
+def _stem(network: Architecture, dtype: torch.dtype) -> AlignedStages:
     return AlignedStages([network.layout().stem], dtype, first=True)
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 REACH = 2
-"""Rows and columns around a feature that its expansion reads, by two 3×3 convolutions."""
+"""Rows and columns around a feature that the stem reads for it, by two 3×3 convolutions."""
 
 Span = tuple[int, int]
 """First, and the one after the last."""

@@ -89,11 +89,11 @@ class FoldedViewport:
             self.stem = FoldedStem(layout.stem, config.embedding_size, dtype)
         self.plan = CropPlan(config.embedding_size)
         device = layout.head.conv.weight.device
-        self._levels = [
+        self._widened = [
             torch.empty(1, channels, height + 2, width + 2, device=device)
             for channels, height, width in config.embedding_shapes[1:]
         ]
-        self._levels_of: int | None = None
+        self._widened_of: int | None = None
         self.stages = FoldedStages(layout.stages, layout.head, dtype)
 
     def __call__(
@@ -105,13 +105,13 @@ class FoldedViewport:
         x = sample_padded(self._features(frame, embedding, time, grid), grid)
         if self.late is not None:
             x = _as_trained(self.late, x, self.network.time_condition(time))
-        if self._levels_of != frame:
-            self._levels_of = None  # an interruption leaves them half filled
-            for level, padded in zip(finer, self._levels, strict=True):
-                widen(level, padded)
-            self._levels_of = frame
+        if self._widened_of != frame:
+            self._widened_of = None  # an interruption leaves them half filled
+            for each, padded in zip(finer, self._widened, strict=True):
+                widen(each, padded)
+            self._widened_of = frame
         condition = self.network.condition(time, look)
-        x = self.stages(x, condition, self._levels, self.grids.project)
+        x = self.stages(x, condition, self._widened, self.grids.project)
         return rgba_bytes(x, alpha_of(self.alpha, frame, self.grids.project))
 
     def _features(self, frame: int, embedding: Tensor, time: Tensor, grid: Tensor) -> Tensor:

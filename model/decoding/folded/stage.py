@@ -65,12 +65,12 @@ class FoldedStages:
             finer: the frame's finer embeddings, sampled by ``project``.
         """
         x = x.to(self.dtype, memory_format=torch.channels_last)
-        folded, levels = iter(self._fold(condition)), iter(finer)
+        folded, remaining = iter(self._fold(condition)), iter(finer)
         for stage in self.stages:
             x = stage(x, folded)
             if stage.finer is not None:
                 size = (x.shape[-2], x.shape[-1])
-                x = x.add_(stage.finer(project(next(levels), size)))
+                x = x.add_(stage.finer(project(next(remaining), size)))
         return self.head(x)
 
     def _fold(self, condition: Tensor) -> list[FoldedConv]:
@@ -103,7 +103,7 @@ class FoldedStage:
         self.padding, self.wrap = conv.kernel_size[0] // 2, conv.wrap
         self.stride, self.sine = stage.stride, stage.sine
         self.blocks = [FoldedBlock(block) for block in stage.residuals]
-        self.finer = FoldedLevel(stage.finer, dtype) if stage.finer is not None else None
+        self.finer = FoldedFiner(stage.finer, dtype) if stage.finer is not None else None
 
     def __call__(self, x: Tensor, folded: Iterator[FoldedConv]) -> Tensor:
         """Apply it: 1×c×h×w → 1×c'×sh×sw, channels-last; its blocks use ``folded`` in turn."""
@@ -114,18 +114,18 @@ class FoldedStage:
         return x
 
 
-class FoldedLevel:
+class FoldedFiner:
     """The 1×1 convolution of a finer embedding, in ``dtype``."""
 
     def __init__(self, conv: SphereConv, dtype: torch.dtype) -> None:
         assert conv.bias is not None
         self.weight, self.bias = conv.weight[..., 0, 0].T.to(dtype), conv.bias.to(dtype)
 
-    def __call__(self, level: Tensor) -> Tensor:
+    def __call__(self, embedding: Tensor) -> Tensor:
         """Apply it: 1×c×h×w → 1×c'×h×w, channels-last."""
-        pixels = level[0].flatten(1).T.to(self.weight.dtype)
+        pixels = embedding[0].flatten(1).T.to(self.weight.dtype)
         added = torch.addmm(self.bias, pixels, self.weight)
-        return added.view(1, *level.shape[-2:], -1).permute(0, 3, 1, 2)
+        return added.view(1, *embedding.shape[-2:], -1).permute(0, 3, 1, 2)
 
 
 class FoldedBlock:

@@ -59,9 +59,9 @@ def colour(
 
 
 @triton.jit
-def add_level(
+def add_finer(
     target_ptr,
-    level_ptr,
+    finer_ptr,
     weight_ptr,
     bias_ptr,
     pixels,
@@ -83,7 +83,7 @@ def add_level(
     total = tl.load(target, mask=there, other=0.0).to(tl.float32)
     total += tl.load(bias_ptr + n, mask=within, other=0.0)[None, :]
     for k in range(CHANNELS):
-        level = tl.load(level_ptr + place * CHANNELS + k, mask=inside, other=0.0).to(tl.float32)
+        finer = tl.load(finer_ptr + place * CHANNELS + k, mask=inside, other=0.0).to(tl.float32)
         weight = tl.load(weight_ptr + k * COUT + n, mask=within, other=0.0)
-        total += level[:, None] * weight[None, :]
+        total += finer[:, None] * weight[None, :]
     tl.store(target, total.to(target_ptr.dtype.element_ty), mask=there)

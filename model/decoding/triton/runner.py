@@ -35,8 +35,8 @@ from nerv360.decoding.triton.convolution import (
     Head,
     Tile,
 )
+from nerv360.decoding.triton.finer import FusedFiner
 from nerv360.decoding.triton.kernels import PARTS
-from nerv360.decoding.triton.level import FusedLevel
 from nerv360.networks import ColourHead, Stage
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class FusedStage:
 
     upsampling: FusedConv
     residuals: Sequence[tuple[FusedConv, FusedConv]]
-    finer: FusedLevel | None
+    finer: FusedFiner | None
 
     @property
     def convolutions(self) -> list[FusedConv]:
@@ -119,20 +119,20 @@ class FusedRunner:
             shape = (1, head.conv.out_channels, rows, self.size[1] // cell)
             self.cells = torch.empty(shape, device=head.conv.weight.device)
 
-    def __call__(self, features: Tensor, table: Tensor, *levels: Tensor) -> Tensor:
+    def __call__(self, features: Tensor, table: Tensor, *finer: Tensor) -> Tensor:
         """Return height×width×4 uint8, always in the same memory.
 
         Args:
             features: h×w×c, contiguous.
             table: `AffineTable.scales_and_shifts` of all residual blocks.
-            levels: finer embeddings, h×w×c, contiguous, for the stages that add one.
+            finer: finer embeddings, h×w×c, contiguous, for the stages that add one.
         """
         self._fold(table)
-        for launch in self._launches(features, levels):
+        for launch in self._launches(features, finer):
             launch()
         return self.picture
 
-    def ready(self, gpu: Gpu, features: Tensor, table: Tensor, *levels: Tensor) -> None:
+    def ready(self, gpu: Gpu, features: Tensor, table: Tensor, *finer: Tensor) -> None:
         """Measure which tile suits each convolution, once per GPU. See `Runner.ready`."""
         self._fold(table)
         kept = kept_tiles(self._tiles, len(self.convolutions))
@@ -140,18 +140,18 @@ class FusedRunner:
             for convolution, tile in zip(self.convolutions, kept, strict=True):
                 convolution.tile = tile
             try:
-                self(features, table, *levels)
+                self(features, table, *finer)
                 return
             except TritonError as error:
                 log.info("the tiles that were kept do not fit, and are measured anew: %s", error)
         tuned: set[Callable[..., None]] = set()
-        for launch in self._launches(features, levels):
+        for launch in self._launches(features, finer):
             if isinstance(launch.func, FusedConv) and launch.func not in tuned:
                 tuned.add(launch.func)
                 launch.func.tune(gpu, launch)
             else:
                 launch()
-        self._check_half_sums(features, table, *levels)
+        self._check_half_sums(features, table, *finer)
         if self._tiles is not None:
             self._tiles.write(
                 json.dumps([convolution.tile for convolution in self.convolutions]).encode()
@@ -176,9 +176,9 @@ class FusedRunner:
         if self._folds is not None:
             self._folds(table)
 
-    def _launches(self, features: Tensor, levels: Sequence[Tensor]) -> list[partial[None]]:
+    def _launches(self, features: Tensor, finer: Sequence[Tensor]) -> list[partial[None]]:
         """Return every kernel launch except folding, in order."""
-        source, level = BandMap(features, 0, self._sizes[0][0]), iter(levels)
+        source, remaining = BandMap(features, 0, self._sizes[0][0]), iter(finer)
         launches: list[partial[None]] = []
         for index, stage in enumerate(self.stages[:-1]):
             height = self._sizes[index + 1][0]
@@ -186,7 +186,7 @@ class FusedRunner:
             launches += _stage_launches(stage, source, maps, (0, height), None)
             source = maps[0]
             if stage.finer is not None:
-                launches.append(partial(stage.finer, next(level), source.band))
+                launches.append(partial(stage.finer, next(remaining), source.band))
         for rows in pairwise(self._edges):
             visible = wider(rows, 1, self.size[0])
             stage = self.stages[-1]
@@ -261,7 +261,7 @@ def _fused(stage: Stage, dtype: torch.dtype) -> FusedStage:
         )
         for residual in stage.residuals
     ]
-    finer = FusedLevel(stage.finer, upsampling.outputs) if stage.finer is not None else None
+    finer = FusedFiner(stage.finer, upsampling.outputs) if stage.finer is not None else None
     return FusedStage(upsampling, residuals, finer)
 
 

@@ -286,7 +286,7 @@ def test_an_engine_says_why_it_cannot_run(
 
 @pytest.mark.parametrize("kind", ["eager", "folded"])
 def test_embeddings_of_other_frames_take_no_memory_of_the_device(kind: str) -> None:
-    """In the paper's preset with a finer level they are 2.8 GiB in float32."""
+    """In the paper's preset with a finer embedding they are 2.8 GiB in float32."""
     scene = tiny_scene(frames=3)
     stored = scene.decoders["nerv360"]
     engine: Any = ENGINES[kind].opener(stored, torch.device("meta"), picture_size(stored.config))

@@ -35,7 +35,7 @@ def test_kernels_fit_the_gpu_and_spill_nothing(arch: int, tmp_path: Path) -> Non
     assert finished.returncode == 0, finished.stderr
     report: dict[str, dict[str, Any]] = json.loads(finished.stdout.splitlines()[-1])
     paired = {"paired upsampling", "paired first"} if arch == 90 else set()
-    small = {"colour", "colour and cells", "fold", "level"}
+    small = {"colour", "colour and cells", "fold", "finer"}
     assert set(report) == {"upsampling", "first", "second", "half sums"} | small | paired
     if arch == 120:  # a GeForce, of those that have it for
         assert report["half sums"]["half_sums"] == report["half sums"]["matrix"]

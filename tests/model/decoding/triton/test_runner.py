@@ -39,7 +39,7 @@ from nerv360.decoding.triton.convolution import (
     Tile,
     chunks,
 )
-from nerv360.decoding.triton.level import FusedLevel
+from nerv360.decoding.triton.finer import FusedFiner
 from nerv360.decoding.triton.runner import FusedRunner, kept_tiles
 from nerv360.geometry import Look
 from nerv360.networks import SphereConv, build_decoder, presets
@@ -172,7 +172,7 @@ def test_a_finer_embedding_is_added_by_its_convolution(channels: int) -> None:
     conv = SphereConv(channels, 21, 1, wrap=False).requires_grad_(False)
     level, before = torch.randn(1, channels, 5, 9).half(), torch.randn(1, 21, 5, 9).half()
     features = rows_of(before, 24)
-    FusedLevel(conv.to(DEVICE), 24)(rows_of(level, channels), features)
+    FusedFiner(conv.to(DEVICE), 24)(rows_of(level, channels), features)
     after = features.cpu().permute(2, 0, 1).float()
     assert (after[:21] - before[0] - conv.cpu()(level.float())[0]).abs().max() < 4e-3
     assert (after[21:] == 0).all()

@@ -12,7 +12,7 @@ from nerv360.networks import SphereConv
 _BLOCK = 32
 
 
-class FusedLevel:
+class FusedFiner:
     """The 1×1 convolution of a finer embedding, whose result is added to features."""
 
     def __init__(self, conv: SphereConv, channels: int) -> None:
@@ -21,12 +21,12 @@ class FusedLevel:
         self.weight = F.pad(conv.weight.detach().flatten(1).T, (0, spare)).contiguous()
         self.bias = F.pad(conv.bias.detach(), (0, spare))
 
-    def __call__(self, level: Tensor, features: Tensor) -> None:
-        """Add the result for ``level``, h×w×c, to ``features``, h×w×c'; both contiguous."""
-        pixels, (channels, outputs) = level.shape[0] * level.shape[1], self.weight.shape
-        pixel_kernels.add_level[(-(-pixels // _BLOCK),)](
+    def __call__(self, embedding: Tensor, features: Tensor) -> None:
+        """Add the result for ``embedding``, h×w×c, to ``features``, h×w×c'; both contiguous."""
+        pixels, (channels, outputs) = embedding.shape[0] * embedding.shape[1], self.weight.shape
+        pixel_kernels.add_finer[(-(-pixels // _BLOCK),)](
             features,
-            level,
+            embedding,
             self.weight,
             self.bias,
             pixels,
