@@ -15,7 +15,7 @@ from nerv360.decoding import open_engine
 from nerv360.geometry import Look
 from nerv360.scene import read_scene
 from nerv360.viewer.app import App
-from nerv360.viewer.input.keymap import CHARACTER_ACTIONS, KEY_ACTIONS, Action
+from nerv360.viewer.input.keymap import CHARACTERS, KEYS, Action
 from nerv360.viewer.opening import DeviceChoice, prepare_scene
 from nerv360.viewer.paths import DEMO
 from nerv360.viewer.picture.window import Window
@@ -39,14 +39,14 @@ def main() -> None:
     app.playback.playing = False
     settle(app)
     hand = CallbackHand(window)
-    for name in sorted(KEY_ACTIONS, key="ESCAPE".__eq__):
+    for name in sorted(KEYS, key="ESCAPE".__eq__):
         hand.key(name, True)
         app.step(1 / 60)
         hand.key(name, False)
         app.playback.playing = False
-        if KEY_ACTIONS[name] in (Action.NEXT_DECODER, Action.SPLIT):
+        if KEYS[name].action in (Action.NEXT_DECODER, Action.SPLIT):
             settle(app)
-    for character in CHARACTER_ACTIONS:
+    for character in CHARACTERS:
         hand.character(character)
         app.step(1 / 60)
     assert window.should_close, "Esc is a key too"

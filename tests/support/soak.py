@@ -16,7 +16,7 @@ from statistics import median
 
 import psutil
 
-from nerv360.viewer.input.keymap import CHARACTER_ACTIONS, KEYMAP
+from nerv360.viewer.input.keymap import CHARACTERS, KEYMAP
 from nerv360.viewer.paths import DEMO
 from tests.support.broken_scenes import Parts
 from tests.support.hand import XHand
@@ -130,7 +130,7 @@ class RestlessHand:
         """A key, held for so long."""
         self._note(f"key {key}")
         self._focus()
-        if key in CHARACTER_ACTIONS:
+        if key in CHARACTERS:
             self._hand.character(key)
         else:
             self._hand.key(key, True)

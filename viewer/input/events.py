@@ -10,7 +10,7 @@ import glfw
 
 from nerv360.viewer.input.camera import Camera
 from nerv360.viewer.input.drag import Point
-from nerv360.viewer.input.keymap import CHARACTER_ACTIONS, HELD, KEY_ACTIONS, REPEATED, Action
+from nerv360.viewer.input.keymap import CHARACTERS, KEYS, Action, Binding
 
 _LEFT_BUTTON, _RIGHT_BUTTON = 0, 1
 _FOREIGN = glfw.MOD_CONTROL | glfw.MOD_ALT | glfw.MOD_SUPER
@@ -78,17 +78,17 @@ class Input:
     def key(self, name: str, code: int, pressed: bool, repeated: bool, mods: int) -> None:
         self.events += 1
         self._repeated, self._super = repeated, bool(mods & glfw.MOD_SUPER)
-        action = KEY_ACTIONS.get(name)
-        if action is None:
+        binding = KEYS.get(name)
+        if binding is None:
             return
-        if action in HELD and not pressed:
-            self._camera.let_go(action)
+        if binding.held and not pressed:
+            self._camera.let_go(binding.action)
         elif not pressed or mods & _FOREIGN:
             return
-        elif action not in HELD:
-            self._do(action)
+        elif not binding.held:
+            self._do(binding)
         elif not repeated:
-            self._camera.hold(action)
+            self._camera.hold(binding.action)
 
     def character(self, text: str) -> None:
         """Handle a typed character; it follows the event of its key.
@@ -96,9 +96,9 @@ class Input:
         GLFW leaves out characters typed with Ctrl or Alt, except with AltGr (Ctrl and Alt).
         """
         self.events += 1
-        action = CHARACTER_ACTIONS.get(text)
-        if action is not None and not self._super:
-            self._do(action)
+        binding = CHARACTERS.get(text)
+        if binding is not None and not self._super:
+            self._do(binding)
 
     def cursor(self, x: float, y: float) -> None:
         self.events += 1
@@ -139,9 +139,9 @@ class Input:
     def focus_lost(self) -> None:
         self._camera.let_go_all()
 
-    def _do(self, action: Action) -> None:
-        if not self._repeated or action in REPEATED:
-            self._commands[action]()
+    def _do(self, binding: Binding) -> None:
+        if not self._repeated or binding.repeated:
+            self._commands[binding.action]()
 
     def _point(self) -> Point:
         width, height = self._size()

@@ -52,30 +52,34 @@ class Binding:
         action: the action they trigger.
         text: its line in the help and in the menu.
         menu: title of its submenu; empty for the menu itself.
+        held: the action lasts while a key is down.
+        repeated: the action repeats while a key is down.
     """
 
     keys: tuple[str, ...]
     action: Action
     text: str
     menu: str = ""
+    held: bool = False
+    repeated: bool = False
 
 
 KEYMAP = (
-    Binding(("LEFT", "A"), Action.TURN_LEFT, "Look left"),
-    Binding(("RIGHT", "D"), Action.TURN_RIGHT, "Look right"),
-    Binding(("UP", "W"), Action.TURN_UP, "Look up"),
-    Binding(("DOWN", "S"), Action.TURN_DOWN, "Look down"),
-    Binding(("Q",), Action.ROLL_LEFT, "Lean left"),
-    Binding(("E",), Action.ROLL_RIGHT, "Lean right"),
-    Binding(("+", "="), Action.ZOOM_IN, "Zoom in (also the wheel)", "View"),
-    Binding(("-", "_"), Action.ZOOM_OUT, "Zoom out", "View"),
+    Binding(("LEFT", "A"), Action.TURN_LEFT, "Look left", held=True),
+    Binding(("RIGHT", "D"), Action.TURN_RIGHT, "Look right", held=True),
+    Binding(("UP", "W"), Action.TURN_UP, "Look up", held=True),
+    Binding(("DOWN", "S"), Action.TURN_DOWN, "Look down", held=True),
+    Binding(("Q",), Action.ROLL_LEFT, "Lean left", held=True),
+    Binding(("E",), Action.ROLL_RIGHT, "Lean right", held=True),
+    Binding(("+", "="), Action.ZOOM_IN, "Zoom in (also the wheel)", "View", repeated=True),
+    Binding(("-", "_"), Action.ZOOM_OUT, "Zoom out", "View", repeated=True),
     Binding(("HOME", "0", "KP_0"), Action.RESET, "Back to the first view", "View"),
     Binding(("I",), Action.INERTIA, "Inertia on or off", "View"),
     Binding(("F", "F11"), Action.FULLSCREEN, "Full screen on or off", "View"),
     Binding(("H",), Action.OVERLAY, "Show or hide the overlay", "View"),
     Binding(("SPACE",), Action.PLAY, "Play or pause", "Play"),
-    Binding((",",), Action.PREVIOUS_FRAME, "One frame back", "Play"),
-    Binding((".",), Action.NEXT_FRAME, "One frame on", "Play"),
+    Binding((",",), Action.PREVIOUS_FRAME, "One frame back", "Play", repeated=True),
+    Binding((".",), Action.NEXT_FRAME, "One frame on", "Play", repeated=True),
     Binding(("[",), Action.SLOWER, "Play slower", "Play"),
     Binding(("]",), Action.FASTER, "Play faster", "Play"),
     Binding(("L",), Action.LOOP, "Loop on or off", "Play"),
@@ -94,28 +98,13 @@ KEYMAP = (
     Binding(("ESCAPE",), Action.QUIT, "Quit"),
 )
 
-HELD = frozenset(
-    {
-        Action.TURN_LEFT,
-        Action.TURN_RIGHT,
-        Action.TURN_UP,
-        Action.TURN_DOWN,
-        Action.ROLL_LEFT,
-        Action.ROLL_RIGHT,
-    }
-)
-"""Actions that last while their key is down."""
-
-REPEATED = frozenset({Action.ZOOM_IN, Action.ZOOM_OUT, Action.PREVIOUS_FRAME, Action.NEXT_FRAME})
-"""Actions that repeat while their key is down."""
-
 
 def _is_character(key: str) -> bool:
     return len(key) == 1 and not key.isalnum()
 
 
-KEY_ACTIONS = {k: b.action for b in KEYMAP for k in b.keys if not _is_character(k)}
-"""Actions by GLFW's key name."""
+KEYS = {k: b for b in KEYMAP for k in b.keys if not _is_character(k)}
+"""Bindings by GLFW's key name."""
 
-CHARACTER_ACTIONS = {k: b.action for b in KEYMAP for k in b.keys if _is_character(k)}
-"""Actions by the typed character."""
+CHARACTERS = {k: b for b in KEYMAP for k in b.keys if _is_character(k)}
+"""Bindings by the typed character."""

@@ -3,11 +3,9 @@ from __future__ import annotations
 import glfw
 
 from nerv360.viewer.input.keymap import (
-    CHARACTER_ACTIONS,
-    HELD,
-    KEY_ACTIONS,
+    CHARACTERS,
     KEYMAP,
-    REPEATED,
+    KEYS,
     Action,
 )
 
@@ -15,11 +13,11 @@ from nerv360.viewer.input.keymap import (
 def test_every_action_has_a_key_and_every_key_one_action() -> None:
     assert {binding.action for binding in KEYMAP} == set(Action)
     keys = [key for binding in KEYMAP for key in binding.keys]
-    assert len(keys) == len(set(keys)) == len(KEY_ACTIONS) + len(CHARACTER_ACTIONS)
+    assert len(keys) == len(set(keys)) == len(KEYS) + len(CHARACTERS)
 
 
 def test_every_named_key_exists() -> None:
-    for name in KEY_ACTIONS:
+    for name in KEYS:
         assert hasattr(glfw, f"KEY_{name}"), name
 
 
@@ -37,13 +35,13 @@ def test_keys_promised_to_users() -> None:
         "ESCAPE": Action.QUIT, "TAB": Action.NEXT_DECODER, "R": Action.RECORD,
         "C": Action.SPLIT,
     }.items():  # fmt: skip
-        assert KEY_ACTIONS[key] is action
+        assert KEYS[key].action is action
     for character, action in {
         ",": Action.PREVIOUS_FRAME, ".": Action.NEXT_FRAME, "+": Action.ZOOM_IN,
         "-": Action.ZOOM_OUT, "?": Action.HELP,
     }.items():  # fmt: skip
-        assert CHARACTER_ACTIONS[character] is action
+        assert CHARACTERS[character].action is action
 
 
 def test_held_actions_do_not_repeat() -> None:
-    assert not HELD & REPEATED
+    assert not any(binding.held and binding.repeated for binding in KEYMAP)
