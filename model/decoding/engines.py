@@ -7,9 +7,9 @@ torch nor a compiler; an opener loads what its engine needs.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from nerv360.errors import UnavailableError
 
@@ -79,40 +79,6 @@ class EngineKind:
         if (reason := self.missing(device)) is not None:
             raise UnavailableError(f"the {self.name} engine {reason}")
         return self.opener(decoder, device, size)
-
-
-class Drawer(Protocol):
-    """Draws the plans of `nerv360.shaders`: an application, which has the graphics."""
-
-    def refusal(self) -> str | None:
-        """Return the reason why nothing can be drawn, as in `EngineKind`, or None."""
-        ...
-
-    def open(self, decoder: Decoder, size: tuple[int, int]) -> Engine:
-        """Open an engine for pictures of ``size``, height and width.
-
-        Raises:
-            RuntimeError: they cannot be drawn.
-        """
-        ...
-
-
-_drawers: list[Drawer] = []
-
-
-def draw_by(drawer: Drawer | None) -> None:
-    """Let ``drawer`` open the gl engine from now on; None for no drawer."""
-    _drawers[:] = [] if drawer is None else [drawer]
-
-
-def _open_drawn(decoder: Decoder, device: torch.device, size: tuple[int, int]) -> Engine:
-    return _drawers[-1].open(decoder, size)
-
-
-def _missing_for_drawing(device: torch.device) -> str | None:
-    if not _drawers:
-        return "needs graphics, which the viewer opens"
-    return _drawers[-1].refusal()
 
 
 def _open_eager(decoder: Decoder, device: torch.device, size: tuple[int, int]) -> Engine:
@@ -200,6 +166,13 @@ def _missing_for_fused(device: torch.device) -> str | None:
     return None
 
 
+_UNDRAWN = EngineKind(
+    "gl",
+    "fragment shaders, on whatever draws the window",
+    _open_eager,  # never called, because something is missing
+    missing=lambda device: "needs graphics, which the viewer opens",
+)
+
 ENGINES = {
     kind.name: kind
     for kind in (
@@ -229,12 +202,26 @@ ENGINES = {
             missing=_missing_for_fused,
             compiles=True,
         ),
-        EngineKind(
-            "gl",
-            "fragment shaders, on whatever draws the window",
-            _open_drawn,
-            missing=_missing_for_drawing,
-        ),
+        _UNDRAWN,
     )
 }
 """By name, the plainest first. The first runs everywhere and is the fallback of the others."""
+
+
+def draw_by(opener: Callable[[Decoder, tuple[int, int]], Engine] | None) -> None:
+    """Let ``opener`` open the gl engine from now on; None if nothing can draw.
+
+    An application has the graphics: it draws the plans of `nerv360.shaders`.
+
+    Args:
+        opener: makes an engine for pictures of a height and width; raises RuntimeError if they
+            cannot be drawn.
+    """
+    if opener is None:
+        ENGINES["gl"] = _UNDRAWN
+        return
+    ENGINES["gl"] = replace(
+        _UNDRAWN,
+        opener=lambda decoder, device, size: opener(decoder, size),
+        missing=lambda device: None,
+    )

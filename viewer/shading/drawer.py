@@ -19,7 +19,7 @@ _SOFTWARE = ("llvmpipe", "softpipe", "swrast", "swiftshader", "software", "basic
 
 
 class ContextDrawer:
-    """A `nerv360.decoding.Drawer` whose context lives as long as a window."""
+    """Opens gl engines in a context that lives as long as a window."""
 
     def __init__(self) -> None:
         self._context: ShaderContext | None = None
@@ -28,7 +28,7 @@ class ContextDrawer:
 
     def offer(self) -> None:
         """Allow the gl engine to be requested before its window exists."""
-        draw_by(self)
+        draw_by(self.open)
 
     def attach(self, *, shares: bool, software: bool = True) -> None:
         """Create a context beside the current one, on the main thread.
@@ -83,11 +83,8 @@ class ContextDrawer:
         """OpenGL's name of what draws; None without a context."""
         return self._context.renderer if self._context else None
 
-    def refusal(self) -> str | None:
-        """Return None: it shows only on opening an engine whether drawing works."""
-        return None
-
     def open(self, decoder: Decoder, size: tuple[int, int]) -> Engine:
+        """Open a gl engine; see `draw_by`."""
         from nerv360.viewer.shading.engine import ShaderEngine
 
         if self._context is None:

@@ -58,7 +58,7 @@ def bench_engines(
 
 
 class _LateGraphics:
-    """A `nerv360.decoding.Drawer` that opens its graphics when it is first asked for an engine.
+    """Opens gl engines, and its graphics when it is first asked for one.
 
     Measuring may load torch's compilers, which end a process that already has OpenGL in software.
     """
@@ -66,9 +66,6 @@ class _LateGraphics:
     def __init__(self, stack: contextlib.ExitStack) -> None:
         self._stack = stack
         self._refusal: str | None = None
-
-    def refusal(self) -> str | None:
-        return None
 
     def open(self, decoder: Decoder, size: tuple[int, int]) -> Engine:
         from nerv360.viewer.commands.hidden_graphics import hidden_graphics
@@ -90,7 +87,7 @@ def _graphics() -> Iterator[None]:
     from nerv360.decoding import draw_by
 
     with contextlib.ExitStack() as stack:
-        draw_by(_LateGraphics(stack))
+        draw_by(_LateGraphics(stack).open)
         stack.callback(draw_by, None)
         yield
 
