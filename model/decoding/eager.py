@@ -42,8 +42,7 @@ class EagerEngine(UncompiledEngine):
             if self._features is None or self._features[0] != frame:
                 self._features = frame, network.expand(embedding, time)
             looks = look_tensor(look, self.times.device)
-            size = self._projected_size
-            picture = network.decode(self._features[1], time, looks, size, finer)
+            picture = network.decode(self._features[1], time, looks, finer)
         if self._alpha is None:
             return to_rgba(picture)
         self._grids.turn(looks)

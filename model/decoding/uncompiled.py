@@ -13,7 +13,7 @@ from nerv360.decoding.looks import decoded_look, hfov_range
 from nerv360.decoding.lowering import covered_still
 from nerv360.devices import float64_device
 from nerv360.geometry import Look
-from nerv360.networks import build_decoder, frame_times
+from nerv360.networks import architecture_of, build_decoder, frame_times
 from nerv360.scene import Decoder
 
 
@@ -41,6 +41,8 @@ class UncompiledEngine(ABC):
         config = decoder.config
         self.device, self.size, self.precision = device, size, precision
         self.hfov_range = hfov_range(config)
+        if not architecture_of(config).full_frame:
+            config = config.replace(viewport_height=size[0], viewport_width=size[1])
         network = build_decoder(config)
         network.load_state_dict(decoder.weights)
         self.network = network.to(device).eval().requires_grad_(False)
@@ -51,7 +53,6 @@ class UncompiledEngine(ABC):
         self._latest: tuple[int, tuple[Tensor, ...]] | None = None
         self.still = covered_still(decoder, device)
         self.times = frame_times(self.frames).to(float64_device(device))
-        self._projected_size = (size[0] // config.scale, size[1] // config.scale)
 
     def decode(self, look: Look, frame: int) -> Picture:
         """Decode a picture; it is finished when this returns. See `Engine.decode`."""

@@ -163,7 +163,6 @@ class Architecture(nn.Module, ABC):
         features: Tensor,
         time: Tensor,
         look: Tensor | None = None,
-        size: tuple[int, int] | None = None,
         finer: Sequence[Tensor] = (),
     ) -> Tensor:
         """Decode pictures in [0, 1]: N×3×H×W viewports, or full frames.
@@ -173,8 +172,6 @@ class Architecture(nn.Module, ABC):
             time: float64 N in [0, 1), or one value for all looks at a frame.
             look: float64 N×4 of yaw, pitch, roll and horizontal field of view in radians;
                 full-frame decoders ignore it.
-            size: the viewport's height and width divided by the product of the strides; by default
-                from the configuration. Full-frame decoders ignore it.
             finer: the frame's finer embeddings, coarser ones first: ``embedding_shapes`` without
                 its first entry.
 
@@ -204,11 +201,10 @@ class Architecture(nn.Module, ABC):
         embedding: Tensor,
         time: Tensor,
         look: Tensor | None = None,
-        size: tuple[int, int] | None = None,
         finer: Sequence[Tensor] = (),
     ) -> Tensor:
         """Expand and decode."""
-        return self.decode(self.expand(embedding, time), time, look, size, finer)
+        return self.decode(self.expand(embedding, time), time, look, finer)
 
 
 class FinerEmbeddings(nn.Module):

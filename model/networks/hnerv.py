@@ -65,7 +65,6 @@ class HNeRV(Architecture):
         features: Tensor,
         time: Tensor,
         look: Tensor | None = None,
-        size: tuple[int, int] | None = None,
         finer: Sequence[Tensor] = (),
     ) -> Tensor:
         levels = self.finer.matched(finer)
@@ -111,7 +110,6 @@ class HNeRVBoost(TimeConditioned):
         features: Tensor,
         time: Tensor,
         look: Tensor | None = None,
-        size: tuple[int, int] | None = None,
         finer: Sequence[Tensor] = (),
     ) -> Tensor:
         condition, levels = self.time_condition(time), self.finer.matched(finer)

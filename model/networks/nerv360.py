@@ -107,13 +107,12 @@ class NeRV360(TimeConditioned):
         features: Tensor,
         time: Tensor,
         look: Tensor | None = None,
-        size: tuple[int, int] | None = None,
         finer: Sequence[Tensor] = (),
     ) -> Tensor:
         if look is None:
             raise ValueError("look is missing: this network decodes viewports")
         time, levels = time.expand(look.shape[0]), self.finer.matched(finer)
-        x = self.project(features, look, size or self.config.viewport_embedding_size)
+        x = self.project(features, look, self.config.viewport_embedding_size)
         if not self.config.expand_before_projection:
             x = self.expansion(x, self.time_condition(time))
         x = x.contiguous(memory_format=torch.channels_last)

@@ -31,7 +31,6 @@ class Toy(Architecture):
         features: Tensor,
         time: Tensor,
         look: Tensor | None = None,
-        size: tuple[int, int] | None = None,
         finer: Sequence[Tensor] = (),
     ) -> Tensor:
         picture: Tensor = self.head(self.stage(self.stem(features)))
@@ -55,12 +54,11 @@ class ToyViewport(Toy):
         features: Tensor,
         time: Tensor,
         look: Tensor | None = None,
-        size: tuple[int, int] | None = None,
         finer: Sequence[Tensor] = (),
     ) -> Tensor:
         assert look is not None
         padded = (features.shape[-2], features.shape[-1])
-        grid = viewport_grid(look, size or self.config.viewport_embedding_size, padded)
+        grid = viewport_grid(look, self.config.viewport_embedding_size, padded)
         picture: Tensor = self.head(self.stage(sample_padded(features, grid)))
         return picture
 

@@ -39,7 +39,7 @@ class FoldedEngine(UncompiledEngine):
             self._program: FoldedProgram = (
                 FoldedFrame(self.network, precision, alpha)
                 if self.full_frame
-                else FoldedViewport(self.network, self._projected_size, precision, alpha)
+                else FoldedViewport(self.network, precision, alpha)
             )
 
     def _pixels(self, look: Look, frame: int) -> Tensor:

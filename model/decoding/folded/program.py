@@ -70,19 +70,17 @@ class FoldedViewport:
     def __init__(
         self,
         network: Architecture,
-        projected: tuple[int, int],
         dtype: torch.dtype = torch.float32,
         alpha: StillAlpha | None = None,
     ) -> None:
         """Fold ``network``, its convolutions in ``dtype``.
 
         Args:
-            projected: height and width of the viewport before the first stage.
             alpha: of its pictures; None without a still panorama.
         """
         self.grids, self.alpha = ViewportGrids(), alpha
         layout, config = network.layout(), network.config
-        self.network, self.projected = network, projected
+        self.network, self.projected = network, config.viewport_embedding_size
         self.late = None if config.expand_before_projection else layout.stem
         self.stem: FoldedStem | None = None
         if self.late is None and FoldedStem.fits(layout.stem):
