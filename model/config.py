@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nerv360.errors import InputError
+from nerv360.geometry import DEFAULT_HFOV_DEG
 from nerv360.text import quoted
 
 ERP_PADDINGS = ("wrap", "zeros")
@@ -91,7 +92,7 @@ class ModelConfig:
     erp_padding: str = "wrap"
     viewport_height: int = 1080
     viewport_width: int = 1920
-    hfov_deg: float = 78.1
+    hfov_deg: float = DEFAULT_HFOV_DEG
     hfov_jitter: float = 0.0
 
     def __post_init__(self) -> None:

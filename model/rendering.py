@@ -46,7 +46,7 @@ def render_view(engine: Engine, look: Look, frame: int, height: int, width: int)
     if exact and engine.still is None:
         return picture.pixels[..., :3].contiguous()
     directions = viewport_directions(look, height, width, engine.device)
-    still = _still_at(engine, directions, 2 * math.tan(look.hfov / 2) / width)
+    still = _still_at(engine, directions, 2 * look.half_extent / width)
     if exact:
         return _bytes(_over(_planes(picture)[0], still))
     return _assemble(engine, frame, picture, directions, still)

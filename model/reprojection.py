@@ -29,7 +29,7 @@ def project(directions: Tensor, look: Look, height: float, width: float) -> tupl
     rotation = torch.as_tensor(look.rotation(), dtype=directions.dtype, device=directions.device)
     camera = directions @ rotation
     depth = camera[..., 2].clamp_min(1e-6)
-    tangent = math.tan(look.hfov / 2)
+    tangent = look.half_extent
     x = camera[..., 0] / (depth * tangent)
     y = -camera[..., 1] / (depth * tangent * height / width)
     inside = (camera[..., 2] > 1e-6) & (x.abs() <= 1) & (y.abs() <= 1)

@@ -18,7 +18,8 @@ def hfov_range(config: ModelConfig) -> tuple[float, float]:
 def decoded_look(look: Look, limits: tuple[float, float]) -> Look:
     """Return the look to decode for a requested one.
 
-    It is level, with its field of view within ``limits``, radians.
+    It is level, with its field of view within ``limits``, radians. Roll and zoom are re-projections
+    of the decoded picture by the display.
     """
     return Look(look.yaw, look.pitch, 0.0, min(max(look.hfov, limits[0]), limits[1]))
 

@@ -1,4 +1,5 @@
 from .look import DEFAULT_HFOV as DEFAULT_HFOV
+from .look import DEFAULT_HFOV_DEG as DEFAULT_HFOV_DEG
 from .look import Look as Look
 from .look import level_of_detail as level_of_detail
 from .look import look_from_rotation as look_from_rotation

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from nerv360.errors import InputError
 
-DEFAULT_HFOV = math.radians(78.1)
+DEFAULT_HFOV_DEG = 78.1
+DEFAULT_HFOV = math.radians(DEFAULT_HFOV_DEG)
 _ROUNDING = 1e-6
 
 
@@ -69,7 +70,7 @@ class Look:
         yaw_deg: float,
         pitch_deg: float,
         roll_deg: float = 0.0,
-        hfov_deg: float = 78.1,
+        hfov_deg: float = DEFAULT_HFOV_DEG,
     ) -> Look:
         """Return a look from degrees.
 
@@ -77,6 +78,11 @@ class Look:
             InputError: a number is not finite, or pitch or field of view is out of range.
         """
         return cls(*(math.radians(v) for v in (yaw_deg, pitch_deg, roll_deg, hfov_deg)))
+
+    @property
+    def half_extent(self) -> float:
+        """Half the width of its picture, one unit before the viewer."""
+        return math.tan(self.hfov / 2)
 
     def degrees(self) -> tuple[float, float, float, float]:
         """Return yaw (in [−180, 180)), pitch, roll and horizontal field of view in degrees."""

@@ -51,7 +51,7 @@ def viewport_directions(
     look: Look, height: int, width: int, device: torch.device | str | None = None
 ) -> Tensor:
     """Return world directions (not normalised) of a viewport's pixel centres, height×width×3."""
-    rays = camera_rays(height, width, math.tan(look.hfov / 2), device, torch.float64)
+    rays = camera_rays(height, width, look.half_extent, device, torch.float64)
     rotation = torch.as_tensor(look.rotation(), device=device)
     return (rays @ rotation.T).float()
 

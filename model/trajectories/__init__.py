@@ -10,10 +10,9 @@ from nerv360.trajectories.reading import (
     understand,
 )
 from nerv360.trajectories.recording import TrajectoryWriter
-from nerv360.trajectories.trajectory import DEFAULT_HFOV_DEG, Step, Trajectory
+from nerv360.trajectories.trajectory import Step, Trajectory
 
 __all__ = [
-    "DEFAULT_HFOV_DEG",
     "FORMAT_NAMES",
     "DoubtfulFormatError",
     "Step",

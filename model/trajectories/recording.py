@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import os
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from nerv360.errors import InputError
@@ -77,10 +76,5 @@ class TrajectoryWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

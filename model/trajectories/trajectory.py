@@ -10,12 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from nerv360.errors import InputError
-from nerv360.geometry import Look, look_from_rotation
+from nerv360.geometry import DEFAULT_HFOV_DEG, Look, look_from_rotation
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-DEFAULT_HFOV_DEG = 78.1
 MAX_SAMPLES = 20_000_000
 """A day and a half at 144 looks a second."""
 MAX_STEPS = 1_000_000

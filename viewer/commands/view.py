@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nerv360.errors import InputError
+from nerv360.geometry import DEFAULT_HFOV_DEG
 from nerv360.viewer.commands.options import (
     SCENE_OR_CLIP,
     Device,
@@ -98,7 +99,7 @@ def view(
     ] = 0.0,
     hfov: Annotated[
         float, typer.Option(help="First view: degrees that the window is wide, 30 to 110.")
-    ] = 78.1,
+    ] = DEFAULT_HFOV_DEG,
 ) -> None:
     """Look around in a decoded scene or a 360° video in a window. Press ? in it for the keys."""
     if exit_after is not None:

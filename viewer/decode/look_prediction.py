@@ -37,7 +37,8 @@ def covering_hfov(look: Look, shown_aspect: float, picture_aspect: float) -> flo
         shown_aspect: width over height of the window.
         picture_aspect: width over height of the picture.
     """
-    x, y = math.tan(look.hfov / 2), math.tan(look.hfov / 2) / shown_aspect
+    x = look.half_extent
+    y = x / shown_aspect
     cosine, sine = abs(math.cos(look.roll)), abs(math.sin(look.roll))
     half_width, half_height = x * cosine + y * sine, y * cosine + x * sine
     return 2 * math.atan(max(half_width, half_height * picture_aspect))

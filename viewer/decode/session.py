@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from nerv360.decoding import Engine, Picture, place_of
 from nerv360.errors import InputError
+from nerv360.geometry import Look
 from nerv360.viewer.decode.background_updates import BackgroundUpdater
 from nerv360.viewer.decode.engine_builder import BUILDER, Build
 from nerv360.viewer.decode.look_prediction import Request, predicted_look
@@ -75,7 +76,7 @@ class DecodeSession:
         self._engine: Engine | None = None
         self._upgrade: Build | None = None
         self._background = BackgroundUpdater(source.background)
-        self._done: tuple[object, int] | None = None
+        self._done: tuple[Look, int] | None = None
 
     def attach(self, publish: Callable[[DecodeReport], None], alone: bool) -> None:
         """Send each new report to ``publish`` from now on; ``alone``: no other source is in use."""
@@ -124,10 +125,10 @@ class DecodeSession:
         self._take_upgrade()
         engine = self._engine
         assert engine is not None
-        self._done = self._key(request, engine)
+        self._done = look, _ = self._key(request, engine)
         what, picture = f"frame {request.frame} cannot be decoded", None
         try:
-            picture = self._picture(engine, request)
+            picture = self._picture(engine, look, request.frame)
         except (IndexError, InputError) as error:  # an error of this frame, not of the engine
             self._fail(what, error)
             return None
@@ -160,8 +161,8 @@ class DecodeSession:
             log.warning("the area around the picture stays empty: %s", describe(error))
             return None
 
-    def _picture(self, engine: Engine, request: Request) -> Picture:
-        picture = engine.decode(predicted_look(request, engine, self._latency()), request.frame)
+    def _picture(self, engine: Engine, look: Look, frame: int) -> Picture:
+        picture = engine.decode(look, frame)
         if picture.ready is not None:
             # This thread has nothing else to do, and GPU errors show up here. Going on would only
             # queue pictures that nobody sees.
@@ -211,7 +212,7 @@ class DecodeSession:
             self._update(times=())
             self._use(engine)
 
-    def _key(self, request: Request, engine: Engine) -> tuple[object, int]:
+    def _key(self, request: Request, engine: Engine) -> tuple[Look, int]:
         return predicted_look(request, engine, self._latency()), request.frame
 
     def _latency(self) -> float:

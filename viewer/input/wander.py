@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from nerv360.trajectories import DEFAULT_HFOV_DEG, Trajectory
+from nerv360.geometry import DEFAULT_HFOV_DEG
+from nerv360.trajectories import Trajectory
 
 DURATION_S = 24.0
 _SAMPLES_A_SECOND = 30  # At least.

@@ -22,7 +22,7 @@ def viewport_border(look: Look, aspect: float, points: int = 32) -> Points:
         aspect: width over height.
         points: per side.
     """
-    x = math.tan(look.hfov / 2)
+    x = look.half_extent
     y = x / aspect
     along = np.linspace(-1, 1, points, endpoint=False)
     ones = np.ones(points)

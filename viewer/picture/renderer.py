@@ -146,7 +146,7 @@ class Renderer:
         GL.glDisable(GL.GL_BLEND)
         GL.glClearColor(*CLEAR_COLOUR, 1.0)
         GL.glClear(GL.GL_COLOR_BUFFER_BIT)
-        tangent = math.tan(look.hfov / 2)
+        tangent = look.half_extent
         if self.still is None:
             compositing, behind, detail = Compositing.COMPOSITE, self.background, 0.0
         else:
@@ -184,7 +184,7 @@ class Renderer:
 
     def _set_timewarp(self, decoded: Look, shown: npt.NDArray[np.float64]) -> None:
         rows, columns = self._viewport.size
-        tangent = math.tan(decoded.hfov / 2)
+        tangent = decoded.half_extent
         program = self._timewarp
         program.set_matrix("shown_to_picture", decoded.rotation().T @ shown)
         program.set_vector("picture_half_extent", tangent, tangent * rows / columns)

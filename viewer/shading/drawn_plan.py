@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import weakref
 from collections.abc import Mapping
 
@@ -122,7 +121,7 @@ class DrawnPlan:
 
     def _set_look(self, look: Look) -> None:
         height, width = self.plan.size
-        tangent = math.tan(look.hfov / 2)
+        tangent = look.half_extent
         rotation = look.rotation().astype(np.float32)
         for program in self._programs:
             program.use()

@@ -108,12 +108,10 @@ class CudaGpu:
 
     @property
     def capability(self) -> tuple[int, int]:
-        """See `Gpu.capability`."""
         return torch.cuda.get_device_capability(self.device)
 
     @property
     def shared_bytes(self) -> int:
-        """See `Gpu.shared_bytes`."""
         properties: Any = torch.cuda.get_device_properties(self.device)
         return int(properties.shared_memory_per_block_optin)
 

@@ -5,7 +5,6 @@ from .measure import measure_path as measure_path
 from .methods import DecoderMethod as DecoderMethod
 from .methods import Method as Method
 from .methods import VideoMethod as VideoMethod
-from .methods import level_look as level_look
 from .pictures import write_films as write_films
 from .plan import EvaluationOptions as EvaluationOptions
 from .plan import prepare as prepare

@@ -88,7 +88,6 @@ class DecoderMethod:
 
     @property
     def note(self) -> str:
-        """See `Method`."""
         what = "whole frames" if self.engine.full_frame else "viewports"
         over = " over the still panorama" if self.engine.still is not None else ""
         height, width = self.engine.size
@@ -96,7 +95,6 @@ class DecoderMethod:
 
     @property
     def key(self) -> dict[str, Any]:
-        """See `Method`."""
         return {
             "method": self.name,
             "engine": self.engine.name,
@@ -134,7 +132,6 @@ class VideoMethod:
 
     @property
     def key(self) -> dict[str, Any]:
-        """See `Method`."""
         return {"method": self.name, "bytes": self.bytes, "note": self.note}
 
     def view(self, look: Look, frame: int) -> Tensor:
@@ -142,14 +139,6 @@ class VideoMethod:
 
     def sphere(self, frame: int) -> Tensor:
         return self._pictures[frame]
-
-
-def level_look(look: Look, limits: tuple[float, float]) -> Look:
-    """Return the look to decode and compare: without roll, its field of view within ``limits``.
-
-    Roll and zoom are re-projections of the decoded picture by the display.
-    """
-    return Look(look.yaw, look.pitch, 0.0, min(max(look.hfov, limits[0]), limits[1]))
 
 
 def common_limits(engines: list[Engine]) -> tuple[float, float]:

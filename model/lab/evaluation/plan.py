@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from nerv360.clip_pictures import ClipPictures
-from nerv360.decoding import Engine, open_engine
+from nerv360.decoding import Engine, decoded_look, open_engine
 from nerv360.errors import InputError
 from nerv360.files import digest
 from nerv360.geometry import Look
@@ -20,7 +20,6 @@ from nerv360.lab.evaluation.methods import (
     Method,
     VideoMethod,
     common_limits,
-    level_look,
 )
 from nerv360.lab.evaluation.results import ResultStore
 from nerv360.progress import stage
@@ -162,7 +161,7 @@ def _paths(
         if name in paths:
             raise InputError(f"{trajectory.source}: a path {name} is given already")
         steps = trajectory.steps(scene.frames, scene.fps)
-        paths[name] = [replace(step, look=level_look(step.look, limits)) for step in steps]
+        paths[name] = [replace(step, look=decoded_look(step.look, limits)) for step in steps]
     return paths
 
 

@@ -14,14 +14,13 @@ from typing import Any
 import torch
 
 from nerv360.clip_pictures import ClipPictures
-from nerv360.decoding import open_engine
+from nerv360.decoding import decoded_look, open_engine
 from nerv360.lab.evaluation import (
     CODECS,
     DecoderMethod,
     Method,
     VideoMethod,
     encode_with_crf,
-    level_look,
     measure_path,
 )
 from nerv360.lab.rates.variants import NetworkVariant
@@ -139,7 +138,7 @@ class PathBench:
         hfov = math.radians(hfov_deg)
         self.paths = {
             path.name: [
-                replace(step, look=level_look(step.look, (hfov, hfov)))
+                replace(step, look=decoded_look(step.look, (hfov, hfov)))
                 for step in path.steps(self.info.frames, self.info.fps)
             ]
             for path in trajectories

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from nerv360.errors import InputError
+from nerv360.geometry import DEFAULT_HFOV_DEG
 from nerv360.trajectories.formats.table import choose, is_finite_number, path_name, shown
-from nerv360.trajectories.trajectory import DEFAULT_HFOV_DEG, Interpolation, Trajectory
+from nerv360.trajectories.trajectory import Interpolation, Trajectory
 
 _SAMPLES = "pitch_yaw_roll_data_hmd"
 

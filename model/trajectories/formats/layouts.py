@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nerv360.geometry import DEFAULT_HFOV_DEG
 from nerv360.trajectories.formats import jin2022, jvet, quaternions, salient360, wu2017
 from nerv360.trajectories.formats.named import signed
 from nerv360.trajectories.formats.table import path_name, refuse_part
-from nerv360.trajectories.trajectory import DEFAULT_HFOV_DEG, Floats, Trajectory
+from nerv360.trajectories.trajectory import Floats, Trajectory
 
 Build = Callable[[Floats, str, str], Trajectory]
 

@@ -7,13 +7,13 @@ import math
 import numpy as np
 
 from nerv360.errors import InputError
+from nerv360.geometry import DEFAULT_HFOV_DEG
 from nerv360.trajectories.formats import quaternions
 from nerv360.trajectories.formats.names import QUATERNION, SCALES, UNSURE, Column
 from nerv360.trajectories.formats.sheet import Sheet
 from nerv360.trajectories.formats.table import path_name, shown
 from nerv360.trajectories.recording import RECORDED
 from nerv360.trajectories.trajectory import (
-    DEFAULT_HFOV_DEG,
     MAX_TIME_S,
     Floats,
     Integers,

@@ -11,8 +11,9 @@ from __future__ import annotations
 import numpy as np
 
 from nerv360.errors import InputError
+from nerv360.geometry import DEFAULT_HFOV_DEG
 from nerv360.trajectories.formats.table import choose, path_name
-from nerv360.trajectories.trajectory import DEFAULT_HFOV_DEG, Floats, Interpolation, Trajectory
+from nerv360.trajectories.trajectory import Floats, Interpolation, Trajectory
 
 
 def fits(table: Floats) -> bool:

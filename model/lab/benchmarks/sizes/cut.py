@@ -24,7 +24,7 @@ def cut_viewport(frame: Tensor, look: Look, size: tuple[int, int]) -> Tensor:
         size×4 uint8 RGBA on the frame's device.
     """
     height, width = frame.shape[:2]
-    rays = camera_rays(*size, math.tan(look.hfov / 2), frame.device)
+    rays = camera_rays(*size, look.half_extent, frame.device)
     x, y, z = torch.as_tensor(look.rotation(), dtype=torch.float32, device=frame.device).T
     # Rows and columns of rays are straight lines: cheaper than a product per pixel.
     directions = rays[:1, :, :1] * x + (rays[:, :1, 1:2] * y + z)
