@@ -57,9 +57,9 @@ def _options(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (by default the process's own) and return its exit code.
 
-    Bad input and bad usage end in one line on stderr and code 2, and so does an error that was not
-    foreseen, in code 1, which names the file with its traceback. Ctrl-C, SIGTERM and SIGHUP end a
-    command in code 130, 143 or 129 and leave nothing half-written. If another thread is still
+    Every error is one line on stderr. The code is 2 for bad input and bad usage, and 1 for an
+    unexpected error, whose line names the file with the traceback. Ctrl-C, SIGTERM and SIGHUP end
+    a command with code 130, 143 or 129 and leave no half-written file. If another thread is still
     building an engine, the process ends here without returning.
     """
     ended: list[int] = []

@@ -1,13 +1,12 @@
 """Crops of the frame, to train full-frame decoders a piece at a time.
 
-A full-frame decoder consists of convolutions only. So a crop of the embedding, with a margin as
-wide as their reach, decodes to the same pixels as the whole embedding, and a step costs as much as
-a viewport's, whatever the frame's size.
+A full-frame decoder has only convolutions. A crop of the embedding therefore decodes to the same
+pixels as the whole, if its margin is as wide as the convolutions reach. A training step then costs
+as much as a viewport's, however large the frame is.
 
-If zeros surround the frame, the margin ends with the frame, and the crop's convolutions meet the
-same zeros. If features wrap, rows near a pole differ a little: in the whole frame every convolution
-meets the opposite meridian at its own resolution; in a crop it meets features decoded from the
-opposite meridian's embedding.
+With zero padding the margin ends at the frame's border, so the pixels there are equal too. With
+wrapped padding rows near a pole differ a little. In the whole frame each convolution pads with
+features of its own resolution; in a crop these features are decoded from the padded embedding.
 """
 
 from __future__ import annotations

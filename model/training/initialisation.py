@@ -1,9 +1,9 @@
 """Initial weights that already show a blurred picture of every frame.
 
-With random weights, training spends its first hundreds of steps on finding a way for a frame's
-colours through the embedding and the decoder. Here the way is given: the encoder adds the mean
-colour of each patch to the embedding (`Encoder` with ``colour_skip``), and the first channels of
-every stage pass it on to the head. All other channels keep their random weights.
+With random weights, training spends its first hundreds of steps on passing a frame's colours
+through the network. These weights pass them from the start. The encoder adds the mean colour of
+each patch to the embedding (`Encoder` with ``colour_skip``), and the first channels of every stage
+hand it on to the head. All other channels keep their random weights.
 """
 
 from __future__ import annotations

@@ -51,8 +51,8 @@ class Build:
 class EngineBuilder:
     """Builds engines in the order of the calls, on a thread that starts with the first one.
 
-    A single thread, because a capture fails if another build waits for the whole GPU, and cuDNN
-    keeps the plans that graphs use for the thread that made them.
+    There is only one thread for two reasons. A graph capture fails if another build synchronises
+    the GPU meanwhile. And cuDNN keeps its plans per thread: graphs need those of their own thread.
     """
 
     def __init__(self) -> None:

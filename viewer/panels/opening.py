@@ -22,8 +22,8 @@ class OpeningPanel:
     def text(self) -> str | None:
         """The message, or None.
 
-        There is none in a split view with a picture, because each side's panel has one, and none
-        over the still panorama of a scene that is loading, because another message names its file.
+        None in a split view with a picture: each side has a panel of its own. None while a scene
+        loads behind its still panorama: the loading message names the file.
         """
         panes = self._panes
         if panes.opening is None or not panes.scene.whole:

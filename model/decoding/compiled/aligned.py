@@ -36,10 +36,10 @@ def aligned(channels: int) -> int:
 
 
 class AlignedConv(nn.Module):
-    """A convolution with output and input channels filled up with zeros.
+    """A convolution with input and output channels zero-padded to a multiple of `ALIGNMENT`.
 
-    A decoder's first convolution keeps its input channels. With ``cells`` above 1 the outputs are
-    in the order (cell, channel) of the pixel shuffle after it, and filled up within each cell.
+    The input channels of a decoder's first convolution are not padded. If a pixel shuffle follows
+    (``cells`` above 1), the outputs are ordered by cell, then channel, and each cell is padded.
 
     Attributes:
         channels: of a cell, including the added ones.

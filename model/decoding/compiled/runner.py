@@ -41,12 +41,15 @@ RunnerMaker = Callable[
 ]
 """Makes a runner.
 
-Arguments are a viewport's stages and head, the viewport's height and width before the first stage,
-the type multiplied by its convolutions, and the side of the cells whose means are wanted.
+Arguments:
+    stages and head of the viewport's network;
+    height and width of the viewport before the first stage;
+    dtype of the convolutions' products;
+    side of the cells whose mean colours are wanted, or None.
 
-The runner's inputs are h×w×c features, contiguous; `AffineTable.scales_and_shifts` of all stages,
-unused if they have no residual blocks; and, in the features' memory layout, the finer embeddings at
-the viewport's look for the stages that add one.
+A runner takes contiguous h×w×c features and `AffineTable.scales_and_shifts` of all stages (unused
+without residual blocks). For each stage with a finer embedding it also takes that embedding,
+sampled at the look, in the same memory layout.
 """
 
 

@@ -153,11 +153,11 @@ class FoldedHead:
 
 
 class ShuffledHead:
-    """`FoldedHead` before the last pixel shuffle, which then moves only four channels.
+    """`FoldedHead` moved before the last pixel shuffle, which then moves only four channels.
 
-    It computes squares of pixels one pixel up and left of the shuffle's cells, so that the inputs
-    of a square lie within two by two cells. A third of the products are with zeros, and still it
-    takes less time, because a CPU's vectors hold more than four channels.
+    Each output holds a square of pixels, shifted up and left by one pixel against the shuffle's
+    cells, so that its inputs lie in two by two cells. A third of the products are with zeros. It is
+    faster all the same: a CPU's vectors hold more than four channels.
     """
 
     stride = 2

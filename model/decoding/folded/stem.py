@@ -17,9 +17,9 @@ from nerv360.networks import Stage
 class FoldedStem:
     """Channel expansion and one TAT residual block on the sphere (paper, section 2.2).
 
-    If features wrap around the sphere, the surrounding ones went through the affine too, so that
-    folding it needs no correction at the border. Each map is computed directly inside a buffer one
-    pixel wider a side, and only the rim is copied; `pad_erp` would copy whole maps.
+    The affine can be folded into the convolution without a correction at the border: wrapped
+    padding goes through the affine too. Each map is computed inside a buffer that is one pixel
+    wider on each side, so only the border is copied; `pad_erp` would copy the whole map.
 
     Attributes:
         features: result of the latest call.

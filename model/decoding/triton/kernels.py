@@ -1,10 +1,10 @@
 """Triton kernels of the fused engine: convolutions that also do the operations after them.
 
-Features are rows × columns × channels in memory, channels in eights. `convolve` reads its input in
-that layout: along a row, the kernel's columns and their channels are one run of KERNEL·CIN
-elements, so that a window is an offset into the row, and zeros outside the row need one comparison.
-Each instance computes several rows of a strip of columns: input rows shared by neighbouring output
-rows, and the weights, are fetched once for all of them.
+Features are rows × columns × channels in memory; the number of channels is a multiple of eight. In
+a row, the pixels under the kernel and their channels are KERNEL·CIN consecutive elements.
+`convolve` loads them as one vector, and one comparison finds the elements outside the row, which
+are zero. Each instance computes several output rows of a strip of columns. It loads the weights
+once, and each input row once for all output rows that need it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Runner of a viewport's stages: a sequence of fused kernels on four preallocated buffers.
 
-A stage of one residual block passes over memory six times: its features are written, then read by
-the block's first convolution, whose result is written and read by the second, which adds to the
-features in place. Separate operators take thirteen passes (docs/performance.md).
+A stage with one residual block passes over memory six times. It writes its features; the block's
+first convolution reads them and writes its result; the second reads that and adds to the features
+in place. Separate operators take thirteen passes (docs/performance.md).
 
 The last stage needs most of the memory and runs in bands of rows, as many as its pixel shuffle has
 cells: a band then needs no more than the map that the stage starts from. Rows beyond a band's edge

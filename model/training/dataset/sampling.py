@@ -55,10 +55,9 @@ def held_out_looks(
 ) -> tuple[list[int], Tensor]:
     """Return frames and looks (count×4, float64) for evaluation.
 
-    The looks are a Fibonacci sphere, which is even, at frames spread over the clip; the field of
-    view is the configured one. `LOOKS_A_FRAME` of them share a frame, one from each part of the
-    sphere from top to bottom, because encoding a frame, or decoding it whole, costs more than a
-    look at it.
+    Directions are a Fibonacci sphere, so they are evenly spread; frames are spread over the clip;
+    the field of view is the configured one. `LOOKS_A_FRAME` looks share a frame, from different
+    latitudes, because encoding or decoding a whole frame costs more than cutting a look from it.
     """
     yaw, pitch = _spread_directions(count)
     if coverage is not None:

@@ -95,9 +95,9 @@ def read(
 class _Reading:
     """A sheet while it is being read.
 
-    A recording ends every row with a line feed, so that a last line without one was cut off, also
-    if it reads as a row (``…,7`` of ``…,78.1``). Files from other hands often lack the last line
-    feed; there a last line is left out only if it is no row.
+    Our recordings end every row with a line feed. A last line without one was cut off, even if it
+    can be read (``…,7`` instead of ``…,78.1``), and is left out. Other programs often omit the last
+    line feed; their last line is left out only if it cannot be read.
     """
 
     def __init__(self, label: str, given: list[Column | None] | None, lenient: bool) -> None:
