@@ -36,13 +36,13 @@ PLAIN_MOUSE = {"drag", "arrows", "wheel", "right button"}
 
 
 def command_tree() -> dict[str, Any]:
-    """Return every command by its words, such as ``bench gpu``, and groups that run a default."""
+    """Return every command and group of commands by its words, such as ``bench gpu``."""
     group: Any = typer.main.get_command(app)
     commands: dict[str, Any] = {}
     for name, command in group.commands.items():
         inner = getattr(command, "commands", {})
         commands |= {f"{name} {nested}": each for nested, each in inner.items()}
-        commands[name] = next(iter(inner.values()), command)
+        commands[name] = command
     return commands
 
 

@@ -114,7 +114,7 @@ def test_a_clip_is_refused_in_one_short_tame_line(
         ["train", str(clip), "-o", str(tmp_path / "new.safetensors")],
         ["view", str(clip)],
         ["view", good, "--video", str(clip)],
-        ["bench", "--table", "2", str(clip)],
+        ["bench", "paper-table-2", str(clip)],
     ):
         assert main(command) == 2, command
         assert_tame(capsys, lines=1)

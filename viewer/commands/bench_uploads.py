@@ -5,32 +5,15 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from OpenGL import GL
 
+from nerv360.lab.benchmarks import UploadSpeed
 from nerv360.viewer.picture import Texture, Window, upload_by
 
 _TIMES = 20
 _WARM_UP = 3
-
-
-@dataclass(frozen=True)
-class UploadSpeed:
-    """Uploads of one size of picture.
-
-    Attributes:
-        size: height and width.
-        path: name of the upload, as in the overlay.
-        renderer: OpenGL's name for its renderer.
-        median_ms: until OpenGL had finished.
-    """
-
-    size: tuple[int, int]
-    path: str
-    renderer: str
-    median_ms: float
 
 
 def measure_uploads(

@@ -6,7 +6,7 @@ import gc
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -24,7 +24,8 @@ from nerv360.decoding import (
 )
 from nerv360.errors import sentence_of
 from nerv360.geometry import Look
-from nerv360.lab.benchmarks.ceilings import precision_name, wait_for
+from nerv360.lab.benchmarks.ceilings import Ceilings, precision_name, wait_for
+from nerv360.lab.benchmarks.machine import Report
 from nerv360.networks import build_decoder, count_flops, count_traffic, motion_size
 from nerv360.scene import Decoder, StillPanorama, TrainingSummary
 
@@ -76,10 +77,6 @@ class EngineResult:
     traffic_bytes: int
     memory_mib: dict[str, float]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
 class EngineFailure:
@@ -90,9 +87,53 @@ class EngineFailure:
     device: str
     failed: str
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return asdict(self)
+
+@dataclass(frozen=True)
+class DecoderMemory:
+    """Memory of a process that opens only one decoder: median, range, and its description."""
+
+    bytes: int
+    range: tuple[int, int]
+    kind: str
+
+
+@dataclass(frozen=True)
+class MemoryFailure:
+    """The reason why a decoder's memory could not be measured."""
+
+    failed: str
+
+
+@dataclass(frozen=True)
+class UploadSpeed:
+    """Uploads of one size of picture.
+
+    Attributes:
+        size: height and width.
+        path: name of the upload, as in the overlay.
+        renderer: OpenGL's name for its renderer.
+        median_ms: until OpenGL had finished.
+    """
+
+    size: tuple[int, int]
+    path: str
+    renderer: str
+    median_ms: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineReport(Report):
+    """Every engine of the decoders, beside the machine's limits; memory is by decoder."""
+
+    ceilings: Ceilings
+    engines: list[EngineResult | EngineFailure]
+    memory: dict[str, DecoderMemory | MemoryFailure]
+    uploads: list[UploadSpeed]
+
+    @property
+    def measured(self) -> list[EngineResult]:
+        """Engines that could be measured."""
+        return [engine for engine in self.engines if isinstance(engine, EngineResult)]
 
 
 def random_decoder(config: ModelConfig, frames: int = 4) -> Decoder:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import subprocess
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,33 +15,62 @@ import torch
 _CHECKOUT = Path(__file__).resolve().parents[3]
 
 
-def machine_facts(device: torch.device) -> dict[str, Any]:
-    """Return the origin of a benchmark on ``device``, for its JSON.
+@dataclass(frozen=True)
+class MachineFacts:
+    """Origin of a measurement.
 
-    ``commit`` ends in ``-dirty`` if files differ from it, and is None outside a checkout;
-    ``driver`` is the NVIDIA driver's version, None on other devices.
+    Attributes:
+        commit: ends in ``-dirty`` if files differ from it; None outside a checkout.
+        driver: version of the NVIDIA driver; None on other devices.
     """
+
+    date: str
+    commit: str | None
+    machine: str
+    device: str
+    processor: str
+    driver: str | None
+    cuda: str | None
+    threads: int
+    torch: str
+    python: str
+    nerv360: str | None
+
+    def __str__(self) -> str:
+        """Summarise the facts in one line."""
+        return (
+            f"{self.processor}, {self.device}, {self.threads} threads, "
+            f"torch {self.torch}, {self.date[:10]}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Results of a benchmark and their origin."""
+
+    facts: MachineFacts
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values, the facts beside the results."""
+        values = asdict(self)
+        return {**values.pop("facts"), **values}
+
+
+def machine_facts(device: torch.device) -> MachineFacts:
+    """Return the origin of a benchmark on ``device``."""
     cuda = device.type == "cuda"
-    return {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": checkout_commit(_CHECKOUT),
-        "machine": platform.machine(),
-        "device": str(device),
-        "processor": torch.cuda.get_device_name(device) if cuda else processor_name(),
-        "driver": _driver() if cuda else None,
-        "cuda": torch.version.cuda if cuda else None,
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "nerv360": _version("nerv360"),
-    }
-
-
-def facts_line(facts: dict[str, Any]) -> str:
-    """Summarise `machine_facts` in one line."""
-    return (
-        f"{facts['processor']}, {facts['device']}, {facts['threads']} threads, "
-        f"torch {facts['torch']}, {facts['date'][:10]}"
+    return MachineFacts(
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        commit=checkout_commit(_CHECKOUT),
+        machine=platform.machine(),
+        device=str(device),
+        processor=torch.cuda.get_device_name(device) if cuda else processor_name(),
+        driver=_driver() if cuda else None,
+        cuda=torch.version.cuda if cuda else None,
+        threads=torch.get_num_threads(),
+        torch=torch.__version__,
+        python=platform.python_version(),
+        nerv360=_version("nerv360"),
     )
 
 

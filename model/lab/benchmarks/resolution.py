@@ -9,7 +9,8 @@ from nerv360.config import ModelConfig
 from nerv360.errors import InputError
 from nerv360.training import training_preset
 
-DECODERS = ("nerv360", "hnerv", "hnerv-boost")
+TITLES = {"nerv360": "NeRV360", "hnerv": "HNeRV", "hnerv-boost": "HNeRV-Boost"}
+DECODERS = tuple(TITLES)
 WITHIN = 0.01
 STEPS = 16
 """Denominator of scales: sixteenths keep the frame and viewport width of every preset exact."""

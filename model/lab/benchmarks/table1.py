@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 import torch
 
@@ -14,20 +13,36 @@ from nerv360.decoding import picture_size
 from nerv360.devices import free_bytes
 from nerv360.errors import InputError
 from nerv360.lab.benchmarks.engine_speed import PAPER_FPS, PAPER_GIB
+from nerv360.lab.benchmarks.machine import Report
 from nerv360.lab.benchmarks.process import OutOfMemoryError
 from nerv360.lab.benchmarks.resolution import DECODERS
 from nerv360.lab.benchmarks.table1_worker import PARTS, PartResult, measure_part
 from nerv360.networks import count_flops, count_parameters
 from nerv360.training import predicted_bytes
 
-PAPER_TABLE1: dict[str, dict[str, tuple[float, float]]] = {
-    "nerv360": {"training": (3.4, 21.2)},
-    "hnerv": {"training": (2.7, 51.3)},
-    "hnerv-boost": {"training": (0.8, 73.2)},
+
+@dataclass(frozen=True)
+class PaperPart:
+    """The paper's frames per second and GiB on an H100."""
+
+    fps: float
+    gib: float
+
+
+_TRAINING = {
+    "nerv360": PaperPart(3.4, 21.2),
+    "hnerv": PaperPart(2.7, 51.3),
+    "hnerv-boost": PaperPart(0.8, 73.2),
 }
-"""Frames per second and GiB on an H100, by decoder and part; all share one encoder."""
-for _name, _parts in PAPER_TABLE1.items():
-    _parts |= {"encoding": (27.3, 2.8), "decoding": (PAPER_FPS[_name], PAPER_GIB[_name])}
+PAPER_TABLE1 = {
+    name: {
+        "training": training,
+        "encoding": PaperPart(27.3, 2.8),
+        "decoding": PaperPart(PAPER_FPS[name], PAPER_GIB[name]),
+    }
+    for name, training in _TRAINING.items()
+}
+"""The paper's numbers by decoder and part; all decoders share one encoder."""
 
 WORKSPACE = 1.25
 SAFE = 0.9
@@ -36,26 +51,48 @@ SMALLER = (Fraction(1, 2), Fraction(1, 4), Fraction(1, 8), Fraction(1, 16))
 
 
 @dataclass(frozen=True)
+class TooLarge:
+    """A part that does not fit into memory, and the bytes it needs."""
+
+    needs_bytes: int
+
+
+@dataclass(frozen=True)
 class Table1Row:
-    """Results of one decoder by part; for a part that does not fit, the bytes it needs."""
+    """Results of one decoder by part, and the paper's numbers."""
 
     decoder: str
     parameters: int
     flops: int
     size: tuple[int, int]
-    parts: dict[str, PartResult | int]
+    parts: dict[str, PartResult | TooLarge]
+    paper: dict[str, PaperPart]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values; a part that did not fit is ``{"needs_bytes": n}``."""
-        values = asdict(self)
-        for part, result in self.parts.items():
-            if isinstance(result, int):
-                values["parts"][part] = {"needs_bytes": result}
-        values["paper"] = {
-            part: {"fps": fps, "gib": gib}
-            for part, (fps, gib) in PAPER_TABLE1[self.decoder].items()
-        }
-        return values
+
+@dataclass(frozen=True)
+class Ratios:
+    """Values of the three decoders over NeRV360's; None if one of the two is missing."""
+
+    measured: list[float | None]
+    paper: list[float | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table1(Report):
+    """The paper's table 1, measured.
+
+    Attributes:
+        scale: fraction of the sides.
+        frame: height and width.
+        ratios: by quantity.
+    """
+
+    table: int = 1
+    preset: str
+    scale: str
+    frame: tuple[int, int]
+    rows: list[Table1Row]
+    ratios: dict[str, Ratios]
 
 
 Needs = dict[tuple[str, str], int]
@@ -104,7 +141,7 @@ def measure_table1(
         pictures: at most this many of each part.
         advance: called before each part with its name, the number done and the total.
     """
-    results: dict[str, dict[str, PartResult | int]] = {name: {} for name in configs}
+    results: dict[str, dict[str, PartResult | TooLarge]] = {name: {} for name in configs}
     done, total = 0, 1 + (len(PARTS) - 1) * len(configs)
     for name, config in configs.items():
         for part in PARTS:
@@ -114,44 +151,42 @@ def measure_table1(
             advance(f"{part}, {name}", done, total)
             done += 1
             if (name, part) in needs:
-                results[name][part] = needs[name, part]
+                results[name][part] = TooLarge(needs[name, part])
                 continue
             try:
                 results[name][part] = measure_part(part, config, device, pictures)
             except OutOfMemoryError:
-                results[name][part] = needed_bytes(part, config, half=device.type == "cuda")
+                needed = needed_bytes(part, config, half=device.type == "cuda")
+                results[name][part] = TooLarge(needed)
     return [
-        Table1Row(name, count_parameters(c), count_flops(c), picture_size(c), results[name])
+        Table1Row(
+            name, count_parameters(c), count_flops(c), picture_size(c), results[name],
+            PAPER_TABLE1[name],
+        )
         for name, c in configs.items()
-    ]
+    ]  # fmt: skip
 
 
-def ratios(values: list[float | None]) -> list[float | None]:
+def ratios(values: Sequence[float | None]) -> list[float | None]:
     """Divide each value by the first, NeRV360's; None if one of the two is missing."""
     first = values[0]
     return [v / first if first and v is not None else None for v in values]
 
 
-def table1_ratios(rows: list[Table1Row]) -> dict[str, dict[str, list[float | None]]]:
-    """Return the decoders' values over NeRV360's by quantity, ``measured`` and ``paper``."""
-    result: dict[str, dict[str, list[float | None]]] = {}
+def table1_ratios(rows: list[Table1Row]) -> dict[str, Ratios]:
+    """Return the decoders' values over NeRV360's by quantity."""
+    result: dict[str, Ratios] = {}
     for part in ("decoding", "training"):
-        for index, (name, value) in enumerate((("FPS", fps_of), ("memory", gib_of))):
-            result[f"{part} {name}"] = {
-                "measured": ratios([value(row.parts[part]) for row in rows]),
-                "paper": ratios([PAPER_TABLE1[row.decoder][part][index] for row in rows]),
-            }
+        parts, paper = [row.parts[part] for row in rows], [row.paper[part] for row in rows]
+        result[f"{part} FPS"] = Ratios(
+            ratios([None if isinstance(p, TooLarge) else p.fps for p in parts]),
+            ratios([p.fps for p in paper]),
+        )
+        result[f"{part} memory"] = Ratios(
+            ratios([None if isinstance(p, TooLarge) else p.memory_bytes for p in parts]),
+            ratios([p.gib for p in paper]),
+        )
     return result
-
-
-def fps_of(result: PartResult | int) -> float | None:
-    """Return pictures per second, or None if the part was not measured."""
-    return None if isinstance(result, int) else result.fps
-
-
-def gib_of(result: PartResult | int) -> float | None:
-    """Return peak memory in GiB, or None if the part was not measured."""
-    return None if isinstance(result, int) else result.memory_bytes / 2**30
 
 
 def needed_bytes(part: str, config: ModelConfig, *, half: bool) -> int:

@@ -6,21 +6,18 @@ import dataclasses
 import statistics
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from nerv360.config import ModelConfig
 from nerv360.devices import free_bytes
 from nerv360.errors import InputError
+from nerv360.lab.benchmarks.machine import Report
 from nerv360.lab.benchmarks.table1 import needed_bytes
 from nerv360.networks import count_flops, count_parameters
 from nerv360.training import ClipFrames, Processes, StepReport, Trainer, TrainingSettings
-
-TABLE2_EPOCHS = 5
-TABLE2_SEEDS = 3
 
 
 @dataclass(frozen=True)
@@ -62,9 +59,31 @@ class Ablation:
     paper_vp0_db: float
     paper_vp1_db: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return asdict(self)
+
+@dataclass(frozen=True, kw_only=True)
+class Table2(Report):
+    """The paper's table 2, measured.
+
+    Attributes:
+        scale: fraction of the preset's sides.
+        clip: name of its file.
+        frames: number of frames.
+        frame, viewport: height and width.
+        training: settings of all trainings.
+        complete: all variants are finished.
+    """
+
+    table: int = 2
+    preset: str
+    scale: str
+    clip: str
+    frames: int
+    frame: tuple[int, int]
+    viewport: tuple[int, int]
+    training: TrainingSettings
+    seeds: list[int]
+    complete: bool
+    rows: list[Ablation]
 
 
 def mean_and_spread(values: Sequence[float | None]) -> tuple[float, float] | None:

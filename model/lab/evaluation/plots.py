@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from nerv360.lab.evaluation.results import Evaluation, PathResult, PictureRow, SphereResult
-
-COLOURS = ("#0b6e99", "#d1495b", "#66a182", "#edae49", "#6c4f9e", "#444444")
-DPI = 110
+from nerv360.lab.figures import COLOURS, OTHER, new_figure, png, style
 
 
-def colours(names: Iterable[str]) -> dict[str, str]:
-    """Assign one colour per method, the same in every figure."""
-    return {name: COLOURS[index % len(COLOURS)] for index, name in enumerate(names)}
-
-
-def over_time(results: list[PathResult], palette: dict[str, str]) -> bytes:
+def over_time(results: list[PathResult]) -> bytes:
     """Plot PSNR along one path, and PSNR of the moving pixels and MS-SSIM if known."""
     curves: dict[str, Callable[[PictureRow], float | None]] = {
         "PSNR, dB": lambda row: row.psnr_db,
@@ -33,7 +24,7 @@ def over_time(results: list[PathResult], palette: dict[str, str]) -> bytes:
         for name, read in curves.items()
         if any(read(row) is not None for result in results for row in result.rows)
     }
-    figure = Figure(dpi=DPI, figsize=(9, 0.6 + 2.0 * len(shown)), layout="constrained")
+    figure = new_figure(9, 0.6 + 2.0 * len(shown))
     axes = figure.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
     for axis, (name, read) in zip(axes, shown.items(), strict=True):
         axis.set_ylabel(name)
@@ -42,22 +33,22 @@ def over_time(results: list[PathResult], palette: dict[str, str]) -> bytes:
             read_all = (read(row) for row in result.rows)
             values = [math.nan if value is None else value for value in read_all]
             label = f"{result.method} ({result.psnr_db:.2f} dB)"
-            axis.plot(steps, values, color=palette[result.method], label=label)
+            axis.plot(steps, values, color=COLOURS.get(result.method, OTHER), label=label)
     axes[-1].set_xlabel("picture of the path")
     for axis in axes:
-        _plain(axis)
+        style(axis)
     axes[0].legend(
         frameon=False, fontsize=8, ncols=min(len(results), 4),
         loc="lower left", bbox_to_anchor=(0, 1),
     )  # fmt: skip
-    return _png(figure)
+    return png(figure)
 
 
 def over_sphere(spheres: list[SphereResult], paths: dict[str, list[tuple[float, float]]]) -> bytes:
     """Draw maps of each method's error over the sphere, with the paths (yaw and pitch, degrees)."""
     columns = min(2, len(spheres))
     rows = math.ceil(len(spheres) / columns)
-    figure = Figure(dpi=DPI, figsize=(4.8 * columns + 0.8, 2.5 * rows + 0.3), layout="constrained")
+    figure = new_figure(4.8 * columns + 0.8, 2.5 * rows + 0.3)
     axes = figure.subplots(rows, columns, squeeze=False)
     maps = [np.array(sphere.error) for sphere in spheres]
     quality = [-10 * np.log10(np.maximum(cells, 1e-7)) for cells in maps]
@@ -77,16 +68,16 @@ def over_sphere(spheres: list[SphereResult], paths: dict[str, list[tuple[float, 
         axis.set_visible(False)
     if image is not None:
         figure.colorbar(image, ax=axes, label="PSNR, dB", shrink=0.8)
-    return _png(figure)
+    return png(figure)
 
 
-def speed_and_memory(evaluation: Evaluation, palette: dict[str, str]) -> bytes:
+def speed_and_memory(evaluation: Evaluation) -> bytes:
     """Draw pictures per second and peak memory, one bar per method."""
     speeds = evaluation.speeds
-    figure = Figure(dpi=DPI, figsize=(9, 0.5 + 0.42 * len(speeds)), layout="constrained")
+    figure = new_figure(9, 0.5 + 0.42 * len(speeds))
     left, right = figure.subplots(1, 2, sharey=True)
     names = [speed.name for speed in speeds]
-    bars = [palette[name] for name in names]
+    bars = [COLOURS.get(name, OTHER) for name in names]
     for axis, values, label, form in (
         (left, [s.fps for s in speeds], "pictures decoded a second", "{:.1f}"),
         (right, [s.memory_bytes / 2**20 for s in speeds], "peak memory, MiB", "{:.0f}"),
@@ -95,10 +86,10 @@ def speed_and_memory(evaluation: Evaluation, palette: dict[str, str]) -> bytes:
         axis.bar_label(container, [form.format(v) for v in values], padding=3, fontsize=8)
         axis.set_xlabel(label)
         axis.set_xlim(0, max([*values, 1e-9]) * 1.18)
-        _plain(axis)
+        style(axis)
         axis.grid(visible=False, axis="y")
     left.invert_yaxis()
-    return _png(figure)
+    return png(figure)
 
 
 def _mean_ws(sphere: SphereResult) -> float:
@@ -114,16 +105,3 @@ def _draw_path(axis: Axes, looks: list[tuple[float, float]], colour: str) -> Non
         axis.plot(yaw - 360 * turn, pitch, color=colour, linewidth=1.1)
         axis.plot(yaw[:1] - 360 * turn, pitch[:1], "o", color=colour, markersize=3)
     axis.set_xlim(-180, 180)
-
-
-def _plain(axis: Axes) -> None:
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.grid(visible=True, color="#e5e5e5", linewidth=0.7)
-    axis.set_axisbelow(True)
-    axis.tick_params(labelsize=8)
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()

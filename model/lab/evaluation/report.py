@@ -10,7 +10,7 @@ from pathlib import Path
 from nerv360.lab.benchmarks import PROCESSES, SpeedResult
 from nerv360.lab.evaluation.pictures import opening_pictures, stills
 from nerv360.lab.evaluation.plan import EvaluationPlan
-from nerv360.lab.evaluation.plots import colours, over_sphere, over_time, speed_and_memory
+from nerv360.lab.evaluation.plots import over_sphere, over_time, speed_and_memory
 from nerv360.lab.evaluation.results import Evaluation, write_text
 from nerv360.lab.evaluation.tables import (
     SUMMARY_COLUMNS,
@@ -46,17 +46,16 @@ def write_report(plan: EvaluationPlan, evaluation: Evaluation, folder: Path) -> 
     Raises:
         InputError: a file cannot be written.
     """
-    palette = colours(evaluation.stored_bytes)
     names = list(plan.paths)
     looks = {
         name: [step.look.degrees()[:2] for step in steps] for name, steps in plan.paths.items()
     }
     figures = {
-        f"over-time-{name}": over_time([p for p in evaluation.paths if p.path == name], palette)
+        f"over-time-{name}": over_time([p for p in evaluation.paths if p.path == name])
         for name in names
     }
     figures["over-sphere"] = over_sphere(evaluation.spheres, looks)
-    figures["speed-and-memory"] = speed_and_memory(evaluation, palette)
+    figures["speed-and-memory"] = speed_and_memory(evaluation)
     plots = folder / "plots"
     plots.mkdir(exist_ok=True)
     for name, png in figures.items():

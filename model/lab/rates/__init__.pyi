@@ -1,3 +1,4 @@
+from .bjontegaard import RateDifference as RateDifference
 from .comparison import ANCHOR as ANCHOR
 from .comparison import METRICS as METRICS
 from .comparison import compared as compared
@@ -6,11 +7,11 @@ from .comparison import verdicts as verdicts
 from .measure import PathBench as PathBench
 from .measure import RateCurve as RateCurve
 from .measure import RatePoint as RatePoint
+from .measure import RatesReport as RatesReport
 from .measure import measure_rates as measure_rates
 from .measure import planned_units as planned_units
 from .measure import prepared_clip as prepared_clip
 from .plot import draw_rates as draw_rates
-from .variants import TABLE3_EPOCHS as TABLE3_EPOCHS
 from .variants import NetworkVariant as NetworkVariant
 from .variants import network_variants as network_variants
 from .variants import scaled_presets as scaled_presets

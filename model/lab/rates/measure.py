@@ -6,15 +6,16 @@ import math
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from nerv360.clip_pictures import ClipPictures
+from nerv360.config import ModelConfig
 from nerv360.decoding import decoded_look, open_engine
+from nerv360.lab.benchmarks import METHODS, Report
 from nerv360.lab.evaluation import (
     CODECS,
     DecoderMethod,
@@ -23,6 +24,7 @@ from nerv360.lab.evaluation import (
     encode_with_crf,
     measure_path,
 )
+from nerv360.lab.rates.bjontegaard import RateDifference
 from nerv360.lab.rates.variants import NetworkVariant
 from nerv360.metrics import pooled
 from nerv360.networks import count_parameters
@@ -34,7 +36,14 @@ from nerv360.scene import (
     read_scene,
     write_scene,
 )
-from nerv360.training import ClipFrames, Processes, Trainer, read_clip, trained_scene
+from nerv360.training import (
+    ClipFrames,
+    Processes,
+    Trainer,
+    TrainingSettings,
+    read_clip,
+    trained_scene,
+)
 from nerv360.trajectories import Trajectory
 from nerv360.video import Clip, VideoWriter
 
@@ -47,7 +56,6 @@ Weights of 8 or 9 bits cost HNeRV over 10 dB, because its GELUs pass on accumula
 there are coarse embeddings with fine weights too.
 """
 CRFS = {"x265": (51, 46, 41, 36, 31, 26, 21), "av1": (63, 57, 51, 45, 39, 33, 27)}
-CODEC_TITLES = {"x265": "x265", "av1": "AV1"}
 
 Advance = Callable[[str], None]
 
@@ -71,6 +79,10 @@ class RatePoint:
     moving_db: float | None
     paths: dict[str, tuple[float, float | None]]
 
+    def quality(self, metric: str) -> float | None:
+        """Return the PSNR of one of `nerv360.lab.rates.METRICS`."""
+        return {"psnr_db": self.psnr_db, "moving_db": self.moving_db}[metric]
+
 
 @dataclass(frozen=True)
 class RateCurve:
@@ -82,6 +94,7 @@ class RateCurve:
         points: at least one.
         parameters, steps, network, training: of a network: number of parameters and steps,
             configuration and training settings.
+        rate_difference: to x265, by metric, as `compared` finds it.
     """
 
     method: str
@@ -92,12 +105,40 @@ class RateCurve:
     points: list[RatePoint]
     parameters: int | None = None
     steps: int | None = None
-    network: dict[str, Any] | None = None
-    training: dict[str, Any] | None = None
+    network: ModelConfig | None = None
+    training: TrainingSettings | None = None
+    rate_difference: dict[str, RateDifference | None] = field(default_factory=dict)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return asdict(self)
+
+@dataclass(frozen=True, kw_only=True)
+class RatesReport(Report):
+    """Quality against bytes.
+
+    Attributes:
+        scale: fraction of the preset's sides.
+        clip: name of its file.
+        frames: number of frames.
+        frame, viewport: height and width.
+        paths: names of the gaze paths.
+        epochs: of each training.
+        methods: names of all methods, finished or not.
+        complete: all methods are finished.
+    """
+
+    table: int = 3
+    preset: str
+    scale: str
+    clip: str
+    frames: int
+    fps: float
+    frame: tuple[int, int]
+    viewport: tuple[int, int]
+    hfov_deg: float
+    paths: list[str]
+    epochs: int
+    methods: list[str]
+    complete: bool
+    rows: list[RateCurve]
 
 
 def prepared_clip(source: Clip, size: tuple[int, int], limit: int | None, output: Path) -> None:
@@ -217,7 +258,7 @@ def measure_rates(
 
 
 def _codec(bench: PathBench, codec: str, advance: Advance) -> RateCurve:
-    title, points, note, seconds = CODEC_TITLES[codec], [], "", 0.0
+    title, points, note, seconds = METHODS[codec], [], "", 0.0
     with tempfile.TemporaryDirectory() as folder:
         for crf in CRFS[codec]:
             file = Path(folder) / f"{crf}.mp4"
@@ -268,8 +309,8 @@ def _network(
         _by_bytes(points),
         count_parameters(variant.config),
         trainer.step,
-        variant.config.to_dict(),
-        variant.settings.to_dict(),
+        variant.config,
+        variant.settings,
     )
 
 

@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from nerv360.lab.figures import COLOURS, new_figure, png, style
 from nerv360.lab.rates.bjontegaard import rising
 from nerv360.lab.rates.comparison import METRICS
+from nerv360.lab.rates.measure import RateCurve
 
-DPI = 110
-COLOURS = {
-    "nerv360": "#0b6e99",
-    "hnerv": "#d1495b",
-    "hnerv-boost": "#edae49",
-    "x265": "#66a182",
-    "av1": "#6c4f9e",
-}
-"""By architecture or codec."""
 STYLES = {"": (":", "o"), "levels": ("--", "s"), "still": ("-", "D"), None: ("-", ".")}
 """Line and marker, by the last feature in a network's name; None for codecs."""
 
 
-def draw_rates(rows: Sequence[Mapping[str, Any]]) -> bytes:
+def draw_rates(rows: Sequence[RateCurve]) -> bytes:
     """Plot quality, of all and of moving pixels, against kilobytes, one line per method, as a PNG.
 
     Points that cost more than another and look no better are drawn faintly beside the lines.
 
     Args:
-        rows: of the table's JSON; a method without a quality of the moving pixels is left out
-            there.
+        rows: a method without a quality of the moving pixels is left out there.
     """
-    figure = Figure(dpi=DPI, figsize=(10, 4.6), layout="constrained")
+    figure = new_figure(10, 4.6)
     axes = figure.subplots(1, len(METRICS))
     for axis, (metric, where) in zip(axes, METRICS.items(), strict=True):
         for row in rows:
@@ -44,26 +33,24 @@ def draw_rates(rows: Sequence[Mapping[str, Any]]) -> bytes:
     handles, labels = axes[0].get_legend_handles_labels()
     if handles:
         figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+    return png(figure)
 
 
-def _draw(axis: Axes, row: Mapping[str, Any], metric: str) -> None:
+def _draw(axis: Axes, row: RateCurve, metric: str) -> None:
     points = [
-        (point["bytes"] / 1000, point[metric])
-        for point in row["points"]
-        if point[metric] is not None
+        (point.bytes / 1000, quality)
+        for point in row.points
+        if (quality := point.quality(metric)) is not None
     ]
     if not points:
         return
-    family = row["architecture"]
-    last = None if family is None else row["method"].removeprefix(family).rpartition("-")[2]
+    family = row.architecture
+    last = None if family is None else row.method.removeprefix(family).rpartition("-")[2]
     line, marker = STYLES[last]
-    colour = COLOURS[family or row["method"]]
+    colour = COLOURS[family or row.method]
     axis.plot(
         *zip(*rising(points), strict=True),
-        label=row["title"],
+        label=row.title,
         color=colour,
         linestyle=line,
         marker=marker,
@@ -81,7 +68,4 @@ def _dress(axis: Axes, title: str) -> None:
         axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.xaxis.set_minor_formatter(NullFormatter())
         axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.grid(visible=True, color="#e5e5e5", linewidth=0.7)
-    axis.set_axisbelow(True)
-    axis.tick_params(labelsize=8)
+    style(axis)

@@ -7,11 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from nerv360.config import ModelConfig
-from nerv360.lab.benchmarks import scaled
+from nerv360.lab.benchmarks import TITLES, scaled
 from nerv360.training import ClipFrames, TrainingSettings, suited_to_clip, training_preset
-
-TABLE3_EPOCHS = 10
-TITLES = {"nerv360": "NeRV360", "hnerv": "HNeRV", "hnerv-boost": "HNeRV-Boost"}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`nerv360 bench` on a scene: what it prints and what it keeps."""
+"""`nerv360 bench engines`: what it prints and what it keeps."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def scene(tmp_path: Path) -> Path:
 
 
 def bench(scene: Path, *options: str) -> int:
-    return main(["bench", str(scene), "--device", "cpu", "--pictures", "3", *options])
+    return main(["bench", "engines", str(scene), "--device", "cpu", "--pictures", "3", *options])
 
 
 def bfloat16(monkeypatch: pytest.MonkeyPatch, multiplied: bool) -> None:

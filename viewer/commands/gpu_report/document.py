@@ -270,5 +270,5 @@ def _result(report: Values, name: str) -> Values | None:
 def _paper(decoder: str, part: str) -> tuple[str, str]:
     from nerv360.lab.benchmarks import PAPER_TABLE1
 
-    fps, memory = PAPER_TABLE1[decoder][part]
-    return f"{fps:g}", f"{memory:g}"
+    paper = PAPER_TABLE1[decoder][part]
+    return f"{paper.fps:g}", f"{paper.gib:g}"

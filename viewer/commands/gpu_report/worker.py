@@ -61,7 +61,7 @@ def facts(task: Values) -> Values:
             if kind.unsuited(config) is None and (kind.compiles or device.type in kind.devices)
         }
     return {
-        **machine_facts(device),
+        **asdict(machine_facts(device)),
         "capability": list(torch.cuda.get_device_capability(device)) if cuda else None,
         "triton": importlib.metadata.version("triton") if triton else None,
         "refusals": refusals,
@@ -81,7 +81,7 @@ def decode(task: Values) -> Values:
             stack.enter_context(hidden_graphics(reads=False, software=False))
         opener = engines_for(decoder, device)[task["engine"]]
         result = measure_engine(opener(), name, decoder.config, _FRAMES, task["pictures"])
-    return result.to_dict()
+    return asdict(result)
 
 
 def part(task: Values) -> Values:

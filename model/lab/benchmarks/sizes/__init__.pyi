@@ -1,7 +1,8 @@
-from .measure import DEFAULT_SIZES as DEFAULT_SIZES
 from .measure import METHODS as METHODS
+from .measure import WAYS as WAYS
 from .measure import SizeFailure as SizeFailure
 from .measure import SizeResult as SizeResult
+from .measure import SizesReport as SizesReport
 from .measure import harbour_source as harbour_source
 from .measure import measure_sizes as measure_sizes
 from .measure import parse_sizes as parse_sizes

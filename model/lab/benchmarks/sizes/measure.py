@@ -7,9 +7,8 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -17,8 +16,9 @@ from nerv360.config import MAX_SIDE, ModelConfig
 from nerv360.devices import free_bytes
 from nerv360.errors import InputError
 from nerv360.lab.benchmarks.decode_worker import PROCESSES
+from nerv360.lab.benchmarks.machine import Report
 from nerv360.lab.benchmarks.process import OutOfMemoryError, WorkerError
-from nerv360.lab.benchmarks.resolution import DECODERS
+from nerv360.lab.benchmarks.resolution import DECODERS, TITLES
 from nerv360.lab.benchmarks.sizes.clips import ENCODERS, encode_clip, encoding_bytes
 from nerv360.lab.benchmarks.sizes.worker import Sample, Seconds, SizeTask, measure_sample
 from nerv360.lab.benchmarks.table1 import SAFE, needed_bytes
@@ -27,15 +27,14 @@ from nerv360.lab.synthetic import HarbourTown
 from nerv360.training import training_preset
 from nerv360.video import Clip, FolderWriter
 
-METHODS = {
-    "nerv360": "NeRV360",
-    "hnerv": "HNeRV",
-    "hnerv-boost": "HNeRV-Boost",
-    "x265": "x265",
-    "av1": "AV1",
-}
+METHODS = {**TITLES, "x265": "x265", "av1": "AV1"}
 """Readable names, in the order of measurement."""
-DEFAULT_SIZES = (1024, 2048, 4096)
+WAYS = {
+    "looking": "another look",
+    "playing": "the next picture",
+    "jumping": "a picture anywhere",
+}
+"""Kinds of the next viewport, in words."""
 LEAST_WIDTH = 128
 SOURCE_WIDTH = 1024
 
@@ -54,6 +53,10 @@ class Times:
     mean_ms: float
     quartiles_ms: tuple[float, float, float]
     processor_quartiles_ms: tuple[float, float, float]
+
+    def quartiles(self, *, processor: bool) -> tuple[float, float, float]:
+        """Return those of CPU time or of elapsed time."""
+        return self.processor_quartiles_ms if processor else self.quartiles_ms
 
     @classmethod
     def of(cls, seconds: Sequence[Seconds]) -> Times:
@@ -100,9 +103,9 @@ class SizeResult:
     settings: str | None
     machine: str
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return asdict(self)
+    def times(self, way: str) -> Times:
+        """Return the times of one of `WAYS`."""
+        return {"looking": self.looking, "playing": self.playing, "jumping": self.jumping}[way]
 
 
 @dataclass(frozen=True)
@@ -113,9 +116,32 @@ class SizeFailure:
     frame: tuple[int, int]
     failed: str
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return asdict(self)
+
+@dataclass(frozen=True, kw_only=True)
+class SizesReport(Report):
+    """Cost of one more viewport by the panorama's size.
+
+    Attributes:
+        load_average_before: of the machine.
+        source: the codecs' clip.
+        viewport: height and width.
+        sizes: widths of the panoramas.
+        complete: all methods are measured at all sizes.
+    """
+
+    table: int = 4
+    preset: str
+    load_average_before: float
+    source: str
+    viewport: tuple[int, int]
+    sizes: list[int]
+    complete: bool
+    rows: list[SizeResult | SizeFailure]
+
+    @property
+    def measured(self) -> list[SizeResult]:
+        """Methods that could be measured."""
+        return [row for row in self.rows if isinstance(row, SizeResult)]
 
 
 def parse_sizes(text: str) -> list[int]:

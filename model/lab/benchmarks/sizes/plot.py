@@ -2,75 +2,59 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from nerv360.lab.benchmarks.sizes.measure import METHODS
-
-DPI = 110
-COLOURS = dict(zip(METHODS, ("#0b6e99", "#d1495b", "#edae49", "#66a182", "#6c4f9e"), strict=True))
-WAYS = {
-    "looking": "another look",
-    "playing": "the next picture",
-    "jumping": "a picture anywhere",
-}
+from nerv360.lab.benchmarks.sizes.measure import METHODS, WAYS, SizeFailure, SizeResult
+from nerv360.lab.figures import COLOURS, new_figure, png, style
 
 
-def draw_sizes(rows: Sequence[Mapping[str, Any]], *, processor: bool) -> bytes:
+def draw_sizes(rows: Sequence[SizeResult | SizeFailure], *, processor: bool) -> bytes:
     """Plot milliseconds of each kind, with quartiles, and memory against the panorama's width.
 
     Returns:
         A PNG.
 
     Args:
-        rows: of the table's JSON; methods not measured at a size leave a gap.
+        rows: methods not measured at a size leave a gap.
         processor: draw CPU time instead of elapsed time.
     """
-    key, unit = "quartiles_ms", "ms"
-    if processor:
-        key, unit = f"processor_{key}", "ms of one core"
-    measured = [row for row in rows if "failed" not in row]
-    figure = Figure(dpi=DPI, figsize=(11, 3.3), layout="constrained")
+    measured = [row for row in rows if isinstance(row, SizeResult)]
+    unit = "ms of one core" if processor else "ms"
+    figure = new_figure(11, 3.3)
     *times, memory = figure.subplots(1, 4)
     for axis in times[1:]:
         axis.sharey(times[0])
     for axis, (way, label) in zip(times, WAYS.items(), strict=True):
-        _draw(axis, measured, lambda row, way=way: row[way][key])  # type: ignore[misc]
+        _draw(axis, measured, lambda row, way=way: row.times(way).quartiles(processor=processor))  # type: ignore[misc]
         axis.set_title(f"{label}, {unit}", fontsize=9)
     _draw(memory, measured, _mebibytes)
     memory.set_title("memory, MiB", fontsize=9)
-    widths = sorted({row["frame"][1] for row in rows})
+    widths = sorted({row.frame[1] for row in rows})
     for axis in (*times, memory):
         _dress(axis, widths)
     handles, labels = times[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(METHODS), frameon=False)
     figure.supxlabel("width of the panorama, pixels", fontsize=9)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+    return png(figure)
 
 
-def _mebibytes(row: Mapping[str, Any]) -> list[float]:
-    low, high = row["memory_range"]
-    return [bytes_ / 2**20 for bytes_ in (low, row["memory_bytes"], high)]
+def _mebibytes(row: SizeResult) -> list[float]:
+    low, high = row.memory_range
+    return [bytes_ / 2**20 for bytes_ in (low, row.memory_bytes, high)]
 
 
 def _draw(
-    axis: Axes,
-    rows: Sequence[Mapping[str, Any]],
-    read: Callable[[Mapping[str, Any]], Sequence[float]],
+    axis: Axes, rows: Sequence[SizeResult], read: Callable[[SizeResult], Sequence[float]]
 ) -> None:
     """Draw one line per method through the middle of three values, with bars to the outer two."""
     for method, title in METHODS.items():
-        own = [row for row in rows if row["method"] == method]
+        own = [row for row in rows if row.method == method]
         if not own:
             continue
-        widths = [row["frame"][1] for row in own]
+        widths = [row.frame[1] for row in own]
         low, middle, high = ([read(row)[k] for row in own] for k in range(3))
         below = [m - v for m, v in zip(middle, low, strict=True)]
         above = [v - m for m, v in zip(middle, high, strict=True)]
@@ -88,10 +72,7 @@ def _dress(axis: Axes, widths: Sequence[int]) -> None:
     axis.xaxis.set_minor_locator(NullLocator())
     axis.xaxis.set_major_formatter(FuncFormatter(lambda width, _: _width(width)))
     axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.grid(visible=True, color="#e5e5e5", linewidth=0.7)
-    axis.set_axisbelow(True)
-    axis.tick_params(labelsize=8)
+    style(axis)
 
 
 def _width(width: float) -> str:

@@ -15,12 +15,12 @@ from nerv360.lab.benchmarks import table1
 from nerv360.lab.benchmarks.process import OutOfMemoryError, WorkerError
 from nerv360.lab.benchmarks.table1 import (
     PAPER_TABLE1,
-    fps_of,
-    gib_of,
+    TooLarge,
     measure_table1,
     parts_left_out,
     ratios,
     smaller_scale,
+    table1_ratios,
 )
 from nerv360.lab.benchmarks.table1_worker import (
     LapTimes,
@@ -60,9 +60,10 @@ def test_a_gpu_leaves_out_full_frame_parts_that_do_not_fit_and_says_what_they_ne
     asked: list[tuple[str, int, int]] = []
     rows = measure_table1(TRIO, needs, CPU, 3, lambda *it: asked.append(it))
     assert [(done, total) for _, done, total in asked] == [(k, 7) for k in range(7)]
-    assert [fps_of(row.parts["training"]) for row in rows] == [10.0, None, None]
-    assert rows[1].to_dict()["parts"]["training"] == {"needs_bytes": 12}
-    assert rows[1].to_dict()["parts"]["decoding"]["fps"] == 10.0
+    trainings = [row.parts["training"] for row in rows]
+    assert trainings == [RESULT, TooLarge(12), TooLarge(20)]
+    assert rows[1].parts["decoding"] == RESULT
+    assert table1_ratios(rows)["training FPS"].measured == [1.0, None, None]
 
 
 @pytest.mark.slow
@@ -74,8 +75,8 @@ def test_a_part_that_runs_out_of_memory_says_what_it_wanted(
 
     monkeypatch.setattr(table1, "measure_part", full)
     (row,) = measure_table1({"nerv360": TINY}, {}, CPU, 3, lambda *_: None)
-    assert gib_of(row.parts["decoding"]) is None
-    assert row.parts["decoding"] == table1.needed_bytes("decoding", TINY, half=False)
+    needed = table1.needed_bytes("decoding", TINY, half=False)
+    assert row.parts["decoding"] == TooLarge(needed)
 
 
 @pytest.mark.slow
@@ -104,7 +105,7 @@ def test_the_quartiles_are_those_of_the_times() -> None:
 def test_ratios_are_over_nerv360() -> None:
     assert ratios([2.0, 1.0, None]) == [1.0, 0.5, None]
     assert ratios([None, 1.0, 2.0]) == [None, None, None]
-    memory = ratios([PAPER_TABLE1[name]["decoding"][1] for name in TRIO])
+    memory = ratios([PAPER_TABLE1[name]["decoding"].gib for name in TRIO])
     assert memory[1] == pytest.approx(7.28, abs=0.01)
 
 

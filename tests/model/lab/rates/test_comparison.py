@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from nerv360.lab.rates import compared, draw_rates, verdicts
+from nerv360.lab.rates import RateCurve, RatePoint, compared, draw_rates, verdicts
 
 TITLES = {"x265": "x265", "av1": "AV1", "nerv360": "NeRV360", "hnerv": "HNeRV"}
 CURVE = [(100_000, 30.0), (200_000, 33.0), (400_000, 36.0)]
 
 
-def row(method: str, factor: float, better: float = 0.0, *, moves: bool = True) -> dict[str, Any]:
+def row(method: str, factor: float, better: float = 0.0, *, moves: bool = True) -> RateCurve:
     """A method with `CURVE` at ``factor`` times the bytes."""
     points = [
-        {"bytes": size * factor, "psnr_db": db + better, "moving_db": db - 2 if moves else None}
+        RatePoint("", round(size * factor), db + better, db - 2 if moves else None, {})
         for size, db in CURVE
     ]
     architecture = method if method in ("nerv360", "hnerv") else None
-    return {
-        "method": method,
-        "title": TITLES[method],
-        "architecture": architecture,
-        "points": points,
-    }
+    return RateCurve(method, TITLES[method], architecture, "", 0.0, points)
 
 
 def test_every_row_is_compared_with_x265() -> None:
     rows = compared([row("x265", 1), row("av1", 0.5), row("nerv360", 3, moves=False)])
-    assert rows[0]["rate_difference"] == {"psnr_db": None, "moving_db": None}
-    assert rows[1]["rate_difference"]["psnr_db"]["percent"] == pytest.approx(-50)
-    assert rows[2]["rate_difference"]["psnr_db"]["percent"] == pytest.approx(200)
-    assert rows[2]["rate_difference"]["moving_db"] is None
+    assert rows[0].rate_difference == {"psnr_db": None, "moving_db": None}
+    percents = [row.rate_difference["psnr_db"] for row in rows[1:]]
+    assert [it and it.percent for it in percents] == pytest.approx([-50, 200])
+    assert rows[2].rate_difference["moving_db"] is None
 
 
 def test_rivals_that_win_are_named() -> None:

@@ -18,7 +18,7 @@ from PIL import Image
 from nerv360 import devices, toolchain
 from nerv360.decoding import ENGINES, Engine, picture_size
 from nerv360.decoding.compiled.engine import CompiledEngine
-from nerv360.lab.benchmarks import PAPER_TABLE1, comparison
+from nerv360.lab.benchmarks import PAPER_TABLE1, PaperPart, comparison
 from nerv360.networks import preset as nerv360_preset
 from nerv360.scene import Decoder
 from nerv360.viewer.commands.examination import ChildError
@@ -206,7 +206,7 @@ def test_measurements_stand_beside_predictions_and_the_paper() -> None:
         assert row in document
     assert "1.30 times as fast as the compiled one, which pays" in document
     assert "- uploads, failed: CUDA error: a \\| b" in document
-    assert PAPER_TABLE1["hnerv"]["training"] == (2.7, 51.3)
+    assert PAPER_TABLE1["hnerv"]["training"] == PaperPart(2.7, 51.3)
 
 
 def test_a_log_of_the_viewer_is_read() -> None:
