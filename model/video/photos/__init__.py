@@ -7,23 +7,6 @@
         pixels = read_picture(file)          # uint8 height×width×3, upright
 """
 
-from nerv360.video.photos.folder import SUFFIXES, natural_key
-from nerv360.video.photos.pictures import (
-    PictureHeader,
-    Pictures,
-    find_pictures,
-    is_picture,
-    read_header,
-    read_picture,
-)
+import lazy_loader
 
-__all__ = [
-    "SUFFIXES",
-    "PictureHeader",
-    "Pictures",
-    "find_pictures",
-    "is_picture",
-    "natural_key",
-    "read_header",
-    "read_picture",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

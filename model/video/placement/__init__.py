@@ -9,32 +9,6 @@ by it: its map is computed once for a clip's thousands of pictures.
     frame = placer.place(picture)        # uint8, black where placer.covered is False
 """
 
-from nerv360.video.placement.declared import (
-    ASPECT_TOLERANCE,
-    HALF_SPHERE,
-    WHOLE_PICTURE,
-    WHOLE_SPHERE,
-    Bounds,
-    Eye,
-    Part,
-    Placement,
-    Projection,
-    eye_part,
-    two_eac_streams,
-)
-from nerv360.video.placement.placer import Placer
+import lazy_loader
 
-__all__ = [
-    "ASPECT_TOLERANCE",
-    "HALF_SPHERE",
-    "WHOLE_PICTURE",
-    "WHOLE_SPHERE",
-    "Bounds",
-    "Eye",
-    "Part",
-    "Placement",
-    "Placer",
-    "Projection",
-    "eye_part",
-    "two_eac_streams",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,7 +1,5 @@
 """Stored pictures of a video file, a photo, a folder or raw video, before they are placed."""
 
-from nerv360.video.stored.pictures import OpenedPictures, StoredPictures
-from nerv360.video.stored.telling import read_stored
-from nerv360.video.stored.video import OpenedVideo, StoredVideo
+import lazy_loader
 
-__all__ = ["OpenedPictures", "OpenedVideo", "StoredPictures", "StoredVideo", "read_stored"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

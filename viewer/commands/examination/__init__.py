@@ -3,7 +3,6 @@
 Checks that may crash run in a process of their own.
 """
 
-from nerv360.viewer.commands.examination.child import ChildError, run_child
-from nerv360.viewer.commands.examination.findings import Finding, examine, graphics_command
+import lazy_loader
 
-__all__ = ["ChildError", "Finding", "examine", "graphics_command", "run_child"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,10 @@
+from .aligned import AlignedConv as AlignedConv
+from .attempts import abandon_builds as abandon_builds
+from .band import Rows as Rows
+from .band import wider as wider
+from .cache import CacheFile as CacheFile
+from .cache import cache_key as cache_key
+from .compiler import free_frames as free_frames
+from .engine import CompiledEngine as CompiledEngine
+from .engine import open_compiled as open_compiled
+from .gpu import Gpu as Gpu

@@ -1,0 +1,15 @@
+from .moving import THRESHOLD as THRESHOLD
+from .moving import MovingError as MovingError
+from .moving import median_frames as median_frames
+from .moving import moving_error as moving_error
+from .moving import pooled as pooled
+from .moving import spread_frames as spread_frames
+from .moving import temporal_median as temporal_median
+from .similarity import MS_SSIM_MIN_SIDE as MS_SSIM_MIN_SIDE
+from .similarity import as_shown as as_shown
+from .similarity import cut_viewport as cut_viewport
+from .similarity import decibels as decibels
+from .similarity import ms_ssim as ms_ssim
+from .similarity import psnr_8bit as psnr_8bit
+from .similarity import unit as unit
+from .similarity import ws_psnr as ws_psnr

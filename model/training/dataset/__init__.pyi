@@ -1,0 +1,11 @@
+from .activity import ActivityMap as ActivityMap
+from .activity import covered_directions as covered_directions
+from .activity import still_share as still_share
+from .clip_frames import WHOLE as WHOLE
+from .clip_frames import ClipFrames as ClipFrames
+from .clip_frames import fit_config as fit_config
+from .clip_frames import fitted as fitted
+from .clip_frames import read_clip as read_clip
+from .sampling import epoch_order as epoch_order
+from .sampling import held_out_looks as held_out_looks
+from .sampling import random_looks as random_looks

@@ -1,0 +1,11 @@
+from .formats import FORMAT_NAMES as FORMAT_NAMES
+from .formats import DoubtfulFormatError as DoubtfulFormatError
+from .reading import Understanding as Understanding
+from .reading import UnknownFormatError as UnknownFormatError
+from .reading import UnknownFormatNameError as UnknownFormatNameError
+from .reading import holds_text as holds_text
+from .reading import read_trajectory as read_trajectory
+from .reading import understand as understand
+from .recording import TrajectoryWriter as TrajectoryWriter
+from .trajectory import Step as Step
+from .trajectory import Trajectory as Trajectory

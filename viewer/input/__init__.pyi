@@ -1,0 +1,10 @@
+from .address import view_command as view_command
+from .address import view_fragment as view_fragment
+from .camera import Camera as Camera
+from .events import Input as Input
+from .gaze import Gaze as Gaze
+from .keymap import KEYMAP as KEYMAP
+from .keymap import Action as Action
+from .playback import SPEEDS as SPEEDS
+from .playback import Playback as Playback
+from .wander import wandering_path as wandering_path

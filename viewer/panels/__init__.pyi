@@ -1,0 +1,17 @@
+from .gaze import GazePanel as GazePanel
+from .keys import KeysPanel as KeysPanel
+from .keys import key_label as key_label
+from .menu import MenuPanel as MenuPanel
+from .message import MessagePanel as MessagePanel
+from .minimap import MinimapPanel as MinimapPanel
+from .opening import OpeningPanel as OpeningPanel
+from .overlay import Overlay as Overlay
+from .settings import SettingsPanel as SettingsPanel
+from .split import SplitPanel as SplitPanel
+from .statistics import Rate as Rate
+from .statistics import seconds_since_start as seconds_since_start
+from .status import StatusPanel as StatusPanel
+from .theme import PALETTES as PALETTES
+from .theme import palette as palette
+from .theme import use_palette as use_palette
+from .timeline import TimelinePanel as TimelinePanel
