@@ -5,6 +5,7 @@ uniform mat3 shown_to_picture;    // camera axes (right, up, forward)
 uniform mat3 shown_to_world;
 uniform vec2 picture_half_extent; // tangents of half the picture's fields of view
 uniform vec2 feather;             // width of the blend at the border, in texture coordinates
+uniform bool layered;             // blended over other pictures, by its reach
 
 in vec3 ray;
 out vec4 colour;
@@ -16,5 +17,6 @@ void main() {
     vec2 depth = (0.5 - abs(uv - 0.5)) / feather;
     float reach = seen.z > 0.0 ? smoothstep(0.0, 1.0, min(depth.x, depth.y)) : 0.0;
     vec4 decoded = reach > 0.0 ? textureLod(picture, uv, 0.0) : vec4(0.0);
-    colour = vec4(composite(decoded, reach, shown_to_world * ray), 1.0);
+    vec3 shown = composite(decoded, layered ? 1.0 : reach, shown_to_world * ray);
+    colour = vec4(shown, layered ? reach : 1.0);
 }

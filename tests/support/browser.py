@@ -98,6 +98,12 @@ class Browser:
             )
             time.sleep(0.05)
 
+    def settle(self) -> None:
+        """Return after what has happened is drawn."""
+        self.run(
+            "return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
+
     def mouse(self, kind: str, x: float, y: float, **given: object) -> None:
         """An event of the mouse: mousePressed, mouseMoved, mouseReleased, mouseWheel."""
         self.devtools("Input.dispatchMouseEvent", type=kind, x=x, y=y, **given)

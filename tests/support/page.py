@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -10,11 +11,35 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
+
+from nerv360.scene import Attribution, Scene
+from tests.support.scenes import TINY, lively_decoder
 
 ROOT = Path(__file__).parents[2]
 SUITE = ROOT / "tests" / "web"
 _OLDEST = (20, 19)
+
+# Few stages: the processor compiles each of their shaders.
+SMALL = TINY.replace(
+    frame_height=64, frame_width=128, encoder_strides=(4,), strides=(2, 2), kernels=(3, 1),
+    blocks=(1, 0), viewport_height=96, viewport_width=160,
+)  # fmt: skip
+FRAMES = 3
+
+
+def plain_scene() -> Scene:
+    """A scene of one small decoder, without a still panorama."""
+    attribution = Attribution("Pier", "Apache-2.0", "A. N. Author", "pier.mp4")
+    return Scene(attribution, 128, 64, 10, FRAMES, {"nerv360": lively_decoder(SMALL, FRAMES)})
+
+
+def psnr(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> float:
+    """How alike two pictures are, in dB."""
+    error = np.square(one.astype(float) - other.astype(float)).mean()
+    return 10 * math.log10(255**2 / error)
 
 
 def node() -> str:

@@ -5,8 +5,11 @@ import { readFileSync } from "node:fs";
 
 import { Camera } from "../../viewer/web/input/camera.js";
 import { Playback } from "../../viewer/web/input/playback.js";
-import { between, levelOfDetail, lookFromRotation, predictedLook, rotationOf } from "../../viewer/web/look.js";
+import {
+  between, frustumOf, levelOfDetail, lookFromRotation, predictedLook, rotationOf,
+} from "../../viewer/web/look.js";
 import { conditionsOf } from "../../viewer/web/picture/conditions.js";
+import { beyond, nextLook, pointsOf } from "../../viewer/web/picture/covering.js";
 import { outline } from "../../viewer/web/picture/minimap.js";
 import { unpackedSeries, unpackedWeights } from "../../viewer/web/scene/coding.js";
 import { unpackDecoder } from "../../viewer/web/scene/decoder_file.js";
@@ -31,6 +34,13 @@ const QUESTIONS = {
   between: (one, other) => between(rotationOf(one), rotationOf(other)),
   level_of_detail: (columns, angle) => levelOfDetail(columns, angle),
   predicted: (...given) => predictedLook(...given),
+  covering: (look, aspect, range) => {
+    const own = predictedLook(look, aspect, 0, range);
+    const points = beyond(pointsOf(frustumOf(look, aspect)), own, range.aspect);
+    const held = [];
+    for (let next; (next = nextLook(points, held, 0, range)); ) held.push({ look: next, frame: 0, age: 0 });
+    return [...held.map((each) => each.look), own];
+  },
   outline: (look, aspect) => outline(look, aspect),
   camera: (steps) => states(new Camera(), steps, (camera) => ({ ...camera.look(), speed: camera.speed })),
   playback: (frames, fps, steps) =>

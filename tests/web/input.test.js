@@ -4,8 +4,8 @@ import test from "node:test";
 import { clock, duration } from "../../viewer/web/controls.js";
 import { Camera, MAX_HFOV, MIN_HFOV } from "../../viewer/web/input/camera.js";
 import { Pointers, pointAt, wheelOf } from "../../viewer/web/input/hands.js";
-import { KEYMAP, bindingOf } from "../../viewer/web/input/keymap.js";
-import { lookOfDevice } from "../../viewer/web/input/orientation.js";
+import { KEYMAP, bindingOf, driveOf } from "../../viewer/web/input/keymap.js";
+import { DeviceLook, lookOfDevice } from "../../viewer/web/input/orientation.js";
 import { degrees, radians, rotationOf, turned } from "../../viewer/web/look.js";
 
 const near = (value, expected, within = 1e-9) =>
@@ -82,18 +82,63 @@ test("the view glides on, comes to rest, and then does not move by itself", () =
   assert.equal(camera.moving, false);
 });
 
+const event = (given) => ({
+  code: "", key: "", repeat: false, ctrlKey: false, altKey: false, metaKey: false, ...given,
+});
+
 test("keys ask for what the table says, and those with modifiers belong to the browser", () => {
-  const event = (given) => ({
-    code: "", key: "", repeat: false, ctrlKey: false, altKey: false, metaKey: false, ...given,
-  });
   assert.equal(bindingOf(event({ code: "KeyA", key: "a" }))?.drive, "left");
   assert.equal(bindingOf(event({ code: "Slash", key: "?" }))?.action, "keys");
   assert.equal(bindingOf(event({ code: "Space", key: " ", repeat: true })), null);
   assert.equal(bindingOf(event({ code: "Period", key: ".", repeat: true }))?.action, "next frame");
-  assert.equal(bindingOf(event({ code: "KeyA", key: "a", ctrlKey: true })), null);
+  for (const modifier of ["ctrlKey", "altKey", "metaKey"])
+    for (const key of ["a", "f", "+", "Home", " "])
+      if (modifier !== "altKey" || key !== "+")
+        assert.equal(bindingOf(event({ code: "", key, [modifier]: true })), null);
   assert.equal(bindingOf(event({ code: "Tab", key: "Tab" })), null);
-  const keys = KEYMAP.flatMap((binding) => binding.keys);
+  const keys = KEYMAP.flatMap(({ keys, codes }) => [...(keys ?? []), ...(codes ?? [])]);
   assert.equal(new Set(keys).size, keys.length, "no key has two meanings");
+});
+
+test("letters and signs are those that a layout types, and places stay where they are", () => {
+  const dvorak = { n: "KeyL", l: "KeyP", p: "KeyR", f: "KeyY", h: "KeyJ", i: "KeyG" };
+  const wanted = { n: "decoder", l: "loop", p: "compositing", f: "fullscreen", h: "overlay", i: "inertia" };
+  for (const [key, code] of Object.entries(dvorak))
+    assert.equal(bindingOf(event({ code, key }))?.action, wanted[key]);
+  assert.equal(bindingOf(event({ code: "KeyN", key: "b" })), null);
+  assert.equal(bindingOf(event({ code: "KeyA", key: "q" }))?.drive, "left", "on a French keyboard");
+  assert.equal(bindingOf(event({ code: "Digit5", key: "[", altKey: true }))?.action, "slower", "on a German Mac");
+  const altGraph = { getModifierState: (name) => name === "AltGraph" };
+  const german = event({ code: "Digit9", key: "]", ctrlKey: true, altKey: true, ...altGraph });
+  assert.equal(bindingOf(german)?.action, "faster", "with AltGr on Windows");
+  assert.equal(bindingOf(event({ code: "KeyN", key: "т" }))?.action, "decoder", "on a Russian keyboard");
+  assert.equal(driveOf({ code: "KeyD", key: "e" }), "right");
+});
+
+test("what a hand or a link does while the device turns the view is kept", () => {
+  const camera = new Camera();
+  const follower = new DeviceLook(camera, () => {}, () => {});
+  const device = (alpha) => follower.follow({ alpha, beta: 90, gamma: 0 });
+  const facing = () => degrees(camera.yaw.offset);
+  follower.restart();
+  device(10);
+  near(facing(), 0, 1e-9);
+  device(0);
+  near(facing(), 10, 1e-9);
+  camera.press([0, 0]);
+  camera.move([0.5, 0]);
+  device(0);
+  const dragged = facing();
+  assert.ok(dragged < 0, "the device does not move what a finger holds");
+  camera.release();
+  device(0);
+  near(facing(), dragged, 1e-9);
+  device(-5);
+  near(facing(), dragged + 5, 1e-9);
+  camera.lookAt({ yaw: radians(90), pitch: 0.3, roll: 0, hfov: 1 });
+  device(-5);
+  near(facing(), 90, 1e-9);
+  near(camera.pitch.offset, 0.3, 1e-9);
 });
 
 test("a device that is held upright looks at the horizon where its back points", () => {

@@ -9,6 +9,7 @@ import { KEYMAP } from "./input/keymap.js";
 
 const NOTE_MS = 3000;
 const NUMBERS_MS = 250;
+const SPOKEN_MS = 1000;
 
 /**
  * Get the page's element with this id.
@@ -56,6 +57,7 @@ export class Controls {
   #numbersAt = 0;
   #hiding = 0;
   #late = 0;
+  #spokenAt = 0;
 
   /**
    * @param {Playback} playback
@@ -66,7 +68,7 @@ export class Controls {
     this.playback = playback;
     this.wake = wake;
     this.play = element("play", HTMLButtonElement);
-    this.clock = element("clock", HTMLOutputElement);
+    this.clock = element("clock", HTMLSpanElement);
     this.timeline = element("timeline", HTMLInputElement);
     this.keys = element("keys", HTMLDialogElement);
     this.timeline.max = String(playback.frames - 1);
@@ -118,7 +120,12 @@ export class Controls {
     if (this.timeline.value !== String(playback.frame))
       this.timeline.value = String(playback.frame);
     const text = `frame ${playback.frame} of ${playback.frames}, ${place}`;
-    if (!playback.playing) this.timeline.setAttribute("aria-valuetext", text);
+    // Assistive technology may speak each change.
+    const now = performance.now();
+    if (!playback.playing || now - this.#spokenAt > SPOKEN_MS) {
+      this.#spokenAt = now;
+      this.timeline.setAttribute("aria-valuetext", text);
+    }
     document.documentElement.classList.toggle("plays", playback.playing);
     const label = playback.playing ? "Pause" : "Play";
     if (this.play.ariaLabel !== label) this.play.ariaLabel = label;
@@ -160,31 +167,72 @@ export class Controls {
   toggleKeys() {
     if (this.keys.open) this.keys.close();
     else this.keys.showModal();
+    this.keys.scrollTop = 0;
   }
 
   /**
-   * Show a message for a few seconds.
+   * Show that a decoder is being loaded; an empty name hides it.
+   *
+   * @param {string} decoder
+   */
+  showLoading(decoder) {
+    showLoading(decoder && `Loading the decoder ${decoder}…`);
+  }
+
+  /**
+   * Show a note for a few seconds.
    *
    * @param {string} sentence
    */
   note(sentence) {
-    say(sentence);
+    const note = element("note", HTMLElement);
+    note.textContent = sentence;
+    note.hidden = false;
     window.clearTimeout(this.#hiding);
     this.#hiding = window.setTimeout(() => {
-      element("message", HTMLElement).hidden = true;
+      note.hidden = true;
     }, NOTE_MS);
   }
 }
 
 /**
- * Show an error message until the page is left.
+ * Show what is being loaded; an empty text hides it.
+ *
+ * @param {string} text
+ */
+export function showLoading(text) {
+  const loading = element("loading", HTMLElement);
+  loading.hidden = text === "";
+  if (text) set(loading, text);
+}
+
+/** @type {string[]} */
+let said = [];
+
+/**
+ * Show an error message until it is closed, below those shown already.
  *
  * @param {string} sentence
  */
 export function say(sentence) {
-  const message = element("message", HTMLElement);
-  message.textContent = sentence;
-  message.hidden = false;
+  show([...said.filter((each) => each !== sentence), sentence]);
+  element("dismiss", HTMLButtonElement).onclick = () => unsay();
+}
+
+/**
+ * Hide an error message, or all.
+ *
+ * @param {string} [sentence]
+ */
+export function unsay(sentence) {
+  show(sentence === undefined ? [] : said.filter((each) => each !== sentence));
+}
+
+/** @param {string[]} sentences */
+function show(sentences) {
+  said = sentences;
+  element("sentence", HTMLElement).textContent = said.join("\n");
+  element("message", HTMLElement).hidden = said.length === 0;
 }
 
 /**

@@ -19,6 +19,12 @@ const TURN = 2 * Math.PI;
  */
 
 /**
+ * The pyramid of a view: its rotation, and the tangents of its left, right, lower and upper edge.
+ *
+ * @typedef {{rotation: Rotation, tangents: number[]}} Frustum
+ */
+
+/**
  * @param {number} degrees
  * @returns {number}
  */
@@ -84,6 +90,19 @@ export function rotationOf({ yaw, pitch, roll }) {
     sp,
     -cp * sy,
   ];
+}
+
+/**
+ * Return the pyramid that `look` shows.
+ *
+ * @param {Look} look
+ * @param {number} aspect - width over height of the view.
+ * @returns {Frustum}
+ */
+export function frustumOf(look, aspect) {
+  const x = Math.tan(look.hfov / 2);
+  const y = x / aspect;
+  return { rotation: rotationOf(look), tangents: [-x, x, -y, y] };
 }
 
 /**

@@ -1,9 +1,11 @@
 /** The page: loads its scene, and connects input, keys and buttons to the view. */
 
-import { Controls, element, say } from "./controls.js";
+import { Controls, element, say, showLoading, unsay } from "./controls.js";
 import { DeviceLook, hasOrientation } from "./input/orientation.js";
 import { listen } from "./input/hands.js";
+import { GraphicsError } from "./picture/gl.js";
 import { drawMap } from "./picture/minimap.js";
+import { DataError } from "./scene/errors.js";
 import { loadDescription, loadStill } from "./scene/loading.js";
 import { startOf } from "./start.js";
 import { View, undecodable } from "./view.js";
@@ -13,6 +15,9 @@ import { View, undecodable } from "./view.js";
 
 const canvas = element("view", HTMLCanvasElement);
 const root = document.documentElement;
+const LOST =
+  "The graphics driver has dropped the picture. It comes back by itself if the driver does; " +
+  "otherwise load this page again.";
 
 /**
  * Show the still panorama flat, if the page cannot look around in it.
@@ -22,16 +27,50 @@ const root = document.documentElement;
  */
 function showFlat({ still }, sentence) {
   root.classList.add("flat");
+  showLoading("");
   say(sentence);
   if (!still) return;
   const figure = element("flat", HTMLElement);
   const picture = figure.querySelector("img");
   if (!picture) return;
-  picture.addEventListener("load", () => {
+  picture.onload = () => {
     figure.scrollLeft = (figure.scrollWidth - figure.clientWidth) / 2;
-  });
+  };
   picture.src = still.file;
   figure.hidden = false;
+}
+
+/**
+ * Show the still panorama flat while the graphics context is lost.
+ *
+ * @param {View} view
+ */
+function surviveLoss(view) {
+  canvas.addEventListener("webglcontextlost", (event) => {
+    event.preventDefault(); // otherwise it is never restored
+    view.lose();
+    showFlat(view.description, LOST);
+  });
+  canvas.addEventListener("webglcontextrestored", () => {
+    try {
+      view.restore();
+    } catch (error) {
+      return say(sentenceOf(error));
+    }
+    root.classList.remove("flat");
+    element("flat", HTMLElement).hidden = true;
+    unsay(LOST);
+  });
+}
+
+/**
+ * @param {unknown} error
+ * @returns {string}
+ */
+function sentenceOf(error) {
+  const text = error instanceof Error ? error.message : String(error);
+  const known = error instanceof DataError || error instanceof GraphicsError;
+  return known ? text : `This page has an error and cannot go on: ${text}.`;
 }
 
 /**
@@ -48,18 +87,29 @@ function actionsOf(view, controls) {
     "zoom in": () => camera.zoom(1),
     "zoom out": () => camera.zoom(-1),
     reset: () => camera.reset(),
-    inertia: () => (camera.inertia = !camera.inertia),
+    inertia: () => {
+      camera.inertia = !camera.inertia;
+      controls().note(`Inertia ${camera.inertia ? "on" : "off"}`);
+    },
     play: () => playback.toggle(),
     "previous frame": () => playback.step(-1),
     "next frame": () => playback.step(1),
-    slower: () => playback.changeSpeed(-1),
-    faster: () => playback.changeSpeed(1),
-    loop: () => (playback.loop = !playback.loop),
+    slower: () => {
+      playback.changeSpeed(-1);
+      controls().note(`${playback.speed}× speed`);
+    },
+    faster: () => {
+      playback.changeSpeed(1);
+      controls().note(`${playback.speed}× speed`);
+    },
+    loop: () => {
+      playback.loop = !playback.loop;
+      controls().note(`Loop ${playback.loop ? "on" : "off"}`);
+    },
     decoder: () => {
       if (names.length < 2) return controls().note(`This scene has one decoder, ${names[0]}.`);
-      const next = names[(names.indexOf(view.wanted) + 1) % names.length];
-      controls().showDecoder(next, names.length);
-      return void view.open(next);
+      unsay();
+      return void view.open(names[(names.indexOf(view.asked) + 1) % names.length]);
     },
     compositing: () => {
       if (!view.warp.stillWidth)
@@ -69,8 +119,10 @@ function actionsOf(view, controls) {
       return controls().note(captions[view.compositing]);
     },
     fullscreen: () => {
-      if (document.fullscreenElement) void document.exitFullscreen();
-      else root.requestFullscreen?.().catch(() => controls().note("Full screen is refused here."));
+      if (document.fullscreenElement) return void document.exitFullscreen();
+      const refused = () => controls().note("This browser refuses full screen here.");
+      if (!root.requestFullscreen) return refused();
+      return void root.requestFullscreen().catch(refused);
     },
     overlay: () => void root.classList.toggle("quiet"),
     keys: () => controls().toggleKeys(),
@@ -93,12 +145,14 @@ function connect(view) {
   listen(canvas, view.camera, act, view.wake);
   if (hasOrientation()) {
     const button = element("device", HTMLButtonElement);
-    const follower = new DeviceLook(view.camera, view.wake);
+    const follower = new DeviceLook(view.camera, view.wake, (sentence) => {
+      button.setAttribute("aria-pressed", String(follower.on));
+      if (sentence) controls.note(sentence);
+    });
     button.hidden = false;
     button.addEventListener("click", async () => {
-      const on = await follower.toggle();
-      button.setAttribute("aria-pressed", String(on));
-      if (!on) view.wake();
+      await follower.toggle();
+      view.wake();
     });
   }
   return controls;
@@ -129,7 +183,7 @@ async function main() {
     showFlat(description, undecodable("This browser offers no WebGL 2 here", description));
     return;
   }
-  const view = new View(canvas, gl, description, say);
+  const view = new View(canvas, gl, description, (error) => say(sentenceOf(error)));
   root.classList.toggle("undecoded", !view.decodes);
   if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
     view.playback.playing = false;
@@ -140,9 +194,11 @@ async function main() {
   /** @type {ImageBitmap | null} */
   let still = null;
   let mapped = "";
+  let opens = false;
   view.onFrame = (now) => {
     const look = view.camera.look();
     controls.showPlace();
+    if (opens) controls.showLoading(view.loading);
     controls.showNumbers(now, () => ({
       display: view.displayRate(now),
       decode: view.decoding.rate(now),
@@ -156,18 +212,25 @@ async function main() {
     mapped = state;
     drawMap(map, still, look, view.aspect);
   };
-  canvas.addEventListener("webglcontextlost", () =>
-    showFlat(description, "The graphics driver has dropped the picture: load this page again."),
-  );
+  surviveLoss(view);
+  const count = description.decoders.length;
+  view.onDecoder = () => controls.showDecoder(view.wanted || view.asked, count);
   const decoder = begin(view);
   window.addEventListener("hashchange", () => void view.open(begin(view)));
-  controls.showDecoder(decoder, description.decoders.length);
-  still = await loadStill(description, gl.getParameter(gl.MAX_TEXTURE_SIZE));
-  if (still) view.showStill(still);
-  await view.open(decoder);
+  controls.showDecoder(decoder, count);
+  try {
+    still = await loadStill(description, gl.getParameter(gl.MAX_TEXTURE_SIZE));
+    if (still) view.showStill(still);
+  } catch (error) {
+    say(`${sentenceOf(error)} What stands still in it is dark.`);
+  }
+  opens = true;
+  await view.open(view.asked || decoder);
 }
 
+showLoading("Loading…");
 main().catch((error) => {
   console.error(error);
-  say(error instanceof Error ? error.message : String(error));
+  showLoading("");
+  say(sentenceOf(error));
 });

@@ -2,7 +2,8 @@
 
 import { Camera } from "./input/camera.js";
 import { Playback } from "./input/playback.js";
-import { predictedLook } from "./look.js";
+import { frustumOf, predictedLook } from "./look.js";
+import { beyond, pointsOf } from "./picture/covering.js";
 import { Decoder } from "./picture/decoder.js";
 import { Decoding } from "./picture/decoding.js";
 import { GraphicsError, drawsHalfFloats } from "./picture/gl.js";
@@ -10,6 +11,7 @@ import { COMPOSITING, Warp } from "./picture/warp.js";
 import { loadDecoder } from "./scene/loading.js";
 
 /** @typedef {import("./look.js").Look} Look */
+/** @typedef {import("./picture/decoding.js").Wanted} Wanted */
 /** @typedef {import("./scene/description.js").DecoderEntry} DecoderEntry */
 /** @typedef {import("./scene/description.js").Description} Description */
 /** @typedef {import("./scene/loading.js").Unpacked} Unpacked */
@@ -54,12 +56,16 @@ export class View {
    * @type {Opened | null}
    */
   #retired = null;
+  /** @type {ImageBitmap | null} */
+  #still = null;
+  /** Whether the graphics context is lost. */
+  #lost = false;
 
   /**
    * @param {HTMLCanvasElement} canvas
    * @param {WebGL2RenderingContext} gl
    * @param {Description} description
-   * @param {(sentence: string) => void} fail - called with the reason if it cannot decode.
+   * @param {(error: unknown) => void} fail - called with the reason if it cannot decode.
    */
   constructor(canvas, gl, description, fail) {
     this.canvas = canvas;
@@ -73,10 +79,14 @@ export class View {
     this.compositing = COMPOSITING.whole;
     /** Whether it can decode; otherwise it shows only the still panorama. */
     this.decodes = drawsHalfFloats(gl);
-    /** Name of the wanted decoder. */
+    /** Name of the wanted decoder; empty if there is none that works. */
     this.wanted = "";
+    /** Name of the decoder that was last asked for, whether or not it works. */
+    this.asked = "";
     /** @type {(now: number) => void} */
     this.onFrame = () => {};
+    /** Called after another decoder is wanted. */
+    this.onDecoder = () => {};
     this.wake = this.wake.bind(this);
     new ResizeObserver(this.wake).observe(canvas);
   }
@@ -85,6 +95,11 @@ export class View {
   get shown() {
     if (!this.warp.picture) return "";
     return (this.#retired ?? this.#opened)?.name ?? "";
+  }
+
+  /** Name of the decoder whose first picture is awaited; empty if there is none. */
+  get loading() {
+    return this.wanted === this.shown || this.#lost ? "" : this.wanted;
   }
 
   /** Width over height of the view. */
@@ -117,8 +132,35 @@ export class View {
    * @param {ImageBitmap} still
    */
   showStill(still) {
-    this.warp.showStill(still);
+    this.#still = still;
+    if (!this.#lost) this.warp.showStill(still);
     this.#drawn = "";
+    this.wake();
+  }
+
+  /** Stop drawing, because the graphics context is lost with everything in it. */
+  lose() {
+    this.#lost = true;
+    this.#compiling = this.#opened = this.#retired = null;
+    this.decoding.close();
+    this.#synchronise();
+  }
+
+  /**
+   * Start again with a restored graphics context.
+   *
+   * @throws {GraphicsError} the driver refuses a shader.
+   */
+  restore() {
+    this.#lost = false;
+    this.warp = new Warp(this.gl, this.description.shaders);
+    this.decoding = new Decoding(this.gl);
+    this.decodes = drawsHalfFloats(this.gl);
+    if (this.#still) this.warp.showStill(this.#still);
+    this.#drawn = "";
+    const name = this.wanted;
+    this.wanted = "";
+    if (name) void this.open(name);
     this.wake();
   }
 
@@ -128,29 +170,41 @@ export class View {
    * @param {string} name
    */
   async open(name) {
+    this.asked = name;
     if (name === this.wanted) return;
     this.wanted = name;
+    this.onDecoder();
+    this.#compiling?.decoder.close();
+    this.#compiling = null;
+    if (name === this.#opened?.name) return this.wake();
     try {
-      if (!this.decodes) throw new GraphicsError(
-          undecodable("The graphics here cannot draw into textures of half floats", this.description),
-        );
-      const entry = this.description.decoders.find((each) => each.name === name);
-      if (!entry) throw new Error(`There is no decoder ${name}.`);
-      const { plan, embeddings, motion } = await this.#load(entry);
-      if (name !== this.wanted) return;
-      const vertex = this.description.shaders["whole.vert"];
-      const { gl, warp } = this;
-      const decoder = new Decoder(gl, plan, embeddings, motion, warp.still, vertex);
-      this.#compiling?.decoder.close();
-      this.#compiling = { decoder, name, hfov: entry.hfov };
+      const decoder = await this.#prepare(name);
+      if (decoder) this.#compiling = decoder;
     } catch (error) {
-      this.#unpacked.delete(name);
-      if (name !== this.wanted) return;
-      this.wanted = "";
-      if (!this.#opened) this.playback.playing = false;
-      this.fail(error instanceof Error ? error.message : String(error));
+      if (name === this.wanted) this.#refuse(error);
     }
     this.wake();
+  }
+
+  /**
+   * Load a decoder and start compiling it; null if it is not wanted any more.
+   *
+   * @param {string} name
+   * @returns {Promise<Opened | null>}
+   */
+  async #prepare(name) {
+    const { gl, description } = this;
+    if (!this.decodes)
+      throw new GraphicsError(
+        undecodable("The graphics here cannot draw into textures of half floats", description),
+      );
+    const entry = description.decoders.find((each) => each.name === name);
+    if (!entry) throw new GraphicsError(`There is no decoder ${name}.`);
+    const { plan, embeddings, motion } = await this.#load(entry);
+    if (name !== this.wanted || this.#compiling || this.#lost) return null;
+    const vertex = description.shaders["whole.vert"];
+    const decoder = new Decoder(gl, plan, embeddings, motion, this.warp.still, vertex);
+    return { decoder, name, hfov: entry.hfov };
   }
 
   /**
@@ -160,7 +214,21 @@ export class View {
   #load(entry) {
     const unpacked = this.#unpacked.get(entry.name) ?? loadDecoder(this.description, entry);
     this.#unpacked.set(entry.name, unpacked);
+    unpacked.catch(() => this.#unpacked.delete(entry.name));
     return unpacked;
+  }
+
+  /**
+   * Go on with the decoder in use, if there is one, because the wanted one cannot be used.
+   *
+   * @param {unknown} error
+   */
+  #refuse(error) {
+    if (this.gl.isContextLost()) return;
+    this.wanted = this.#opened?.name ?? "";
+    if (!this.#opened) this.playback.playing = false;
+    this.onDecoder();
+    this.fail(error);
   }
 
   /**
@@ -170,6 +238,7 @@ export class View {
    */
   #turn(now) {
     this.#scheduled = false;
+    if (this.#lost) return;
     const seconds = Math.min((now - this.#before) / 1000 || 0, LONGEST_STEP_S);
     this.#before = now;
     const { camera, playback } = this;
@@ -177,13 +246,8 @@ export class View {
     playback.advance(seconds);
     const moves = camera.moving;
     this.#resize();
-    try {
-      this.#begin();
-      this.#decode(now, moves);
-    } catch (error) {
-      this.#compiling = this.#opened = null;
-      this.fail(error instanceof Error ? error.message : String(error));
-    }
+    this.#begin();
+    this.#decode(now, moves);
     this.#draw(now);
     this.onFrame(now);
     if (moves || playback.playing || this.decoding.busy || this.#compiling) this.wake();
@@ -193,11 +257,17 @@ export class View {
   /** Switch to the decoder that has been compiled, if any. */
   #begin() {
     const compiled = this.#compiling;
-    if (!compiled?.decoder.ready()) return;
+    if (!compiled) return;
+    try {
+      if (!compiled.decoder.ready()) return;
+    } catch (error) {
+      this.#compiling = null;
+      compiled.decoder.close();
+      return this.#refuse(error);
+    }
     this.#compiling = null;
-    if (this.#retired) this.#opened?.decoder.close();
-    else if (this.warp.picture) this.#retired = this.#opened;
-    else this.#opened?.decoder.close();
+    if (this.#retired || !this.warp.picture) this.#opened?.decoder.close();
+    else this.#retired = this.#opened;
     this.#opened = compiled;
     this.decoding.open(compiled.decoder);
   }
@@ -208,18 +278,60 @@ export class View {
    */
   #decode(now, moves) {
     if (!this.#opened) return;
-    const { decoder, hfov } = this.#opened;
-    const overscan = (this.camera.speed * this.decoding.latency) / 1000;
-    const range = { aspect: decoder.aspect, hfov };
-    const look = predictedLook(this.camera.look(), this.aspect, overscan, range);
-    const picture = this.decoding.step(now, this.playback.frame, look, moves);
-    if (!picture) return;
-    if (!this.warp.picture) performance.mark("decoded");
-    this.warp.picture = picture;
+    const first = !this.warp.picture;
+    try {
+      const { frame } = this.playback;
+      if (!this.decoding.step(now, frame, this.#wantedOf(this.#opened), moves)) {
+        this.#synchronise();
+        return;
+      }
+    } catch (error) {
+      return this.#abandon(error);
+    }
+    if (first) performance.mark("decoded");
     this.#retired?.decoder.close();
     this.#retired = null;
-    this.canvas.dataset.frame = String(picture.frame);
+    this.#synchronise();
+    this.canvas.dataset.frame = String(this.warp.picture?.frame);
     this.canvas.dataset.decoder = this.shown;
+  }
+
+  /**
+   * Return what to decode for the view.
+   *
+   * @param {Opened} opened
+   * @returns {Wanted}
+   */
+  #wantedOf({ decoder, hfov }) {
+    const overscan = (this.camera.speed * this.decoding.latency) / 1000;
+    const now = this.camera.look();
+    const look = predictedLook(now, this.aspect, overscan, { aspect: decoder.aspect, hfov });
+    if (decoder.plan.full_frame || look.hfov < hfov[1]) return { look, points: [], hfov };
+    const points = pointsOf(frustumOf(now, this.aspect));
+    return { look, points: beyond(points, look, decoder.aspect), hfov };
+  }
+
+  /** Show what is decoded. */
+  #synchronise() {
+    this.warp.picture = this.decoding.picture;
+    this.warp.others = this.decoding.others;
+    this.canvas.dataset.whole = String(this.decoding.whole);
+  }
+
+  /**
+   * Close the decoder in use, because it cannot decode, and go back to the one before.
+   *
+   * @param {unknown} error
+   */
+  #abandon(error) {
+    if (this.gl.isContextLost()) return;
+    this.#opened?.decoder.close();
+    this.#opened = this.#retired;
+    this.#retired = null;
+    if (this.#opened) this.decoding.open(this.#opened.decoder);
+    else this.decoding.close();
+    this.#synchronise();
+    this.#refuse(error);
   }
 
   #resize() {
@@ -238,10 +350,11 @@ export class View {
     const look = this.camera.look();
     const { picture } = this.warp;
     const { yaw, pitch, roll, hfov } = look;
-    const state = `${yaw} ${pitch} ${roll} ${hfov} ${this.compositing} ${this.decoding.times.at(-1)}`;
+    const { count, others } = this.decoding;
+    const state = `${yaw} ${pitch} ${roll} ${hfov} ${this.compositing} ${count} ${others.length}`;
     if (state === this.#drawn) return;
     this.#drawn = state;
-    this.warp.draw(look, this.compositing);
+    this.warp.draw(frustumOf(look, this.canvas.width / this.canvas.height), this.compositing);
     this.#drawings = [...this.#drawings.filter((time) => now - time < DISPLAY_MS), now];
     if (!this.canvas.dataset.shown && this.warp.stillWidth) performance.mark("still");
     if (picture || this.warp.stillWidth) this.canvas.dataset.shown = picture ? "decoded" : "still";

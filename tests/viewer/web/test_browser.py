@@ -5,68 +5,29 @@ from __future__ import annotations
 import math
 import re
 import shutil
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from nerv360.decoding import open_engine
 from nerv360.geometry import Look
 from nerv360.rendering import render_view
-from nerv360.scene import Attribution, Scene, read_scene, write_scene
+from nerv360.scene import read_scene, write_scene
 from nerv360.shaders import Limits
 from nerv360.viewer.sharing import decoder_file, export_web
-from tests.support.browser import DRAWS, NO_WEBGL, Browser, browser, served
-from tests.support.scenes import TINY, decoder_over_still, lively_decoder
+from tests.support.browser import NO_WEBGL, Browser, browser, served
+from tests.support.page import plain_scene, psnr
 
 pytestmark = pytest.mark.slow
 
-# Few stages: the processor compiles each of their shaders.
-SMALL = TINY.replace(
-    frame_height=64, frame_width=128, encoder_strides=(4,), strides=(2, 2), kernels=(3, 1),
-    blocks=(1, 0), viewport_height=96, viewport_width=160,
-)  # fmt: skip
-HEIGHT, WIDTH, FRAMES = 240, 400, 3
-
-
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("scene") / "pier.safetensors"
-    full = SMALL.replace(architecture="hnerv", blocks=(0, 0), erp_padding="zeros")
-    decoders = {
-        name: decoder_over_still(config, FRAMES)
-        for name, config in (("nerv360", SMALL), ("hnerv", full))
-    }
-    decoders["hnerv"].still = decoders["nerv360"].still
-    attribution = Attribution("Pier <1>", "Apache-2.0", "A. N. Author", "pier.mp4")
-    write_scene(file, Scene(attribution, 128, 64, 10, FRAMES, decoders))
-    return file
-
-
-@pytest.fixture(scope="module")
-def exported(scene: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("web") / "page"
-    export_web(scene, folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browser(tmp_path_factory.mktemp("profile"), *DRAWS) as opened:
-        yield opened
+HEIGHT, WIDTH = 240, 400
 
 
 def look_of(page: Browser) -> tuple[float, ...]:
     """Yaw, pitch and width of the view that the page names, degrees."""
     return tuple(map(float, re.findall(r"-?\d+\.\d", page.text("look"))))
-
-
-def psnr(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> float:
-    error = np.square(one.astype(float) - other.astype(float)).mean()
-    return 10 * math.log10(255**2 / error)
 
 
 def test_hands_and_keys_move_what_a_page_decodes(exported: Path, page: Browser) -> None:
@@ -127,9 +88,7 @@ def test_its_picture_is_the_one_that_render_makes(
         page.open(url + start, WIDTH, HEIGHT)
         page.wait(lambda: page.shown("decoder") == decoder)
         page.key("h")
-        page.run(
-            "return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-        )
+        page.settle()
         picture = page.picture()
     engine = open_engine(read_scene(scene), decoder, "cpu", kind="eager")
     wanted = render_view(engine, look, frame, HEIGHT, WIDTH).numpy()
@@ -200,16 +159,14 @@ def test_without_float_targets_a_sentence_is_shown(
     folder = exported
     if not still:
         file, folder = tmp_path / "pier.safetensors", tmp_path / "page"
-        decoders = {"nerv360": lively_decoder(SMALL, FRAMES)}
-        attribution = Attribution("Pier", "Apache-2.0", "A. N. Author", "pier.mp4")
-        write_scene(file, Scene(attribution, 128, 64, 10, FRAMES, decoders))
+        write_scene(file, plain_scene())
         export_web(file, folder)
     with served(folder) as url, page.prepared(NO_FLOAT_TARGETS):
-        page.open(url, WIDTH, HEIGHT)
+        page.open(url, WIDTH, 2 * HEIGHT)
         page.wait(lambda: page.text("message"))
         said = page.text("message")
         page.wait(lambda: page.shown("shown") == ("still" if still else None))
-        picture = page.picture()[: HEIGHT // 2, WIDTH // 2 :]
+        picture = page.picture()[:HEIGHT, WIDTH // 2 :]
         files = page.run("return performance.getEntriesByType('resource').map(e => e.name)")
     assert "cannot draw into textures of half floats" in said
     assert said.endswith(" What stands still in it is shown.") == still

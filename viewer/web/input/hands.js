@@ -1,6 +1,6 @@
 /** Mouse, touch, wheel and keyboard input for the camera and for actions. */
 
-import { bindingOf } from "./keymap.js";
+import { bindingOf, driveOf } from "./keymap.js";
 
 /** @typedef {import("./camera.js").Camera} Camera */
 /** @typedef {import("./drag.js").Point} Point */
@@ -114,10 +114,12 @@ export function listen(surface, camera, act, wake) {
     wake();
   });
   surface.addEventListener("pointermove", (event) => {
+    // The release may have gone elsewhere, such as to a menu of the browser.
+    if (event.pointerType === "mouse" && !(event.buttons & 1)) pointers.up(event.pointerId);
     pointers.move(event.pointerId, place(event));
     wake();
   });
-  for (const name of /** @type {const} */ (["pointerup", "pointercancel"]))
+  for (const name of /** @type {const} */ (["pointerup", "pointercancel", "lostpointercapture"]))
     surface.addEventListener(name, (event) => {
       pointers.up(event.pointerId);
       wake();
@@ -136,15 +138,15 @@ export function listen(surface, camera, act, wake) {
   document.addEventListener("keydown", (event) => {
     if (takesKey(event)) return;
     const binding = bindingOf(event);
-    if (!binding) return;
+    if (!binding || (document.querySelector("dialog[open]") && binding.action !== "keys")) return;
     event.preventDefault();
     if (binding.drive) camera.held.add(binding.drive);
     else if (binding.action) act(binding.action);
     wake();
   });
   document.addEventListener("keyup", (event) => {
-    const binding = bindingOf({ ...modifiers(event), repeat: false });
-    if (binding?.drive) camera.held.delete(binding.drive);
+    const drive = driveOf(event);
+    if (drive) camera.held.delete(drive);
     wake();
   });
   window.addEventListener("blur", () => {
@@ -152,15 +154,6 @@ export function listen(surface, camera, act, wake) {
     pointers.clear();
     wake();
   });
-}
-
-/**
- * Return a key without modifiers, which may have been pressed after it.
- *
- * @param {KeyboardEvent} event
- */
-function modifiers({ code, key }) {
-  return { code, key, ctrlKey: false, altKey: false, metaKey: false };
 }
 
 /**

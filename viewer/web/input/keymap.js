@@ -11,49 +11,97 @@
  */
 
 /**
- * Keys by their position on a US keyboard (`KeyA`), or by the typed character.
+ * Keys by their place (`codes`, named after a US keyboard), or by the characters that they type.
  *
- * @typedef {{keys: string[], label: string, text: string, drive?: Drive, action?: Action}} Binding
+ * @typedef {{codes?: string[], keys?: string[], label: string, text: string, drive?: Drive,
+ *   action?: Action}} Binding
  */
 
 /** @type {Binding[]} */
 export const KEYMAP = [
-  { keys: ["ArrowLeft", "KeyA"], label: "← A", drive: "left", text: "Look left" },
-  { keys: ["ArrowRight", "KeyD"], label: "→ D", drive: "right", text: "Look right" },
-  { keys: ["ArrowUp", "KeyW"], label: "↑ W", drive: "up", text: "Look up" },
-  { keys: ["ArrowDown", "KeyS"], label: "↓ S", drive: "down", text: "Look down" },
+  { codes: ["ArrowLeft", "KeyA"], label: "← A", drive: "left", text: "Look left" },
+  { codes: ["ArrowRight", "KeyD"], label: "→ D", drive: "right", text: "Look right" },
+  { codes: ["ArrowUp", "KeyW"], label: "↑ W", drive: "up", text: "Look up" },
+  { codes: ["ArrowDown", "KeyS"], label: "↓ S", drive: "down", text: "Look down" },
   { keys: ["+", "="], label: "+", action: "zoom in", text: "Zoom in (also wheel and pinch)" },
   { keys: ["-", "_"], label: "−", action: "zoom out", text: "Zoom out" },
-  { keys: ["KeyQ"], label: "Q", drive: "lean left", text: "Lean left" },
-  { keys: ["KeyE"], label: "E", drive: "lean right", text: "Lean right" },
-  { keys: ["Home", "0"], label: "Home 0", action: "reset", text: "Back to the first view" },
-  { keys: ["KeyI"], label: "I", action: "inertia", text: "Inertia on or off" },
-  { keys: ["Space"], label: "Space", action: "play", text: "Play or pause" },
+  { codes: ["KeyQ"], label: "Q", drive: "lean left", text: "Lean left" },
+  { codes: ["KeyE"], label: "E", drive: "lean right", text: "Lean right" },
+  { keys: ["home", "0"], label: "Home 0", action: "reset", text: "Back to the first view" },
+  { keys: ["i"], label: "I", action: "inertia", text: "Inertia on or off" },
+  { keys: [" "], label: "Space", action: "play", text: "Play or pause" },
   { keys: [","], label: ",", action: "previous frame", text: "One frame back" },
   { keys: ["."], label: ".", action: "next frame", text: "One frame on" },
   { keys: ["["], label: "[", action: "slower", text: "Play slower" },
   { keys: ["]"], label: "]", action: "faster", text: "Play faster" },
-  { keys: ["KeyL"], label: "L", action: "loop", text: "Loop on or off" },
-  { keys: ["KeyN"], label: "N", action: "decoder", text: "Next decoder of the scene" },
-  { keys: ["KeyP"], label: "P", action: "compositing", text: "Decoded picture alone, its share, or all" },
-  { keys: ["KeyF"], label: "F", action: "fullscreen", text: "Full screen on or off" },
-  { keys: ["KeyH"], label: "H", action: "overlay", text: "Show or hide the overlay" },
-  { keys: ["?", "F1"], label: "?", action: "keys", text: "Show or hide the keys" },
+  { keys: ["l"], label: "L", action: "loop", text: "Loop on or off" },
+  { keys: ["n"], label: "N", action: "decoder", text: "Next decoder of the scene" },
+  { keys: ["p"], label: "P", action: "compositing", text: "Decoded picture alone, its share, or all" },
+  { keys: ["f"], label: "F", action: "fullscreen", text: "Full screen on or off" },
+  { keys: ["h"], label: "H", action: "overlay", text: "Show or hide the overlay" },
+  { keys: ["?", "f1"], label: "?", action: "keys", text: "Show or hide the keys" },
 ];
 
 /** @type {ReadonlySet<Action | undefined>} */
 const REPEATED = new Set(/** @type {const} */ (["zoom in", "zoom out", "previous frame", "next frame"]));
 
 /**
+ * @typedef {Pick<KeyboardEvent, "code" | "key" | "repeat" | "ctrlKey" | "altKey" | "metaKey">
+ *   & {getModifierState?: (name: string) => boolean}} Key
+ */
+
+/**
  * Return the binding of a keyboard event; null if it belongs to the browser.
  *
- * @param {Pick<KeyboardEvent, "code" | "key" | "repeat" | "ctrlKey" | "altKey" | "metaKey">} event
+ * Characters come first: where another layout types one at a place of this table, it is printed on
+ * the key.
+ *
+ * @param {Key} event
  * @returns {Binding | null}
  */
 export function bindingOf(event) {
-  if (event.ctrlKey || event.altKey || event.metaKey) return null;
-  const code = event.code || `Key${event.key.toUpperCase()}`; // keys on a screen have no place
-  const found = KEYMAP.find(({ keys }) => keys.includes(event.key) || keys.includes(code));
-  if (!found || (event.repeat && found.action && !REPEATED.has(found.action))) return null;
+  const { key, code, repeat, ctrlKey, altKey, metaKey } = event;
+  // Some layouts type punctuation with Alt or AltGr, and Windows reports AltGr with Ctrl.
+  const typed = /^[^\p{L}\s]$/u.test(key) && (altKey || event.getModifierState?.("AltGraph"));
+  const composed = typed && (!ctrlKey || event.getModifierState?.("AltGraph"));
+  if (metaKey || ((ctrlKey || altKey) && !composed)) return null;
+  const character = characterOf(key, code);
+  const found =
+    KEYMAP.find(({ keys }) => keys?.includes(character)) ??
+    KEYMAP.find(({ codes }) => codes?.includes(placeOf(key, code)));
+  if (!found || (repeat && found.action && !REPEATED.has(found.action))) return null;
   return found;
+}
+
+/**
+ * Return how a key moves the look by its place, whatever modifiers were pressed after it.
+ *
+ * @param {Pick<Key, "code" | "key">} event
+ * @returns {Drive | undefined}
+ */
+export function driveOf({ key, code }) {
+  return KEYMAP.find(({ codes }) => codes?.includes(placeOf(key, code)))?.drive;
+}
+
+/**
+ * Return the character of a key. Keys of another script count by their place.
+ *
+ * @param {string} key
+ * @param {string} code
+ * @returns {string}
+ */
+function characterOf(key, code) {
+  const foreign = /^\P{ASCII}$/u.test(key) && /^Key[A-Z]$/.test(code);
+  return (foreign ? code.slice(3) : key).toLowerCase();
+}
+
+/**
+ * Return the place of a key; keys on a screen have none of their own.
+ *
+ * @param {string} key
+ * @param {string} code
+ * @returns {string}
+ */
+function placeOf(key, code) {
+  return code || (key.length === 1 ? `Key${key.toUpperCase()}` : key);
 }

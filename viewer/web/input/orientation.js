@@ -37,53 +37,86 @@ export function hasOrientation() {
   return "DeviceOrientationEvent" in window && window.isSecureContext && navigator.maxTouchPoints > 0;
 }
 
+const SILENCE_MS = 1500;
+
 /** Turns the camera with the device, starting from the current look. */
 export class DeviceLook {
   #north = NaN;
+  #tilt = 0;
+  #silence = 0;
+  /**
+   * The camera's look as it was left here; another one was set by a drag, a key or a link.
+   *
+   * @type {Look | null}
+   */
+  #placed = null;
 
   /**
    * @param {Camera} camera
    * @param {() => void} wake
+   * @param {(sentence: string) => void} tell - called after it starts or ends, with the reason if
+   *     it cannot follow the device, or an empty text.
    */
-  constructor(camera, wake) {
+  constructor(camera, wake, tell) {
     this.camera = camera;
     this.wake = wake;
+    this.tell = tell;
     this.on = false;
     this.follow = this.follow.bind(this);
   }
 
-  /**
-   * Start or stop; ask the user for permission if needed.
-   *
-   * @returns {Promise<boolean>} whether it follows the device now.
-   */
+  /** Start or stop; ask the user for permission if needed. */
   async toggle() {
-    if (this.on) {
-      window.removeEventListener("deviceorientation", this.follow);
-      this.on = false;
-      this.camera.roll.place(0);
-      return false;
-    }
+    if (this.on) return this.#end("");
     const asks = /** @type {{requestPermission?: () => Promise<string>}} */ (
       /** @type {unknown} */ (DeviceOrientationEvent)
     );
-    if (asks.requestPermission && (await asks.requestPermission()) !== "granted") return false;
-    this.#north = NaN;
+    const answer = await asks.requestPermission?.().catch(() => "denied");
+    if (answer !== undefined && answer !== "granted")
+      return this.tell("This browser does not let the page follow the device.");
+    this.restart();
     window.addEventListener("deviceorientation", this.follow);
     this.on = true;
-    return true;
+    this.#silence = window.setTimeout(
+      () => this.#end("This device does not report how it is turned."),
+      SILENCE_MS,
+    );
+    this.tell("");
   }
 
-  /** @param {DeviceOrientationEvent} event */
+  /** Start from the camera's direction again. */
+  restart() {
+    this.#placed = null;
+    this.#north = NaN;
+  }
+
+  /** @param {string} reason */
+  #end(reason) {
+    window.clearTimeout(this.#silence);
+    window.removeEventListener("deviceorientation", this.follow);
+    this.on = false;
+    this.camera.roll.place(0);
+    this.tell(reason);
+  }
+
+  /** @param {{alpha: number | null, beta: number | null, gamma: number | null}} event */
   follow({ alpha, beta, gamma }) {
     if (alpha === null || beta === null || gamma === null) return;
+    globalThis.clearTimeout(this.#silence);
     const { camera } = this;
-    const turned = screen.orientation?.angle ?? 0;
+    if (camera.grip) return;
+    const turned = globalThis.screen?.orientation?.angle ?? 0;
     const look = lookOfDevice({ alpha, beta, gamma }, turned, camera.hfov.offset);
-    if (Number.isNaN(this.#north)) this.#north = camera.yaw.offset - look.yaw;
+    const { yaw, pitch } = camera.look();
+    if (Number.isNaN(this.#north)) [this.#north, this.#tilt] = [yaw - look.yaw, 0];
+    else if (this.#placed && (yaw !== this.#placed.yaw || pitch !== this.#placed.pitch)) {
+      this.#north += yaw - this.#placed.yaw;
+      this.#tilt += pitch - this.#placed.pitch;
+    }
     camera.yaw.place(wrapYaw(look.yaw + this.#north));
-    camera.pitch.place(look.pitch);
+    camera.pitch.place(look.pitch + this.#tilt);
     camera.roll.place(look.roll);
+    this.#placed = camera.look();
     this.wake();
   }
 }

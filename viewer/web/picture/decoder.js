@@ -30,8 +30,20 @@ export class Decoder {
   #affines = new Float32Array(0);
   /** Frame with finished maps; −1 while they are being drawn. */
   #frame = -1;
-  /** Index of the picture to decode into next; the other one is on screen. */
-  #next = 0;
+  /**
+   * Textures of pictures, and those that nobody shows.
+   *
+   * @type {WebGLTexture[]}
+   */
+  #pictures = [];
+  /** @type {WebGLTexture[]} */
+  #free = [];
+  /** @type {Program[]} */
+  programs = [];
+  /** @type {WebGLBuffer | null} */
+  buffer = null;
+  /** @type {WebGLTexture | null} */
+  weights = null;
 
   /**
    * Start compiling a plan's programs, and create its textures.
@@ -51,14 +63,17 @@ export class Decoder {
     this.motion = motion;
     this.maps = new Map(plan.maps.map((map) => [map.name, map]));
     this.#checkLimits();
-    this.programs = plan.programs.map(({ source }) => new Program(gl, vertex, source));
-    for (const map of plan.maps)
-      this.#textures.set(map.name, map.kind === "colours" ? still : this.#texture(map));
-    const picture = this.#map(plan.picture);
-    this.pictures = [this.#texture(picture), this.#texture(picture)];
-    const [buffer, weights] = this.#storeWeights();
-    this.buffer = buffer;
-    this.weights = weights;
+    try {
+      for (const { source } of plan.programs) this.programs.push(new Program(gl, vertex, source));
+      for (const map of plan.maps)
+        if (map.kind === "colours") this.#textures.set(map.name, still);
+        else if (map.name !== plan.picture) this.#textures.set(map.name, this.#texture(map));
+      this.#map(plan.picture);
+      this.#storeWeights();
+    } catch (error) {
+      this.close();
+      throw error;
+    }
     const begins = [...new Set(plan.passes.map((pass) => pass.weights)), plan.weights.length / 16];
     /** Work of one row of each pass. */
     this.work = plan.passes.map(({ program, weights, width }) => {
@@ -108,7 +123,7 @@ export class Decoder {
     const extent = [tangent, tangent / this.aspect];
     if (plan.conditions)
       this.#affines = conditionsOf(plan.conditions, frame, this.frames, look);
-    const texture = this.pictures[this.#next];
+    const texture = this.#free.pop() ?? this.#newPicture();
     this.#textures.set(plan.picture, texture);
     /** @type {[string, Plan["bands"][number]][]} */
     const moments = plan.bands.map((band) => ["band", band]);
@@ -137,18 +152,26 @@ export class Decoder {
       if (moment === "frame") this.#frame = frame;
     }
     if (plan.passes.every((pass) => pass.moment !== "frame")) this.#frame = frame;
-    this.#next = 1 - this.#next;
     const [height, width] = plan.size;
     return { texture, width, height, look, sphere: plan.full_frame, frame };
+  }
+
+  /**
+   * Decode into a picture's texture again, because it is no longer shown.
+   *
+   * @param {Picture} picture
+   */
+  release({ texture }) {
+    this.#free.push(texture);
   }
 
   /** Free the graphics memory. */
   close() {
     const { gl } = this;
-    const pictures = new Set(this.pictures);
+    const textures = new Set(this.#pictures);
     for (const [name, texture] of this.#textures)
-      if (this.#map(name).kind !== "colours") pictures.add(texture);
-    for (const texture of [...pictures, this.weights]) gl.deleteTexture(texture);
+      if (this.#map(name).kind !== "colours") textures.add(texture);
+    for (const texture of [...textures, this.weights]) gl.deleteTexture(texture);
     for (const framebuffer of this.#framebuffers.values()) gl.deleteFramebuffer(framebuffer);
     for (const program of this.programs) program.close();
     gl.deleteBuffer(this.buffer);
@@ -252,8 +275,9 @@ export class Decoder {
    */
   #framebuffer(pass, target, targets) {
     const { gl } = this;
-    const picture = target.kind === "bytes";
-    const key = `${pass.target} ${pass.layer} ${targets} ${picture ? this.#next : ""}`;
+    const picture = pass.target === this.plan.picture;
+    const of = picture ? this.#pictures.indexOf(this.#textureOf(pass.target)) : "";
+    const key = `${pass.target} ${pass.layer} ${targets} ${of}`;
     const known = this.#framebuffers.get(key);
     if (known) return known;
     const made = gl.createFramebuffer();
@@ -262,7 +286,7 @@ export class Decoder {
     const texture = this.#textureOf(pass.target);
     const attachments = Array.from({ length: targets }, (_, k) => gl.COLOR_ATTACHMENT0 + k);
     for (const [k, attachment] of attachments.entries())
-      if (picture)
+      if (target.kind === "bytes")
         gl.framebufferTexture2D(gl.FRAMEBUFFER, attachment, gl.TEXTURE_2D, texture, 0);
       else gl.framebufferTextureLayer(gl.FRAMEBUFFER, attachment, texture, 0, pass.layer + k);
     gl.drawBuffers(attachments);
@@ -292,13 +316,19 @@ export class Decoder {
     return texture;
   }
 
-  /** @returns {[WebGLBuffer, WebGLTexture]} */
+  /** @returns {WebGLTexture} */
+  #newPicture() {
+    const texture = this.#texture(this.#map(this.plan.picture));
+    this.#pictures.push(texture);
+    return texture;
+  }
+
   #storeWeights() {
     const { gl, plan } = this;
-    const buffer = gl.createBuffer();
-    gl.bindBuffer(gl.UNIFORM_BUFFER, buffer);
+    this.buffer = gl.createBuffer();
+    gl.bindBuffer(gl.UNIFORM_BUFFER, this.buffer);
     gl.bufferData(gl.UNIFORM_BUFFER, plan.weights, gl.STATIC_DRAW);
-    const texture = newTexture(gl, gl.TEXTURE_2D);
+    this.weights = newTexture(gl, gl.TEXTURE_2D);
     if (plan.programs.some((program) => program.texture)) {
       const [width, row] = [plan.weights_width, 4 * plan.weights_width];
       const height = Math.ceil(plan.weights.length / row);
@@ -308,7 +338,6 @@ export class Decoder {
         gl.TEXTURE_2D, 0, gl.RGBA32F, width, height, 0, gl.RGBA, gl.FLOAT, texels,
       ); // prettier-ignore
     }
-    return [buffer, texture];
   }
 
   #checkLimits() {

@@ -1,6 +1,9 @@
 /** Schedules the slices of a picture's decoding, so that the display stays smooth. */
 
+import { nextLook, showsAny } from "./covering.js";
+
 /** @typedef {import("../look.js").Look} Look */
+/** @typedef {import("./covering.js").Held} Held */
 /** @typedef {import("./decoder.js").Decoder} Decoder */
 /** @typedef {import("./warp.js").Picture} Picture */
 
@@ -14,6 +17,8 @@ const FIRST_SLICES = 6;
 const FEWER = 0.6;
 const MORE = 3;
 const TIMES = 30;
+/** Most pictures held besides the newest one. */
+const MOST_OTHERS = 16;
 
 /** Number of slices per picture, adapted to the time that slices take. No DOM. */
 export class Pace {
@@ -34,7 +39,15 @@ export class Pace {
   }
 }
 
-/** Decodes the newest request slice by slice, and returns finished pictures. */
+/**
+ * Request: the look of the view's own picture, the view's points that it cannot show, and
+ * the decoder's range of fields of view.
+ *
+ * @typedef {{look: Look, points: number[][], hfov: number[]}} Wanted
+ * @typedef {Held & {picture: Picture}} Other
+ */
+
+/** Decodes the newest request slice by slice, and holds the pictures that show the view. */
 export class Decoding {
   /** @type {Generator<void, Picture, void> | null} */
   #slices = null;
@@ -45,7 +58,17 @@ export class Decoding {
   #issued = 0;
   #begun = 0;
   #asked = "";
+  /** Whether the picture in work, or the last one, is the view's own. */
+  #own = false;
   #pace = new Pace();
+  /**
+   * Owner of the pictures that are held.
+   *
+   * @type {Decoder | null}
+   */
+  #owner = null;
+  /** @type {Other[]} */
+  #others = [];
 
   /** @param {WebGL2RenderingContext} gl */
   constructor(gl) {
@@ -53,13 +76,28 @@ export class Decoding {
     /** @type {Decoder | null} */
     this.decoder = null;
     /**
-     * Times in milliseconds when the last pictures were finished.
+     * The newest picture of the view.
+     *
+     * @type {Picture | null}
+     */
+    this.picture = null;
+    /**
+     * Times in milliseconds when the view's last pictures were finished.
      *
      * @type {number[]}
      */
     this.times = [];
+    /** Number of pictures finished. */
+    this.count = 0;
     /** Milliseconds from the request to the end of the last picture. */
     this.latency = 0;
+    /** Whether pictures of one frame show the whole view. */
+    this.whole = false;
+  }
+
+  /** Pictures of what the view's own cannot show, the newest last. */
+  get others() {
+    return this.#others.map(({ picture }) => picture);
   }
 
   /** Whether a picture is being decoded. */
@@ -75,7 +113,7 @@ export class Decoding {
   }
 
   /**
-   * Decode by another decoder from now on.
+   * Decode by another decoder from now on; the pictures held stay until its first one.
    *
    * @param {Decoder} decoder
    */
@@ -83,7 +121,15 @@ export class Decoding {
     this.decoder = decoder;
     this.#slices = this.#finished = null;
     this.#asked = "";
+    this.#own = this.whole = false;
     this.times = [];
+  }
+
+  /** Decode no more, and hold no picture; the decoder is closed by its owner. */
+  close() {
+    this.decoder = this.#owner = this.picture = this.#slices = this.#finished = null;
+    this.#others = [];
+    this.whole = false;
   }
 
   /**
@@ -91,30 +137,25 @@ export class Decoding {
    *
    * @param {number} now - milliseconds.
    * @param {number} frame
-   * @param {Look} look - to decode.
+   * @param {Wanted} wanted
    * @param {boolean} turns - whether the view turns.
-   * @returns {Picture | null} a finished picture, if any.
+   * @returns {boolean} whether a picture has been finished.
    */
-  step(now, frame, look, turns) {
+  step(now, frame, wanted, turns) {
     const { gl, decoder } = this;
     if (this.#fence) {
-      if (gl.getSyncParameter(this.#fence, gl.SYNC_STATUS) !== gl.SIGNALED) return null;
+      if (gl.getSyncParameter(this.#fence, gl.SYNC_STATUS) !== gl.SIGNALED) return false;
       gl.deleteSync(this.#fence);
       this.#fence = null;
       this.#pace.took(now - this.#issued, turns);
     }
     const finished = this.#finished;
     this.#finished = null;
-    if (finished) {
-      this.latency = now - this.#begun;
-      this.times = [...this.times.slice(1 - TIMES), now];
-    }
-    if (!decoder) return finished;
+    if (finished && decoder) this.#hold(finished, decoder, now);
+    if (!decoder) return false;
     if (!this.#slices) {
-      const { yaw, pitch, hfov } = look;
-      const asked = decoder.plan.full_frame ? `${frame}` : `${frame} ${yaw} ${pitch} ${hfov}`;
-      if (asked === this.#asked) return finished;
-      this.#asked = asked;
+      const look = this.#choose(frame, wanted, decoder);
+      if (!look) return finished !== null;
       this.#begun = now;
       this.#slices = decoder.decode(frame, look, () => decoder.total / this.#pace.slices);
     }
@@ -126,6 +167,82 @@ export class Decoding {
     this.#issued = now;
     this.#fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
     gl.flush();
-    return finished;
+    return finished !== null;
+  }
+
+  /**
+   * Return the look to decode next: the view's own, if it has changed, and in turns with it those
+   * that the view needs besides; null if everything is decoded.
+   *
+   * @param {number} frame
+   * @param {Wanted} wanted
+   * @param {Decoder} decoder
+   * @returns {Look | null}
+   */
+  #choose(frame, { look, points, hfov }, decoder) {
+    const { aspect } = decoder;
+    const of = decoder.plan.full_frame ? "" : `${look.yaw} ${look.pitch} ${look.hfov}`;
+    const asked = `${frame} ${of}`;
+    const stale = asked !== this.#asked;
+    // Old pictures are of use only where they can be seen.
+    this.#keep((each) => each.frame === frame || showsAny(points, each.look, aspect));
+    this.whole = false;
+    if (this.#own || !stale) {
+      const other = points.length ? nextLook(points, this.#others, frame, { aspect, hfov }) : null;
+      if (other) {
+        this.#own = false;
+        return other;
+      }
+      this.whole = !stale;
+    }
+    if (!stale) return null;
+    this.#asked = asked;
+    this.#own = true;
+    return look;
+  }
+
+  /**
+   * Hold a finished picture in the place of those that it replaces.
+   *
+   * @param {Picture} picture
+   * @param {Decoder} decoder
+   * @param {number} now
+   */
+  #hold(picture, decoder, now) {
+    if (this.#owner !== decoder) {
+      this.#owner = decoder;
+      this.#others = [];
+      this.picture = null;
+    }
+    this.count += 1;
+    for (const each of this.#others) each.age += 1;
+    if (this.#own) {
+      if (this.picture) decoder.release(this.picture);
+      this.picture = picture;
+      this.latency = now - this.#begun;
+      this.times = [...this.times.slice(1 - TIMES), now];
+      return;
+    }
+    const { look, frame } = picture;
+    let room = MOST_OTHERS - 1;
+    const same = (/** @type {Look} */ { yaw, pitch }) => yaw === look.yaw && pitch === look.pitch;
+    this.#others.reverse();
+    this.#keep((each) => !same(each.look) && room-- > 0);
+    this.#others.reverse();
+    this.#others.push({ picture, look, frame, age: 0 });
+  }
+
+  /**
+   * Keep only those other pictures for which `keeps` is true.
+   *
+   * @param {(other: Other) => boolean} keeps
+   */
+  #keep(keeps) {
+    const owner = this.#owner;
+    this.#others = this.#others.filter((each) => {
+      const kept = keeps(each);
+      if (!kept) owner?.release(each.picture);
+      return kept;
+    });
   }
 }

@@ -121,7 +121,7 @@ export function newTexture(gl, target) {
  * @param {WebGL2RenderingContext} gl
  * @param {number} unit
  * @param {number} target
- * @param {WebGLTexture} texture
+ * @param {WebGLTexture | null} texture
  */
 export function bindTexture(gl, unit, target, texture) {
   gl.activeTexture(gl.TEXTURE0 + unit);

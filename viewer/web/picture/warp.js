@@ -6,6 +6,7 @@
 import { between, levelOfDetail, rotationOf } from "../look.js";
 import { Program, bindTexture, newTexture } from "./gl.js";
 
+/** @typedef {import("../look.js").Frustum} Frustum */
 /** @typedef {import("../look.js").Look} Look */
 
 /**
@@ -13,6 +14,14 @@ import { Program, bindTexture, newTexture } from "./gl.js";
  *
  * @typedef {{texture: WebGLTexture, width: number, height: number, look: Look, sphere: boolean,
  *   frame: number}} Picture
+ */
+
+/**
+ * Target of a drawing: a framebuffer, and its rectangle: left, lower edge, width, height.
+ *
+ * @typedef {{framebuffer: WebGLFramebuffer | null, viewport: number[]}} Target
+ * @typedef {{extent: number[], matrix: number[], width: number, alone: boolean,
+ *   compositing: number}} Rays
  */
 
 /** Ways to show pictures over a still panorama; the values are the shader's. */
@@ -32,6 +41,12 @@ export class Warp {
     this.gl = gl;
     /** @type {Picture | null} */
     this.picture = null;
+    /**
+     * Pictures of what the newest one cannot show, the newest last.
+     *
+     * @type {Picture[]}
+     */
+    this.others = [];
     this.stillWidth = 0;
     const shared = shaders["equirectangular.glsl"] + shaders["composite.glsl"];
     const program = (/** @type {string} */ name) =>
@@ -70,40 +85,82 @@ export class Warp {
   }
 
   /**
-   * Draw the view of `look` to the canvas.
+   * Draw a view: the newest picture over the others, over the still panorama.
    *
-   * @param {Look} look
+   * @param {Frustum} frustum
    * @param {number} compositing
+   * @param {Target} [target] - the whole canvas by default.
    */
-  draw(look, compositing) {
-    const { gl, picture } = this;
-    const { drawingBufferWidth: width, drawingBufferHeight: height } = gl;
-    gl.bindFramebuffer(gl.FRAMEBUFFER, null);
-    gl.viewport(0, 0, width, height);
+  draw(frustum, compositing, target) {
+    const { gl, picture, others } = this;
+    const { drawingBufferWidth, drawingBufferHeight } = gl;
+    const [x, y, width, height] = target?.viewport ?? [0, 0, drawingBufferWidth, drawingBufferHeight];
+    gl.bindFramebuffer(gl.FRAMEBUFFER, target?.framebuffer ?? null);
+    gl.viewport(x, y, width, height);
+    gl.enable(gl.SCISSOR_TEST);
+    gl.scissor(x, y, width, height);
     const [red, green, blue] = CLEAR_COLOUR;
     gl.clearColor(red, green, blue, 1);
     gl.clear(gl.COLOR_BUFFER_BIT);
+    gl.disable(gl.SCISSOR_TEST);
     const covers = this.stillWidth > 0;
     const alone = covers && compositing === COMPOSITING.alone;
-    if (!picture && (!covers || alone)) return;
-    const tangent = Math.tan(look.hfov / 2);
-    const shown = rotationOf(look);
-    const program = picture && !picture.sphere ? this.timewarp : this.cut;
+    const rays = { ...raysOf(frustum), width, alone, compositing: covers ? compositing : 0 };
+    if (others.length === 0) {
+      if (picture || (covers && !alone)) this.#layer(rays, picture, false);
+      return;
+    }
+    if (covers && !alone) this.#layer(rays, null, false);
+    gl.enable(gl.BLEND);
+    gl.blendFuncSeparate(gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA, gl.ZERO, gl.ONE);
+    for (const each of others) this.#layer(rays, each, true);
+    if (picture) this.#layer(rays, picture, true);
+    gl.disable(gl.BLEND);
+  }
+
+  /**
+   * Draw one picture, or the still panorama.
+   *
+   * @param {Rays} rays
+   * @param {Picture | null} picture
+   * @param {boolean} layered - over what is drawn already.
+   */
+  #layer({ extent, matrix, width, alone, compositing }, picture, layered) {
+    const { gl } = this;
+    const flat = picture !== null && !picture.sphere;
+    const program = flat ? this.timewarp : this.cut;
     program.use();
-    gl.uniform2f(program.place("half_extent"), tangent, (tangent * height) / width);
-    gl.uniformMatrix3fv(program.place("shown_to_world"), false, shown);
-    gl.uniform1i(program.place("compositing"), covers ? compositing : COMPOSITING.whole);
-    const detail = covers ? levelOfDetail(this.stillWidth, (2 * tangent) / width) : 0;
+    gl.uniform2fv(program.place("half_extent"), extent);
+    gl.uniformMatrix3fv(program.place("shown_to_world"), false, matrix);
+    gl.uniform1i(program.place("compositing"), compositing);
+    gl.uniform1i(program.place("layered"), Number(layered));
+    const detail = this.stillWidth ? levelOfDetail(this.stillWidth, (2 * extent[0]) / width) : 0;
     gl.uniform1f(program.place("detail"), detail);
     bindTexture(gl, 1, gl.TEXTURE_2D, alone ? this.nothing : this.still);
     bindTexture(gl, 0, gl.TEXTURE_2D, picture ? picture.texture : this.nothing);
-    if (picture && !picture.sphere) {
-      const extent = Math.tan(picture.look.hfov / 2);
+    if (flat) {
+      const tangent = Math.tan(picture.look.hfov / 2);
       const ratio = picture.height / picture.width;
-      gl.uniform2f(program.place("picture_half_extent"), extent, extent * ratio);
-      const turn = between(shown, rotationOf(picture.look));
+      gl.uniform2f(program.place("picture_half_extent"), tangent, tangent * ratio);
+      const turn = between(matrix, rotationOf(picture.look));
       gl.uniformMatrix3fv(program.place("shown_to_picture"), false, turn);
     }
     gl.drawArrays(gl.TRIANGLES, 0, 3);
   }
+}
+
+/**
+ * Return the half extent and the matrix that turn a corner of the view into a direction. The
+ * matrix is sheared if the pyramid is oblique.
+ *
+ * @param {Frustum} frustum
+ * @returns {{extent: number[], matrix: number[]}}
+ */
+export function raysOf({ rotation, tangents: [left, right, down, up] }) {
+  const [x, y] = [(left + right) / 2, (down + up) / 2];
+  const ahead = [0, 1, 2].map((i) => x * rotation[i] + y * rotation[i + 3] + rotation[i + 6]);
+  return {
+    extent: [(right - left) / 2, (up - down) / 2],
+    matrix: [...rotation.slice(0, 6), ...ahead],
+  };
 }

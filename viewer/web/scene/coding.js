@@ -3,7 +3,8 @@
  * `model/scene/coding/packing.py`. No DOM.
  */
 
-import { DataError, unpackedStream } from "./lzma.js";
+import { DataError } from "./errors.js";
+import { unpackedStream } from "./lzma.js";
 
 const CODING = 1;
 const MAX_LOW_BITS = 8;

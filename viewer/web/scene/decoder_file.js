@@ -1,7 +1,7 @@
 /** The file of one decoder: its plan, weights and embeddings. No DOM. */
 
 import { count, unpackedEmbeddings, unpackedWeights } from "./coding.js";
-import { DataError } from "./lzma.js";
+import { DataError } from "./errors.js";
 import { floatsOf, readTensors, tensorCalled } from "./tensors.js";
 
 /** @typedef {import("./coding.js").Series} Series */

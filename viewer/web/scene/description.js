@@ -1,6 +1,6 @@
 /** Description of a scene, loaded before everything else: `scene.json`, checked. No DOM. */
 
-import { DataError } from "./lzma.js";
+import { DataError } from "./errors.js";
 
 const VERSION = 1;
 const MAX_SIDE = 16384;

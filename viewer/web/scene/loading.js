@@ -1,7 +1,7 @@
 /** Fetches and unpacks the scene's files. */
 
 import { avifSize, checkedDescription } from "./description.js";
-import { DataError } from "./lzma.js";
+import { DataError } from "./errors.js";
 
 /** @typedef {import("./coding.js").Series} Series */
 /** @typedef {import("./decoder_file.js").Embeddings} Embeddings */
@@ -17,6 +17,13 @@ import { DataError } from "./lzma.js";
 
 const DESCRIPTION = "scene.json";
 const MAX_DESCRIPTION_BYTES = 2 ** 22;
+const NO_WORKER = "cannot be unpacked: this browser does not run the page's worker.";
+/**
+ * Trusted Types policy for the worker's address.
+ *
+ * @type {any}
+ */
+let policy;
 
 /**
  * @returns {Promise<Description>}
@@ -72,17 +79,36 @@ export async function loadDecoder({ frames, motion }, decoder) {
     fetched(decoder.file, decoder.bytes, true),
     decoder.covers && motion ? fetched(motion.file, motion.bytes, true) : null,
   ]);
-  const worker = new Worker(new URL("unpacking.js", import.meta.url), { type: "module" });
+  const worker = startedWorker(decoder.file);
   try {
     const data = await new Promise((resolve, reject) => {
       worker.onmessage = (event) => resolve(event.data);
-      worker.onerror = () => reject(new DataError("unpacking failed"));
+      worker.onerror = () => reject(new DataError(`${decoder.file} ${NO_WORKER}`));
       worker.postMessage({ file, frames, motion: maps, motionShape: motion?.shape ?? null });
     });
     if (data.error) throw new DataError(`${decoder.file} is damaged: ${data.error}.`);
     return data;
   } finally {
     worker.terminate();
+  }
+}
+
+/**
+ * Start the worker that unpacks a file.
+ *
+ * @param {string} file
+ * @returns {Worker}
+ * @throws {DataError} the browser does not allow it.
+ */
+function startedWorker(file) {
+  const address = new URL("unpacking.js", import.meta.url).href;
+  try {
+    policy ??= /** @type {any} */ (globalThis).trustedTypes?.createPolicy("nerv360", {
+      createScriptURL: (/** @type {string} */ url) => url,
+    });
+    return new Worker(policy?.createScriptURL(address) ?? address, { type: "module" });
+  } catch {
+    throw new DataError(`${file} ${NO_WORKER}`);
   }
 }
 
@@ -120,7 +146,9 @@ async function readAll(body, file, most, exactly) {
   const parts = [];
   let length = 0;
   for (const reader = body.getReader(); ; ) {
-    const { done, value } = await reader.read();
+    const { done, value } = await reader.read().catch(() => {
+      throw new DataError(`${file} cannot be fetched: the connection has broken.`);
+    });
     if (done) break;
     length += value.length;
     if (length > most) {

@@ -3,13 +3,12 @@
  * bits. Never unpacks more bytes than wanted. No DOM.
  */
 
+import { DataError } from "./errors.js";
+
 const STATES = 12;
 const LITERAL = 0x300;
 const TOP = 2 ** 24;
 const DAMAGED = "a stream of it is damaged";
-
-/** Error in data, with a sentence that the page can show. */
-export class DataError extends Error {}
 
 /**
  * Unpack the bytes of a stream.

@@ -1,6 +1,6 @@
 /** Tensors in safetensors files, of bytes and floats. No DOM. */
 
-import { DataError } from "./lzma.js";
+import { DataError } from "./errors.js";
 
 const ITEM_BYTES = { U8: 1, F16: 2, F32: 4 };
 const MAX_HEADER_BYTES = 2 ** 24;

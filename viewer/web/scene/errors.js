@@ -1,0 +1,4 @@
+/** Errors in a scene's files. */
+
+/** Error in data, with a sentence that the page can show. */
+export class DataError extends Error {}
