@@ -29,7 +29,7 @@ class StillAlpha:
         self._full_frame = network.full_frame
         pixels = still.pixels.to(device)
         self._still = compared_still(coverage, pixels, full_frame=network.full_frame)
-        self._motion = still.motion[:, None].to(device)
+        self._device, self._motion = device, still.motion[:, None]
         self._seen: tuple[int, Tensor] | None = None
 
     @classmethod
@@ -58,7 +58,7 @@ class StillAlpha:
     def _motion_of(self, frame: int) -> Tensor:
         """Return a frame's motion map in [0, 1], widened for viewports; kept for the next look."""
         if self._seen is None or self._seen[0] != frame:
-            motion = self._motion[frame : frame + 1].float() / 255
+            motion = self._motion[frame : frame + 1].to(self._device).float() / 255
             self._seen = frame, motion if self._full_frame else pad_erp(motion, 1)
         return self._seen[1]
 

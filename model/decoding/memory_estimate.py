@@ -22,8 +22,8 @@ Shape = tuple[int, int, int]
 def decoding_bytes(config: ModelConfig, element_bytes: int = 4) -> int:
     """Estimate the peak bytes of all tensors while a plain engine decodes one picture.
 
-    This includes the still panorama's copy for comparisons, in float32, but not weights, embeddings
-    and workspaces of convolutions.
+    This includes the frame's embeddings and the still panorama's copy for comparisons, in float32,
+    but not weights and workspaces of convolutions. Other frames' embeddings are in main memory.
 
     Args:
         element_bytes: bytes per element of the tensors.

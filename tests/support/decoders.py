@@ -6,11 +6,14 @@ import torch
 from torch import Tensor
 
 from nerv360.decoding import picture_size
+from nerv360.decoding.compiled.frames import Frames
+from nerv360.decoding.compiled.gpu import CudaGpu
 from nerv360.decoding.compiled.program import DecoderPrograms
 from nerv360.decoding.eager import EagerEngine
 from nerv360.decoding.looks import look_tensor
 from nerv360.geometry import Look
 from nerv360.scene import Decoder
+from tests.support.fake_gpu import FakeGpu
 from tests.support.scenes import CONFIGS, TINY
 
 LARGER = TINY.replace(frame_height=96, frame_width=192, viewport_height=72, viewport_width=96)
@@ -24,6 +27,7 @@ CASES = {
     "uneven blocks": TINY.replace(blocks=(2, 0, 1, 0), channels=13, min_width=5),
     "frames with zeros": CONFIGS["hnerv-boost"].replace(erp_padding="zeros"),
 }
+CPU = torch.device("cpu")
 LOOKS = [Look(3.1, 0.4), Look(-3.1, -1.5, 0.7), Look(1.0, 0.0, 0.0, 2.5)]
 
 
@@ -40,14 +44,39 @@ def reference(decoder: Decoder, look: Look, frame: int) -> tuple[Look, Tensor]:
     return picture.look, picture.pixels
 
 
+def picture_inputs(
+    programs: DecoderPrograms,
+    decoder: Decoder,
+    look: Look,
+    frame: int,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device = CPU,
+) -> tuple[Tensor, ...]:
+    """The inputs of `DecoderPrograms.picture`; see `run_programs`."""
+    gpu = CudaGpu(device) if device.type == "cuda" else FakeGpu()
+    frames = Frames(decoder, gpu, dtype)
+    frames.select(frame)
+    if programs.prepare is None:
+        return gpu.first(lambda: frames.inputs)
+    prepare = programs.prepare
+    prepared: tuple[Tensor, ...] = gpu.first(lambda: prepare(*frames.inputs))
+    return (*prepared, look_tensor(look, device))
+
+
 def run_programs(
-    programs: DecoderPrograms, look: Look, frame: int, device: torch.device | str = "cpu"
+    programs: DecoderPrograms,
+    decoder: Decoder,
+    look: Look,
+    frame: int,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device = CPU,
 ) -> Tensor:
-    """The picture, height×width×4 uint8 on the CPU, as the compiled engine's graphs compute it."""
-    inputs: tuple[Tensor, ...] = (torch.tensor([frame], device=device),)
+    """The picture, height×width×4 uint8 on the CPU, as the compiled engine's graphs compute it.
+
+    Args:
+        decoder, dtype, device: the programs were built for.
+    """
     with torch.no_grad():
-        if programs.prepare is not None:
-            inputs = (*programs.prepare(*inputs), look_tensor(look, device))
-        result = programs.picture(*inputs)
+        result = programs.picture(*picture_inputs(programs, decoder, look, frame, dtype, device))
         pixels: Tensor = result if programs.runner is None else programs.runner(*result)
         return pixels.cpu().clone()

@@ -7,6 +7,9 @@ which all its captures share: whatever nobody holds when a later capture begins 
 that one, so that each replay spoils what its like may spoil there. Spoilt memory, and what a
 capture has not computed yet, is 0xFF everywhere: NaN, 255 or −1.
 
+Copies from pinned memory run as late as they may, and read what is there by then. A graph uses no
+memory of the host but in copies from and to pinned memory that do not wait.
+
 Of real failures it cannot show:
 
 - a compiler's own kernels: inductor's code calls no operators that could be noted, so that programs
@@ -16,7 +19,8 @@ Of real failures it cannot show:
 - freed memory that still holds what it held: it fails here at once, on a GPU now and then;
 - reads across streams that nothing orders: there is one stream, whose work is done when it is
   queued, and `busy` only keeps events from passing;
-- copies from memory of the host, whose values a capture freezes: all memory here is the host's;
+- use of the host's memory that nobody has declared (`FakeGpu.pinned`, `FakeGpu.pageable`): all
+  memory here is the host's;
 - what cuDNN, cuBLAS and the allocator do: workspaces, memory that runs out, plans of other threads
   (`Plans` tells of this one's).
 """
@@ -44,6 +48,8 @@ from nerv360.decoding.compiled.gpu import Captured, Event, fastest_convolutions
 ILLEGAL_ACCESS = "CUDA error: an illegal memory access was encountered"
 BROKEN = "CUDA error: operation failed due to a previous error during capture"
 FORBIDDEN = "CUDA error: operation not permitted when stream is capturing"
+
+ELSEWHERE = "Expected all tensors to be on the same device"
 
 _WAITING = ("_local_scalar_dense", "item", "nonzero", "is_nonzero", "equal")
 
@@ -79,12 +85,14 @@ class FakeGpu:
         capability, shared_bytes: as `Gpu` has them; those of an H100.
         busy: no event passes.
         replays: how often each capture was replayed, in the order of capturing.
+        uploads: number of uploads so far, outside of captures.
         took: seconds between any two events.
         during: called in the midst of each capture.
     """
 
     device = torch.device("cpu")
     _underway: ClassVar[_Capture | None] = None
+    _host: ClassVar[dict[int, _HostMemory]] = {}
 
     def __init__(self, backend: str | None = None) -> None:
         """``backend`` compiles the programs; without one they run as they are."""
@@ -95,6 +103,43 @@ class FakeGpu:
         self.took = 0.25
         self.during: Callable[[], object] = lambda: None
         self._graphs: list[weakref.ref[_Graph]] = []
+        self.uploads = 0
+        self._enqueued: list[tuple[Tensor, Address]] = []
+
+    def pinned(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        """See `Gpu.pinned`."""
+        self.forbid_to_the_capturing_thread("allocating pinned memory")
+        memory = torch.empty(shape, dtype=dtype)
+        _declare(memory, pinned=True)
+        return memory
+
+    @staticmethod
+    def pageable(*tensors: Tensor) -> None:
+        """Declare that the host's own memory holds ``tensors``."""
+        for tensor in tensors:
+            _declare(tensor, pinned=False)
+
+    def upload(self, source: Tensor, target: Tensor) -> None:
+        """See `Gpu.upload`; the copy runs before the next work of another kind."""
+        memory = _memory_of(source)
+        assert memory is not None, "only what the host holds is uploaded"
+        assert memory.pinned, "the host would wait for a copy from memory that is not pinned"
+        assert _memory_of(target) is None, "the target is no memory of the GPU"
+        assert (source.shape, source.dtype) == (target.shape, target.dtype)
+        assert source.is_contiguous(), "torch would make a contiguous copy on the GPU first"
+        assert target.is_contiguous(), "torch would make a contiguous copy on the GPU first"
+        capture = FakeGpu._underway
+        if capture is not None and capture.thread == threading.get_ident():
+            target.copy_(source, non_blocking=True)
+        else:
+            self.uploads += 1
+            self._enqueued.append((source, Address.of(target)))
+
+    def _finish_uploads(self) -> None:
+        with torch.no_grad(), _disable_current_modes():
+            for source, target in self._enqueued:
+                target.tensor().copy_(source)
+        self._enqueued.clear()
 
     def current(self) -> AbstractContextManager[object]:
         """See `Gpu.current`."""
@@ -109,6 +154,7 @@ class FakeGpu:
         if FakeGpu._underway is not None:
             FakeGpu._underway.broken = True
             raise RuntimeError(FORBIDDEN)
+        self._finish_uploads()
 
     def forbid_to_the_capturing_thread(self, what: str) -> None:
         """Break its capture if this thread has one underway, as others need not."""
@@ -120,6 +166,7 @@ class FakeGpu:
     def first(self, run: Callable[[], Captured]) -> Captured:
         """See `Gpu.first`."""
         self.forbid_to_the_capturing_thread("measuring")
+        self._finish_uploads()
         with fastest_convolutions():
             return run()
 
@@ -148,6 +195,7 @@ class FakeGpu:
 
     def _replay(self, graph: _Graph, number: int) -> None:
         self.forbid_to_the_capturing_thread("launching a graph")
+        self._finish_uploads()
         self.replays[number] += 1
         graphs = self._living_graphs()
         later = graphs.index(graph)
@@ -167,6 +215,7 @@ class FakeGpu:
         """See `Gpu.record`."""
         assert isinstance(event, FakeEvent)
         self.forbid_to_the_capturing_thread("recording an event")
+        self._finish_uploads()
         event.recorded += 1
 
     def seconds(self, start: Event, end: Event) -> float:
@@ -179,6 +228,50 @@ class FakeGpu:
 
     def _living_graphs(self) -> list[_Graph]:
         return [graph for ref in self._graphs if (graph := ref()) is not None]
+
+
+class ShapesGpu(FakeGpu):
+    """A GPU of torch's meta device: it computes nothing, and its memory is not the host's."""
+
+    device = torch.device("meta")
+
+    def pinned(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        """See `Gpu.pinned`."""
+        return torch.empty(shape, dtype=dtype)
+
+    def upload(self, source: Tensor, target: Tensor) -> None:
+        """See `Gpu.upload`."""
+        assert (source.device.type, target.device.type) == ("cpu", "meta")
+        target.copy_(source)
+
+    def first(self, run: Callable[[], Captured]) -> Captured:
+        """See `Gpu.first`."""
+        return run()
+
+    def capture(self, run: Callable[[], Captured]) -> tuple[Captured, Callable[[], None]]:
+        """See `Gpu.capture`."""
+        return run(), lambda: None
+
+
+class MetaMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Memory of the meta device that was allocated while this was entered."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._allocated: dict[int, weakref.ref[torch.UntypedStorage]] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for tensor in _leaves(result, Tensor):
+            if tensor.device.type == "meta":
+                storage = tensor.untyped_storage()
+                self._allocated[_key(storage)] = weakref.ref(storage)
+        return result
+
+    def held(self) -> int:
+        """Bytes of it that are still in use."""
+        storages = [ref() for ref in self._allocated.values()]
+        return sum(storage.nbytes() for storage in storages if storage is not None)
 
 
 @dataclass(frozen=True)
@@ -239,6 +332,14 @@ class _Outside:
     content: Tensor
 
 
+@dataclass(frozen=True)
+class _HostMemory:
+    """Memory of the host, as far as it was declared."""
+
+    storage: weakref.ref[torch.UntypedStorage]
+    pinned: bool
+
+
 class Plans(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Plans of cuDNN, one for each shape of a convolution, kept from its first run on.
 
@@ -281,7 +382,13 @@ class _Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def note(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Do ``func`` once, to learn what it returns."""
-        for tensor in _leaves((args, kwargs), Tensor):
+        tensors = _leaves((args, kwargs), Tensor)
+        on_host = [memory for tensor in tensors if (memory := _memory_of(tensor)) is not None]
+        if on_host and len(on_host) == len(tensors):
+            return self._do_on_host(func, args, kwargs)
+        if on_host:
+            self._check_copy(func, args, kwargs, on_host)
+        for tensor in tensors:
             self._see(tensor.untyped_storage())
         addresses = tree_map_only(Tensor, Address.of, (args, kwargs))
         result = func(*args, **kwargs)
@@ -291,6 +398,25 @@ class _Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 self.pool[_key(storage)] = storage
         self.calls.append(_Call(func, addresses, tree_map_only(Tensor, Address.of, result)))
         return result
+
+    def _do_on_host(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Do at once, and never again, what concerns no memory of the GPU."""
+        result = func(*args, **kwargs)
+        for tensor in _leaves(result, Tensor):
+            if _memory_of(tensor) is None:
+                _declare(tensor, pinned=False)
+        return result
+
+    def _check_copy(self, func: Any, args: Any, kwargs: Any, on_host: list[_HostMemory]) -> None:
+        """Break the capture unless ``func`` is a copy that does not wait."""
+        packet = getattr(func, "overloadpacket", None)
+        if packet is not torch.ops.aten.copy_:
+            self.broken = True
+            raise RuntimeError(f"{ELSEWHERE}: {func} uses the host's memory")
+        waits = not (args[2] if len(args) > 2 else kwargs.get("non_blocking", False))
+        if waits or not all(memory.pinned for memory in on_host):
+            self.broken = True
+            raise RuntimeError(f"{FORBIDDEN}: a copy between host and GPU that waits")
 
     @contextmanager
     def notes_launches(self) -> Iterator[None]:
@@ -330,6 +456,18 @@ class _Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 def _key(storage: torch.UntypedStorage) -> int:
     return int(storage._cdata)
+
+
+def _declare(tensor: Tensor, *, pinned: bool) -> None:
+    storage = tensor.untyped_storage()
+    FakeGpu._host[_key(storage)] = _HostMemory(weakref.ref(storage), pinned)
+
+
+def _memory_of(tensor: Tensor) -> _HostMemory | None:
+    """The host's memory that ``tensor`` lies in; None if it is the GPU's."""
+    storage = tensor.untyped_storage()
+    memory = FakeGpu._host.get(_key(storage))
+    return memory if memory is not None and memory.storage() is storage else None
 
 
 def _held(storage: torch.UntypedStorage) -> bool:

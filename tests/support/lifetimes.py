@@ -11,13 +11,14 @@ from unittest.mock import patch
 import torch
 
 from nerv360.decoding.compiled import engine as compiled
+from nerv360.decoding.compiled.frames import Frames
 from nerv360.decoding.compiled.program import DecoderPrograms, build_programs
 
 
 class Tracked(list[weakref.ref[Any]]):
     """Weak references to modules, other parts of programs, and their tensors' memory."""
 
-    def add(self, made: DecoderPrograms) -> None:
+    def add(self, made: DecoderPrograms | Frames) -> None:
         """Track all that is in ``made``."""
         self._add(made, set())
 
@@ -45,7 +46,7 @@ def _is_of_decoding(thing: object) -> bool:
 
 @contextmanager
 def track_programs() -> Iterator[Tracked]:
-    """While it is entered, the programs of all engines that are built are tracked."""
+    """While it is entered, programs and frames of all engines that are built are tracked."""
     tracked = Tracked()
 
     def build(*args: Any, **kwargs: Any) -> DecoderPrograms:
@@ -53,5 +54,13 @@ def track_programs() -> Iterator[Tracked]:
         tracked.add(made)
         return made
 
-    with patch.object(compiled, "build_programs", build):
+    def frames(*args: Any) -> Frames:
+        made = Frames(*args)
+        tracked.add(made)
+        return made
+
+    with (
+        patch.object(compiled, "build_programs", build),
+        patch.object(compiled, "Frames", frames),
+    ):
         yield tracked

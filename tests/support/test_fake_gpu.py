@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.support.fake_gpu import BROKEN, FORBIDDEN, ILLEGAL_ACCESS, Address, FakeGpu
+from tests.support.fake_gpu import BROKEN, ELSEWHERE, FORBIDDEN, ILLEGAL_ACCESS, Address, FakeGpu
 
 
 def doubling(source: Tensor) -> Callable[[], Tensor]:
@@ -137,3 +137,72 @@ def test_events_pass_when_they_were_recorded() -> None:
     assert not event.query()
     with pytest.raises(AssertionError, match="wait for ever"):
         event.synchronize()
+
+
+def pinned(gpu: FakeGpu, values: list[float]) -> Tensor:
+    return gpu.pinned((len(values),), torch.float32).copy_(torch.tensor(values))
+
+
+def test_a_copy_from_pinned_memory_runs_late_and_before_the_next_replay() -> None:
+    gpu, source = FakeGpu(), torch.zeros(3)
+    host = pinned(gpu, [1, 2, 3])
+    output, replay = gpu.capture(doubling(source))
+    gpu.upload(host, source)
+    assert source.tolist() == [0, 0, 0], "it is only enqueued"
+    host[0] = 7
+    replay()
+    assert output.tolist() == [14, 4, 6], "who rewrites what is being copied spoils it"
+
+
+def test_a_graph_copies_what_pinned_memory_holds_when_it_is_replayed() -> None:
+    gpu, source = FakeGpu(), torch.zeros(2)
+    host = pinned(gpu, [1, 2])
+
+    def run() -> Tensor:
+        gpu.upload(host, source)
+        return source + 1
+
+    output, replay = gpu.capture(run)
+    host.fill_(5)
+    replay()
+    assert output.tolist() == [6, 6]
+    del host
+    with pytest.raises(RuntimeError, match=ILLEGAL_ACCESS):
+        replay()
+
+
+def test_what_concerns_the_host_alone_is_done_while_capturing_and_not_recorded() -> None:
+    gpu, source = FakeGpu(), torch.zeros(2)
+    host, counter = pinned(gpu, [1, 2]), gpu.pinned((1,), torch.float32).zero_()
+
+    def run() -> Tensor:
+        counter.add_(1)
+        gpu.upload(host[:1], source[:1])
+        return source + 1
+
+    output, replay = gpu.capture(run)
+    replay()
+    assert output.tolist() == [2, 1]
+    assert counter.tolist() == [2], "by the run before the capture and by the capture"
+
+
+def test_a_graph_reads_no_other_memory_of_the_host() -> None:
+    gpu, device, pageable = FakeGpu(), torch.zeros(2), torch.ones(2)
+    gpu.pageable(pageable)
+    host = pinned(gpu, [1, 2])
+    for run, refusal in (
+        (lambda: device + host, ELSEWHERE),
+        (lambda: device + pageable, ELSEWHERE),
+        (lambda: pageable.index_select(0, device.long()), ELSEWHERE),
+        (lambda: device.copy_(pageable, non_blocking=True), FORBIDDEN),
+        (lambda: device.copy_(host), FORBIDDEN),
+        (lambda: pageable.copy_(device, non_blocking=True), FORBIDDEN),
+    ):
+        with pytest.raises(RuntimeError, match=refusal):
+            gpu.capture(run)
+    with pytest.raises(AssertionError, match="not pinned"):
+        gpu.upload(pageable, device)
+    with pytest.raises(AssertionError, match="contiguous"):
+        gpu.upload(pinned(gpu, [1, 2, 3, 4])[::2], device)
+    with pytest.raises(AssertionError, match="no memory of the GPU"):
+        gpu.upload(host, pageable)

@@ -99,7 +99,7 @@ def cache_key(
     """Return a name for everything that compiled code depends on.
 
     This is the decoder's shape, the sources, the compiler, the machine, and the pictures' size.
-    Weights and embeddings are inputs of the code and not part of it.
+    Weights and embeddings are inputs of the code and not part of it, and so is the number of frames.
 
     Args:
         purpose: of the file, for example an engine's name.
@@ -119,7 +119,6 @@ def cache_key(
         machine,
         sources,
         decoder.config.to_dict(),
-        decoder.embeddings.shape[0],
         list(size),
         str(dtype),
         purpose,

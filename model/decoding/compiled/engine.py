@@ -12,6 +12,7 @@ from torch import Tensor
 from nerv360.decoding.compiled.attempts import Attempts, is_lost
 from nerv360.decoding.compiled.cache import CacheFile, CompileCache, cache_key
 from nerv360.decoding.compiled.compiler import building, free_frames
+from nerv360.decoding.compiled.frames import Frames
 from nerv360.decoding.compiled.gpu import CudaGpu, Gpu
 from nerv360.decoding.compiled.program import DecoderPrograms, build_programs
 from nerv360.decoding.compiled.runner import RunnerMaker
@@ -40,10 +41,11 @@ class _Slot:
 class CompiledEngine:
     """Engine that replays graphs; `decode` only enqueues, on the current stream.
 
-    Once the engine is built, nothing is allocated, compiled or waited for. Inputs are set by fills,
-    whose values are arguments of the launch: a pinned buffer could be rewritten only after its copy
-    has run, and the host would have to wait. Work that depends only on the frame has its own graph,
-    replayed when the frame changes.
+    Once the engine is built, nothing is allocated, compiled or waited for. Look and time are set by
+    fills, whose values are arguments of the launch: a pinned buffer could be rewritten only after
+    its copy has run, and the host would have to wait. Embeddings are copied from pinned memory that
+    is not rewritten (`Frames`). Work that depends only on the frame has its own graph, replayed
+    when the frame changes.
 
     The picture's graph has one output, which is copied into the ring. A graph per slot would save
     the copy, a few microseconds for a viewport, but needs more captures at start-up.
@@ -83,8 +85,7 @@ class CompiledEngine:
         self.full_frame = architecture_of(decoder.config).full_frame
         self.still = covered_still(decoder, gpu.device)
         self._gpu = gpu
-        self._frames = decoder.embeddings.shape[0]
-        self._index = torch.zeros(1, dtype=torch.int64, device=gpu.device)
+        self._frames = Frames(decoder, gpu, dtype)
         self._look = look_tensor(Look(), gpu.device)
         self._look_cells = self._look[0].unbind()
         self._slots = [_Slot(gpu, size) for _ in range(RING)]
@@ -104,8 +105,8 @@ class CompiledEngine:
 
         See `Engine.decode`.
         """
-        if not 0 <= frame < self._frames:
-            raise IndexError(f"there is no frame {frame}, only {self._frames}")
+        if not 0 <= frame < len(self._frames):
+            raise IndexError(f"there is no frame {frame}, only {len(self._frames)}")
         actual = Look() if self.full_frame else decoded_look(look, self.hfov_range)
         slot = self._slots[self._count % RING]
         self._count += 1
@@ -113,7 +114,7 @@ class CompiledEngine:
         self._gpu.record(slot.start)
         with torch.no_grad():
             if frame != self._prepared:
-                self._index.fill_(frame)
+                self._frames.select(frame)
                 if self._prepare is not None:
                     self._prepare()
                 self._prepared = frame
@@ -142,7 +143,7 @@ class CompiledEngine:
             prepare: Callable[..., tuple[Tensor, ...]] = self._gpu.compile(programs.prepare)
             self._kept.append(prepare)
             # Kept alive: in a shared pool the next capture would otherwise reuse their memory.
-            self._features, replay_prepare = self._gpu.capture(lambda: prepare(self._index))
+            self._features, replay_prepare = self._gpu.capture(lambda: prepare(*self._frames.inputs))
         runner = programs.runner
         if runner is None:
             picture: Callable[..., Tensor] = self._gpu.compile(programs.picture)
@@ -159,7 +160,7 @@ class CompiledEngine:
 
     def _inputs(self) -> tuple[Tensor, ...]:
         """Return the inputs of `DecoderPrograms.picture`."""
-        return (self._index,) if self.full_frame else (*self._features, self._look)
+        return self._frames.inputs if self.full_frame else (*self._features, self._look)
 
 
 def open_compiled(

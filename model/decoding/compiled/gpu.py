@@ -48,6 +48,25 @@ class Gpu(Protocol):
         """Shared memory that one instance of a kernel may have."""
         ...
 
+    def pinned(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        """Allocate contiguous memory of the host for `upload`.
+
+        Raises:
+            RuntimeError: the system has too little of such memory.
+        """
+        ...
+
+    def upload(self, source: Tensor, target: Tensor) -> None:
+        """Copy ``source`` to ``target`` in the order of the current stream, without waiting.
+
+        The copy may run after this returns: until then ``source`` must not be rewritten.
+
+        Args:
+            source: contiguous, in memory from `pinned`.
+            target: contiguous, on the device, of the same shape and type.
+        """
+        ...
+
     def current(self) -> AbstractContextManager[object]:
         """Return a context in which kernels launched by this thread run on the device."""
         ...
@@ -114,6 +133,13 @@ class CudaGpu:
     def shared_bytes(self) -> int:
         properties: Any = torch.cuda.get_device_properties(self.device)
         return int(properties.shared_memory_per_block_optin)
+
+    def pinned(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        return torch.empty(shape, dtype=dtype, pin_memory=True)
+
+    def upload(self, source: Tensor, target: Tensor) -> None:
+        # Torch does not reuse pinned memory that is freed before a copy from it has run.
+        target.copy_(source, non_blocking=True)
 
     def current(self) -> AbstractContextManager[object]:
         return torch.cuda.device(self.device)

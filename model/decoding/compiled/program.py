@@ -15,7 +15,7 @@ from nerv360.decoding.alpha import compared_still
 from nerv360.decoding.compiled.aligned import AlignedHead, AlignedStages, affine_table
 from nerv360.decoding.compiled.band import band_count, plan_bands, rows_beyond
 from nerv360.decoding.compiled.runner import BandRunner, OverStill, Runner, RunnerMaker
-from nerv360.decoding.compiled.seen import Frames, PrepareFrame, SeeFrame, SeeViewport
+from nerv360.decoding.compiled.seen import PrepareFrame, SeeFrame, SeeViewport
 from nerv360.decoding.lowering import affines_of, covered_still, to_bytes_
 from nerv360.networks import Architecture, Coverage, Stage, build_decoder
 from nerv360.scene import Decoder
@@ -26,11 +26,11 @@ class DecoderPrograms:
     """Programs of one decoder.
 
     Attributes:
-        prepare: computes everything that depends only on the frame, from its index, int64 of shape
-            1. None for a full-frame decoder, whose pictures depend only on the frame.
+        prepare: computes everything that depends only on the frame, from `Frames.inputs`. None for
+            a full-frame decoder, whose pictures depend only on the frame.
         picture: computes contiguous height×width×4 uint8, or the inputs of ``runner`` if there is
             one. Its inputs are the results of ``prepare`` and a look, float64 1×4 (yaw, pitch, roll
-            and horizontal field of view in radians), or without ``prepare`` the index.
+            and horizontal field of view in radians), or without ``prepare`` `Frames.inputs`.
         runner: computes the rest if that takes more than one program; otherwise None.
     """
 
@@ -64,7 +64,6 @@ def build_programs(
     with torch.no_grad():
         compared = _compared(network, decoder)
         network.to(device)
-        frames = Frames(decoder, dtype)
         layout, coverage = network.layout(), network.coverage
         alpha = CellAlpha(coverage, size).to(device) if coverage is not None else None
         cell = coverage.cell if coverage is not None else None
@@ -72,10 +71,10 @@ def build_programs(
         if network.full_frame:
             stages: Sequence[Stage] = (layout.stem, *layout.stages)
             conditioned = bool(affines_of(stages))
-            see: nn.Module = SeeFrame(network, frames, compared, conditioned=conditioned)
+            see: nn.Module = SeeFrame(network, compared, conditioned=conditioned)
         else:
             stages = layout.stages
-            prepare = PrepareFrame(network, frames, dtype).to(device)
+            prepare = PrepareFrame(network, dtype).to(device)
             viewport = SeeViewport(network, size, dtype, compared)
             see = viewport
             if make_runner is not None:

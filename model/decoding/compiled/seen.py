@@ -1,4 +1,4 @@
-"""Modules that compute the inputs of a picture's stages from a frame's index and a look."""
+"""Modules that compute the inputs of a picture's stages from a frame's inputs and a look."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from torch import Tensor, nn
 
 from nerv360.decoding.compiled.aligned import AlignedStages
 from nerv360.geometry import erp_grid, pad_erp, viewport_angles
-from nerv360.networks import Architecture, frame_times
-from nerv360.scene import Decoder
+from nerv360.networks import Architecture
 
 
 class Seen(NamedTuple):
@@ -30,60 +29,29 @@ class Seen(NamedTuple):
     compared: Tensor | None
 
 
-class Frames(nn.Module):
-    """Embeddings, time and motion of every frame, on the device."""
-
-    times: Tensor
-    motions: Tensor | None
-
-    def __init__(self, decoder: Decoder, dtype: torch.dtype) -> None:
-        super().__init__()
-        embeddings = (decoder.embeddings, *decoder.finer)
-        self.names = tuple(f"embeddings{number}" for number in range(len(embeddings)))
-        for name, each in zip(self.names, embeddings, strict=True):
-            self.register_buffer(name, each.to(dtype))
-        self.register_buffer("times", frame_times(decoder.frames))
-        still = decoder.still if decoder.config.still_panorama else None
-        self.register_buffer("motions", None if still is None else still.motion[:, None])
-
-    def motion(self, index: Tensor) -> Tensor | None:
-        """Return a frame's motion map, 1×1×h×w float32 in [0, 1]; None without a still."""
-        return None if self.motions is None else self.motions.index_select(0, index).float() / 255
-
-    def forward(self, index: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
-        """Return a frame's embeddings, 1×d×h×w channels-last, coarsest first, and its time."""
-        embeddings = [getattr(self, name).index_select(0, index) for name in self.names]
-        layout = torch.channels_last
-        return (
-            tuple(each.contiguous(memory_format=layout) for each in embeddings),
-            self.times.index_select(0, index),
-        )
-
-
 class PrepareFrame(nn.Module):
-    """`Architecture.expand` and the embedding of time, for a frame's index."""
+    """`Architecture.expand` and the embedding of time, for the inputs of a frame."""
 
-    def __init__(self, network: Architecture, frames: Frames, dtype: torch.dtype) -> None:
+    def __init__(self, network: Architecture, dtype: torch.dtype) -> None:
         super().__init__()
-        self.network, self.frames = network, frames
+        self.network = network
         early = network.config.expand_before_projection
         self.stem = _stem(network, dtype) if early else None
 
-    def forward(self, index: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, time: Tensor, embedding: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
         """Return features, the embedding of time, the finer embeddings, and the motion map if any.
 
         Features are 1×c2×(h+2)×(w+2) channels-last; the finer embeddings and the motion map are
-        widened the same way. The embedding of time is float32 1×c.
+        widened the same way. The embedding of time is float32 1×c. The arguments are
+        `Frames.inputs`.
         """
-        (embedding, *finer), time = self.frames(index)
+        finer, motion = _parted(others, covered=self.network.coverage is not None)
         condition = self.network.time_condition(time)
         if self.stem is not None:
             embedding = self.stem(embedding, condition)
-        motion = self.frames.motion(index)
         features, *beside = (
             pad_erp(each, 1).contiguous(memory_format=torch.channels_last)
-            for each in (embedding, *finer, motion)
-            if each is not None
+            for each in (embedding, *finer, *motion)
         )
         return features, condition, *beside
 
@@ -149,14 +117,13 @@ class SeeViewport(nn.Module):
 
 
 class SeeFrame(nn.Module):
-    """A whole frame, by its index."""
+    """A whole frame, from its inputs."""
 
     compared: Tensor | None
 
     def __init__(
         self,
         network: Architecture,
-        frames: Frames,
         compared: Tensor | None,
         *,
         conditioned: bool,
@@ -168,18 +135,31 @@ class SeeFrame(nn.Module):
             conditioned: stem or stages see the embedding of time.
         """
         super().__init__()
-        self.frames, self.coverage = frames, network.coverage
+        self.coverage = network.coverage
         self.network = network if conditioned else None
         self.register_buffer("compared", compared)
 
-    def forward(self, index: Tensor) -> Seen:
-        (embedding, *finer), time = self.frames(index)
+    def forward(self, time: Tensor, embedding: Tensor, *others: Tensor) -> Seen:
+        """Return the inputs of the stages from `Frames.inputs`."""
+        finer, motion = _parted(others, covered=self.coverage is not None)
         condition = None if self.network is None else self.network.time_condition(time)
-        compared, motion = self.compared, self.frames.motion(index)
-        if self.coverage is not None and compared is not None and motion is not None:
+        compared = self.compared
+        if self.coverage is not None and compared is not None:
             cells = (compared.shape[-2], compared.shape[-1])
-            compared = torch.cat([compared, self.coverage.frame_motion(motion, cells)], 1)
-        return Seen(embedding, condition, tuple(finer), compared)
+            compared = torch.cat([compared, self.coverage.frame_motion(*motion, cells)], 1)
+        return Seen(embedding, condition, finer, compared)
+
+
+def _parted(
+    others: tuple[Tensor, ...], *, covered: bool
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Return the finer embeddings, and the motion map if ``covered``, as two tuples.
+
+    Motion is 1×1×h×w float32 in [0, 1]. ``others`` follow the embedding in `Frames.inputs`.
+    """
+    if not covered:
+        return others, ()
+    return others[:-1], (others[-1].float() / 255,)
 
 
 def _stem(network: Architecture, dtype: torch.dtype) -> AlignedStages:

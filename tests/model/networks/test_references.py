@@ -220,7 +220,7 @@ def by_engine(kind: str) -> Callable[[Decoder], Tensor]:
 def by_programs(decoder: Decoder) -> Tensor:
     """H×W×4 uint8 by what the compiled engine compiles."""
     size = picture_size(decoder.config, None)
-    return run_programs(build_programs(decoder, CPU, size, torch.float32), LOOK, FRAME)
+    return run_programs(build_programs(decoder, CPU, size, torch.float32), decoder, LOOK, FRAME)
 
 
 ENGINES = {"eager": by_engine("eager"), "folded": by_engine("folded"), "programs": by_programs}

@@ -54,7 +54,8 @@ def test_a_new_architecture_is_kept_and_decoded_by_every_engine(
         assert pixels.shape == (*size, 4)
         assert (folded.decode(look, 1).pixels.int() - pixels.int()).abs().max() <= 1
         for program in programs:
-            assert (run_programs(program, look, 1).int() - pixels.int()).abs().max() <= 1
+            picture = run_programs(program, scene.decoders[name], look, 1)
+            assert (picture.int() - pixels.int()).abs().max() <= 1
     assert render_view(eager, Look(2.0, 0.5, 0.3), 1, 24, 48).shape == (24, 48, 3)
 
 

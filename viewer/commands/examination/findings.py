@@ -114,7 +114,7 @@ def _opengl(graphics: Facts) -> Finding:
         lacks = sys.platform.startswith("linux") and not any(map(os.environ.get, _DISPLAYS))
         text = "there is no screen here" if lacks else graphics["failed"]
         return Finding("OpenGL", False, text)
-    how = ", on the processor" if graphics["software"] else ""
+    how = ", on the CPU" if graphics["software"] else ""
     return Finding("OpenGL", True, f"{graphics['opengl']}, {graphics['renderer']}{how}")
 
 

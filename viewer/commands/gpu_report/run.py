@@ -65,7 +65,7 @@ def report_gpu(
             if record.done(step):
                 tell(f"{head}: as measured before")
                 continue
-            shown.become(step.title, number - 1, len(planned))
+            shown.become(f"step {number} of {len(planned)}: {step.title}", number - 1, None)
             _perform(step, folder, record, environments, ends)
             _write(folder, record)
             outcome = record.values["steps"][step.name]

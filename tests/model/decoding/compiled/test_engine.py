@@ -6,6 +6,8 @@ import gc
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, nullcontext
+from functools import partial
 from typing import Any, ClassVar, cast
 from unittest.mock import patch
 
@@ -25,7 +27,7 @@ from tests.support.counting import count
 from tests.support.decoders import LOOKS, psnr
 from tests.support.fake_cuda import FakeCuda
 from tests.support.fake_cuda import FakeEvent as FakeStreamEvent
-from tests.support.fake_gpu import FakeEvent, FakeGpu, Plans
+from tests.support.fake_gpu import FakeEvent, FakeGpu, MetaMemory, Plans, ShapesGpu
 from tests.support.lifetimes import Tracked, track_programs
 from tests.support.scenes import CONFIGS, TINY, decoder_over_still, lively_decoder
 
@@ -47,9 +49,12 @@ def opened(
     gpu: FakeGpu | None = None,
     make: Callable[[ModelConfig], Decoder] = lively_decoder,
 ) -> CompiledEngine:
-    """An engine in float32 on a fake GPU."""
-    size = picture_size(config, None)
-    return CompiledEngine(make(config), gpu or FakeGpu(), size, dtype=torch.float32)
+    """An engine in float32 on a fake GPU, which reads nothing of the scene's own memory."""
+    size, decoder = picture_size(config, None), make(config)
+    FakeGpu.pageable(*decoder.weights.values(), decoder.embeddings, *decoder.finer)
+    if decoder.still is not None:
+        FakeGpu.pageable(decoder.still.pixels, decoder.still.motion)
+    return CompiledEngine(decoder, gpu or FakeGpu(), size, dtype=torch.float32)
 
 
 def opened_on_cuda(
@@ -110,10 +115,70 @@ def test_a_picture_stays_for_as_many_as_the_ring_holds() -> None:
 def test_what_depends_on_the_frame_is_computed_when_it_changes() -> None:
     gpu = FakeGpu()
     engine = opened(gpu=gpu)
-    gpu.replays[:] = [0, 0]
+    gpu.replays[:], gpu.uploads = [0, 0], 0
     for frame in (0, 0, 1, 1, 1, 0):
         engine.decode(Look(0.2), frame)
     assert gpu.replays == [2, 6]
+    assert gpu.uploads == 2
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_embeddings_and_motion_are_uploaded_when_the_frame_changes(name: str) -> None:
+    gpu = FakeGpu()
+    engine = opened(CONFIGS[name], gpu, decoder_over_still)
+    gpu.uploads = 0
+    for frame in (2, 2, 1):
+        engine.decode(Look(0.2), frame)
+    assert gpu.uploads == 2 * len(("embedding", "finer embedding", "motion map"))
+
+
+class Drawer:
+    """A runner that only has a picture."""
+
+    def __init__(self, *_: object) -> None:
+        self.cells = None
+        self.picture = torch.zeros(*picture_size(TINY), 4, dtype=torch.uint8, device="meta")
+
+    def ready(self, gpu: object, *inputs: object) -> None:
+        pass
+
+    def __call__(self, *inputs: object) -> torch.Tensor:
+        return self.picture
+
+
+def held_for(kind: str, decoder: Decoder) -> int:
+    """Bytes of the meta device that an engine holds after decoding."""
+    gpu, size = ShapesGpu(), picture_size(decoder.config)
+    with MetaMemory() as memory, ExitStack() as stack:
+        # The meta device has no autocast, and no values to compare.
+        stack.enter_context(patch.object(torch, "autocast", lambda *_, **__: nullcontext()))
+        stack.enter_context(patch.object(torch.Tensor, "equal", lambda *_: False))
+        if kind == "eager":
+            engine: Any = EagerEngine(decoder, gpu.device, size, torch.float32)
+        elif kind == "with a runner":
+            stack.enter_context(patch.object(program, "_over_still", lambda runner, _: runner))
+            engine = CompiledEngine(decoder, gpu, size, make_runner=Drawer)
+        else:
+            engine = CompiledEngine(decoder, gpu, size)
+        for frame in range(3):
+            picture = engine.decode(Look(0.2), frame)
+    assert picture.pixels.device == gpu.device
+    return memory.held()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(kind, name) for kind in ("eager", "compiled") for name in CONFIGS]
+    + [("with a runner", "nerv360")],
+)
+def test_an_engine_holds_few_frames_of_embeddings_on_its_device(kind: str, name: str) -> None:
+    """Those of 300 frames with a finer level take 1.4 GiB in the paper's preset."""
+    short, long = (decoder_over_still(CONFIGS[name], frames) for frames in (3, 43))
+    assert short.still is not None
+    each = [*(e[0] for e in (short.embeddings, *short.finer)), short.still.motion[0]]
+    frame_bytes = 2 * sum(e.numel() for e in each)
+    grown = held_for(kind, long) - held_for(kind, short)
+    assert 0 <= grown < 2 * frame_bytes, f"{grown / frame_bytes} frames"
 
 
 def test_times_are_those_of_finished_pictures() -> None:
@@ -377,6 +442,20 @@ def test_on_a_gpu_the_loop_only_enqueues(name: str, make: Callable[[ModelConfig]
     count(run).check()
     wasteful = count(loop(engine, lambda k: torch.empty(4, device="cuda")))
     assert wasteful.allocations
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("name", CONFIGS)
+def test_on_a_gpu_an_engine_holds_few_frames_of_embeddings(name: str) -> None:
+    def held(frames: int) -> int:
+        before = torch.cuda.memory_allocated()
+        engine, _ = opened_on_cuda(CONFIGS[name], partial(decoder_over_still, frames=frames))
+        engine.decode(Look(), frames - 1)
+        assert all(rows.is_pinned() for rows in engine._frames._maps)
+        return torch.cuda.memory_allocated() - before
+
+    held(3)  # workspaces stay
+    assert held(303) - held(3) < 2**16
 
 
 @pytest.mark.cuda

@@ -30,7 +30,7 @@ def test_float32_pictures_are_the_reference(case: str) -> None:
     programs = build_programs(decoder, CPU, picture_size(decoder.config, None), torch.float32)
     for look in LOOKS[: 1 if architecture_of(decoder.config).full_frame else 3]:
         actual, expected = reference(decoder, look, 1)
-        pixels = run_programs(programs, actual, 1)
+        pixels = run_programs(programs, decoder, actual, 1)
         assert (pixels.int() - expected.int()).abs().max() <= 1
         assert pixels.is_contiguous()
         assert (pixels[..., 3] == 255).all()
@@ -57,7 +57,7 @@ def test_float32_pictures_over_a_still_are_the_reference(case: str, bands: int) 
     alphas = set()
     for look in LOOKS[: 1 if architecture_of(decoder.config).full_frame else 3]:
         actual, expected = reference(decoder, look, 1)
-        pixels = run_programs(programs, actual, 1)
+        pixels = run_programs(programs, decoder, actual, 1)
         assert (pixels.int() - expected.int()).abs().max() <= 1
         assert pixels.is_contiguous()
         alphas |= set(pixels[..., 3].flatten().tolist())
@@ -70,7 +70,7 @@ def test_half_precision_over_a_still_stays_within_45_db(case: str, dtype: torch.
     decoder = decoder_over_still(CONFIGS[case])
     programs = build_programs(decoder, CPU, picture_size(decoder.config, None), dtype)
     actual, expected = reference(decoder, LOOKS[0], 1)
-    pixels = run_programs(programs, actual, 1)
+    pixels = run_programs(programs, decoder, actual, 1, dtype)
     assert psnr(pixels, expected) >= 45
     assert psnr(pixels[..., 3:], expected[..., 3:]) >= 45
 
@@ -93,12 +93,12 @@ def test_bands_change_nothing(case: str) -> None:
     decoder = lively_decoder(BANDED[case])
     size = picture_size(decoder.config, None)
     whole = build_programs(decoder, CPU, size, torch.float32, bands=1)
-    expected = run_programs(whole, LOOKS[0], 1)
+    expected = run_programs(whole, decoder, LOOKS[0], 1)
     for bands in (2, 3, 5):
         programs = build_programs(decoder, CPU, size, torch.float32, bands=bands)
         assert isinstance(programs.runner, BandRunner)
         programs.runner.picture.fill_(77)
-        pixels = run_programs(programs, LOOKS[0], 1)
+        pixels = run_programs(programs, decoder, LOOKS[0], 1)
         assert (pixels.int() - expected.int()).abs().max() <= 1
         assert (pixels == expected).float().mean() > 0.99
 
@@ -148,7 +148,7 @@ def test_half_precision_stays_within_45_db(case: str, dtype: torch.dtype) -> Non
     decoder = lively_decoder(CASES[case])
     programs = build_programs(decoder, CPU, picture_size(decoder.config, None), dtype)
     actual, expected = reference(decoder, LOOKS[0], 1)
-    assert psnr(run_programs(programs, actual, 1), expected) >= 45
+    assert psnr(run_programs(programs, decoder, actual, 1, dtype), expected) >= 45
 
 
 def test_every_convolution_after_the_first_has_channels_in_eights() -> None:

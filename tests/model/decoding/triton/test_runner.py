@@ -26,7 +26,6 @@ from nerv360.decoding.compiled.gpu import CudaGpu, Gpu
 from nerv360.decoding.compiled.program import build_programs
 from nerv360.decoding.eager import EagerEngine
 from nerv360.decoding.folded.stage import affine_conv
-from nerv360.decoding.looks import look_tensor
 from nerv360.decoding.triton import convolution as fused_conv
 from nerv360.decoding.triton import runner as runner_module
 from nerv360.decoding.triton.convolution import (
@@ -45,7 +44,7 @@ from nerv360.geometry import Look
 from nerv360.networks import SphereConv, build_decoder, presets
 from nerv360.scene import Decoder
 from tests.support.counting import count
-from tests.support.decoders import CASES, LOOKS, psnr, reference, run_programs
+from tests.support.decoders import CASES, LOOKS, picture_inputs, psnr, reference, run_programs
 from tests.support.fake_gpu import FakeEvent, FakeGpu
 from tests.support.lifetimes import track_programs
 from tests.support.scenes import TINY, decoder_over_still, lively_decoder
@@ -150,7 +149,7 @@ def test_pictures_are_within_half_precision(case: str) -> None:
     programs = build_programs(
         decoder, DEVICE, picture_size(config, None), torch.float16, make_runner=FusedRunner
     )
-    pixels = run_programs(programs, actual, 1, DEVICE)
+    pixels = run_programs(programs, decoder, actual, 1, torch.float16, DEVICE)
     assert psnr(pixels, expected) >= 60
     assert (pixels[..., 3] == 255).all()
 
@@ -161,7 +160,7 @@ def test_pictures_over_a_still_are_within_half_precision() -> None:
     actual, expected = reference(decoder, LOOKS[0], 1)
     size = picture_size(TINY, None)
     programs = build_programs(decoder, DEVICE, size, torch.float16, make_runner=FusedRunner)
-    pixels = run_programs(programs, actual, 1, DEVICE)
+    pixels = run_programs(programs, decoder, actual, 1, torch.float16, DEVICE)
     assert psnr(pixels, expected) >= 60
     assert psnr(pixels[..., 3:], expected[..., 3:]) >= 60
     assert len(set(pixels[..., 3].flatten().tolist())) > 100
@@ -365,10 +364,8 @@ def test_a_picture_with_half_sums_is_within_half_precision_or_has_none(scale: fl
     with torch.no_grad():
         for conv in runner.convolutions[:1]:
             conv.weight.mul_(scale)
-        index = torch.tensor([0])
         look, expected = reference(decoder, LOOKS[0], 0)
-        assert program.prepare is not None
-        inputs = program.picture(*program.prepare(index), look_tensor(look, cpu))
+        inputs = program.picture(*picture_inputs(program, decoder, look, 0, torch.float16))
 
         def take(conv: FusedConv, *_: object) -> None:
             conv.tile = SMALL._replace(half_sums=True)
