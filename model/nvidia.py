@@ -22,7 +22,7 @@ class Driver:
     """NVIDIA's driver as it answers in this process.
 
     Attributes:
-        cuda: the newest version of CUDA that it runs, major and minor.
+        cuda: the newest version of CUDA that it runs, major and minor; zeros if it does not tell.
         release: its own version, such as 535.183.01; None if the system does not tell.
         cards: number of cards that it offers.
         error: CUDA's error code if it could not be initialised, or 0.
@@ -37,7 +37,8 @@ class Driver:
     def named(self) -> str:
         """The driver as named in a sentence."""
         release = f" {self.release}" if self.release else ""
-        return f"NVIDIA driver{release} (CUDA {self.cuda[0]}.{self.cuda[1]})"
+        cuda = f" (CUDA {self.cuda[0]}.{self.cuda[1]})" if self.cuda[0] else ""
+        return f"NVIDIA driver{release}{cuda}"
 
 
 def nvidia_driver() -> Driver | None:

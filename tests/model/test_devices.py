@@ -44,6 +44,7 @@ def test_a_driver_too_old_for_torch_leaves_the_cpu_and_says_which_would_do(
         (13000, 0, 100, "finds no card", False),
         (13000, 0, 0, "finds no card", False),
         (13000, 1, 999, r"cannot be initialised \(CUDA error 999\): restart", True),
+        (0, 1, 999, "the NVIDIA driver cannot be initialised", True),
         (13000, 1, 0, "CUDA_VISIBLE_DEVICES", True),
     ],
 )

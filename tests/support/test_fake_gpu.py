@@ -166,9 +166,6 @@ def test_a_graph_copies_what_pinned_memory_holds_when_it_is_replayed() -> None:
     host.fill_(5)
     replay()
     assert output.tolist() == [6, 6]
-    del host
-    with pytest.raises(RuntimeError, match=ILLEGAL_ACCESS):
-        replay()
 
 
 def test_what_concerns_the_host_alone_is_done_while_capturing_and_not_recorded() -> None:

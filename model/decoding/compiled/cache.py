@@ -99,7 +99,7 @@ def cache_key(
     """Return a name for everything that compiled code depends on.
 
     This is the decoder's shape, the sources, the compiler, the machine, and the pictures' size.
-    Weights and embeddings are inputs of the code and not part of it, and so is the number of frames.
+    Weights and embeddings are inputs of the code and not part of it; nor is the number of frames.
 
     Args:
         purpose: of the file, for example an engine's name.

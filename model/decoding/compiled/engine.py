@@ -143,7 +143,8 @@ class CompiledEngine:
             prepare: Callable[..., tuple[Tensor, ...]] = self._gpu.compile(programs.prepare)
             self._kept.append(prepare)
             # Kept alive: in a shared pool the next capture would otherwise reuse their memory.
-            self._features, replay_prepare = self._gpu.capture(lambda: prepare(*self._frames.inputs))
+            code = self._frames.inputs
+            self._features, replay_prepare = self._gpu.capture(lambda: prepare(*code))
         runner = programs.runner
         if runner is None:
             picture: Callable[..., Tensor] = self._gpu.compile(programs.picture)

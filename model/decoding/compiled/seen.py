@@ -146,7 +146,7 @@ class SeeFrame(nn.Module):
         compared = self.compared
         if self.coverage is not None and compared is not None:
             cells = (compared.shape[-2], compared.shape[-1])
-            compared = torch.cat([compared, self.coverage.frame_motion(*motion, cells)], 1)
+            compared = torch.cat([compared, self.coverage.frame_motion(motion[0], cells)], 1)
         return Seen(embedding, condition, finer, compared)
 
 

@@ -136,7 +136,7 @@ class Drawer:
     """A runner that only has a picture."""
 
     def __init__(self, *_: object) -> None:
-        self.cells = None
+        self.cells: torch.Tensor | None = None
         self.picture = torch.zeros(*picture_size(TINY), 4, dtype=torch.uint8, device="meta")
 
     def ready(self, gpu: object, *inputs: object) -> None:
