@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from nerv360.errors import InputError
+from nerv360.progress import listening
 from nerv360.viewer.cli import main
 from nerv360.viewer.commands.examination import ChildError, run_child
 from nerv360.viewer.commands.gpu_report import REHEARSAL, report_gpu, run, screen
@@ -101,6 +102,35 @@ def test_a_step_that_crashes_is_a_line_with_its_reason_and_the_next_one_runs(
     assert "- raise, failed: it ended with exit code 1: ValueError: no such thing" in document
     logs = {file.stem for file in (tmp_path / "report" / "logs").iterdir()}
     assert logs == {"abort", "raise", "silent", "says why"}
+
+
+class Labels:
+    """A listener that keeps what stages are called."""
+
+    def __init__(self) -> None:
+        self.shown: list[str] = []
+
+    def begin(self, label: str, total: int | None, done: int) -> Labels:
+        return self
+
+    def end(self, stage: object) -> None:
+        pass
+
+    def advance(self, steps: int = 1) -> None:
+        pass
+
+    def describe(self, details: str) -> None:
+        pass
+
+    def become(self, label: str, done: int, total: int | None) -> None:
+        self.shown.append(label)
+
+
+def test_progress_names_the_step_that_runs(tmp_path: Path, facts: dict[str, Any]) -> None:
+    labels = Labels()
+    with listening(labels):
+        report(tmp_path / "report", step("first start", WORKS), step("window, demo", WORKS))
+    assert labels.shown == ["step 1 of 2: first start", "step 2 of 2: window, demo"]
 
 
 def test_a_step_that_takes_too_long_is_ended_with_all_that_it_started(
