@@ -140,7 +140,7 @@ def training_needs(
 
 def _loss_bytes(config: ModelConfig, settings: TrainingSettings) -> int:
     """Estimate the memory that the distortion of a step's pictures keeps for its gradient."""
-    height, width = Autoencoder(config, crops=settings.windows).target_size
+    height, width = Autoencoder(config, crops=settings.crops).target_size
     loss = DistortionLoss(height, width).to("meta")
     with torch.device("meta"), LiveBytes() as counter:
         pictures = torch.empty(settings.viewports, 3, height, width, requires_grad=True)
@@ -207,7 +207,7 @@ def _decoding(config: ModelConfig) -> Prepared:
 
 
 def _training(config: ModelConfig, settings: TrainingSettings) -> Prepared:
-    network = Autoencoder(config, crops=settings.windows)
+    network = Autoencoder(config, crops=settings.crops)
     loss = DistortionLoss(*network.target_size).to("meta")
 
     def run() -> None:

@@ -37,8 +37,8 @@ class TrainingSettings:
         checkpoint_s: seconds between two checkpoints, which are written at the end of an epoch.
         rate: decibels of held-out quality, of all and of moving pixels, that storing in few bytes
             may cost.
-        windows: full-frame decoders are trained on crops as large as a viewport, one per step,
-            instead of whole frames. (Stored scenes and checkpoints use this name.)
+        crops: full-frame decoders are trained on crops as large as a viewport, one per step,
+            instead of whole frames. (Stored scenes and checkpoints call it ``windows``.)
         seed: of initial weights, frame order and looks.
     """
 
@@ -55,7 +55,7 @@ class TrainingSettings:
     evaluate_every: int = 5
     checkpoint_s: float = 120.0
     rate: float = 0.1
-    windows: bool = False
+    crops: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -83,13 +83,14 @@ class TrainingSettings:
             raise InputError(f"optimiser must be {known}, not {self.optimiser!r}")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return dataclasses.asdict(self)
+        """Return plain JSON values, by the names in scenes and checkpoints."""
+        values = dataclasses.asdict(self)
+        return {"windows" if name == "crops" else name: values[name] for name in values}
 
 
 TRAINING_PRESETS: dict[str, TrainingSettings] = {
     "paper": TrainingSettings(),
-    "demo": TrainingSettings(epochs=100, optimiser="soap", learning_rate=3e-3, windows=True),
+    "demo": TrainingSettings(epochs=100, optimiser="soap", learning_rate=3e-3, crops=True),
 }
 
 

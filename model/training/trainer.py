@@ -114,7 +114,7 @@ class Trainer:
         if config.still_panorama:
             made = still is None
             self.still = _still_panorama(frames) if made else still
-        self.network = Autoencoder(config, crops=settings.windows, still=self.still).to(device)
+        self.network = Autoencoder(config, crops=settings.crops, still=self.still).to(device)
         self.times = frame_times(len(frames)).to(float64_device(device))
         self.objective = Objective(self.network, settings, frames.coverage)
         self._activity: ActivityMap | None = None

@@ -164,3 +164,10 @@ def test_well_formed_but_wrong_checkpoints_are_refused_or_go_on(path: Path, tmp_
             assert "\n" not in str(error)
             refused += 1
     assert 40 < refused < 60
+
+
+def test_crops_are_stored_by_their_first_name_and_set_by_the_new_one() -> None:
+    config, settings = training_preset("demo", "nerv360")
+    assert settings.to_dict()["windows"] is settings.crops is True
+    with pytest.raises(InputError, match=r"^windows: there is no such number; known are .* crops,"):
+        with_changes(config, settings, {"windows": "true"})

@@ -24,7 +24,7 @@ from tests.support.spheres import smooth_sphere
 
 COUNT = 6
 SETTINGS = TrainingSettings(
-    epochs=10, learning_rate=5e-3, held_out=6, evaluate_every=100, windows=True, looks_at_motion=0.7
+    epochs=10, learning_rate=5e-3, held_out=6, evaluate_every=100, crops=True, looks_at_motion=0.7
 )
 ATTRIBUTION = Attribution("Square", "", "", "")
 

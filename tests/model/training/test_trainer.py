@@ -21,7 +21,7 @@ from nerv360.training.processes import Processes
 from nerv360.training.quality import held_out_quality
 from nerv360.training.settings import TrainingSettings, training_preset, with_changes
 from nerv360.training.trainer import StepReport, Trainer
-from nerv360.video.clip import open_clip
+from nerv360.video import open_clip
 from nerv360.video.reading import VideoInfo
 from nerv360.video.writing import VideoWriter
 

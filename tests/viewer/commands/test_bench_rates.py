@@ -13,13 +13,13 @@ from nerv360.config import ModelConfig
 from nerv360.lab.evaluation.codec import Encoding, encode_with_crf
 from nerv360.lab.rates import measure
 from nerv360.training.settings import TrainingSettings
-from nerv360.video.clip import Clip, open_clip
+from nerv360.video import Clip, open_clip
 from nerv360.video.writing import FolderWriter
 from nerv360.viewer.cli import main
 from tests.support.scenes import CONFIGS
 from tests.support.spheres import smooth_sphere
 
-SETTINGS = TrainingSettings(epochs=100, learning_rate=5e-3, held_out=2, windows=True)
+SETTINGS = TrainingSettings(epochs=100, learning_rate=5e-3, held_out=2, crops=True)
 NETWORKS = [
     "nerv360",
     "nerv360-levels",
