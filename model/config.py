@@ -194,90 +194,89 @@ def _coerce(name: str, value: Any) -> Any:
     )
 
 
-def _check(config: ModelConfig) -> None:
-    def need(condition: bool, sentence: str) -> None:
-        if not condition:
-            raise InputError(sentence)
+_RANGES: Mapping[str, tuple[float, float]] = {
+    **dict.fromkeys(
+        ("frame_height", "frame_width", "viewport_height", "viewport_width"), (8, MAX_SIDE)
+    ),
+    **dict.fromkeys(
+        ("encoder_channels", "channels", "min_width", "condition_channels"), (1, MAX_WIDTH)
+    ),
+    "embedding_channels": (1, 256),
+    "width_multiple": (1, 64),
+    "comparison_cell": (1, 64),
+    "reduction": (1.0, 8.0),
+    "encoding_base": (1.0, 4.0),
+    "encoding_levels": (1, 256),
+    "look_levels": (1, 64),
+    "hfov_deg": (10.0, 150.0),
+    "hfov_jitter": (0.0, 0.5),
+}
+_CHOICES = {"erp_padding": ERP_PADDINGS, "look_encoding": LOOK_ENCODINGS}
 
-    def within(name: str, low: float, high: float) -> None:
+
+def _check(config: ModelConfig) -> None:
+    for name, choices in _CHOICES.items():
         value = getattr(config, name)
-        need(
+        _need(value in choices, f"{name} must be one of {', '.join(choices)}, not {quoted(value)}")
+    for name, (low, high) in _RANGES.items():
+        value = getattr(config, name)
+        _need(
             low <= value <= high,
             f"{name} must be between {low:g} and {high:g}, not {quoted(value)}",
         )
-
-    def one_of(name: str, choices: tuple[str, ...]) -> None:
-        value = getattr(config, name)
-        need(
-            value in choices,
-            f"{name} must be one of {', '.join(choices)}, not {quoted(value)}",
-        )
-
-    one_of("erp_padding", ERP_PADDINGS)
-    one_of("look_encoding", LOOK_ENCODINGS)
-    for side in ("frame_height", "frame_width", "viewport_height", "viewport_width"):
-        within(side, 8, MAX_SIDE)
-    pixels = config.viewport_height * config.viewport_width
-    need(
-        pixels <= MAX_VIEWPORT,
+    _need(
+        config.viewport_height * config.viewport_width <= MAX_VIEWPORT,
         f"the viewport of {config.viewport_width}x{config.viewport_height} must have at most "
         f"{MAX_VIEWPORT} pixels; 7680x4320 has fewer",
     )
-    for name in ("encoder_channels", "channels", "min_width", "condition_channels"):
-        within(name, 1, MAX_WIDTH)
-    within("embedding_channels", 1, 256)
-    within("width_multiple", 1, 64)
-    within("comparison_cell", 1, 64)
-    within("reduction", 1.0, 8.0)
-    within("encoding_base", 1.0, 4.0)
-    within("encoding_levels", 1, 256)
-    within("look_levels", 1, 64)
-    within("hfov_deg", 10.0, 150.0)
-    within("hfov_jitter", 0.0, 0.5)
+    _check_stages(config)
+    _check_embeddings(config)
+
+
+def _check_stages(config: ModelConfig) -> None:
     stages = len(config.strides)
-    need(1 <= stages <= 8, f"strides must name 1 to 8 stages, not {stages}")
-    need(
+    _need(1 <= stages <= 8, f"strides must name 1 to 8 stages, not {stages}")
+    _need(
         len(config.kernels) == stages and len(config.blocks) == stages,
         f"kernels and blocks must have one entry for each of the {stages} strides",
     )
-    need(
-        all(1 <= s <= 16 for s in config.strides),
-        "every stride must be between 1 and 16",
-    )
-    need(
-        all(k in (1, 3, 5, 7) for k in config.kernels),
-        "every kernel must be 1, 3, 5 or 7",
-    )
-    need(
-        all(0 <= b <= 8 for b in config.blocks),
-        "blocks must be between 0 and 8 a stage",
-    )
-    need(
-        1 <= len(config.encoder_strides) <= 8 and all(1 <= s <= 16 for s in config.encoder_strides),
-        "encoder_strides must be 1 to 8 numbers between 1 and 16",
-    )
-    need(
+    _need(all(1 <= s <= 16 for s in config.strides), "every stride must be between 1 and 16")
+    _need(all(k in (1, 3, 5, 7) for k in config.kernels), "every kernel must be 1, 3, 5 or 7")
+    _need(all(0 <= b <= 8 for b in config.blocks), "blocks must be between 0 and 8 a stage")
+    _need(
         not config.still_panorama or config.scale % config.comparison_cell == 0,
         f"comparison_cell must divide {config.scale}, the product of the strides, not "
         f"{config.comparison_cell}",
     )
-    factor = math.prod(config.encoder_strides)
-    need(
+
+
+def _check_embeddings(config: ModelConfig) -> None:
+    _need(
+        1 <= len(config.encoder_strides) <= 8 and all(1 <= s <= 16 for s in config.encoder_strides),
+        "encoder_strides must be 1 to 8 numbers between 1 and 16",
+    )
+    factor, stages = math.prod(config.encoder_strides), len(config.strides)
+    _need(
         len(config.level_channels) < stages and all(0 <= c <= 256 for c in config.level_channels),
         f"level_channels must be at most {stages - 1} numbers between 0 and 256, one for each "
         f"stage but the last",
     )
     scales = ", ".join(map(str, config.level_scales))
-    need(
+    _need(
         all(factor % scale == 0 for scale in config.level_scales),
         f"level_channels puts finer embeddings at {scales} times the coarsest resolution; each of "
         f"these must divide {factor}, the product of encoder_strides",
     )
-    need(
+    _need(
         config.frame_height % factor == 0 and config.frame_width % factor == 0,
         f"the frame of {config.frame_width}x{config.frame_height} must be divisible by "
         f"{factor}, the product of the encoder's strides",
     )
+
+
+def _need(condition: bool, sentence: str) -> None:
+    if not condition:
+        raise InputError(sentence)
 
 
 PAPER = ModelConfig()
