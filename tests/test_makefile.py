@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from nerv360.scene import write_scene
-from nerv360.video.clip import open_clip
+from nerv360.video import open_clip
 from tests.support.scenes import tiny_scene
 
 pytestmark = pytest.mark.slow

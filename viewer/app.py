@@ -24,6 +24,7 @@ from nerv360.viewer.panels import (
     MinimapPanel,
     OpeningPanel,
     Overlay,
+    Panel,
     Rate,
     SettingsPanel,
     SplitPanel,
@@ -107,10 +108,17 @@ class App:
         self.dialog = OpenDialog(self.messages.notify, self.loader.add)
         self.recent = [Path(name) for name in settings.recent]
         use_palette(settings.colours if settings.colours in PALETTES else next(iter(PALETTES)))
-        panels = (
+        self.overlay = Overlay(window, self._panels())
+        self.overlay.visible = settings.overlay
+        self.input = self._connect()
+        self.open(scene, decoder or scene.decoders[0])
+
+    def _panels(self) -> tuple[Panel, ...]:
+        """Return all panels, the lowest first."""
+        return (
             OpeningPanel(self.panes),
             self.status,
-            MinimapPanel(window, self.camera, self.panes),
+            MinimapPanel(self.window, self.camera, self.panes),
             SplitPanel(self.worker, self.panes),
             TimelinePanel(self.playback, self.menu.open),
             GazePanel(self.gaze),
@@ -119,14 +127,17 @@ class App:
             self.preferences,
             self.menu,
         )
-        self.overlay = Overlay(window, panels)
-        self.overlay.visible = settings.overlay
+
+    def _connect(self) -> Input:
+        """Let the menu and the window's events act on the parts."""
         known = commands(self)
         self.menu.commands, self.menu.recent = known, lambda: self.recent
         self.menu.open_file = lambda path: self.loader.add([path])
-        self.input = Input(self.camera, self.overlay, lambda: window.size, known, self.loader.add)
-        window.listen(self.input, self.failures.report)
-        self.open(scene, decoder or scene.decoders[0])
+        listener = Input(
+            self.camera, self.overlay, lambda: self.window.size, known, self.loader.add
+        )
+        self.window.listen(listener, self.failures.report)
+        return listener
 
     def run(self, exit_after: float | None = None, screenshot: Path | None = None) -> None:
         """Run until the window is closed or ``exit_after`` seconds after the scene was read.

@@ -120,15 +120,7 @@ class Drawing:
             base=base.reader if base else None,
             finer=groups_of(finer[0].channels) if finer else 0,
         )
-        reads: dict[str, str] = {}
-        for sampler, features in (
-            ("source", source and source[0]),
-            ("base", base),
-            ("finer", finer and finer[0]),
-        ):
-            reads |= features.reads(sampler) if features else {}
-        reaches = source[0].reaches(layer.kernel // 2) if source else []
-        reaches += base.reaches() if base else []
+        reads, reaches = _read_by(layer, source and source[0], base, finer and finer[0])
         fitting = self._fitting(layer, groups)
         for first, targets in self._chunks(groups, fitting or self.limits.targets):
             chunk = replace(layer, targets=targets)
@@ -210,6 +202,17 @@ def _outputs(source: tuple[Features, Weights] | None, stride: int) -> list[int]:
         order += [channel * cells + cell for channel in range(channels)]
         order += [-1] * (-channels % 4)
     return order
+
+
+def _read_by(
+    layer: Layer, source: Features | None, base: Features | None, finer: Features | None
+) -> tuple[dict[str, str], list[Reach]]:
+    """Return the maps that a layer reads, by sampler, and the rows that it needs of them."""
+    reads: dict[str, str] = {}
+    for sampler, features in (("source", source), ("base", base), ("finer", finer)):
+        reads |= features.reads(sampler) if features else {}
+    reaches = source.reaches(layer.kernel // 2) if source else []
+    return reads, [*reaches, *(base.reaches() if base else [])]
 
 
 def _packed(

@@ -1,7 +1,7 @@
 from .clip import Clip as Clip
 from .clip import ClipReader as ClipReader
 from .clip import check_equirectangular as check_equirectangular
-from .clip import open_clip as open_clip
+from .opening import open_clip as open_clip
 from .photos import is_picture as is_picture
 from .pixels import HD_HEIGHT as HD_HEIGHT
 from .pixels import SCALING as SCALING

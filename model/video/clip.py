@@ -1,19 +1,10 @@
-"""A clip: one place where a file's or a folder's declarations are applied for every command.
-
-For example:
-
-    clip = open_clip("clip.mp4", eye="right", start=2.0, duration=5.0)
-    for picture in clip.read():   # each different picture once; uint8 H×W×3
-        ...
-    clip.shown                    # index of the picture shown at each frame of the constant rate
-"""
+"""A clip, as every command reads it: its pictures in order, or any of them."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import logging
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,17 +18,13 @@ from torch import Tensor
 
 from nerv360.errors import InputError
 from nerv360.video import random_access
-from nerv360.video.frame_rate import trimmed
 from nerv360.video.pixels import resized
 from nerv360.video.placement import ASPECT_TOLERANCE, Eye, Placement, Placer
 from nerv360.video.random_access import DamagedPictureError
 from nerv360.video.reading import VideoInfo
-from nerv360.video.spherical import layout_notes, place
-from nerv360.video.stored import OpenedPictures, StoredPictures, StoredVideo, read_stored
+from nerv360.video.stored import OpenedPictures, StoredPictures, StoredVideo
 
 log = logging.getLogger(__name__)
-
-LARGEST_SIDE = 16384
 
 
 @dataclass(frozen=True, eq=False)
@@ -252,71 +239,6 @@ class _Finish:
         return torch.from_numpy(resized(picture[self._part].numpy(), *self._size[::-1]))
 
 
-def open_clip(
-    path: str | os.PathLike[str],
-    *,
-    eye: Eye = "left",
-    raw: str | None = None,
-    start: float | None = None,
-    duration: float | None = None,
-    size: tuple[int, int] | None = None,
-) -> Clip:
-    """Open a video file, a folder of pictures or a photo, told by its content.
-
-    Args:
-        eye: the eye to take if there are two.
-        raw: ``WxH,fps,pix_fmt`` of a file without a header.
-        start: seconds to leave out at the beginning.
-        duration: seconds to take; to the end if None.
-        size: height and width to scale the pictures to.
-
-    Raises:
-        InputError: nothing is there, it cannot be read, it has no pictures, they differ in size, or
-            what the file declares cannot be applied.
-    """
-    path = Path(path)
-    size = None if size is None else (size[0], size[1])
-    source = read_stored(path, raw)
-    placement, is_sphere = place(source.layout, source.size, source.shape, eye, path)
-    notes = [*source.notes, *layout_notes(source.layout, eye)]
-    full = _full_size(placement, is_sphere, source, path)
-    if size is not None and (size[0] > full[0] or size[1] > full[1]):
-        raise InputError(
-            f"{size[1]}x{size[0]} is larger than the pictures of {path}, {full[1]}x{full[0]}: "
-            f"give a size to scale them down to"
-        )
-    height, width = size or full
-    if (height, width) != source.size[::-1]:
-        notes.append(
-            f"its pictures of {source.size[0]}x{source.size[1]} are taken as {width}x{height}"
-        )
-    shown = source.shown
-    if start is not None or duration is not None:
-        shown = trimmed(shown, source.fps, start or 0.0, duration, path)
-    numbers, places = np.unique(shown, return_inverse=True)
-    return Clip(
-        path=path,
-        info=VideoInfo(width, height, float(source.fps), len(shown)),
-        shown=places.astype(np.int64),
-        pictures=len(numbers),
-        is_sphere=is_sphere,
-        eye=eye if source.layout.stereo is not None else None,
-        notes=tuple(notes),
-        codec=source.codec,
-        options={
-            "eye": eye,
-            "raw": raw,
-            "start": start,
-            "duration": duration,
-            "size": None if size is None else list(size),
-        },
-        facts=source.facts,
-        stored=source,
-        numbers=numbers,
-        placement=placement,
-    )
-
-
 def _lost_sentence(path: Path, lost: Sequence[DamagedPictureError]) -> str:
     if len(lost) == 1:
         return f"{lost[0]}: the one before is taken in its place"
@@ -338,26 +260,3 @@ def check_equirectangular(clip: Clip) -> None:
             f"{clip.path} is {width}x{height} and does not say that it is equirectangular: give "
             f"pictures of the whole sphere, which are twice as wide as high"
         )
-
-
-def _full_size(
-    placement: Placement, is_sphere: bool, source: StoredPictures, path: Path
-) -> tuple[int, int]:
-    """Return the height and width that keep the pictures' resolution."""
-    width, height = source.size
-    if is_sphere:
-        try:
-            size = placement.frame_size(height, width)
-        except ValueError as error:
-            raise InputError(f"{path} cannot be placed on the sphere: {error}") from error
-    else:
-        rows, columns = placement.part.cut(height, width)
-        size = rows.stop - rows.start, columns.stop - columns.start
-        # Pixels that are not square become square; none is lost.
-        if source.shape > 1:
-            size = size[0], round(size[1] * source.shape)
-        else:
-            size = round(size[0] / source.shape), size[1]
-    if not all(1 <= side <= LARGEST_SIDE for side in size):
-        raise InputError(f"{path} would have pictures of {size[1]}x{size[0]}: give a smaller clip")
-    return size

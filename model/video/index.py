@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -98,10 +98,24 @@ class VideoIndex:
 
 @dataclass
 class _Packets:
-    """Times and keyframes by the packets of a stream."""
+    """Times and keyframes by the packets of a stream, and its own claims on them.
 
-    times: list[int | None]
-    keyframes: list[Keyframe]
+    Attributes:
+        tick: unit of times, in seconds.
+        rates: see `_claimed_rates`.
+        untimed: the format stores no times.
+        promised: number of pictures that the file claims.
+        hidden: packets of pictures that are not to be shown.
+        cut: the stream ends in the middle of a picture.
+        jumps_back: decoding times fall.
+    """
+
+    tick: Fraction
+    rates: tuple[Fraction | None, ...]
+    untimed: bool
+    promised: int = 0
+    times: list[int | None] = field(default_factory=list)
+    keyframes: list[Keyframe] = field(default_factory=list)
     hidden: int = 0
     cut: bool = False
     jumps_back: bool = False
@@ -125,11 +139,8 @@ def index_video(opening: Opening, stream: int | None = None) -> tuple[VideoIndex
         chosen = choose_stream(container, path)
         if stream is not None and isinstance(other := container.streams[stream], av.VideoStream):
             chosen = other
-        rates, tick = _claimed_rates(chosen), chosen.time_base or Fraction(0)
         note, twin = stream_note(container, chosen), twin_stream(container, chosen)
         packets = _read_packets(container, chosen)
-        promised = max(chosen.frames - packets.hidden, 0)
-        by_place = container.format.name in _UNTIMED
         number, track, codec = chosen.index, chosen.id, chosen.codec_context.name
         tags = {**container.metadata, **chosen.metadata}
         shape = float(chosen.sample_aspect_ratio or 1)
@@ -137,25 +148,17 @@ def index_video(opening: Opening, stream: int | None = None) -> tuple[VideoIndex
     first = next(_decoded(opening, number), None)
     if not packets.times or first is None or first.width < 1 or first.height < 1:
         raise InputError(f"{path} holds no picture that can be decoded: give a whole video")
-    notes = [note] if note else []
-    keyframes = tuple(sorted(packets.keyframes, key=lambda key: key.pts))
-    known: npt.NDArray[np.int64] | None = None
-    if packets.jumps_back:
-        notes.append("its times jump back: its pictures are taken in the order of the file")
-    if by_place:
-        pictures, pace = len(packets.times), _pace(packets.times, rates, tick)
+    times, lost = None, list[str]()
+    if packets.untimed:
+        pictures, timed = len(packets.times), packets.times
     elif None in packets.times or packets.jumps_back:
-        pictures, pace = sum(1 for _ in _decoded(opening, number)), _pace([], rates, tick)
+        pictures, timed = sum(1 for _ in _decoded(opening, number)), []
     else:
-        known = np.sort(np.array(packets.times, np.int64))
-        known, early = _from_first(known, first.pts)
-        end, missing = len(known), 0
-        if packets.cut or promised != len(packets.times):
-            end = _last_decodable(opening, number, known, keyframes) + 1
-            missing = max(promised - len(packets.times), 0) + len(known) - end
-        notes += _lost_notes(early, missing, promised)
-        known, pictures = known[:end], end
-        pace = _pace([int(time) for time in known], rates, tick)
+        times, lost = _decodable(opening, number, packets, first.pts)
+        pictures, timed = len(times), times.tolist()
+    pace = _pace(timed, packets.rates, packets.tick)
+    jump = "its times jump back: its pictures are taken in the order of the file"
+    notes = (note, jump if packets.jumps_back else None, *lost, pace.note)
     index = VideoIndex(
         opening=opening,
         stream=number,
@@ -166,23 +169,34 @@ def index_video(opening: Opening, stream: int | None = None) -> tuple[VideoIndex
         shape=shape,
         tags=tags,
         picture_bytes=max(sum(plane.buffer_size for plane in first.planes), 1),
-        times=known,
+        times=times,
         pictures=pictures,
-        keyframes=keyframes if known is not None else (),
+        keyframes=() if times is None else tuple(packets.keyframes),
         cut=packets.cut,
         pace=pace,
         has_sound=sound,
-        notes=(*notes, pace.note) if pace.note else tuple(notes),
+        notes=tuple(filter(None, notes)),
     )
     return index, first
 
 
-def _from_first(
-    times: npt.NDArray[np.int64], first: int | None
-) -> tuple[npt.NDArray[np.int64], int]:
-    """Return the times from the first picture that decodes, and how many come before it."""
+def _decodable(
+    opening: Opening, stream: int, packets: _Packets, first: int | None
+) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """Return the times of the pictures that decode, in order, and notes on the others.
+
+    Args:
+        first: time of the first picture that decodes.
+    """
+    times = np.sort(np.array(packets.times, np.int64))
     early = 0 if first is None else int(np.searchsorted(times, first))
-    return (times[early:], early) if early < len(times) else (times, 0)
+    early %= len(times)  # a time after all others is wrong
+    times, late = times[early:], 0
+    if packets.cut or packets.promised != len(packets.times):
+        end = _last_decodable(opening, stream, times, packets.keyframes) + 1
+        late = max(packets.promised - len(packets.times), 0) + len(times) - end
+        times = times[:end]
+    return times, _lost_notes(early, late, packets.promised)
 
 
 def _lost_notes(early: int, late: int, promised: int) -> list[str]:
@@ -206,8 +220,9 @@ def _pictures(number: int) -> str:
 
 
 def _read_packets(container: av.container.InputContainer, stream: av.VideoStream) -> _Packets:
-    found, last = _Packets([], []), None
-    demuxed = container.demux(stream)
+    untimed = container.format.name in _UNTIMED
+    found = _Packets(stream.time_base or Fraction(0), _claimed_rates(stream), untimed)
+    last, demuxed = None, container.demux(stream)
     while True:
         try:
             packet = next(demuxed, None)
@@ -230,6 +245,8 @@ def _read_packets(container: av.container.InputContainer, stream: av.VideoStream
         if packet.is_keyframe and packet.pts is not None:
             dts = packet.pts if packet.dts is None else packet.dts
             found.keyframes.append(Keyframe(packet.pts, dts))
+    found.keyframes.sort(key=lambda key: key.pts)
+    found.promised = max(stream.frames - found.hidden, 0)
     return found
 
 

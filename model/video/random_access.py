@@ -141,14 +141,11 @@ class VideoReader:
     def _decode_to(self, number: int) -> bool:
         """Decode on until picture ``number`` has come or is known to be lost."""
         end: tuple[int, av.VideoFrame | None] = (self.index.pictures, None)
-        while self._newest < number:
-            try:
-                came, picture = next(self._decoded, end)
-            except Exception:
-                self._newest = self.index.pictures  # the next picture needs a jump
-                raise
+        while (newest := self._newest) < number:
+            self._newest = self.index.pictures  # after an error the next picture needs a jump
+            came, picture = next(self._decoded, end)
             if self._conclusive:
-                self._lost.update(range(self._newest + 1, came))
+                self._lost.update(range(newest + 1, came))
             self._newest, self._conclusive = came, True
             if picture is not None:
                 self._keep(came, picture)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from nerv360.geometry import Look
 from nerv360.metrics.similarity import cut_viewport
-from nerv360.video.clip import open_clip
+from nerv360.video import open_clip
 from nerv360.viewer.app import App
 from nerv360.viewer.cli import main
 from nerv360.viewer.opening import DeviceChoice, open_file

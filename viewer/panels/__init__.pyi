@@ -6,6 +6,7 @@ from .message import MessagePanel as MessagePanel
 from .minimap import MinimapPanel as MinimapPanel
 from .opening import OpeningPanel as OpeningPanel
 from .overlay import Overlay as Overlay
+from .overlay import Panel as Panel
 from .settings import SettingsPanel as SettingsPanel
 from .split import SplitPanel as SplitPanel
 from .statistics import Rate as Rate

@@ -11,7 +11,7 @@ from nerv360.decoding import Engine
 from nerv360.decoding.clip import ClipEngine
 from nerv360.errors import InputError
 from nerv360.geometry import Look
-from nerv360.video.clip import open_clip
+from nerv360.video import open_clip
 from tests.support.clips import encode, ramp
 
 

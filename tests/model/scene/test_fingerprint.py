@@ -28,7 +28,7 @@ from nerv360.scene import (
 )
 from nerv360.training.dataset import read_clip
 from nerv360.training.export import check_same_clip
-from nerv360.video.clip import open_clip
+from nerv360.video import open_clip
 from nerv360.video.writing import VideoWriter
 from tests.support.scenes import tiny_scene
 from tests.support.spheres import smooth_sphere

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from nerv360.errors import InputError
-from nerv360.video import random_access
-from nerv360.video.clip import ClipReader, open_clip
+from nerv360.video import ClipReader, open_clip, random_access
 from nerv360.video.random_access import VideoReader
 from nerv360.video.stored import OpenedVideo
 from tests.support.clips import GROUPS_OF_12, damaged, encode, ramp

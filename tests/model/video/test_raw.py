@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from nerv360.errors import InputError
-from nerv360.video.clip import open_clip
+from nerv360.video import open_clip
 from nerv360.video.raw import RawFormat, RawVideo, format_of_name, is_raw, parse_raw, raw_video
 from tests.support.clips import ramp
 

@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from nerv360.errors import InputError
-from nerv360.video.clip import open_clip
+from nerv360.video import open_clip
 from nerv360.video.writing import FolderWriter, VideoWriter
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nerv360.errors import InputError
-from nerv360.video.clip import check_equirectangular, open_clip
+from nerv360.video import check_equirectangular, open_clip
 from tests.support.clips import encode, projection, ramp, stereo, with_metadata
 
 

@@ -18,7 +18,7 @@ from nerv360.lab.benchmarks.sizes.worker import Sample, SizeTask, measure_sample
 from nerv360.lab.benchmarks.table1_worker import measure_part_here
 from nerv360.lab.benchmarks.table2 import Ablation
 from nerv360.training.settings import TrainingSettings
-from nerv360.video.clip import Clip
+from nerv360.video import Clip
 from nerv360.video.writing import FolderWriter
 from nerv360.viewer.cli import main
 from tests.support.scenes import CONFIGS, TINY

@@ -12,7 +12,7 @@ from nerv360.errors import InputError
 from nerv360.lab.evaluation import EvaluationOptions, prepare
 from nerv360.scene import Sample, read_header
 from nerv360.trajectories import read_trajectory
-from nerv360.video.clip import open_clip
+from nerv360.video import open_clip
 from nerv360.viewer.cli import main
 from nerv360.viewer.opening import DeviceChoice, compare_clip, prepare_clip, prepare_scene
 from tests.support.clips import stereo

@@ -18,7 +18,7 @@ from nerv360.geometry import Look
 from nerv360.lab.evaluation.measure import measure_path
 from nerv360.metrics.similarity import cut_viewport, psnr_8bit
 from nerv360.scene import FingerprintMaker, read_scene, write_scene
-from nerv360.video.clip import open_clip
+from nerv360.video import open_clip
 from nerv360.video.writing import VideoWriter
 from nerv360.viewer.cli import main
 from tests.support.scenes import tiny_scene

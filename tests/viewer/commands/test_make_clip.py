@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nerv360.errors import InputError
-from nerv360.video.clip import open_clip
+from nerv360.video import open_clip
 from nerv360.viewer.commands.make_clip import check_options, make_clip
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from nerv360.decoding import open_engine
 from nerv360.geometry import Look
 from nerv360.scene import read_scene, write_scene
-from nerv360.video.clip import open_clip
+from nerv360.video import open_clip
 from nerv360.viewer.cli import main
 from tests.support.scenes import tiny_scene
 

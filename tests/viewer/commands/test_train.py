@@ -18,7 +18,7 @@ from nerv360.errors import InputError
 from nerv360.scene import Sample, read_scene, write_scene
 from nerv360.training.loss import DistortionLoss
 from nerv360.training.trainer import Trainer
-from nerv360.video.clip import open_clip
+from nerv360.video import open_clip
 from nerv360.video.writing import FolderWriter, VideoWriter
 from nerv360.viewer.cli import main
 from tests.support.full_disk import full_disk

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from nerv360.scene import write_scene
-from nerv360.video.clip import open_clip
+from nerv360.video import open_clip
 from nerv360.viewer.app import App
 from nerv360.viewer.cli import main
 from nerv360.viewer.panels.message import MessagePanel

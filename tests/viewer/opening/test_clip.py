@@ -14,7 +14,7 @@ import torch
 
 from nerv360.metrics.similarity import cut_viewport
 from nerv360.scene import FingerprintMaker, read_scene, write_scene
-from nerv360.video.clip import Clip, open_clip
+from nerv360.video import Clip, open_clip
 from nerv360.viewer.app import App
 from nerv360.viewer.cli import main
 from nerv360.viewer.opening import DeviceChoice, open_file

@@ -10,7 +10,7 @@ from PIL import Image
 
 from nerv360.errors import InputError
 from nerv360.scene import write_scene
-from nerv360.video.clip import Clip
+from nerv360.video import Clip
 from nerv360.viewer.cli import main
 from nerv360.viewer.commands.description import is_gaze
 from nerv360.viewer.commands.info import info

@@ -11,7 +11,7 @@ import torch
 from nerv360.errors import InputError
 from nerv360.scene import write_scene
 from nerv360.trajectories.trajectory import Trajectory
-from nerv360.video.clip import Clip
+from nerv360.video import Clip
 from nerv360.viewer.decode.open_scene import OpenScene
 from nerv360.viewer.opening import DeviceChoice, open_file
 from tests.support.clips import encode, ramp

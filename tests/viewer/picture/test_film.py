@@ -11,7 +11,7 @@ import pytest
 
 from nerv360.errors import InputError
 from nerv360.geometry import Look
-from nerv360.video.clip import open_clip
+from nerv360.video import open_clip
 from nerv360.video.writing import VideoWriter
 from nerv360.viewer.input.wander import DURATION_S, wandering_path
 from nerv360.viewer.picture.film import Film

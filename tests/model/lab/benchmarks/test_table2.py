@@ -20,7 +20,7 @@ from nerv360.lab.benchmarks.table2 import (
 from nerv360.networks import count_flops, count_parameters, preset
 from nerv360.training.dataset import read_clip
 from nerv360.training.settings import TrainingSettings
-from nerv360.video.clip import open_clip
+from nerv360.video import open_clip
 from nerv360.video.writing import VideoWriter
 from tests.support.scenes import TINY
 

@@ -11,7 +11,7 @@ import torch
 from nerv360.errors import InputError
 from nerv360.lab.evaluation.codec import encode_at, encode_with_crf
 from nerv360.metrics.similarity import psnr_8bit
-from nerv360.video.clip import open_clip
+from nerv360.video import open_clip
 from nerv360.video.writing import VideoWriter
 from tests.support.spheres import smooth_sphere
 
