@@ -8,7 +8,8 @@ that one, so that each replay spoils what its like may spoil there. Spoilt memor
 capture has not computed yet, is 0xFF everywhere: NaN, 255 or −1.
 
 Copies from pinned memory run as late as they may, and read what is there by then. A graph uses no
-memory of the host but in copies from and to pinned memory that do not wait.
+memory of the host but in copies from and to pinned memory that do not wait. What a copy reads must
+not be rewritten before an event after it has told the host that it is done.
 
 Of real failures it cannot show:
 
@@ -59,7 +60,7 @@ class FakeEvent:
 
     def __init__(self, gpu: FakeGpu) -> None:
         self.gpu = gpu
-        self.recorded = 0
+        self.recorded = self.uploads = 0
 
     @property
     def passed(self) -> bool:
@@ -70,12 +71,15 @@ class FakeEvent:
     def query(self) -> bool:
         """See `Event.query`."""
         self.gpu.forbid_to_the_capturing_thread("querying an event")
+        if self.passed:
+            self.gpu.forget_uploads(self.uploads)
         return self.passed
 
     def synchronize(self) -> None:
         """See `Event.synchronize`."""
         self.gpu.forbid_to_the_capturing_thread("waiting for an event")
         assert self.passed, "the host would wait for ever"
+        self.gpu.forget_uploads(self.uploads)
 
 
 class FakeGpu:
@@ -105,6 +109,8 @@ class FakeGpu:
         self._graphs: list[weakref.ref[_Graph]] = []
         self.uploads = 0
         self._enqueued: list[tuple[Tensor, Address]] = []
+        self._numbered = 0
+        self._unwaited: dict[int, tuple[Tensor, int]] = {}
 
     def pinned(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         """See `Gpu.pinned`."""
@@ -133,7 +139,19 @@ class FakeGpu:
             target.copy_(source, non_blocking=True)
         else:
             self.uploads += 1
+            self._numbered += 1
             self._enqueued.append((source, Address.of(target)))
+            self._check_uploads()
+            self._unwaited[self._numbered] = source, source._version
+
+    def forget_uploads(self, number: int) -> None:
+        """The host knows that this many uploads are done, and may rewrite what they read."""
+        for done in [each for each in self._unwaited if each <= number]:
+            del self._unwaited[done]
+
+    def _check_uploads(self) -> None:
+        for source, version in self._unwaited.values():
+            assert source._version == version, "rewritten while a copy from it may not have run"
 
     def _finish_uploads(self) -> None:
         with torch.no_grad(), _disable_current_modes():
@@ -216,7 +234,8 @@ class FakeGpu:
         assert isinstance(event, FakeEvent)
         self.forbid_to_the_capturing_thread("recording an event")
         self._finish_uploads()
-        event.recorded += 1
+        self._check_uploads()
+        event.recorded, event.uploads = event.recorded + 1, self._numbered
 
     def seconds(self, start: Event, end: Event) -> float:
         """See `Gpu.seconds`."""

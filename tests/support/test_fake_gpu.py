@@ -154,6 +154,22 @@ def test_a_copy_from_pinned_memory_runs_late_and_before_the_next_replay() -> Non
     assert output.tolist() == [14, 4, 6], "who rewrites what is being copied spoils it"
 
 
+def test_pinned_memory_is_not_rewritten_before_the_host_knows_that_its_copy_has_run() -> None:
+    gpu, target = FakeGpu(), torch.zeros(2)
+    host, event = pinned(gpu, [1, 2]), gpu.event()
+    gpu.upload(host, target)
+    gpu.record(event)
+    event.synchronize()
+    host.fill_(3)
+    gpu.upload(host, target)
+    gpu.record(event)
+    host.fill_(4)
+    with pytest.raises(AssertionError, match="rewritten"):
+        gpu.upload(host, target)
+    with pytest.raises(AssertionError, match="rewritten"):
+        gpu.record(gpu.event())
+
+
 def test_a_graph_copies_what_pinned_memory_holds_when_it_is_replayed() -> None:
     gpu, source = FakeGpu(), torch.zeros(2)
     host = pinned(gpu, [1, 2])
