@@ -36,8 +36,8 @@ from .same_clip import check_clip as check_clip
 from .scene import Decoder as Decoder
 from .scene import Scene as Scene
 from .still import StillPanorama as StillPanorama
+from .still import coded_motion as coded_motion
 from .tensors import coded_embeddings as coded_embeddings
-from .tensors import coded_motion as coded_motion
 from .tensors import coded_weights as coded_weights
 from .tensors import kept_weights as kept_weights
 from .writing import coarsened as coarsened

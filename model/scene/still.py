@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
 
 from nerv360.networks import motion_map
+from nerv360.scene.coding import packed_series
 from nerv360.scene.packed_still import pack, unpack
 
 
@@ -34,14 +36,30 @@ class StillPanorama:
         self.packed, self.motion = packed, motion
         self.pixels = _unpacked(packed, size)
 
+    @functools.cached_property
+    def coded_motion(self) -> Tensor:
+        """The motion maps as a scene file holds them; they are coded once."""
+        return coded_motion(self.motion)
+
     @classmethod
-    def of(cls, picture: Tensor, frames: Iterable[Tensor]) -> StillPanorama:
-        """Pack a picture, height×width×3 uint8, and compute the motion in a clip's ``frames``."""
+    def of(
+        cls, picture: Tensor, pictures: Iterable[Tensor], shown: Sequence[int] | None = None
+    ) -> StillPanorama:
+        """Pack a picture, height×width×3 uint8, and compute the motion in a clip's ``pictures``.
+
+        Args:
+            shown: the picture that each frame shows; None if each frame shows one of its own.
+        """
         packed = torch.from_numpy(pack(picture.cpu().contiguous().numpy()))
         size = (picture.shape[0], picture.shape[1])
         shipped = _planes(_unpacked(packed, size))
-        motion = torch.stack([motion_map(_planes(frame), shipped) for frame in frames])
-        return cls(packed, size, motion)
+        motion = torch.stack([motion_map(_planes(frame), shipped) for frame in pictures])
+        return cls(packed, size, motion if shown is None else motion[list(shown)])
+
+
+def coded_motion(motion: Tensor) -> Tensor:
+    """Code motion maps frames×rows×columns uint8 as n uint8."""
+    return packed_series(motion.cpu().numpy()[:, None])
 
 
 def _planes(picture: Tensor) -> Tensor:

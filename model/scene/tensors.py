@@ -27,7 +27,6 @@ from nerv360.scene.coding import (
     levels_of,
     numbers_of,
     packed_embeddings,
-    packed_series,
     packed_weights,
     rounded_embeddings,
     unpacked_embeddings,
@@ -151,7 +150,7 @@ def stored_weights(decoder: str, weights: dict[str, Tensor], bits: int = 16) -> 
 
 def stored_still(still: StillPanorama | None) -> dict[str, Tensor]:
     """Return the tensors of a still panorama by name in the file; empty without one."""
-    return {} if still is None else {STILL: still.packed, MOTION: coded_motion(still.motion)}
+    return {} if still is None else {STILL: still.packed, MOTION: still.coded_motion}
 
 
 def coded_embeddings(embeddings: Tensor) -> Tensor:
@@ -182,11 +181,6 @@ def kept_weights(weight: Tensor) -> Tensor:
     if numbers_of(weight) is not None:
         return weight
     return _narrowed(weight, torch.float16).float()
-
-
-def coded_motion(motion: Tensor) -> Tensor:
-    """Code motion maps frames×rows×columns uint8 as n uint8."""
-    return packed_series(motion.cpu().numpy()[:, None])
 
 
 def from_stored(header: SceneHeader, stored: dict[str, Tensor]) -> Scene:

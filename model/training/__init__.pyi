@@ -6,6 +6,7 @@ from .checkpoint import checkpoint_path as checkpoint_path
 from .checkpoint import discard_checkpoint as discard_checkpoint
 from .choice import FINER_CHANNELS as FINER_CHANNELS
 from .choice import suited_to_clip as suited_to_clip
+from .clock import STORE_SHARE as STORE_SHARE
 from .clock import check_minutes as check_minutes
 from .dataset import ClipFrames as ClipFrames
 from .dataset import fit_config as fit_config
@@ -14,6 +15,7 @@ from .export import Export as Export
 from .export import check_same_clip as check_same_clip
 from .export import export_plainly as export_plainly
 from .export import export_scene as export_scene
+from .export import export_so_far as export_so_far
 from .export import rehearse as rehearse
 from .export import trained_scene as trained_scene
 from .loss import DistortionLoss as DistortionLoss

@@ -5,6 +5,7 @@ The first steps are timed, then the rest is planned, the schedule of the learnin
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import time
 from collections.abc import Sequence
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 import torch
 
 from nerv360.errors import InputError
+from nerv360.scene import FINE
+from nerv360.training.export.embeddings import TrainedEmbeddings
 from nerv360.training.trainer import EVALUATIONS, Trainer
 
 MIN_MINUTES, MAX_MINUTES = 0.1, 7 * 24 * 60.0
@@ -21,7 +24,8 @@ _SEARCH_EVALUATIONS, _PLAIN_EVALUATIONS = 9, 2
 """Evaluations that coding takes with the search for the smallest file, and without."""
 _SEARCH_SHARE = 0.25
 """Share of the time that the search may take; otherwise the scene is stored plainly."""
-_STORE_SHARE = 0.05
+STORE_SHARE = 0.05
+"""Share of the time that scenes stored on the way may take, after the first of them."""
 _FEWEST_STEPS = 20
 _SETTLING = 2
 """First steps that take longer: kernels are chosen and buffers are allocated."""
@@ -39,16 +43,24 @@ class Pace:
         step: of one step.
         evaluation: of the held-out looks.
         picture: of encoding one picture of the clip.
+        coding, quick_coding: of packing one picture's embeddings, for the last scene and for
+            scenes on the way.
     """
 
     step: float
     evaluation: float
     picture: float
+    coding: float = 0.0
+    quick_coding: float = 0.0
 
     def export(self, pictures: int, *, searches: bool) -> float:
         """Return the seconds that coding the scene takes, with or without a search."""
         count = _SEARCH_EVALUATIONS if searches else _PLAIN_EVALUATIONS
-        return pictures * self.picture + count * self.evaluation
+        return pictures * (self.picture + self.coding) + count * self.evaluation
+
+    def export_so_far(self, pictures: int) -> float:
+        """Return the seconds that storing a scene on the way takes."""
+        return pictures * (self.picture + self.quick_coding) + self.evaluation
 
 
 @dataclass(frozen=True)
@@ -58,14 +70,14 @@ class ClockPlan:
     Attributes:
         steps: of the whole training.
         evaluate_every: steps between two evaluations.
-        store_every_s: seconds between two whole scenes that are stored on the way.
+        store_s: seconds for all scenes that are stored on the way.
         export_s: seconds to be left for coding the scene.
         searches: there is time to search for the smallest file.
     """
 
     steps: int
     evaluate_every: int
-    store_every_s: float
+    store_s: float
     export_s: float
     searches: bool
 
@@ -87,15 +99,28 @@ def step_seconds(times: Sequence[float]) -> float:
 
 
 def measure_pace(trainer: Trainer) -> Pace:
-    """Time the parts of a training before its first step; nothing of that stays in ``trainer``."""
-    step = step_seconds(trainer.try_steps(_TRIAL_STEPS, _TRIAL_S))
+    """Time the parts of a training before its first step; nothing of that stays in ``trainer``.
+
+    A training that goes on has timed its steps already.
+    """
+    if trainer.step:
+        step = trainer.seconds / trainer.step
+    else:
+        step = step_seconds(trainer.try_steps(_TRIAL_STEPS, _TRIAL_S))
     evaluation = trainer.try_evaluation()
-    started = time.perf_counter()
     count = min(_TRIAL_PICTURES, trainer.frames.pictures)
+    times = [time.perf_counter()]
+    embeddings = TrainedEmbeddings(trainer.config, count)
     with torch.no_grad():
         for index in range(count):
-            trainer.network.encoder.embeddings(trainer.frames.frame(index, trainer.device))
-    return Pace(step, evaluation, (time.perf_counter() - started) / count)
+            frame = trainer.frames.frame(index, trainer.device)
+            embeddings.put(index, trainer.network.encoder.embeddings(frame))
+    times.append(time.perf_counter())
+    for quick in (False, True):
+        embeddings.coded(FINE, range(count), quick=quick)
+        times.append(time.perf_counter())
+    parts = [(end - begin) / count for begin, end in itertools.pairwise(times)]
+    return Pace(step, evaluation, *parts)
 
 
 def replanned(step: int, steps: int, seconds: float, left_s: float) -> int:
@@ -113,28 +138,28 @@ def replanned(step: int, steps: int, seconds: float, left_s: float) -> int:
     return wanted if abs(wanted - steps) > _SLACK * steps else steps
 
 
-def plan(pace: Pace, left_s: float, pictures: int, done: int = 0) -> ClockPlan:
+def plan(pace: Pace, left_s: float, pictures: int) -> ClockPlan:
     """Plan the steps of a training.
 
     Args:
         pace: as measured.
         left_s: seconds until the whole command should end.
         pictures: of the clip.
-        done: steps that have been taken.
     """
     searches = pace.export(pictures, searches=True) <= _SEARCH_SHARE * left_s
     export_s = pace.export(pictures, searches=searches)
-    # Scenes stored on the way take a share too; see `ClockPlan.store_every_s`.
-    for_steps = max(left_s - export_s, 0.0) / (1 + _STORE_SHARE)
+    # The first scene on the way is stored in any case.
+    store_s = max(pace.export_so_far(pictures), STORE_SHARE * left_s)
+    for_steps = max(left_s - export_s - store_s, 0.0)
     evaluations = min(
         EVALUATIONS, max(int(_EVALUATION_SHARE * for_steps / max(pace.evaluation, 1e-9)), 1)
     )
     steps = int((for_steps - evaluations * pace.evaluation) / pace.step)
-    steps = done + max(steps, _FEWEST_STEPS - done, 1)
+    steps = max(steps, _FEWEST_STEPS)
     return ClockPlan(
         steps=steps,
         evaluate_every=max(-(-steps // evaluations), 1),
-        store_every_s=max(pictures * pace.picture + pace.evaluation, 1.0) / _STORE_SHARE,
+        store_s=store_s,
         export_s=export_s,
         searches=searches,
     )

@@ -149,14 +149,16 @@ class Trainer:
     ) -> bool:
         """Train to the end, or until ``stop`` says so; return whether the end was reached.
 
-        A checkpoint is written after an evaluation or an epoch if the settings' time has passed, at
-        a stop and at the end. If it cannot be written, the training goes on.
+        A checkpoint is written after an evaluation or an epoch if the settings' time has passed,
+        after a third of the steps, at a stop and at the end. If it cannot be written, the training
+        goes on.
 
         Raises:
             InputError: the training has diverged.
         """
         saved = started = clock.monotonic()
         before = self.seconds
+        before_third = 3 * self.step < self.steps
         while self.step < self.steps:
             epoch, position = divmod(self.step, self.steps_an_epoch)
             loss = self._train_step(epoch, position)
@@ -175,7 +177,9 @@ class Trainer:
                     self.evaluate()
                 if self.step < self.steps:
                     self.after_evaluation()
-            if due and self._is_due(saved):
+            reached_third = before_third and self.step < self.steps <= 3 * self.step
+            if reached_third or (due and self._is_due(saved)):
+                before_third = before_third and not reached_third
                 self.save(checkpoint)
                 if self.group.is_first and self.step < self.steps:
                     self.after_saving()
@@ -395,6 +399,4 @@ def _still_panorama(frames: ClipFrames) -> StillPanorama:
     """Make the still panorama of a clip, and the motion map of each of its frames."""
     with stage("what stands still"):
         picture = frames.still_bytes()
-    still = StillPanorama.of(picture, track(frames.bytes, "what moves"))
-    still.motion = still.motion[frames.shown]
-    return still
+    return StillPanorama.of(picture, track(frames.bytes, "what moves"), frames.shown)

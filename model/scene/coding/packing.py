@@ -48,6 +48,8 @@ _FILTERS = [
         "pb": 0,
     }
 ]
+_QUICK_FILTERS = [{**_FILTERS[0], "preset": 1}]
+"""Fifteen times as fast, for about a quarter more bytes; unpacked in the same way."""
 
 
 def packed_series(series: Bytes) -> Tensor:
@@ -64,15 +66,18 @@ def unpacked_series(coded: Tensor, shape: tuple[int, ...]) -> Tensor:
     return torch.from_numpy(_sums(_unpacked(_content(coded), math.prod(shape)), shape))
 
 
-def packed_embeddings(levels: Bytes, values: Floats, shown: Sequence[int] | None = None) -> Tensor:
+def packed_embeddings(
+    levels: Bytes, values: Floats, shown: Sequence[int] | None = None, *, quick: bool = False
+) -> Tensor:
     """Code embeddings as n uint8.
 
     Args:
         levels: frames×channels×h×w.
         values: channels×L, 1 ≤ L ≤ `MAX_LEVELS`: the value of each level.
+        quick: search less for what repeats; more bytes, sooner.
     """
     table = bytes([values.shape[1] - 1]) + values.astype("<f4").tobytes()
-    return _packed(table, _differences(levels, shown))
+    return _packed(table, _differences(levels, shown), quick=quick)
 
 
 def check_embeddings(coded: Tensor, shape: tuple[int, ...]) -> None:
@@ -152,8 +157,9 @@ def unpacked_weights(coded: Tensor, shape: tuple[int, ...]) -> Tensor:
     return torch.from_numpy(rows.reshape(shape))
 
 
-def _packed(table: bytes, data: Iterable[bytes]) -> Tensor:
-    compressor = lzma.LZMACompressor(lzma.FORMAT_RAW, filters=_FILTERS)
+def _packed(table: bytes, data: Iterable[bytes], *, quick: bool = False) -> Tensor:
+    filters = _QUICK_FILTERS if quick else _FILTERS
+    compressor = lzma.LZMACompressor(lzma.FORMAT_RAW, filters=filters)
     whole = bytearray(bytes([_CODING]) + table)
     for part in data:
         whole += compressor.compress(part)

@@ -86,15 +86,21 @@ class TrainedEmbeddings:
                 result[index].append(of_frame.view(1, *shape))
         return result
 
-    def coded(self, coarseness: Coarseness, shown: Sequence[int]) -> list[Tensor]:
+    def coded(
+        self, coarseness: Coarseness, shown: Sequence[int], *, quick: bool = False
+    ) -> list[Tensor]:
         """Code the embeddings of all frames, as tensors of n uint8, the coarsest first.
 
         Args:
             shown: the picture that each frame shows.
+            quick: sooner, and in more bytes.
         """
-        return [self._coded(level, coarseness, shown) for level in range(len(self._shapes))]
+        levels = range(len(self._shapes))
+        return [self._coded(level, coarseness, shown, quick=quick) for level in levels]
 
-    def _coded(self, level: int, coarseness: Coarseness, shown: Sequence[int]) -> Tensor:
+    def _coded(
+        self, level: int, coarseness: Coarseness, shown: Sequence[int], *, quick: bool
+    ) -> Tensor:
         shape, tables = self._shapes[level], self._tables(level, coarseness)
         pictures = len(self._numbers[level])
         levels: npt.NDArray[np.uint8] = np.empty(
@@ -104,7 +110,7 @@ class TrainedEmbeddings:
             levels[:, channel, pixels] = nearest_levels(block, tables[channel], coarseness).numpy()
         values = torch.stack(tables).numpy()
         chosen = None if list(shown) == list(range(pictures)) else shown
-        return packed_embeddings(levels.reshape(pictures, *shape), values, chosen)
+        return packed_embeddings(levels.reshape(pictures, *shape), values, chosen, quick=quick)
 
     def _tables(self, level: int, coarseness: Coarseness) -> list[Tensor]:
         low, step = self._low[level], self._step[level]

@@ -24,7 +24,7 @@ from nerv360.scene import (
 from nerv360.scene.coding import rounded_embeddings, unpacked_embeddings
 from nerv360.training.autoencoder import Autoencoder
 from nerv360.training.dataset import ClipFrames, fit_config
-from nerv360.training.export import export_scene, search
+from nerv360.training.export import export_plainly, export_scene, export_so_far, search
 from nerv360.training.export.embeddings import TrainedEmbeddings
 from nerv360.training.memory_estimate import LiveBytes
 from nerv360.training.processes import Processes
@@ -148,6 +148,19 @@ def test_a_search_that_fails_leaves_a_plain_scene(
     write_coded(path, result.scene)
     read = read_scene(path).decoders["nerv360"]
     assert abs((read.training.psnr_db or 0) - result.before.psnr_db) < 0.5
+
+
+def test_the_scene_so_far_is_the_plain_scene_packed_quickly(
+    trainer: Trainer, tmp_path: Path
+) -> None:
+    quick, plain = tmp_path / "quick.safetensors", tmp_path / "plain.safetensors"
+    write_coded(quick, export_so_far(trainer, ATTRIBUTION))
+    write_coded(plain, export_plainly(trainer, ATTRIBUTION).scene)
+    one, other = (read_scene(path).decoders["nerv360"] for path in (quick, plain))
+    assert torch.equal(one.embeddings, other.embeddings)
+    assert all(torch.equal(one.weights[name], other.weights[name]) for name in one.weights)
+    assert one.training.psnr_db == other.training.psnr_db
+    assert one.training.ms_ssim is None
 
 
 def test_embeddings_are_never_whole_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -156,6 +157,23 @@ def test_a_checkpoint_of_earlier_networks_is_refused(clip: Path, tmp_path: Path)
     save_checkpoint(path, state)
     with pytest.raises(InputError, match=r"made with another version of the networks"):
         trainer_for(clip).resume(path)
+
+
+def test_a_checkpoint_is_written_after_a_third_however_short_the_training(
+    clip: Path, tmp_path: Path
+) -> None:
+    trainer = trainer_for(clip)
+    trainer.settings = replace(trainer.settings, checkpoint_s=1000)
+    trainer.steps, saved = 10, []
+    trainer.after_saving = lambda: saved.append(trainer.step)
+    trainer.run(tmp_path / "c", lambda step: None, lambda: False)
+    assert saved == [4]
+    again = trainer_for(clip)
+    again.resume(tmp_path / "c")
+    again.settings = replace(again.settings, checkpoint_s=1000)
+    again.steps, again.after_saving = 13, trainer.after_saving
+    again.run(tmp_path / "c", lambda step: None, lambda: False)
+    assert saved == [4]
 
 
 @pytest.mark.slow

@@ -205,9 +205,8 @@ class Run:
         config, frames = trainer.config, trainer.frames
         lasts = ""
         if self.clock is not None:
-            if not self.resume:
-                self.clock.plan(trainer)
-            lasts = f" in about {duration(self.clock.left_s)}"
+            self.clock.plan(trainer)
+            lasts = f" in about {duration(self.clock.lasts_s)}"
         if space is None:
             return
         self._store_on_the_way(trainer, space)
@@ -223,26 +222,32 @@ class Run:
         )
 
     def _store_on_the_way(self, trainer: Trainer, space: ReservedSpace) -> None:
-        """Let each checkpoint after a third of the steps be followed by the scene so far."""
-        from nerv360.scene import merged, write_coded
-        from nerv360.training import export_plainly
+        """Let checkpoints after a third of the steps be followed by the scene so far.
 
-        every_s = 0.0 if self.clock is None else self.clock.store_every_s
-        stored = time.monotonic()
+        After the first one, only as often as it takes a small share of the time.
+        """
+        from nerv360.scene import merged, write_coded
+        from nerv360.training import STORE_SHARE, export_so_far
+
+        next_one = 0.0
 
         def store() -> None:
-            nonlocal stored
-            if 3 * trainer.step < trainer.steps or time.monotonic() - stored < every_s:
+            nonlocal next_one
+            began = time.monotonic()
+            if 3 * trainer.step < trainer.steps or began < next_one:
                 return
             try:
                 with stage("storing the scene so far"):
-                    scene = export_plainly(trainer, self.attribution).scene
+                    scene = export_so_far(trainer, self.attribution)
                     whole = scene if self.existing is None else merged(self.existing, scene)
                     with space.lend():
                         write_coded(self.target, whole)
             except Exception as error:
                 log.warning("the scene so far was not stored: %s", escaped(str(error)))
-            stored = time.monotonic()
+            ended = time.monotonic()
+            next_one = ended + (ended - began) / STORE_SHARE
+            if self.clock is not None:
+                self.clock.stored(ended - began)
 
         trainer.after_saving = store
 

@@ -49,6 +49,15 @@ def test_series_and_embeddings_come_back(frames: int, high: int) -> None:
         assert np.array_equal(embeddings[:, channel].numpy(), expected)
 
 
+def test_embeddings_packed_quickly_unpack_to_the_same() -> None:
+    shape = (8, 2, 40, 60)
+    levels = (RANDOM.integers(0, 2, shape, np.uint8).cumsum(3) % 7).astype(np.uint8)
+    packed = packed_embeddings(levels, VALUES)
+    quick = packed_embeddings(levels, VALUES, quick=True)
+    assert packed.numel() < quick.numel() < 2 * packed.numel()
+    assert torch.equal(unpacked_embeddings(quick, shape), unpacked_embeddings(packed, shape))
+
+
 @pytest.mark.parametrize("largest", [0, 1, 127, 128, 129, 255, 300, 2047])
 def test_weights_come_back(largest: int) -> None:
     numbers = RANDOM.integers(-largest, largest + 1, (4, 3, 3, 3), np.int16)
