@@ -15,7 +15,7 @@ import torch
 
 from nerv360.errors import InputError
 from nerv360.scene import FINE
-from nerv360.training.export.embeddings import TrainedEmbeddings
+from nerv360.training.export import TrainedEmbeddings
 from nerv360.training.trainer import EVALUATIONS, Trainer
 
 MIN_MINUTES, MAX_MINUTES = 0.1, 7 * 24 * 60.0

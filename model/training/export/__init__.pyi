@@ -1,3 +1,4 @@
+from .embeddings import TrainedEmbeddings as TrainedEmbeddings
 from .embeddings import export_bytes as export_bytes
 from .merging import check_same_clip as check_same_clip
 from .rehearsal import rehearse as rehearse
