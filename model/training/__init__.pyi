@@ -6,7 +6,7 @@ from .checkpoint import checkpoint_path as checkpoint_path
 from .checkpoint import discard_checkpoint as discard_checkpoint
 from .choice import FINER_CHANNELS as FINER_CHANNELS
 from .choice import suited_to_clip as suited_to_clip
-from .clock import STORE_SHARE as STORE_SHARE
+from .clock import Allowance as Allowance
 from .clock import check_minutes as check_minutes
 from .dataset import ClipFrames as ClipFrames
 from .dataset import fit_config as fit_config

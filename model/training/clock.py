@@ -6,9 +6,10 @@ The first steps are timed, then the rest is planned, the schedule of the learnin
 from __future__ import annotations
 
 import itertools
+import math
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -80,6 +81,23 @@ class ClockPlan:
     store_s: float
     export_s: float
     searches: bool
+
+
+class Allowance:
+    """Decides when to store a scene on the way again: all but the first take a small share."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        """Allow the first one at once; ``now`` returns seconds."""
+        self._now = now
+        self._next = -math.inf
+
+    def allows(self) -> bool:
+        """Return whether another one may begin now."""
+        return self._now() >= self._next
+
+    def spend(self, seconds: float) -> None:
+        """Count one that took ``seconds`` and has just ended."""
+        self._next = self._now() + seconds / STORE_SHARE
 
 
 def check_minutes(minutes: float) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nerv360.errors import InputError
-from nerv360.training.clock import Pace, check_minutes, plan, step_seconds
+from nerv360.training.clock import Allowance, Pace, check_minutes, plan, step_seconds
 
 SECONDS = st.floats(0.001, 5.0)
 
@@ -49,6 +49,21 @@ def test_time_for_packing_and_for_the_first_scene_on_the_way_is_left() -> None:
 def test_the_first_steps_do_not_count() -> None:
     assert step_seconds([9.0, 3.0, 0.1, 0.12, 0.11]) == pytest.approx(0.11)
     assert step_seconds([9.0]) == 9.0
+
+
+@given(st.lists(st.floats(0.01, 100), min_size=1, max_size=20))
+def test_scenes_on_the_way_take_a_small_share_of_the_time(times: list[float]) -> None:
+    now = 0.0
+    allowance = Allowance(lambda: now)
+    assert allowance.allows()
+    for seconds in times:
+        now += seconds
+        allowance.spend(seconds)
+        assert not allowance.allows()
+        now += 19.9 * seconds
+        assert not allowance.allows()
+        now += 0.2 * seconds
+        assert allowance.allows()
 
 
 @pytest.mark.parametrize("minutes", [0.0, -1.0, float("nan"), float("inf"), 1e9])

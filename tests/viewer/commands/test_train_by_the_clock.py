@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from unittest.mock import patch
 
 import pytest
 import torch
 
 from nerv360.errors import InputError
-from nerv360.scene import Attribution, CodedScene, read_scene
-from nerv360.training import TrainingSettings, export_so_far
+from nerv360.scene import read_scene
+from nerv360.training import TrainingSettings
 from nerv360.training.by_clock import ByClock
 from nerv360.training.checkpoint import checkpoint_path
 from nerv360.training.clock import Pace
@@ -126,29 +124,6 @@ def test_after_a_third_a_scene_that_opens_is_there_and_a_second_ctrl_c_says_what
     assert f"{checkpoint}: going on from step 9 of 9" in capsys.readouterr().out
     assert read_scene(target).decoders["nerv360"].training.steps == 9
     assert not checkpoint.exists()
-
-
-@pytest.mark.slow
-def test_scenes_on_the_way_take_a_small_share_of_the_time(clip: Path, tmp_path: Path) -> None:
-    seconds = itertools.count()
-    stored = []
-
-    def store(trainer: Trainer, attribution: Attribution) -> CodedScene:
-        stored.append(trainer.step)
-        return export_so_far(trainer, attribution)
-
-    line = ["train", str(clip), "-o", str(tmp_path / "s.safetensors"), *TINY, "--steps=45", "--frames=1"]
-    with (
-        patch("nerv360.training.export_so_far", store),
-        patch(
-            "nerv360.viewer.commands.training.run.time",
-            SimpleNamespace(monotonic=lambda: next(seconds)),
-        ),
-    ):
-        assert main([*line, "--set=checkpoint_s=0"]) == 0
-    passed = next(seconds)
-    assert stored[0] == 15
-    assert 2 <= len(stored) <= 1 + 0.05 * passed
 
 
 def test_a_resumed_training_by_the_clock_keeps_its_end(

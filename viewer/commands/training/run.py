@@ -227,15 +227,14 @@ class Run:
         After the first one, only as often as it takes a small share of the time.
         """
         from nerv360.scene import merged, write_coded
-        from nerv360.training import STORE_SHARE, export_so_far
+        from nerv360.training import Allowance, export_so_far
 
-        next_one = 0.0
+        allowance = Allowance()
 
         def store() -> None:
-            nonlocal next_one
-            began = time.monotonic()
-            if 3 * trainer.step < trainer.steps or began < next_one:
+            if 3 * trainer.step < trainer.steps or not allowance.allows():
                 return
+            began = time.monotonic()
             try:
                 with stage("storing the scene so far"):
                     scene = export_so_far(trainer, self.attribution)
@@ -244,10 +243,10 @@ class Run:
                         write_coded(self.target, whole)
             except Exception as error:
                 log.warning("the scene so far was not stored: %s", escaped(str(error)))
-            ended = time.monotonic()
-            next_one = ended + (ended - began) / STORE_SHARE
+            took = time.monotonic() - began
+            allowance.spend(took)
             if self.clock is not None:
-                self.clock.stored(ended - began)
+                self.clock.stored(took)
 
         trainer.after_saving = store
 
