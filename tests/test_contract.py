@@ -40,6 +40,17 @@ def test_the_library_needs_no_window_system_and_is_there_at_once() -> None:
     assert finished.stdout == "set()\n"
 
 
+def test_only_serving_loads_a_server() -> None:
+    program = (
+        "import sys, nerv360.viewer.app, nerv360.viewer.cli, nerv360.viewer.sharing;"
+        "nerv360.viewer.sharing.export_web;"
+        "print({'aiohttp'} & set(sys.modules))"
+    )
+    command = [sys.executable, "-c", program]
+    finished = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert finished.stdout == "set()\n"
+
+
 @pytest.mark.parametrize(
     ("file", "line", "finds", "expected"),
     [

@@ -1,6 +1,8 @@
-"""A scene as a web page: a folder of static files, and a server of it for this machine only."""
+"""A scene as a web page: a folder of static files, and a server of it.
 
-from nerv360.viewer.sharing.folder import check_folder, export_web
-from nerv360.viewer.sharing.server import WebServer
+Names are imported on first use: a folder can be written without the server's library.
+"""
 
-__all__ = ["WebServer", "check_folder", "export_web"]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

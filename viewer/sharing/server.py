@@ -1,90 +1,197 @@
-"""A server of one folder, for this machine only."""
+"""A server of one page: its files, and nothing else."""
 
 from __future__ import annotations
 
-import errno
-import re
-import sys
-from functools import partial
-from http import HTTPStatus
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+import asyncio
+import logging
+import threading
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Self
 
-from nerv360.errors import InputError
+from aiohttp import http, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.typedefs import Handler
 
-ADDRESS = "127.0.0.1"
-_OWN_NAMES = re.compile(r"(127\.0\.0\.1|localhost|::1|\[::1\])(:\d{1,5})?", re.IGNORECASE)
+from nerv360.viewer.sharing.address import Address
+
+log = logging.getLogger(__name__)
+
+_MOST_CONNECTIONS = 256
+_IDLE_S = 15.0
+_SLOWEST_S = 600.0
+_LINGER_S = 1.0
+_END_S = 2.0
+_TYPES = {
+    # System tables differ, and browsers run modules only with this type.
+    ".js": "text/javascript",
+    ".html": "text/html",
+    ".css": "text/css",
+    ".json": "application/json",
+    ".avif": "image/avif",
+    ".svg": "image/svg+xml",
+}
+_TEXTS = ("text/", "application/json")
+_HEADERS = {
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
+        "connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
 
 
-class WebServer(ThreadingHTTPServer):
-    """Server of a folder's files on the loopback address.
+class WebServer:
+    """Server of a folder's files at one address.
 
     Attributes:
-        url: address of its page.
+        address: where it listens; its ``url`` is the address of the page.
     """
 
-    daemon_threads = True
-    allow_reuse_address = True
-
-    def __init__(self, folder: Path, port: int) -> None:
-        """Bind to the port, without answering yet.
+    def __init__(self, folder: Path, address: Address, *, idle_s: float = _IDLE_S) -> None:
+        """Prepare to answer; `serve_forever` begins.
 
         Args:
-            port: 0 for any that is free.
-
-        Raises:
-            InputError: the port is taken, or may not be used.
+            folder: of an export; read when a file is asked for.
+            address: closed together with the server.
+            idle_s: seconds that a connection may take for its next request.
         """
+        self.address = address
+        self._folder = folder
+        self._idle_s = idle_s
+        self._ended = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._end = asyncio.Event()
+        # Connections before their first request, for which the library knows no limit.
+        self._silent: set[web.RequestHandler] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.address.socket.close()
+
+    def serve_forever(self) -> None:
+        """Answer until `shutdown`."""
+        asyncio.run(self._serve())
+
+    def shutdown(self) -> None:
+        """End `serve_forever`, from a signal handler or another thread; before it, prevent it."""
+        self._ended.set()
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._end.set)
+
+    async def _serve(self) -> None:
+        runner = web.AppRunner(
+            self._application(),
+            access_log=None,
+            logger=log,
+            handle_signals=False,
+            handler_cancellation=True,
+            keepalive_timeout=self._idle_s,
+            lingering_time=_LINGER_S,
+            shutdown_timeout=_END_S,
+        )
+        await runner.setup()
+        server = runner.server
+        assert server is not None
+
+        loop = asyncio.get_running_loop()
+
+        def connection() -> asyncio.Protocol:
+            if len(server.connections) >= _MOST_CONNECTIONS:
+                return _Refused()
+            handler = server()
+            self._silent.add(handler)
+            loop.call_later(self._idle_s, self._drop_silent, handler)
+            return handler
+
+        self._loop = loop
+        listening = await loop.create_server(connection, sock=self.address.socket)
+        if self._ended.is_set():
+            self._end.set()
         try:
-            super().__init__((ADDRESS, port), partial(_Handler, directory=str(folder)))
-        except OSError as error:
-            taken = error.errno in (errno.EADDRINUSE, errno.EACCES)
-            reason = "is taken or not allowed" if taken else f"cannot be used ({error.strerror})"
-            raise InputError(f"{port} {reason}: name another, or 0 for any free one") from error
-        self.url = f"http://{ADDRESS}:{self.server_address[1]}/"
+            await self._end.wait()
+        finally:
+            self._loop = None
+            listening.close()
+            await runner.cleanup()
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        # Browsers drop requests they no longer need; that is no error.
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
+    def _drop_silent(self, handler: web.RequestHandler) -> None:
+        if handler in self._silent:
+            self._silent.discard(handler)
+            handler.force_close()
+
+    def _application(self) -> web.Application:
+        application = web.Application(middlewares=[self._checked], client_max_size=1)
+        application.on_response_prepare.append(_add_headers)
+        application.router.add_route("*", "/{path:.*}", self._file)
+        return application
+
+    @web.middleware
+    async def _checked(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Refuse requests that are not meant for this server."""
+        self._silent.discard(request.protocol)
+        if not self.address.knows(request.headers.getall("Host", [])):
+            raise web.HTTPForbidden(text="This server answers to its own name only.")
+        if self.address.path_within(request.raw_path) is None:
+            raise web.HTTPForbidden(text="This address lacks the token that `serve` printed.")
+        return await handler(request)
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        if request.method not in ("GET", "HEAD"):
+            raise web.HTTPMethodNotAllowed(request.method, ["GET", "HEAD"])
+        name = self.address.path_within(request.raw_path) or "index.html"
+        path = self._folder / name
+        if name.endswith("/") or len(name) > 200 or not path.is_file():
+            raise web.HTTPNotFound
+        response = _File(path)
+        kind = _TYPES.get(path.suffix, "application/octet-stream")
+        response.content_type = kind
+        if kind.startswith(_TEXTS):
+            response.charset = "utf-8"
+        return response
 
 
-class _Handler(SimpleHTTPRequestHandler):
-    """Request handler without a log, which lets browsers check for changed files."""
+class _File(web.FileResponse):
+    """A file whose visitor is dropped if it does not read."""
 
-    # System tables differ, and browsers run modules only with this type.
-    extensions_map = SimpleHTTPRequestHandler.extensions_map | {
-        ".js": "text/javascript",
-        ".avif": "image/avif",
-        ".svg": "image/svg+xml",
-        ".json": "application/json",
-    }
-
-    def send_head(self) -> Any:
-        if not self._asks_for_this_machine():
-            self.send_error(HTTPStatus.FORBIDDEN, "This server answers on localhost only")
-            return None
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         try:
-            return super().send_head()
-        except (OSError, ValueError):  # a path that no file can have, such as one with NUL
-            self.send_error(HTTPStatus.NOT_FOUND)
-            return None
+            async with asyncio.timeout(_SLOWEST_S):
+                return await super().prepare(request)
+        except TimeoutError as error:
+            raise ConnectionResetError("the visitor does not read") from error
 
-    def _asks_for_this_machine(self) -> bool:
-        """Tell whether the one Host is a name of the loopback address.
 
-        A page from elsewhere whose own name resolves to 127.0.0.1 would read the scene otherwise.
-        """
-        hosts = self.headers.get_all("Host", [])
-        return len(hosts) == 1 and _OWN_NAMES.fullmatch(hosts[0].strip()) is not None
+class _Refused(asyncio.Protocol):
+    """A connection too many; it is closed at once."""
 
-    def list_directory(self, path: Any) -> None:
-        self.send_error(HTTPStatus.NOT_FOUND)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        transport.abort()
 
-    def end_headers(self) -> None:
-        self.send_header("Cache-Control", "no-cache")
-        super().end_headers()
 
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Return False for the library's tracebacks of malformed requests; they are answered."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, http.HttpProcessingError)
+
+
+log.addFilter(_is_worth_a_line)
+
+
+async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(_HEADERS)
+    response.headers.pop("Server", None)

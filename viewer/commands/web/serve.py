@@ -1,15 +1,14 @@
-"""``nerv360 serve``: look around in a scene in a browser, on this machine."""
+"""``nerv360 serve``: look around in a scene in a browser."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import sys
 import tempfile
 import webbrowser
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +16,9 @@ from nerv360.progress import stage
 from nerv360.viewer import process_end
 from nerv360.viewer.commands.options import SceneFile, for_option
 from nerv360.viewer.paths import DEMO
+
+if TYPE_CHECKING:
+    from nerv360.viewer.sharing import Address
 
 PORT = 8360
 
@@ -26,13 +28,23 @@ def serve(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of the address; 0 for any free one.")
     ] = PORT,
+    host: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Where to listen: this machine only, one of its addresses, or 0.0.0.0 for all. "
+            "Beyond this machine only those see the scene who have the printed address.",
+        ),
+    ] = "127.0.0.1",
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Only print the address.")
     ] = False,
 ) -> None:
-    """Show a scene in a browser, from a server for this machine only, until Ctrl-C."""
-    from nerv360.viewer.sharing import WebServer, export_web
+    """Show a scene in a browser, from a server for this machine, until Ctrl-C."""
+    from nerv360.viewer.sharing import Address, WebServer, check_host, export_web
 
+    with for_option("--host"):
+        check_host(host)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # SIGINT is ignored in a script's background jobs, but only a signal ends a server.
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -42,15 +54,25 @@ def serve(
     ):
         folder = Path(parent) / "page"
         with for_option("--port"):
-            server = WebServer(folder, port)
-        with server:
+            address = Address(host, port)
+        with WebServer(folder, address) as server:
             with stage(f"making a page of {(scene or DEMO).name}"):
                 export_web(scene or DEMO, folder)
-            print(f"{server.url} (Ctrl-C ends it)", flush=True)
+            _announce(address)
             if _has_screen() and not no_browser:
-                webbrowser.open(server.url)
-            with contextlib.suppress(KeyboardInterrupt):
+                webbrowser.open(address.url)
+            with process_end.at_signals(lambda number: server.shutdown()):
                 server.serve_forever()
+
+
+def _announce(address: Address) -> None:
+    print(f"{address.url} (Ctrl-C ends it)", flush=True)
+    if address.token is not None:
+        print(
+            "nerv360: other machines can reach this server, unencrypted; whoever has the address "
+            "sees the scene",
+            file=sys.stderr,
+        )
 
 
 def _has_screen() -> bool:
