@@ -9,16 +9,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from nerv360.viewer.sharing import Address, WebServer
+from nerv360.viewer.sharing import Address, Live, WebServer
 
 PATIENCE_S = 60.0
 
 
 @contextlib.contextmanager
-def running(folder: Path, host: str = "127.0.0.1", **given: Any) -> Iterator[Address]:
+def running(
+    folder: Path, host: str = "127.0.0.1", live: Live | None = None, port: int = 0, **given: Any
+) -> Iterator[Address]:
     """The address of a server of ``folder``, which ends with the block."""
-    address = Address(host)
-    with WebServer(folder, address, **given) as server:
+    address = Address(host, port)
+    with WebServer(folder, address, live, **given) as server:
         serving = threading.Thread(target=server.serve_forever)
         serving.start()
         try:

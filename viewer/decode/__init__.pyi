@@ -8,4 +8,5 @@ from .scene_source import decoder_cost as decoder_cost
 from .scene_source import engine_source as engine_source
 from .scene_source import free_memory as free_memory
 from .session import DecodeReport as DecodeReport
+from .session import DecodeSession as DecodeSession
 from .worker import DecodeWorker as DecodeWorker

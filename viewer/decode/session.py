@@ -123,12 +123,18 @@ class DecodeSession:
     def decode(self, request: Request) -> Picture | None:
         """Decode the picture for ``request``; on failure, return None and change the engine."""
         self._take_upgrade()
+        assert self._engine is not None
+        self._done = self._key(request, self._engine)
+        return self.decode_at(*self._done)
+
+    def decode_at(self, look: Look, frame: int) -> Picture | None:
+        """Decode a picture for exactly this look; on failure, as `decode`."""
+        self._take_upgrade()
         engine = self._engine
         assert engine is not None
-        self._done = look, _ = self._key(request, engine)
-        what, picture = f"frame {request.frame} cannot be decoded", None
+        what, picture = f"frame {frame} cannot be decoded", None
         try:
-            picture = self._picture(engine, look, request.frame)
+            picture = self._picture(engine, look, frame)
         except (IndexError, InputError) as error:  # an error of this frame, not of the engine
             self._fail(what, error)
             return None

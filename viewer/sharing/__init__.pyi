@@ -2,4 +2,8 @@ from .address import Address as Address
 from .address import check_host as check_host
 from .folder import check_folder as check_folder
 from .folder import export_web as export_web
+from .live import PLACES as PLACES
+from .live import Live as Live
+from .live import live_description as live_description
 from .server import WebServer as WebServer
+from .shared_decoding import SharedDecoding as SharedDecoding

@@ -54,8 +54,13 @@ def check_folder(folder: Path) -> None:
         )
 
 
-def export_web(scene_file: Path, folder: Path) -> int:
+def export_web(scene_file: Path, folder: Path, live: dict[str, Any] | None = None) -> int:
     """Write the scene in ``scene_file`` as a page to ``folder``, completely or not at all.
+
+    Args:
+        scene_file: the scene.
+        folder: for the page's files.
+        live: how its server decodes for the page (`nerv360.viewer.sharing.live_description`).
 
     Returns:
         Bytes of all its files.
@@ -67,7 +72,7 @@ def export_web(scene_file: Path, folder: Path) -> int:
     check_folder(folder)
     files = _files(scene_file)
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    description = json.loads(files[DESCRIPTION]) | {"files": hashes}
+    description = json.loads(files[DESCRIPTION]) | {"live": live, "files": hashes}
     del description["files"][DESCRIPTION]
     files[DESCRIPTION] = _json(description)
     try:

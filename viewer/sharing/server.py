@@ -1,4 +1,4 @@
-"""A server of one page: its files, and nothing else."""
+"""A server of one page: its files, and pictures that this machine decodes for it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from aiohttp import http, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.typedefs import Handler
 
-from nerv360.viewer.sharing.address import Address
+from nerv360.viewer.sharing.address import Address, same_origin
+from nerv360.viewer.sharing.live import SOCKET, Live
 
 log = logging.getLogger(__name__)
 
@@ -54,16 +55,20 @@ class WebServer:
         address: where it listens; its ``url`` is the address of the page.
     """
 
-    def __init__(self, folder: Path, address: Address, *, idle_s: float = _IDLE_S) -> None:
+    def __init__(
+        self, folder: Path, address: Address, live: Live | None = None, *, idle_s: float = _IDLE_S
+    ) -> None:
         """Prepare to answer; `serve_forever` begins.
 
         Args:
             folder: of an export; read when a file is asked for.
             address: closed together with the server.
+            live: decodes for pages; None if they decode by themselves.
             idle_s: seconds that a connection may take for its next request.
         """
         self.address = address
         self._folder = folder
+        self._live = live
         self._idle_s = idle_s
         self._ended = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -136,23 +141,36 @@ class WebServer:
     def _application(self) -> web.Application:
         application = web.Application(middlewares=[self._checked], client_max_size=1)
         application.on_response_prepare.append(_add_headers)
-        application.router.add_route("*", "/{path:.*}", self._file)
+        application.router.add_route("*", "/{path:.*}", self._answer)
+        if self._live is not None:
+            application.on_shutdown.append(self._live.close)
         return application
 
     @web.middleware
     async def _checked(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Refuse requests that are not meant for this server."""
+        """Refuse requests that are not meant for this server, and close their connections."""
         self._silent.discard(request.protocol)
-        if not self.address.knows(request.headers.getall("Host", [])):
-            raise web.HTTPForbidden(text="This server answers to its own name only.")
-        if self.address.path_within(request.raw_path) is None:
-            raise web.HTTPForbidden(text="This address lacks the token that `serve` printed.")
-        return await handler(request)
+        try:
+            if not self.address.knows(request.headers.getall("Host", [])):
+                raise web.HTTPForbidden(text="This server answers to its own name only.")
+            if self.address.path_within(request.raw_path) is None:
+                raise web.HTTPForbidden(text="This address lacks the token that `serve` printed.")
+            return await handler(request)
+        except web.HTTPException as refusal:
+            refusal.force_close()
+            raise
 
-    async def _file(self, request: web.Request) -> web.StreamResponse:
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         if request.method not in ("GET", "HEAD"):
             raise web.HTTPMethodNotAllowed(request.method, ["GET", "HEAD"])
         name = self.address.path_within(request.raw_path) or "index.html"
+        if name != SOCKET or self._live is None:
+            return self._file(name)
+        if not same_origin(request.headers.getall("Origin", []), request.headers["Host"]):
+            raise web.HTTPForbidden(text="Only the page of this server gets pictures.")
+        return await self._live.handle(request)
+
+    def _file(self, name: str) -> web.StreamResponse:
         path = self._folder / name
         if name.endswith("/") or len(name) > 200 or not path.is_file():
             raise web.HTTPNotFound

@@ -1,0 +1,199 @@
+"""Several visitors share one engine: turns, newest asks, pace, and an engine that fails."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+
+from nerv360.geometry import Look
+from nerv360.viewer.sharing import SharedDecoding
+from nerv360.viewer.sharing.messages import Ask
+from nerv360.viewer.sharing.pace import Pace
+from tests.support.fake_engine import FakeEngine
+from tests.support.sphere_scene import FRAMES, sphere_scene
+
+PATIENCE_S = 60.0
+
+
+def ask(number: int, frame: int = 0, decoder: str = "one") -> Ask:
+    return Ask(number, 0, decoder, Look(0.1 * number), frame, 480)
+
+
+class Page:
+    """A visitor that notes what it gets."""
+
+    def __init__(self, decoding: SharedDecoding) -> None:
+        self.got: queue.Queue[Any] = queue.Queue()
+        self.decoding = decoding
+        self.visitor = decoding.join(self.got.put)
+
+    def ask(self, number: int, **given: Any) -> None:
+        self.decoding.ask(self.visitor, ask(number, **given))
+
+    def next(self) -> Any:
+        return self.got.get(timeout=PATIENCE_S)
+
+
+@pytest.fixture
+def gate() -> threading.Semaphore:
+    return threading.Semaphore(0)
+
+
+@pytest.fixture
+def engine(gate: threading.Semaphore) -> FakeEngine:
+    return FakeEngine((90, 160), frames=FRAMES, gate=gate)
+
+
+@pytest.fixture
+def decoding(engine: FakeEngine, gate: threading.Semaphore) -> Iterator[SharedDecoding]:
+    shared = SharedDecoding(sphere_scene(lambda: engine))
+    yield shared
+    for _ in range(100):
+        gate.release()
+    shared.stop()
+
+
+def test_each_has_its_turn_and_the_newest_ask_wins(
+    decoding: SharedDecoding, engine: FakeEngine, gate: threading.Semaphore
+) -> None:
+    eager, modest = Page(decoding), Page(decoding)
+    eager.ask(0)
+    for _ in range(1000):
+        if engine.requests:
+            break
+        threading.Event().wait(0.005)
+    for number in range(1, 40):  # while picture 0 is decoded
+        eager.ask(number)
+    modest.ask(7)
+    gate.release(3)
+    assert b'"id": 0' in eager.next()
+    assert b'"id": 7' in modest.next()
+    assert b'"id": 39' in eager.next()
+    assert [round(look.yaw, 3) for look, _ in engine.requests] == [0.0, 0.7, 3.9]
+
+
+def test_a_visitor_that_does_not_read_takes_no_more_turns(
+    decoding: SharedDecoding, engine: FakeEngine, gate: threading.Semaphore
+) -> None:
+    deaf, other = Page(decoding), Page(decoding)
+    gate.release(100)
+    for number in range(2):
+        deaf.ask(number)
+        deaf.next()
+    deaf.ask(2)
+    for number in range(10):
+        other.ask(number)
+        other.next()
+        decoding.seen(other.visitor, number + 1)
+    assert deaf.got.empty()
+    assert decoding.stalled(deaf.visitor) > 0
+    decoding.seen(deaf.visitor, 2)
+    assert b'"id": 2' in deaf.next()
+
+
+def test_a_visitor_that_has_left_is_forgotten(
+    decoding: SharedDecoding, engine: FakeEngine, gate: threading.Semaphore
+) -> None:
+    gone, stays = Page(decoding), Page(decoding)
+    gone.ask(1)
+    decoding.leave(gone.visitor)
+    gate.release(5)
+    stays.ask(2)
+    assert b'"id": 2' in stays.next()
+    assert decoding.visitors == 1
+
+
+def test_what_the_scene_does_not_have_is_refused(decoding: SharedDecoding) -> None:
+    page = Page(decoding)
+    with pytest.raises(KeyError):
+        page.ask(1, decoder="three")
+    with pytest.raises(IndexError):
+        page.ask(1, frame=FRAMES)
+
+
+def test_a_failing_engine_gives_way_to_the_next() -> None:
+    def fails(frame: int) -> Exception | None:
+        return RuntimeError("out of memory") if frame == 1 else None
+
+    broken = partial(FakeEngine, (90, 160), frames=FRAMES, failure=fails)
+    decoding = SharedDecoding(sphere_scene(broken, partial(FakeEngine, (90, 160), frames=FRAMES)))
+    page = Page(decoding)
+    page.ask(1, frame=1)
+    assert b'"frame": 1' in page.next()
+    decoding.stop()
+
+    decoding = SharedDecoding(sphere_scene(broken))
+    page = Page(decoding)
+    page.ask(1, frame=1)
+    failed, sentence = page.next()
+    assert failed.id == 1
+    assert "out of memory" in sentence
+    page.ask(2, frame=0)
+    assert "out of memory" in page.next()[1], "an engine that has failed is not opened again"
+    decoding.stop()
+
+
+def test_decoders_that_nobody_looks_at_are_closed() -> None:
+    made: list[FakeEngine] = []
+
+    def make() -> FakeEngine:
+        made.append(FakeEngine((90, 160), frames=FRAMES))
+        return made[-1]
+
+    decoding = SharedDecoding(sphere_scene(make))
+    page = Page(decoding)
+    for number, (decoder, count) in enumerate([("one", 1), ("one", 1), ("two", 2), ("one", 3)]):
+        page.ask(number, decoder=decoder)
+        page.next()
+        decoding.seen(page.visitor, number + 1)
+        assert len(made) == count
+    other = Page(decoding)
+    for number, (who, decoder) in enumerate([(other, "two"), (page, "one"), (other, "two")]):
+        who.ask(number, decoder=decoder)
+        who.next()
+    assert len(made) == 4, "both are in use"
+    decoding.stop()
+
+
+def arrive(pace: Pace, delay: float, rounds: int) -> int:
+    """The number of pictures on their way at most, if each takes ``delay`` and the link is free."""
+    now, number, most = 0.0, 0, 0
+    flying: list[tuple[int, float]] = []
+    for _ in range(rounds):
+        while pace.open:
+            number += 1
+            pace.send(number, now)
+            flying.append((number, now))
+        most = max(most, len(flying))
+        first, sent = flying.pop(0)
+        now = max(now, sent + delay)
+        pace.seen(first, now)
+    return most
+
+
+def test_a_long_free_link_is_filled() -> None:
+    assert arrive(Pace(), 0.1, 200) == 8
+
+
+def test_a_slow_link_gets_no_queue() -> None:
+    """A link that carries 20 pictures a second, with 20 ms to go."""
+    pace, now, number, free = Pace(), 0.0, 0, 0.0
+    flying: list[tuple[int, float, float]] = []
+    delays = []
+    for _ in range(400):
+        while pace.open:
+            number += 1
+            pace.send(number, now)
+            free = max(free, now) + 0.05
+            flying.append((number, now, free + 0.02))
+        first, sent, arrives = flying.pop(0)
+        now = max(now, arrives)
+        delays.append(now - sent)
+        pace.seen(first, now)
+    assert max(delays[100:]) < 0.25
+    assert number / now > 19, "and is always in use"

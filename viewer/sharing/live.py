@@ -1,0 +1,228 @@
+"""The WebSocket over which a page gets pictures that this machine decodes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from nerv360.viewer.sharing.messages import (
+    MAX_MESSAGE,
+    VERSION,
+    Ask,
+    MessageError,
+    Ping,
+    Seen,
+    parsed,
+)
+from nerv360.viewer.sharing.shared_decoding import SharedDecoding, Visitor
+
+if TYPE_CHECKING:
+    from nerv360.scene import Scene
+
+SOCKET = "live"
+PLACES = ("auto", "here", "browser")
+"""Places to decode for a page: as measured, on the machine of the server, in the browser."""
+_STALL_S = 20.0
+_CLOSE_S = 2.0
+_MESSAGES_PER_S = 400.0
+
+
+def live_description(scene: Scene, scene_id: str, prefers: str, gpu: bool) -> dict[str, Any]:
+    """Return what a page must know of its server, for `export_web`.
+
+    Args:
+        scene: the served one.
+        scene_id: as in `Live`.
+        prefers: one of `PLACES`; the visitor can change it.
+        gpu: a GPU decodes here.
+    """
+    from nerv360.networks import architecture_of
+
+    decoders = {}
+    for name, decoder in scene.decoders.items():
+        config = decoder.config
+        whole = architecture_of(config).full_frame
+        aspect = 2.0 if whole else config.viewport_width / config.viewport_height
+        decoders[name] = {"aspect": aspect, "sphere": whole}
+    return {
+        "socket": SOCKET,
+        "scene": scene_id,
+        "prefers": prefers,
+        "gpu": gpu,
+        "decoders": decoders,
+    }
+
+
+class Outbox:
+    """Messages for one visitor: few pictures, and the newest text of each kind.
+
+    Used on the event loop only.
+    """
+
+    def __init__(self) -> None:
+        self._pictures: deque[bytes] = deque()  # bounded by the visitor's pace
+        self._texts: dict[str, str] = {}
+        self._filled = asyncio.Event()
+
+    def put(self, message: bytes) -> None:
+        """Add a picture."""
+        self._pictures.append(message)
+        self._filled.set()
+
+    def say(self, **message: object) -> None:
+        """Put a text in place of an earlier one with the same first key."""
+        self._texts[next(iter(message))] = json.dumps(message)
+        self._filled.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Wait until there is something, or for ``seconds``."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._filled.wait()
+
+    def take(self) -> str | bytes | None:
+        """Take the next message; None if there is none."""
+        if self._texts:
+            return self._texts.pop(next(iter(self._texts)))
+        if self._pictures:
+            return self._pictures.popleft()
+        self._filled.clear()
+        return None
+
+
+class Budget:
+    """Messages that a visitor may send: many at once, but not for long."""
+
+    def __init__(self, per_second: float = _MESSAGES_PER_S) -> None:
+        self._per_second = per_second
+        self._left = 2 * per_second
+        self._at = 0.0
+
+    def spend(self, now: float) -> bool:
+        """Count one message; return False if it is one too many."""
+        gained = (now - self._at) * self._per_second
+        self._left = min(self._left + gained, 2 * self._per_second) - 1
+        self._at = now
+        return self._left >= 0
+
+
+class Live:
+    """Visitors with WebSockets; none of them can stall another.
+
+    Attributes:
+        decoding: what they share.
+    """
+
+    def __init__(
+        self, decoding: SharedDecoding, scene_id: str, most: int, stall_s: float = _STALL_S
+    ) -> None:
+        """Accept visitors.
+
+        Args:
+            decoding: decodes for them.
+            scene_id: of the scene's file, by which a page knows it again after a new start.
+            most: visitors at a time.
+            stall_s: seconds after which a visitor is dropped that does not read.
+        """
+        self.decoding = decoding
+        self._scene_id = scene_id
+        self._most = most
+        self._stall_s = stall_s
+        self._sockets: set[web.WebSocketResponse] = set()
+
+    async def handle(self, request: web.Request) -> web.WebSocketResponse:
+        """Serve one visitor until it leaves or breaks the protocol."""
+        socket = web.WebSocketResponse(
+            timeout=_CLOSE_S, heartbeat=self._stall_s, compress=False, max_msg_size=MAX_MESSAGE
+        )
+        await socket.prepare(request)
+        if len(self._sockets) >= self._most:
+            sentence = f"{self._most} visitors are here already: try again later"
+            await socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=sentence.encode())
+            return socket
+        outbox = Outbox()
+        outbox.say(hello={"version": VERSION, "scene": self._scene_id})
+        loop = asyncio.get_running_loop()
+
+        def deliver(result: bytes | tuple[Ask, str]) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(_put, outbox, result)
+
+        visitor = self.decoding.join(deliver)
+        self._sockets.add(socket)
+        sender = asyncio.create_task(self._send(request, socket, outbox, visitor))
+        try:
+            await self._listen(socket, outbox, visitor)
+        finally:
+            self._sockets.discard(socket)
+            self.decoding.leave(visitor)
+            sender.cancel()
+        return socket
+
+    async def close(self, _application: web.Application) -> None:
+        """Say goodbye to all visitors."""
+        closing = (socket.close(code=WSCloseCode.GOING_AWAY) for socket in [*self._sockets])
+        await asyncio.gather(*closing, return_exceptions=True)
+
+    async def _listen(
+        self, socket: web.WebSocketResponse, outbox: Outbox, visitor: Visitor
+    ) -> None:
+        budget = Budget()
+        loop = asyncio.get_running_loop()
+        async for message in socket:
+            try:
+                if message.type != WSMsgType.TEXT:
+                    raise MessageError("it is not a text")
+                if not budget.spend(loop.time()):
+                    raise MessageError("it is one of too many")
+                self._hear(parsed(message.data), outbox, visitor)
+            except MessageError as error:
+                sentence = f"A message is refused: {error}"
+                await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=sentence.encode())
+                return
+
+    def _hear(self, message: Ask | Seen | Ping, outbox: Outbox, visitor: Visitor) -> None:
+        if isinstance(message, Ping):
+            outbox.say(pong=message.value)
+        elif isinstance(message, Seen):
+            self.decoding.seen(visitor, message.number)
+        else:
+            try:
+                self.decoding.ask(visitor, message)
+            except LookupError as error:
+                raise MessageError("there is no such decoder or frame") from error
+
+    async def _send(
+        self,
+        request: web.Request,
+        socket: web.WebSocketResponse,
+        outbox: Outbox,
+        visitor: Visitor,
+    ) -> None:
+        """Send what there is; drop a visitor that does not read."""
+        try:
+            while self.decoding.stalled(visitor) < self._stall_s:
+                await outbox.wait(self._stall_s / 4)
+                while (message := outbox.take()) is not None:
+                    async with asyncio.timeout(self._stall_s):
+                        if isinstance(message, str):
+                            await socket.send_str(message)
+                        else:
+                            await socket.send_bytes(message)
+        except (TimeoutError, ConnectionError):
+            pass
+        if request.transport is not None:
+            request.transport.abort()
+
+
+def _put(outbox: Outbox, result: bytes | tuple[Ask, str]) -> None:
+    if isinstance(result, bytes):
+        outbox.put(result)
+    else:
+        ask, sentence = result
+        outbox.say(error=sentence, generation=ask.generation)

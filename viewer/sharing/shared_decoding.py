@@ -1,0 +1,162 @@
+"""The engine of this machine, shared by several visitors: one thread, and each has its turn."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from nerv360.decoding import Picture
+from nerv360.viewer import process_end
+from nerv360.viewer.decode import DecodeSession, OpenScene
+from nerv360.viewer.failures import describe
+from nerv360.viewer.sharing.messages import Ask, picture_message
+from nerv360.viewer.sharing.pace import Pace
+
+log = logging.getLogger(__name__)
+
+
+class Visitor:
+    """One page: its newest ask, and the pictures on their way to it.
+
+    Only `SharedDecoding` changes it, under its lock.
+
+    Attributes:
+        deliver: takes a picture's message, or an ask with the reason why there is none. Called on
+            the decoding thread, and must not wait.
+        ask: what it wants next; None if that was begun.
+        decoder: name of the decoder that it last asked for.
+        pace: pictures on their way.
+        number: of its newest picture.
+    """
+
+    def __init__(self, deliver: Callable[[bytes | tuple[Ask, str]], None]) -> None:
+        self.deliver = deliver
+        self.ask: Ask | None = None
+        self.decoder = ""
+        self.pace = Pace()
+        self.number = 0
+
+
+class SharedDecoding:
+    """Decodes what visitors ask for on a thread of its own, one picture for each in turn."""
+
+    def __init__(self, scene: OpenScene) -> None:
+        """Start the thread; an engine is opened when its decoder is first asked for."""
+        self.scene = scene
+        self._changed = threading.Condition()
+        self._visitors: deque[Visitor] = deque()  # who was served longest ago comes first
+        self._sessions: dict[str, DecodeSession] = {}
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="decode", daemon=True)
+        self._thread.start()
+        process_end.watch(self._thread.is_alive)
+
+    @property
+    def visitors(self) -> int:
+        """Number of visitors now."""
+        with self._changed:
+            return len(self._visitors)
+
+    def join(self, deliver: Callable[[bytes | tuple[Ask, str]], None]) -> Visitor:
+        """Add a visitor; see `Visitor.deliver`."""
+        visitor = Visitor(deliver)
+        with self._changed:
+            self._visitors.append(visitor)
+        return visitor
+
+    def leave(self, visitor: Visitor) -> None:
+        """Forget a visitor and what it asked for."""
+        with self._changed:
+            self._visitors.remove(visitor)
+
+    def ask(self, visitor: Visitor, ask: Ask) -> None:
+        """Ask for a picture, in place of an earlier ask that was not begun.
+
+        Raises:
+            KeyError: the scene has no such decoder.
+            IndexError: it has no such frame.
+        """
+        if ask.decoder not in self.scene.decoders:
+            raise KeyError(ask.decoder)
+        if ask.frame >= self.scene.frames:
+            raise IndexError(ask.frame)
+        with self._changed:
+            visitor.ask, visitor.decoder = ask, ask.decoder
+            self._changed.notify_all()
+
+    def seen(self, visitor: Visitor, number: int) -> None:
+        """Note that a picture has arrived, so that more may be sent."""
+        with self._changed:
+            visitor.pace.seen(number, time.monotonic())
+            self._changed.notify_all()
+
+    def stalled(self, visitor: Visitor) -> float:
+        """Return the seconds for which the oldest picture on its way has not arrived."""
+        with self._changed:
+            return visitor.pace.oldest(time.monotonic())
+
+    def stop(self, timeout: float = 60.0) -> None:
+        """End the thread after the current picture."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while (turn := self._next()) is not None:
+            visitor, ask = turn
+            try:
+                decoded = self._decode(ask)
+                if isinstance(decoded, str):
+                    visitor.deliver((ask, decoded))
+                    continue
+                with self._changed:
+                    visitor.number += 1
+                    number = visitor.number
+                message = picture_message(decoded, ask, number)
+                with self._changed:
+                    visitor.pace.send(number, time.monotonic())
+                visitor.deliver(message)
+            except Exception as error:
+                log.exception("something failed that nobody foresaw; decoding goes on")
+                visitor.deliver((ask, describe(error)))
+
+    def _next(self) -> tuple[Visitor, Ask] | None:
+        """Return who is served next, and with what; None if there is to be an end."""
+        with self._changed:
+            while not self._stopping:
+                for visitor in self._visitors:
+                    if visitor.ask is not None and visitor.pace.open:
+                        ask, visitor.ask = visitor.ask, None
+                        self._visitors.remove(visitor)
+                        self._visitors.append(visitor)
+                        return visitor, ask
+                self._changed.wait()
+        return None
+
+    def _decode(self, ask: Ask) -> Picture | str:
+        """Return a picture, or the reason why there is none."""
+        session = self._session(ask.decoder)
+        while (engine := session.report.engine) is not None:
+            picture = session.decode_at(ask.look, ask.frame)
+            if picture is not None:
+                return picture
+            if session.report.engine is engine:  # this frame's fault, not the engine's
+                break
+        return session.report.error or "The decoder cannot be opened."
+
+    def _session(self, decoder: str) -> DecodeSession:
+        """Return the session of a decoder; free those that no visitor looks at."""
+        if decoder in self._sessions:
+            return self._sessions[decoder]
+        with self._changed:
+            used = {visitor.decoder for visitor in self._visitors}
+        self._sessions = {name: it for name, it in self._sessions.items() if name in used}
+        session = DecodeSession(self.scene.source(decoder), wake=lambda: None)
+        session.attach(lambda report: None, alone=len(self._sessions) == 0)
+        self._sessions[decoder] = session
+        session.begin()
+        return session
