@@ -6,6 +6,7 @@ import { listen } from "./input/hands.js";
 import { GraphicsError } from "./picture/gl.js";
 import { drawMap } from "./picture/minimap.js";
 import { DataError } from "./scene/errors.js";
+import { Places } from "./remote/places.js";
 import { loadDescription, loadStill } from "./scene/loading.js";
 import { startOf } from "./start.js";
 import { View, undecodable } from "./view.js";
@@ -199,6 +200,7 @@ async function main() {
     const look = view.camera.look();
     controls.showPlace();
     if (opens) controls.showLoading(view.loading);
+    places?.show(now);
     controls.showNumbers(now, () => ({
       display: view.displayRate(now),
       decode: view.decoding.rate(now),
@@ -213,6 +215,7 @@ async function main() {
     drawMap(map, still, look, view.aspect);
   };
   surviveLoss(view);
+  const places = description.live ? new Places(view, description.live) : null;
   const count = description.decoders.length;
   view.onDecoder = () => controls.showDecoder(view.wanted || view.asked, count);
   const decoder = begin(view);

@@ -8,6 +8,7 @@ import { Decoder } from "./picture/decoder.js";
 import { Decoding } from "./picture/decoding.js";
 import { GraphicsError, drawsHalfFloats } from "./picture/gl.js";
 import { COMPOSITING, Warp } from "./picture/warp.js";
+import { RemoteDecoder } from "./remote/decoder.js";
 import { loadDecoder } from "./scene/loading.js";
 
 /** @typedef {import("./look.js").Look} Look */
@@ -15,7 +16,8 @@ import { loadDecoder } from "./scene/loading.js";
 /** @typedef {import("./scene/description.js").DecoderEntry} DecoderEntry */
 /** @typedef {import("./scene/description.js").Description} Description */
 /** @typedef {import("./scene/loading.js").Unpacked} Unpacked */
-/** @typedef {{decoder: Decoder, name: string, hfov: number[]}} Opened */
+/** @typedef {import("./remote/link.js").Link} Link */
+/** @typedef {{decoder: Decoder | RemoteDecoder, name: string, hfov: number[]}} Opened */
 
 const MAX_PIXEL_RATIO = 2;
 const LONGEST_STEP_S = 0.25;
@@ -79,6 +81,12 @@ export class View {
     this.compositing = COMPOSITING.whole;
     /** Whether it can decode; otherwise it shows only the still panorama. */
     this.decodes = drawsHalfFloats(gl);
+    /**
+     * Connection to the server that decodes; null if this browser does.
+     *
+     * @type {Link | null}
+     */
+    this.remote = null;
     /** Name of the wanted decoder; empty if there is none that works. */
     this.wanted = "";
     /** Name of the decoder that was last asked for, whether or not it works. */
@@ -95,6 +103,11 @@ export class View {
   get shown() {
     if (!this.warp.picture) return "";
     return (this.#retired ?? this.#opened)?.name ?? "";
+  }
+
+  /** Whether the picture on screen comes from the server. */
+  get shownThere() {
+    return (this.#retired ?? this.#opened)?.decoder instanceof RemoteDecoder;
   }
 
   /** Name of the decoder whose first picture is awaited; empty if there is none. */
@@ -165,6 +178,19 @@ export class View {
   }
 
   /**
+   * Decode elsewhere as soon as that is ready; the current picture stays until then.
+   *
+   * @param {Link | null} remote - the server; null for this browser.
+   */
+  decodeBy(remote) {
+    if (remote === this.remote) return;
+    this.remote = remote;
+    const name = this.wanted || this.asked;
+    this.wanted = "";
+    if (name) void this.open(name);
+  }
+
+  /**
    * Decode by this decoder as soon as it is ready; the current picture stays until then.
    *
    * @param {string} name
@@ -176,7 +202,8 @@ export class View {
     this.onDecoder();
     this.#compiling?.decoder.close();
     this.#compiling = null;
-    if (name === this.#opened?.name) return this.wake();
+    const there = this.#opened?.decoder instanceof RemoteDecoder;
+    if (name === this.#opened?.name && there === (this.remote !== null)) return this.wake();
     try {
       const decoder = await this.#prepare(name);
       if (decoder) this.#compiling = decoder;
@@ -193,16 +220,21 @@ export class View {
    * @returns {Promise<Opened | null>}
    */
   async #prepare(name) {
-    const { gl, description } = this;
+    const { gl, description, remote } = this;
+    const entry = description.decoders.find((each) => each.name === name);
+    if (!entry) throw new GraphicsError(`There is no decoder ${name}.`);
+    const vertex = description.shaders["whole.vert"];
+    const shape = description.live?.decoders[name];
+    if (remote && shape) {
+      const decoder = new RemoteDecoder(gl, remote, name, shape, vertex);
+      return { decoder, name, hfov: entry.hfov };
+    }
     if (!this.decodes)
       throw new GraphicsError(
         undecodable("The graphics here cannot draw into textures of half floats", description),
       );
-    const entry = description.decoders.find((each) => each.name === name);
-    if (!entry) throw new GraphicsError(`There is no decoder ${name}.`);
     const { plan, embeddings, motion } = await this.#load(entry);
-    if (name !== this.wanted || this.#compiling || this.#lost) return null;
-    const vertex = description.shaders["whole.vert"];
+    if (name !== this.wanted || this.#compiling || this.#lost || this.remote) return null;
     const decoder = new Decoder(gl, plan, embeddings, motion, this.warp.still, vertex);
     return { decoder, name, hfov: entry.hfov };
   }
@@ -280,7 +312,7 @@ export class View {
     if (!this.#opened) return;
     const first = !this.warp.picture;
     try {
-      const { frame } = this.playback;
+      const frame = this.#frameOf(this.#opened);
       if (!this.decoding.step(now, frame, this.#wantedOf(this.#opened), moves)) {
         this.#synchronise();
         return;
@@ -294,6 +326,19 @@ export class View {
     this.#synchronise();
     this.canvas.dataset.frame = String(this.warp.picture?.frame);
     this.canvas.dataset.decoder = this.shown;
+  }
+
+  /**
+   * Return the frame to decode: the one that is due when the picture arrives.
+   *
+   * @param {Opened} opened
+   * @returns {number}
+   */
+  #frameOf({ decoder }) {
+    const { playback, camera, canvas } = this;
+    if (!(decoder instanceof RemoteDecoder)) return playback.frame;
+    decoder.columns = canvas.width / (2 * Math.tan(camera.look().hfov / 2));
+    return decoder.frameAhead(playback, this.decoding.latency / 1000);
   }
 
   /**

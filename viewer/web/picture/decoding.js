@@ -1,5 +1,6 @@
 /** Schedules the slices of a picture's decoding, so that the display stays smooth. */
 
+import { RemoteDecoder } from "../remote/decoder.js";
 import { nextLook, showsAny } from "./covering.js";
 
 /** @typedef {import("../look.js").Look} Look */
@@ -64,7 +65,7 @@ export class Decoding {
   /**
    * Owner of the pictures that are held.
    *
-   * @type {Decoder | null}
+   * @type {Decoder | RemoteDecoder | null}
    */
   #owner = null;
   /** @type {Other[]} */
@@ -73,7 +74,7 @@ export class Decoding {
   /** @param {WebGL2RenderingContext} gl */
   constructor(gl) {
     this.gl = gl;
-    /** @type {Decoder | null} */
+    /** @type {Decoder | RemoteDecoder | null} */
     this.decoder = null;
     /**
      * The newest picture of the view.
@@ -102,6 +103,8 @@ export class Decoding {
 
   /** Whether a picture is being decoded. */
   get busy() {
+    const { decoder } = this;
+    if (decoder instanceof RemoteDecoder) return decoder.outstanding > 0;
     return this.#slices !== null || this.#fence !== null;
   }
 
@@ -115,7 +118,7 @@ export class Decoding {
   /**
    * Decode by another decoder from now on; the pictures held stay until its first one.
    *
-   * @param {Decoder} decoder
+   * @param {Decoder | RemoteDecoder} decoder
    */
   open(decoder) {
     this.decoder = decoder;
@@ -143,6 +146,7 @@ export class Decoding {
    */
   step(now, frame, wanted, turns) {
     const { gl, decoder } = this;
+    if (decoder instanceof RemoteDecoder) return this.#request(now, frame, wanted, decoder);
     if (this.#fence) {
       if (gl.getSyncParameter(this.#fence, gl.SYNC_STATUS) !== gl.SIGNALED) return false;
       gl.deleteSync(this.#fence);
@@ -171,12 +175,42 @@ export class Decoding {
   }
 
   /**
+   * Ask the server for the next picture, and take those that have arrived. A look that one picture
+   * can show is asked for at once; of several, one at a time.
+   *
+   * @param {number} now
+   * @param {number} frame
+   * @param {Wanted} wanted
+   * @param {RemoteDecoder} decoder
+   * @returns {boolean} whether a picture has arrived.
+   */
+  #request(now, frame, wanted, decoder) {
+    if (decoder.renewed()) {
+      this.#asked = "";
+      this.#own = false;
+    }
+    const finished = decoder.take();
+    for (const { picture, own, begun } of finished) {
+      this.#own = own;
+      this.#begun = begun;
+      this.#hold(picture, decoder, now);
+    }
+    const several = wanted.points.length > 0;
+    if (decoder.link.open && !(several && decoder.outstanding)) {
+      const look = this.#choose(frame, wanted, decoder);
+      if (look) decoder.ask(frame, look, this.#own, now);
+    }
+    this.whole &&= decoder.outstanding === 0;
+    return finished.length > 0;
+  }
+
+  /**
    * Return the look to decode next: the view's own, if it has changed, and in turns with it those
    * that the view needs besides; null if everything is decoded.
    *
    * @param {number} frame
    * @param {Wanted} wanted
-   * @param {Decoder} decoder
+   * @param {Decoder | RemoteDecoder} decoder
    * @returns {Look | null}
    */
   #choose(frame, { look, points, hfov }, decoder) {
@@ -205,7 +239,7 @@ export class Decoding {
    * Hold a finished picture in the place of those that it replaces.
    *
    * @param {Picture} picture
-   * @param {Decoder} decoder
+   * @param {Decoder | RemoteDecoder} decoder
    * @param {number} now
    */
   #hold(picture, decoder, now) {

@@ -10,9 +10,12 @@ const MAX_FILE_BYTES = 2 ** 28;
 /**
  * @typedef {{file: string, bytes: number}} File
  * @typedef {{name: string, covers: boolean, hfov: [number, number]} & File} DecoderEntry
+ * @typedef {{socket: string, scene: string, prefers: string, gpu: boolean,
+ *   decoders: Record<string, {aspect: number, sphere: boolean}>}} Live
  * @typedef {{title: string, licence: string, credit: string, width: number, height: number,
  *   fps: number, frames: number, shaders: Record<string, string>, still: File | null,
- *   motion: (File & {shape: number[]}) | null, decoders: DecoderEntry[]}} Description
+ *   motion: (File & {shape: number[]}) | null, decoders: DecoderEntry[],
+ *   live?: Live | null}} Description
  */
 
 const SHADERS = [
@@ -57,7 +60,23 @@ export function checkedDescription(value) {
     need(0 < low && low <= high && high < Math.PI, `${decoder.name} has no fields of view`);
     need(!decoder.covers || (value.still && value.motion), `${decoder.name} lacks what it covers`);
   }
+  if (value.live) checkLive(value.live, value.decoders);
   return value;
+}
+
+/**
+ * @param {any} live
+ * @param {DecoderEntry[]} decoders
+ */
+function checkLive(live, decoders) {
+  const texts = [live.socket, live.scene, live.prefers];
+  const sound = texts.every((text) => typeof text === "string") && /^\w+$/.test(live.socket);
+  need(sound && typeof live.gpu === "boolean", "its server is not described");
+  for (const { name } of decoders) {
+    const shape = live.decoders?.[name];
+    const known = shape?.aspect > 0 && typeof shape.sphere === "boolean";
+    need(known, `its server does not decode ${name}`);
+  }
 }
 
 /**

@@ -1,0 +1,152 @@
+"""The page, decoded by the server: what it shows, and links that stop."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from nerv360.decoding import open_engine
+from nerv360.geometry import Look
+from nerv360.rendering import render_view
+from nerv360.scene import read_scene
+from nerv360.viewer.opening import DeviceChoice, prepare_scene
+from nerv360.viewer.paths import DEMO
+from nerv360.viewer.sharing import Address, Live, SharedDecoding, export_web, live_description
+from tests.support.browser import Browser
+from tests.support.link import slow_link
+from tests.support.page import psnr
+from tests.support.serving import running
+
+pytestmark = pytest.mark.slow
+
+WIDTH, HEIGHT = 1280, 720
+
+
+@pytest.fixture(scope="module")
+def folder(scene: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page of a server that decodes at first."""
+    folder = tmp_path_factory.mktemp("live") / "page"
+    export_web(scene, folder, live_description(read_scene(scene), "pier", "here", False))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of the demo, whose pictures are as those of a film."""
+    folder = tmp_path_factory.mktemp("demo") / "page"
+    export_web(DEMO, folder, live_description(read_scene(DEMO), "pier", "here", False))
+    return folder
+
+
+@contextmanager
+def decoding(scene: Path, folder: Path, port: int = 0, visitors: int = 4) -> Iterator[Address]:
+    """The address of a server of ``folder`` that decodes ``scene``."""
+    shared = SharedDecoding(prepare_scene(read_scene(scene), scene, DeviceChoice("cpu")))
+    with running(folder, live=Live(shared, "pier", visitors), port=port) as address:
+        yield address
+    shared.stop()
+
+
+@pytest.fixture
+def address(scene: Path, folder: Path) -> Iterator[Address]:
+    with decoding(scene, folder) as address:
+        yield address
+
+
+@pytest.mark.parametrize(
+    ("decoder", "look_deg"),
+    [("nerv360", (0, 0, 0, 70)), ("hnerv", (0, 0, 0, 70)), ("nerv360", (30, -50, 20, 105))],
+    ids=["one picture", "whole frames", "several pictures"],
+)
+def test_its_picture_is_the_one_that_render_makes(
+    decoder: str, look_deg: tuple[float, ...], demo: Path, page: Browser
+) -> None:
+    yaw, pitch, roll, hfov = look_deg
+    start = f"#yaw={yaw}&pitch={pitch}&roll={roll}&hfov={hfov}&frame=20&decoder={decoder}"
+    with decoding(DEMO, demo) as address:
+        page.open(address.url + start, WIDTH, HEIGHT)
+        page.wait(lambda: page.shown("decoder") == decoder and page.shown("whole") == "true")
+        page.key("h")
+        page.settle()
+        picture = page.picture()
+    engine = open_engine(read_scene(DEMO), decoder, "cpu", kind="auto")
+    look = Look.from_degrees(*look_deg)
+    wanted = render_view(engine, look, 20, HEIGHT, WIDTH).numpy()
+    other = render_view(engine, look, 60, HEIGHT, WIDTH).numpy()
+    assert psnr(picture, wanted) > 38
+    assert psnr(picture, other) < 35, "another frame is another picture"
+    files = page.run("return performance.getEntriesByType('resource').map(e => e.name)")
+    assert not any(name.endswith(".safetensors") for name in files), "no decoder is fetched"
+
+
+def test_a_switch_changes_the_place(address: Address, page: Browser) -> None:
+    page.open(address.url, 800, 500)
+    page.wait(lambda: page.shown("shown") == "decoded")
+    assert page.text("place") == "server"
+    page.wait(lambda: re.match(r"\d+\.\d fps, .* round trip", page.text("place-server")))
+    assert page.text("place-browser") == "–"
+    page.run("document.getElementById('place').click()")
+    page.wait(lambda: "fps" in page.text("place-browser"))
+    assert page.text("place") == "browser"
+    assert "round trip" not in page.text("place-server")
+    assert "fps" in page.text("place-server"), "its last rate stays"
+    page.key("n")
+    page.wait(lambda: page.shown("decoder") == "hnerv")
+    page.run("document.getElementById('place').click()")
+    page.wait(lambda: page.shown("link") == "open" and "round trip" in page.text("place-server"))
+    page.key("n")
+    page.wait(lambda: page.shown("decoder") == "nerv360")
+    assert page.text("sentence") == ""
+
+
+def dragged(page: Browser) -> bool:
+    """Whether a drag changes what is on screen."""
+    before = page.picture()
+    page.mouse("mousePressed", 400, 250, button="left", buttons=1, clickCount=1)
+    page.mouse("mouseMoved", 300, 250, button="left", buttons=1)
+    page.mouse("mouseReleased", 300, 250, button="left", clickCount=1)
+    page.settle()
+    return psnr(before, page.picture()) < 30
+
+
+def test_a_link_that_stops_comes_back(address: Address, page: Browser) -> None:
+    with slow_link(address.port) as link:
+        page.open(f"http://127.0.0.1:{link.port}/#frame=0", 800, 500)
+        page.wait(lambda: page.shown("shown") == "decoded")
+        link.stop()
+        page.wait(lambda: page.shown("link") == "lost")
+        assert "does not answer" in page.text("sentence")
+        assert dragged(page), "it goes on turning what it has"
+        link.go()
+        page.wait(lambda: page.shown("link") == "open")
+        page.wait(lambda: page.text("sentence") == "")
+        page.key(".")
+        page.wait(lambda: page.shown("frame") == "1")
+
+
+def test_a_server_that_starts_again_is_found_again(
+    scene: Path, folder: Path, page: Browser
+) -> None:
+    with decoding(scene, folder) as address:
+        page.open(f"{address.url}#frame=0", 800, 500)
+        page.wait(lambda: page.shown("shown") == "decoded")
+    page.wait(lambda: page.shown("link") == "lost")
+    assert dragged(page)
+    with decoding(scene, folder, port=address.port):
+        page.wait(lambda: page.shown("link") == "open")
+        page.key(".")
+        page.wait(lambda: page.shown("frame") == "1")
+        assert page.text("sentence") == ""
+
+
+def test_a_visitor_too_many_is_told_and_waits(scene: Path, folder: Path, page: Browser) -> None:
+    with decoding(scene, folder, visitors=0) as address:
+        page.open(address.url, 800, 500)
+        page.wait(lambda: "visitors are here already" in page.text("sentence"))
+        page.run("document.getElementById('place').click()")
+        page.wait(lambda: page.shown("shown") == "decoded")
+        assert page.text("sentence") == ""

@@ -1,0 +1,108 @@
+/** Where pictures are decoded: on the server's machine or in this browser, and the switch. */
+
+import { duration, element, say, unsay } from "../controls.js";
+import { Link } from "./link.js";
+
+/** @typedef {import("../scene/description.js").Live} Live */
+/** @typedef {import("../view.js").View} View */
+
+const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i;
+/** Latency, after which a browser is slow, and the number of pictures that show it. */
+const SLOW_MS = 200;
+const ENOUGH = 3;
+const NUMBERS_MS = 250;
+
+/**
+ * Return true if the browser draws without a graphics card.
+ *
+ * @param {WebGL2RenderingContext} gl
+ * @returns {boolean}
+ */
+export function drawsInSoftware(gl) {
+  const extension = gl.getExtension("WEBGL_debug_renderer_info");
+  const name = extension ? gl.getParameter(extension.UNMASKED_RENDERER_WEBGL) : "";
+  return SOFTWARE.test(String(name));
+}
+
+/** The two places, their rates, and which one is in use. */
+export class Places {
+  #shownAt = 0;
+  #said = "";
+  /** Rates when a place was last in use, in pictures per second. */
+  #rates = { server: 0, browser: 0 };
+  /** Whether the page may still change to the server by itself. */
+  #undecided;
+
+  /**
+   * @param {View} view
+   * @param {Live} live
+   */
+  constructor(view, live) {
+    this.view = view;
+    const url = new URL(`../../${live.socket}`, import.meta.url);
+    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+    this.link = new Link(url.href, live.scene);
+    this.link.onChange = () => this.#changed();
+    const slow = drawsInSoftware(view.gl) || !view.decodes;
+    const there = live.prefers === "here" || (live.prefers === "auto" && (live.gpu || slow));
+    this.#undecided = live.prefers === "auto" && !there;
+    this.button = element("place", HTMLButtonElement);
+    this.button.hidden = element("places", HTMLElement).hidden = false;
+    this.button.addEventListener("click", () => {
+      this.#undecided = false;
+      this.use(!view.remote);
+    });
+    this.use(there);
+  }
+
+  /**
+   * Decode on the server's machine, or in this browser.
+   *
+   * @param {boolean} there
+   */
+  use(there) {
+    const { view, link } = this;
+    if (there) link.connect();
+    else link.disconnect();
+    view.decodeBy(there ? link : null);
+    this.button.textContent = there ? "server" : "browser";
+    this.button.ariaLabel = there
+      ? "Decoded by the server: decode in this browser"
+      : "Decoded in this browser: decode by the server";
+  }
+
+  /**
+   * Update the numbers, a few times a second, and decide where to decode.
+   *
+   * @param {number} now
+   */
+  show(now) {
+    const { view, link } = this;
+    const { decoding } = view;
+    const rate = decoding.rate(now);
+    const slow = decoding.latency > SLOW_MS && decoding.times.length >= ENOUGH;
+    if (this.#undecided && slow && !view.remote) {
+      this.#undecided = false;
+      this.use(true);
+    }
+    if (now - this.#shownAt < NUMBERS_MS) return;
+    this.#shownAt = now;
+    const place = view.remote ? "server" : "browser";
+    if (rate && view.shownThere === (view.remote !== null)) this.#rates[place] = rate;
+    const link_ = link.open
+      ? `, ${duration(link.roundTrip)} round trip, ${link.kilobytes(now).toFixed(0)} kB/s`
+      : "";
+    const shown = (/** @type {number} */ value) => (value ? `${value.toFixed(1)} fps` : "–");
+    element("place-server", HTMLElement).textContent = shown(this.#rates.server) + link_;
+    element("place-browser", HTMLElement).textContent = shown(this.#rates.browser);
+  }
+
+  #changed() {
+    const { link, view } = this;
+    if (this.#said && this.#said !== link.trouble) unsay(this.#said);
+    this.#said = link.trouble;
+    if (link.trouble) say(link.trouble);
+    view.canvas.dataset.link = link.open ? "open" : link.trouble ? "lost" : "closed";
+    view.wake();
+  }
+}
