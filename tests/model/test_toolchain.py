@@ -13,7 +13,7 @@ import torch
 from nerv360 import toolchain
 from nerv360.decoding import ENGINES, check_engine, open_engine
 from nerv360.errors import InputError, UnavailableError
-from nerv360.lab.benchmarks.engine_speed import reason_of
+from nerv360.lab.worker import reason_of
 from nerv360.viewer.failures import describe
 from tests.support.fake_driver import install_torch
 from tests.support.scenes import TINY, tiny_scene

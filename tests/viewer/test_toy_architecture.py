@@ -11,7 +11,7 @@ from PIL import Image
 
 from nerv360.config import ModelConfig
 from nerv360.geometry import Look
-from nerv360.lab.benchmarks.process import WorkerError
+from nerv360.lab.worker import WorkerError
 from nerv360.scene import read_scene, write_scene
 from nerv360.video.writing import VideoWriter
 from nerv360.viewer.cli import main

@@ -11,7 +11,7 @@ import torch
 from nerv360.decoding import ENGINES, EngineKind, Picture, engine_help, open_engine
 from nerv360.errors import InputError
 from nerv360.geometry import Look
-from nerv360.lab.benchmarks.process import WorkerError
+from nerv360.lab.worker import WorkerError
 from nerv360.scene import Decoder, write_scene
 from nerv360.viewer.cli import main
 from nerv360.viewer.decode.look_prediction import Request

@@ -1,9 +1,9 @@
 from .ceilings import Ceilings as Ceilings
 from .ceilings import measure_ceilings as measure_ceilings
-from .decode_worker import PROCESSES as PROCESSES
-from .decode_worker import DecodingTask as DecodingTask
-from .decode_worker import SpeedResult as SpeedResult
-from .decode_worker import measure_decoding as measure_decoding
+from .decoding import PROCESSES as PROCESSES
+from .decoding import DecodingTask as DecodingTask
+from .decoding import SpeedResult as SpeedResult
+from .decoding import measure_decoding as measure_decoding
 from .engine_speed import PAPER_FPS as PAPER_FPS
 from .engine_speed import PAPER_GIB as PAPER_GIB
 from .engine_speed import DecoderMemory as DecoderMemory
@@ -17,11 +17,12 @@ from .engine_speed import engines_for as engines_for
 from .engine_speed import measure_engine as measure_engine
 from .engine_speed import measure_engines as measure_engines
 from .engine_speed import random_decoder as random_decoder
-from .engine_speed import reason_of as reason_of
+from .engine_speed import random_scene as random_scene
 from .machine import MachineFacts as MachineFacts
 from .machine import Report as Report
 from .machine import machine_facts as machine_facts
-from .process import WorkerError as WorkerError
+from .parts import PartResult as PartResult
+from .parts import measure_part_here as measure_part_here
 from .resolution import TITLES as TITLES
 from .resolution import comparison as comparison
 from .resolution import parse_scale as parse_scale
@@ -44,8 +45,6 @@ from .table1 import TooLarge as TooLarge
 from .table1 import measure_table1 as measure_table1
 from .table1 import parts_left_out as parts_left_out
 from .table1 import table1_ratios as table1_ratios
-from .table1_worker import PartResult as PartResult
-from .table1_worker import measure_part_here as measure_part_here
 from .table2 import Ablation as Ablation
 from .table2 import Table2 as Table2
 from .table2 import Variant as Variant

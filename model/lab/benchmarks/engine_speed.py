@@ -22,12 +22,12 @@ from nerv360.decoding import (
     picture_size,
     place_of,
 )
-from nerv360.errors import sentence_of
 from nerv360.geometry import Look
 from nerv360.lab.benchmarks.ceilings import Ceilings, precision_name, wait_for
 from nerv360.lab.benchmarks.machine import Report
+from nerv360.lab.worker import reason_of
 from nerv360.networks import build_decoder, count_flops, count_traffic, motion_size
-from nerv360.scene import Decoder, StillPanorama, TrainingSummary
+from nerv360.scene import Attribution, Decoder, Scene, StillPanorama, TrainingSummary
 
 WARM_UP = 5
 PAPER_FPS = {"nerv360": 38.4, "hnerv": 15.0, "hnerv-boost": 5.0}
@@ -151,6 +151,19 @@ def random_decoder(config: ModelConfig, frames: int = 4) -> Decoder:
     return Decoder(config, weights, coarsest, summary, tuple(finer), still)
 
 
+def random_scene(config: ModelConfig, frames: int = 4, fps: float = 30.0) -> Scene:
+    """Create a scene of one untrained decoder, named by its architecture."""
+    name, size = config.architecture, (config.frame_width, config.frame_height)
+    attribution = Attribution(f"random {name}", "none", "nobody", "none")
+    return Scene(attribution, *size, fps, frames, {name: random_decoder(config, frames)})
+
+
+def program_of(engine: Engine) -> str:
+    """Return the engine's name and its precision."""
+    precision = precision_name(engine.precision)
+    return f"{engine.name.removesuffix(f'-{precision}')} engine, {precision}"
+
+
 def engines_for(decoder: Decoder, device: torch.device) -> dict[str, Callable[[], Engine]]:
     """Return the functions that open each engine suited to ``decoder`` and ``device``, by name.
 
@@ -237,17 +250,6 @@ def try_engine(
         return measure_engine(opener(), name, decoder.config, frames, pictures)
     except Exception as error:
         return EngineFailure(name, engine, str(device), reason_of(error))
-
-
-def reason_of(error: Exception) -> str:
-    """Return one line of an error: torch's compilers go on for pages."""
-    sentence = sentence_of(error)
-    if sentence is not None:
-        return sentence
-    first, *rest = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
-    if first.endswith(":") and rest:  # "backend='inductor' raised:"
-        first = f"{first} {rest[0]}"
-    return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 
 def measure_engine(

@@ -74,6 +74,13 @@ def machine_facts(device: torch.device) -> MachineFacts:
     )
 
 
+def device_name(device: torch.device) -> str:
+    """Return the name of a GPU, or of the CPU with its number of threads."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{processor_name()}, {torch.get_num_threads()} threads"
+
+
 def processor_name() -> str:
     """Return the CPU's name as reported by the system."""
     cpuinfo = Path("/proc/cpuinfo")

@@ -14,9 +14,9 @@ from nerv360.devices import free_bytes
 from nerv360.errors import InputError
 from nerv360.lab.benchmarks.engine_speed import PAPER_FPS, PAPER_GIB
 from nerv360.lab.benchmarks.machine import Report
-from nerv360.lab.benchmarks.process import OutOfMemoryError
+from nerv360.lab.benchmarks.parts import PARTS, PartResult, measure_part
 from nerv360.lab.benchmarks.resolution import DECODERS
-from nerv360.lab.benchmarks.table1_worker import PARTS, PartResult, measure_part
+from nerv360.lab.worker import OutOfMemoryError
 from nerv360.networks import count_flops, count_parameters
 from nerv360.training import predicted_bytes
 

@@ -19,8 +19,8 @@ from nerv360.decoding.engine import Engine, Picture
 from nerv360.errors import InputError
 from nerv360.geometry import Look
 from nerv360.lab.benchmarks import ceilings
-from nerv360.lab.benchmarks.decode_worker import measure_decoding
-from nerv360.lab.benchmarks.process import WorkerError
+from nerv360.lab.benchmarks.decoding import measure_decoding
+from nerv360.lab.worker import WorkerError
 from nerv360.networks import count_flops, count_traffic
 from nerv360.scene import write_scene
 from nerv360.viewer.cli import main

@@ -12,10 +12,10 @@ import torch
 
 from nerv360.config import ModelConfig
 from nerv360.lab.benchmarks import table1
+from nerv360.lab.benchmarks.parts import measure_part_here
 from nerv360.lab.benchmarks.sizes import SizeFailure, measure
 from nerv360.lab.benchmarks.sizes.clips import encode_clip_here
-from nerv360.lab.benchmarks.sizes.worker import Sample, SizeTask, measure_sample_here
-from nerv360.lab.benchmarks.table1_worker import measure_part_here
+from nerv360.lab.benchmarks.sizes.sample import Sample, SizeTask, measure_sample_here
 from nerv360.lab.benchmarks.table2 import Ablation
 from nerv360.training.settings import TrainingSettings
 from nerv360.video import Clip

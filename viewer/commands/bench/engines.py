@@ -147,11 +147,12 @@ def _decoders(scene: Path, preset: str | None) -> dict[str, Decoder]:
 
 def _memory(scene: Path, decoder: str, device: str) -> DecoderMemory | MemoryFailure:
     from nerv360.lab import benchmarks
+    from nerv360.lab.worker import WorkerError
 
     task = benchmarks.DecodingTask(scene, decoder, device)
     try:
         result = benchmarks.measure_decoding(decoder, task)
-    except benchmarks.WorkerError as error:
+    except WorkerError as error:
         return benchmarks.MemoryFailure(str(error))
     return benchmarks.DecoderMemory(result.memory_bytes, result.memory_range, result.memory_kind)
 

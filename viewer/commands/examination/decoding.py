@@ -1,22 +1,18 @@
-"""Facts about torch, its device and the engines, found in a process of its own.
-
-``python -m nerv360.viewer.commands.examination.decoding`` prints one line of JSON.
-"""
+"""Facts about torch, its device and the engines; torch may be broken, and is loaded when asked."""
 
 from __future__ import annotations
 
-import json
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-from nerv360.decoding import ENGINES, EngineKind, picture_size
-from nerv360.devices import choose_device, cuda_refusal
+from nerv360.decoding import ENGINES, EngineKind
 from nerv360.errors import first_line
 from nerv360.geometry import Look
-from nerv360.lab.benchmarks import comparison, random_decoder
-from nerv360.scene import Decoder
+
+if TYPE_CHECKING:
+    import torch
+
+    from nerv360.scene import Decoder
 
 
 def decoding_facts() -> dict[str, Any]:
@@ -24,6 +20,11 @@ def decoding_facts() -> dict[str, Any]:
 
     ``engines`` has None for an engine that is ready, and otherwise the reason why it is not.
     """
+    import torch
+
+    from nerv360.devices import choose_device, cuda_refusal
+    from nerv360.lab.benchmarks import comparison, random_decoder
+
     device = choose_device("auto")
     refusal = cuda_refusal() if device.type != "cuda" else None
     decoder = random_decoder(comparison("demo", Fraction(1, 16))["nerv360"])
@@ -47,6 +48,8 @@ def decoding_facts() -> dict[str, Any]:
 
 
 def _card(device: torch.device) -> str | None:
+    import torch
+
     if device.type != "cuda":
         return None
     major, minor = torch.cuda.get_device_capability(device)
@@ -59,6 +62,8 @@ def _reason(
     kind: EngineKind, decoder: Decoder, device: torch.device, refusal: str | None
 ) -> str | None:
     """Return the reason why an engine does not decode here; try it if it needs no compiler."""
+    from nerv360.decoding import picture_size
+
     if kind.devices == ("cuda",) and refusal is not None:
         return f"needs a CUDA device: {refusal}"
     reason = kind.refusal(decoder.config, device)
@@ -70,7 +75,3 @@ def _reason(
     except Exception as error:
         return f"fails: {first_line(error)}"
     return None
-
-
-if __name__ == "__main__":
-    print(json.dumps(decoding_facts()))

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import platform
 import sys
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from nerv360.decoding import ENGINES
-from nerv360.viewer.commands.examination.child import ChildError, run_child
+from nerv360.lab.worker import WorkerError, run_alone
+from nerv360.viewer.commands.examination.decoding import decoding_facts
+from nerv360.viewer.commands.examination.graphics import graphics_facts
+from nerv360.viewer.commands.examination.machine import machine_facts
 
 Facts = dict[str, Any]
 
@@ -35,20 +37,11 @@ class Finding:
     text: str
 
 
-def graphics_command(device: str) -> list[str]:
-    """Return the command that prints facts about OpenGL as JSON.
-
-    Args:
-        device: name of the decoding device.
-    """
-    return _module("graphics", device)
-
-
 def examine() -> list[Finding]:
     """Check everything that the program needs; parts that may crash run in another process."""
-    machine = _asked(_module("machine"))
-    decoding = _asked(_module("decoding"))
-    graphics = _asked(graphics_command(decoding.get("device", "cpu")))
+    machine = _asked(machine_facts)
+    decoding = _asked(decoding_facts)
+    graphics = _asked(partial(graphics_facts, decoding.get("device", "cpu")))
     return findings(machine, decoding, graphics)
 
 
@@ -69,17 +62,12 @@ def findings(machine: Facts, decoding: Facts, graphics: Facts) -> list[Finding]:
     ]
 
 
-def _module(name: str, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", f"nerv360.viewer.commands.examination.{name}", *arguments]
-
-
-def _asked(command: list[str], environment: Mapping[str, str] = os.environ) -> Facts:
-    """Return the facts that a process prints, or the reason why it prints none."""
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            return run_child(command, environment, _LIMIT_S, Path(folder) / "log" / "log.txt")
-        except (ChildError, OSError) as error:
-            return {"failed": str(error)}
+def _asked(question: Callable[[], Facts], environment: Mapping[str, str] | None = None) -> Facts:
+    """Return the facts that another process finds, or the reason why it finds none."""
+    try:
+        return run_alone(question, _LIMIT_S, environment)
+    except (WorkerError, OSError) as error:
+        return {"failed": str(error)}
 
 
 def _torch(decoding: Facts) -> Finding:

@@ -1,17 +1,9 @@
-"""Facts about OpenGL, found in a process of its own, because a driver may crash it.
-
-``python -m nerv360.viewer.commands.examination.graphics DEVICE`` opens a hidden window and prints
-one line of JSON.
-"""
+"""Facts about OpenGL; a driver may crash the process that asks for them."""
 
 from __future__ import annotations
 
-import json
-import sys
 from fractions import Fraction
 from typing import Any
-
-from nerv360.errors import InputError
 
 
 def graphics_facts(device_name: str) -> dict[str, Any]:
@@ -65,16 +57,3 @@ def _refusal_to_draw() -> str | None:
     finally:
         DRAWER.detach()
     return None
-
-
-def main() -> None:
-    """Print the facts for the device named on the command line, or why there are none."""
-    try:
-        facts = graphics_facts(sys.argv[1])
-    except InputError as error:
-        facts = {"failed": str(error)}
-    print(json.dumps(facts))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,12 +1,8 @@
-"""Facts about the machine that need no torch, found in a process of its own.
-
-``python -m nerv360.viewer.commands.examination.machine`` prints one line of JSON.
-"""
+"""Facts about the machine that need no torch."""
 
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import webbrowser
 from typing import Any
 
@@ -40,7 +36,3 @@ def _browser() -> str | None:
     except webbrowser.Error:
         return None
     return str(getattr(browser, "name", "") or type(browser).__name__)
-
-
-if __name__ == "__main__":
-    print(json.dumps(machine_facts()))

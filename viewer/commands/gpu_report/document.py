@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from nerv360.viewer.commands.gpu_report.plan import PAPER, RIVALS
+from nerv360.lab.benchmarks import PAPER_TABLE1, TITLES
+from nerv360.viewer.commands.gpu_report.plan import PAPER
 from nerv360.viewer.commands.gpu_report.predictions import CARDS, PAYS, PREDICTIONS, predicted
+from nerv360.viewer.commands.gpu_report.tasks import DECODERS
 from nerv360.viewer.commands.gpu_report.wording import (
     cell,
     gib,
@@ -18,8 +20,6 @@ from nerv360.viewer.commands.gpu_report.wording import (
 )
 
 Values = dict[str, Any]
-
-TITLES = {"nerv360": "NeRV360", "hnerv": "HNeRV", "hnerv-boost": "HNeRV-Boost"}
 
 
 def as_markdown(report: Values) -> str:
@@ -121,7 +121,7 @@ def _rivals(report: Values) -> str:
     shape = None
     head = ["decoder, engine", "frames a second", "1 % low", "GiB", "paper, H100", "paper GiB"]
     rows = []
-    for decoder in RIVALS:
+    for decoder in DECODERS[1:]:
         paper = _paper(decoder, "decoding")
         for engine in _engines(report, decoder):
             result = _result(report, f"{decoder}-{engine}")
@@ -268,7 +268,5 @@ def _result(report: Values, name: str) -> Values | None:
 
 
 def _paper(decoder: str, part: str) -> tuple[str, str]:
-    from nerv360.lab.benchmarks import PAPER_TABLE1
-
     paper = PAPER_TABLE1[decoder][part]
     return f"{paper.fps:g}", f"{paper.gib:g}"

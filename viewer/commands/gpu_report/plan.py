@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
+
+from nerv360.viewer.commands.gpu_report import tasks
+from nerv360.viewer.commands.gpu_report.suite import run_cuda_tests, run_soak
+from nerv360.viewer.commands.gpu_report.tasks import DECODERS, Subject
 
 Values = dict[str, Any]
 
-RIVALS = ("hnerv", "hnerv-boost")
 _MOST_OF_A_PART = 50
 _VALUE = ("compiled", "fused", "eager", "folded", "folded-bfloat16", "gl")
 """Engines; the report is made mainly for the first ones."""
@@ -47,17 +51,19 @@ class Step:
     Attributes:
         name: of the step in the JSON.
         title: of it for readers.
-        task: for `nerv360.viewer.commands.gpu_report.worker`; ``kind`` names what it does there.
+        task: returns plain JSON values in another process.
         limit_s: seconds after which it is ended.
         screen: it opens a window.
+        pictured: its task takes the path of a screenshot.
         refusal: reason why it cannot run here, known beforehand.
     """
 
     name: str
     title: str
-    task: Values
+    task: Callable[..., Values]
     limit_s: float
     screen: bool = False
+    pictured: bool = False
     refusal: str | None = None
 
 
@@ -66,85 +72,73 @@ def planned_steps(plan: ReportSize, facts: Values) -> list[Step]:
 
     Args:
         plan: size of the report.
-        facts: of the machine, as the worker's ``facts`` gives them.
+        facts: of the machine, as `tasks.facts` gives them.
     """
-    common = {"preset": plan.preset, "scale": plan.scale, "device": facts["device"]}
-    decoding = list(_decoding(plan, facts, common))
-    first = [step for step in decoding if _comes_first(step, facts)]
-    parts = [("encoding", "nerv360"), *(("training", name) for name in ("nerv360", *RIVALS))]
-    windows = [("demo", None), *((name, name) for name in ("nerv360", *RIVALS))]
+    subject = Subject(plan.preset, plan.scale, facts["device"])
+    first, others = _decoding(plan, facts, subject)
+    most, measure = min(plan.pictures, _MOST_OF_A_PART), partial(tasks.part, subject)
+    parts = [*(("training", name) for name in DECODERS), ("encoding", "nerv360")]
     return [
         *first,
-        Step("uploads", "uploads", {"kind": "uploads", **common}, 60.0, screen=True),
+        Step("uploads", "uploads", partial(tasks.uploads, subject), 60.0, screen=True),
         *(
             Step(
-                f"window-{name}",
-                f"window, {name}",
-                {"kind": "window", **common, "decoder": decoder, "seconds": plan.shown_s},
+                f"window-{decoder or 'demo'}",
+                f"window, {decoder or 'demo'}",
+                partial(tasks.window, subject, decoder, plan.shown_s),
                 60.0 + 2 * plan.shown_s,
                 screen=True,
+                pictured=True,
             )
-            for name, decoder in windows
+            for decoder in (None, *DECODERS)
         ),
         *(
-            Step(
-                f"{part}-{name}",
-                f"{part}, {name}",
-                {
-                    "kind": "part",
-                    "part": part,
-                    "decoder": name,
-                    **common,
-                    "pictures": min(plan.pictures, _MOST_OF_A_PART),
-                },
-                120.0,
-            )
-            for part, name in (*parts[1:], parts[0])
+            Step(f"{kind}-{name}", f"{kind}, {name}", partial(measure, name, kind, most), 120.0)
+            for kind, name in parts
         ),
-        Step("first-start", "first start", {"kind": "start", **common}, 240.0, screen=True),
-        Step("tests", "tests that need CUDA", {"kind": "tests", **common}, 150.0, screen=True),
+        Step("first-start", "first start", partial(tasks.start, subject), 240.0, screen=True),
+        Step("tests", "tests that need CUDA", run_cuda_tests, 150.0, screen=True),
         Step(
             "soak",
             "restless hand",
-            {"kind": "soak", "seconds": plan.soak_s},
+            partial(run_soak, plan.soak_s),
             120.0 + 2 * plan.soak_s,
             screen=True,
         ),
-        *(step for step in decoding if not _comes_first(step, facts)),
-        *_other_presets(plan, facts, common),
+        *others,
+        *_other_presets(plan, facts, subject),
     ]
 
 
-def _decoding(plan: ReportSize, facts: Values, common: Values) -> Iterator[Step]:
-    for decoder in ("nerv360", *RIVALS):
+def _decoding(plan: ReportSize, facts: Values, subject: Subject) -> tuple[list[Step], list[Step]]:
+    """Return the steps for the main comparison, each decoder by its fastest engines; the others."""
+    main: list[Step] = []
+    others: list[Step] = []
+    fastest = ("compiled" if facts["device"].startswith("cuda") else "folded",)
+    for decoder in DECODERS:
+        refusals = facts["refusals"][decoder]
         for engine in _VALUE:
-            if engine not in facts["refusals"][decoder]:
+            if engine not in refusals:
                 continue
-            yield Step(
+            step = Step(
                 f"{decoder}-{engine}",
                 f"{decoder}, {engine} engine",
-                {"kind": "decode", "decoder": decoder, "engine": engine, **common,
-                 "pictures": plan.pictures},
+                partial(tasks.decode, subject, decoder, engine, plan.pictures),
                 180.0,
                 screen=engine == "gl",
-                refusal=facts["refusals"][decoder][engine],
-            )  # fmt: skip
+                refusal=refusals[engine],
+            )
+            valued = _VALUE[:3] if decoder == "nerv360" else fastest
+            (main if engine in valued else others).append(step)
+    return main, others
 
 
-def _comes_first(step: Step, facts: Values) -> bool:
-    """Tell whether a step is for the main comparison: each decoder by its fastest engines."""
-    decoder, engine = step.task["decoder"], step.task["engine"]
-    if decoder == "nerv360":
-        return engine in _VALUE[:3]
-    return engine == ("compiled" if facts["device"].startswith("cuda") else "folded")
-
-
-def _other_presets(plan: ReportSize, facts: Values, common: Values) -> Iterator[Step]:
-    """Yield steps of decoders of other widths."""
+def _other_presets(plan: ReportSize, facts: Values, subject: Subject) -> Iterator[Step]:
+    """Yield steps of NeRV360 of other widths."""
     if (plan.preset, plan.scale) != (PAPER.preset, PAPER.scale):
         return
     for preset in ("paper-aligned", "demo"):
-        for step in _decoding(plan, facts, {**common, "preset": preset}):
-            if step.task["decoder"] == "nerv360" and step.task["engine"] in _VALUE[:3]:
-                title = f"{preset}, {step.task['engine']} engine"
-                yield replace(step, name=f"{preset}-{step.task['engine']}", title=title)
+        for step in _decoding(plan, facts, replace(subject, preset=preset))[0]:
+            if step.name.startswith("nerv360-"):
+                engine = step.name.removeprefix("nerv360-")
+                yield replace(step, name=f"{preset}-{engine}", title=f"{preset}, {engine} engine")

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nerv360.errors import InputError
+from nerv360.errors import InputError, UnavailableError
 from nerv360.files import atomic_write
+from nerv360.lab.worker import WorkerError, run_alone
 from nerv360.progress import stage
-from nerv360.viewer.commands.examination import ChildError, graphics_command, run_child
+from nerv360.viewer.commands.examination import graphics_facts
 from nerv360.viewer.commands.gpu_report.document import as_markdown
 from nerv360.viewer.commands.gpu_report.plan import ReportSize, Step, planned_steps
-from nerv360.viewer.commands.gpu_report.process import run_task
 from nerv360.viewer.commands.gpu_report.record import Record
 from nerv360.viewer.commands.gpu_report.screen import LACKING, drawn_by, screen
+from nerv360.viewer.commands.gpu_report.tasks import Subject
+from nerv360.viewer.commands.gpu_report.tasks import facts as machine_facts
 from nerv360.viewer.commands.gpu_report.wording import one_line
 
 Values = dict[str, Any]
@@ -99,12 +101,11 @@ def machine(plan: ReportSize, device: str) -> Values:
     Raises:
         InputError: there is no such device.
     """
-    task = {"kind": "facts", "preset": plan.preset, "scale": plan.scale, "device": device}
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            return run_task(task, os.environ, _FACTS_S, Path(folder) / LOGS / "facts.txt")
-        except ChildError as error:
-            raise InputError(str(error)) from error
+    subject = Subject(plan.preset, plan.scale, device)
+    try:
+        return run_alone(partial(machine_facts, subject), _FACTS_S)
+    except WorkerError as error:
+        raise InputError(str(error)) from error
 
 
 class _Environments:
@@ -132,8 +133,8 @@ class _Environments:
         for environment in drawn_by(own, cuda=self._device.startswith("cuda")):
             log = self._logs / "graphics.txt"
             try:
-                told = run_child(graphics_command(self._device), environment, 60.0, log)
-            except ChildError as error:
+                told = run_alone(partial(graphics_facts, self._device), 60.0, environment, log)
+            except WorkerError as error:
                 self._refusal = f"no window can be opened: {error}"
                 continue
             self._record.values["graphics"] = told
@@ -157,20 +158,20 @@ def _perform(
         return
     left = ends - time.monotonic()
     began = time.monotonic()
-    task = {**step.task, "screenshot": str(folder.resolve() / f"{step.name}.png")}
+    screenshot = folder.resolve() / f"{step.name}.png"
+    task = partial(step.task, screenshot=screenshot) if step.pictured else step.task
     log = folder / LOGS / f"{step.name}.txt"
+    outcome: Values
     try:
-        result = run_task(task, environment, min(step.limit_s, max(left, 1.0)), log)
-    except ChildError as error:
+        result = run_alone(task, min(step.limit_s, max(left, 1.0)), environment, log)
+        state, outcome = "done", {"result": result}
+    except UnavailableError as error:
+        state, outcome = "refused", {"reason": str(error)}
+    except WorkerError as error:
         short = left < step.limit_s and time.monotonic() >= ends
         state, reason = ("waiting", _OUT_OF_TIME) if short else ("failed", str(error))
-        record.put(step, state, reason=reason, seconds=round(time.monotonic() - began, 1))
-        return
-    seconds = round(time.monotonic() - began, 1)
-    if "refused" in result:
-        record.put(step, "refused", reason=result["refused"], seconds=seconds)
-        return
-    record.put(step, "done", seconds=seconds, result=result)
+        outcome = {"reason": reason}
+    record.put(step, state, seconds=round(time.monotonic() - began, 1), **outcome)
 
 
 def prepare_folder(folder: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nerv360.errors import UnavailableError
-from nerv360.viewer.commands.examination import ChildError
+from nerv360.lab.worker import WorkerError
 from nerv360.viewer.paths import PROGRAM
 
 Values = dict[str, Any]
@@ -28,11 +28,11 @@ SOAK = "tests/viewer/test_process.py"
 _SOME_FAIL = 1
 
 
-def run_cuda_tests(task: Values) -> Values:
+def run_cuda_tests() -> Values:
     """Count the tests that need CUDA.
 
     Raises:
-        ChildError: as `run_tests`.
+        WorkerError: as `run_tests`.
         UnavailableError: there is no such device, and all were skipped.
     """
     counts = run_tests([*CUDA_TESTS, "-m", "cuda"], {})
@@ -42,9 +42,8 @@ def run_cuda_tests(task: Values) -> Values:
     return counts
 
 
-def run_soak(task: Values) -> Values:
-    """Let a restless hand use the window for as many seconds as the task says."""
-    seconds = task["seconds"]
+def run_soak(seconds: float) -> Values:
+    """Let a restless hand use the window for so many seconds."""
     environment = {"NERV360_SOAK_SECONDS": str(seconds)}
     limit = ["-o", f"faulthandler_timeout={round(seconds) + 400}"]
     return {**run_tests([SOAK, "-s", *limit], environment), "soak_s": seconds}
@@ -54,12 +53,12 @@ def run_tests(arguments: Sequence[str], environment: Mapping[str, str]) -> Value
     """Run tests and count those that passed, failed and were skipped.
 
     Raises:
-        ChildError: there are no tests here, pytest is not installed, or some failed.
+        WorkerError: there are no tests here, pytest is not installed, or some failed.
     """
     if not (PROGRAM / "tests").is_dir():
-        raise ChildError("the tests are not here: run the report from a checkout")
+        raise WorkerError("the tests are not here: run the report from a checkout")
     if importlib.util.find_spec("pytest") is None:
-        raise ChildError("pytest is not installed: pip install -r requirements-test.txt")
+        raise WorkerError("pytest is not installed: pip install -r requirements-test.txt")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "results.xml"
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
@@ -74,10 +73,10 @@ def run_tests(arguments: Sequence[str], environment: Mapping[str, str]) -> Value
         )
         seconds = time.perf_counter() - started
         if done.returncode not in (0, _SOME_FAIL) or not file.exists():
-            raise ChildError(f"pytest ended with exit code {done.returncode}")
+            raise WorkerError(f"pytest ended with exit code {done.returncode}")
         counts = counted(file.read_text())
     if counts["failing"]:
-        raise ChildError(f"{counts['failing']} of {counts['tests']} tests fail: {counts['first']}")
+        raise WorkerError(f"{counts['failing']} of {counts['tests']} tests fail: {counts['first']}")
     return {**counts, "seconds": round(seconds, 1)}
 
 

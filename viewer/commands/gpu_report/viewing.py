@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nerv360.viewer.commands.examination import ChildError
+from nerv360.lab.worker import WorkerError
 from nerv360.viewer.paths import PROGRAM
 
 Values = dict[str, Any]
@@ -39,7 +39,7 @@ def run_view(arguments: Sequence[str], folder: Path, environment: Mapping[str, s
         environment: of the process.
 
     Raises:
-        ChildError: it failed.
+        WorkerError: it failed.
     """
     started = time.perf_counter()
     with _view(arguments, folder, environment) as process:
@@ -48,7 +48,7 @@ def run_view(arguments: Sequence[str], folder: Path, environment: Mapping[str, s
     sys.stderr.write(printed)
     if process.returncode:
         last = next((line for line in reversed(lines) if line.strip()), "it said nothing")
-        raise ChildError(f"nerv360 view ended with exit code {process.returncode}: {last}")
+        raise WorkerError(f"nerv360 view ended with exit code {process.returncode}: {last}")
     return {**told(lines), "seconds": round(time.perf_counter() - started, 2)}
 
 
@@ -75,7 +75,7 @@ def run_view_until_fast(
                 break
         process.kill()
     if fastest_s is None:
-        raise ChildError(f"nerv360 view showed no picture: {lines[-1] if lines else 'no word'}")
+        raise WorkerError(f"nerv360 view showed no picture: {lines[-1] if lines else 'no word'}")
     known = told(lines)
     # The system's clock for starts of processes is a little off.
     return {**known, "fastest_engine_after_s": max(fastest_s, known.get("first_picture_s", 0.0))}

@@ -1,4 +1,4 @@
-/** Where pictures are decoded: on the server's machine or in this browser, and the switch. */
+/** Places that decode pictures, the server's machine and this browser, and the switch between them. */
 
 import { duration, element, say, unsay } from "../controls.js";
 import { Link } from "./link.js";

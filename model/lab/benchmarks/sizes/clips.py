@@ -1,26 +1,26 @@
 """Makes clips of any size for the codecs, each in a process of its own.
 
-``python -m nerv360.lab.benchmarks.sizes.clips TASK`` encodes one. Encoders need more memory than
-the measurement, and a separate process can be ended if they take too long.
+Encoders need more memory than the measurement, and a separate process can be ended if they take
+too long.
 """
 
 from __future__ import annotations
 
 import itertools
-import json
 import os
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import av
 from av.video.reformatter import ColorRange, Colorspace
 from torch import Tensor
 
 from nerv360.errors import InputError
-from nerv360.lab.benchmarks.process import run_worker
+from nerv360.lab.worker import run_alone
 from nerv360.video import KEPT_BYTES, SCALING, Clip, open_clip
 
 FPS = 30
@@ -81,16 +81,14 @@ def encode_clip(source: Clip, codec: str, width: int, output: Path, limit_s: flo
     Raises:
         WorkerError: the process failed, or took longer than ``limit_s``.
     """
-    task = {
-        "source": str(source.path.resolve()),
-        "options": source.options,
-        "codec": codec,
-        "width": width,
-        "output": str(output),
-    }
-    label = f"encoding {codec} at {width}x{width // 2}"
-    note: str = run_worker(__name__, task, label, limit_s)["note"]
-    return note
+    path, options = source.path.resolve(), source.options
+    return run_alone(partial(_encode_file, path, options, codec, width, output), limit_s)
+
+
+def _encode_file(
+    source: Path, options: dict[str, Any], codec: str, width: int, output: Path
+) -> str:
+    return encode_clip_here(open_clip(source, **options), codec, width, output)
 
 
 def _picture_bytes(width: int) -> int:
@@ -169,15 +167,3 @@ def _repeat(second: Path, times: int, output: Path) -> None:
                 packet.pts, packet.dts = pts + round(start / tick), dts + round(start / tick)
                 packet.duration = duration
                 container.mux(packet)
-
-
-def main() -> None:
-    """Encode the clip described by a JSON object on the command line."""
-    task = json.loads(sys.argv[1])
-    source = open_clip(task["source"], **task["options"])
-    note = encode_clip_here(source, task["codec"], task["width"], Path(task["output"]))
-    print(json.dumps({"note": note}))
-
-
-if __name__ == "__main__":
-    main()

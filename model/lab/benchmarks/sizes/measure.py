@@ -15,15 +15,15 @@ import torch
 from nerv360.config import MAX_SIDE, ModelConfig
 from nerv360.devices import free_bytes
 from nerv360.errors import InputError
-from nerv360.lab.benchmarks.decode_worker import PROCESSES
+from nerv360.lab.benchmarks.decoding import PROCESSES
 from nerv360.lab.benchmarks.machine import Report
-from nerv360.lab.benchmarks.process import OutOfMemoryError, WorkerError
+from nerv360.lab.benchmarks.parts import quartiles_ms
 from nerv360.lab.benchmarks.resolution import DECODERS, TITLES
 from nerv360.lab.benchmarks.sizes.clips import ENCODERS, encode_clip, encoding_bytes
-from nerv360.lab.benchmarks.sizes.worker import Sample, Seconds, SizeTask, measure_sample
+from nerv360.lab.benchmarks.sizes.sample import Sample, Seconds, SizeTask, measure_sample
 from nerv360.lab.benchmarks.table1 import SAFE, needed_bytes
-from nerv360.lab.benchmarks.table1_worker import quartiles_ms
 from nerv360.lab.synthetic import HarbourTown
+from nerv360.lab.worker import OutOfMemoryError, WorkerError
 from nerv360.training import training_preset
 from nerv360.video import Clip, FolderWriter
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import itertools
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from PIL import Image
 from nerv360.config import ModelConfig
 from nerv360.errors import InputError
 from nerv360.geometry import Look, sample_erp, viewport_directions
-from nerv360.lab.benchmarks.process import WorkerError
 from nerv360.lab.benchmarks.sizes import clips, measure
 from nerv360.lab.benchmarks.sizes.clips import FPS, encode_clip
 from nerv360.lab.benchmarks.sizes.cut import cut_viewport
@@ -31,13 +29,14 @@ from nerv360.lab.benchmarks.sizes.measure import (
     sized_configs,
 )
 from nerv360.lab.benchmarks.sizes.plot import draw_sizes
-from nerv360.lab.benchmarks.sizes.worker import (
+from nerv360.lab.benchmarks.sizes.sample import (
     Sample,
     ShownClip,
     SizeTask,
     measure_sample,
     measure_sample_here,
 )
+from nerv360.lab.worker import WorkerError
 from nerv360.networks import preset
 from nerv360.video import ClipReader, open_clip
 from nerv360.video.stored import StoredVideo
@@ -148,13 +147,6 @@ def test_a_whole_frame_decoder_decodes_each_frame_once(monkeypatch: pytest.Monke
     assert decoded[0] == 0
     assert all(a != b for a, b in itertools.pairwise(decoded)), "looking decodes nothing"
     assert len(decoded) >= 1 + len(sample.playing) + len(sample.jumping)
-
-
-def test_a_task_is_the_same_on_the_other_side_of_json() -> None:
-    task = SizeTask("HNeRV", VIEWPORT, 3, "cpu", CONFIGS["hnerv"], run=2)
-    clip = SizeTask("AV1", VIEWPORT, 3, clip=Path("/a/clip.mp4"))
-    for it in (task, clip):
-        assert SizeTask.from_dict(json.loads(json.dumps(it.to_dict()))) == it
 
 
 def test_what_is_too_large_too_slow_or_cannot_be_encoded_is_a_row_that_says_so(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
 from fractions import Fraction
 
 import pytest
@@ -12,7 +10,13 @@ import torch
 from nerv360.config import ModelConfig
 from nerv360.errors import InputError
 from nerv360.lab.benchmarks import table1
-from nerv360.lab.benchmarks.process import OutOfMemoryError, WorkerError
+from nerv360.lab.benchmarks.parts import (
+    LapTimes,
+    PartResult,
+    measure_part,
+    measure_part_here,
+    quartiles_ms,
+)
 from nerv360.lab.benchmarks.table1 import (
     PAPER_TABLE1,
     TooLarge,
@@ -22,13 +26,7 @@ from nerv360.lab.benchmarks.table1 import (
     smaller_scale,
     table1_ratios,
 )
-from nerv360.lab.benchmarks.table1_worker import (
-    LapTimes,
-    PartResult,
-    measure_part,
-    measure_part_here,
-    quartiles_ms,
-)
+from nerv360.lab.worker import OutOfMemoryError
 from tests.support.scenes import CONFIGS
 
 CPU = torch.device("cpu")
@@ -136,21 +134,3 @@ def test_a_process_of_its_own_measures_a_part() -> None:
     assert result.fps > 0
     assert result.memory_bytes > 0
     assert result.program.startswith("training step, ")
-
-
-@pytest.mark.parametrize(
-    ("code", "error", "expected"),
-    [
-        (-signal.SIGKILL, "", OutOfMemoryError),
-        (1, "torch.OutOfMemoryError: CUDA out of memory.", OutOfMemoryError),
-        (1, "KeyError: 'flying'", WorkerError),
-    ],
-)
-def test_a_failed_process_is_told_from_one_that_did_not_fit(
-    code: int, error: str, expected: type[Exception], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    failed = subprocess.CompletedProcess([], code, "", f"Traceback:\n{error}\n")
-    monkeypatch.setattr("nerv360.lab.benchmarks.process.subprocess.run", lambda *_, **__: failed)
-    with pytest.raises(WorkerError) as raised:
-        measure_part("decoding", TINY, CPU, 3)
-    assert raised.type is expected

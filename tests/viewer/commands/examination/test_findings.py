@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +19,7 @@ from nerv360.decoding import ENGINES
 from nerv360.viewer.cli import main
 from nerv360.viewer.commands.examination import Finding
 from nerv360.viewer.commands.examination.decoding import decoding_facts
-from nerv360.viewer.commands.examination.findings import _asked, _module, findings
+from nerv360.viewer.commands.examination.findings import _asked, findings
 from nerv360.viewer.commands.examination.machine import machine_facts
 from tests.support.fake_driver import install_driver, install_torch
 
@@ -121,7 +121,7 @@ def test_a_window_that_interop_works_in(monkeypatch: pytest.MonkeyPatch) -> None
     ],
 )
 def test_a_part_that_crashes_is_a_line(code: str, said: str) -> None:
-    crashed = _asked([sys.executable, "-c", code])
+    crashed = _asked(partial(eval, f"exec({code!r})"))
     assert said in crashed["failed"]
     lines = {each.name: each for each in findings(crashed, crashed, crashed)}
     assert said in lines["torch"].text
@@ -134,7 +134,7 @@ def test_a_torch_that_cannot_be_loaded_is_a_line(tmp_path: Path) -> None:
     broken = tmp_path / "torch"
     broken.mkdir()
     (broken / "__init__.py").write_text("raise OSError('libcudart.so.13: cannot open')")
-    facts = _asked(_module("decoding"), {**os.environ, "PYTHONPATH": str(tmp_path)})
+    facts = _asked(decoding_facts, {**os.environ, "PYTHONPATH": str(tmp_path)})
     assert facts["failed"].endswith("OSError: libcudart.so.13: cannot open")
 
 
@@ -150,10 +150,10 @@ def test_a_driver_is_asked_in_another_process(tmp_path: Path) -> None:
     library = tmp_path / "libcuda.so.1"
     subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, source], check=True)
     environment = {**os.environ, "LD_LIBRARY_PATH": str(tmp_path)}
-    assert "(CUDA 12.2)" in _asked(_module("machine"), environment)["driver"]
+    assert "(CUDA 12.2)" in _asked(machine_facts, environment)["driver"]
     source.write_text("int cuInit(unsigned f) { __builtin_trap(); return 0; }\n")
     subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, source], check=True)
-    assert "it was ended by SIG" in _asked(_module("machine"), environment)["failed"]
+    assert "it was ended by SIG" in _asked(machine_facts, environment)["failed"]
 
 
 @pytest.mark.slow

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ from PIL import Image
 from nerv360 import devices, toolchain
 from nerv360.decoding import ENGINES, Engine, picture_size
 from nerv360.decoding.compiled.engine import CompiledEngine
+from nerv360.errors import UnavailableError
 from nerv360.lab.benchmarks import PAPER_TABLE1, PaperPart, comparison
+from nerv360.lab.worker import WorkerError
 from nerv360.networks import preset as nerv360_preset
 from nerv360.scene import Decoder
-from nerv360.viewer.commands.examination import ChildError
 from nerv360.viewer.commands.gpu_report import (
     PAPER,
     REHEARSAL,
@@ -30,13 +31,14 @@ from nerv360.viewer.commands.gpu_report import (
     report_gpu,
     run,
     suite,
+    tasks,
 )
 from nerv360.viewer.commands.gpu_report.document import as_markdown
 from nerv360.viewer.commands.gpu_report.plan import Step, planned_steps
 from nerv360.viewer.commands.gpu_report.predictions import PREDICTIONS
 from nerv360.viewer.commands.gpu_report.suite import run_tests
+from nerv360.viewer.commands.gpu_report.tasks import Subject
 from nerv360.viewer.commands.gpu_report.viewing import told
-from nerv360.viewer.commands.gpu_report.worker import perform
 from tests.support.fake_driver import install_driver, install_torch
 from tests.support.fake_gpu import FakeGpu
 
@@ -67,15 +69,15 @@ def replayed(decoder: Decoder, device: torch.device, size: tuple[int, int]) -> E
 def test_every_step_runs_in_small(
     display: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run_task(
-        task: Mapping[str, Any], environment: Mapping[str, str], limit_s: float, log: Path
-    ) -> dict[str, Any]:
-        result = json.loads(json.dumps(perform(dict(task))))
-        if "failed" in result:
-            raise ChildError(result["failed"])
-        return dict(result)
+    def run_here(task: Callable[[], Any], *_: object) -> Any:
+        try:
+            return pickle.loads(pickle.dumps(task))()
+        except UnavailableError:
+            raise
+        except Exception as error:
+            raise WorkerError(str(error)) from error
 
-    monkeypatch.setattr(run, "run_task", run_task)
+    monkeypatch.setattr(run, "run_alone", run_here)
     monkeypatch.setattr(devices, "multiplies_bfloat16", lambda: False)
     # Graphs are replayed on a stand-in; the suite itself holds the restless hand.
     on_cpu = replace(ENGINES["compiled"], opener=replayed, devices=("cpu",), compiles=False)
@@ -144,15 +146,15 @@ def test_on_a_card_only_what_it_lacks_is_refused(monkeypatch: pytest.MonkeyPatch
     install_driver(monkeypatch, 13000)
     install_torch(monkeypatch, ("NVIDIA H100 80GB HBM3", (9, 0)))
     monkeypatch.setattr(toolchain, "missing_tools", lambda: None)
-    task = {"kind": "facts", "preset": "paper", "scale": "1", "device": "auto"}
-    facts = json.loads(json.dumps(perform(task)))
+    subject = Subject("paper", "1", "auto")
+    facts = json.loads(json.dumps(tasks.facts(subject)))
     assert (facts["device"], facts["processor"]) == ("cuda", "NVIDIA H100 80GB HBM3")
     assert (facts["cuda"], facts["capability"]) == ("13.0", [9, 0])
     steps = planned_steps(PAPER, facts)
     assert [step.name for step in steps] == [step.name for step in planned_steps(PAPER, CARD)]
     assert [step.name for step in steps if step.refusal] == []
     monkeypatch.setattr(toolchain, "missing_tools", lambda: "needs a C compiler: apt install gcc")
-    refused = [step for step in planned_steps(PAPER, perform(task)) if step.refusal]
+    refused = [step for step in planned_steps(PAPER, tasks.facts(subject)) if step.refusal]
     assert {step.refusal for step in refused} == {"needs a C compiler: apt install gcc"}
     assert {step.name.rpartition("-")[2] for step in refused} == {"compiled", "fused"}
 
@@ -232,23 +234,17 @@ def test_a_log_of_the_viewer_is_read() -> None:
     assert told([missing]) == {"no_faster_engine": "the compiled engine needs a C compiler"}
 
 
-def test_an_error_of_a_step_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    task = {"preset": "demo", "scale": "1/16", "device": "cpu", "kind": "part"}
-    fails = partial(perform, {**task, "part": "nothing", "decoder": "nerv360", "pictures": 3})
-    assert fails() == {"failed": "KeyError: 'nothing'"}
-
-
 @pytest.mark.slow
 def test_tests_that_fail_fail_their_step(tmp_path: Path) -> None:
     file = tmp_path / "test_it.py"
     file.write_text("def test_good(): pass\ndef test_bad(): assert 0\n")
-    with pytest.raises(ChildError, match="1 of 2 tests fail: test_bad"):
+    with pytest.raises(WorkerError, match="1 of 2 tests fail: test_bad"):
         run_tests([str(file)], {})
-    with pytest.raises(ChildError, match="pytest ended with exit code 4"):
+    with pytest.raises(WorkerError, match="pytest ended with exit code 4"):
         run_tests([str(tmp_path / "missing.py")], {})
 
 
 def test_without_a_checkout_tests_say_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(suite, "PROGRAM", tmp_path)
-    with pytest.raises(ChildError, match="run the report from a checkout"):
+    with pytest.raises(WorkerError, match="run the report from a checkout"):
         run_tests([], {})

@@ -1,19 +1,16 @@
-"""Measures one part of the paper's table 1 in a process of its own.
+"""Parts of the paper's table 1: encoding, decoding or training of one decoder.
 
-``python -m nerv360.lab.benchmarks.table1_worker TASK`` prints one line of JSON. Encoding, decoding
-and training of one decoder each get a fresh process, so that memory left allocated by one does not
-count for another.
+Each gets a fresh process, so that memory left allocated by one does not count for another.
 """
 
 from __future__ import annotations
 
 import itertools
-import json
 import statistics
-import sys
 import tempfile
 import time as clock
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -23,11 +20,11 @@ from nerv360.decoding import open_engine, picture_seconds
 from nerv360.devices import training_precision
 from nerv360.geometry import Look
 from nerv360.lab.benchmarks.ceilings import precision_name
-from nerv360.lab.benchmarks.engine_speed import random_decoder
+from nerv360.lab.benchmarks.engine_speed import program_of, random_scene
 from nerv360.lab.benchmarks.machine import processor_name
-from nerv360.lab.benchmarks.process import peak_bytes, resident_bytes, run_worker
+from nerv360.lab.benchmarks.memory import PeakMemory
+from nerv360.lab.worker import run_alone
 from nerv360.networks import Encoder, architecture_of, to_channels_last
-from nerv360.scene import Attribution, Scene
 from nerv360.training import ClipFrames, Processes, StepReport, Trainer, TrainingSettings
 from nerv360.video import VideoInfo
 
@@ -107,33 +104,27 @@ def measure_part(part: str, config: ModelConfig, device: torch.device, pictures:
         OutOfMemoryError: the part did not fit.
         WorkerError: the process failed otherwise.
     """
-    task = {"part": part, "config": config.to_dict(), "device": str(device), "pictures": pictures}
-    values = run_worker(__name__, task, f"{part} of {config.architecture}")
-    return PartResult(**{**values, "quartiles_ms": tuple(values["quartiles_ms"])})
+    return run_alone(partial(measure_part_here, part, config, device, pictures))
 
 
 def measure_part_here(
     part: str, config: ModelConfig, device: torch.device, pictures: int
 ) -> PartResult:
     """Time one of `PARTS` here; memory is this process's, or torch's on the GPU."""
-    before = resident_bytes()
+    memory = PeakMemory()
     run = {"encoding": _encode, "decoding": _decode, "training": _train}[part]
     laps = LapTimes(pictures)
     program = run(config, device, laps)
-    if device.type == "cuda":
-        memory, kind = torch.cuda.max_memory_allocated(device), "torch's peak on the GPU"
-        machine = torch.cuda.get_device_name(device)
-    else:
-        memory, kind = peak_bytes() - before, "the process's peak over the bare program"
-        machine = processor_name()
+    peak = memory.read(device)
+    cuda = device.type == "cuda"
     return PartResult(
         fps=1 / statistics.median(laps.seconds),
-        memory_bytes=max(memory, 0),
-        memory_kind=kind,
+        memory_bytes=peak.bytes,
+        memory_kind=peak.kind,
         pictures=len(laps.seconds),
         quartiles_ms=quartiles_ms(laps.seconds),
         program=program,
-        machine=machine,
+        machine=torch.cuda.get_device_name(device) if cuda else processor_name(),
     )
 
 
@@ -167,19 +158,13 @@ def _encode(config: ModelConfig, device: torch.device, laps: LapTimes) -> str:
 
 
 def _decode(config: ModelConfig, device: torch.device, laps: LapTimes) -> str:
-    name = config.architecture
-    attribution = Attribution("noise", "none", "nobody", "none")
-    decoder = random_decoder(config, FRAMES)
-    size = config.frame_width, config.frame_height
-    scene = Scene(attribution, *size, FPS, FRAMES, {name: decoder})
-    engine = open_engine(scene, name, device)
+    engine = open_engine(random_scene(config, FRAMES), config.architecture, device)
     batch = CUDA_BATCH if device.type == "cuda" else 1
     requests = ((_look(index), index % FRAMES) for index in itertools.count())
     while not laps.done:
         for seconds in picture_seconds(engine, list(itertools.islice(requests, batch))):
             laps.lap(seconds)
-    precision = precision_name(engine.precision)
-    return f"{engine.name.removesuffix(f'-{precision}')} engine, {precision}"
+    return program_of(engine)
 
 
 def _look(index: int) -> Look:
@@ -206,15 +191,3 @@ def _train(config: ModelConfig, device: torch.device, laps: LapTimes) -> str:
 def _autocast_name(precision: torch.dtype) -> str:
     name = precision_name(precision)
     return name if precision is torch.float32 else f"{name} autocast"
-
-
-def main() -> None:
-    """Measure the part described by a JSON object on the command line."""
-    task = json.loads(sys.argv[1])
-    config = ModelConfig.from_dict(task["config"])
-    device = torch.device(task["device"])
-    print(json.dumps(asdict(measure_part_here(task["part"], config, device, task["pictures"]))))
-
-
-if __name__ == "__main__":
-    main()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
-from nerv360.lab.benchmarks.decode_worker import DecodingTask, measure_decoding
+from nerv360.lab.benchmarks.decoding import DecodingSample, DecodingTask, measure_decoding
+from nerv360.lab.benchmarks.memory import Peak
 from nerv360.scene import Scene, write_scene
 from tests.support.scenes import tiny_scene
 
@@ -34,19 +34,13 @@ def test_memory_is_that_of_the_named_decoder_alone(tmp_path: Path) -> None:
 
 
 def test_several_processes_give_their_median_and_range(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = [(30.0, 500), (10.0, 900), (20.0, 600)]
+    answers = [(0.03, 500), (0.01, 900), (0.02, 600)]
 
-    def worker(*_: Any) -> dict[str, Any]:
-        milliseconds, memory = answers.pop()
-        return {
-            "decode_ms": milliseconds,
-            "fps": 1000 / milliseconds,
-            "memory_bytes": memory,
-            "memory_kind": "a peak",
-            "machine": "a machine",
-        }
+    def worker(_: object) -> DecodingSample:
+        seconds, memory = answers.pop()
+        return DecodingSample([seconds], Peak(memory, "a peak"), "a machine")
 
-    monkeypatch.setattr("nerv360.lab.benchmarks.decode_worker.run_worker", worker)
+    monkeypatch.setattr("nerv360.lab.benchmarks.decoding.run_alone", worker)
     result = measure_decoding("nerv360", DecodingTask(Path("pier.safetensors"), "nerv360"))
     assert answers == []
     assert (result.decode_ms, result.fps) == (20.0, 50.0)

@@ -1,19 +1,15 @@
-"""Measures one method at one size in a process of its own.
-
-``python -m nerv360.lab.benchmarks.sizes.worker TASK`` prints one line of JSON.
-"""
+"""One method at one size, measured in a process of its own."""
 
 from __future__ import annotations
 
 import itertools
-import json
 import random
-import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -21,13 +17,13 @@ from torch import Tensor
 from nerv360.config import ModelConfig
 from nerv360.decoding import Engine, open_engine
 from nerv360.geometry import Look
-from nerv360.lab.benchmarks.ceilings import precision_name, wait_for
-from nerv360.lab.benchmarks.engine_speed import random_decoder
-from nerv360.lab.benchmarks.machine import processor_name
-from nerv360.lab.benchmarks.process import peak_bytes, resident_bytes, run_worker
+from nerv360.lab.benchmarks.ceilings import wait_for
+from nerv360.lab.benchmarks.engine_speed import program_of, random_scene
+from nerv360.lab.benchmarks.machine import device_name
+from nerv360.lab.benchmarks.memory import PeakMemory
 from nerv360.lab.benchmarks.sizes.clips import FPS
 from nerv360.lab.benchmarks.sizes.cut import cut_viewport
-from nerv360.scene import Attribution, Scene
+from nerv360.lab.worker import run_alone
 from nerv360.video import ClipReader, open_clip
 
 FRAMES = FPS
@@ -59,19 +55,6 @@ class SizeTask:
     config: ModelConfig | None = None
     clip: Path | None = None
     run: int = 0
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        config = self.config.to_dict() if self.config else None
-        return {**asdict(self), "config": config, "clip": str(self.clip) if self.clip else None}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> SizeTask:
-        """Build a task from the result of `to_dict`."""
-        config = ModelConfig.from_dict(values["config"]) if values["config"] else None
-        clip = Path(values["clip"]) if values["clip"] else None
-        viewport = (values["viewport"][0], values["viewport"][1])
-        return cls(**{**values, "config": config, "clip": clip, "viewport": viewport})
 
 
 Seconds = tuple[float, float]
@@ -129,12 +112,12 @@ def measure_sample(task: SizeTask, limit_s: float) -> Sample:
         OutOfMemoryError: it did not fit.
         WorkerError: the process failed otherwise, or took longer than ``limit_s``.
     """
-    return Sample(**run_worker(__name__, task.to_dict(), f"decoding {task.name}", limit_s))
+    return run_alone(partial(measure_sample_here, task), limit_s)
 
 
 def measure_sample_here(task: SizeTask) -> Sample:
     """Play, jump and look around; memory is this process's, or torch's on the GPU."""
-    before = resident_bytes()
+    memory = PeakMemory()
     method: ShownDecoder | ShownClip
     if task.config is not None:
         method = ShownDecoder(task.config, task.device, task.viewport)
@@ -158,15 +141,11 @@ def measure_sample_here(task: SizeTask) -> Sample:
     converting: list[Seconds] = []
     if isinstance(method, ShownClip):
         converting = _seconds(method.convert, method.device, task.pictures)
-    if method.device.type == "cuda":
-        memory, kind = torch.cuda.max_memory_allocated(method.device), "torch's peak on the GPU"
-        machine = torch.cuda.get_device_name(method.device)
-    else:
-        memory, kind = peak_bytes() - before, "the process's peak over the bare program"
-        machine = f"{processor_name()}, {torch.get_num_threads()} threads"
+    peak = memory.read(method.device)
     return Sample(
-        looking, playing, jumping, converting, max(memory, 0), kind, method.program, machine
-    )
+        looking, playing, jumping, converting, peak.bytes, peak.kind,
+        method.program, device_name(method.device),
+    )  # fmt: skip
 
 
 def _seconds(run: Callable[[], object], device: torch.device, pictures: int) -> list[Seconds]:
@@ -190,17 +169,12 @@ class ShownDecoder:
     shown = -1
 
     def __init__(self, config: ModelConfig, device: str, viewport: tuple[int, int]) -> None:
-        name, size = config.architecture, (config.frame_width, config.frame_height)
-        attribution = Attribution("noise", "none", "nobody", "none")
-        decoder = random_decoder(config, FRAMES)
-        scene = Scene(attribution, *size, float(FPS), FRAMES, {name: decoder})
-        self._engine: Engine = open_engine(scene, name, torch.device(device))
+        scene = random_scene(config, FRAMES)
+        self._engine: Engine = open_engine(scene, config.architecture, torch.device(device))
         self._viewport = viewport
         self._whole: Tensor | None = None
         self.device = self._engine.device
-        precision = precision_name(self._engine.precision)
-        engine = self._engine.name.removesuffix(f"-{precision}")
-        self.program = f"{engine} engine, {precision}"
+        self.program = program_of(self._engine)
 
     def show(self, look: Look, frame: int) -> Tensor:
         if self._whole is None or self.shown != frame:
@@ -248,13 +222,3 @@ class ShownClip:
             # positions within the seconds are evenly spread.
             place = int((run * 0.5 + k) * GOLDEN % 1 * FPS)
             yield -k % seconds * FPS + place
-
-
-def main() -> None:
-    """Measure the task described by a JSON object on the command line."""
-    task = SizeTask.from_dict(json.loads(sys.argv[1]))
-    print(json.dumps(asdict(measure_sample_here(task))))
-
-
-if __name__ == "__main__":
-    main()
