@@ -19,15 +19,12 @@ class Stage(Protocol):
 
     def advance(self, steps: int = 1) -> None:
         """Count finished steps."""
-        ...
 
     def describe(self, details: str) -> None:
         """Replace the text beside the label."""
-        ...
 
     def become(self, label: str, done: int, total: int | None) -> None:
         """Replace the label and the counts."""
-        ...
 
 
 class Listener(Protocol):
@@ -35,11 +32,9 @@ class Listener(Protocol):
 
     def begin(self, label: str, total: int | None, done: int) -> Stage:
         """Start to show a stage of ``total`` steps; None if their number is unknown."""
-        ...
 
     def end(self, stage: Stage) -> None:
         """Stop showing a stage."""
-        ...
 
 
 class _Silence:

@@ -38,7 +38,6 @@ class Parts(Protocol):
 
     def draw(self) -> None:
         """Draw the current view, without swapping."""
-        ...
 
 
 def commands(app: Parts) -> dict[Action, Callable[[], None]]:

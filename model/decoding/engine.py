@@ -72,7 +72,6 @@ class Engine(Protocol):
             InputError: the frame's data are damaged; other frames may decode.
             RuntimeError: torch could not decode, for example for lack of memory.
         """
-        ...
 
 
 @runtime_checkable

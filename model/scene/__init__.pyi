@@ -41,5 +41,4 @@ from .tensors import coded_embeddings as coded_embeddings
 from .tensors import coded_weights as coded_weights
 from .tensors import kept_weights as kept_weights
 from .writing import coarsened as coarsened
-from .writing import quantised as quantised
 from .writing import write_scene as write_scene

@@ -11,7 +11,7 @@ from nerv360.errors import InputError
 from nerv360.scene.coded import coded_scene, write_coded
 from nerv360.scene.coding import Coarseness, rounded_embeddings, rounded_weights
 from nerv360.scene.scene import Scene
-from nerv360.scene.tensors import from_stored, kept_weights, to_stored
+from nerv360.scene.tensors import kept_weights
 
 
 def write_scene(
@@ -32,15 +32,6 @@ def write_scene(
     except InputError as error:
         raise InputError(f"{path} cannot be written: {error}") from error
     write_coded(path, coded)
-
-
-def quantised(scene: Scene, *, embedding_bits: int = 8, weight_bits: int = 16) -> Scene:
-    """Return ``scene`` as `write_scene` and `read_scene` would, without a file.
-
-    Raises:
-        ValueError: there is no such number of bits.
-    """
-    return from_stored(scene.header, to_stored(scene, embedding_bits, weight_bits))
 
 
 def coarsened(scene: Scene, coarseness: Coarseness) -> Scene:

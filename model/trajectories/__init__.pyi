@@ -1,6 +1,6 @@
 from .formats import FORMAT_NAMES as FORMAT_NAMES
 from .formats import DoubtfulFormatError as DoubtfulFormatError
-from .reading import Understanding as Understanding
+from .formats import Understanding as Understanding
 from .reading import UnknownFormatError as UnknownFormatError
 from .reading import UnknownFormatNameError as UnknownFormatNameError
 from .reading import holds_text as holds_text

@@ -8,7 +8,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
@@ -20,7 +20,7 @@ from nerv360.trajectories.formats import (
     PREFIX,
     Column,
     NoRowsError,
-    Told,
+    Understanding,
     named_columns,
     read_sheet,
     shown,
@@ -49,25 +49,6 @@ class UnknownFormatNameError(InputError):
     """There is no format of that name."""
 
 
-@dataclass(frozen=True)
-class Understanding:
-    """A path, and what was understood of its file.
-
-    Attributes:
-        format: the name of its format.
-        content: what the format holds, in words.
-        told: how the format was told.
-        remarks: sentences on what is doubtful or was left out.
-        path: the looks.
-    """
-
-    format: str
-    content: str
-    told: str
-    remarks: tuple[str, ...]
-    path: Trajectory
-
-
 def read_trajectory(spec: str, gaze_format: str | None = None) -> Trajectory:
     """Return the gaze path that ``spec`` names, in whichever format it is.
 
@@ -92,17 +73,16 @@ def understand(spec: str, gaze_format: str | None = None) -> Understanding:
     """
     columns = _check_format(gaze_format)
     if spec.startswith(PREFIX):
-        told = told_by_place(spec.removeprefix(PREFIX))
-        return Understanding(told.format, told.content, told.by, (), told.path)
+        return told_by_place(spec.removeprefix(PREFIX))
     file, part = spec, ""
     if "#" in spec and not _exists(Path(spec)):
         file, _, part = spec.rpartition("#")
     with _opened(Path(file)) as stream:
-        told, remarks = _told(stream, file, part, gaze_format, columns)
-    path = told.path
-    if remarks:
-        path = replace(path, remark=f"{file}: {'; '.join(remarks)}")
-    return Understanding(told.format, told.content, told.by, tuple(remarks), path)
+        understanding = _told(stream, file, part, gaze_format, columns)
+    if not understanding.remarks:
+        return understanding
+    remark = f"{file}: {'; '.join(understanding.remarks)}"
+    return replace(understanding, path=replace(understanding.path, remark=remark))
 
 
 def holds_text(spec: str) -> bool:
@@ -142,7 +122,7 @@ def _check_format(name: str | None) -> list[Column | None] | None:
 
 def _told(
     stream: TextIO, file: str, part: str, wanted: str | None, columns: list[Column | None] | None
-) -> tuple[Told, list[str]]:
+) -> Understanding:
     head = stream.read(_HEAD)
     stream.seek(0)
     if head.lstrip().startswith(("{", "[")):
@@ -150,7 +130,7 @@ def _told(
         told = told_of_json(text, file, part, wanted)
         if told is None:
             raise UnknownFormatError(f"{file} is not a gaze path: give {FORMATS}")
-        return told, []
+        return told
     first = head.split("\n", 1)[0]
     if first.startswith("# nerv360 trajectory") and first.strip() != MAGIC:
         raise InputError(
@@ -162,7 +142,7 @@ def _told(
         if first.startswith(MAGIC):
             raise InputError(f"{file} names no columns: a line {COLUMNS} is expected") from None
         raise UnknownFormatError(f"{error}; give {FORMATS}") from None
-    return told_of_rows(rows, part, wanted), rows.remarks
+    return replace(told_of_rows(rows, part, wanted), remarks=tuple(rows.remarks))
 
 
 @contextmanager

@@ -22,23 +22,18 @@ class Panels(Protocol):
 
     def cursor(self, x: float, y: float) -> None:
         """Handle a move of the cursor."""
-        ...
 
     def cursor_left(self) -> None:
         """Handle the cursor leaving the window."""
-        ...
 
     def button(self, index: int, pressed: bool) -> None:
         """Handle a mouse button."""
-        ...
 
     def scroll(self, x: float, y: float) -> None:
         """Take a turn of the wheel."""
-        ...
 
     def takes_mouse_at(self, x: float, y: float) -> bool:
         """Return True if a panel lies at this point, or holds the mouse."""
-        ...
 
 
 class Input:

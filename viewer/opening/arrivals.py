@@ -34,15 +34,12 @@ class Parts(Protocol):
 
     def open(self, scene: OpenScene, decoder: str) -> None:
         """Show ``scene`` by ``decoder`` from its beginning."""
-        ...
 
     def reopen(self, scene: OpenScene) -> None:
         """Show ``scene``, read again from the file of the open one, at the same frame."""
-        ...
 
     def follow(self, trajectory: Trajectory) -> None:
         """Lead the look and the clip along ``trajectory``."""
-        ...
 
 
 class Arrivals:

@@ -27,7 +27,6 @@ class Panel(Protocol):
         Args:
             scale: size of the interface, 1 at 96 dpi.
         """
-        ...
 
 
 class Overlay:

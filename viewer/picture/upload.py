@@ -44,15 +44,12 @@ class Upload(Protocol):
             ready: event to wait for before reading ``pixels``; without it, wait for all work so far
                 on the current stream.
         """
-        ...
 
     def release(self, texture: Texture) -> None:
         """Let others write into ``texture``, until the next upload to it."""
-        ...
 
     def close(self) -> None:
         """Free what it holds; the textures stay."""
-        ...
 
 
 class PixelBufferUpload:

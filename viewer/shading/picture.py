@@ -34,7 +34,6 @@ class Target(Protocol):
 
     def allocate(self, height: int, width: int) -> None:
         """Allocate storage of this size."""
-        ...
 
 
 class TextureCopy:

@@ -22,11 +22,9 @@ class Event(Protocol):
 
     def query(self) -> bool:
         """Return True if it has passed."""
-        ...
 
     def synchronize(self) -> None:
         """Wait for it on the host."""
-        ...
 
 
 class Gpu(Protocol):
@@ -41,12 +39,10 @@ class Gpu(Protocol):
     @property
     def capability(self) -> tuple[int, int]:
         """Compute capability."""
-        ...
 
     @property
     def shared_bytes(self) -> int:
         """Shared memory that one instance of a kernel may have."""
-        ...
 
     def pinned(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         """Allocate contiguous memory of the host for `upload`.
@@ -54,7 +50,6 @@ class Gpu(Protocol):
         Raises:
             RuntimeError: the system has too little of such memory.
         """
-        ...
 
     def upload(self, source: Tensor, target: Tensor) -> None:
         """Copy ``source`` to ``target`` in the order of the current stream, without waiting.
@@ -65,22 +60,18 @@ class Gpu(Protocol):
             source: contiguous, in memory from `pinned`.
             target: contiguous, on the device, of the same shape and type.
         """
-        ...
 
     def current(self) -> AbstractContextManager[object]:
         """Return a context in which kernels launched by this thread run on the device."""
-        ...
 
     def compile(self, program: nn.Module) -> Callable[..., Captured]:
         """Return ``program``, compiled at its first call; the result keeps the code alive."""
-        ...
 
     def first(self, run: Callable[[], Captured]) -> Captured:
         """Return the result of ``run``, which uses shapes and code for the first time.
 
         The fastest algorithms are chosen now. Must not be called inside `capture`.
         """
-        ...
 
     def capture(self, run: Callable[[], Captured]) -> tuple[Captured, Callable[[], None]]:
         """Capture ``run``; return its result's memory and a function that replays it.
@@ -94,19 +85,15 @@ class Gpu(Protocol):
         Raises:
             RuntimeError: something in ``run``, or beside it, cannot be captured.
         """
-        ...
 
     def event(self) -> Event:
         """Create an event that records the time."""
-        ...
 
     def record(self, event: Event) -> None:
         """Let ``event`` pass when all work so far in the current stream is done."""
-        ...
 
     def seconds(self, start: Event, end: Event) -> float:
         """Return the seconds between two events that have passed."""
-        ...
 
 
 class CudaGpu:

@@ -29,11 +29,9 @@ class Runner(Protocol):
         Raises:
             RuntimeError: it cannot run here.
         """
-        ...
 
     def __call__(self, *inputs: Any) -> Tensor:
         """Return contiguous height×width×4 uint8, always in the same memory."""
-        ...
 
 
 RunnerMaker = Callable[

@@ -33,7 +33,6 @@ class FoldedProgram(Protocol):
             time: float64 1.
             look: float64 1×4.
         """
-        ...
 
 
 class FoldedFrame:

@@ -40,11 +40,9 @@ class Method(Protocol):
 
     def view(self, look: Look, frame: int) -> Tensor:
         """Return a level viewport, height×width×3 uint8 on the CPU."""
-        ...
 
     def sphere(self, frame: int) -> Tensor:
         """Return the whole sphere at the clip's size, height×width×3 uint8 on the CPU."""
-        ...
 
 
 class _KeptFrames:

@@ -11,6 +11,7 @@ import re
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TextIO
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from nerv360.trajectories.formats.cells import (
     numbers_in,
 )
 from nerv360.trajectories.formats.names import Column
-from nerv360.trajectories.formats.table import DoubtfulFormatError, Line, Stream, blocks, shown
+from nerv360.trajectories.formats.table import DoubtfulFormatError, Line, blocks, shown
 from nerv360.trajectories.recording import RECORDED
 from nerv360.trajectories.trajectory import MAX_SAMPLES, Floats, too_long
 
@@ -73,8 +74,8 @@ class NoRowsError(InputError):
     """The text holds neither names of columns nor a row of numbers."""
 
 
-def read(
-    stream: Stream, label: str, given: list[Column | None] | None = None, lenient: bool = False
+def read_sheet(
+    stream: TextIO, label: str, given: list[Column | None] | None = None, lenient: bool = False
 ) -> Sheet:
     """Return the rows of a text, which is never held as a whole.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, TextIO
 
 from nerv360.errors import InputError
 from nerv360.text import escaped
@@ -26,13 +26,7 @@ class DoubtfulFormatError(InputError):
     """
 
 
-class Stream(Protocol):
-    """Text that is read in pieces."""
-
-    def read(self, size: int, /) -> str: ...
-
-
-def blocks(stream: Stream, label: str) -> Iterator[str]:
+def blocks(stream: TextIO, label: str) -> Iterator[str]:
     """Yield a text in pieces of whole lines; only the last may end without a line feed.
 
     Raises:

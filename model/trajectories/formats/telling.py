@@ -43,32 +43,34 @@ FORMAT_NAMES = tuple(dict.fromkeys((OWN, *_JSON, *(layout.name for layout in lay
 
 
 @dataclass(frozen=True)
-class Told:
-    """A path, and how its format was told.
+class Understanding:
+    """A path, and what was understood of its file.
 
     Attributes:
-        format: its name.
-        content: what it holds, in words.
-        by: how it was told.
+        format: the name of its format.
+        content: what the format holds, in words.
+        told: how the format was told.
         path: the looks.
+        remarks: sentences on what is doubtful or was left out.
     """
 
     format: str
     content: str
-    by: str
+    told: str
     path: Trajectory
+    remarks: tuple[str, ...] = ()
 
 
-def told_by_place(name: str) -> Told:
+def told_by_place(name: str) -> Understanding:
     """Return one of JVET's paths by its name.
 
     Raises:
         InputError: there is none of that name.
     """
-    return Told("jvet", _JSON["jvet"][2], "by its name", jvet.named(name))
+    return Understanding("jvet", _JSON["jvet"][2], "by its name", jvet.named(name))
 
 
-def told_of_json(text: str, label: str, part: str, wanted: str | None) -> Told | None:
+def told_of_json(text: str, label: str, part: str, wanted: str | None) -> Understanding | None:
     """Return the path in a JSON text, or None if it holds none.
 
     Raises:
@@ -78,13 +80,13 @@ def told_of_json(text: str, label: str, part: str, wanted: str | None) -> Told |
         raise InputError(f"{label} is JSON, not {shown(wanted)}")
     for name, (recognises, read, content) in _JSON.items():
         if name == wanted or (wanted is None and recognises(text)):
-            return Told(
+            return Understanding(
                 name, content, "as named" if wanted else "by its keys", read(text, label, part)
             )
     return None
 
 
-def told_of_rows(sheet: Sheet, part: str, wanted: str | None) -> Told:
+def told_of_rows(sheet: Sheet, part: str, wanted: str | None) -> Understanding:
     """Return the path in rows of numbers.
 
     Args:
@@ -110,7 +112,7 @@ def told_of_rows(sheet: Sheet, part: str, wanted: str | None) -> Told:
     return named_layout(sheet, wanted, part)
 
 
-def told_by_names(sheet: Sheet, part: str, wanted: str | None) -> Told:
+def told_by_names(sheet: Sheet, part: str, wanted: str | None) -> Understanding:
     """Return the path of a sheet that names its columns.
 
     Args:
@@ -125,7 +127,9 @@ def told_by_names(sheet: Sheet, part: str, wanted: str | None) -> Told:
         if "qw" not in roles:
             raise InputError(f"{sheet.label} names no quaternion, as Wu et al. 2017 do")
         refuse_part(sheet.label, part)
-        return Told("wu2017", _content("wu2017"), _by_names(wanted), wu2017.read_named(sheet))
+        return Understanding(
+            "wu2017", _content("wu2017"), _by_names(wanted), wu2017.read_named(sheet)
+        )
     if roles >= {"yaw", "pitch"}:
         refuse_part(sheet.label, part)
         if wanted is None and (doubt := named.doubt(sheet)):
@@ -133,14 +137,14 @@ def told_by_names(sheet: Sheet, part: str, wanted: str | None) -> Told:
                 f"{sheet.label}: {doubt}; to take them as they are named, name the format {OWN}"
             )
         path = named.angles(sheet)
-        return Told(OWN, _columns(sheet), _by_names(wanted), path)
+        return Understanding(OWN, _columns(sheet), _by_names(wanted), path)
     if "qw" in roles:
         refuse_part(sheet.label, part)
         return _turned(sheet, wanted)
     return _salient(sheet, part, wanted)
 
 
-def told_by_rows(sheet: Sheet, part: str) -> Told:
+def told_by_rows(sheet: Sheet, part: str) -> Understanding:
     """Return the path of rows without names, if only one layout makes it plausible.
 
     Raises:
@@ -152,7 +156,7 @@ def told_by_rows(sheet: Sheet, part: str) -> Told:
     for layout in possible:
         if layout.signature(table):
             path = layout.build(table, sheet.label, part)
-            return Told(layout.name, layout.content, "by its first rows", path)
+            return Understanding(layout.name, layout.content, "by its first rows", path)
     if not possible:
         raise _unknown_rows(sheet.label, table)
     tried = [(layout, *_try(layout, sheet, part)) for layout in possible]
@@ -161,7 +165,7 @@ def told_by_rows(sheet: Sheet, part: str) -> Told:
         layout, only, against = tried[0]
         if only is None:
             raise InputError(against)
-        return Told(layout.name, layout.content, "by its columns", only)
+        return Understanding(layout.name, layout.content, "by its columns", only)
     if len(fit) != 1:
         raise DoubtfulFormatError(_ambiguous(sheet.label, fit, tried))
     layout, path = fit[0]
@@ -170,10 +174,10 @@ def told_by_rows(sheet: Sheet, part: str) -> Told:
             f"read as {layout.name} ({layout.content}), the only layout in which this is a head "
             f"that moves as people do"
         )
-    return Told(layout.name, layout.content, "by what is plausible for a head", path)
+    return Understanding(layout.name, layout.content, "by what is plausible for a head", path)
 
 
-def named_layout(sheet: Sheet, name: str, part: str) -> Told:
+def named_layout(sheet: Sheet, name: str, part: str) -> Understanding:
     """Return the path of rows in the layout called ``name``.
 
     Raises:
@@ -183,13 +187,13 @@ def named_layout(sheet: Sheet, name: str, part: str) -> Told:
     table = sheet.values
     if not len(table):
         raise InputError(f"{sheet.label} holds no look: give a path with at least one")
-    if name == "wu2017" and table.shape[1] >= 6 and quaternions.are_units(table[:, 2:6]):
-        return Told(name, layout.content, "as named", layout.build(table, sheet.label, part))
-    if name == "ros-wxyz" and layouts.LAYOUTS[2].fits(table):
-        return Told(name, layout.content, "as named", layout.build(table, sheet.label, part))
-    if not layout.fits(table):
+    turned = (
+        name == "wu2017" and table.shape[1] >= 6 and quaternions.are_units(table[:, 2:6])
+    ) or (name == "ros-wxyz" and layouts.LAYOUTS[2].fits(table))
+    if not turned and not layout.fits(table):
         raise InputError(f"{sheet.label} is not {name}: {layout.content} is expected in each row")
-    return Told(name, layout.content, "as named", layout.build(table, sheet.label, part))
+    path = layout.build(table, sheet.label, part)
+    return Understanding(name, layout.content, "as named", path)
 
 
 def _unknown_rows(label: str, table: Floats) -> InputError:
@@ -235,7 +239,7 @@ def _either(names: list[str]) -> str:
     return " or ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
 
 
-def _turned(sheet: Sheet, wanted: str | None) -> Told:
+def _turned(sheet: Sheet, wanted: str | None) -> Understanding:
     """Return the path of named quaternions, in the axes that are wanted or else plausible."""
     axes, _, columns = (wanted or "").rpartition(":")
     if wanted in FORMAT_NAMES:
@@ -254,7 +258,7 @@ def _turned(sheet: Sheet, wanted: str | None) -> Told:
         )
     each, path = paths[0]
     by = _by_names(wanted) if axes else "by the names of its columns and a level head"
-    return Told(f"{each}-{_order(sheet)}", f"quaternions in {each}'s axes", by, path)
+    return Understanding(f"{each}-{_order(sheet)}", f"quaternions in {each}'s axes", by, path)
 
 
 def _order(sheet: Sheet) -> str:
@@ -262,7 +266,7 @@ def _order(sheet: Sheet) -> str:
     return "wxyz" if roles.index("qw") < roles.index("qx") else "xyzw"
 
 
-def _salient(sheet: Sheet, part: str, wanted: str | None) -> Told:
+def _salient(sheet: Sheet, part: str, wanted: str | None) -> Understanding:
     found = [sheet.of(role) for role in ("index", "longitude", "latitude", "time")]
     if None in found:
         raise InputError(
@@ -271,7 +275,7 @@ def _salient(sheet: Sheet, part: str, wanted: str | None) -> Told:
         )
     table = np.stack([values for _, values in filter(None, found)], axis=1)
     path = salient360.read(table, sheet.label, part)
-    return Told("salient360", _content("salient360"), _by_names(wanted), path)
+    return Understanding("salient360", _content("salient360"), _by_names(wanted), path)
 
 
 def _columns(sheet: Sheet) -> str:

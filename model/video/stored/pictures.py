@@ -24,11 +24,9 @@ class OpenedPictures(Protocol):
         Raises:
             InputError: it cannot be decoded; others may.
         """
-        ...
 
     def close(self) -> None:
         """Close what is open."""
-        ...
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -21,7 +21,6 @@ from nerv360.scene import (
     Attribution,
     TrainingSummary,
     bytes_alone,
-    quantised,
     read_header,
     read_scene,
     write_scene,
@@ -51,20 +50,6 @@ def test_a_written_scene_reads_back(tmp_path: Path, embedding_bits: int, weight_
         error = (read.embeddings - decoder.embeddings).abs().amax((0, 2, 3))
         assert (error <= allowed).all()
     assert [entry.name for entry in tmp_path.iterdir()] == ["scene.safetensors"]
-
-
-@pytest.mark.parametrize(("embedding_bits", "weight_bits"), [(8, 16), (16, 32), (32, 16)])
-def test_quantised_tells_what_the_file_will_give(
-    tmp_path: Path, embedding_bits: int, weight_bits: int
-) -> None:
-    scene = tiny_scene("nerv360", "hnerv")
-    path = tmp_path / "scene.safetensors"
-    write_scene(path, scene, embedding_bits=embedding_bits, weight_bits=weight_bits)
-    foretold = quantised(scene, embedding_bits=embedding_bits, weight_bits=weight_bits)
-    for name, read in read_scene(path).decoders.items():
-        expected = foretold.decoders[name]
-        assert torch.equal(read.embeddings, expected.embeddings)
-        assert all(torch.equal(read.weights[k], w) for k, w in expected.weights.items())
 
 
 def test_rewriting_a_scene_loses_no_more(tmp_path: Path) -> None:

@@ -98,11 +98,9 @@ class _Method(Protocol):
 
     def show(self, look: Look, frame: int) -> Tensor:
         """Show a viewport of ``frame``; the same frame as before is not decoded again."""
-        ...
 
     def jumps(self, run: int) -> Iterator[int]:
         """Yield frames of the clip endlessly, none of them still in memory."""
-        ...
 
 
 def measure_sample(task: SizeTask, limit_s: float) -> Sample:

@@ -26,15 +26,12 @@ class Solid(Protocol):
     @property
     def reach(self) -> tuple[float, float]:
         """Height of the bounding sphere's centre above the origin, and its radius."""
-        ...
 
     def hit(self, o: Tensor, d: Tensor) -> Tensor:
         """Return the distance N to the first point ahead, or `FAR`."""
-        ...
 
     def normal(self, p: Tensor) -> Tensor:
         """Return outward unit normals 3×N at points of the surface."""
-        ...
 
 
 @dataclass(frozen=True)

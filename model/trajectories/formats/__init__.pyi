@@ -1,0 +1,14 @@
+from .jvet import PREFIX as PREFIX
+from .names import Column as Column
+from .names import named_columns as named_columns
+from .sheet import NoRowsError as NoRowsError
+from .sheet import read_sheet as read_sheet
+from .table import BLOCK as BLOCK
+from .table import DoubtfulFormatError as DoubtfulFormatError
+from .table import shown as shown
+from .telling import FORMAT_NAMES as FORMAT_NAMES
+from .telling import OWN as OWN
+from .telling import Understanding as Understanding
+from .telling import told_by_place as told_by_place
+from .telling import told_of_json as told_of_json
+from .telling import told_of_rows as told_of_rows
