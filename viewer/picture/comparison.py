@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from OpenGL import GL
 
-from nerv360.viewer.picture.gl import ShaderProgram, Texture
+from nerv360.viewer.picture.gl import Texture, WindowProgram
 
 GAIN = 8
 """Factor on the difference: 8 levels of 255 are shown as 64."""
@@ -48,7 +48,7 @@ class Difference:
         self._textures = (Texture(), Texture())
         self._framebuffer = int(GL.glGenFramebuffers(1))
         self._vertices = int(GL.glGenVertexArrays(1))
-        self._program = ShaderProgram("camera_rays.vert", "difference.frag")
+        self._program = WindowProgram("camera_rays.vert", "difference.frag")
         self._program.use()
         self._program.set_vector("half_extent", 1.0, 1.0)
         self._program.set_number("gain", GAIN)

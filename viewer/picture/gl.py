@@ -7,6 +7,7 @@ import numpy.typing as npt
 from OpenGL import GL
 
 from nerv360.viewer.paths import data_file
+from nerv360.viewer.shading import GlProgram
 
 
 def largest_texture() -> int:
@@ -78,8 +79,8 @@ class Texture:
         GL.glDeleteTextures([self.id])
 
 
-class ShaderProgram:
-    """Vertex and fragment shader of the ``shaders`` folder, linked."""
+class WindowProgram(GlProgram):
+    """Program of shaders in the ``shaders`` folder."""
 
     def __init__(self, vertex: str, *fragment: str) -> None:
         """Compile and link.
@@ -89,70 +90,10 @@ class ShaderProgram:
             fragment: file names of the fragment shader's parts, in order.
 
         Raises:
-            RuntimeError: the driver refuses them; its log is the message.
+            GraphicsError: the driver refuses them.
         """
         body = "\n".join(_shader(name) for name in fragment)
-        stages = (
-            (GL.GL_VERTEX_SHADER, vertex, _shader(vertex)),
-            (GL.GL_FRAGMENT_SHADER, fragment[-1], f"#version 330 core\n{body}"),
-        )
-        self._id = GL.glCreateProgram()
-        for kind, name, text in stages:
-            shader = GL.glCreateShader(kind)
-            GL.glShaderSource(shader, text)
-            GL.glCompileShader(shader)
-            if not GL.glGetShaderiv(shader, GL.GL_COMPILE_STATUS):
-                raise RuntimeError(f"{name}: {GL.glGetShaderInfoLog(shader)}")
-            GL.glAttachShader(self._id, shader)
-            GL.glDeleteShader(shader)
-        GL.glLinkProgram(self._id)
-        if not GL.glGetProgramiv(self._id, GL.GL_LINK_STATUS):
-            raise RuntimeError(f"{fragment[-1]}: {GL.glGetProgramInfoLog(self._id)}")
-        self._places: dict[str, int] = {}
-        self._values: dict[str, object] = {}
-
-    def use(self) -> None:
-        """Make it the current program."""
-        GL.glUseProgram(self._id)
-
-    def set_integer(self, name: str, value: int) -> None:
-        """Set an int, or a sampler's texture unit."""
-        if self._changes(name, value):
-            GL.glUniform1i(self._place(name), value)
-
-    def set_number(self, name: str, value: float) -> None:
-        """Set a float."""
-        if self._changes(name, value):
-            GL.glUniform1f(self._place(name), value)
-
-    def set_vector(self, name: str, *values: float) -> None:
-        """Set a vec2 or a vec3."""
-        if self._changes(name, values):
-            setter = {2: GL.glUniform2f, 3: GL.glUniform3f}[len(values)]
-            setter(self._place(name), *values)
-
-    def set_matrix(self, name: str, matrix: npt.NDArray[np.float64]) -> None:
-        """Set a mat3 from a 3×3 array that multiplies column vectors."""
-        values = np.ascontiguousarray(matrix, np.float32)
-        GL.glUniformMatrix3fv(self._place(name), 1, GL.GL_TRUE, values)
-
-    def close(self) -> None:
-        """Delete it."""
-        GL.glDeleteProgram(self._id)
-
-    def _changes(self, name: str, value: object) -> bool:
-        """Store a uniform's new value and return True if it differs from the last one.
-
-        This saves OpenGL calls: each one releases the interpreter lock.
-        """
-        changes = self._values.get(name) != value
-        self._values[name] = value
-        return changes
-
-    def _place(self, name: str) -> int:
-        if name not in self._places:
-            self._places[name] = GL.glGetUniformLocation(self._id, name)
-        return self._places[name]
+        super().__init__(_shader(vertex), f"#version 330 core\n{body}", fragment[-1])
 
 
 def _shader(name: str) -> str:

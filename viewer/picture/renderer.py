@@ -12,7 +12,7 @@ from OpenGL import GL
 
 from nerv360.decoding import Picture
 from nerv360.geometry import Look, level_of_detail
-from nerv360.viewer.picture.gl import ShaderProgram, Texture, largest_texture
+from nerv360.viewer.picture.gl import Texture, WindowProgram, largest_texture
 from nerv360.viewer.picture.still import Compositing
 from nerv360.viewer.picture.upload import PixelBufferUpload, Upload
 from nerv360.viewer.shading import TextureCopy, TexturePicture
@@ -62,8 +62,8 @@ class Renderer:
         self.background = Texture(wraps=True)
         self.background.clear()
         shared = ("camera_rays.vert", "equirectangular.glsl", "composite.glsl")
-        self._timewarp = ShaderProgram(*shared, "timewarp.frag")
-        self._panorama_cut = ShaderProgram(*shared, "panorama.frag")
+        self._timewarp = WindowProgram(*shared, "timewarp.frag")
+        self._panorama_cut = WindowProgram(*shared, "panorama.frag")
         self._vertices = int(GL.glGenVertexArrays(1))
         self._set_constants()
 

@@ -122,10 +122,10 @@ class DrawnPlan:
     def _set_look(self, look: Look) -> None:
         height, width = self.plan.size
         tangent = look.half_extent
-        rotation = look.rotation().astype(np.float32)
         for program in self._programs:
             program.use()
-            program.set_look(rotation, (tangent, tangent * height / width))
+            program.set_matrix("look", look.rotation())
+            program.set_vector("half_extent", tangent, tangent * height / width)
 
     def _pass(
         self, each: Pass, index: int, affines: npt.NDArray[np.float32], band: Band | None
