@@ -59,7 +59,7 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session")
 def _screen() -> Iterator[str | None]:
-    """The name of an X display: the user's own, or an Xvfb that ends with the session."""
+    """Yield the name of an X display: the user's own, or an Xvfb that ends with the session."""
     # Tests of compilers, of commands and of windows share this process; a program does not.
     load_compilers()
     if os.environ.get("DISPLAY"):
@@ -100,7 +100,7 @@ def _screen() -> Iterator[str | None]:
 
 @pytest.fixture
 def display(_screen: str | None) -> str:
-    """The X display to open a window on; the test is skipped where there can be none."""
+    """Return the X display to open a window on; skip the test if there can be none."""
     if _screen is None:
         pytest.skip(_LACKING)
     return _screen

@@ -24,7 +24,7 @@ TOOLS = ("sh", "make", "uname", "id", "true")
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A folder in which everything is set up, and the program is this one."""
+    """Return a folder in which everything is set up, and the program is this one."""
     for name in ("Makefile", "requirements.txt", "pyproject.toml"):
         shutil.copy2(ROOT / name, tmp_path)
     program = tmp_path / ".venv" / "bin" / "nerv360"

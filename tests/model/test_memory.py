@@ -14,7 +14,7 @@ MIB = 2**20
 
 @pytest.fixture
 def groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder in which control groups are looked for, empty."""
+    """Return the folder in which control groups are looked for, empty."""
     monkeypatch.setattr(memory, "_GROUPS", tmp_path / "groups")
     monkeypatch.setattr(memory, "_PROCESS_GROUPS", tmp_path / "cgroup")
     return tmp_path / "groups"

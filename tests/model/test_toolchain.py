@@ -24,7 +24,7 @@ CARD = ("NVIDIA GeForce RTX 4090", (8, 9))
 
 @pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that is all of PATH, with a C compiler, and one for Python's header in it."""
+    """Return a folder that is all of PATH, with a C compiler, and one for Python's header in it."""
     add(tmp_path / "gcc")
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CC", raising=False)

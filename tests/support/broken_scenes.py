@@ -94,7 +94,7 @@ def shorten(name: str, count: int) -> Mutation:
 
 
 def bomb(name: str, table: bytes = b"") -> Mutation:
-    """A coded tensor with this table, of some kilobytes that unpack to 64 MiB, were they let."""
+    """Put a coded tensor with this table: some kilobytes that would unpack to 64 MiB."""
 
     def mutate(parts: Parts) -> None:
         coding, *stream = packed_series(np.zeros((1, 1, 2**13, 2**13), np.uint8)).tolist()

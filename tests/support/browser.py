@@ -1,6 +1,4 @@
-"""Chromium without a screen, its WebGL drawn by the processor, and pages as a plain server serves
-them.
-"""
+"""Chromium without a screen, its WebGL drawn by the processor, and pages of a plain server."""
 
 from __future__ import annotations
 
@@ -77,15 +75,15 @@ class Browser:
             self.devtools("Page.removeScriptToEvaluateOnNewDocument", **added)
 
     def run(self, script: str) -> Any:
-        """The result of a function's body."""
+        """Return the result of a function's body."""
         return self.driver.execute_script(script)
 
     def text(self, element: str) -> str:
-        """What an element of the page says."""
+        """Return the text of an element of the page."""
         return str(self.run(f"return document.getElementById('{element}').textContent"))
 
     def shown(self, name: str) -> str | None:
-        """A property of the picture on the page: shown, frame or decoder."""
+        """Return a property of the picture on the page: shown, frame or decoder."""
         value: str | None = self.run(f"return document.getElementById('view').dataset.{name}")
         return value
 
@@ -105,11 +103,11 @@ class Browser:
         )
 
     def mouse(self, kind: str, x: float, y: float, **given: object) -> None:
-        """An event of the mouse: mousePressed, mouseMoved, mouseReleased, mouseWheel."""
+        """Send an event of the mouse: mousePressed, mouseMoved, mouseReleased, mouseWheel."""
         self.devtools("Input.dispatchMouseEvent", type=kind, x=x, y=y, **given)
 
     def touch(self, kind: str, *places: tuple[float, float]) -> None:
-        """An event of fingers at these places: touchStart, touchMove, touchEnd."""
+        """Send an event of fingers at these places: touchStart, touchMove, touchEnd."""
         points = [{"x": x, "y": y, "id": k} for k, (x, y) in enumerate(places)]
         self.devtools("Input.dispatchTouchEvent", type=kind, touchPoints=points)
 
@@ -120,7 +118,7 @@ class Browser:
         self.devtools("Input.dispatchKeyEvent", type="keyUp", key=text, code=code)
 
     def picture(self) -> npt.NDArray[np.uint8]:
-        """What is on screen, height×width×3."""
+        """Return the screen, height×width×3."""
         data = self.devtools("Page.captureScreenshot", format="png")["data"]
         with Image.open(io.BytesIO(base64.b64decode(data))) as image:
             return np.array(image.convert("RGB"))
@@ -128,7 +126,7 @@ class Browser:
 
 @contextlib.contextmanager
 def browser(folder: Path, *flags: str) -> Iterator[Browser]:
-    """A browser with nothing in its new profile; the test is skipped where there is none."""
+    """Yield a browser with a new profile; skip the test if there is none."""
     webdriver = pytest.importorskip("selenium.webdriver")
     found = {}
     for program, names in _PROGRAMS.items():
@@ -157,7 +155,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 @contextlib.contextmanager
 def served(folder: Path) -> Iterator[str]:
-    """The address of a folder that a plain file server serves."""
+    """Yield the address of a folder that a plain file server serves."""
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder))) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()

@@ -18,7 +18,7 @@ GROUPS_OF_12 = "keyint=12:min-keyint=12:bframes=3:b-adapt=0:b-pyramid=normal:sce
 
 
 def ramp(index: int, height: int = 48, width: int = 96) -> Tensor:
-    """A moving ramp, height×width×3 uint8, another one for each of 64 indices."""
+    """Return a moving ramp, height×width×3 uint8, another one for each of 64 indices."""
     y, x = np.mgrid[:height, :width]
     channels = [(x * 2 + 5 * index) % 256, (y * 4 + 3 * index) % 256, x * 0 + (4 * index) % 256]
     return torch.from_numpy(np.stack(channels, -1).astype(np.uint8))
@@ -31,8 +31,9 @@ def encode(
     parameters: str = GROUPS_OF_12,
     times_ms: Sequence[int] | None = None,
 ) -> Path:
-    """A clip of `FPS` pictures a second, or with pictures at these times; x264 and x265 take
-    ``parameters`` of their own.
+    """Return a clip of `FPS` pictures a second, or with pictures at these times.
+
+    x264 and x265 take ``parameters`` of their own.
     """
     tick = Fraction(1, 1000 if times_ms else FPS)
     name, quiet = f"{codec.removeprefix('lib')}-params", ":log-level=none" * (codec == "libx265")
@@ -54,7 +55,7 @@ def encode(
 
 
 def damaged(path: Path, first: int, last: int) -> Path:
-    """The clip with noise in the place of these packets."""
+    """Put noise in the place of these packets of the clip."""
     data = bytearray(path.read_bytes())
     noise = random.Random(2)
     with av.open(str(path)) as container:
@@ -67,7 +68,7 @@ def damaged(path: Path, first: int, last: int) -> Path:
 
 
 def box(kind: str, *content: bytes) -> bytes:
-    """A box of the MP4 format."""
+    """Return a box of the MP4 format."""
     body = b"".join(content)
     return struct.pack(">I", 8 + len(body)) + kind.encode() + body
 

@@ -37,7 +37,7 @@ NUMBERS = dict.fromkeys(("height", "source_first", "target_first", "first", "end
 def compiled(
     kernel: Any, types: dict[str, str], constants: dict[str, Any], arch: int, tile: Tile = TILE
 ) -> Any:
-    """A kernel for CUDA's compute capability ``arch``, its pointers at multiples of 16 bytes."""
+    """Compile a kernel for a compute capability ``arch``, its pointers at multiples of 16 bytes."""
     names = kernel.arg_names
     source = ASTSource(
         kernel,
@@ -56,7 +56,7 @@ def compiled(
 def convolution(
     arch: int, width: int, inputs: int, stride: int, epilogue: int, head: bool, tile: Tile = TILE
 ) -> dict[str, Any]:
-    """The paper's last stage has 72 channels once they are in eights."""
+    """Compile a convolution like the paper's last stage, with 72 channels in eights."""
     n0, n1 = chunks(72)
     constants = {
         "WIDTH": width,

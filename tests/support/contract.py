@@ -51,7 +51,7 @@ def imports(root: Path) -> Iterator[tuple[str, str]]:
 
 
 def upward_imports(root: Path) -> list[str]:
-    """Imports of the viewer in the model."""
+    """Return imports of the viewer in the model."""
     return [
         f"{importer} imports {target}"
         for importer, target in imports(root)
@@ -60,7 +60,7 @@ def upward_imports(root: Path) -> list[str]:
 
 
 def imports_of_the_lab(root: Path) -> list[str]:
-    """Imports of the lab from outside it, except in the viewer's commands."""
+    """Return imports of the lab from outside it, except in the viewer's commands."""
     return [
         f"{importer} imports {target}"
         for importer, target in imports(root)
@@ -70,7 +70,7 @@ def imports_of_the_lab(root: Path) -> list[str]:
 
 
 def imports_past_doors(root: Path) -> list[str]:
-    """Imports of what lies within a room that the importer is not in."""
+    """Return imports of what lies within a room that the importer is not in."""
     past = []
     for importer, target in imports(root):
         shared = _shared(importer, target)
@@ -104,7 +104,7 @@ def _is_within(name: str, package: str) -> bool:
 
 
 def _shared(importer: str, target: str) -> list[str]:
-    """The package that both are in."""
+    """Return the package that both are in."""
     a, b = importer.split(".")[:-1], target.split(".")
     shared = []
     for one, other in zip(a, b, strict=False):

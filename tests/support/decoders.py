@@ -38,7 +38,7 @@ def psnr(a: Tensor, b: Tensor) -> float:
 
 
 def reference(decoder: Decoder, look: Look, frame: int) -> tuple[Look, Tensor]:
-    """The look that the eager engine decodes, and its float32 picture."""
+    """Return the look that the eager engine decodes, and its float32 picture."""
     engine = EagerEngine(decoder, torch.device("cpu"), picture_size(decoder.config, None))
     picture = engine.decode(look, frame)
     return picture.look, picture.pixels
@@ -52,7 +52,7 @@ def picture_inputs(
     dtype: torch.dtype = torch.float32,
     device: torch.device = CPU,
 ) -> tuple[Tensor, ...]:
-    """The inputs of `DecoderPrograms.picture`; see `run_programs`."""
+    """Return the inputs of `DecoderPrograms.picture`; see `run_programs`."""
     gpu = CudaGpu(device) if device.type == "cuda" else FakeGpu()
     frames = Frames(decoder, gpu, dtype)
     frames.select(frame)
@@ -71,7 +71,7 @@ def run_programs(
     dtype: torch.dtype = torch.float32,
     device: torch.device = CPU,
 ) -> Tensor:
-    """The picture, height×width×4 uint8 on the CPU, as the compiled engine's graphs compute it.
+    """Return the picture, height×width×4 uint8 on the CPU, as the compiled engine's graphs do.
 
     Args:
         decoder, dtype, device: the programs were built for.

@@ -32,7 +32,7 @@ class Rest:
             assert self._changed.wait_for(lambda: self._resting, _LIMIT_S)
 
     def tell(self, resting: bool) -> None:
-        """The thread begins to rest, or is woken."""
+        """Note that the thread begins to rest, or is woken."""
         with self._changed:
             self._resting = resting
             self._changed.notify_all()
@@ -66,17 +66,17 @@ def until(condition: Callable[[], object]) -> None:
 
 
 def wanted(yaw_deg: float = 0.0, frame: int = 0) -> Request:
-    """A request for a level look at ``frame``."""
+    """Return a request for a level look at ``frame``."""
     return Request(Look.from_degrees(yaw_deg, 0), 16 / 9, frame)
 
 
 def picture(worker: DecodeWorker) -> Picture:
-    """The next picture of the first pane."""
+    """Return the next picture of the first pane."""
     return pictures(worker)[0]
 
 
 def pictures(worker: DecodeWorker) -> dict[int, Picture]:
-    """The next pictures, one for each pane that has one."""
+    """Return the next pictures, one for each pane that has one."""
     taken: dict[int, Picture] = {}
 
     def arrived() -> bool:

@@ -1,5 +1,7 @@
-"""Opens the demo by every engine of the CPU, presses every key in a window, and prints which
-compilers that has loaded. A program: what is loaded is a matter of the whole process.
+"""Opens the demo by every engine of the CPU, and presses every key in a window.
+
+It prints which compilers that has loaded. It is a program, because modules are loaded for a whole
+process.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class FakeEvent:
         stream.add(self._pass)
 
     def query(self) -> bool:
-        """It has passed."""
+        """Return True if it has passed."""
         return self.passed
 
     def synchronize(self) -> None:
@@ -202,7 +202,7 @@ class FakeCuda:
 
     @staticmethod
     def stream_of(handle: int) -> FakeStream:
-        """The stream of a handle."""
+        """Return the stream of a handle."""
         return _streams[handle]
 
     @contextmanager

@@ -41,12 +41,12 @@ def rgba(colours: Tensor) -> Tensor:
 
 
 def sphere_viewport(look: Look, height: int, width: int, frame: int = 0) -> Tensor:
-    """The sphere as ``look`` sees it, height×width×3, 0 to 255."""
+    """Return the sphere as ``look`` sees it, height×width×3, 0 to 255."""
     return sphere_colour(viewport_directions(look, height, width), frame)
 
 
 def sphere_panorama(height: int, width: int, frame: int = 0) -> Tensor:
-    """The sphere as an equirectangular picture, height×width×3, 0 to 255."""
+    """Return the sphere as an equirectangular picture, height×width×3, 0 to 255."""
     longitude, latitude = erp_angles(height, width)
     grid_latitude, grid_longitude = torch.meshgrid(latitude, longitude, indexing="ij")
     return sphere_colour(angles_to_directions(grid_longitude, grid_latitude), frame)
@@ -95,7 +95,7 @@ class FakeEngine:
         self.requests: list[tuple[Look, int]] = []
 
     def decode(self, look: Look, frame: int) -> Picture:
-        """The formula's picture."""
+        """Return the formula's picture."""
         started = time.perf_counter()
         self.requests.append((look, frame))
         if self.gate is not None:

@@ -145,7 +145,7 @@ class FakeGpu:
             self._unwaited[self._numbered] = source, source._version
 
     def forget_uploads(self, number: int) -> None:
-        """The host knows that this many uploads are done, and may rewrite what they read."""
+        """Note that the host may rewrite the memory of this many uploads."""
         for done in [each for each in self._unwaited if each <= number]:
             del self._unwaited[done]
 
@@ -305,12 +305,12 @@ class Address:
 
     @classmethod
     def of(cls, tensor: Tensor) -> Address:
-        """The address of ``tensor``."""
+        """Return the address of ``tensor``."""
         storage, offset = weakref.ref(tensor.untyped_storage()), int(tensor.storage_offset())
         return cls(storage, tensor.dtype, offset, tensor.shape, tensor.stride())
 
     def tensor(self) -> Tensor:
-        """The tensor that lies there now; an illegal access where that was freed."""
+        """Return the tensor that lies there now; raise an illegal access if it was freed."""
         storage = self.storage()
         if storage is None:
             raise RuntimeError(f"{ILLEGAL_ACCESS}: a graph uses memory that was freed")
@@ -483,7 +483,7 @@ def _declare(tensor: Tensor, *, pinned: bool) -> None:
 
 
 def _memory_of(tensor: Tensor) -> _HostMemory | None:
-    """The host's memory that ``tensor`` lies in; None if it is the GPU's."""
+    """Return the host's memory that ``tensor`` lies in; None if it is the GPU's."""
     storage = tensor.untyped_storage()
     memory = FakeGpu._host.get(_key(storage))
     return memory if memory is not None and memory.storage() is storage else None

@@ -125,7 +125,7 @@ ON_FACES: dict[tuple[float, float], Colour] = {
 
 
 def two_streams(path: Path, streams: Sequence[Sequence[Tensor]], default: int = 0) -> Path:
-    """An MP4 with several video streams, of which one is the default."""
+    """Return an MP4 with several video streams, of which one is the default."""
     with av.open(str(path), "w", format="mp4") as container:
         added = []
         for index, pictures in enumerate(streams):
@@ -146,7 +146,7 @@ def two_streams(path: Path, streams: Sequence[Sequence[Tensor]], default: int = 
 
 def with_options(path: Path, pictures: Sequence[Tensor], shape: Fraction | None = None,
                  stereo_mode: str | None = None, parameters: str = SHARP) -> Path:  # fmt: skip
-    """A clip with a pixel shape, Matroska's stereo mode, or parameters of x264."""
+    """Return a clip with a pixel shape, Matroska's stereo mode, or parameters of x264."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=25, options={"x264-params": parameters})
         assert isinstance(stream, av.VideoStream)
@@ -165,7 +165,7 @@ def with_options(path: Path, pictures: Sequence[Tensor], shape: Fraction | None 
 
 
 def hdr(path: Path) -> Path:
-    """A clip of 10 bits in PQ, a grey of 58 % of the signal: reference white."""
+    """Return a clip of 10 bits in PQ, a grey of 58 % of the signal: reference white."""
     with av.open(str(path), "w") as container:
         options = {"x265-params": "log-level=none", "crf": "4"}
         stream = container.add_stream("libx265", rate=25, options=options)
@@ -205,20 +205,20 @@ def folder(path: Path) -> Path:
 
 
 def cut(path: Path, first: float, last: float) -> Path:
-    """The part of a file's bytes between two shares."""
+    """Return the part of a file's bytes between two shares."""
     data = path.read_bytes()
     path.write_bytes(data[round(len(data) * first) : round(len(data) * last)])
     return path
 
 
 def copied(path: Path, name: str) -> Path:
-    """The file under another name."""
+    """Return the file under another name."""
     path.rename(path.with_name(name))
     return path.with_name(name)
 
 
 def headed(path: Path) -> Path:
-    """A transport stream that begins with pictures that refer to what was cut off."""
+    """Return a transport stream that begins with pictures that refer to what was cut off."""
     encode(
         path, cards(12), parameters="crf=4:keyint=6:min-keyint=6:open-gop=1:bframes=2:scenecut=0"
     )
@@ -230,7 +230,7 @@ def headed(path: Path) -> Path:
 
 
 def with_mesh(path: Path) -> Path:
-    """A Matroska file that declares a mesh, in the room that its writer leaves behind the sizes."""
+    """Write a Matroska file that declares a mesh, in the room that its writer leaves free."""
     data = write(path).read_bytes()
     tracks = data.rindex(b"\x16\x54\xae\x6b")
     start = data.index(b"\xb0\x81\x60\xba\x81\x30", tracks)  # 96 by 48, after the size
@@ -254,7 +254,7 @@ def write_bytes(path: Path, data: bytes) -> Path:
 
 
 def transparent(path: Path) -> Path:
-    """A clip whose left half is transparent, over colours that must not be seen."""
+    """Return a clip whose left half is transparent, over colours that must not be seen."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("ffv1", rate=25)
         assert isinstance(stream, av.VideoStream)
@@ -425,7 +425,7 @@ ACCEPTED: dict[str, tuple[Callable[[Path], Path], Expected]] = {
 
 
 def cut_tail(path: Path) -> Path:
-    """An MP4 whose index comes first, cut in the middle of its fifth picture."""
+    """Return an MP4 whose index comes first, cut in the middle of its fifth picture."""
     with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
         stream = container.add_stream(
             "libx264", rate=25, options={"x264-params": "crf=4:bframes=0"}
@@ -445,7 +445,7 @@ def cut_tail(path: Path) -> Path:
 
 
 def photo(path: Path) -> Path:
-    """A photo that lies on its head, as its EXIF says."""
+    """Return a photo that lies on its head, as its EXIF says."""
     exif = Image.Exif()
     exif[0x112] = 3
     Image.fromarray(card(LEFT).numpy()[::-1, ::-1].copy()).save(path, exif=exif, quality=98)

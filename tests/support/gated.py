@@ -40,7 +40,7 @@ _NOTHING: Colour = tuple(round(255 * share) for share in CLEAR_COLOUR)  # type: 
 
 
 def colour(scene: str, decoder: str, frame: int) -> Colour:
-    """That of a picture."""
+    """Return the colour of a picture."""
     return 60 + 120 * list(FRAMES).index(scene), 50 + 70 * DECODERS.index(decoder), 40 + 30 * frame
 
 
@@ -72,7 +72,7 @@ class Gate:
             return [name for name, _ in self._held]
 
     def step(self, name: str) -> None:
-        """Called by what is held."""
+        """Wait; called by the held thread."""
         with self._changed:
             if self._open:
                 return
@@ -104,7 +104,7 @@ class Gate:
             self._changed.notify_all()
 
     def park(self, parked: bool) -> None:
-        """The decoding thread begins to rest, or is woken."""
+        """Note that the decoding thread begins to rest, or is woken."""
         with self._changed:
             self._parked = parked
             self._changed.notify_all()
@@ -150,8 +150,9 @@ def still_of(scene: str, decoder: str) -> torch.Tensor | None:
 
 
 def gated_scene(gate: Gate, scene: str) -> OpenScene:
-    """Three decoders, each with an engine to fall back to; the first decodes narrow viewports
-    with a background around them.
+    """Return a scene of three decoders, each with an engine to fall back to.
+
+    The first decodes narrow viewports with a background around them.
     """
 
     def source(decoder: str) -> EngineSource:
@@ -242,7 +243,7 @@ class GatedApp:
         raise AssertionError(f"no end of work: {self.gate.waiting}")
 
     def _said(self, sentence: str) -> None:
-        """An error is of what is open."""
+        """Check that an error belongs to the open scene."""
         if "failed" in sentence or "frame" in sentence:
             assert any(
                 f"{self.app.panes.scene.title} {name}" in sentence for name in self._shown
@@ -254,7 +255,7 @@ class GatedApp:
         return self.app.panes.shown
 
     def _check(self) -> None:
-        """The screen shows nothing but what is open."""
+        """Check that the screen shows only the open scene."""
         scene, opening = self.app.panes.scene.title, self.app.panes.opening
         for decoder, inside, around in self._seen():
             named = DECODERS if opening or self._failed else (decoder,)
@@ -271,7 +272,7 @@ class GatedApp:
             assert within(around, {_NOTHING} | known), around
 
     def _check_end(self) -> None:
-        """The newest request is on the screen, or it says why not."""
+        """Check that the newest request is on the screen, or an error says why not."""
         scene, frame = self.app.panes.scene.title, self.app.playback.frame
         for decoder, inside, around in self._seen():
             wanted = colour(scene, decoder, frame)

@@ -45,7 +45,7 @@ def _renamed_decoder(parts: Parts) -> None:
 
 
 def _more_of(*keys: str) -> Mutation:
-    """A field of such a name and value in the map at ``keys`` of the header."""
+    """Return a field of such a name and value in the map at ``keys`` of the header."""
     return at(*keys, ENDLESS, value=ENDLESS)
 
 

@@ -110,7 +110,7 @@ class SlowLink:
 
 @contextlib.contextmanager
 def slow_link(port: int, round_trip_s: float = 0.0, bits_per_s: float = 0.0) -> Iterator[SlowLink]:
-    """A link to a server's port, as long as the block lasts."""
+    """Yield a link to a server's port."""
     link = SlowLink(port, round_trip_s, bits_per_s)
     ready, end = threading.Event(), asyncio.Event()
     serving = threading.Thread(

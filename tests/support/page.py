@@ -31,7 +31,7 @@ FRAMES = 3
 
 
 def plain_scene() -> Scene:
-    """A scene of one small decoder, without a still panorama."""
+    """Return a scene of one small decoder, without a still panorama."""
     attribution = Attribution("Pier", "Apache-2.0", "A. N. Author", "pier.mp4")
     return Scene(attribution, 128, 64, 10, FRAMES, {"nerv360": lively_decoder(SMALL, FRAMES)})
 
@@ -43,7 +43,7 @@ def psnr(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> float:
 
 
 def node() -> str:
-    """The program; the test is skipped where there is none that is new enough."""
+    """Return the program; skip the test if there is none that is new enough."""
     found = shutil.which("node")
     if found is None:
         pytest.skip("there is no Node here (nodejs.org) to run the page's modules with")

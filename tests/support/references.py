@@ -1,5 +1,6 @@
-"""The three decoders written out layer by layer, from the papers and the published code, sharing
-nothing with `model` but the names of the weights.
+"""The three decoders written out layer by layer, from the papers and the published code.
+
+They share only the names of the weights with `nerv360`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def as_written(place: str, kind: str, x: Tensor) -> Tensor:
-    """The activation that belongs there."""
+    """Return the activation that belongs there."""
     return FUNCTIONS[kind](x)
 
 
@@ -82,8 +83,10 @@ def nerv360(
     size: tuple[int, int],
     activate: Activate = as_written,
 ) -> Tensor:
-    """NeRV360 for a level look of (yaw, pitch, horizontal field of view), radians; ``size`` is the
-    projected one.
+    """Decode NeRV360 for a level look of (yaw, pitch, horizontal field of view), radians.
+
+    Args:
+        size: height and width of the projected features.
     """
     yaw, pitch, hfov = look
     t = _embedded(w, "time_embedding", _code(time, shape.base, shape.levels), activate)

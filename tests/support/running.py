@@ -16,7 +16,7 @@ _TURN_S = 1 / 60
 
 
 def run_until(app: App, condition: Callable[[], object], turn_s: float = _TURN_S) -> None:
-    """Turns of ``turn_s`` until ``condition`` holds; two minutes without it fail the test."""
+    """Step in ``turn_s`` until ``condition`` holds; fail the test after two minutes."""
     deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline, "what was waited for did not happen"
@@ -25,30 +25,30 @@ def run_until(app: App, condition: Callable[[], object], turn_s: float = _TURN_S
 
 
 def settle(app: App) -> None:
-    """Until the picture for what is shown now has come and the background is complete."""
+    """Step until the present picture has come and the background is complete."""
     app.step(_TURN_S)
     run_until(app, lambda: app.worker.idle)
 
 
 def resize(app: App, width: int, height: int) -> None:
-    """Turns until the window has that size."""
+    """Step until the window has that size."""
     glfw.set_window_size(app.window.handle, width, height)
     run_until(app, lambda: app.window.size == (width, height))
 
 
 def press(app: App, key: str) -> None:
-    """A key, down and up."""
+    """Press and release a key."""
     hand = CallbackHand(app.window)
     hand.key(key, True)
     hand.key(key, False)
 
 
 def drawn(app: App) -> torch.Tensor:
-    """The window's latest drawing, height×width×3, 0 to 255."""
+    """Return the window's latest drawing, height×width×3, 0 to 255."""
     return torch.as_tensor(capture(app.window)).float()
 
 
 def image(app: App) -> torch.Tensor:
-    """A new drawing of the window, height×width×3, 0 to 255."""
+    """Return a new drawing of the window, height×width×3, 0 to 255."""
     app.step(0.0)
     return drawn(app)

@@ -42,8 +42,9 @@ def over_still_scene(*names: str, frames: int = 3) -> Scene:
 
 
 def decoder_over_still(config: ModelConfig, frames: int = 3) -> Decoder:
-    """As `lively_decoder`, of `over_still` of ``config``, over waves of colour that its pictures
-    cover in part.
+    """Return a `lively_decoder` of `over_still` of ``config``.
+
+    Its pictures cover waves of colour in part.
     """
     height, width = config.frame_height, config.frame_width
     rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
@@ -57,7 +58,7 @@ def decoder_over_still(config: ModelConfig, frames: int = 3) -> Decoder:
 
 
 def tiny_scene(*names: str, frames: int = 3) -> Scene:
-    """A random scene with the named decoders, nerv360 alone by default."""
+    """Return a random scene with the named decoders, by default only nerv360."""
     torch.manual_seed(0)
     decoders = {}
     for name in names or ("nerv360",):
@@ -74,7 +75,7 @@ def tiny_scene(*names: str, frames: int = 3) -> Scene:
 
 
 def lively_decoder(config: ModelConfig, frames: int = 3) -> Decoder:
-    """A random decoder whose affines are far from the identity, as trained ones are."""
+    """Return a random decoder whose affines are far from the identity, as trained ones are."""
     torch.manual_seed(0)
     weights = build_decoder(config).state_dict()
     for name, weight in weights.items():

@@ -18,7 +18,7 @@ PATIENCE_S = 60.0
 def running(
     folder: Path, host: str = "127.0.0.1", live: Live | None = None, port: int = 0, **given: Any
 ) -> Iterator[Address]:
-    """The address of a server of ``folder``, which ends with the block."""
+    """Yield the address of a server of ``folder``."""
     address = Address(host, port)
     with WebServer(folder, address, live, **given) as server:
         serving = threading.Thread(target=server.serve_forever)
@@ -44,13 +44,13 @@ def answer(port: int, request: bytes, host: str = "127.0.0.1") -> bytes:
 
 
 def get(path: str, *hosts: str, method: str = "GET", more: str = "") -> bytes:
-    """A request after which the connection closes."""
+    """Return a request after which the connection closes."""
     lines = [f"{method} {path} HTTP/1.1", *(f"Host: {host}" for host in hosts)]
     text = "\r\n".join([*lines, "Connection: close", ""]) + "\r\n"
     return (text[:-2] + more + "\r\n").encode("latin-1")
 
 
 def status(said: bytes) -> int:
-    """The status of an answer."""
+    """Return the status of an answer."""
     assert said.startswith(b"HTTP/1."), said[:200]
     return int(said.split()[1])

@@ -50,9 +50,10 @@ class Story:
 
 
 def soak(seconds: float, seed: int, folder: Path) -> Story:
-    """Run ``nerv360 view`` with everything that it writes in ``folder``; first C sixteen times,
-    then every key of the keymap in some order, then anything until ``seconds`` have passed, then
-    Esc. The story ends early where the program does.
+    """Run ``nerv360 view`` with everything that it writes in ``folder``.
+
+    First comes C sixteen times, then every key of the keymap in some order, then anything until
+    ``seconds`` have passed, then Esc. The story ends early if the program does.
     """
     story, log = Story(), folder / "log"
     files = list(_droppable(folder))
@@ -90,8 +91,9 @@ def soak(seconds: float, seed: int, folder: Path) -> Story:
 
 
 def grown_bytes(resident: list[tuple[float, int]]) -> int:
-    """Bytes that a program holds more in the last quarter of a story than in the second: those of
-    half of the time, so that one large scene does not count.
+    """Return the bytes that a program holds more in the last quarter of a story than in the second.
+
+    They are those of half of the time, so that one large scene does not count.
     """
     end = resident[-1][0]
 
@@ -127,7 +129,7 @@ class RestlessHand:
             yield lambda act=act: act(choose)  # type: ignore[misc]
 
     def press(self, key: str, seconds: float = 0.0) -> None:
-        """A key, held for so long."""
+        """Hold a key for so long."""
         self._note(f"key {key}")
         self._focus()
         if key in CHARACTERS:
@@ -198,7 +200,7 @@ def _started(
 
 
 def _window(program: subprocess.Popen[bytes], log: Path) -> int:
-    """The program's window, once it shows a picture."""
+    """Return the program's window, once it shows a picture."""
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline and program.poll() is None:
         if "first picture" in log.read_text(errors="replace"):

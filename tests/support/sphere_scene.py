@@ -14,7 +14,7 @@ FPS = 10.0
 
 
 def sphere_scene(*engines: Callable[[], FakeEngine], title: str = "a sphere") -> OpenScene:
-    """The scene; each decoder has ``engines``, by default one, the next where one fails."""
+    """Return the scene; each decoder has ``engines``, by default one, each a fallback."""
     makers = engines or (lambda: FakeEngine((270, 480), frames=FRAMES),)
     return OpenScene(
         title=title,

@@ -11,7 +11,7 @@ from nerv360.metrics.similarity import cut_viewport
 
 
 def smooth_sphere(height: int, width: int, phase: float = 0.0) -> Tensor:
-    """An ERP frame, uint8, whose colours are smooth all over the sphere, seam and poles too."""
+    """Return an ERP frame, uint8, whose colours are smooth everywhere, at seam and poles too."""
     longitude, latitude = erp_angles(height, width)
     grid = torch.meshgrid(latitude, longitude, indexing="ij")
     x, y, z = angles_to_directions(grid[1], grid[0]).unbind(-1)

@@ -64,7 +64,8 @@ class ToyViewport(Toy):
 
 
 def added(kind: type[Toy], monkeypatch: pytest.MonkeyPatch) -> ModelConfig:
-    """A small configuration of a toy, which is in the table of architectures until the test ends;
+    """Yield a small configuration of a toy, which is in the table of architectures meanwhile.
+
     `tests.support.scenes` makes scenes of it.
     """
     config = TINY.replace(architecture=kind.name, colour_skip=True)

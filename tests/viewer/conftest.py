@@ -19,7 +19,7 @@ from tests.support.sphere_scene import refuse, sphere_scene
 
 @pytest.fixture
 def window(display: str) -> Iterator[Window]:
-    """A window of 640×360 with its OpenGL context current."""
+    """Yield a window of 640×360 with its OpenGL context current."""
     opened = Window("test", 640, 360)
     yield opened
     opened.close()
@@ -27,7 +27,7 @@ def window(display: str) -> Iterator[Window]:
 
 @pytest.fixture
 def open_app(window: Window) -> Iterator[Callable[..., App]]:
-    """Opens applications whose clip stands still; they are closed after the test."""
+    """Yield a function that opens applications whose clip stands still; close them at the end."""
     opened: list[App] = []
 
     def make(
@@ -56,7 +56,7 @@ class _Records(logging.Handler):
 
 @pytest.fixture
 def survived() -> Iterator[list[logging.LogRecord]]:
-    """The failures that the application has survived and written down."""
+    """Yield the failures that the application has survived and written down."""
     handler = _Records(logging.ERROR)
     failures.log.addHandler(handler)
     yield handler.records
@@ -75,7 +75,7 @@ def _nothing_goes_wrong_unseen(
 
 @pytest.fixture(autouse=True)
 def _levels_of_logs_last_no_longer_than_a_test() -> Iterator[None]:
-    """The viewer sets one for its process, which tests share."""
+    """Restore the level of the logs: the viewer sets it for the process that tests share."""
     package = logging.getLogger("nerv360")
     before = package.level
     yield

@@ -23,7 +23,7 @@ PATIENCE_S = 60
 
 @pytest.fixture
 def screen(display: str) -> Iterator[subprocess.Popen[bytes]]:
-    """An X server that a test may kill; its display's number is its attribute ``number``."""
+    """Yield an X server that a test may kill; its display's number is its ``number``."""
     reading, writing = os.pipe()
     command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "640x480x24", "-noreset"]
     quiet = subprocess.DEVNULL

@@ -14,7 +14,7 @@ from tests.support.running import settle
 
 
 def counted(monkeypatch: pytest.MonkeyPatch, module: object, prefix: str) -> Counter[str]:
-    """Calls of the functions of ``module`` whose names begin with ``prefix``, from now on."""
+    """Count calls of functions of ``module`` whose names begin with ``prefix``, from now on."""
     calls: Counter[str] = Counter()
 
     def counting(name: str, function: Callable[..., object]) -> Callable[..., object]:
@@ -35,8 +35,9 @@ def counted(monkeypatch: pytest.MonkeyPatch, module: object, prefix: str) -> Cou
 def test_a_frame_takes_few_calls_of_opengl(
     open_app: Callable[..., App], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each call through ctypes gives the interpreter away, and where another thread is busy it
-    comes back a switch interval later.
+    """Each call through ctypes releases the interpreter's lock.
+
+    If another thread is busy, it comes back a switch interval later.
     """
     app = open_app()
     settle(app)

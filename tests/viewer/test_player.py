@@ -30,14 +30,14 @@ load = partial(open_file, choice=DeviceChoice("cpu"))
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sphere that `FakeEngine` draws, as a video."""
+    """Return the sphere that `FakeEngine` draws, as a video."""
     pictures = [sphere_panorama(*SIZE, frame).byte() for frame in range(FRAMES)]
     return encode(tmp_path_factory.mktemp("clip") / "sphere.mp4", pictures)
 
 
 @pytest.fixture
 def player(open_app: Callable[..., App], clip: Path) -> App:
-    """The clip in a window without overlay, paused at its beginning."""
+    """Return the clip in a window without overlay, paused at its beginning."""
     scene = prepare_clip(open_clip(clip))
     app = open_app(scene, load=load, settings=Settings(inertia=False, overlay=False))
     settle(app)
@@ -45,7 +45,7 @@ def player(open_app: Callable[..., App], clip: Path) -> App:
 
 
 def shows(app: App, path: Path, frame: int) -> bool:
-    """The window, above its messages, shows this picture of the clip and neither neighbour."""
+    """Check that the window, above its messages, shows this picture and neither neighbour."""
     settle(app)
     drawing = image(app)
     pictures, half = list(open_clip(path)), drawing.shape[0] // 2

@@ -50,7 +50,7 @@ def still_scene(
     make: Callable[..., FakeEngine] = HalfCovering,
     title: str = "a town",
 ) -> OpenScene:
-    """A scene of which ``viewport`` and ``frame`` cover a still panorama, and ``plain`` none."""
+    """Return a scene: ``viewport`` and ``frame`` cover a still panorama, ``plain`` covers none."""
     still = np.full((64, 128, 3), colour, np.uint8)
 
     def engine(name: str) -> FakeEngine:
@@ -87,7 +87,7 @@ def halves(app: App, x: float = 0.5) -> tuple[Colour, Colour]:
 
 
 def caption(app: App) -> str | None:
-    """The overlay's line on what is shown."""
+    """Return the overlay's line on what is shown."""
     return app.panes.caption
 
 

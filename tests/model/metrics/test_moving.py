@@ -22,7 +22,7 @@ STILL = torch.full((20, 40, 3), 100, dtype=torch.uint8)
 
 
 def original(pixels: int) -> torch.Tensor:
-    """The still picture, with so many pixels of its second row in another red."""
+    """Return the still picture, with so many pixels of its second row in another red."""
     picture = STILL.clone()
     picture[1, :pixels, 0] = 130
     return picture

@@ -28,7 +28,7 @@ Array = npt.NDArray[np.float64]
 
 
 def pair(seed: int, height: int, width: int, noise: float) -> tuple[Tensor, Tensor]:
-    """A structured uint8 picture and a disturbed one."""
+    """Return a structured uint8 picture and a disturbed one."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width]
     planes = [
@@ -115,9 +115,10 @@ def test_pictures_that_cannot_be_compared_are_refused() -> None:
 
 @pytest.mark.parametrize(("yaw", "pitch"), [(0, 0), (25, 10), (-120, -35), (178, 5), (60, 80)])
 def test_the_viewport_cut_is_py360converts(yaw: float, pitch: float) -> None:
-    """py360convert puts the outermost pixel centres on the picture's border, where ours are half
-    a pixel inside: its fields of view are taken so that both have their centres in one place.
-    Its fixed-point interpolation (1/32 pixel) explains the tolerance.
+    """Centres of the outermost pixels are on py360convert's border, and half a pixel inside ours.
+
+    Its fields of view are taken so that both have their centres in one place. Its fixed-point
+    interpolation (1/32 pixel) explains the tolerance.
     """
     frame = smooth_sphere(256, 512)
     height, width = 90, 160

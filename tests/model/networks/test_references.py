@@ -1,5 +1,6 @@
-"""The networks and every engine against references written by hand: an activation that is left out,
-swapped or moved shows.
+"""The networks and every engine against references written by hand.
+
+An activation that is left out, swapped or moved shows.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ PLACES = {
 
 
 def strong(config: ModelConfig) -> Decoder:
-    """A random decoder in which every activation bends what it is given."""
+    """Return a random decoder in which every activation bends what it is given."""
     decoder = lively_decoder(config, FRAMES)
     for name, weight in decoder.weights.items():
         if "embedding" in name:
@@ -102,7 +103,7 @@ def strong(config: ModelConfig) -> Decoder:
 
 
 def reference(decoder: Decoder, activate: Activate = as_written) -> Tensor:
-    """The picture of frame `FRAME` at `LOOK`, 1×3×H×W, by the layers written out."""
+    """Return the picture of frame `FRAME` at `LOOK`, 1×3×H×W, by the layers written out."""
     config = decoder.config
     shape = Shape(
         config.strides,
@@ -124,7 +125,7 @@ def reference(decoder: Decoder, activate: Activate = as_written) -> Tensor:
 
 
 def by_network(decoder: Decoder) -> Tensor:
-    """The same by `model`."""
+    """Return the same by `model`."""
     network = build_decoder(decoder.config)
     network.load_state_dict(decoder.weights)
     time = torch.tensor([FRAME / FRAMES], dtype=torch.float64)

@@ -27,7 +27,7 @@ FRAMES = 12
 
 
 def clip_like_scene() -> Scene:
-    """A scene of waves that stand still but for noise, and of one part that moves."""
+    """Return a scene of waves that stand still but for noise, and of one part that moves."""
     scene = tiny_scene(frames=FRAMES)
     config = over_still(CONFIGS["nerv360"]).replace(
         still_panorama=False, frame_height=192, frame_width=384

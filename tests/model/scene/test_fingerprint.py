@@ -37,7 +37,7 @@ FRAMES = 12
 
 
 def picture(index: int, phase: float = 0.0) -> Tensor:
-    """A sphere that stands still, and a bright square that crosses it."""
+    """Return a sphere that stands still, and a bright square that crosses it."""
     frame = smooth_sphere(128, 256, phase)
     frame[40:56, 20 * index : 20 * index + 16] = 250
     return frame
@@ -66,7 +66,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def scene(clip: Path, tmp_path: Path) -> Path:
-    """A scene of the clip, in a file."""
+    """Return a scene of the clip, in a file."""
     scene = tiny_scene(frames=FRAMES)
     scene.width, scene.height, scene.fingerprint = 256, 128, fingerprint(clip)
     write_scene(tmp_path / "scene.safetensors", scene)

@@ -20,7 +20,7 @@ FRAMES = 20_000
 
 @pytest.fixture(scope="module")
 def bomb(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small file of very many frames, all zero."""
+    """Return a small file of very many frames, all zero."""
     path = tmp_path_factory.mktemp("scene") / "bomb.safetensors"
     scene = tiny_scene(frames=FRAMES)
     scene.decoders["nerv360"].embeddings.zero_()

@@ -45,7 +45,7 @@ def trainer(clip: ClipFrames | None = None, **changes: Any) -> Trainer:
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The checkpoint of a training that was stopped after its fourth step."""
+    """Return the checkpoint of a training that was stopped after its fourth step."""
     path = tmp_path_factory.mktemp("checkpoint") / "c"
     stopped = trainer()
     assert not stopped.run(path, lambda step: None, lambda: stopped.step == 4)
@@ -129,7 +129,7 @@ def test_a_training_that_was_complete_is_only_stored(tmp_path: Path) -> None:
 
 
 def _mutated(state: dict[str, Any], choose: random.Random) -> dict[str, Any]:
-    """The state with one value, anywhere in it, gone or replaced by what does not belong there."""
+    """Yield the state with one value, anywhere in it, missing or replaced by a wrong one."""
     state = copy.deepcopy(state)
     place: Any = state
     while True:

@@ -41,7 +41,7 @@ ATTRIBUTION = Attribution("Square", "", "", "")
 
 @pytest.fixture(scope="module")
 def trainer(tmp_path_factory: pytest.TempPathFactory) -> Trainer:
-    """A short training on a sphere before which a square moves, 128×64."""
+    """Return a short training on a sphere before which a square moves, 128×64."""
     pictures = [smooth_sphere(64, 128).clone() for _ in range(COUNT)]
     for index, picture in enumerate(pictures):
         picture[20:44, 30 * index : 30 * index + 24] = torch.tensor([250, 40, 30])
@@ -112,7 +112,7 @@ def test_weights_that_need_more_bits_do_not_keep_embeddings_fine(
     trained = trainer.best_network().decoder.state_dict()
 
     def sensitive(network: Autoencoder, *args: Any, **options: Any) -> Quality:
-        """The held-out quality, and 1 dB less for each thousandth that weights are off."""
+        """Return the held-out quality, and 1 dB less for each thousandth that weights are off."""
         quality = held_out_quality(network, *args, **options)
         off = max(
             float((weight - trained[name]).abs().max() / trained[name].abs().max())

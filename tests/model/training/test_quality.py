@@ -24,7 +24,7 @@ TRIO = {n: c.replace(frame_height=96, frame_width=192) for n, c in CONFIGS.items
 
 
 def moving_frames(count: int) -> ClipFrames:
-    """A sphere with a square that moves."""
+    """Return a sphere with a square that moves."""
     pictures = [smooth_sphere(96, 192) for _ in range(count)]
     for index, picture in enumerate(pictures):
         picture[20:60, 16 * index : 16 * index + 16] = 255

@@ -42,7 +42,7 @@ def written(folder: Path, content: str | bytes, name: str = "gaze.csv") -> str:
 
 
 def is_shown(sentence: str) -> bool:
-    """A terminal shows the sentence, and obeys none of it."""
+    """Check that a terminal shows the sentence, and obeys none of it."""
     return all(each.isprintable() or unicodedata.category(each) == "Zs" for each in sentence)
 
 
@@ -55,7 +55,7 @@ def read_looks(path: Trajectory) -> np.ndarray:
 
 
 def is_turn(path: Trajectory) -> bool:
-    """The path is the turn of the field's files: yaw from 0 to 60°, level, in 1.9 s."""
+    """Check that the path is the field's turn: yaw from 0 to 60°, level, in 1.9 s."""
     times = [float(path.time_s[0]), float(path.time_s[-1])]
     looks = read_looks(path)
     return (

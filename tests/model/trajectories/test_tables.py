@@ -33,7 +33,7 @@ def comma(value: float) -> str:
 
 
 def lines(form: str, feed: str = "\n") -> str:
-    """The turn, a line each: t, y, p, r, in capitals with decimal commas, and k, its number."""
+    """Return the turn, a line each: t, y, p, r with decimal commas, and k, its number."""
     return "".join(
         form.format(
             t=t, y=y, p=p, r=r, T=comma(t), Y=comma(y), P=comma(p), R=comma(r), k=k, ms=1000 * t

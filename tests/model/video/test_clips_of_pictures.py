@@ -22,7 +22,7 @@ def save(path: Path, index: int, **options: object) -> None:
 
 
 def in_both_ways(path: Path) -> list[Tensor]:
-    """The clip's pictures in order, which jumping around must give as well."""
+    """Return the clip's pictures in order, which jumping around must give as well."""
     clip = open_clip(path)
     check_equirectangular(clip)
     pictures, reader = list(clip), ClipReader(clip)

@@ -16,7 +16,7 @@ MS = Fraction(1, 1000)
 
 
 def rounded(rate: Fraction, count: int, tick: Fraction = MS) -> list[Fraction]:
-    """Times of pictures at a constant rate, as a container that counts ``tick`` stores them."""
+    """Return times of pictures at a constant rate, as a container that counts ``tick`` does."""
     return [round(k / rate / tick) * tick for k in range(count)]
 
 

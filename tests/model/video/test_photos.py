@@ -47,7 +47,7 @@ def picture(index: int = 0) -> Image.Image:
 
 
 def folder(path: Path, names: list[str]) -> Path:
-    """A folder of pictures with these names, told apart by their index in the list."""
+    """Return a folder of pictures with these names, told apart by their index in the list."""
     path.mkdir(exist_ok=True)
     for index, name in enumerate(names):
         picture(index).save(path / name)
@@ -158,7 +158,7 @@ def test_pictures_come_upright(orientation: int, suffix: str, tmp_path: Path) ->
 
 
 def wide_png(path: Path, values: np.ndarray, colour_type: int) -> Path:
-    """A PNG of 16 bits a channel, which Pillow cannot write in colour."""
+    """Return a PNG of 16 bits a channel, which Pillow cannot write in colour."""
     height, width = values.shape[:2]
     rows = values.astype(">u2").reshape(height, -1)
     raw = b"".join(b"\0" + row.tobytes() for row in rows)

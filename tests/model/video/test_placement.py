@@ -47,7 +47,7 @@ def dot(yaw_deg: float, pitch_deg: float, size: tuple[int, int] = SIZE) -> tuple
 
 
 def card(size: tuple[int, int] = SIZE) -> Tensor:
-    """An ERP card: a patch of colour n around each of these directions, black elsewhere."""
+    """Return an ERP card: a patch of colour n around each of these directions, black elsewhere."""
     picture = torch.zeros(*size, 3, dtype=torch.uint8)
     for number, (yaw_deg, pitch_deg) in enumerate(DIRECTIONS, 1):
         row, column = dot(yaw_deg, pitch_deg, size)
@@ -94,7 +94,7 @@ def test_a_cubemap_of_smooth_content_returns_it(projection: str, size: tuple[int
 
 
 def as_cube(cube: Cube, side: int) -> Tensor:
-    """The smooth sphere as faces of ``side`` pixels, computed from their directions."""
+    """Return the smooth sphere as faces of ``side`` pixels, computed from their directions."""
     position = (torch.arange(side, dtype=torch.float64) + 0.5) / side * 2 - 1
     v, u = torch.meshgrid(-position, position, indexing="ij")
     faces = []
@@ -110,7 +110,7 @@ def fine_sphere() -> Tensor:
 
 
 def sampled(directions: Tensor) -> Tensor:
-    """The smooth sphere in these directions, from a fine frame of it."""
+    """Return the smooth sphere in these directions, from a fine frame of it."""
     fine = fine_sphere()
     longitude, latitude = directions_to_angles(directions)
     row = ((0.5 - latitude / math.pi) * 1024).long().clamp(0, 1023)

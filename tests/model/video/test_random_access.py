@@ -39,7 +39,7 @@ PICTURES = [ramp(index) for index in range(FRAMES)]
 
 
 def write(folder: Path, name: str) -> Path:
-    """The clip of `KINDS` called ``name``."""
+    """Return the clip of `KINDS` called ``name``."""
     return encode(folder / name, PICTURES, *KINDS[name])
 
 

@@ -111,7 +111,7 @@ def test_wrong_descriptions_are_one_sentence(text: str, reason: str) -> None:
 
 
 def written(path: Path, pixel_format: str, size: tuple[int, int], count: int = 4) -> RawVideo:
-    """A raw video of noise, described."""
+    """Return a raw video of noise, described."""
     form = parse_raw(f"{size[0]}x{size[1]},25,{pixel_format}")
     noise = np.random.default_rng(0).integers(0, 2**form.bits, count * form.picture_bytes)
     path.write_bytes(
@@ -171,7 +171,7 @@ def test_a_file_that_became_shorter_is_one_sentence(tmp_path: Path) -> None:
 
 
 def planes(frame: av.VideoFrame) -> list[bytes]:
-    """The planes without the bytes behind their rows."""
+    """Return the planes without the bytes behind their rows."""
     form = parse_raw(f"{frame.width}x{frame.height},25,{frame.format.name}")
     return [
         np.frombuffer(memoryview(plane), np.uint8)

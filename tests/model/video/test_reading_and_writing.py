@@ -21,7 +21,7 @@ from nerv360.video.writing import FolderWriter, VideoWriter
 
 
 def picture(index: int, height: int = 48, width: int = 96) -> Tensor:
-    """A smooth ramp whose colours depend on ``index``."""
+    """Return a smooth ramp whose colours depend on ``index``."""
     y, x = np.mgrid[:height, :width]
     channels = [x * 2, y * 4, np.full_like(x, 40 + 20 * index)]
     return torch.from_numpy(np.stack(channels, -1).astype(np.uint8))
@@ -155,9 +155,7 @@ def shown_pictures(path: Path) -> list[int]:
 
 
 def test_a_rate_that_cannot_be_is_told_from_the_times(tmp_path: Path) -> None:
-    """As some recorders write it: a picture's duration in microseconds where the format has
-    nanoseconds.
-    """
+    """Some recorders write a picture's duration in microseconds instead of nanoseconds."""
     path = timed_clip(tmp_path / "lie.webm", "libvpx-vp9", [round(k * 1001 / 30) for k in range(9)])
     data = bytearray(path.read_bytes())
     duration = data.index(b"\x23\xe3\x83\x84") + 4

@@ -48,7 +48,7 @@ SIGNAL = {"PQ": pq_signal, "HLG": hlg_signal}
 def frame(
     transfer: str, signal: tuple[float, float, float], full_range: bool = False
 ) -> av.VideoFrame:
-    """A picture of one colour, as 10-bit YCbCr of BT.2020, by BT.2100's formula."""
+    """Return a picture of one colour, as 10-bit YCbCr of BT.2020, by BT.2100's formula."""
     red, green, blue = signal
     luma = 0.2627 * red + 0.678 * green + 0.0593 * blue
     blueness, redness = (blue - luma) / 1.8814, (red - luma) / 1.4746
@@ -71,7 +71,7 @@ def mapper(transfer: str) -> ToneMapper:
 
 
 def grey(transfer: str, light: float) -> list[int]:
-    """What becomes of grey of so many cd/m²."""
+    """Return the shown grey of so many cd/m²."""
     pixels = mapper(transfer).to_rgb(frame(transfer, (SIGNAL[transfer](light),) * 3))
     assert (pixels == pixels[0, 0]).all()
     return pixels[0, 0].tolist()

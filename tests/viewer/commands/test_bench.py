@@ -30,7 +30,7 @@ from tests.support.scenes import CONFIGS, tiny_scene
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Path:
-    """A file with two decoders."""
+    """Return a file with two decoders."""
     file = tmp_path / "pier.safetensors"
     write_scene(file, tiny_scene("nerv360", "hnerv"))
     return file
@@ -41,15 +41,16 @@ def bench(scene: Path, *options: str) -> int:
 
 
 def bfloat16(monkeypatch: pytest.MonkeyPatch, multiplied: bool) -> None:
-    """The processor multiplies bfloat16, or does not."""
+    """Let the processor multiply bfloat16, or not."""
     for owner in (devices, ceilings):
         monkeypatch.setattr(owner, "multiplies_bfloat16", lambda: multiplied)
 
 
 @pytest.fixture(autouse=True)
 def _plain_processor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One without bfloat16, whatever runs the tests, and small matrices, which take no time;
-    one process for each memory is enough here.
+    """Set a processor without bfloat16, and small matrices, which take no time.
+
+    One process for each memory is enough here.
     """
     one = partial(measure_decoding, processes=1)
     monkeypatch.setattr("nerv360.lab.benchmarks.measure_decoding", one)

@@ -40,14 +40,14 @@ def clip(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def tiny_table1(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The three decoders of a tiny comparison, measured in this process."""
+    """Measure the three decoders of a tiny comparison in this process."""
     monkeypatch.setattr("nerv360.lab.benchmarks.comparison", lambda preset, scale: TRIO)
     monkeypatch.setattr(table1, "measure_part", measure_part_here)
 
 
 @pytest.fixture
 def tiny_preset(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A preset that trains in no time."""
+    """Set a preset that trains in no time."""
 
     def small(name: str, architecture: str) -> tuple[ModelConfig, TrainingSettings]:
         return BASE, SETTINGS

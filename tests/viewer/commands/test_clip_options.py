@@ -36,7 +36,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def scene(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A scene of the right eye's pictures 2 to 5, at half the sides."""
+    """Return a scene of the right eye's pictures 2 to 5, at half the sides."""
     path = tmp_path_factory.mktemp("scene") / "scene.safetensors"
     options = [*HERE, "--duration", "0.16", "--size", "128x64"]
     assert main(["train", str(clip), "-o", str(path), *options, *TINY]) == 0

@@ -34,7 +34,7 @@ GAZE = "time_s,frame,yaw_deg,pitch_deg,roll_deg,hfov_deg\n" + "".join(
 
 @pytest.fixture(scope="module")
 def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a scene, the clip it could have been trained on, and a recorded path."""
+    """Return a folder with a scene, the clip it could have been trained on, and a recorded path."""
     folder = tmp_path_factory.mktemp("material")
     for name, phase in (("pier.mp4", 0.0), ("other.mp4", 1.5)):
         with VideoWriter(folder / name, 96, 48, 29.97, crf=8) as clip:

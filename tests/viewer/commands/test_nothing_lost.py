@@ -40,7 +40,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def stopped(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the scene and the checkpoint of a run that was stopped in its second epoch."""
+    """Return a folder with scene and checkpoint of a run that was stopped in its second epoch."""
     folder = tmp_path_factory.mktemp("stopped")
     run = Trainer.run
 
@@ -54,7 +54,7 @@ def stopped(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(stopped: Path, tmp_path: Path) -> Path:
-    """A copy of `stopped`."""
+    """Return a copy of `stopped`."""
     for file in stopped.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     return tmp_path
@@ -69,7 +69,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """The sentence of a training that must end before its first step."""
+    """Return the sentence of a training that must end before its first step."""
     with patch.object(Trainer, "run", side_effect=AssertionError("the training began")):
         assert main(arguments) == 2
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("nerv360:")]

@@ -49,7 +49,7 @@ def clip(tmp_path: Path, pictures: list[Tensor]) -> Path:
 
 
 def refused(clip: Path, *options: str, capsys: pytest.CaptureFixture[str]) -> str:
-    """The sentence of a training that must end before its first step."""
+    """Return the sentence of a training that must end before its first step."""
     with patch.object(Trainer, "run", side_effect=AssertionError("the training began")):
         assert main(["train", str(clip), *options, *TINY]) == 2
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("nerv360:")]

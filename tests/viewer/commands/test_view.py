@@ -23,7 +23,7 @@ from tests.support.scenes import tiny_scene
 
 @pytest.fixture
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A scene file; settings are kept beside it."""
+    """Return a scene file; settings are kept beside it."""
     monkeypatch.setattr(platformdirs, "user_config_path", lambda name: tmp_path / name)
     path = tmp_path / "scene.safetensors"
     write_scene(path, tiny_scene())

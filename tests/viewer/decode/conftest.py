@@ -12,13 +12,13 @@ from tests.support.decoding import Rest, watched_workers
 
 @pytest.fixture
 def rest() -> Rest:
-    """The rest of the thread of ``worker``."""
+    """Return the rest of the thread of ``worker``."""
     return Rest()
 
 
 @pytest.fixture
 def worker(monkeypatch: pytest.MonkeyPatch, rest: Rest) -> Iterator[DecodeWorker]:
-    """A worker that is stopped after the test."""
+    """Yield a worker that is stopped after the test."""
     with watched_workers(monkeypatch, rest.tell):
         running = DecodeWorker()
     yield running

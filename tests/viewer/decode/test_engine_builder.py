@@ -38,7 +38,7 @@ class Orders:
         self.made: list[weakref.ref[FakeEngine]] = []
 
     def order(self, name: str) -> Build:
-        """An engine of that name, or a failure where it is empty."""
+        """Return a maker of an engine of that name; it fails if the name is empty."""
         return self.builder.build(self._maker(name), self.done.release, self._failed)
 
     def names(self) -> list[str]:

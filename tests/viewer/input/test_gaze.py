@@ -39,7 +39,7 @@ def app(monkeypatch: pytest.MonkeyPatch, open_app: Callable[..., App], tmp_path:
 
 
 def record(app: App, tmp_path: Path) -> tuple[Path, list[tuple[int, Look]]]:
-    """A path made by keys and mouse, and what was shown on the way."""
+    """Return a path made by keys and mouse, and what was shown on the way."""
     hand = CallbackHand(app.window)
     app.camera.look_at(Look.from_degrees(172, 0))
     press(app, "R")

@@ -42,7 +42,7 @@ def clip(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def scene(clip: Path, tmp_path: Path) -> Path:
-    """A scene that was trained on the clip, as far as its fingerprint says."""
+    """Return a scene that was trained on the clip, as far as its fingerprint says."""
     contents, maker = tiny_scene("nerv360", "hnerv", frames=FRAMES), FingerprintMaker(FRAMES)
     for index, picture in enumerate(open_clip(clip)):
         maker.see(index, picture)
@@ -53,7 +53,7 @@ def scene(clip: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def app(open_app: Callable[..., App], scene: Path) -> App:
-    """The scene in a window without overlay, paused."""
+    """Return the scene in a window without overlay, paused."""
     prepared = prepare_scene(read_scene(scene), scene, DeviceChoice("cpu"))
     app = open_app(prepared, load=load, settings=Settings(inertia=False, overlay=False))
     settle(app)
@@ -69,7 +69,7 @@ def drop(app: App, *paths: Path) -> str:
 
 
 def shows_original(app: App, clip: Path, frame: int) -> bool:
-    """The upper half of the window shows this picture of the clip."""
+    """Check that the upper half of the window shows this picture of the clip."""
     settle(app)
     drawing = image(app)
     view = 255 * cut_viewport(list(open_clip(clip))[frame], app.camera.look(), *drawing.shape[:2])

@@ -106,7 +106,7 @@ def start(file: Path) -> Start:
 
 @pytest.fixture
 def look_at(open_app: Callable[..., App]) -> Callable[[Start], App]:
-    """Opens the application on what is seen first; nothing more is read yet."""
+    """Open the application on what is seen first; nothing more is read yet."""
 
     def look(start: Start) -> App:
         return open_app(start.open(), settings=Settings(inertia=False, overlay=False))
@@ -144,7 +144,7 @@ def test_it_is_shown_and_turned_by_the_mouse_before_torch_is_loaded(
 
 
 def held_back(start: Start) -> tuple[Callable[[], OpenScene], threading.Event]:
-    """The rest of a start as it is read on, which waits for the event."""
+    """Return the rest of a start as it is read on, which waits for the event."""
     gate, rest = threading.Event(), start.rest
     assert rest is not None
 
@@ -203,7 +203,7 @@ def test_what_is_late_is_not_shown_in_another_scene(
 
 
 def damaged(folder: Path) -> Path:
-    """A scene with a weight that is not finite, which its first sight cannot tell."""
+    """Return a scene with a weight that is not finite, which its first sight cannot tell."""
     path = folder / "broken.safetensors"
     write_scene(path, over_still_scene())
     parts = Parts(path.read_bytes())

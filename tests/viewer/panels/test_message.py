@@ -9,7 +9,7 @@ from nerv360.viewer.panels.message import MessagePanel
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The monotonic clock, in its only item."""
+    """Replace the monotonic clock by the only item of a list."""
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     return now

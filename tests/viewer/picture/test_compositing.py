@@ -46,7 +46,7 @@ class Overscanned:
         self.still = engine.still
 
     def decode(self, look: Look, frame: int) -> Picture:
-        """A picture that reaches beyond ``look`` on each side, however that is rolled."""
+        """Return a picture that reaches beyond ``look`` on each side, however that is rolled."""
         return self.inner.decode(Look(look.yaw, look.pitch, 0.0, 2.0), frame)
 
 
@@ -71,7 +71,7 @@ class Covering(FakeEngine):
 
 @pytest.fixture
 def renderer(window: Window) -> Iterator[Renderer]:
-    """A renderer in the window's context."""
+    """Yield a renderer in the window's context."""
     opened = Renderer()
     yield opened
     opened.close()
@@ -91,7 +91,7 @@ def drawn(
     compositing: Compositing = Compositing.COMPOSITE,
     size: tuple[int, int] = (HEIGHT, WIDTH),
 ) -> Tensor:
-    """The window, or a part of ``size``, with ``look``, height×width×3."""
+    """Return the window, or a part of ``size``, with ``look``, height×width×3."""
     height, width = size
     renderer.draw(look, width, height, compositing=compositing)
     return torch.as_tensor(read_framebuffer(width, height).copy())
@@ -104,7 +104,7 @@ def check(
     look: Look,
     size: tuple[int, int] = (HEIGHT, WIDTH),
 ) -> None:
-    """The shader's composite is torch's."""
+    """Check that the shader's composite is torch's."""
     assert engine.still is not None
     renderer.show(engine.decode(look, 1))
     renderer.still = still.texture(engine.still.numpy())

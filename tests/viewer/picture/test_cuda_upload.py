@@ -1,5 +1,6 @@
-"""Pictures of a GPU on their way to the screen: by interop, by pixel buffers, and from one to the
-other, against a stand-in for CUDA.
+"""Pictures of a GPU on their way to the screen, against a stand-in for CUDA.
+
+They go by interop, by pixel buffers, and from one to the other.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ PICTURE = [
 
 @pytest.fixture
 def cuda(monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
-    """A GPU in place of torch's."""
+    """Put a GPU in place of torch's."""
     return FakeCuda(monkeypatch)
 
 
@@ -59,7 +60,7 @@ def opened(runtime: FakeRuntime) -> CudaCopy:
 
 
 def interop(runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch) -> InteropUpload:
-    """The program's own, on ``runtime``."""
+    """Return the program's own upload, on ``runtime``."""
     monkeypatch.setattr(cuda_upload, "cuda_runtime", lambda: runtime)
     return InteropUpload()
 
@@ -71,8 +72,9 @@ def picture(number: int, height: int = 20, width: int = 30) -> Tensor:
 
 
 def shows(cuda: FakeCuda, upload: Upload, texture: Texture, number: int = 0) -> bool:
-    """Decode a picture, while the next one is on its way, into memory that is then used again; it
-    reaches the texture.
+    """Check that a picture reaches the texture although its memory is used again.
+
+    It is decoded while the next one is on its way.
     """
     pixels, content = cuda.pixels(20, 30), picture(number)
     ready = cuda.decode(pixels, content)
@@ -84,7 +86,7 @@ def shows(cuda: FakeCuda, upload: Upload, texture: Texture, number: int = 0) -> 
 
 @pytest.fixture
 def texture(window: Window) -> Texture:
-    """A texture of the window's context."""
+    """Return a texture of the window's context."""
     return Texture()
 
 

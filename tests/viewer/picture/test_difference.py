@@ -52,12 +52,12 @@ def app(open_app: Callable[..., App]) -> App:
 
 
 def shown(app: App) -> tuple[str, ...]:
-    """Decoders on screen."""
+    """Yield decoders on screen."""
     return app.panes.shown
 
 
 def upper(app: App) -> torch.Tensor:
-    """A strip of the window without panels, n×3."""
+    """Return a strip of the window without panels, n×3."""
     settle(app)
     height = app.window.size[1]
     return image(app)[height // 5 : height // 3].reshape(-1, 3)

@@ -32,7 +32,7 @@ LOOKS = [
 
 
 def drawn(renderer: Renderer, look: Look) -> torch.Tensor:
-    """The framebuffer with ``look``, HEIGHT×WIDTH×3."""
+    """Return the framebuffer with ``look``, HEIGHT×WIDTH×3."""
     renderer.draw(look, WIDTH, HEIGHT)
     return torch.as_tensor(read_framebuffer(WIDTH, HEIGHT).copy())
 
@@ -43,7 +43,7 @@ def viewport(look: Look, height: int = 360, width: int = 640) -> Picture:
 
 @pytest.fixture
 def renderer(window: Window) -> Renderer:
-    """A renderer in the window's context."""
+    """Return a renderer in the window's context."""
     return Renderer()
 
 

@@ -17,7 +17,7 @@ from nerv360.viewer.picture.window import Window
 
 @pytest.fixture
 def sharp_screen(display: str) -> Iterator[str]:
-    """The display, its dots so close (Xft.dpi 192) that everything is drawn at twice the size."""
+    """Return the display, so dense (Xft.dpi 192) that everything is drawn at twice the size."""
     subprocess.run(["xprop", "-root", "-f", "RESOURCE_MANAGER", "8s", "-set", "RESOURCE_MANAGER",
                     "Xft.dpi:\t192\n"], check=True, timeout=20)  # fmt: skip
     yield display

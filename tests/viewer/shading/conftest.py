@@ -12,7 +12,7 @@ from nerv360.viewer.shading.drawer import DRAWER, ContextDrawer
 
 @pytest.fixture
 def drawer(window: Window) -> Iterator[ContextDrawer]:
-    """The process's own, whose pictures are read back; a test may attach it otherwise."""
+    """Yield the process's drawer, whose pictures are read back; tests may attach it otherwise."""
     assert window.handle
     DRAWER.attach(shares=False)
     yield DRAWER

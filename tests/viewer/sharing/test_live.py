@@ -58,7 +58,7 @@ def ask(number: int, **given: object) -> str:
 
 @asynccontextmanager
 async def visit(address: Address) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-    """A WebSocket as a page of this server opens it."""
+    """Yield a WebSocket as a page of this server opens it."""
     origin = address.url.rstrip("/")
     async with (
         aiohttp.ClientSession() as session,
@@ -68,7 +68,7 @@ async def visit(address: Address) -> AsyncIterator[aiohttp.ClientWebSocketRespon
 
 
 async def heard(opened: aiohttp.ClientWebSocketResponse) -> Any:
-    """The next message: a text's value, a picture's header, or the code of a close."""
+    """Return the next message: a text's value, a picture's header, or the code of a close."""
     message = await opened.receive(PATIENCE_S)
     if message.type == aiohttp.WSMsgType.TEXT:
         return json.loads(message.data)
@@ -193,7 +193,7 @@ def test_a_flood_ends_the_visit_of_its_sender_only(address: Address) -> None:
 
 
 def frame(text: bytes) -> bytes:
-    """A text as a client's frame, masked with zeros."""
+    """Return a text as a client's frame, masked with zeros."""
     return b"\x81\xfe" + struct.pack(">H", len(text)) + bytes(4) + text
 
 

@@ -33,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
 def port(
     folder: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> Iterator[int]:
-    """The port of a server of a small page, which must say nothing."""
+    """Yield the port of a server of a small page, which must say nothing."""
     with running(folder, idle_s=2.0) as address:
         yield address.port
     assert capfd.readouterr() == ("", "")
@@ -42,7 +42,7 @@ def port(
 
 @pytest.fixture
 def served(port: int) -> Callable[..., int]:
-    """It tells the status of the answer to a path and Hosts."""
+    """Return a function that tells the status of the answer to a path and Hosts."""
 
     def ask(path: str, *hosts: str, method: str = "GET") -> int:
         said = answer(port, get(path, *hosts, method=method))
@@ -156,7 +156,7 @@ def test_parts_of_a_file_are_served(port: int) -> None:
 
 
 def hostile_requests() -> list[bytes]:
-    """Requests that no browser sends for a page, or for a page of others."""
+    """Return requests that no browser sends for a page, or for a page of others."""
     paths = [
         "/%00", "/%2500", "/\\..\\etc\\passwd", "/..", "/../", "/./", "/.", "//", "///", "/scene",
         "/scene/../index.html", "/scene/..%2findex.html", "/%2e%2e/", "/%252e%252e/etc/passwd",

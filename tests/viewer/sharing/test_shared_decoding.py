@@ -161,7 +161,7 @@ def test_decoders_that_nobody_looks_at_are_closed() -> None:
 
 
 def arrive(pace: Pace, delay: float, rounds: int) -> int:
-    """The number of pictures on their way at most, if each takes ``delay`` and the link is free."""
+    """Return the most pictures on their way if each takes ``delay`` and the link is free."""
     now, number, most = 0.0, 0, 0
     flying: list[tuple[int, float]] = []
     for _ in range(rounds):

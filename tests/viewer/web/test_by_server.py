@@ -28,7 +28,7 @@ WIDTH, HEIGHT = 1280, 720
 
 @pytest.fixture(scope="module")
 def folder(scene: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A page of a server that decodes at first."""
+    """Return a page of a server that decodes at first."""
     folder = tmp_path_factory.mktemp("live") / "page"
     export_web(scene, folder, live_description(read_scene(scene), "pier", "here", False))
     return folder
@@ -36,7 +36,7 @@ def folder(scene: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same of the demo, whose pictures are as those of a film."""
+    """Return the same of the demo, whose pictures are as those of a film."""
     folder = tmp_path_factory.mktemp("demo") / "page"
     export_web(DEMO, folder, live_description(read_scene(DEMO), "pier", "here", False))
     return folder
@@ -44,7 +44,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def decoding(scene: Path, folder: Path, port: int = 0, visitors: int = 4) -> Iterator[Address]:
-    """The address of a server of ``folder`` that decodes ``scene``."""
+    """Yield the address of a server of ``folder`` that decodes ``scene``."""
     shared = SharedDecoding(prepare_scene(read_scene(scene), scene, DeviceChoice("cpu")))
     with running(folder, live=Live(shared, "pier", visitors), port=port) as address:
         yield address

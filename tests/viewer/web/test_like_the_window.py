@@ -92,8 +92,9 @@ def test_levels_of_detail_outlines_and_predictions_are_the_windows() -> None:
 
 
 def hand(seed: int) -> tuple[Look, list[list[Any]]]:
-    """A first look, and what a hand does then: it drags, also over a pole, holds keys and turns the
-    wheel.
+    """Return a first look, and what a hand does then.
+
+    It drags, also over a pole, holds keys and turns the wheel.
     """
     draw = random.Random(seed)
     look = Look(pitch=draw.uniform(-1.5, 1.5), roll=draw.choice([0.0, 0.7]))

@@ -73,7 +73,7 @@ def test_a_refused_decoder_leaves_the_one_in_use(exported: Path, page: Browser) 
 
 @pytest.fixture
 def broken(exported: Path, tmp_path: Path) -> Path:
-    """A page whose second decoder of three is damaged."""
+    """Return a page whose second decoder of three is damaged."""
     folder = tmp_path / "page"
     shutil.copytree(exported, folder)
     scene = json.loads((folder / "scene.json").read_text())

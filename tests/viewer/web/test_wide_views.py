@@ -34,7 +34,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def layered(engine: Engine, look: Look, width: int, height: int) -> npt.NDArray[np.uint8]:
-    """The view from pictures of the looks that the page chooses, the view's own on top."""
+    """Return the view from pictures of the looks that the page chooses, the view's own on top."""
     rows, columns = engine.size
     decodes = {"aspect": columns / rows, "hfov": engine.hfov_range}
     (looks,) = asked(("covering", asdict(look), width / height, decodes))

@@ -28,7 +28,7 @@ PAYLOAD = b"what the compiler made" * 40
 
 @pytest.fixture
 def kept(tmp_path: Path) -> CompileCache:
-    """A file with compiled code."""
+    """Return a file with compiled code."""
     cache = CompileCache("key", tmp_path / "cache")
     with patch("torch.compiler.save_cache_artifacts", return_value=(PAYLOAD, None)):
         cache.save()
@@ -117,7 +117,7 @@ def test_engines_for_gpus_are_refused_without_one(kind: str) -> None:
 
 
 def replaced(name: str, opener: Callable[..., object]) -> AbstractContextManager[object]:
-    """The engine's entry with another opener, and all that it needs."""
+    """Return the engine's entry with another opener, and all that it needs."""
     entry = replace(ENGINES[name], opener=opener, missing=lambda device: None)  # type: ignore[arg-type]
     return patch.dict(ENGINES, {name: entry})
 

@@ -49,7 +49,7 @@ def opened(
     gpu: FakeGpu | None = None,
     make: Callable[[ModelConfig], Decoder] = lively_decoder,
 ) -> CompiledEngine:
-    """An engine in float32 on a fake GPU, which reads nothing of the scene's own memory."""
+    """Return an engine in float32 on a fake GPU, which reads nothing of the scene's own memory."""
     size, decoder = picture_size(config, None), make(config)
     FakeGpu.pageable(*decoder.weights.values(), decoder.embeddings, *decoder.finer)
     if decoder.still is not None:
@@ -60,14 +60,14 @@ def opened(
 def opened_on_cuda(
     config: ModelConfig, make: Callable[[ModelConfig], Decoder] = lively_decoder
 ) -> tuple[CompiledEngine, Decoder]:
-    """An engine on the GPU, and its decoder."""
+    """Return an engine on the GPU, and its decoder."""
     decoder, gpu = make(config), CudaGpu(torch.device("cuda"))
     return CompiledEngine(decoder, gpu, picture_size(config, None)), decoder
 
 
 @pytest.fixture
 def tracked() -> Iterator[Tracked]:
-    """The results of `build_programs`."""
+    """Yield the results of `build_programs`."""
     with track_programs() as tracked:
         yield tracked
 
@@ -260,7 +260,7 @@ def test_missing_frames_are_refused() -> None:
 
 
 def loop(engine: CompiledEngine, extra: Callable[[int], Any] = lambda k: None) -> Callable[[], Any]:
-    """Decodes as one does who looks around while the scene plays; ``extra`` at every picture."""
+    """Look around while the scene plays; do ``extra`` at every picture."""
 
     def run() -> None:
         for k, (look, frame) in enumerate(STEPS):

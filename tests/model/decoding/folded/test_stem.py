@@ -14,7 +14,7 @@ from tests.support.scenes import TINY
 
 
 def network(config: ModelConfig) -> Architecture:
-    """A random decoder whose affines are far from the identity."""
+    """Return a random decoder whose affines are far from the identity."""
     torch.manual_seed(0)
     built = build_decoder(config).eval().requires_grad_(False)
     for name, weight in built.named_parameters():

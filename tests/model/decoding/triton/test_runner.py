@@ -56,7 +56,7 @@ ALL_TILES = fused_conv.TILES
 
 @pytest.fixture(autouse=True)
 def one_tile() -> Iterator[None]:
-    """A small tile, and nothing to measure: interpreted kernels take seconds."""
+    """Set a small tile, and nothing to measure: interpreted kernels take seconds."""
     with (
         patch.object(fused_conv, "TILES", (SMALL,)),
         patch.object(fused_conv, "LAUNCHES", 1),
@@ -184,7 +184,7 @@ def runner_of(
     tiles: CacheFile | None = None,
     cell: int | None = None,
 ) -> FusedRunner:
-    """A runner with random weights for the configuration's viewport."""
+    """Return a runner with random weights for the configuration's viewport."""
     torch.manual_seed(0)
     with device:
         layout = build_decoder(config).requires_grad_(False).layout()

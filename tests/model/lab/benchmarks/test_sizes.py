@@ -59,7 +59,7 @@ def configs(*widths: int) -> dict[int, dict[str, ModelConfig]]:
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """A folder with one picture, 96×48."""
+    """Return a folder with one picture, 96×48."""
     with FolderWriter(tmp_path / "source") as writer:
         writer.write(ramp(3))
     return tmp_path / "source"

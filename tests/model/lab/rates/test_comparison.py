@@ -11,7 +11,7 @@ CURVE = [(100_000, 30.0), (200_000, 33.0), (400_000, 36.0)]
 
 
 def row(method: str, factor: float, better: float = 0.0, *, moves: bool = True) -> RateCurve:
-    """A method with `CURVE` at ``factor`` times the bytes."""
+    """Return a method with `CURVE` at ``factor`` times the bytes."""
     points = [
         RatePoint("", round(size * factor), db + better, db - 2 if moves else None, {})
         for size, db in CURVE

@@ -22,7 +22,7 @@ def clip(pictures: list[torch.Tensor]) -> ClipFrames:
 
 @pytest.fixture
 def boat() -> ClipFrames:
-    """A still sphere with one small thing, which in frame k stands at longitude 45°·k − 180°."""
+    """Return a still sphere with one small thing, in frame k at longitude 45°·k − 180°."""
     pictures = [smooth_sphere(*SIZE) for _ in range(COUNT)]
     for index, picture in enumerate(pictures):
         picture[56:72, 32 * index : 32 * index + 16] = 255

@@ -46,7 +46,7 @@ WORKS = "pass"
 
 
 def step(name: str, code: str, limit_s: float = 30.0, **options: Any) -> Step:
-    """A step that executes ``code`` and then returns `PASSED`."""
+    """Return a step that executes ``code`` and then returns `PASSED`."""
     return Step(name, name, partial(eval, f"exec({code!r}) or {PASSED}"), limit_s, **options)
 
 

@@ -61,7 +61,7 @@ CARD: dict[str, Any] = {
 
 
 def replayed(decoder: Decoder, device: torch.device, size: tuple[int, int]) -> Engine:
-    """The compiled engine on a GPU's stand-in."""
+    """Return the compiled engine on a GPU's stand-in."""
     return CompiledEngine(decoder, FakeGpu(), size, dtype=torch.float32)
 
 
