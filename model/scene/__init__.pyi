@@ -8,6 +8,7 @@ from .coding import FINE as FINE
 from .coding import LEVELS as LEVELS
 from .coding import WEIGHT_BITS as WEIGHT_BITS
 from .coding import Coarseness as Coarseness
+from .coding import deflated as deflated
 from .coding import level_table as level_table
 from .coding import nearest_levels as nearest_levels
 from .coding import packed_embeddings as packed_embeddings

@@ -48,11 +48,11 @@ const QUESTIONS = {
       frame, seconds, playing, speed,
     ]),
   halves: (values) => values.map((value) => fromHalf(toHalf(value))),
-  series: (coded, shape) => {
-    const { levels } = unpackedSeries(bytes(coded), shape);
+  series: async (coded, shape) => {
+    const { levels } = await unpackedSeries(bytes(coded), shape);
     return Buffer.from(levels).toString("base64");
   },
-  weights: (coded, shape) => [...unpackedWeights(bytes(coded), shape)],
+  weights: async (coded, shape) => [...(await unpackedWeights(bytes(coded), shape))],
   programs: async (file, frames) => {
     const { plan } = await unpackDecoder(new Uint8Array(readFileSync(file)), frames);
     return plan.programs.map(({ source }) => source);

@@ -1,6 +1,7 @@
 """Compact file of one decoder for the page: its shader plan, weights and embeddings.
 
-All are coded as in a scene file (`nerv360.scene`). ``viewer/web/scene/decoder_file.js`` reads it.
+All are coded as in a scene file (`nerv360.scene`), but packed by zlib.
+``viewer/web/scene/decoder_file.js`` reads it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from nerv360.errors import InputError
-from nerv360.scene import Decoder, coded_embeddings, coded_weights
+from nerv360.scene import Decoder, coded_embeddings, coded_weights, deflated
 from nerv360.shaders import LimitError, Limits, ShaderPlan, shader_plan
 
 Array = npt.NDArray[np.float32]
@@ -60,10 +61,9 @@ def decoder_file(decoder: Decoder, coded: Sequence[Tensor | None] = ()) -> bytes
     for level, (embeddings, known) in enumerate(levels):
         name = f"finer{level - 1}" if level else "embedding"
         tensor = coded_embeddings(embeddings) if known is None else known
-        shape = list(embeddings.shape)
-        values["embeddings"].append(
-            {"map": name, "tensor": put(f"embeddings.{name}", tensor), "shape": shape}
-        )
+        shape = tuple(embeddings.shape)
+        stored = put(f"embeddings.{name}", deflated(tensor, shape, "embeddings"))
+        values["embeddings"].append({"map": name, "tensor": stored, "shape": list(shape)})
     text = json.dumps(values, allow_nan=False, separators=(",", ":"))
     put("plan", torch.frombuffer(bytearray(zlib.compress(text.encode(), 9)), dtype=torch.uint8))
     return save(tensors)
@@ -114,7 +114,7 @@ def _coded_rows(matrices: Array, targets: int) -> tuple[Tensor | None, int]:
         rows = part.permute(1, 3, 0, 2).reshape(4 * targets, 4 * count)
         coded = coded_weights(rows)
         if coded is not None:
-            return coded, count * targets
+            return deflated(coded, tuple(rows.shape), "weights"), count * targets
     return None, 0
 
 
@@ -129,8 +129,8 @@ def _with_arrays(values: Any, numbers: bytes, put: Callable[[str, Tensor], str])
         floats = np.frombuffer(numbers, "<f4", int(np.prod(shape)), offset).reshape(shape)
         tensor = torch.from_numpy(floats.astype(np.float32))
         coded = coded_weights(tensor)
-        name = put(f"array.{offset}", _floats(tensor) if coded is None else coded)
-        return {"tensor": name, "shape": shape}
+        stored = _floats(tensor) if coded is None else deflated(coded, tuple(shape), "weights")
+        return {"tensor": put(f"array.{offset}", stored), "shape": shape}
     return {name: _with_arrays(each, numbers, put) for name, each in values.items()}
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import html
 import json
+import posixpath
+import re
 import shutil
 from pathlib import Path
 from string import Template
@@ -26,6 +28,8 @@ _SHADERS = (
 )
 _COVERING = "whole.vert"
 _PAGE = "index.html"
+_SCRIPT = "page.js"
+_IMPORT = re.compile(r'^(?:import|export) [^;]*?from "(\.[^"]+)";', re.MULTILINE)
 
 
 def check_folder(folder: Path) -> None:
@@ -122,7 +126,7 @@ def _foreign(folder: Path) -> str | None:
 def _files(scene_file: Path) -> dict[str, bytes]:
     """Return all files by name."""
     from nerv360.decoding import hfov_range
-    from nerv360.scene import coded_motion, read_coded, read_scene
+    from nerv360.scene import coded_motion, deflated, read_coded, read_scene
     from nerv360.shaders import piece
     from nerv360.viewer.decode import decoder_names
     from nerv360.viewer.sharing.decoder_file import decoder_file
@@ -152,13 +156,9 @@ def _files(scene_file: Path) -> dict[str, bytes]:
     if scene.still is not None:
         motion, packed = scene.still.motion, coded.get("still.motion")
         description["still"] = put("still.avif", scene.still.packed.numpy().tobytes())
-        description["motion"] = {
-            **put(
-                "motion.bin",
-                (packed if packed is not None else coded_motion(motion)).numpy().tobytes(),
-            ),
-            "shape": [motion.shape[0], 1, *motion.shape[1:]],
-        }
+        shape = (motion.shape[0], 1, *motion.shape[1:])
+        series = deflated(packed if packed is not None else coded_motion(motion), shape, "series")
+        description["motion"] = put("motion.bin", series.numpy().tobytes()) | {"shape": shape}
     for name in decoder_names(scene.decoders):
         decoder = scene.decoders[name]
         levels = ["", *(f".{k + 1}" for k in range(len(decoder.finer)))]
@@ -174,9 +174,21 @@ def _files(scene_file: Path) -> dict[str, bytes]:
     credit = " · ".join(filter(None, (description["credit"], description["licence"])))
     words = {"title": description["title"], "credit": credit}
     page = Template(files[_PAGE].decode()).substitute(
-        {name: html.escape(word) for name, word in words.items()}
+        {name: html.escape(word) for name, word in words.items()}, modules=_preloads(files)
     )
     return {**files, _PAGE: page.encode(), DESCRIPTION: _json(description)}
+
+
+def _preloads(files: dict[str, bytes]) -> str:
+    """Return links to all modules that the page imports, so that they are fetched at once."""
+    known = [_SCRIPT]
+    for name in known:
+        for found in _IMPORT.findall(files[name].decode()):
+            imported = posixpath.normpath(posixpath.join(posixpath.dirname(name), found))
+            if imported not in known:
+                known.append(imported)
+    links = (f'<link rel="modulepreload" href="{name}">' for name in known[1:])
+    return "".join(f"\n    {link}" for link in links)
 
 
 def _page_files() -> dict[str, bytes]:

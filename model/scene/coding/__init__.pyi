@@ -1,5 +1,6 @@
 from .packing import check_embeddings as check_embeddings
 from .packing import check_series as check_series
+from .packing import deflated as deflated
 from .packing import packed_embeddings as packed_embeddings
 from .packing import packed_series as packed_series
 from .packing import packed_weights as packed_weights

@@ -19,7 +19,9 @@ from __future__ import annotations
 import itertools
 import lzma
 import math
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +35,8 @@ Floats = npt.NDArray[np.float32]
 
 MAX_LEVELS = 256
 _CODING = 1
+_DEFLATED = 2
+_STRATEGIES = (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED, zlib.Z_HUFFMAN_ONLY)
 _MAX_LOW_BITS = 8
 _BLOCK = 4096
 """Pixels whose series are transposed at a time: they fit into a CPU's cache."""
@@ -155,6 +159,48 @@ def unpacked_weights(coded: Tensor, shape: tuple[int, ...]) -> Tensor:
     with np.errstate(over="ignore"):  # readers reject values that are not finite
         rows = numbers.reshape(shape[0], -1) * scales[:, None]
     return torch.from_numpy(rows.reshape(shape))
+
+
+def deflated(
+    coded: Tensor, shape: tuple[int, ...], kind: Literal["series", "embeddings", "weights"]
+) -> Tensor:
+    """Pack a coded tensor of ``shape`` by zlib, which browsers can unpack themselves.
+
+    The result is n uint8: the number of this coding (2), and a zlib stream of the table and of the
+    bytes that the LZMA2 stream holds. A series is mostly zeros, and zlib has no code for long runs:
+    of its bytes only those that are not zero are held, after the number of zeros before each.
+
+    Raises:
+        InputError: it is not a coded tensor of this shape.
+    """
+    content = _content(coded)
+    first, count = (content[0] if content else 0), math.prod(shape)
+    table = {
+        "series": 0,
+        "embeddings": 1 + 4 * shape[1] * (first + 1),
+        "weights": 1 + 4 * shape[0],
+    }[kind]
+    data = _unpacked(content[table:], 2 * count if kind == "weights" and first else count)
+    rest = data.tobytes() if kind == "weights" else _sparse(data)
+    packed = min((_zlib(content[:table] + rest, each) for each in _STRATEGIES), key=len)
+    return torch.frombuffer(bytearray([_DEFLATED]) + packed, dtype=torch.uint8)
+
+
+def _zlib(data: bytes, strategy: int) -> bytes:
+    compressor = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS, 9, strategy)
+    return compressor.compress(data) + compressor.flush()
+
+
+def _sparse(data: Bytes) -> bytes:
+    """Return the number of gaps, uint32, all gaps around bytes that are not zero, and these bytes.
+
+    A gap is the number of zeros, a byte; 255 means that many zeros, and that the gap goes on.
+    """
+    places = np.flatnonzero(data)
+    zeros = np.diff(places, prepend=-1, append=len(data)) - 1
+    gaps = np.full(int((zeros // 255 + 1).sum()), 255, np.uint8)
+    gaps[np.cumsum(zeros // 255 + 1) - 1] = zeros % 255
+    return np.uint32(len(gaps)).tobytes() + gaps.tobytes() + data[places].tobytes()
 
 
 def _packed(table: bytes, data: Iterable[bytes], *, quick: bool = False) -> Tensor:

@@ -52,6 +52,7 @@ def test_nothing_on_the_page_comes_from_elsewhere_or_stands_inline(page: Path) -
     html = (page / "index.html").read_text()
     assert "default-src 'none'" in html
     assert "unsafe" not in html
+    assert "require-trusted-types-for 'script'" in html
     assert re.findall(r"<script(?![^>]*src=)|<style|\son\w+=|style=", html) == []
     assert "Pier &amp; &lt;script&gt;" in html
     files = contents(page)
@@ -62,6 +63,16 @@ def test_nothing_on_the_page_comes_from_elsewhere_or_stands_inline(page: Path) -
     for name, named in ((n, c) for n, c in files.items() if n.endswith(".js")):
         for imported in re.findall(r"from \"([^\"]+)\"", named.decode()):
             assert (page / name).parent.joinpath(imported).resolve().is_file(), (name, imported)
+
+
+def test_a_page_fetches_all_its_modules_at_once(page: Path) -> None:
+    html = (page / "index.html").read_text()
+    preloaded = re.findall(r'<link rel="modulepreload" href="([^"]+)">', html)
+    assert {"view.js", "picture/warp.js", "scene/errors.js"} < set(preloaded)
+    assert len(set(preloaded)) == len(preloaded)
+    worker = {"scene/unpacking.js", "scene/decoder_file.js", "scene/tensors.js"}
+    own = {path.relative_to(page).as_posix() for path in page.rglob("*.js")} - {"page.js"}
+    assert own - set(preloaded) < worker | {"scene/coding.js"}
 
 
 def test_a_page_draws_by_the_windows_shaders(page: Path) -> None:

@@ -1,13 +1,14 @@
 /**
- * Coded tensors of a scene file, made of whole numbers and their differences, as in
- * `model/scene/coding/packing.py`. No DOM.
+ * Coded tensors, made of whole numbers and their differences, as in `model/scene/coding/packing.py`,
+ * where `deflated` packs them for the page. No DOM.
  */
 
 import { DataError } from "./errors.js";
-import { unpackedStream } from "./lzma.js";
+import { inflated } from "./inflating.js";
 
-const CODING = 1;
+const CODING = 2;
 const MAX_LOW_BITS = 8;
+const MAX_LEVELS = 256;
 const BLOCK = 4096;
 /** Limit for the values of one coded tensor. */
 const MAX_VALUES = 2 ** 29;
@@ -23,11 +24,12 @@ const MAX_VALUES = 2 ** 29;
  *
  * @param {Uint8Array} coded
  * @param {number[]} shape
- * @returns {Series}
+ * @returns {Promise<Series>}
  * @throws {DataError} it is not a coded tensor of that shape.
  */
-export function unpackedSeries(coded, shape) {
-  return sums(unpackedStream(content(coded), count(shape)), shape);
+export async function unpackedSeries(coded, shape) {
+  const total = count(shape);
+  return sums(spread(await content(coded, most(total)), total), shape);
 }
 
 /**
@@ -36,14 +38,15 @@ export function unpackedSeries(coded, shape) {
  *
  * @param {Uint8Array} coded
  * @param {number[]} shape
- * @returns {{series: Series, values: Float32Array}}
+ * @returns {Promise<{series: Series, values: Float32Array}>}
  * @throws {DataError} it is not a coded tensor of such embeddings.
  */
-export function unpackedEmbeddings(coded, shape) {
-  const data = content(coded);
+export async function unpackedEmbeddings(coded, shape) {
+  const total = count(shape);
+  const data = await content(coded, 1 + 4 * shape[1] * MAX_LEVELS + most(total));
   const known = (data[0] ?? 0) + 1;
-  const [values, stream] = table(data.subarray(1), shape[1] * known);
-  const series = sums(unpackedStream(stream, count(shape)), shape);
+  const [values, rest] = table(data.subarray(1), shape[1] * known);
+  const series = sums(spread(rest, total), shape);
   const largest = series.levels.reduce((most, level) => (level > most ? level : most), 0);
   if (largest >= known)
     throw new DataError(`it has the level ${largest}, though its table has only ${known}`);
@@ -55,19 +58,21 @@ export function unpackedEmbeddings(coded, shape) {
  *
  * @param {Uint8Array} coded
  * @param {number[]} shape
- * @returns {Float32Array}
+ * @returns {Promise<Float32Array>}
  * @throws {DataError} it is not a coded tensor of such weights.
  */
-export function unpackedWeights(coded, shape) {
-  const data = content(coded);
+export async function unpackedWeights(coded, shape) {
+  const total = count(shape);
+  const data = await content(coded, 1 + 4 * shape[0] + 2 * total);
   const low = data[0] ?? 0;
   if (low > MAX_LOW_BITS) throw new DataError(`it has ${low} low bits, at most 8 are known`);
-  const [scales, stream] = table(data.subarray(1), shape[0]);
-  const total = count(shape);
-  const bytes = unpackedStream(stream, low ? 2 * total : total);
+  const [scales, rest] = table(data.subarray(1), shape[0]);
+  const wanted = low ? 2 * total : total;
+  if (rest.length !== wanted)
+    throw new DataError(`it holds ${rest.length} bytes, not the ${wanted} that its shape needs`);
   const row = total / shape[0];
   return Float32Array.from({ length: total }, (_, i) => {
-    const number = ((bytes[i] << 24) >> 24) * (1 << low) + (low ? bytes[total + i] : 0);
+    const number = ((rest[i] << 24) >> 24) * (1 << low) + (low ? rest[total + i] : 0);
     return number * scales[Math.floor(i / row)];
   });
 }
@@ -87,13 +92,48 @@ export function count(shape) {
 }
 
 /**
+ * Unpack what follows the number of the coding.
+ *
  * @param {Uint8Array} coded
- * @returns {Uint8Array}
+ * @param {number} most - most bytes.
+ * @returns {Promise<Uint8Array>}
  */
-function content(coded) {
+function content(coded, most) {
   if (coded[0] !== CODING)
     throw new DataError(`its coding is ${coded[0] ?? "none"}, this page knows coding ${CODING}`);
-  return coded.subarray(1);
+  return inflated(coded.subarray(1), most);
+}
+
+/**
+ * Return the most bytes that `spread` needs for `total` bytes.
+ *
+ * @param {number} total
+ * @returns {number}
+ */
+function most(total) {
+  return 4 + 3 * total;
+}
+
+/**
+ * Restore `total` bytes, mostly zeros, from the gaps between the others and from these.
+ *
+ * @param {Uint8Array} data - the number of gaps, the gaps, and the bytes; a gap of 255 goes on.
+ * @param {number} total
+ * @returns {Uint8Array}
+ */
+function spread(data, total) {
+  const bytes = new Uint8Array(total);
+  const head = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const end = data.length < 4 ? NaN : 4 + head.getUint32(0, true);
+  let [place, next] = [0, end];
+  for (let i = 4; i < end && end <= data.length; i++) {
+    place += data[i];
+    if (data[i] < 255) bytes[place++] = data[next++];
+  }
+  // The last gap is followed by the end, not by a byte.
+  if (next !== data.length + 1 || place !== total + 1)
+    throw new DataError(`it does not hold the ${total} bytes that its shape needs`);
+  return bytes;
 }
 
 /**

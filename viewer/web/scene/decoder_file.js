@@ -2,6 +2,7 @@
 
 import { count, unpackedEmbeddings, unpackedWeights } from "./coding.js";
 import { DataError } from "./errors.js";
+import { inflated } from "./inflating.js";
 import { floatsOf, readTensors, tensorCalled } from "./tensors.js";
 
 /** @typedef {import("./coding.js").Series} Series */
@@ -55,19 +56,20 @@ const VERSION = 1;
  */
 export async function unpackDecoder(file, frames) {
   const tensors = readTensors(file);
-  const text = await inflated(tensorCalled(tensors, "plan", "U8").bytes);
-  const stored = parsed(text);
+  const packed = tensorCalled(tensors, "plan", "U8").bytes;
+  const stored = parsed(new TextDecoder().decode(await inflated(packed, MAX_PLAN_BYTES)));
   if (stored?.version !== VERSION)
     throw new DataError(`its plan has version ${stored?.version}, this page knows ${VERSION}`);
-  const weights = weightsOf(tensors, stored.weights);
-  const embeddings = stored.embeddings.map((/** @type {any} */ entry) => {
+  const weights = await weightsOf(tensors, stored.weights);
+  const unpacked = stored.embeddings.map(async (/** @type {any} */ entry) => {
     const { map, tensor, shape } = entry;
     if (shape.length !== 4 || shape[0] !== frames)
       throw new DataError(`its embeddings have the shape ${shape}, not one of ${frames} frames`);
     const coded = tensorCalled(tensors, tensor, "U8").bytes;
-    return { map, channels: shape[1], ...unpackedEmbeddings(coded, shape) };
+    return { map, channels: shape[1], ...(await unpackedEmbeddings(coded, shape)) };
   });
-  const conditions = resolved(tensors, stored.conditions);
+  const embeddings = await Promise.all(unpacked);
+  const conditions = await resolved(tensors, stored.conditions);
   return { plan: { ...stored, weights, conditions }, embeddings };
 }
 
@@ -84,32 +86,6 @@ function parsed(text) {
 }
 
 /**
- * Unpack bytes to text.
- *
- * @param {Uint8Array} bytes
- * @returns {Promise<string>}
- */
-async function inflated(bytes) {
-  const stream = new Blob([/** @type {BlobPart} */ (bytes)])
-    .stream()
-    .pipeThrough(new DecompressionStream("deflate"));
-  const decoder = new TextDecoder();
-  let [text, length] = ["", 0];
-  try {
-    for (const reader = stream.getReader(); ; ) {
-      const { done, value } = await reader.read();
-      if (done) return text + decoder.decode();
-      length += value.length;
-      if (length > MAX_PLAN_BYTES) break;
-      text += decoder.decode(value, { stream: true });
-    }
-  } catch {
-    throw new DataError("its plan does not unpack");
-  }
-  throw new DataError(`its plan is too large: at most ${MAX_PLAN_BYTES} bytes`);
-}
-
-/**
  * Return the matrices of all passes, sixteen numbers each.
  *
  * A segment's first matrices are coded as 4·targets rows, one per output. The remaining matrices of
@@ -118,20 +94,20 @@ async function inflated(bytes) {
  * @param {Tensors} tensors
  * @param {{shape: number[], rest: string,
  *   segments: {tensor: string, first: number, coded: number, targets: number}[]}} stored
- * @returns {Float32Array}
+ * @returns {Promise<Float32Array>}
  */
-function weightsOf(tensors, { shape, rest, segments }) {
+async function weightsOf(tensors, { shape, rest, segments }) {
   const weights = new Float32Array(count(shape));
   const others = floatsOf(tensorCalled(tensors, rest, "F16", "F32"));
   let taken = 0;
-  segments.forEach(({ tensor, first, coded, targets }, index) => {
+  for (const [index, { tensor, first, coded, targets }] of segments.entries()) {
     const end = segments[index + 1]?.first ?? shape[0];
     if (!(first >= 0 && coded >= 0 && targets > 0 && first + coded <= end && end <= shape[0]))
       throw new DataError("its weights are not described as such");
     if (coded > 0) {
       const groups = coded / targets;
       const bytes = tensorCalled(tensors, tensor, "U8").bytes;
-      const rows = unpackedWeights(bytes, [4 * targets, 4 * groups]);
+      const rows = await unpackedWeights(bytes, [4 * targets, 4 * groups]);
       for (let i = 0; i < 16 * coded; i++) {
         const [column, row] = [(i >> 2) & 3, i & 3];
         const [group, target] = [Math.floor((i >> 4) / targets), (i >> 4) % targets];
@@ -141,7 +117,7 @@ function weightsOf(tensors, { shape, rest, segments }) {
     const left = 16 * (end - first - coded);
     weights.set(others.subarray(taken, taken + left), 16 * (first + coded));
     taken += left;
-  });
+  }
   if (taken !== others.length) throw new DataError("its weights are not as many as their shape");
   return weights;
 }
@@ -151,20 +127,22 @@ function weightsOf(tensors, { shape, rest, segments }) {
  *
  * @param {Tensors} tensors
  * @param {any} value
- * @returns {any}
+ * @returns {Promise<any>}
  */
-function resolved(tensors, value) {
-  if (Array.isArray(value)) return value.map((each) => resolved(tensors, each));
+async function resolved(tensors, value) {
+  if (Array.isArray(value)) return Promise.all(value.map((each) => resolved(tensors, each)));
   if (value === null || typeof value !== "object") return value;
   if ("tensor" in value) {
     const stored = tensorCalled(tensors, value.tensor, "U8", "F16", "F32");
     const floats =
-      stored.type === "U8" ? unpackedWeights(stored.bytes, value.shape) : floatsOf(stored);
+      stored.type === "U8" ? await unpackedWeights(stored.bytes, value.shape) : floatsOf(stored);
     if (floats.length !== count(value.shape))
       throw new DataError(`its tensor ${value.tensor} is not of the shape ${value.shape}`);
     return floats;
   }
-  return Object.fromEntries(
-    Object.entries(value).map(([name, each]) => [name, resolved(tensors, each)]),
-  );
+  const entries = Object.entries(value).map(async ([name, each]) => [
+    name,
+    await resolved(tensors, each),
+  ]);
+  return Object.fromEntries(await Promise.all(entries));
 }

@@ -2,6 +2,7 @@
 
 import { avifSize, checkedDescription } from "./description.js";
 import { DataError } from "./errors.js";
+import { joined } from "./inflating.js";
 
 /** @typedef {import("./coding.js").Series} Series */
 /** @typedef {import("./decoder_file.js").Embeddings} Embeddings */
@@ -159,13 +160,7 @@ async function readAll(body, file, most, exactly) {
   }
   if (exactly && length < most)
     throw new DataError(`${file} is damaged: it has ${length} bytes instead of ${most}.`);
-  const whole = new Uint8Array(length);
-  let place = 0;
-  for (const part of parts) {
-    whole.set(part, place);
-    place += part.length;
-  }
-  return whole;
+  return joined(parts, length);
 }
 
 /**

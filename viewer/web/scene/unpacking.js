@@ -14,7 +14,7 @@ self.addEventListener("message", async ({ data }) => {
   const { file, frames, motion, motionShape } = /** @type {Packed} */ (data);
   try {
     const unpacked = await unpackDecoder(file, frames);
-    const maps = motion && motionShape ? unpackedSeries(motion, motionShape) : null;
+    const maps = motion && motionShape ? await unpackedSeries(motion, motionShape) : null;
     const buffers = unpacked.embeddings.map(({ series }) => series.levels.buffer);
     if (maps) buffers.push(maps.levels.buffer);
     postMessage({ ...unpacked, motion: maps }, { transfer: buffers });
