@@ -1,7 +1,9 @@
-"""Free main memory, and the error for things that do not fit into it; does not load torch."""
+"""Free main memory, what a process keeps of it, and what does not fit; does not load torch."""
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,8 @@ import psutil
 from nerv360.errors import InputError
 
 _GIB = 2**30
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
+"""Parameters of glibc's `mallopt`."""
 _PROCESS_GROUPS = Path("/proc/self/cgroup")
 _GROUPS = Path("/sys/fs/cgroup")
 _V1_FILES = ("memory.limit_in_bytes", "memory.usage_in_bytes")
@@ -22,6 +26,23 @@ def available_bytes() -> int:
     Limits of the control groups that it is in, a container's for instance, count too.
     """
     return min([int(psutil.virtual_memory().available), *_left_in_groups()])
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep up to a GiB of freed memory for what it allocates next.
+
+    Otherwise glibc returns a step's tensors to the system and asks for the same pages again: up to
+    a third of the time of what moves large tensors. Does nothing with other C libraries.
+    """
+    if sys.platform != "linux":
+        return
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return
+    mallopt(_MMAP_THRESHOLD, 32 * 2**20)
+    mallopt(_TRIM_THRESHOLD, _GIB)
+    mallopt(_TOP_PAD, 64 * 2**20)
 
 
 def _left_in_groups() -> Iterator[int]:

@@ -78,16 +78,22 @@ class Autoencoder(nn.Module):
         self.register_buffer("_compared", compared, persistent=False)
 
     def forward(self, frame: Tensor, time: Tensor, looks: Tensor) -> Tensor:
-        """Map 1×3×H×W in [0, 1], float64 times (1) and looks (N×4) to N×3×h×w or 1×3×H×W."""
+        """Decode pictures N×3×h×w, or 1×3×H×W, of a frame.
+
+        Args:
+            frame: 1×3×H×W, in [0, 1] or uint8.
+            time: float64, 1.
+            looks: N×4.
+        """
         crop = self._crop(looks)
         if crop is not None:
             seen = widened_crop(self.config, crop)
-            embeddings = [seen.paste(part) for part in self.encode(seen.cut(frame))]
+            embeddings = [seen.paste(part) for part in self.encode(_unit(seen.cut(frame)))]
             return crop.inner(self.decode(crop.embeddings(embeddings), time, looks))
         seen = self._encoder_crop(looks)
         if seen.is_whole:
-            return self.decode(self.encode(frame), time, looks)
-        coarsest, *finer = self.encode(seen.cut(frame))
+            return self.decode(self.encode(_unit(frame)), time, looks)
+        coarsest, *finer = self.encode(_unit(seen.cut(frame)))
         expanded = self.decoder.expand(coarsest, time)[..., 1:-1, 1:-1]
         features = pad_erp(seen.paste(expanded), 1)
         levels = [seen.paste(level) for level in finer]
@@ -149,21 +155,26 @@ class Autoencoder(nn.Module):
         return self.targets([frame], looks)[0]
 
     def targets(self, pictures: Sequence[Tensor], looks: Tensor) -> list[Tensor]:
-        """Return `target` of several frames 1×3×H×W."""
+        """Return `target` of several frames 1×3×H×W, in [0, 1] or uint8."""
         if self.decoder.full_frame:
             crop = self._crop(looks)
-            return [each if crop is None else crop.frame(each) for each in pictures]
+            return [_unit(each if crop is None else crop.frame(each)) for each in pictures]
         size = (self.config.viewport_height, self.config.viewport_width)
         seen = self._encoder_crop(looks)
         if seen.is_whole:
-            return [cut_viewports(each, looks, *size) for each in pictures]
+            return [cut_viewports(_unit(each), looks, *size) for each in pictures]
         directions = _directions(looks, *size, pictures[0].device)[0]
         with without_autocast(directions.device):
             angles = directions_to_angles(directions)
-            return [seen.sample(seen.cut(each), *angles) for each in pictures]
+            return [seen.sample(_unit(seen.cut(each)), *angles) for each in pictures]
 
     def _crop(self, looks: Tensor) -> Crop | None:
         return crop_at(self.config, looks[0]) if self.crops and self.training else None
+
+
+def _unit(picture: Tensor) -> Tensor:
+    """Convert uint8 to float32 in [0, 1]; other pictures stay."""
+    return picture.float().div_(255) if picture.dtype == torch.uint8 else picture
 
 
 def cut_viewports(frame: Tensor, looks: Tensor, height: int, width: int) -> Tensor:

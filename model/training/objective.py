@@ -35,7 +35,7 @@ class Objective:
 
         Args:
             decoded: the network's result for ``looks``.
-            frame: the original, 1×3×H×W.
+            frame: the original, 1×3×H×W, in [0, 1] or uint8.
             looks: N×4.
             index: of the frame in the clip.
         """

@@ -19,6 +19,7 @@ from torch import Tensor
 from nerv360.config import ModelConfig
 from nerv360.devices import float64_device, training_precision
 from nerv360.errors import InputError
+from nerv360.memory import keep_freed_memory
 from nerv360.networks import frame_times
 from nerv360.progress import stage, track
 from nerv360.scene import FORMAT_VERSION, StillPanorama
@@ -115,6 +116,8 @@ class Trainer:
             made = still is None
             self.still = _still_panorama(frames) if made else still
         self.network = Autoencoder(config, crops=settings.crops, still=self.still).to(device)
+        if device.type == "cpu":
+            keep_freed_memory()
         self.times = frame_times(len(frames)).to(float64_device(device))
         self.objective = Objective(self.network, settings, frames.coverage)
         self._activity: ActivityMap | None = None
@@ -304,7 +307,7 @@ class Trainer:
         index = self.frames.frame_showing(picture, epoch)
         draw = self.step * self.group.count + self.group.rank
         looks = self._looks(index, draw).to(self.times.device)
-        frame = self.frames.frame(index, self.device)
+        frame = self.frames.planes(index, self.device)
         for group in self.optimiser.param_groups:
             group["lr"] = self._learning_rate()
         self.network.train()

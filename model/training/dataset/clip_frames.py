@@ -73,6 +73,10 @@ class ClipFrames:
         """Return frame ``index`` as 1×3×H×W floats in [0, 1], channels-last."""
         return _floats(self.picture(index), device)
 
+    def planes(self, index: int, device: torch.device) -> Tensor:
+        """Return frame ``index`` as 1×3×H×W uint8, channels-last."""
+        return self.picture(index).to(device, non_blocking=True).permute(2, 0, 1)[None]
+
     def frame_showing(self, picture: int, turn: int) -> int:
         """Return one of the frames that show ``picture``, the next for each ``turn`` from 0 on."""
         first = bisect.bisect_left(self.shown, picture)

@@ -9,11 +9,11 @@ from pytorch_msssim import MS_SSIM
 
 from nerv360.training.loss import (
     DistortionLoss,
-    TrainingMSSSIM,
     fourier_l1,
     ms_ssim_module,
     ms_ssim_window,
 )
+from nerv360.training.ms_ssim import TrainingMSSSIM
 
 
 def test_the_fourier_term_is_the_mean_over_the_full_spectrum() -> None:
@@ -32,6 +32,31 @@ def test_the_loss_is_equation_2() -> None:
     expected = fourier_l1(a - b) + 60 * 0.7 * l1 + 60 * 0.3 * (1 - ms_ssim_module(176, 192)(a, b))
     torch.testing.assert_close(DistortionLoss(176, 192)(a, b), expected)
     assert DistortionLoss(176, 192)(a, a).item() == pytest.approx(0.0, abs=1e-4)
+
+
+def as_published(picture: torch.Tensor, original: torch.Tensor) -> torch.Tensor:
+    """Return equation 2 by torch's whole spectrum and the published MS-SSIM, in float64."""
+    picture, original = picture.double(), original.double()
+    spectrum = torch.view_as_real(torch.fft.fft2(picture) - torch.fft.fft2(original))
+    structure = MS_SSIM(data_range=1.0, channel=3).double()(picture, original)
+    l1 = (picture - original).abs().mean()
+    return spectrum.abs().mean() + 60 * (0.7 * l1 + 0.3 * (1 - structure))
+
+
+@pytest.mark.parametrize("size", [(176, 192), (181, 333), (168, 162)])
+def test_the_loss_and_its_gradient_are_the_published_formulas(size: tuple[int, int]) -> None:
+    generator = torch.Generator().manual_seed(2)
+    original = torch.rand(2, 3, *size, generator=generator)
+    picture = (original + 0.2 * torch.randn(2, 3, *size, generator=generator)).clamp(0, 1)
+    values, gradients = [], []
+    for loss in (as_published, DistortionLoss(*size)):
+        leaf = picture.clone().requires_grad_()
+        value = loss(leaf, original)
+        values.append(value.item())
+        gradients.append(torch.autograd.grad(value, leaf)[0])
+    assert values[1] == pytest.approx(values[0], rel=1e-5)
+    published, ours = gradients
+    assert (ours - published).norm() < 1e-3 * published.norm()
 
 
 @pytest.mark.parametrize(("device", "planar"), [("cpu", False), ("meta", True)])

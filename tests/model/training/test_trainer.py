@@ -217,3 +217,15 @@ def test_a_training_step_in_half_precision_has_the_target_of_float32(clip: Path)
         assert torch.equal(network.target(frame, looks), expected)
     assert not torch.equal(network.target(frame.bfloat16(), looks), expected)
     assert network.target(frame.bfloat16(), looks).dtype == torch.float32
+
+
+@pytest.mark.parametrize("architecture", ["nerv360", "hnerv-boost"])
+def test_a_frame_in_bytes_is_cut_before_it_is_converted(clip: Path, architecture: str) -> None:
+    trainer = trainer_for(clip, architecture)
+    network, cpu = trainer.network.train(), torch.device("cpu")
+    looks = random_looks(trainer.config, 1, 0, 0)
+    as_bytes, as_floats = trainer.frames.planes(0, cpu), trainer.frames.frame(0, cpu)
+    assert as_bytes.dtype == torch.uint8
+    torch.testing.assert_close(network.target(as_bytes, looks), network.target(as_floats, looks))
+    decoded = [network(frame, trainer.times[:1], looks) for frame in (as_bytes, as_floats)]
+    torch.testing.assert_close(*decoded)
