@@ -9,7 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.contract import circles, imports_of_the_lab, imports_past_doors, upward_imports
+from tests.support.contract import (
+    circles,
+    imports_of_the_lab,
+    imports_past_doors,
+    long_functions,
+    upward_imports,
+)
 
 ROOT = Path(__file__).parents[1]
 
@@ -28,6 +34,22 @@ def test_only_commands_import_the_lab() -> None:
 
 def test_no_circles() -> None:
     assert circles(ROOT) == []
+
+
+BY_OTHERS = {
+    ("model/config.py", "_check"),
+    ("model/shaders/drawing.py", "layer"),
+    ("model/training/trainer.py", "run"),
+    ("model/video/clip.py", "open_clip"),
+    ("model/video/index.py", "index_video"),
+    ("viewer/app.py", "__init__"),
+}
+"""Functions that are too long, for now."""
+
+
+def test_no_function_is_longer_than_a_screen() -> None:
+    long = set(long_functions(ROOT))
+    assert long - BY_OTHERS == set()
 
 
 def test_the_library_needs_no_window_system_and_is_there_at_once() -> None:
@@ -131,3 +153,12 @@ def test_one_import_is_enough_to_break_it(
     with (tmp_path / file).open("a") as opened:
         opened.write(line + "\n")
     assert expected in finds(tmp_path)
+
+
+def test_one_long_function_is_found(tmp_path: Path) -> None:
+    kernel = "@triton.jit\ndef kernel():\n" + "    pass\n" * 60
+    long = "def long():\n" + "    pass\n" * 60
+    short = "def short():\n" + "    pass\n" * 59
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "a.py").write_text(kernel + long + short)
+    assert list(long_functions(tmp_path)) == [("model/a.py", "long")]

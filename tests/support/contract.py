@@ -10,6 +10,9 @@ from pathlib import Path
 FOLDERS = {"nerv360": "model", "nerv360.viewer": "viewer"}
 """Folders of the packages by the names under which they are imported."""
 
+LONGEST = 60
+"""Lines of a function, at most."""
+
 VIEWER, LAB, COMMANDS = "nerv360.viewer", "nerv360.lab", "nerv360.viewer.commands"
 
 
@@ -22,6 +25,21 @@ def modules(root: Path) -> dict[str, Path]:
             inner = parts[:-1] if parts[-1] == "__init__" else parts
             found[".".join([package, *inner])] = path
     return found
+
+
+def long_functions(root: Path) -> Iterator[tuple[str, str]]:
+    """File and name of functions of more than `LONGEST` lines.
+
+    Kernels of Triton do not count: they are compiled as a whole, from one function.
+    """
+    for path in modules(root).values():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            lines = (node.end_lineno or 0) - node.lineno + 1
+            kernel = any(ast.unparse(each).startswith("triton.jit") for each in node.decorator_list)
+            if lines > LONGEST and not kernel:
+                yield path.relative_to(root).as_posix(), node.name
 
 
 def imports(root: Path) -> Iterator[tuple[str, str]]:

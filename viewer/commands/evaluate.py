@@ -16,12 +16,12 @@ from nerv360.viewer.commands.options import (
     Eye,
     Raw,
     Start,
-    check_range,
     clip_option,
     device_option,
     parse_size,
     path_option,
     say_notes,
+    within,
 )
 
 if TYPE_CHECKING:
@@ -29,67 +29,63 @@ if TYPE_CHECKING:
     from nerv360.trajectories import Trajectory
 
 
+Video = Annotated[Path, typer.Option(help="The clip that the scene was trained on.")]
+GazePaths = Annotated[
+    list[str],
+    typer.Option(help="Gaze path: a file, or jvet:balboa-vp0 and others. Repeat for more."),
+]
+Output = Annotated[Path, typer.Option("-o", "--output", help="Folder of the report.")]
+Decoders = Annotated[list[str] | None, typer.Option(help="Decoder of the scene; all by default.")]
+Codecs = Annotated[
+    list[str] | None, typer.Option(help="Compare with x265 or av1 at NeRV360's number of bytes.")
+]
+Size = Annotated[
+    str | None, typer.Option(metavar="WxH", help="Viewports; the decoder's own by default.")
+]
+SphereFrames = Annotated[
+    int,
+    typer.Option(help="Pictures that are compared as whole spheres.", callback=within(1, 100_000)),
+]
+Film = Annotated[bool, typer.Option("--film", help="Also films: original, decoded and error map.")]
+GazeFormats = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="Format of the gaze file, as `nerv360 info` takes it; one for all, or one a path.",
+        show_default=False,
+    ),
+]
+
+
 def evaluate(
     scene: Annotated[Path, typer.Argument(help="Scene file.")],
-    video: Annotated[Path, typer.Option(help="The clip that the scene was trained on.")],
-    trajectory: Annotated[
-        list[str],
-        typer.Option(help="Gaze path: a file, or jvet:balboa-vp0 and others. Repeat for more."),
-    ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the report.")] = Path(
-        "report"
-    ),
-    decoder: Annotated[
-        list[str] | None, typer.Option(help="Decoder of the scene; all by default.")
-    ] = None,
-    codec: Annotated[
-        list[str] | None,
-        typer.Option(help="Compare with x265 or av1 at NeRV360's number of bytes."),
-    ] = None,
-    size: Annotated[
-        str | None, typer.Option(metavar="WxH", help="Viewports; the decoder's own by default.")
-    ] = None,
-    sphere_frames: Annotated[
-        int, typer.Option(help="Pictures that are compared as whole spheres.", min=1)
-    ] = 10,
-    film: Annotated[
-        bool, typer.Option("--film", help="Also films: original, decoded and error map.")
-    ] = False,
+    video: Video,
+    trajectory: GazePaths,
+    output: Output = Path("report"),
+    decoder: Decoders = None,
+    codec: Codecs = None,
+    size: Size = None,
+    sphere_frames: SphereFrames = 10,
+    film: Film = False,
     device: Device = "auto",
-    gaze_format: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="Format of the gaze file, as `nerv360 info` takes it; one for all, or one a path.",
-            show_default=False,
-        ),
-    ] = None,
+    gaze_format: GazeFormats = None,
     eye: Eye = "left",
     raw: Raw = None,
     start: Start = None,
 ) -> None:
     """Evaluate a scene along gaze paths and write a report. A stopped one continues."""
-    check_range("--sphere-frames", sphere_frames, 1, 100_000)
     viewport = parse_size(size) if size else None
     _no_repeats("--decoder", decoder or [])
     _no_repeats("--codec", codec or [])
 
-    from nerv360.lab.evaluation import (
-        CODECS,
-        EvaluationOptions,
-        prepare,
-        write_csv,
-        write_films,
-        write_report,
-    )
-    from nerv360.lab.evaluation import evaluate as run
+    from nerv360.lab import evaluation as lab
 
     for name in codec or []:
-        if name not in CODECS:
-            raise InputError(f"--codec {name}: give {' or '.join(CODECS)}")
+        if name not in lab.CODECS:
+            raise InputError(f"--codec {name}: give {' or '.join(lab.CODECS)}")
     clip = clip_option(video, eye, raw, start)
     say_notes(clip)
-    options = EvaluationOptions(
+    options = lab.EvaluationOptions(
         scene=scene,
         clip=clip,
         trajectories=_paths(trajectory, gaze_format or []),
@@ -101,13 +97,13 @@ def evaluate(
         sphere_frames=sphere_frames,
     )
     with stage(f"reading {scene.name} and {video.name}"):
-        plan = prepare(options)
+        plan = lab.prepare(options)
     print(escaped(f"{video}: {plan.sameness}"), file=sys.stderr)
-    evaluation = run(plan)
-    write_csv(evaluation, output)
+    evaluation = lab.evaluate(plan)
+    lab.write_csv(evaluation, output)
     with stage("writing the report"):
-        report = write_report(plan, evaluation, output)
-    films = write_films(plan, output / "films") if film else []
+        report = lab.write_report(plan, evaluation, output)
+    films = lab.write_films(plan, output / "films") if film else []
     _print(evaluation)
     for path in [report, *films]:
         print(escaped(str(path)))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -31,6 +31,18 @@ LARGEST_SIDE = 8192
 LONGEST_TEXT = 2000
 CLIP = "a 360° video, a photo or a folder of pictures"
 SCENE_OR_CLIP = f"a scene, {CLIP}"
+
+
+def within(low: float, high: float) -> Callable[[typer.CallbackParam, Any], Any]:
+    """Return a callback that refuses a value of an option outside ``low`` to ``high``."""
+
+    def check(param: typer.CallbackParam, value: Any) -> Any:
+        if value is not None:
+            check_range(param.opts[0], value, low, high)
+        return value
+
+    return check
+
 
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
 EngineName = Annotated[str, typer.Option("--engine", help=engine_help())]
@@ -63,6 +75,14 @@ GazeFormat = Annotated[
         show_default=False,
     ),
 ]
+GazePath = Annotated[
+    str | None,
+    typer.Option(
+        "--trajectory", help="Follow a gaze path: a file, or one of JVET's such as jvet:balboa-vp0."
+    ),
+]
+DecoderName = Annotated[str | None, typer.Option("--decoder", help="Decoder of the scene.")]
+Pitch = Annotated[float, typer.Option(help="Degrees up, -90 to 90.", callback=within(-90, 90))]
 SceneFile = Annotated[
     Path | None, typer.Argument(help="Scene file; the demo scene if none is given.")
 ]
@@ -184,6 +204,12 @@ def path_option(spec: str, gaze_format: str | None = None) -> Trajectory:
     for remark in understanding.remarks:
         print(escaped(f"nerv360: {spec}: {remark}"), file=sys.stderr)
     return understanding.path
+
+
+def check_gaze(spec: str | None, gaze_format: str | None) -> None:
+    """Raise InputError if a format is given and no gaze path."""
+    if gaze_format is not None and spec is None:
+        raise InputError("--gaze-format: there is no gaze path; give it by --trajectory")
 
 
 def gaze_option(spec: str, gaze_format: str | None) -> Understanding:

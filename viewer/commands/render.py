@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,19 +17,23 @@ from nerv360.progress import stage, track
 from nerv360.text import escaped
 from nerv360.viewer.commands.hidden_graphics import hidden_graphics
 from nerv360.viewer.commands.options import (
+    DecoderName,
     Device,
     EngineName,
     GazeFormat,
+    GazePath,
     Overwrite,
+    Pitch,
     SceneFile,
     check_frame,
+    check_gaze,
     check_output,
-    check_range,
     decoder_option,
     device_option,
     for_option,
     parse_size,
     path_option,
+    within,
 )
 
 if TYPE_CHECKING:
@@ -40,8 +45,34 @@ _PICTURES = (".png", ".jpg", ".jpeg")
 _FILMS = (".mp4", ".mkv", ".mov")
 
 
+_ANY_TURN = within(-1e6, 1e6)
+
+Output = Annotated[
+    Path, typer.Option("-o", "--output", help="A picture (.png, .jpg) or film (.mp4, .mkv, .mov).")
+]
+Yaw = Annotated[float, typer.Option(help="Degrees to the right.", callback=_ANY_TURN)]
+Roll = Annotated[float, typer.Option(help="Degrees the head leans clockwise.", callback=_ANY_TURN)]
+Hfov = Annotated[
+    float | None,
+    typer.Option(
+        help="Horizontal field of view in degrees; the decoder's own by default.",
+        callback=within(10, 160),
+    ),
+]
+Frame = Annotated[
+    int | None, typer.Option(help="Frame, counted from 0; a film then stands still at it.", min=0)
+]
+Size = Annotated[
+    str | None, typer.Option(metavar="WxH", help="Size; the decoder's own by default.")
+]
+Sweep = Annotated[
+    float,
+    typer.Option(help="Degrees that a film turns to the right over the clip.", callback=_ANY_TURN),
+]
+
+
 @dataclass(frozen=True)
-class _Sweep:
+class _Looks:
     """First look of a film and its turn over the clip, or the only look of a picture; degrees."""
 
     yaw_deg: float
@@ -53,92 +84,94 @@ class _Sweep:
 
 
 def render(
-    output: Annotated[
-        Path,
-        typer.Option("-o", "--output", help="A picture (.png, .jpg) or film (.mp4, .mkv, .mov)."),
-    ],
+    output: Output,
     scene: SceneFile = None,
-    yaw: Annotated[float, typer.Option(help="Degrees to the right.")] = 0.0,
-    pitch: Annotated[float, typer.Option(help="Degrees up, -90 to 90.")] = 0.0,
-    roll: Annotated[float, typer.Option(help="Degrees the head leans clockwise.")] = 0.0,
-    hfov: Annotated[
-        float | None,
-        typer.Option(help="Horizontal field of view in degrees; the decoder's own by default."),
-    ] = None,
-    frame: Annotated[
-        int | None,
-        typer.Option(help="Frame, counted from 0; a film then stands still at it.", min=0),
-    ] = None,
-    size: Annotated[
-        str | None, typer.Option(metavar="WxH", help="Size; the decoder's own by default.")
-    ] = None,
-    sweep: Annotated[
-        float, typer.Option(help="Degrees that a film turns to the right over the clip.")
-    ] = 360.0,
-    trajectory: Annotated[
-        str | None,
-        typer.Option(help="Gaze path that a film follows: a file, or jvet:balboa-vp0 and others."),
-    ] = None,
+    yaw: Yaw = 0.0,
+    pitch: Pitch = 0.0,
+    roll: Roll = 0.0,
+    hfov: Hfov = None,
+    frame: Frame = None,
+    size: Size = None,
+    sweep: Sweep = 360.0,
+    trajectory: GazePath = None,
     gaze_format: GazeFormat = None,
-    decoder: Annotated[str | None, typer.Option(help="Decoder of the scene.")] = None,
+    decoder: DecoderName = None,
     device: Device = "auto",
     engine: EngineName = "auto",
     overwrite: Overwrite = False,
 ) -> None:
     """Render one picture of a scene, or a film along a sweep or a gaze path."""
-    suffix = output.suffix.lower()
-    if suffix not in _PICTURES + _FILMS:
-        raise InputError(f"-o {output} must end in one of {', '.join(_PICTURES + _FILMS)}")
-    if trajectory is not None and suffix in _PICTURES:
+    films = _is_film(output)
+    if trajectory is not None and not films:
         raise InputError(
             f"-o {output}: a gaze path makes a film, so name one of {', '.join(_FILMS)}"
         )
-    if gaze_format is not None and trajectory is None:
-        raise InputError("--gaze-format: there is no gaze path; give it by --trajectory")
+    check_gaze(trajectory, gaze_format)
     check_output(output, overwrite)
-    check_range("--yaw", yaw, -1e6, 1e6)
-    check_range("--pitch", pitch, -90, 90)
-    check_range("--roll", roll, -1e6, 1e6)
-    check_range("--sweep", sweep, -1e6, 1e6)
-    if hfov is not None:
-        check_range("--hfov", hfov, 10, 160)
     wanted = parse_size(size) if size else None
 
-    from nerv360.decoding import check_engine, open_engine, without_compiler
     from nerv360.scene import read_scene
-    from nerv360.viewer.failures import describe
     from nerv360.viewer.paths import DEMO
-    from nerv360.viewer.shading import DRAWER
 
     with stage(f"reading {(scene or DEMO).name}"):
         contents = read_scene(scene or DEMO)
     name = decoder_option(contents, decoder)
     config = contents.decoders[name].config
     check_frame(contents, frame)
-    shown = _Sweep(yaw, pitch, roll, hfov, frame, sweep)
+    looks = _Looks(yaw, pitch, roll, hfov, frame, sweep)
     path = path_option(trajectory, gaze_format) if trajectory is not None else None
-    steps = _steps(contents, shown, config.hfov_deg, path, film=suffix in _FILMS)
+    steps = _steps(contents, looks, config.hfov_deg, path, film=films)
     height, width = wanted or (config.viewport_height, config.viewport_width)
-    if suffix in _FILMS and (height % 2 or width % 2):
+    if films and (height % 2 or width % 2):
         raise InputError(f"--size {width}x{height}: a film needs even sides")
     decoded = _decoded_size(height, width, config.scale) if wanted else None
-    chosen = device_option(device)
-    DRAWER.offer()
-    with for_option("--engine"):
-        check_engine(engine, config, chosen)
-    if engine == "auto" and suffix in _PICTURES:
-        engine = without_compiler(engine, chosen)  # avoids compiling for one picture
-    with hidden_graphics() if engine == "gl" else nullcontext():
-        try:
-            with stage(f"opening {name}"):
-                decoding = open_engine(contents, name, chosen, decoded, engine)
-        except (RuntimeError, ImportError) as error:
-            raise InputError(f"--engine {engine} cannot be used here: {describe(error)}") from error
-        if suffix in _FILMS:
+    with _opened(contents, name, device, decoded, engine, film=films) as decoding:
+        if films:
             _write_film(decoding, steps, output, height, width, contents.fps)
         else:
             _write_picture(decoding, steps[0], output, height, width)
     print(escaped(str(output)))
+
+
+def _is_film(output: Path) -> bool:
+    suffix = output.suffix.lower()
+    if suffix not in _PICTURES + _FILMS:
+        raise InputError(f"-o {output} must end in one of {', '.join(_PICTURES + _FILMS)}")
+    return suffix in _FILMS
+
+
+@contextmanager
+def _opened(
+    scene: Scene,
+    name: str,
+    device: str,
+    size: tuple[int, int] | None,
+    engine: str,
+    *,
+    film: bool,
+) -> Iterator[Engine]:
+    """Open the engine of the options.
+
+    Raises:
+        InputError: it cannot be used here.
+    """
+    from nerv360.decoding import check_engine, open_engine, without_compiler
+    from nerv360.viewer.failures import describe
+    from nerv360.viewer.shading import DRAWER
+
+    chosen = device_option(device)
+    DRAWER.offer()
+    with for_option("--engine"):
+        check_engine(engine, scene.decoders[name].config, chosen)
+    if engine == "auto" and not film:
+        engine = without_compiler(engine, chosen)  # avoids compiling for one picture
+    with hidden_graphics() if engine == "gl" else nullcontext():
+        try:
+            with stage(f"opening {name}"):
+                opened = open_engine(scene, name, chosen, size, engine)
+        except (RuntimeError, ImportError) as error:
+            raise InputError(f"--engine {engine} cannot be used here: {describe(error)}") from error
+        yield opened
 
 
 def _decoded_size(height: int, width: int, scale: int) -> tuple[int, int]:
@@ -147,28 +180,28 @@ def _decoded_size(height: int, width: int, scale: int) -> tuple[int, int]:
 
 
 def _steps(
-    scene: Scene, shown: _Sweep, hfov_deg: float, path: Trajectory | None, *, film: bool
+    scene: Scene, looks: _Looks, hfov_deg: float, path: Trajectory | None, *, film: bool
 ) -> list[Step]:
     from nerv360.geometry import Look
     from nerv360.trajectories import Step
 
-    hfov_deg = shown.hfov_deg or hfov_deg
+    hfov_deg = looks.hfov_deg or hfov_deg
     if path is not None:
         steps = path.steps(scene.frames, scene.fps)
-        if shown.hfov_deg is not None:
-            hfov = math.radians(shown.hfov_deg)
+        if looks.hfov_deg is not None:
+            hfov = math.radians(looks.hfov_deg)
             steps = [Step(s.frame, replace(s.look, hfov=hfov)) for s in steps]
-        if shown.frame is not None:
-            steps = [Step(shown.frame, s.look) for s in steps]
+        if looks.frame is not None:
+            steps = [Step(looks.frame, s.look) for s in steps]
         return steps
     count = scene.frames if film else 1
     return [
         Step(
-            shown.frame if shown.frame is not None else k,
+            looks.frame if looks.frame is not None else k,
             Look.from_degrees(
-                shown.yaw_deg + shown.turn_deg * k / count,
-                shown.pitch_deg,
-                shown.roll_deg,
+                looks.yaw_deg + looks.turn_deg * k / count,
+                looks.pitch_deg,
+                looks.roll_deg,
                 hfov_deg,
             ),
         )

@@ -29,63 +29,77 @@ from nerv360.viewer.commands.options import (
 from nerv360.viewer.commands.training import Run
 
 if TYPE_CHECKING:
+    import torch
+
     from nerv360.config import ModelConfig
     from nerv360.scene import CodedScene, StillPanorama
-    from nerv360.training import ByClock, TrainingSettings
+    from nerv360.training import ByClock, Processes, TrainingSettings
     from nerv360.video import VideoInfo
+
+
+Clip = Annotated[Path, typer.Argument(help="360° video, a folder of pictures, or raw .yuv.")]
+Output = Annotated[Path | None, typer.Option("-o", "--output", help="Scene file to write.")]
+Into = Annotated[
+    Path | None, typer.Option(help="Add the decoder to this scene of the same clip instead.")
+]
+Preset = Annotated[str, typer.Option(help="paper, demo, or auto: paper on a GPU, demo on a CPU.")]
+Architecture = Annotated[str, typer.Option("--model", help="nerv360, hnerv or hnerv-boost.")]
+Minutes = Annotated[
+    float | None,
+    typer.Option(help="Minutes that it takes; 10 by default, unless the preset paper is named."),
+]
+Epochs = Annotated[int | None, typer.Option(help="Passes over the clip, instead.")]
+Steps = Annotated[int | None, typer.Option(help="Steps, instead.")]
+Seed = Annotated[int | None, typer.Option(help="Of weights, frame order and looks.")]
+Rate = Annotated[
+    float | None, typer.Option(help="Decibels that a smaller file may cost; 0.1 by default.")
+]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Change any number of the preset."),
+]
+Frames = Annotated[int | None, typer.Option(help="Use only the first frames.", min=1)]
+Size = Annotated[
+    str | None,
+    typer.Option(metavar="WxH", help="Scale the clip down to this size.", show_default=False),
+]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume", help="Go on from the last checkpoint; --epochs or --steps may move the end."
+    ),
+]
+Replace = Annotated[bool, typer.Option("--overwrite", help="Replace an existing scene or decoder.")]
+Title = Annotated[str | None, typer.Option(help="Title of the material.")]
+Licence = Annotated[str, typer.Option(help="Licence of the material.")]
+Credit = Annotated[str, typer.Option(help="Whom to credit for it.")]
 
 
 def train(
     context: typer.Context,
-    clip: Annotated[Path, typer.Argument(help="360° video, a folder of pictures, or raw .yuv.")],
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Scene file to write.")
-    ] = None,
-    into: Annotated[
-        Path | None, typer.Option(help="Add the decoder to this scene of the same clip instead.")
-    ] = None,
-    preset: Annotated[
-        str, typer.Option(help="paper, demo, or auto: paper on a GPU, demo on a CPU.")
-    ] = "auto",
-    model: Annotated[str, typer.Option(help="nerv360, hnerv or hnerv-boost.")] = "nerv360",
-    minutes: Annotated[
-        float | None,
-        typer.Option(
-            help="Minutes that it takes; 10 by default, unless the preset paper is named."
-        ),
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the clip, instead.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Steps, instead.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of weights, frame order and looks.")] = None,
-    rate: Annotated[
-        float | None, typer.Option(help="Decibels that a smaller file may cost; 0.1 by default.")
-    ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Change any number of the preset."),
-    ] = None,
-    frames: Annotated[int | None, typer.Option(help="Use only the first frames.", min=1)] = None,
+    clip: Clip,
+    output: Output = None,
+    into: Into = None,
+    preset: Preset = "auto",
+    model: Architecture = "nerv360",
+    minutes: Minutes = None,
+    epochs: Epochs = None,
+    steps: Steps = None,
+    seed: Seed = None,
+    rate: Rate = None,
+    changes: Changes = None,
+    frames: Frames = None,
     start: Start = None,
     duration: Duration = None,
-    size: Annotated[
-        str | None,
-        typer.Option(metavar="WxH", help="Scale the clip down to this size.", show_default=False),
-    ] = None,
+    size: Size = None,
     eye: Eye = "left",
     raw: Raw = None,
     device: Device = "auto",
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume", help="Go on from the last checkpoint; --epochs or --steps may move the end."
-        ),
-    ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an existing scene or decoder.")
-    ] = False,
-    title: Annotated[str | None, typer.Option(help="Title of the material.")] = None,
-    licence: Annotated[str, typer.Option(help="Licence of the material.")] = "unknown",
-    credit: Annotated[str, typer.Option(help="Whom to credit for it.")] = "unknown",
+    resume: Resume = False,
+    overwrite: Replace = False,
+    title: Title = None,
+    licence: Licence = "unknown",
+    credit: Credit = "unknown",
 ) -> None:
     """Train a decoder on a clip and write it as a scene file.
 
@@ -93,9 +107,8 @@ def train(
     --resume. Several processes train together under torchrun.
     """
     began = time.monotonic()
-    from nerv360.devices import choose_device
     from nerv360.scene import Attribution
-    from nerv360.training import TRAINING_PRESETS, process_group, training_preset
+    from nerv360.training import process_group
 
     target = _target(output, into, resume or overwrite)
     for option, text in (("--title", title or ""), ("--licence", licence), ("--credit", credit)):
@@ -103,51 +116,54 @@ def train(
     scaled = parse_size(size) if size is not None else None
     chosen = device_option(device)
     name = ("demo" if chosen.type == "cpu" else "paper") if preset == "auto" else preset
-    with for_option("--model" if name in TRAINING_PRESETS else "--preset"):
-        config, settings = training_preset(name, model)
     clock = _clock(minutes, epochs, steps, preset, began)
-    if epochs is not None:
-        with for_option("--epochs"):
-            settings = replace(settings, epochs=epochs)
-    if steps is not None:
-        with for_option("--steps"):
-            settings = replace(settings, steps=steps)
-    if seed is not None:
-        settings = replace(settings, seed=seed)
-    if rate is not None:
-        with for_option("--rate"):
-            settings = replace(settings, rate=rate)
-    existing, still = (None, None) if into is None else _existing(into)
-    if existing is not None and model in existing.header.configs and not (overwrite or resume):
-        raise InputError(f"--into {into}: it has a {model} decoder already; add --overwrite")
+    config, settings = _preset(name, model, epochs=epochs, steps=steps, seed=seed, rate=rate)
+    existing, still = _existing(into, model, may_replace=overwrite or resume)
     with process_group(chosen.type) as group:
-        if chosen.type == "cuda" and group.count > 1:
-            chosen = choose_device(f"cuda:{group.local_rank}")
         opened = clip_option(clip, eye, raw, start, duration, scaled)
-        info = opened.info
         if group.is_first:
             say_notes(opened)
-        config, settings = _fit(config, settings, info, str(clip), changes or [])
-        if group.is_first and (config.frame_width, config.frame_height) != (
-            info.width,
-            info.height,
-        ):
-            print(
-                escaped(
-                    f"{clip}: {info.width}x{info.height} is fitted to "
-                    f"{config.frame_width}x{config.frame_height}, which the strides divide"
-                )
-            )
+        config, settings = _fit(config, settings, opened.info, str(clip), changes or [])
+        if group.is_first:
+            _say_fitted(clip, opened.info, config)
         source = file_name(clip)
         attribution = Attribution(title or Path(source).stem, licence, credit, source)
         fixed = None if name != "demo" else {each.partition("=")[0] for each in changes or []}
-        again = [] if resume else ["--resume"]
-        run = Run(
-            opened, target, config, settings, str(chosen), group, attribution,
+        again = [*(context.obj or ["train", str(clip)]), *([] if resume else ["--resume"])]
+        Run(
+            opened, target, config, settings, _own_device(chosen, group), group, attribution,
             existing, still, resume, overwrite, frames, fixed, clock,
-            shlex.join(["nerv360", *(context.obj or ["train", str(clip)]), *again]),
-        )  # fmt: skip
-        run()
+            shlex.join(["nerv360", *again]),
+        )()  # fmt: skip
+
+
+def _preset(name: str, model: str, **changes: float | None) -> tuple[ModelConfig, TrainingSettings]:
+    """Return network and settings of the preset, with the changes of the options that are given."""
+    from nerv360.training import TRAINING_PRESETS, training_preset
+
+    with for_option("--model" if name in TRAINING_PRESETS else "--preset"):
+        config, settings = training_preset(name, model)
+    for field, value in changes.items():
+        if value is not None:
+            with for_option(f"--{field}"):
+                settings = replace(settings, **{field: value})  # type: ignore[arg-type]
+    return config, settings
+
+
+def _own_device(device: torch.device, group: Processes) -> str:
+    """Return the device of this process; each of several has a card of its own."""
+    from nerv360.devices import choose_device
+
+    several = device.type == "cuda" and group.count > 1
+    return str(choose_device(f"cuda:{group.local_rank}") if several else device)
+
+
+def _say_fitted(clip: Path, info: VideoInfo, config: ModelConfig) -> None:
+    size, fitted = (info.width, info.height), (config.frame_width, config.frame_height)
+    if size != fitted:
+        sizes = [f"{width}x{height}" for width, height in (size, fitted)]
+        sentence = f"{clip}: {sizes[0]} is fitted to {sizes[1]}, which the strides divide"
+        print(escaped(sentence))
 
 
 def _clock(
@@ -180,12 +196,18 @@ def _target(output: Path | None, into: Path | None, may_replace: bool) -> Path:
     return target
 
 
-def _existing(into: Path) -> tuple[CodedScene, StillPanorama | None]:
+def _existing(
+    into: Path | None, model: str, *, may_replace: bool
+) -> tuple[CodedScene | None, StillPanorama | None]:
     """Read the scene that a decoder is added to, embeddings still coded, and its still panorama."""
+    if into is None:
+        return None, None
     from nerv360.scene import read_coded_scene, read_scene
 
-    still = read_scene(into).still
-    return read_coded_scene(into), still
+    still, coded = read_scene(into).still, read_coded_scene(into)
+    if model in coded.header.configs and not may_replace:
+        raise InputError(f"--into {into}: it has a {model} decoder already; add --overwrite")
+    return coded, still
 
 
 def _fit(

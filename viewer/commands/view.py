@@ -14,20 +14,24 @@ from nerv360.errors import InputError
 from nerv360.geometry import DEFAULT_HFOV_DEG
 from nerv360.viewer.commands.options import (
     SCENE_OR_CLIP,
+    DecoderName,
     Device,
     Duration,
     EngineName,
     Eye,
     GazeFormat,
+    GazePath,
+    Pitch,
     Raw,
     Start,
     check_frame,
-    check_range,
+    check_gaze,
     clip_option,
     decoder_option,
     for_option,
     parse_size,
     path_option,
+    within,
 )
 from nerv360.viewer.paths import DEMO
 
@@ -45,77 +49,80 @@ SceneOrClip = Annotated[
         help="Scene, 360° video, photo or folder of pictures; the demo scene if none is given.",
     ),
 ]
+ExitAfter = Annotated[
+    float | None,
+    typer.Option(metavar="S", help="Close the window after S seconds.", callback=within(0.1, 1e9)),
+]
+Screenshot = Annotated[
+    Path | None, typer.Option(metavar="PNG", help="Write what the window shows when it closes.")
+]
+Video = Annotated[
+    Path | None, typer.Option(metavar="CLIP", help="The clip of the scene, as one more decoder.")
+]
+WindowSize = Annotated[
+    str | None, typer.Option(metavar="WxH", help="Size of the window, such as 1280x720.")
+]
+Interop = Annotated[
+    bool, typer.Option(help="Pictures decoded on a GPU go to the screen without leaving it.")
+]
+FirstFrame = Annotated[int | None, typer.Option(help="Begin paused at this frame, counted from 0.")]
+Wander = Annotated[bool, typer.Option("--wander", help="Look around by itself, until you do.")]
+FilmFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="MP4", help="Record the window until it closes, as NAME.part.mp4 until then."
+    ),
+]
+Yaw = Annotated[
+    float, typer.Option(help="First view: degrees to the right.", callback=within(-360, 360))
+]
+Roll = Annotated[
+    float,
+    typer.Option(
+        help="First view: degrees that the head leans to the right.", callback=within(-180, 180)
+    ),
+]
+Hfov = Annotated[
+    float,
+    typer.Option(
+        help="First view: degrees that the window is wide, 30 to 110.", callback=within(30, 110)
+    ),
+]
 SMALLEST_WINDOW = (480, 270)
 
 
 def view(
     scene: SceneOrClip = None,
-    exit_after: Annotated[
-        float | None, typer.Option(metavar="S", help="Close the window after S seconds.")
-    ] = None,
-    screenshot: Annotated[
-        Path | None,
-        typer.Option(metavar="PNG", help="Write what the window shows when it closes."),
-    ] = None,
-    video: Annotated[
-        Path | None,
-        typer.Option(metavar="CLIP", help="The clip of the scene, as one more decoder."),
-    ] = None,
-    size: Annotated[
-        str | None, typer.Option(metavar="WxH", help="Size of the window, such as 1280x720.")
-    ] = None,
-    decoder: Annotated[str | None, typer.Option(help="Decoder of the scene to begin with.")] = None,
+    exit_after: ExitAfter = None,
+    screenshot: Screenshot = None,
+    video: Video = None,
+    size: WindowSize = None,
+    decoder: DecoderName = None,
     device: Device = "auto",
     engine: EngineName = "auto",
-    interop: Annotated[
-        bool,
-        typer.Option(help="Pictures decoded on a GPU go to the screen without leaving it."),
-    ] = True,
-    frame: Annotated[
-        int | None, typer.Option(help="Begin paused at this frame, counted from 0.")
-    ] = None,
-    trajectory: Annotated[
-        str | None,
-        typer.Option(help="Follow a gaze path: a file, or one of JVET's such as jvet:balboa-vp0."),
-    ] = None,
+    interop: Interop = True,
+    frame: FirstFrame = None,
+    trajectory: GazePath = None,
     gaze_format: GazeFormat = None,
     eye: Eye = "left",
     raw: Raw = None,
     start: Start = None,
     duration: Duration = None,
-    wander: Annotated[
-        bool, typer.Option("--wander", help="Look around by itself, until you do.")
-    ] = False,
-    film: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="MP4", help="Record the window until it closes, as NAME.part.mp4 until then."
-        ),
-    ] = None,
-    yaw: Annotated[float, typer.Option(help="First view: degrees to the right.")] = 0.0,
-    pitch: Annotated[float, typer.Option(help="First view: degrees up, -90 to 90.")] = 0.0,
-    roll: Annotated[
-        float, typer.Option(help="First view: degrees that the head leans to the right.")
-    ] = 0.0,
-    hfov: Annotated[
-        float, typer.Option(help="First view: degrees that the window is wide, 30 to 110.")
-    ] = DEFAULT_HFOV_DEG,
+    wander: Wander = False,
+    film: FilmFile = None,
+    yaw: Yaw = 0.0,
+    pitch: Pitch = 0.0,
+    roll: Roll = 0.0,
+    hfov: Hfov = DEFAULT_HFOV_DEG,
 ) -> None:
     """Look around in a decoded scene or a 360° video in a window. Press ? in it for the keys."""
-    if exit_after is not None:
-        check_range("--exit-after", exit_after, 0.1, 1e9)
-    check_range("--yaw", yaw, -360, 360)
-    check_range("--pitch", pitch, -90, 90)
-    check_range("--roll", roll, -180, 180)
-    check_range("--hfov", hfov, 30, 110)
     window_size = _parse_window(size) if size else None
-    for option, written in (("--screenshot", screenshot), ("--film", film)):
-        if written is not None:
-            _check_writable(option, written)
+    _check_writable("--screenshot", screenshot)
+    if film is not None:
+        _check_film(film)
     if wander and trajectory is not None:
         raise InputError("--wander: the look follows --trajectory already; give one of them")
-    if gaze_format is not None and trajectory is None:
-        raise InputError("--gaze-format: there is no gaze path; give it by --trajectory")
+    check_gaze(trajectory, gaze_format)
     # Decoding threads that spin while they wait compete with the frame loop for cores: on two busy
     # cores decoding became several times slower. OpenMP reads this when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -126,19 +133,11 @@ def view(
     from nerv360.viewer.shading import DRAWER
 
     DRAWER.offer()
-
-    if film is not None:
-        from nerv360.video import check_video_name
-
-        with for_option("--film"):
-            check_video_name(film)
     file = scene or DEMO
     read = partial(clip_option, eye=eye, raw=raw, start=start, duration=duration)
-    begin: Begin | None = None
-    if video is None and engine == "auto":
-        begin = first_sight(file, decoder, device)
-    if begin is None:
-        begin = _whole(file, video, decoder, DeviceChoice(device), engine, read)
+    glimpsed = video is None and engine == "auto"
+    begin = first_sight(file, decoder, device) if glimpsed else None
+    begin = begin or _whole(file, video, decoder, DeviceChoice(device), engine, read)
     check_frame(begin.scene, frame)
     options = Options(
         engine=engine,
@@ -228,7 +227,17 @@ def _parse_window(text: str) -> tuple[int, int]:
     return width, height
 
 
-def _check_writable(option: str, path: Path) -> None:
+def _check_film(film: Path) -> None:
+    from nerv360.video import check_video_name
+
+    _check_writable("--film", film)
+    with for_option("--film"):
+        check_video_name(film)
+
+
+def _check_writable(option: str, path: Path | None) -> None:
+    if path is None:
+        return
     folder = path.absolute().parent
     if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
         raise InputError(f"{option} {path}: give a file name in a folder that can be written")

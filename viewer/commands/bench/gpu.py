@@ -11,7 +11,7 @@ import typer
 
 from nerv360.errors import InputError
 from nerv360.progress import stage
-from nerv360.viewer.commands.options import Device, check_range, for_option
+from nerv360.viewer.commands.options import Device, for_option, within
 
 
 def gpu(
@@ -34,7 +34,9 @@ def gpu(
     pictures: Annotated[
         int | None, typer.Option(help="Pictures of each engine, 300 by default.", min=3)
     ] = None,
-    minutes: Annotated[float, typer.Option(help="No step begins later than this.")] = 10.0,
+    minutes: Annotated[
+        float, typer.Option(help="No step begins later than this.", callback=within(0.1, 1440))
+    ] = 10.0,
     device: Device = "auto",
 ) -> None:
     """Measure on a GPU what nobody has yet, beside predictions and the paper's numbers.
@@ -42,7 +44,6 @@ def gpu(
     Each step has a process of its own, and is written to the folder as soon as it is done: JSON, a
     Markdown table and screenshots. After a stop, the same command continues.
     """
-    check_range("--minutes", minutes, 0.1, 1440)
     from nerv360.lab.benchmarks import comparison, parse_scale
     from nerv360.viewer.commands.gpu_report import (
         PAPER,

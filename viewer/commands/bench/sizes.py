@@ -26,9 +26,9 @@ from nerv360.viewer.commands.options import (
     Eye,
     Overwrite,
     Raw,
-    check_range,
     device_option,
     for_option,
+    within,
 )
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ def sizes(
     limit: Annotated[
         float,
         typer.Option(
-            help="Seconds for one method at one size; what takes longer is left out, saying so."
+            help="Seconds for one method at one size; what takes longer is left out, saying so.",
+            callback=within(1, 86_400),
         ),
     ] = 120.0,
     device: Device = "auto",
@@ -69,7 +70,6 @@ def sizes(
     Networks have random weights. Ctrl-C keeps what is finished.
     """
     check_files(output, overwrite, plot)
-    check_range("--limit", limit, 1, 86_400)
     from nerv360.lab import benchmarks
 
     with for_option("--sizes"):

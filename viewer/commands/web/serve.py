@@ -23,6 +23,22 @@ from nerv360.viewer.paths import DEMO
 if TYPE_CHECKING:
     from nerv360.viewer.sharing import Address, Live
 
+Host = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="Where to listen: this machine only, one of its addresses, or 0.0.0.0 for all. "
+        "Beyond this machine only those see the scene who have the printed address.",
+    ),
+]
+Decode = Annotated[
+    str,
+    typer.Option(
+        metavar="PLACE",
+        help="Where pictures are decoded at first: here, on this machine; browser; or auto, "
+        "here if there is a GPU or the browser is slow. The page has a switch.",
+    ),
+]
 PORT = 8360
 VISITORS = 8
 
@@ -32,22 +48,8 @@ def serve(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of the address; 0 for any free one.")
     ] = PORT,
-    host: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="Where to listen: this machine only, one of its addresses, or 0.0.0.0 for all. "
-            "Beyond this machine only those see the scene who have the printed address.",
-        ),
-    ] = "127.0.0.1",
-    decode: Annotated[
-        str,
-        typer.Option(
-            metavar="PLACE",
-            help="Where pictures are decoded at first: here, on this machine; browser; or auto, "
-            "here if there is a GPU or the browser is slow. The page has a switch.",
-        ),
-    ] = "auto",
+    host: Host = "127.0.0.1",
+    decode: Decode = "auto",
     visitors: Annotated[
         int, typer.Option(min=1, max=200, help="Most pages that are decoded for at a time.")
     ] = VISITORS,

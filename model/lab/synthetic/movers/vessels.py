@@ -67,26 +67,9 @@ def boat(at: Point, heading: float, scale: float, tone: Colour, start: float, sa
             part(Frustum(0.06 * s, 0.04 * s, mast * s), Plain((0.42, 0.28, 0.16)), 0, 0.7, 0.3)
         )
         if sails:
-            canvas = Plain((0.86, 0.76, 0.60), 0.05)
-            main = polyhedron(
-                3.2 * s,
-                2.5 * s,
-                (1, 0, 0, 0.03),
-                (-1, 0, 0, 0.03),
-                (0, -1, 0, 0.0),
-                (0, 0, 1, -0.08 * s),
-                (0, 1.9, -4.8, 9.1 * s),
-            )
-            jib = polyhedron(
-                2.6 * s,
-                1.8 * s,
-                (1, 0, 0, 0.03),
-                (-1, 0, 0, 0.03),
-                (0, -1, 0, 0.0),
-                (0, 0, -1, -0.1 * s),
-                (0, 1.5, 4.2, 6.3 * s),
-            )
-            parts.append(part(main, canvas, 0, 1.25, 0.3))
+            main = _sail(3.2 * s, 2.5 * s, (0, 0, 1, -0.08 * s), (0, 1.9, -4.8, 9.1 * s))
+            jib = _sail(2.6 * s, 1.8 * s, (0, 0, -1, -0.1 * s), (0, 1.5, 4.2, 6.3 * s))
+            parts.append(part(main, Plain((0.86, 0.76, 0.60), 0.05), 0, 1.25, 0.3))
             parts.append(part(jib, Plain((0.72, 0.30, 0.18), 0.05), 0, 1.0, 0.3))
         else:
             parts.append(part(box(1.0 * s, 1.1 * s, 1.3 * s), Plain(WHITE, 0.05), 0, 0.7, -0.6))
@@ -100,6 +83,15 @@ def boat(at: Point, heading: float, scale: float, tone: Colour, start: float, sa
 
     reach = (3.9 if sails else 2.9) * s
     return Mover((at[0], at[1] + (3.2 if sails else 1.6) * s, at[2]), reach + 0.3, parts_at)
+
+
+def _sail(
+    points_radius: float, centre_height: float, *sides: tuple[float, float, float, float]
+) -> Convex:
+    """Return a thin sail that stands on y = 0, with two more sides."""
+    return polyhedron(
+        points_radius, centre_height, (1, 0, 0, 0.03), (-1, 0, 0, 0.03), (0, -1, 0, 0.0), *sides
+    )
 
 
 def buoy(at: Point) -> Mover:
