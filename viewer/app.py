@@ -35,6 +35,7 @@ from nerv360.viewer.panels import (
     use_palette,
 )
 from nerv360.viewer.picture import Panes, Renderer, Upload, Window, capture, save_png
+from nerv360.viewer.redraw import Redraw
 from nerv360.viewer.settings import RECENT, Settings
 
 if TYPE_CHECKING:
@@ -42,9 +43,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_REFRESH_S = 0.1
-_RESTING_S = 1.0
-_RESTING_REFRESH_S = 1.0
 _RESTING_TURN_S = 0.05
 
 
@@ -59,7 +57,6 @@ class App:
         failures: reports unexpected errors and goes on.
         displayed: counts drawings.
         film: records the window; None without a film.
-        resting: nothing has changed recently, so little is drawn.
     """
 
     def __init__(
@@ -85,9 +82,7 @@ class App:
         settings = settings or Settings()
         self.displayed = Rate()
         self.film: Film | None = None
-        self.resting = False
-        self._drawn: object = None
-        self._drawn_at = self._changed_at = 0.0
+        self._redraw = Redraw()
         self.window = window
         self.messages = MessagePanel(self._standing_message)
         self.failures = Failures(self.messages.notify)
@@ -167,17 +162,13 @@ class App:
         """Run the loop once; draw only if something has changed."""
         with self.failures.survived():
             self.update(seconds)
-        now, changed = time.monotonic(), self._state() != self._drawn
-        if changed:
-            self._changed_at = now
-        self.resting = now - self._changed_at > _RESTING_S
-        if changed or now - self._drawn_at > (_RESTING_REFRESH_S if self.resting else _REFRESH_S):
+        if self._redraw.is_due(self._state()):
             self.draw()
             if self.film is not None and self.renderer.picture is not None and self.film.due():
                 self.film.take(capture(self.window))
             self.window.swap()
         else:
-            self.window.rest(_RESTING_TURN_S if self.resting else None)
+            self.window.rest(_RESTING_TURN_S if self._redraw.resting else None)
         self.arrivals.begin()
 
     def step(self, seconds: float) -> None:
@@ -201,7 +192,7 @@ class App:
         """Draw the newest picture at the newest look, and the overlay, without swapping."""
         width, height = self.window.framebuffer_size
         if width and height:
-            self._drawn, self._drawn_at = self._state(), time.monotonic()
+            self._redraw.note(self._state())
             with self.failures.survived():
                 self.panes.draw(self.camera.look(), width, height)
             with self.failures.survived():
@@ -318,7 +309,7 @@ class App:
         )
 
     def _display_rate(self) -> float | None:
-        return None if self.resting else self.displayed.per_second()
+        return None if self._redraw.resting else self.displayed.per_second()
 
     def _standing_message(self) -> str | None:
         """Return the message about a file being opened, or about a failed decoder."""
