@@ -56,6 +56,7 @@ class App:
         recent: files that were opened, the latest first.
         failures: reports unexpected errors and goes on.
         displayed: counts drawings.
+        redraw: says when to draw again.
         film: records the window; None without a film.
     """
 
@@ -82,7 +83,7 @@ class App:
         settings = settings or Settings()
         self.displayed = Rate()
         self.film: Film | None = None
-        self._redraw = Redraw()
+        self.redraw = Redraw()
         self.window = window
         self.messages = MessagePanel(self._standing_message)
         self.failures = Failures(self.messages.notify)
@@ -162,13 +163,13 @@ class App:
         """Run the loop once; draw only if something has changed."""
         with self.failures.survived():
             self.update(seconds)
-        if self._redraw.is_due(self._state()):
+        if self.redraw.is_due(self._state()):
             self.draw()
             if self.film is not None and self.renderer.picture is not None and self.film.due():
                 self.film.take(capture(self.window))
             self.window.swap()
         else:
-            self.window.rest(_RESTING_TURN_S if self._redraw.resting else None)
+            self.window.rest(_RESTING_TURN_S if self.redraw.resting else None)
         self.arrivals.begin()
 
     def step(self, seconds: float) -> None:
@@ -192,7 +193,7 @@ class App:
         """Draw the newest picture at the newest look, and the overlay, without swapping."""
         width, height = self.window.framebuffer_size
         if width and height:
-            self._redraw.note(self._state())
+            self.redraw.note(self._state())
             with self.failures.survived():
                 self.panes.draw(self.camera.look(), width, height)
             with self.failures.survived():
@@ -309,7 +310,7 @@ class App:
         )
 
     def _display_rate(self) -> float | None:
-        return None if self._redraw.resting else self.displayed.per_second()
+        return None if self.redraw.resting else self.displayed.per_second()
 
     def _standing_message(self) -> str | None:
         """Return the message about a file being opened, or about a failed decoder."""

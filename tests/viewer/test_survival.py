@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import glfw
 import platformdirs
@@ -23,6 +22,7 @@ from nerv360.viewer.app import App
 from nerv360.viewer.panels import status
 from nerv360.viewer.picture.panes import Panes
 from nerv360.viewer.picture.window import Window
+from nerv360.viewer.redraw import Redraw
 from tests.support.hand import CallbackHand
 from tests.support.running import drawn, image, press, run_until, settle
 from tests.support.sphere_scene import sphere_scene
@@ -243,7 +243,7 @@ def test_at_rest_it_is_drawn_once_a_second(
     app = open_app()
     settle(app)
     now = [time.monotonic()]
-    monkeypatch.setattr("nerv360.viewer.app.time", SimpleNamespace(monotonic=lambda: now[0]))
+    app.redraw = Redraw(lambda: now[0])
     monkeypatch.setattr(app.window, "rest", lambda *_: None)
     began, drawn = now[0], []
     for _ in range(20 * 30):
@@ -253,7 +253,7 @@ def test_at_rest_it_is_drawn_once_a_second(
         if app.displayed.total > before:
             drawn.append(now[0])
     late = [at for at in drawn if at > began + 3]
-    assert app.resting
+    assert app.redraw.resting
     assert 20 <= len(late) <= 28
     app.camera.look_at(Look.from_degrees(20, 0))
     before = app.displayed.total

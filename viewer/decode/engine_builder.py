@@ -8,6 +8,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from nerv360.decoding import Engine, abandon_builds
 from nerv360.viewer import process_end
@@ -16,6 +17,7 @@ from nerv360.viewer.failures import describe
 log = logging.getLogger(__name__)
 
 
+@dataclass(eq=False)
 class Build:
     """An ordered engine; dropping the last reference cancels the build.
 
@@ -23,28 +25,25 @@ class Build:
     midway.
 
     Attributes:
+        make, done, failed: as in `EngineBuilder.build`.
+        engine: the engine, until it is taken.
         refusal: why there can be no engine, once that is known.
     """
 
-    def __init__(
-        self,
-        make: Callable[[], Engine],
-        done: Callable[[], None],
-        failed: Callable[[Exception], None],
-    ) -> None:
-        self._make = make
-        self._done, self._failed = done, failed
-        self._engine: Engine | None = None
-        self.refusal: str | None = None
+    make: Callable[[], Engine]
+    done: Callable[[], None]
+    failed: Callable[[Exception], None]
+    engine: Engine | None = None
+    refusal: str | None = None
 
     @property
     def ready(self) -> bool:
         """Whether there is an engine to take."""
-        return self._engine is not None
+        return self.engine is not None
 
     def take(self) -> Engine | None:
         """Return the engine once, then None."""
-        engine, self._engine = self._engine, None
+        engine, self.engine = self.engine, None
         return engine
 
 
@@ -101,7 +100,7 @@ class EngineBuilder:
         build = ordered()
         if build is None:
             return
-        make = build._make
+        make = build.make
         del build  # its owner may drop it during the build
         started = time.perf_counter()
         try:
@@ -112,13 +111,13 @@ class EngineBuilder:
             if (build := ordered()) is not None:
                 if not isinstance(error, NotFasterError):  # that it is not is no fault
                     build.refusal = describe(error)
-                build._failed(error)
+                build.failed(error)
             return
         if (build := ordered()) is None:
             return
         log.info("a faster engine was built in %.1f s", time.perf_counter() - started)
-        build._engine = engine
-        build._done()
+        build.engine = engine
+        build.done()
 
 
 def _abandon() -> None:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -20,37 +20,21 @@ _PATIENCE_S = 5.0
 T = TypeVar("T")
 
 
-@dataclass(eq=False)
-class Loaded(Generic[T]):
-    """A file being read.
+class Loaded(Future[T]):
+    """A file being read, as the future of its content.
 
     Attributes:
         path: of the file.
-        value: its content, once it has been read.
-        error: the reason if it could not be read.
-        done: set once there is a value or an error.
     """
 
-    path: Path
-    value: T | None = None
-    error: Exception | None = None
-    done: threading.Event = field(default_factory=threading.Event)
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
 
     @property
     def name(self) -> str:
         """Name of the file, safe to show."""
         return file_name(self.path)
-
-    def result(self) -> T:
-        """Return the file's content.
-
-        Raises:
-            Exception: the error that occurred on reading.
-        """
-        if self.error is not None:
-            raise self.error
-        assert self.value is not None, "it has not been read yet"
-        return self.value
 
 
 def opening_sentence(paths: tuple[Path, ...]) -> str | None:
@@ -61,11 +45,7 @@ def opening_sentence(paths: tuple[Path, ...]) -> str | None:
     return f"Opening {file_name(paths[0])}{more} …"
 
 
-def _reading() -> bool:
-    return any(thread.name == _THREAD for thread in threading.enumerate())
-
-
-process_end.watch(_reading)
+process_end.watch(lambda: any(thread.name == _THREAD for thread in threading.enumerate()))
 
 
 class Loader(Generic[T]):
@@ -112,7 +92,7 @@ class Loader(Generic[T]):
 
     def take(self) -> list[Loaded[T]]:
         """Return files read since the last call, in the order of `add`."""
-        done = [loaded for loaded in self.running if loaded.done.is_set()]
+        done = [loaded for loaded in self.running if loaded.done()]
         self.running = [loaded for loaded in self.running if loaded not in done]
         self._start()
         return done
@@ -135,7 +115,6 @@ class Loader(Generic[T]):
 
     def _read(self, loaded: Loaded[T], load: Callable[[Path], T]) -> None:
         try:
-            loaded.value = load(loaded.path)
+            loaded.set_result(load(loaded.path))
         except Exception as error:
-            loaded.error = error
-        loaded.done.set()
+            loaded.set_exception(error)

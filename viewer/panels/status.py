@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 from imgui_bundle import ImVec2, imgui
@@ -23,41 +24,31 @@ _PLOT_HEIGHT = 34.0
 _LONGEST_TITLE = 60
 
 
+@dataclass
 class StatusPanel:
-    """Rows of numbers and a plot of decoding times, in the upper left."""
+    """Rows of numbers and a plot of decoding times, in the upper left.
+
+    Attributes:
+        window, camera, playback, worker, panes: read at each drawing.
+        display_rate: returns drawings per second, or None at rest.
+    """
 
     hideable = True
-
-    def __init__(
-        self,
-        window: Window,
-        camera: Camera,
-        playback: Playback,
-        worker: DecodeWorker,
-        panes: Panes,
-        display_rate: Callable[[], float | None],
-    ) -> None:
-        """Create the panel for these parts.
-
-        Args:
-            window, camera, playback, worker, panes: read at each drawing.
-            display_rate: returns drawings per second, or None at rest.
-        """
-        self._window = window
-        self._camera = camera
-        self._playback = playback
-        self._worker = worker
-        self._panes = panes
-        self._display_rate = display_rate
-        self._memory = Memory()
+    window: Window
+    camera: Camera
+    playback: Playback
+    worker: DecodeWorker
+    panes: Panes
+    display_rate: Callable[[], float | None]
+    _memory: Memory = field(default_factory=Memory)
 
     def rows(self) -> list[tuple[str, str]]:
         """Return label and value of each line, from the top."""
-        scene, playback, report = self._panes.scene, self._playback, self._worker.report
-        engine, renderer = report.engine, self._panes.renderers[0]
-        yaw, pitch, roll, hfov = self._camera.look().degrees()
-        width, height = self._window.framebuffer_size
-        shown, decoded = self._display_rate(), rate_of(report.finished)
+        scene, playback, report = self.panes.scene, self.playback, self.worker.report
+        engine, renderer = report.engine, self.panes.renderers[0]
+        yaw, pitch, roll, hfov = self.camera.look().degrees()
+        width, height = self.window.framebuffer_size
+        shown, decoded = self.display_rate(), rate_of(report.finished)
         decoding = f"{decoded:.{0 if decoded >= 9.95 else 1}f} fps" if decoded else "at rest"
         resident, on_gpu = self._memory.read(engine.device if engine else None)
         memory = f"{resident / MIB:.0f} MiB"
@@ -72,7 +63,7 @@ class StatusPanel:
             ("Frame", f"{playback.frame} of {playback.frames}"),
             ("Window", f"{width}×{height}"),
         ]
-        if self._panes.split is not None:  # each side has its own panel
+        if self.panes.split is not None:  # each side has its own panel
             return [display, ("Memory", memory), *view]
         return [
             display,
@@ -80,7 +71,7 @@ class StatusPanel:
             ("Memory", memory),
             *view,
             ("Picture", f"{engine.size[1]}×{engine.size[0]}" if engine else "–"),
-            ("Decoder", self._panes.decoder),
+            ("Decoder", self.panes.decoder),
             ("Engine", f"{engine.name} on {place_of(engine)}" if engine else "–"),
             ("Upload", f"{renderer.upload_name}, {renderer.upload_s * 1000:.1f} ms"),
         ]
@@ -95,13 +86,13 @@ class StatusPanel:
         narrowest = min(_FOLDED_WIDTH if small else _WIDTH, widest / scale) * scale
         imgui.set_next_window_size_constraints(ImVec2(narrowest, 0), ImVec2(widest, imgui.FLT_MAX))
         imgui.begin("status", None, FITTED)
-        imgui.text(escaped(self._panes.scene.title, _LONGEST_TITLE))
+        imgui.text(escaped(self.panes.scene.title, _LONGEST_TITLE))
         imgui.dummy(ImVec2(0, 1 * scale))
         rows = self.rows()
         table([row for row in rows if row[0] in _WHEN_FOLDED] if small else rows)
-        if not small and self._panes.split is None:
+        if not small and self.panes.split is None:
             self._plot(scale)
-        if not small and (remark := self._worker.report.remark) is not None:
+        if not small and (remark := self.worker.report.remark) is not None:
             imgui.push_style_color(imgui.Col_.text, WARNING)
             imgui.push_text_wrap_pos(imgui.get_cursor_pos_x() + _WIDTH * scale)
             imgui.text(escaped(remark))
@@ -111,7 +102,7 @@ class StatusPanel:
 
     def _plot(self, scale: float) -> None:
         """Draw the times of decoding."""
-        times = [seconds * 1000 for seconds in self._worker.report.times] or [0.0]
+        times = [seconds * 1000 for seconds in self.worker.report.times] or [0.0]
         milliseconds = np.asarray(times, np.float32)
         top = float(max(milliseconds.max() * 1.15, 1.0))
         size = ImVec2(imgui.get_content_region_avail().x, _PLOT_HEIGHT * scale)

@@ -71,7 +71,7 @@ def finish(loader: Loader[str], files: Files, name: str) -> list[Loaded[str]]:
     """Let the read of ``name`` end, and what is taken then."""
     (loaded,) = [one for one in loader.running if one.path.name == name]
     files.gate(name).set()
-    assert loaded.done.wait(30)
+    loaded.exception(30)
     return loader.take()
 
 
@@ -87,7 +87,7 @@ def test_every_file_comes_in_order_and_scenes_come_first(files: Files) -> None:
         assert files.begun == order[: index + 1], "one after the other"
         assert names(loader) == order[index:]
         (loaded,) = finish(loader, files, name)
-        assert (loaded.path, loaded.value, loaded.error) == (Path(name), name.upper(), None)
+        assert (loaded.path, loaded.result()) == (Path(name), name.upper())
     assert loader.opening == ()
     assert loader.take() == []
 
@@ -97,11 +97,10 @@ def test_what_cannot_be_read_says_why_and_the_next_follows(files: Files) -> None
     loader.add([Path("a.broken"), Path("b.csv")])
     files.wait_for_begin(1)
     (loaded,) = finish(loader, files, "a.broken")
-    assert loaded.value is None
-    assert isinstance(loaded.error, ValueError)
+    assert isinstance(loaded.exception(), ValueError)
     files.wait_for_begin(2)
     (loaded,) = finish(loader, files, "b.csv")
-    assert loaded.value == "B.CSV"
+    assert loaded.result() == "B.CSV"
 
 
 def test_a_file_that_never_comes_holds_nothing_up_for_long(files: Files) -> None:
@@ -115,7 +114,7 @@ def test_a_file_that_never_comes_holds_nothing_up_for_long(files: Files) -> None
     assert loader.take() == []
     files.wait_for_begin(2)
     (loaded,) = finish(loader, files, "b.csv")
-    assert loaded.value == "B.CSV"
+    assert loaded.result() == "B.CSV"
     assert names(loader) == ["stalled.csv"], "it is still said to be opening"
     loader.add([Path("c.csv")])
     files.now = 12.0
@@ -123,7 +122,7 @@ def test_a_file_that_never_comes_holds_nothing_up_for_long(files: Files) -> None
     files.wait_for_begin(3)
     assert all(t.daemon for t in threading.enumerate() if t.name == "loading")
     (loaded,) = finish(loader, files, "stalled.csv")
-    assert loaded.value == "STALLED.CSV", "late, it is opened all the same"
+    assert loaded.result() == "STALLED.CSV", "late, it is opened all the same"
 
 
 def test_after_the_end_nothing_more_begins(files: Files) -> None:
