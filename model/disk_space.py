@@ -20,6 +20,9 @@ class ReservedSpace:
     """Disk space beside a file, held by a hidden file until it is needed.
 
     A killed process leaves the hidden file; the next process for the same file deletes it.
+
+    Attributes:
+        kept: bytes that are held until `release`.
     """
 
     def __init__(self, path: Path, kept: int, lent: int) -> None:
@@ -32,7 +35,7 @@ class ReservedSpace:
         """
         self._path = path
         self._hidden = path
-        self._kept, self._lent = kept, lent
+        self.kept, self._lent = kept, lent
 
     def __enter__(self) -> Self:
         """Reserve the space.
@@ -42,13 +45,13 @@ class ReservedSpace:
         """
         self._hidden = partial_path(self._path.with_name(f"{self._path.name}.reserved"))
         try:
-            self._fill(self._kept + self._lent)
+            self._fill(self.kept + self._lent)
         except OSError as error:
             self.release()
             free = shutil.disk_usage(self._path.parent).free
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise InputError(f"{self._path} cannot be written: {error.strerror}") from error
-            needed = self._kept + self._lent
+            needed = self.kept + self._lent
             raise InputError(
                 f"{self._path} cannot be written: there is not enough space on its disk, up to "
                 f"{needed / _MIB:,.0f} MiB are needed and {free / _MIB:,.0f} MiB are free"
@@ -58,21 +61,16 @@ class ReservedSpace:
     def __exit__(self, *_: object) -> None:
         self.release()
 
-    @property
-    def kept(self) -> int:
-        """Bytes that are held until `release`."""
-        return self._kept
-
     @contextmanager
     def lend(self) -> Iterator[None]:
         """Free the lent bytes inside the context; afterwards reserve all or half of them again."""
         with suppress(OSError):
-            os.truncate(self._hidden, self._kept)
+            os.truncate(self._hidden, self.kept)
         try:
             yield
         finally:
             for lent in (self._lent, self._lent // 2):
-                if self._hidden.exists() and self._fills(self._kept + lent):
+                if self._hidden.exists() and self._fills(self.kept + lent):
                     break
 
     def release(self) -> None:
@@ -86,7 +84,7 @@ class ReservedSpace:
             self._fill(size)
         except OSError:
             with suppress(OSError):
-                os.truncate(self._hidden, self._kept)
+                os.truncate(self._hidden, self.kept)
             return False
         return True
 

@@ -63,7 +63,8 @@ class _Field:
             raise InputError(
                 f"{where} must have at most {self.high:g} characters, not {len(value)}"
             )
-        elif isinstance(value, str) and not _is_encodable(value):
+        elif isinstance(value, str) and any("\ud800" <= each <= "\udfff" for each in value):
+            # JSON may contain lone surrogates, but no output can print them.
             raise InputError(f"{where} must be text, not {quoted(value)}")
         return value
 
@@ -133,12 +134,3 @@ def checked_fields(values: object, table: Mapping[str, _Field], where: str) -> d
     if unknown := [name for name in values if name not in table]:
         raise InputError(f"{where} has the unknown field {quoted(unknown[0])}")
     return {name: rule.check(values.get(name), f"{where}: {name}") for name, rule in table.items()}
-
-
-def _is_encodable(text: str) -> bool:
-    """Return False for lone surrogates, which JSON may contain but no output can print."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -33,8 +33,10 @@ def suited_to_clip(
     """
     share = still_share(frames)
     stands = share >= STANDS_STILL
+    full_frame = architecture_of(config).full_frame
+    plain_video = full_frame and config.frame_width != 2 * config.frame_height
     network: dict[str, Any] = {
-        "still_panorama": stands and not _is_plain_video(config),
+        "still_panorama": stands and not plain_video,
         "level_channels": FINER_CHANNELS,
     }
     training: dict[str, Any] = {"looks_at_motion": LOOKS_AT_MOTION if stands else 0.0}
@@ -45,10 +47,6 @@ def suited_to_clip(
         training.pop(name, None)
     chosen = checked(config.replace(**network))
     return chosen, replace(settings, **training), _sentence(share, chosen)
-
-
-def _is_plain_video(config: ModelConfig) -> bool:
-    return architecture_of(config).full_frame and config.frame_width != 2 * config.frame_height
 
 
 def _sentence(share: float, config: ModelConfig) -> str:

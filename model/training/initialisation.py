@@ -34,7 +34,7 @@ def carry_colours(decoder: Architecture) -> None:
         _pass_through(stage.conv, carried, copies, gain)
         if not stage.sine:
             stage.conv.bias[: carried * copies] = _LIFT - lift
-            lift = _lifted()
+            lift = float(F.gelu(torch.tensor(_LIFT)))
         for block in stage.residuals:
             block.conv2.weight[:carried] = 0
             block.conv2.bias[:carried] = 0
@@ -45,10 +45,6 @@ def carry_colours(decoder: Architecture) -> None:
     head.weight[:, :carried] = 0
     head.weight[:, :carried, 1, 1] = colours
     head.bias.copy_(-lift * colours.sum(1))
-
-
-def _lifted() -> float:
-    return float(F.gelu(torch.tensor(_LIFT)))
 
 
 def _pass_through(conv: SphereConv, carried: int, copies: int, gain: float) -> None:

@@ -33,11 +33,9 @@ class Processes:
         flat = torch.cat([g.reshape(-1) for g in gradients])
         dist.all_reduce(flat)
         flat /= self.count
-        offset = 0
-        for gradient in gradients:
-            part = flat[offset : offset + gradient.numel()]
+        parts = torch.split(flat, [gradient.numel() for gradient in gradients])
+        for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view_as(gradient))
-            offset += gradient.numel()
 
     def any(self, flag: bool, device: torch.device) -> bool:
         """Return True if the flag is set in any process, so that all can stop at the same step."""

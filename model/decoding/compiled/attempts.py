@@ -16,7 +16,7 @@ _MOST = 2
 The first may be caused by kept code, or by a computer that was switched off.
 """
 
-_underway: list[Attempts] = []
+_underway: list[CacheFile] = []
 
 
 class Attempts:
@@ -40,7 +40,7 @@ class Attempts:
                 f"GPU {count} times: update the driver, or delete {self._file.file}"
             )
         self._file.write(b"." * (count + 1))
-        _underway.append(self)
+        _underway.append(self._file)
         try:
             yield
         except BaseException:
@@ -50,17 +50,13 @@ class Attempts:
         else:
             self._file.discard()
         finally:
-            _underway.remove(self)
-
-    def forget(self) -> None:
-        """Do not count the current build."""
-        self._file.discard()
+            _underway.remove(self._file)
 
 
 def abandon_builds() -> None:
     """Do not count current builds, because the process is about to end by itself."""
-    for attempts in list(_underway):
-        attempts.forget()
+    for file in list(_underway):
+        file.discard()
 
 
 def is_lost(device: torch.device) -> bool:

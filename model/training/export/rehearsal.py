@@ -34,26 +34,19 @@ def rehearse(
     Raises:
         InputError: the scene would be refused, or cannot be written there.
     """
+    frames, rehearsal = len(trainer.frames), target.with_name(f".{target.name}.rehearsal")
     with stage("rehearsing the end"):
-        return _rehearsed_bytes(trainer, attribution, existing, target)
-
-
-def _rehearsed_bytes(
-    trainer: Trainer, attribution: Attribution, existing: CodedScene | None, target: Path
-) -> int:
-    frames = len(trainer.frames)
-    first = trainer.network.encoder.embeddings(trainer.frames.frame(0, trainer.device))
-    single = TrainedEmbeddings(trainer.config, 1)
-    single.put(0, first)
-    weights = {name: kept_weights(weight) for name, weight in trained_weights(trainer).items()}
-    embeddings = single.coded(FINE, [0] * frames)
-    scene = assembled(scene_header(trainer, attribution), weights, embeddings, trainer.still)
-    rehearsal = target.with_name(f".{target.name}.rehearsal")
-    try:
-        write_coded(rehearsal, merged(existing, scene) if existing is not None else scene)
-        size = rehearsal.stat().st_size
-    except InputError as error:
-        raise InputError(str(error).replace(str(rehearsal), str(target))) from error
-    finally:
-        rehearsal.unlink(missing_ok=True)
+        first = trainer.network.encoder.embeddings(trainer.frames.frame(0, trainer.device))
+        single = TrainedEmbeddings(trainer.config, 1)
+        single.put(0, first)
+        weights = {name: kept_weights(weight) for name, weight in trained_weights(trainer).items()}
+        embeddings = single.coded(FINE, [0] * frames)
+        scene = assembled(scene_header(trainer, attribution), weights, embeddings, trainer.still)
+        try:
+            write_coded(rehearsal, merged(existing, scene) if existing is not None else scene)
+            size = rehearsal.stat().st_size
+        except InputError as error:
+            raise InputError(str(error).replace(str(rehearsal), str(target))) from error
+        finally:
+            rehearsal.unlink(missing_ok=True)
     return size + frames * sum(level.numel() for level in first)
