@@ -1,3 +1,5 @@
+from .boxes import Ambisonics as Ambisonics
+from .boxes import read_boxes as read_boxes
 from .clip import Clip as Clip
 from .clip import ClipReader as ClipReader
 from .clip import check_equirectangular as check_equirectangular
@@ -8,6 +10,7 @@ from .pixels import SCALING as SCALING
 from .random_access import KEPT_BYTES as KEPT_BYTES
 from .raw import is_raw as is_raw
 from .raw import parse_raw as parse_raw
+from .reading import Opening as Opening
 from .reading import VideoInfo as VideoInfo
 from .reading import failure_reason as failure_reason
 from .writing import FolderWriter as FolderWriter

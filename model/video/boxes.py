@@ -1,7 +1,8 @@
-"""Spherical and stereo metadata in the boxes of an MP4 file; FFmpeg ignores some of it.
+"""Spherical, stereo and ambisonic metadata in the boxes of an MP4 file; FFmpeg ignores some.
 
 Only headers of boxes are read, and a bounded number of them. The layouts are those of Google's
-spatial media, versions 1 (XML in a ``uuid`` box) and 2 (``st3d``, ``sv3d``).
+spatial media, versions 1 (XML in a ``uuid`` box) and 2 (``st3d``, ``sv3d``), and of its spatial
+audio (``SA3D``).
 """
 
 from __future__ import annotations
@@ -17,13 +18,30 @@ from typing import BinaryIO
 
 MOST_BOXES = 20_000
 MOST_XML_BYTES = 1 << 20
+_MOST_CHANNELS = 64
 _SPHERICAL_V1 = bytes.fromhex("ffcc8263f8554a938814587a02521fdd")
 _SAMPLE_ENTRY_BYTES = 78
 _DESCENDED = (b"moov", b"mdia", b"minf", b"stbl", b"sv3d", b"proj")
 _STEREO_MODES = {1: "top-bottom", 2: "left-right", 3: "custom", 4: "right-left"}
 
+_SOUND_ENTRY_BYTES = (28, 44, 64)
+"""Length of the description of a sound track by its version, as QuickTime has them."""
+
 Bounds = tuple[float, float, float, float]
 Pose = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Ambisonics:
+    """Declaration of a sound track (``SA3D``).
+
+    Attributes:
+        is_ambix: its components are in ACN order with SN3D weights.
+        components: number of the component that each channel carries.
+    """
+
+    is_ambix: bool
+    components: tuple[int, ...]
 
 
 @dataclass
@@ -40,6 +58,8 @@ class TrackBoxes:
         stereo: ``top-bottom``, ``left-right``, ``right-left``, ``custom`` or ``mode N``; None if
             none or a single eye is declared.
         first_look_deg: yaw and pitch to be seen first; None if not declared.
+        is_sound: it is a sound track.
+        ambisonics: of a sound track; None if not declared.
     """
 
     track: int = 0
@@ -50,6 +70,8 @@ class TrackBoxes:
     pose: Pose = (0.0, 0.0, 0.0)
     stereo: str | None = None
     first_look_deg: tuple[float, float] | None = None
+    is_sound: bool = False
+    ambisonics: Ambisonics | None = None
 
 
 def read_boxes(path: Path) -> list[TrackBoxes]:
@@ -115,10 +137,18 @@ class _Walk:
             elif kind in _DESCENDED:
                 self.descend(inner, after, kind)
             elif kind == b"stsd":
-                for _, entry, entry_end in self._boxes(inner + 8, after):
-                    self.descend(entry + _SAMPLE_ENTRY_BYTES, entry_end, kind)
+                for name, entry, entry_end in self._boxes(inner + 8, after):
+                    self._describe(name, entry, entry_end)
             elif self._tracks:
                 self._read(self._tracks[-1], kind, inner, after, parent)
+
+    def _describe(self, name: bytes, start: int, end: int) -> None:
+        """Read the boxes in a description of samples, of pictures or of sound."""
+        length = _SAMPLE_ENTRY_BYTES
+        if self._tracks and self._tracks[-1].is_sound:
+            version = int.from_bytes(self._bytes(start + 8, 2), "big")
+            length = _SOUND_ENTRY_BYTES[min(version, len(_SOUND_ENTRY_BYTES) - 1)]
+        self.descend(start + length, end, b"stsd")
 
     def _boxes(self, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
         """Yield the kind of each box, and where its content begins and ends."""
@@ -142,6 +172,10 @@ class _Walk:
         if kind == b"tkhd" and length >= 24:
             version = self._bytes(start, 1)[0]
             (track.track,) = struct.unpack(">I", self._bytes(start + (20 if version else 12), 4))
+        elif kind == b"hdlr" and parent == b"mdia" and length >= 12:
+            track.is_sound = self._bytes(start + 8, 4) == b"soun"
+        elif kind == b"SA3D" and length >= 12:
+            track.ambisonics = self._ambisonics(start, length)
         elif kind == b"st3d" and length >= 5:
             mode = self._bytes(start, 5)[4]
             track.stereo = _STEREO_MODES.get(mode, f"mode {mode}") if mode else None
@@ -160,6 +194,16 @@ class _Walk:
                 track.bounds = (left / 2**32, top / 2**32, right / 2**32, bottom / 2**32)
             elif kind == b"cbmp" and length >= 12:
                 track.layout, track.padding = struct.unpack(">II", self._bytes(start + 4, 8))
+
+    def _ambisonics(self, start: int, length: int) -> Ambisonics:
+        version, kind, order, ordering, weights, channels = struct.unpack(
+            ">BBIBBI", self._bytes(start, 12)
+        )
+        components: tuple[int, ...] = ()
+        if channels <= _MOST_CHANNELS and length >= 12 + 4 * channels:
+            components = struct.unpack(f">{channels}I", self._bytes(start + 12, 4 * channels))
+        is_ambix = version == 0 and kind & 0x7F == 0 and order >= 1 and not (ordering or weights)
+        return Ambisonics(is_ambix, components)
 
     def _bytes(self, start: int, count: int) -> bytes:
         self._file.seek(start)

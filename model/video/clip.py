@@ -21,7 +21,7 @@ from nerv360.video import random_access
 from nerv360.video.pixels import resized
 from nerv360.video.placement import ASPECT_TOLERANCE, Eye, Placement, Placer
 from nerv360.video.random_access import DamagedPictureError
-from nerv360.video.reading import VideoInfo
+from nerv360.video.reading import Opening, VideoInfo
 from nerv360.video.stored import OpenedPictures, StoredPictures, StoredVideo
 
 log = logging.getLogger(__name__)
@@ -124,6 +124,16 @@ class Clip:
         if not (isinstance(self.stored, StoredVideo) and self._placer.is_plain):
             return None
         return self.stored.decoded(self.numbers[self.shown])
+
+    def sound_origin(self) -> tuple[Opening, float] | None:
+        """Return how to open the file of the clip's sound, and the time in it of frame 0.
+
+        None if there is no sound.
+        """
+        if not (isinstance(self.stored, StoredVideo) and self.stored.index.has_sound):
+            return None
+        left_out = round((self.options["start"] or 0.0) * self.info.fps) / self.info.fps
+        return self.stored.index.opening, self.stored.index.begin_s + left_out
 
     @functools.cached_property
     def coverage(self) -> npt.NDArray[np.bool_] | None:

@@ -65,6 +65,7 @@ class VideoIndex:
         cut: the file ends in the middle of a picture.
         pace: the constant rate, and the repeats that bring the pictures to it.
         has_sound: the file has sound.
+        begin_s: time in the file of the first picture.
         notes: sentences without a full stop on what was left out or assumed.
     """
 
@@ -83,6 +84,7 @@ class VideoIndex:
     cut: bool
     pace: Pace
     has_sound: bool
+    begin_s: float = 0.0
     notes: tuple[str, ...] = ()
 
     def number(self, time: int | None, last: int = -1) -> int | None:
@@ -175,6 +177,7 @@ def index_video(opening: Opening, stream: int | None = None) -> tuple[VideoIndex
         cut=packets.cut,
         pace=pace,
         has_sound=sound,
+        begin_s=0.0 if times is None else float(times[0] * packets.tick),
         notes=tuple(filter(None, notes)),
     )
     return index, first

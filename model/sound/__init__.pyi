@@ -1,0 +1,13 @@
+from .ambisonics import STEREO as STEREO
+from .ambisonics import Mix as Mix
+from .ambisonics import ear_gains as ear_gains
+from .ambisonics import mixed as mixed
+from .ambisonics import rotation as rotation
+from .reader import SoundReader as SoundReader
+from .stretching import FASTEST as FASTEST
+from .stretching import SLOWEST as SLOWEST
+from .stretching import Stretcher as Stretcher
+from .track import RATE as RATE
+from .track import SoundTrack as SoundTrack
+from .track import clip_sound as clip_sound
+from .track import find_track as find_track
