@@ -10,6 +10,7 @@ import { Places } from "./remote/places.js";
 import { loadDescription, loadStill } from "./scene/loading.js";
 import { startOf } from "./start.js";
 import { View, undecodable } from "./view.js";
+import { Headset, hasHeadset } from "./xr.js";
 
 /** @typedef {import("./input/keymap.js").Action} Action */
 /** @typedef {import("./scene/description.js").Description} Description */
@@ -45,11 +46,13 @@ function showFlat({ still }, sentence) {
  * Show the still panorama flat while the graphics context is lost.
  *
  * @param {View} view
+ * @param {Headset} headset
  */
-function surviveLoss(view) {
+function surviveLoss(view, headset) {
   canvas.addEventListener("webglcontextlost", (event) => {
     event.preventDefault(); // otherwise it is never restored
     view.lose();
+    headset.leave();
     showFlat(view.description, LOST);
   });
   canvas.addEventListener("webglcontextrestored", () => {
@@ -134,7 +137,7 @@ function actionsOf(view, controls) {
  * Connect the page's controls to a view.
  *
  * @param {View} view
- * @returns {Controls}
+ * @returns {{controls: Controls, headset: Headset}}
  */
 function connect(view) {
   const actions = actionsOf(view, () => controls);
@@ -156,7 +159,8 @@ function connect(view) {
       view.wake();
     });
   }
-  return controls;
+  const headset = offerHeadset(view, act, (sentence) => controls.note(sentence));
+  return { controls, headset };
 }
 
 /**
@@ -177,20 +181,52 @@ function begin(view) {
   return start.decoder ?? (view.wanted || names[0]);
 }
 
+/**
+ * Offer a headset, if there is one.
+ *
+ * @param {View} view
+ * @param {(action: Action) => void} act
+ * @param {(sentence: string) => void} note
+ * @returns {Headset}
+ */
+function offerHeadset(view, act, note) {
+  const button = element("headset", HTMLButtonElement);
+  const headset = new Headset(view, act, (sentence) => {
+    button.setAttribute("aria-pressed", String(headset.on));
+    if (sentence) note(sentence);
+  });
+  button.addEventListener("click", () => void headset.toggle());
+  const offer = async () => {
+    button.hidden = !(await hasHeadset());
+  };
+  const { xr } = /** @type {any} */ (navigator);
+  xr?.addEventListener?.("devicechange", offer);
+  void offer();
+  return headset;
+}
+
 async function main() {
   const description = await loadDescription();
-  const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, depth: false });
+  const xrCompatible = "xr" in navigator;
+  const options = { alpha: false, antialias: false, depth: false, xrCompatible };
+  const gl = /** @type {WebGL2RenderingContext | null} */ (canvas.getContext("webgl2", options));
   if (!gl) {
     showFlat(description, undecodable("This browser offers no WebGL 2 here", description));
     return;
   }
-  const view = new View(canvas, gl, description, (error) => say(sentenceOf(error)));
+  /** @type {Headset | undefined} */
+  let headset;
+  const view = new View(canvas, gl, description, (error) => {
+    headset?.leave(); // the page's messages are not seen in it
+    say(sentenceOf(error));
+  });
   root.classList.toggle("undecoded", !view.decodes);
   if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
     view.playback.playing = false;
     view.camera.inertia = false;
   }
-  const controls = connect(view);
+  const { controls, headset: offered } = connect(view);
+  headset = offered;
   const map = element("map", HTMLCanvasElement);
   /** @type {ImageBitmap | null} */
   let still = null;
@@ -214,7 +250,7 @@ async function main() {
     mapped = state;
     drawMap(map, still, look, view.aspect);
   };
-  surviveLoss(view);
+  surviveLoss(view, offered);
   const places = description.live ? new Places(view, description.live) : null;
   const count = description.decoders.length;
   view.onDecoder = () => controls.showDecoder(view.wanted || view.asked, count);

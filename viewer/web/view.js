@@ -5,7 +5,7 @@ import { Playback } from "./input/playback.js";
 import { frustumOf, predictedLook } from "./look.js";
 import { beyond, pointsOf } from "./picture/covering.js";
 import { Decoder } from "./picture/decoder.js";
-import { Decoding } from "./picture/decoding.js";
+import { Decoding, TURNING_MS } from "./picture/decoding.js";
 import { GraphicsError, drawsHalfFloats } from "./picture/gl.js";
 import { COMPOSITING, Warp } from "./picture/warp.js";
 import { RemoteDecoder } from "./remote/decoder.js";
@@ -17,11 +17,19 @@ import { loadDecoder } from "./scene/loading.js";
 /** @typedef {import("./scene/description.js").Description} Description */
 /** @typedef {import("./scene/loading.js").Unpacked} Unpacked */
 /** @typedef {import("./remote/link.js").Link} Link */
+/** @typedef {import("./look.js").Frustum} Frustum */
+/** @typedef {import("./picture/warp.js").Target} Target */
+/**
+ * Everything that is seen: a look and its aspect that enclose all pyramids, and these.
+ *
+ * @typedef {{look: Look, aspect: number, frusta: Frustum[]}} Sight
+ */
 /** @typedef {{decoder: Decoder | RemoteDecoder, name: string, hfov: number[]}} Opened */
 
 const MAX_PIXEL_RATIO = 2;
 const LONGEST_STEP_S = 0.25;
 const DISPLAY_MS = 1000;
+const HEADSET_TOLD_MS = 250;
 
 /**
  * Return the message of a page that cannot decode here.
@@ -62,6 +70,15 @@ export class View {
   #still = null;
   /** Whether the graphics context is lost. */
   #lost = false;
+  /** Whether a headset shows the view, and calls for each picture. */
+  #presents = false;
+  /**
+   * Sight of the headset; null on the page.
+   *
+   * @type {Sight | null}
+   */
+  #sight = null;
+  #toldAt = 0;
 
   /**
    * @param {HTMLCanvasElement} canvas
@@ -134,7 +151,7 @@ export class View {
 
   /** Draw soon, because something has happened. */
   wake() {
-    if (this.#scheduled) return;
+    if (this.#scheduled || this.#presents) return;
     this.#scheduled = true;
     requestAnimationFrame((now) => this.#turn(now));
   }
@@ -270,12 +287,9 @@ export class View {
    */
   #turn(now) {
     this.#scheduled = false;
-    if (this.#lost) return;
-    const seconds = Math.min((now - this.#before) / 1000 || 0, LONGEST_STEP_S);
-    this.#before = now;
+    if (this.#lost || this.#presents) return;
     const { camera, playback } = this;
-    camera.advance(seconds);
-    playback.advance(seconds);
+    this.#advance(now);
     const moves = camera.moving;
     this.#resize();
     this.#begin();
@@ -284,6 +298,56 @@ export class View {
     this.onFrame(now);
     if (moves || playback.playing || this.decoding.busy || this.#compiling) this.wake();
     else this.#before = NaN;
+  }
+
+  /** @param {number} now */
+  #advance(now) {
+    const seconds = Math.min((now - this.#before) / 1000 || 0, LONGEST_STEP_S);
+    this.#before = now;
+    this.camera.advance(seconds);
+    this.playback.advance(seconds);
+  }
+
+  /**
+   * Leave drawing to a headset.
+   *
+   * @param {number} sliceMs - most milliseconds for a slice of decoding.
+   */
+  present(sliceMs) {
+    this.#presents = true;
+    this.camera.letGoAll();
+    this.decoding.pace.turningMs = sliceMs;
+  }
+
+  /** Draw on the page again. */
+  presentOnPage() {
+    this.#presents = false;
+    this.#sight = null;
+    this.decoding.pace.turningMs = TURNING_MS;
+    this.#drawn = "";
+    this.wake();
+  }
+
+  /**
+   * Run the loop once for a headset: decode what all its eyes see, and draw it for each.
+   *
+   * @param {number} now
+   * @param {Sight} sight
+   * @param {{frustum: Frustum, target: Target}[]} eyes
+   */
+  turnInHeadset(now, sight, eyes) {
+    if (this.#lost) return;
+    const { camera } = this;
+    this.#sight = sight;
+    for (const angle of /** @type {const} */ (["yaw", "pitch", "roll"]))
+      camera[angle].place(sight.look[angle]);
+    this.#advance(now);
+    this.#begin();
+    this.#decode(now, true);
+    for (const { frustum, target } of eyes) this.warp.draw(frustum, this.compositing, target);
+    if (now - this.#toldAt < HEADSET_TOLD_MS) return;
+    this.#toldAt = now;
+    this.onFrame(now);
   }
 
   /** Switch to the decoder that has been compiled, if any. */
@@ -349,10 +413,10 @@ export class View {
    */
   #wantedOf({ decoder, hfov }) {
     const overscan = (this.camera.speed * this.decoding.latency) / 1000;
-    const now = this.camera.look();
-    const look = predictedLook(now, this.aspect, overscan, { aspect: decoder.aspect, hfov });
+    const now = this.#sight ?? { look: this.camera.look(), aspect: this.aspect, frusta: null };
+    const look = predictedLook(now.look, now.aspect, overscan, { aspect: decoder.aspect, hfov });
     if (decoder.plan.full_frame || look.hfov < hfov[1]) return { look, points: [], hfov };
-    const points = pointsOf(frustumOf(now, this.aspect));
+    const points = (now.frusta ?? [frustumOf(now.look, now.aspect)]).flatMap(pointsOf);
     return { look, points: beyond(points, look, decoder.aspect), hfov };
   }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 
 import pytest
@@ -35,3 +36,22 @@ def test_what_checks_them_is_pinned_and_names_no_registry() -> None:
     pinned = {name: entry for name, entry in packages.items() if name}
     assert pinned
     assert all(entry["integrity"] and "resolved" not in entry for entry in pinned.values())
+
+
+def luminance(colour: list[float]) -> float:
+    linear = [v / 12.92 if v <= 0.03928 else ((v + 0.055) / 1.055) ** 2.4 for v in colour]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("text", ["text", "quiet"])
+def test_words_can_be_read_over_a_white_picture(text: str) -> None:
+    """As WCAG 2 asks for small text."""
+    style = (ROOT / "viewer" / "web" / "style.css").read_text()
+    panel = re.search(r"--panel: rgb\((\d+) (\d+) (\d+) / ([\d.]+)\)", style)
+    digits = re.search(rf"--{text}: #(\w\w)(\w\w)(\w\w);", style)
+    assert panel is not None
+    assert digits is not None
+    *behind, alpha = map(float, panel.groups())
+    over_white = [(alpha * value + (1 - alpha) * 255) / 255 for value in behind]
+    letters = [int(pair, 16) / 255 for pair in digits.groups()]
+    assert (luminance(letters) + 0.05) / (luminance(over_white) + 0.05) >= 4.5

@@ -9,7 +9,7 @@ import { nextLook, showsAny } from "./covering.js";
 /** @typedef {import("./warp.js").Picture} Picture */
 
 /** Most milliseconds for a slice while the view turns, and at rest. */
-const TURNING_MS = 20;
+export const TURNING_MS = 20;
 const RESTING_MS = 100;
 /** Most slices of a picture: handing over more would take longer than drawing them. */
 const MOST_TURNING = 24;
@@ -25,6 +25,7 @@ const MOST_OTHERS = 16;
 export class Pace {
   constructor() {
     this.slices = FIRST_SLICES;
+    this.turningMs = TURNING_MS;
   }
 
   /**
@@ -34,7 +35,7 @@ export class Pace {
    * @param {boolean} turns - whether the view turns.
    */
   took(ms, turns) {
-    const share = ms / (turns ? TURNING_MS : RESTING_MS);
+    const share = ms / (turns ? this.turningMs : RESTING_MS);
     const factor = share <= 1 ? FEWER : Math.min(share, MORE);
     this.slices = Math.min(Math.max(this.slices * factor, 1), turns ? MOST_TURNING : MOST_RESTING);
   }
@@ -61,7 +62,7 @@ export class Decoding {
   #asked = "";
   /** Whether the picture in work, or the last one, is the view's own. */
   #own = false;
-  #pace = new Pace();
+  pace = new Pace();
   /**
    * Owner of the pictures that are held.
    *
@@ -151,7 +152,7 @@ export class Decoding {
       if (gl.getSyncParameter(this.#fence, gl.SYNC_STATUS) !== gl.SIGNALED) return false;
       gl.deleteSync(this.#fence);
       this.#fence = null;
-      this.#pace.took(now - this.#issued, turns);
+      this.pace.took(now - this.#issued, turns);
     }
     const finished = this.#finished;
     this.#finished = null;
@@ -161,7 +162,7 @@ export class Decoding {
       const look = this.#choose(frame, wanted, decoder);
       if (!look) return finished !== null;
       this.#begun = now;
-      this.#slices = decoder.decode(frame, look, () => decoder.total / this.#pace.slices);
+      this.#slices = decoder.decode(frame, look, () => decoder.total / this.pace.slices);
     }
     const { done, value } = this.#slices.next();
     if (done) {
