@@ -114,7 +114,7 @@ def _turn(rotation: Tensor, v: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Bounds:
+class PictureBounds:
     """Rows [top, bottom) and one or two column ranges of an equirectangular picture."""
 
     top: int
@@ -122,7 +122,9 @@ class Bounds:
     columns: tuple[tuple[int, int], ...]
 
 
-def bounds_of(centre: tuple[float, float, float], radius: float, height: int, width: int) -> Bounds:
+def bounds_of(
+    centre: tuple[float, float, float], radius: float, height: int, width: int
+) -> PictureBounds:
     """Return the bounds, in a height×width picture, of a sphere of the scene.
 
     Args:
@@ -132,22 +134,22 @@ def bounds_of(centre: tuple[float, float, float], radius: float, height: int, wi
     x, y, z = (c - e for c, e in zip(centre, EYE, strict=True))
     distance = math.sqrt(x * x + y * y + z * z)
     if distance <= radius * 1.001:
-        return Bounds(0, height, ((0, width),))
+        return PictureBounds(0, height, ((0, width),))
     spread = math.asin(radius / distance) * 1.02 + math.pi / height
     latitude, longitude = math.asin(y / distance), math.atan2(x, z)
     top = max(0, math.floor((0.5 - (latitude + spread) / math.pi) * height) - 1)
     bottom = min(height, math.ceil((0.5 - (latitude - spread) / math.pi) * height) + 1)
     if abs(latitude) + spread >= math.pi / 2 - 1e-3:
-        return Bounds(top, bottom, ((0, width),))
+        return PictureBounds(top, bottom, ((0, width),))
     half = math.asin(min(1.0, math.sin(spread) / math.cos(latitude)))
     first = math.floor((0.5 + (longitude - half) / (2 * math.pi)) * width) - 1
     last = math.ceil((0.5 + (longitude + half) / (2 * math.pi)) * width) + 1
     if last - first >= width:
-        return Bounds(top, bottom, ((0, width),))
+        return PictureBounds(top, bottom, ((0, width),))
     first, last = first % width, (first % width) + (last - first)
     if last <= width:
-        return Bounds(top, bottom, ((first, last),))
-    return Bounds(top, bottom, ((first, width), (0, last - width)))
+        return PictureBounds(top, bottom, ((first, last),))
+    return PictureBounds(top, bottom, ((first, width), (0, last - width)))
 
 
 def erp_rays(
