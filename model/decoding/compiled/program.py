@@ -118,7 +118,7 @@ class CellAlpha(nn.Module):
 
         Args:
             cells: means from `AlignedHead`.
-            compared: from `Seen`.
+            compared: from `StageInputs`.
         """
         still, motion = compared[:, :3], compared[:, 3:]
         return to_bytes_(self.coverage.of_cells(cells, still, motion, self.size)[0, 0])

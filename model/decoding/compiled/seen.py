@@ -12,7 +12,7 @@ from nerv360.geometry import erp_grid, pad_erp, viewport_angles
 from nerv360.networks import Architecture
 
 
-class Seen(NamedTuple):
+class StageInputs(NamedTuple):
     """Inputs of a picture's stages, for a whole frame or a look at it.
 
     Attributes:
@@ -93,7 +93,7 @@ class SeeViewport(nn.Module):
             compared = compared.contiguous(memory_format=torch.channels_last)
         self.register_buffer("compared", compared)
 
-    def forward(self, features: Tensor, time_condition: Tensor, *inputs: Tensor) -> Seen:
+    def forward(self, features: Tensor, time_condition: Tensor, *inputs: Tensor) -> StageInputs:
         """Return the inputs of the stages from the results of `PrepareFrame` and a look."""
         *beside, look = inputs
         # Computed once per size: finer embeddings and cells are often of one size.
@@ -111,9 +111,9 @@ class SeeViewport(nn.Module):
         sizes = zip(beside, self.finer_sizes, strict=False)  # motion follows, if there is any
         finer = tuple(project(each, size) for each, size in sizes)
         if self.compared is None:
-            return Seen(x, condition, finer, None)
+            return StageInputs(x, condition, finer, None)
         still, motion = (project(each, *self.cells) for each in (self.compared, beside[-1]))
-        return Seen(x, condition, finer, torch.cat([still, motion], 1))
+        return StageInputs(x, condition, finer, torch.cat([still, motion], 1))
 
 
 class SeeFrame(nn.Module):
@@ -139,7 +139,7 @@ class SeeFrame(nn.Module):
         self.network = network if conditioned else None
         self.register_buffer("compared", compared)
 
-    def forward(self, time: Tensor, embedding: Tensor, *others: Tensor) -> Seen:
+    def forward(self, time: Tensor, embedding: Tensor, *others: Tensor) -> StageInputs:
         """Return the inputs of the stages from `Frames.inputs`."""
         finer, motion = _parted(others, covered=self.coverage is not None)
         condition = None if self.network is None else self.network.time_condition(time)
@@ -147,7 +147,7 @@ class SeeFrame(nn.Module):
         if self.coverage is not None and compared is not None:
             cells = (compared.shape[-2], compared.shape[-1])
             compared = torch.cat([compared, self.coverage.frame_motion(motion[0], cells)], 1)
-        return Seen(embedding, condition, finer, compared)
+        return StageInputs(embedding, condition, finer, compared)
 
 
 def _parted(
