@@ -21,7 +21,7 @@ Build = Callable[[Floats, str, str], Trajectory]
 
 
 @dataclass(frozen=True)
-class Layout:
+class RowLayout:
     """One meaning of rows of numbers.
 
     Attributes:
@@ -135,52 +135,54 @@ def _has_placeholder(table: Floats) -> bool:
 _TURN = "time s, a number without use or none, quaternion {} in {}'s axes"
 
 LAYOUTS = (
-    Layout("jvet", f"JVET viewport: {jvet.FIELDS}", _are_viewports, jvet.read_rows, _are_viewports),
-    Layout(
+    RowLayout(
+        "jvet", f"JVET viewport: {jvet.FIELDS}", _are_viewports, jvet.read_rows, _are_viewports
+    ),
+    RowLayout(
         "jin2022",
         "Jin et al. 2022, as prepared for NetLLM: time s, roll°, pitch°, yaw°",
         _columns(4),
         _jin,
     ),
-    Layout(
+    RowLayout(
         "corbillon2017",
         "Corbillon et al. 2017: time s, picture, quaternion w x y z",
         _is_corbillon,
         _corbillon,
         _has_placeholder,
     ),
-    Layout(
+    RowLayout(
         "salient360",
         "Salient360!: index, longitude and latitude from 0 to 1, start ms",
         salient360.fits,
         salient360.read,
     ),
-    Layout(
+    RowLayout(
         "wu2017",
         "Wu et al. 2017: time, playback time s, quaternion x y z w, position",
         lambda table: table.shape[1] == 9 and quaternions.are_units(table[:, 2:6]),
         _wu,
     ),
-    Layout(
+    RowLayout(
         "time-yaw-pitch-roll", "time s, yaw°, pitch°, roll°", _columns(4), _angles("yaw pitch roll")
     ),
-    Layout(
+    RowLayout(
         "time-yaw-pitch-roll-radians",
         "time s, yaw, pitch and roll in radians",
         _columns(4),
         _angles("yaw pitch roll", radians=True),
     ),
-    Layout(
+    RowLayout(
         "time-pitch-yaw-roll", "time s, pitch°, yaw°, roll°", _columns(4), _angles("pitch yaw roll")
     ),
-    Layout(
+    RowLayout(
         "frame-yaw-pitch-roll",
         "picture, yaw°, pitch°, roll°",
         _counts_pictures,
         _angles("yaw pitch roll", by_picture=True),
     ),
     *(
-        Layout(
+        RowLayout(
             f"{axes}-{order}",
             _TURN.format(" ".join(order), axes),
             # With pictures between, the first of these is Corbillon's.

@@ -18,7 +18,7 @@ from nerv360.trajectories.formats import (
     salient360,
     wu2017,
 )
-from nerv360.trajectories.formats.layouts import Layout
+from nerv360.trajectories.formats.layouts import RowLayout
 from nerv360.trajectories.formats.names import ANGLES, TIMES
 from nerv360.trajectories.formats.sheet import Sheet
 from nerv360.trajectories.formats.table import DoubtfulFormatError, refuse_part, shown
@@ -211,7 +211,7 @@ def _unknown_rows(label: str, table: Floats) -> InputError:
     )
 
 
-def _try(layout: Layout, sheet: Sheet, part: str) -> tuple[Trajectory | None, str]:
+def _try(layout: RowLayout, sheet: Sheet, part: str) -> tuple[Trajectory | None, str]:
     """Return the path in a layout, if there is one, and what speaks against it."""
     try:
         path = layout.build(sheet.values, sheet.label, part)
@@ -222,8 +222,8 @@ def _try(layout: Layout, sheet: Sheet, part: str) -> tuple[Trajectory | None, st
 
 def _ambiguous(
     label: str,
-    fit: list[tuple[Layout, Trajectory]],
-    tried: list[tuple[Layout, Trajectory | None, str]],
+    fit: list[tuple[RowLayout, Trajectory]],
+    tried: list[tuple[RowLayout, Trajectory | None, str]],
 ) -> str:
     if fit:
         names = [layout.name for layout, _ in fit]
