@@ -15,7 +15,7 @@ from nerv360.lab.benchmarks import table1
 from nerv360.lab.benchmarks.parts import measure_part_here
 from nerv360.lab.benchmarks.sizes import SizeFailure, measure
 from nerv360.lab.benchmarks.sizes.clips import encode_clip_here
-from nerv360.lab.benchmarks.sizes.sample import Sample, SizeTask, measure_sample_here
+from nerv360.lab.benchmarks.sizes.sample import SizeSample, SizeTask, measure_sample_here
 from nerv360.lab.benchmarks.table2 import Ablation
 from nerv360.training.settings import TrainingSettings
 from nerv360.video import Clip
@@ -192,7 +192,7 @@ def small_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("nerv360.lab.benchmarks.sized_configs", small)
 
-    def sample(task: SizeTask, limit_s: float) -> Sample:
+    def sample(task: SizeTask, limit_s: float) -> SizeSample:
         return measure_sample_here(task)
 
     def encode(source: Clip, codec: str, width: int, output: Path, limit_s: float) -> str:

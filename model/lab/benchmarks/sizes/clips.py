@@ -32,16 +32,16 @@ HELD_BY_ENCODERS = 90
 
 
 @dataclass(frozen=True)
-class Encoder:
+class CodecEncoder:
     """A library that encodes a codec, with its settings."""
 
     library: str
     options: dict[str, str]
 
 
-ENCODERS: dict[str, tuple[Encoder, ...]] = {
+ENCODERS: dict[str, tuple[CodecEncoder, ...]] = {
     "x265": (
-        Encoder(
+        CodecEncoder(
             "libx265",
             {
                 "preset": "veryfast",
@@ -51,9 +51,9 @@ ENCODERS: dict[str, tuple[Encoder, ...]] = {
         ),
     ),
     "av1": (
-        Encoder("libsvtav1", {"preset": "10", "crf": "38"}),
-        Encoder("libaom-av1", {"cpu-used": "8", "row-mt": "1", "crf": "38"}),
-        Encoder("librav1e", {"speed": "10", "qp": "120"}),
+        CodecEncoder("libsvtav1", {"preset": "10", "crf": "38"}),
+        CodecEncoder("libaom-av1", {"cpu-used": "8", "row-mt": "1", "crf": "38"}),
+        CodecEncoder("librav1e", {"speed": "10", "qp": "120"}),
     ),
 }
 """By codec, the preferred one first."""
@@ -134,7 +134,7 @@ def encode_clip_here(source: Clip, codec: str, width: int, output: Path) -> str:
     return f"{encoder.library}, {settings}"
 
 
-def _available(codec: str) -> Encoder:
+def _available(codec: str) -> CodecEncoder:
     for encoder in ENCODERS[codec]:
         if encoder.library in av.codecs_available:
             return encoder

@@ -20,7 +20,7 @@ from nerv360.lab.benchmarks.machine import Report
 from nerv360.lab.benchmarks.parts import quartiles_ms
 from nerv360.lab.benchmarks.resolution import DECODERS, TITLES
 from nerv360.lab.benchmarks.sizes.clips import ENCODERS, encode_clip, encoding_bytes
-from nerv360.lab.benchmarks.sizes.sample import Sample, Seconds, SizeTask, measure_sample
+from nerv360.lab.benchmarks.sizes.sample import Seconds, SizeSample, SizeTask, measure_sample
 from nerv360.lab.benchmarks.table1 import SAFE, needed_bytes
 from nerv360.lab.synthetic import HarbourTown
 from nerv360.lab.worker import OutOfMemoryError, WorkerError
@@ -252,10 +252,10 @@ def _check_memory(what: str, bytes_: int, device: torch.device) -> None:
         )
 
 
-def repeated_samples(task: SizeTask, limit_s: float) -> list[Sample]:
+def repeated_samples(task: SizeTask, limit_s: float) -> list[SizeSample]:
     """Measure in up to `PROCESSES` processes, fewer if another would exceed the limit."""
     started = time.monotonic()
-    samples: list[Sample] = []
+    samples: list[SizeSample] = []
     while not samples or (
         len(samples) < PROCESSES
         and (time.monotonic() - started) * (len(samples) + 1) / len(samples) <= limit_s
@@ -265,11 +265,11 @@ def repeated_samples(task: SizeTask, limit_s: float) -> list[Sample]:
 
 
 def _result(
-    method: str, frame: tuple[int, int], settings: str | None, samples: list[Sample]
+    method: str, frame: tuple[int, int], settings: str | None, samples: list[SizeSample]
 ) -> SizeResult:
     memory = sorted(sample.memory_bytes for sample in samples)
 
-    def times(read: Callable[[Sample], list[Seconds]]) -> Times:
+    def times(read: Callable[[SizeSample], list[Seconds]]) -> Times:
         return Times.of([seconds for sample in samples for seconds in read(sample)])
 
     return SizeResult(

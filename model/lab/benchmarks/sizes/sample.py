@@ -65,7 +65,7 @@ Other running programs increase the first; the second much less, if there is one
 
 
 @dataclass(frozen=True)
-class Sample:
+class SizeSample:
     """Measurements of one process.
 
     Attributes:
@@ -103,7 +103,7 @@ class _Method(Protocol):
         """Yield frames of the clip endlessly, none of them still in memory."""
 
 
-def measure_sample(task: SizeTask, limit_s: float) -> Sample:
+def measure_sample(task: SizeTask, limit_s: float) -> SizeSample:
     """Run `measure_sample_here` in a process of its own.
 
     Raises:
@@ -113,7 +113,7 @@ def measure_sample(task: SizeTask, limit_s: float) -> Sample:
     return run_alone(partial(measure_sample_here, task), limit_s)
 
 
-def measure_sample_here(task: SizeTask) -> Sample:
+def measure_sample_here(task: SizeTask) -> SizeSample:
     """Play, jump and look around; memory is this process's, or torch's on the GPU."""
     memory = PeakMemory()
     method: ShownDecoder | ShownClip
@@ -140,7 +140,7 @@ def measure_sample_here(task: SizeTask) -> Sample:
     if isinstance(method, ShownClip):
         converting = _seconds(method.convert, method.device, task.pictures)
     peak = memory.read(method.device)
-    return Sample(
+    return SizeSample(
         looking, playing, jumping, converting, peak.bytes, peak.kind,
         method.program, device_name(method.device),
     )  # fmt: skip

@@ -30,8 +30,8 @@ from nerv360.lab.benchmarks.sizes.measure import (
 )
 from nerv360.lab.benchmarks.sizes.plot import draw_sizes
 from nerv360.lab.benchmarks.sizes.sample import (
-    Sample,
     ShownClip,
+    SizeSample,
     SizeTask,
     measure_sample,
     measure_sample_here,
@@ -47,7 +47,9 @@ from tests.support.scenes import CONFIGS
 CPU = torch.device("cpu")
 VIEWPORT = (24, 48)
 PLAYING = [(0.02, 0.004), (0.03, 0.006), (0.04, 0.008)]
-SAMPLE = Sample([(0.1, 0.1)], PLAYING, [(0.5, 0.1)], [], 2**20, "a peak", "a program", "a machine")
+SAMPLE = SizeSample(
+    [(0.1, 0.1)], PLAYING, [(0.5, 0.1)], [], 2**20, "a peak", "a program", "a machine"
+)
 
 
 def configs(*widths: int) -> dict[int, dict[str, ModelConfig]]:
@@ -154,7 +156,7 @@ def test_what_is_too_large_too_slow_or_cannot_be_encoded_is_a_row_that_says_so(
 ) -> None:
     measured: list[tuple[str, int]] = []
 
-    def sample(task: SizeTask, limit_s: float) -> Sample:
+    def sample(task: SizeTask, limit_s: float) -> SizeSample:
         measured.append((task.name, task.run))
         if task.name == "HNeRV-Boost":
             raise WorkerError("decoding HNeRV-Boost took longer than 7 seconds")
