@@ -13,7 +13,7 @@ from OpenGL import GL
 from nerv360.errors import InputError
 from nerv360.text import escaped
 from nerv360.viewer.picture.monitors import CurrentMonitor, unscaled, window_area, within_screen
-from nerv360.viewer.picture.window_events import Listener, connect
+from nerv360.viewer.picture.window_events import WindowListener, connect
 from nerv360.viewer.window_system import wayland_only
 
 SMALLEST = (480, 270)
@@ -118,7 +118,7 @@ class Window:
         """Refreshes per second of its monitor; 60 if unknown."""
         return self._monitor.refresh_rate
 
-    def listen(self, listener: Listener, failed: Callable[[Exception], None]) -> None:
+    def listen(self, listener: WindowListener, failed: Callable[[Exception], None]) -> None:
         """Report every event during `poll` to ``listener``.
 
         Errors of the listener go to ``failed``, and later events still come.

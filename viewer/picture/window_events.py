@@ -15,7 +15,7 @@ _KEY_NAMES = {
 }
 
 
-class Listener(Protocol):
+class WindowListener(Protocol):
     """Listener to events; positions are in screen coordinates from the window's upper left."""
 
     def key(self, name: str, code: int, pressed: bool, repeated: bool, mods: int) -> None: ...
@@ -28,7 +28,7 @@ class Listener(Protocol):
     def focus_lost(self) -> None: ...
 
 
-def connect(handle: Any, listener: Listener, failed: Callable[[Exception], None]) -> object:
+def connect(handle: Any, listener: WindowListener, failed: Callable[[Exception], None]) -> object:
     """Report every event of the GLFW window ``handle`` to ``listener``.
 
     Errors of the listener go to ``failed``, and later events still come.
