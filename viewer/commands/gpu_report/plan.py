@@ -45,7 +45,7 @@ REHEARSAL = ReportSize("demo", "1/16", 3, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
-class Step:
+class ReportStep:
     """One measurement, in a process of its own.
 
     Attributes:
@@ -67,7 +67,7 @@ class Step:
     refusal: str | None = None
 
 
-def planned_steps(plan: ReportSize, facts: Values) -> list[Step]:
+def planned_steps(plan: ReportSize, facts: Values) -> list[ReportStep]:
     """List the steps of a report, the most valuable first.
 
     Args:
@@ -80,9 +80,9 @@ def planned_steps(plan: ReportSize, facts: Values) -> list[Step]:
     parts = [*(("training", name) for name in DECODERS), ("encoding", "nerv360")]
     return [
         *first,
-        Step("uploads", "uploads", partial(tasks.uploads, subject), 60.0, screen=True),
+        ReportStep("uploads", "uploads", partial(tasks.uploads, subject), 60.0, screen=True),
         *(
-            Step(
+            ReportStep(
                 f"window-{decoder or 'demo'}",
                 f"window, {decoder or 'demo'}",
                 partial(tasks.window, subject, decoder, plan.shown_s),
@@ -93,12 +93,14 @@ def planned_steps(plan: ReportSize, facts: Values) -> list[Step]:
             for decoder in (None, *DECODERS)
         ),
         *(
-            Step(f"{kind}-{name}", f"{kind}, {name}", partial(measure, name, kind, most), 120.0)
+            ReportStep(
+                f"{kind}-{name}", f"{kind}, {name}", partial(measure, name, kind, most), 120.0
+            )
             for kind, name in parts
         ),
-        Step("first-start", "first start", partial(tasks.start, subject), 240.0, screen=True),
-        Step("tests", "tests that need CUDA", run_cuda_tests, 150.0, screen=True),
-        Step(
+        ReportStep("first-start", "first start", partial(tasks.start, subject), 240.0, screen=True),
+        ReportStep("tests", "tests that need CUDA", run_cuda_tests, 150.0, screen=True),
+        ReportStep(
             "soak",
             "restless hand",
             partial(run_soak, plan.soak_s),
@@ -110,17 +112,19 @@ def planned_steps(plan: ReportSize, facts: Values) -> list[Step]:
     ]
 
 
-def _decoding(plan: ReportSize, facts: Values, subject: Subject) -> tuple[list[Step], list[Step]]:
+def _decoding(
+    plan: ReportSize, facts: Values, subject: Subject
+) -> tuple[list[ReportStep], list[ReportStep]]:
     """Return the steps for the main comparison, each decoder by its fastest engines; the others."""
-    main: list[Step] = []
-    others: list[Step] = []
+    main: list[ReportStep] = []
+    others: list[ReportStep] = []
     fastest = ("compiled" if facts["device"].startswith("cuda") else "folded",)
     for decoder in DECODERS:
         refusals = facts["refusals"][decoder]
         for engine in _VALUE:
             if engine not in refusals:
                 continue
-            step = Step(
+            step = ReportStep(
                 f"{decoder}-{engine}",
                 f"{decoder}, {engine} engine",
                 partial(tasks.decode, subject, decoder, engine, plan.pictures),
@@ -133,7 +137,7 @@ def _decoding(plan: ReportSize, facts: Values, subject: Subject) -> tuple[list[S
     return main, others
 
 
-def _other_presets(plan: ReportSize, facts: Values, subject: Subject) -> Iterator[Step]:
+def _other_presets(plan: ReportSize, facts: Values, subject: Subject) -> Iterator[ReportStep]:
     """Yield steps of NeRV360 of other widths."""
     if (plan.preset, plan.scale) != (PAPER.preset, PAPER.scale):
         return

@@ -10,7 +10,7 @@ from typing import Any
 
 from nerv360.errors import InputError
 from nerv360.files import atomic_write
-from nerv360.viewer.commands.gpu_report.plan import ReportSize, Step
+from nerv360.viewer.commands.gpu_report.plan import ReportSize, ReportStep
 from nerv360.viewer.paths import PROGRAM
 
 Values = dict[str, Any]
@@ -44,12 +44,12 @@ class Record:
             "steps": steps,
         }
 
-    def done(self, step: Step) -> bool:
+    def done(self, step: ReportStep) -> bool:
         """Tell whether the same program measured it before on the same machine."""
         kept = self.values["steps"].get(step.name, {})
         return kept.get("state") == "done" and kept.get("key") == self._key
 
-    def put(self, step: Step, state: str, **values: Any) -> None:
+    def put(self, step: ReportStep, state: str, **values: Any) -> None:
         """Note the outcome of a step: done, failed, refused or waiting."""
         outcome = {"title": step.title, "state": state, "key": self._key, **values}
         self.values["steps"][step.name] = outcome

@@ -17,7 +17,7 @@ from nerv360.lab.worker import WorkerError, run_alone
 from nerv360.progress import stage
 from nerv360.viewer.commands.examination import graphics_facts
 from nerv360.viewer.commands.gpu_report.document import as_markdown
-from nerv360.viewer.commands.gpu_report.plan import ReportSize, Step, planned_steps
+from nerv360.viewer.commands.gpu_report.plan import ReportSize, ReportStep, planned_steps
 from nerv360.viewer.commands.gpu_report.record import Record
 from nerv360.viewer.commands.gpu_report.screen import LACKING, drawn_by, screen
 from nerv360.viewer.commands.gpu_report.tasks import Subject
@@ -38,7 +38,7 @@ def report_gpu(
     facts: Values,
     minutes: float,
     tell: Callable[[str], None],
-    steps: Callable[[ReportSize, Values], list[Step]] = planned_steps,
+    steps: Callable[[ReportSize, Values], list[ReportStep]] = planned_steps,
 ) -> bool:
     """Run what is not done yet, and write JSON, Markdown and screenshots into ``folder``.
 
@@ -116,7 +116,7 @@ class _Environments:
         self._with_screen: Mapping[str, str] | None = None
         self._refusal: str | None = None
 
-    def of(self, step: Step) -> Mapping[str, str] | str:
+    def of(self, step: ReportStep) -> Mapping[str, str] | str:
         """Return the environment of ``step``, or the reason why there is none."""
         if not step.screen:
             return os.environ
@@ -143,7 +143,7 @@ class _Environments:
 
 
 def _perform(
-    step: Step, folder: Path, record: Record, environments: _Environments, ends: float
+    step: ReportStep, folder: Path, record: Record, environments: _Environments, ends: float
 ) -> None:
     """Run one step and put its outcome into the record."""
     if step.refusal is not None:

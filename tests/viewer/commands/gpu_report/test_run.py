@@ -23,7 +23,7 @@ from nerv360.lab.worker import run_alone
 from nerv360.progress import listening
 from nerv360.viewer.cli import main
 from nerv360.viewer.commands.gpu_report import REHEARSAL, report_gpu, run, screen
-from nerv360.viewer.commands.gpu_report.plan import Step
+from nerv360.viewer.commands.gpu_report.plan import ReportStep
 
 FACTS: dict[str, Any] = {
     "date": "2026-11-30T05:00:00+00:00",
@@ -45,9 +45,9 @@ PASSED = {"passed": 1, "skipped": 0}
 WORKS = "pass"
 
 
-def step(name: str, code: str, limit_s: float = 30.0, **options: Any) -> Step:
+def step(name: str, code: str, limit_s: float = 30.0, **options: Any) -> ReportStep:
     """Return a step that executes ``code`` and then returns `PASSED`."""
-    return Step(name, name, partial(eval, f"exec({code!r}) or {PASSED}"), limit_s, **options)
+    return ReportStep(name, name, partial(eval, f"exec({code!r}) or {PASSED}"), limit_s, **options)
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def facts() -> dict[str, Any]:
 
 def report(
     folder: Path,
-    *steps: Step,
+    *steps: ReportStep,
     facts: dict[str, Any] | None = None,
     minutes: float = 10.0,
     tell: Callable[[str], None] = print,

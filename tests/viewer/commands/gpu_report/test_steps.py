@@ -34,7 +34,7 @@ from nerv360.viewer.commands.gpu_report import (
     tasks,
 )
 from nerv360.viewer.commands.gpu_report.document import as_markdown
-from nerv360.viewer.commands.gpu_report.plan import Step, planned_steps
+from nerv360.viewer.commands.gpu_report.plan import ReportStep, planned_steps
 from nerv360.viewer.commands.gpu_report.predictions import PREDICTIONS
 from nerv360.viewer.commands.gpu_report.suite import run_tests
 from nerv360.viewer.commands.gpu_report.tasks import Subject
@@ -86,7 +86,7 @@ def test_every_step_runs_in_small(
     monkeypatch.setattr(suite, "SOAK", f"{suite.SOAK}::{quick}")
     lines: list[str] = []
 
-    def steps(plan: ReportSize, facts: dict[str, Any]) -> list[Step]:
+    def steps(plan: ReportSize, facts: dict[str, Any]) -> list[ReportStep]:
         # Windows of the other two are the same again, and a process each.
         others = ("window-hnerv", "window-hnerv-boost")
         return [step for step in planned_steps(plan, facts) if step.name not in others]
