@@ -20,7 +20,7 @@ from nerv360.viewer.panels import (
 from nerv360.viewer.picture import Panes, Window, capture, new_screenshot_path, save_png
 
 
-class Parts(Protocol):
+class ActionTargets(Protocol):
     """Parts of the application that keys act on."""
 
     window: Window
@@ -40,7 +40,7 @@ class Parts(Protocol):
         """Draw the current view, without swapping."""
 
 
-def commands(app: Parts) -> dict[Action, Callable[[], None]]:
+def commands(app: ActionTargets) -> dict[Action, Callable[[], None]]:
     """Return the function of every action that happens at once."""
     return {
         Action.ZOOM_IN: lambda: app.camera.zoom(1),
@@ -75,24 +75,24 @@ def _toggle(thing: object, name: str) -> None:
     setattr(thing, name, not getattr(thing, name))
 
 
-def _toggle_inertia(app: Parts) -> None:
+def _toggle_inertia(app: ActionTargets) -> None:
     _toggle(app.camera, "inertia")
     app.messages.notify(f"Inertia is {'on' if app.camera.inertia else 'off'}.")
 
 
-def _copy_link(app: Parts) -> None:
+def _copy_link(app: ActionTargets) -> None:
     fragment = view_fragment(app.camera.look(), app.playback.frame, app.panes.decoder)
     app.window.copy(fragment)
     app.messages.notify(f"Copied {fragment}: put it behind the address of the scene's page.")
 
 
-def _copy_command(app: Parts) -> None:
+def _copy_command(app: ActionTargets) -> None:
     file, look = app.panes.scene.file, app.camera.look()
     app.window.copy(view_command(file, look, app.playback.frame, app.panes.decoder))
     app.messages.notify("Copied the command that opens this view.")
 
 
-def _save_screenshot(app: Parts) -> None:
+def _save_screenshot(app: ActionTargets) -> None:
     app.draw()
     try:
         path = new_screenshot_path()

@@ -26,7 +26,7 @@ Show: TypeAlias = Callable[[], None]
 """Shows a file that has been read; main thread only."""
 
 
-class Parts(Protocol):
+class FileTargets(Protocol):
     """Parts of the application that files act on."""
 
     panes: Panes
@@ -50,7 +50,7 @@ class Arrivals:
         error: why the rest of that scene cannot be read, or None.
     """
 
-    def __init__(self, app: Parts, read: Callable[[Path], Content]) -> None:
+    def __init__(self, app: FileTargets, read: Callable[[Path], Content]) -> None:
         """Act on ``app``; ``read`` reads a file, as `open_file` does."""
         self._app, self._read = app, read
         self._rest: tuple[Path, Callable[[Path], Show]] | None = None
