@@ -22,7 +22,7 @@ class Glimpse:
     """A scene as known before torch is loaded.
 
     Attributes:
-        title: of its material.
+        title: as its attribution states it.
         width, height, fps, frames: as in `Scene`.
         covering: by decoder name, whether its pictures have an alpha over the still panorama.
         still: the still panorama, height×width×3.

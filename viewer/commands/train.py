@@ -70,8 +70,8 @@ Resume = Annotated[
     ),
 ]
 Replace = Annotated[bool, typer.Option("--overwrite", help="Replace an existing scene or decoder.")]
-Title = Annotated[str | None, typer.Option(help="Title of the material.")]
-Licence = Annotated[str, typer.Option(help="Licence of the material.")]
+Title = Annotated[str | None, typer.Option(help="Title of the clip.")]
+Licence = Annotated[str, typer.Option(help="Licence of the clip.")]
 Credit = Annotated[str, typer.Option(help="Whom to credit for it.")]
 
 

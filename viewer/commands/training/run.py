@@ -48,7 +48,7 @@ class Run:
         config, settings: as far as the options say; see ``fixed``.
         device: name of the device.
         group: the processes that train together.
-        attribution: the clip's material.
+        attribution: the clip's title, licence and credit.
         existing: the scene that the decoder is added to; None for a scene of its own.
         still: the still panorama of ``existing``.
         resume, overwrite: as the options say.
