@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from nerv360.progress import stage
-from nerv360.training.clock import measure_pace, plan, replanned
+from nerv360.training.clock import measure_durations, plan, replanned
 from nerv360.training.trainer import Trainer
 
 DEFAULT_MINUTES = 10.0
@@ -42,12 +42,12 @@ class ByClock:
         A training that goes on keeps its end.
         """
         with stage("timing the first steps"):
-            pace = measure_pace(trainer)
-        planned = plan(pace, self.left_s, trainer.frames.pictures)
+            durations = measure_durations(trainer)
+        planned = plan(durations, self.left_s, trainer.frames.pictures)
         self.export_s, self._store_s = planned.export_s, planned.store_s
         self.searches = planned.searches
         if trainer.step:
-            self.lasts_s = (trainer.steps - trainer.step) * pace.step + self.export_s
+            self.lasts_s = (trainer.steps - trainer.step) * durations.step + self.export_s
             return
         self.lasts_s = self.left_s
         group, device = trainer.group, trainer.device

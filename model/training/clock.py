@@ -37,7 +37,7 @@ _SLACK = 0.03
 
 
 @dataclass(frozen=True)
-class Pace:
+class Durations:
     """Measured durations of the parts of a training, in seconds.
 
     Attributes:
@@ -116,7 +116,7 @@ def step_seconds(times: Sequence[float]) -> float:
     return statistics.fmean(times[_SETTLING:] or times)
 
 
-def measure_pace(trainer: Trainer) -> Pace:
+def measure_durations(trainer: Trainer) -> Durations:
     """Time the parts of a training before its first step; nothing of that stays in ``trainer``.
 
     A training that goes on has timed its steps already.
@@ -138,7 +138,7 @@ def measure_pace(trainer: Trainer) -> Pace:
         embeddings.coded(FINE, range(count), quick=quick)
         times.append(time.perf_counter())
     parts = [(end - begin) / count for begin, end in itertools.pairwise(times)]
-    return Pace(step, evaluation, *parts)
+    return Durations(step, evaluation, *parts)
 
 
 def replanned(step: int, steps: int, seconds: float, left_s: float) -> int:
@@ -156,23 +156,23 @@ def replanned(step: int, steps: int, seconds: float, left_s: float) -> int:
     return wanted if abs(wanted - steps) > _SLACK * steps else steps
 
 
-def plan(pace: Pace, left_s: float, pictures: int) -> ClockPlan:
+def plan(durations: Durations, left_s: float, pictures: int) -> ClockPlan:
     """Plan the steps of a training.
 
     Args:
-        pace: as measured.
+        durations: as measured.
         left_s: seconds until the whole command should end.
         pictures: of the clip.
     """
-    searches = pace.export(pictures, searches=True) <= _SEARCH_SHARE * left_s
-    export_s = pace.export(pictures, searches=searches)
+    searches = durations.export(pictures, searches=True) <= _SEARCH_SHARE * left_s
+    export_s = durations.export(pictures, searches=searches)
     # The first scene on the way is stored in any case.
-    store_s = max(pace.export_so_far(pictures), STORE_SHARE * left_s)
+    store_s = max(durations.export_so_far(pictures), STORE_SHARE * left_s)
     for_steps = max(left_s - export_s - store_s, 0.0)
     evaluations = min(
-        EVALUATIONS, max(int(_EVALUATION_SHARE * for_steps / max(pace.evaluation, 1e-9)), 1)
+        EVALUATIONS, max(int(_EVALUATION_SHARE * for_steps / max(durations.evaluation, 1e-9)), 1)
     )
-    steps = int((for_steps - evaluations * pace.evaluation) / pace.step)
+    steps = int((for_steps - evaluations * durations.evaluation) / durations.step)
     steps = max(steps, _FEWEST_STEPS)
     return ClockPlan(
         steps=steps,

@@ -14,7 +14,7 @@ from nerv360.scene import read_scene
 from nerv360.training import TrainingSettings
 from nerv360.training.by_clock import ByClock
 from nerv360.training.checkpoint import checkpoint_path
-from nerv360.training.clock import Pace
+from nerv360.training.clock import Durations
 from nerv360.training.trainer import Trainer
 from nerv360.video.writing import VideoWriter
 from nerv360.viewer.cli import main
@@ -43,14 +43,14 @@ def test_a_training_by_the_clock_says_its_plan_and_ends_in_time(
     clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = tmp_path / "s.safetensors"
-    pace = Pace(step=0.25, evaluation=0.5, picture=0.01)
-    with patch("nerv360.training.by_clock.measure_pace", return_value=pace):
+    durations = Durations(step=0.25, evaluation=0.5, picture=0.01)
+    with patch("nerv360.training.by_clock.measure_durations", return_value=durations):
         assert main(["train", str(clip), "-o", str(target), *TINY, "--minutes", "0.2"]) == 0
     said = capsys.readouterr().out
     assert "4 pictures of 96x48, " in said
     assert " steps in about " in said
     assert "GiB of memory; the scene will have at most " in said
-    # Steps were quicker than the pace said, so that more of them were planned on the way.
+    # Steps were quicker than the durations said, so that more of them were planned on the way.
     assert read_scene(target).decoders["nerv360"].training.steps >= 20
 
 
