@@ -23,7 +23,7 @@ _TOLERANCE = Fraction(1, 50)
 
 
 @dataclass(frozen=True)
-class Pace:
+class FrameRate:
     """A constant rate, and repeats that bring pictures of other times to it.
 
     Attributes:
@@ -38,7 +38,9 @@ class Pace:
     note: str = ""
 
 
-def find_pace(times: Sequence[Fraction], claimed: Fraction | None, tick: Fraction) -> Pace | None:
+def find_frame_rate(
+    times: Sequence[Fraction], claimed: Fraction | None, tick: Fraction
+) -> FrameRate | None:
     """Find the constant rate of pictures that are shown at ``times``, or None for fewer than two.
 
     The rate that the header claims is kept if the times agree with it. Otherwise it is the mean
@@ -56,9 +58,9 @@ def find_pace(times: Sequence[Fraction], claimed: Fraction | None, tick: Fractio
     mean = _customary(gaps / span, tick / span)
     slack = 2 * tick + _TOLERANCE * span
     if claimed and _is_even(times, claimed) and abs(span - gaps / claimed) <= slack:
-        return Pace(claimed)
+        return FrameRate(claimed)
     if _is_even(times, mean):
-        return Pace(mean, note=_corrected(claimed, mean) if claimed is not None else "")
+        return FrameRate(mean, note=_corrected(claimed, mean) if claimed is not None else "")
     usual = statistics.median(end - start for start, end in pairwise(times) if end > start)
     error = _TOLERANCE + tick / usual
     rate = _customary(1 / usual, error)
@@ -66,7 +68,7 @@ def find_pace(times: Sequence[Fraction], claimed: Fraction | None, tick: Fractio
         rate = claimed
     due = _due(times, rate)
     repeats = (*(after - before for before, after in pairwise(due)), 1)
-    return Pace(rate, repeats, _resampled(rate, repeats))
+    return FrameRate(rate, repeats, _resampled(rate, repeats))
 
 
 def believable(claimed: Fraction | None) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nerv360.errors import InputError
-from nerv360.video.frame_rate import Pace, believable, find_pace
+from nerv360.video.frame_rate import FrameRate, believable, find_frame_rate
 from nerv360.video.reading import (
     Opening,
     check_file,
@@ -63,7 +63,7 @@ class VideoIndex:
         pictures: how many there are, from the first that decodes to the last.
         keyframes: by time.
         cut: the file ends in the middle of a picture.
-        pace: the constant rate, and the repeats that bring the pictures to it.
+        frame_rate: the constant rate, and the repeats that bring the pictures to it.
         has_sound: the file has sound.
         begin_s: time in the file of the first picture.
         notes: sentences without a full stop on what was left out or assumed.
@@ -82,7 +82,7 @@ class VideoIndex:
     pictures: int
     keyframes: tuple[Keyframe, ...]
     cut: bool
-    pace: Pace
+    frame_rate: FrameRate
     has_sound: bool
     begin_s: float = 0.0
     notes: tuple[str, ...] = ()
@@ -158,9 +158,9 @@ def index_video(opening: Opening, stream: int | None = None) -> tuple[VideoIndex
     else:
         times, lost = _decodable(opening, number, packets, first.pts)
         pictures, timed = len(times), times.tolist()
-    pace = _pace(timed, packets.rates, packets.tick)
+    frame_rate = _frame_rate(timed, packets.rates, packets.tick)
     jump = "its times jump back: its pictures are taken in the order of the file"
-    notes = (note, jump if packets.jumps_back else None, *lost, pace.note)
+    notes = (note, jump if packets.jumps_back else None, *lost, frame_rate.note)
     index = VideoIndex(
         opening=opening,
         stream=number,
@@ -175,7 +175,7 @@ def index_video(opening: Opening, stream: int | None = None) -> tuple[VideoIndex
         pictures=pictures,
         keyframes=() if times is None else tuple(packets.keyframes),
         cut=packets.cut,
-        pace=pace,
+        frame_rate=frame_rate,
         has_sound=sound,
         begin_s=0.0 if times is None else float(times[0] * packets.tick),
         notes=tuple(filter(None, notes)),
@@ -303,11 +303,13 @@ def _claimed_rates(stream: av.VideoStream) -> tuple[Fraction | None, ...]:
     return stream.average_rate, stream.base_rate, stream.guessed_rate
 
 
-def _pace(times: Sequence[int | None], claimed: Sequence[Fraction | None], tick: Fraction) -> Pace:
+def _frame_rate(
+    times: Sequence[int | None], claimed: Sequence[Fraction | None], tick: Fraction
+) -> FrameRate:
     """Return the constant rate of pictures with these times, in ``tick`` seconds and any order."""
     known = sorted(time * tick for time in times if time is not None)
-    pace = find_pace(known, claimed[0], tick) if len(known) == len(times) else None
-    if pace is None:  # pictures without times, or only one
+    frame_rate = find_frame_rate(known, claimed[0], tick) if len(known) == len(times) else None
+    if frame_rate is None:  # pictures without times, or only one
         rate = next((rate for rate in claimed if rate and believable(rate)), None)
-        pace = Pace(rate or Fraction(ASSUMED_FPS))
-    return pace
+        frame_rate = FrameRate(rate or Fraction(ASSUMED_FPS))
+    return frame_rate

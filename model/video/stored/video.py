@@ -62,7 +62,7 @@ class StoredVideo(StoredPictures):
         if other is not None:
             pictures, height = min(pictures, other.pictures), 2 * height
             notes = notes[1:]  # on the choice of one stream
-        numbers, repeats = np.arange(index.pictures), index.pace.repeats
+        numbers, repeats = np.arange(index.pictures), index.frame_rate.repeats
         shown = numbers if repeats is None else np.repeat(numbers, repeats)
         return cls(
             index=index,
@@ -73,7 +73,7 @@ class StoredVideo(StoredPictures):
             pictures=pictures,
             size=(width, height),
             shape=1 / index.shape if orientation.transposed else index.shape,
-            fps=float(index.pace.fps),
+            fps=float(index.frame_rate.fps),
             shown=shown[shown < pictures],
             layout=layout,
             picture_bytes=index.picture_bytes * (1 if other is None else 2),
