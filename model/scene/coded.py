@@ -118,11 +118,8 @@ def write_coded(path: str | os.PathLike[str], scene: CodedScene) -> None:
         sentence = str(error).replace(str(partial), "it")
         raise InputError(f"{path} cannot be written: {sentence}") from error
     except (OSError, SafetensorError) as error:
-        raise InputError(f"{path} cannot be written: {_reason(error)}") from error
-
-
-def _reason(error: OSError | SafetensorError) -> str:
-    return (isinstance(error, OSError) and error.strerror) or str(error)
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path} cannot be written: {reason}") from error
 
 
 def _check_written(path: Path, scene: CodedScene) -> None:

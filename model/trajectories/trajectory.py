@@ -96,8 +96,8 @@ class Trajectory:
         weight = float((time_s - self.time_s[left]) / (self.time_s[right] - self.time_s[left]))
         if self.interpolation is Interpolation.ROTATION:
             return self._turned(left, right, weight)
-        columns = (self.yaw_deg, self.pitch_deg, self.roll_deg, self.hfov_deg)
-        return Look.from_degrees(*(_mix(float(c[left]), float(c[right]), weight) for c in columns))
+        ends = zip(self._degrees(left), self._degrees(right), strict=True)
+        return Look.from_degrees(*(_mix(start, end, weight) for start, end in ends))
 
     def frame_at(self, time_s: float) -> int | None:
         """Return the frame that was shown at a time, or None if the path does not say."""
@@ -169,13 +169,12 @@ class Trajectory:
         start, length = float(self.time_s[0]), float(self.time_s[-1] - self.time_s[0])
         return self.look_at(start + length * (position / max(frames - 1, 1)))
 
+    def _degrees(self, index: int) -> list[float]:
+        columns = (self.yaw_deg, self.pitch_deg, self.roll_deg, self.hfov_deg)
+        return [float(column[index]) for column in columns]
+
     def _sample(self, index: int) -> Look:
-        return Look.from_degrees(
-            float(self.yaw_deg[index]),
-            float(self.pitch_deg[index]),
-            float(self.roll_deg[index]),
-            float(self.hfov_deg[index]),
-        )
+        return Look.from_degrees(*self._degrees(index))
 
     def _turned(self, left: int, right: int, weight: float) -> Look:
         start, end = self._sample(left), self._sample(right)
@@ -246,18 +245,12 @@ def _check(path: Trajectory) -> None:
         if not condition:
             raise InputError(f"{path.source} {sentence}")
 
-    columns = {
-        "time_s": path.time_s,
-        "yaw_deg": path.yaw_deg,
-        "pitch_deg": path.pitch_deg,
-        "roll_deg": path.roll_deg,
-        "hfov_deg": path.hfov_deg,
-    }
     count = len(path.time_s)
     need(count > 0, "holds no look: give a path with at least one")
     if count > MAX_SAMPLES:
         raise InputError(too_long(path.source))
-    for name, values in columns.items():
+    for name in ("time_s", "yaw_deg", "pitch_deg", "roll_deg", "hfov_deg"):
+        values = getattr(path, name)
         need(values.shape == (count,), f"has {len(values)} values of {name} for {count} times")
         need(bool(np.isfinite(values).all()), f"holds a {name} that is not a finite number")
     need(bool(path.time_s[0] >= 0), "starts before time 0: times must be 0 s or later")

@@ -187,8 +187,7 @@ class Panes:
     def toggle(self) -> None:
         """Show the next decoder on the right, or end the comparison."""
         if self.split:
-            self._close_split()
-            self._decode()
+            self._end_split()
             return
         name = other_decoder(self.scene.decoders, self.shown, self.decoder)
         if name is None:
@@ -201,8 +200,7 @@ class Panes:
     def toggle_difference(self) -> None:
         """Show the difference between the (left) decoder and the original, or end it."""
         if self.split and self.split.difference:
-            self._close_split()
-            self._decode()
+            self._end_split()
             return
         if ORIGINAL not in self.scene.decoders:
             self._notify("There is no original to compare with: drop the scene's clip here.")
@@ -277,8 +275,7 @@ class Panes:
     def _step_back(self, reports: tuple[DecodeReport, ...]) -> None:
         """Go back to the last working decoder if no engine can decode the new one."""
         if self.split and reports[-1].ended:
-            self._close_split()
-            self._decode()
+            self._end_split()
         elif reports[0].ended:
             self.error = reports[0].error
             if self._working not in ("", self.decoder):
@@ -312,6 +309,10 @@ class Panes:
 
     def _pane(self) -> _Pane:
         return _Pane(Renderer(self._upload() if self._upload else None))
+
+    def _end_split(self) -> None:
+        self._close_split()
+        self._decode()
 
     def _close_split(self) -> None:
         self.split = None

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from nerv360.decoding.compiled.band import Rows, StageBand
+from nerv360.decoding.compiled.band import StageBand
 from nerv360.decoding.compiled.gpu import Gpu
 from nerv360.networks import ColourHead, Stage
 
@@ -88,12 +88,12 @@ class BandRunner:
             pixels, *cells = self._run(features[:, :, slice(*band.input)], *conditions)
             self.picture[slice(*band.place)].copy_(pixels[slice(*band.kept)])
             if self.cells is not None:
-                kept, place = (self._rows_of_cells(rows) for rows in (band.kept, band.place))
+                kept, place = (
+                    slice(first // self._cell, end // self._cell)
+                    for first, end in (band.kept, band.place)
+                )
                 self.cells[:, :, place].copy_(cells[0][:, :, kept])
         return self.picture
-
-    def _rows_of_cells(self, rows: Rows) -> slice:
-        return slice(rows[0] // self._cell, rows[1] // self._cell)
 
 
 class OverStill:
