@@ -1,4 +1,4 @@
-/** Places that decode pictures, the server's machine and this browser, and the switch between them. */
+/** Where pictures are decoded: on the server's machine or in this browser, and the switch. */
 
 import { duration, element, say, unsay } from "../controls.js";
 import { Link } from "./link.js";
@@ -47,7 +47,8 @@ export class Places {
     const there = live.prefers === "here" || (live.prefers === "auto" && (live.gpu || slow));
     this.#undecided = live.prefers === "auto" && !there;
     this.button = element("place", HTMLButtonElement);
-    this.button.hidden = element("places", HTMLElement).hidden = false;
+    this.button.hidden = false;
+    for (const each of document.querySelectorAll(".place")) each.removeAttribute("hidden");
     this.button.addEventListener("click", () => {
       this.#undecided = false;
       this.use(!view.remote);
@@ -79,7 +80,8 @@ export class Places {
   show(now) {
     const { view, link } = this;
     const { decoding } = view;
-    const rate = decoding.rate(now);
+    // Pictures that take seconds have no rate of their own.
+    const rate = decoding.rate(now) || (decoding.busy ? 1000 / decoding.latency : 0);
     const slow = decoding.latency > SLOW_MS && decoding.times.length >= ENOUGH;
     if (this.#undecided && slow && !view.remote) {
       this.#undecided = false;
@@ -88,12 +90,12 @@ export class Places {
     if (now - this.#shownAt < NUMBERS_MS) return;
     this.#shownAt = now;
     const place = view.remote ? "server" : "browser";
-    if (rate && view.shownThere === (view.remote !== null)) this.#rates[place] = rate;
-    const link_ = link.open
+    if (Number.isFinite(rate) && rate && view.shownThere === (view.remote !== null)) this.#rates[place] = rate;
+    const measured = link.open
       ? `, ${duration(link.roundTrip)} round trip, ${link.kilobytes(now).toFixed(0)} kB/s`
       : "";
     const shown = (/** @type {number} */ value) => (value ? `${value.toFixed(1)} fps` : "–");
-    element("place-server", HTMLElement).textContent = shown(this.#rates.server) + link_;
+    element("place-server", HTMLElement).textContent = shown(this.#rates.server) + measured;
     element("place-browser", HTMLElement).textContent = shown(this.#rates.browser);
   }
 
