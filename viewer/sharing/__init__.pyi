@@ -1,6 +1,7 @@
 from .address import Address as Address
 from .address import check_host as check_host
 from .folder import check_folder as check_folder
+from .folder import export_clip as export_clip
 from .folder import export_web as export_web
 from .live import PLACES as PLACES
 from .live import Live as Live

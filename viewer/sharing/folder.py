@@ -10,12 +10,15 @@ import re
 import shutil
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nerv360.errors import InputError
 from nerv360.files import atomic_write, partial_path
 from nerv360.text import escaped, file_name
 from nerv360.viewer.paths import data_file
+
+if TYPE_CHECKING:
+    from nerv360.viewer.decode import OpenScene
 
 DESCRIPTION = "scene.json"
 _VERSION = 1
@@ -75,6 +78,28 @@ def export_web(scene_file: Path, folder: Path, live: dict[str, Any] | None = Non
     """
     check_folder(folder)
     files = _files(scene_file)
+    _write(files, folder, live)
+    return sum(map(len, files.values()))
+
+
+def export_clip(clip: OpenScene, folder: Path, live: dict[str, Any]) -> None:
+    """Write a page to ``folder`` for a clip that its server decodes.
+
+    Raises:
+        InputError: the folder cannot be written without overwriting other files.
+    """
+    check_folder(folder)
+    title = escaped(clip.title)
+    height, width = clip.size
+    description = _description(title, width, height, clip.fps, clip.frames)
+    for name in clip.decoders:
+        hfov = live["decoders"][name]["hfov"]
+        entry = {"name": name, "covers": False, "hfov": hfov, "file": "", "bytes": 0}
+        description["decoders"].append(entry)
+    _write(_with_words(_page_files(), description), folder, live)
+
+
+def _write(files: dict[str, bytes], folder: Path, live: dict[str, Any] | None) -> None:
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     description = json.loads(files[DESCRIPTION]) | {"live": live, "files": hashes}
     del description["files"][DESCRIPTION]
@@ -90,7 +115,6 @@ def export_web(scene_file: Path, folder: Path, live: dict[str, Any] | None = Non
                 _empty(folder)
     except OSError as error:
         raise InputError(f"{folder} cannot be written: {error.strerror or error}") from error
-    return sum(map(len, files.values()))
 
 
 def _empty(folder: Path) -> None:
@@ -127,27 +151,15 @@ def _files(scene_file: Path) -> dict[str, bytes]:
     """Return all files by name."""
     from nerv360.decoding import hfov_range
     from nerv360.scene import coded_motion, deflated, read_coded, read_scene
-    from nerv360.shaders import piece
     from nerv360.viewer.decode import decoder_names
     from nerv360.viewer.sharing.decoder_file import decoder_file
 
     scene, coded = read_scene(scene_file), read_coded(scene_file)
     files = _page_files()
-    shaders = {name: _text(f"shaders/{name}") for name in _SHADERS}
-    description: dict[str, Any] = {
-        "version": _VERSION,
-        "title": escaped(scene.attribution.title) or file_name(scene_file.with_suffix("")),
-        "licence": escaped(_known(scene.attribution.licence)),
-        "credit": escaped(_known(scene.attribution.credit)),
-        "width": scene.width,
-        "height": scene.height,
-        "fps": scene.fps,
-        "frames": scene.frames,
-        "shaders": {**shaders, _COVERING: piece(_COVERING)},
-        "still": None,
-        "motion": None,
-        "decoders": [],
-    }
+    title = escaped(scene.attribution.title) or file_name(scene_file.with_suffix(""))
+    description = _description(title, scene.width, scene.height, scene.fps, scene.frames)
+    description["licence"] = escaped(_known(scene.attribution.licence))
+    description["credit"] = escaped(_known(scene.attribution.credit))
 
     def put(name: str, content: bytes) -> dict[str, Any]:
         files[name] = content
@@ -171,6 +183,32 @@ def _files(scene_file: Path) -> dict[str, bytes]:
                 **put(f"{name}.safetensors", decoder_file(decoder, known)),
             }
         )
+    return _with_words(files, description)
+
+
+def _description(title: str, width: int, height: int, fps: float, frames: int) -> dict[str, Any]:
+    """Return a page's description without decoders."""
+    from nerv360.shaders import piece
+
+    shaders = {name: _text(f"shaders/{name}") for name in _SHADERS}
+    return {
+        "version": _VERSION,
+        "title": title,
+        "licence": "",
+        "credit": "",
+        "width": width,
+        "height": height,
+        "fps": fps,
+        "frames": frames,
+        "shaders": {**shaders, _COVERING: piece(_COVERING)},
+        "still": None,
+        "motion": None,
+        "decoders": [],
+    }
+
+
+def _with_words(files: dict[str, bytes], description: dict[str, Any]) -> dict[str, bytes]:
+    """Return ``files`` with the description, and with its title and credit in the page."""
     credit = " · ".join(filter(None, (description["credit"], description["licence"])))
     words = {"title": description["title"], "credit": credit}
     page = Template(files[_PAGE].decode()).substitute(

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from nerv360.viewer.decode import ORIGINAL
+from nerv360.viewer.sharing.cutting import ASPECT, HFOV_RANGE
 from nerv360.viewer.sharing.messages import (
     MAX_MESSAGE,
     VERSION,
@@ -22,6 +24,7 @@ from nerv360.viewer.sharing.messages import (
 from nerv360.viewer.sharing.shared_decoding import SharedDecoding, Visitor
 
 if TYPE_CHECKING:
+    from nerv360.config import ModelConfig
     from nerv360.scene import Scene
 
 SOCKET = "live"
@@ -32,30 +35,34 @@ _CLOSE_S = 2.0
 _MESSAGES_PER_S = 400.0
 
 
-def live_description(scene: Scene, scene_id: str, prefers: str, gpu: bool) -> dict[str, Any]:
-    """Return what a page must know of its server, for `export_web`.
+def live_description(scene: Scene | None, scene_id: str, prefers: str, gpu: bool) -> dict[str, Any]:
+    """Return the part of a page's description that concerns its server, for `export_web`.
 
     Args:
-        scene: the served one.
+        scene: the served one; None for a clip.
         scene_id: as in `Live`.
         prefers: one of `PLACES`; the visitor can change it.
         gpu: a GPU decodes here.
     """
-    from nerv360.networks import architecture_of
-
-    decoders = {}
-    for name, decoder in scene.decoders.items():
-        config = decoder.config
-        whole = architecture_of(config).full_frame
-        aspect = 2.0 if whole else config.viewport_width / config.viewport_height
-        decoders[name] = {"aspect": aspect, "sphere": whole}
+    configs = {ORIGINAL: None} if scene is None else scene.header.configs
     return {
         "socket": SOCKET,
         "scene": scene_id,
         "prefers": prefers,
         "gpu": gpu,
-        "decoders": decoders,
+        "decoders": {name: _shape(config) for name, config in configs.items()},
     }
+
+
+def _shape(config: ModelConfig | None) -> dict[str, Any]:
+    """Return the shape of the pictures that a page gets; those of a clip are cut."""
+    from nerv360.decoding import hfov_range
+    from nerv360.networks import architecture_of
+
+    if config is None or architecture_of(config).full_frame:
+        return {"aspect": ASPECT, "hfov": HFOV_RANGE}
+    aspect = config.viewport_width / config.viewport_height
+    return {"aspect": aspect, "hfov": hfov_range(config)}
 
 
 class Outbox:

@@ -25,9 +25,8 @@ The server sends texts and pictures:
 - ``{"error": sentence, "generation": g}``: the decoder or the frame cannot be decoded.
 - A picture, binary: the length of a JSON text as 4 bytes, least first; the text; a JPEG of its
   colours; and a JPEG of its alpha at half its size, unless alpha is 255 everywhere. The text has
-  ``number`` (from 1), ``id``, ``generation``, ``frame``, ``look`` as decoded, ``sphere`` (it is a
-  whole equirectangular frame), ``width`` and ``height``, and ``colour`` and ``alpha``, the lengths
-  of the JPEGs.
+  ``number`` (from 1), ``id``, ``generation``, ``frame``, ``look`` as decoded or cut from a whole
+  frame, ``width`` and ``height``, and ``colour`` and ``alpha``, the lengths of the JPEGs.
 
 It closes the connection with 1008 after a message that is none of these, 1009 after one too large,
 1013 if there are too many visitors and 1001 when it ends.
@@ -55,7 +54,7 @@ MAX_MESSAGE = 2048
 QUALITY = 90
 """JPEG's; with halved chroma it costs less than 0.1 dB of the 38 dB that pictures have."""
 
-_MOST_ANGLE = 1e4
+_MOST_ANGLE = 2 * math.pi
 _MOST_COUNT = 2**53
 _MAX_WIDTH = 2**20
 _UP = math.pi / 2 + 1e-6
@@ -168,7 +167,6 @@ def picture_message(picture: Picture, ask: Ask, number: int) -> bytes:
         "generation": ask.generation,
         "frame": picture.frame,
         "look": [look.yaw, look.pitch, look.roll, look.hfov],
-        "sphere": picture.equirectangular,
         "width": width,
         "height": height,
         "colour": len(colour),

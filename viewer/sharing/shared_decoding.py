@@ -12,6 +12,7 @@ from nerv360.decoding import Picture
 from nerv360.viewer import process_end
 from nerv360.viewer.decode import DecodeSession, OpenScene
 from nerv360.viewer.failures import describe
+from nerv360.viewer.sharing.cutting import cut
 from nerv360.viewer.sharing.messages import Ask, picture_message
 from nerv360.viewer.sharing.pace import Pace
 
@@ -49,6 +50,7 @@ class SharedDecoding:
         self._changed = threading.Condition()
         self._visitors: deque[Visitor] = deque()  # who was served longest ago comes first
         self._sessions: dict[str, DecodeSession] = {}
+        self._whole: dict[str, Picture] = {}  # the newest whole frame of each session
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="decode", daemon=True)
         self._thread.start()
@@ -140,8 +142,14 @@ class SharedDecoding:
     def _decode(self, ask: Ask) -> Picture | str:
         """Return a picture, or the reason why there is none."""
         session = self._session(ask.decoder)
+        whole = self._whole.get(ask.decoder)
+        if whole is not None and whole.frame == ask.frame:
+            return cut(whole, ask.look, ask.width)
         while (engine := session.report.engine) is not None:
             picture = session.decode_at(ask.look, ask.frame)
+            if picture is not None and picture.equirectangular:
+                self._whole[ask.decoder] = picture
+                return cut(picture, ask.look, ask.width)
             if picture is not None:
                 return picture
             if session.report.engine is engine:  # this frame's fault, not the engine's
@@ -155,6 +163,7 @@ class SharedDecoding:
         with self._changed:
             used = {visitor.decoder for visitor in self._visitors}
         self._sessions = {name: it for name, it in self._sessions.items() if name in used}
+        self._whole = {name: it for name, it in self._whole.items() if name in used}
         session = DecodeSession(self.scene.source(decoder), wake=lambda: None)
         session.attach(lambda report: None, alone=len(self._sessions) == 0)
         self._sessions[decoder] = session

@@ -243,9 +243,10 @@ export class View {
     const vertex = description.shaders["whole.vert"];
     const shape = description.live?.decoders[name];
     if (remote && shape) {
-      const decoder = new RemoteDecoder(gl, remote, name, shape, vertex);
-      return { decoder, name, hfov: entry.hfov };
+      const decoder = new RemoteDecoder(gl, remote, name, shape.aspect, vertex);
+      return { decoder, name, hfov: shape.hfov };
     }
+    if (!entry.file) throw new GraphicsError(`Only the server decodes ${name}.`);
     if (!this.decodes)
       throw new GraphicsError(
         undecodable("The graphics here cannot draw into textures of half floats", description),

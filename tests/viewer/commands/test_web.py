@@ -17,6 +17,7 @@ import pytest
 
 from nerv360.scene import write_scene
 from nerv360.viewer.cli import main
+from tests.support.clips import encode, ramp
 from tests.support.scenes import tiny_scene
 
 WAIT_S = 60.0
@@ -96,3 +97,59 @@ def test_a_port_that_is_taken_is_a_sentence(
         port = other.getsockname()[1]
         assert main(["serve", str(scene), "--port", str(port), "--no-browser"]) == 2
     assert capsys.readouterr().err.startswith(f"nerv360: --port: {port} is taken")
+
+
+def test_a_clip_is_served(tmp_path: Path) -> None:
+    file = encode(tmp_path / "clip.mp4", [ramp(k) for k in range(3)])
+    command = [sys.executable, "-m", "nerv360.viewer", "serve", str(file), "--port", "0"]
+    process = subprocess.Popen(
+        [*command, "--no-browser"], text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    overdue = threading.Timer(WAIT_S, process.kill)
+    overdue.start()
+    try:
+        assert process.stdout is not None
+        address = process.stdout.readline().split()[0]
+        with urllib.request.urlopen(address + "scene.json", timeout=WAIT_S) as answer:
+            described = json.load(answer)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=WAIT_S)
+    finally:
+        overdue.cancel()
+        process.kill()
+        process.communicate()
+    assert process.returncode == 0, err
+    assert (described["title"], described["frames"]) == ("clip.mp4", 3)
+    assert [decoder["name"] for decoder in described["decoders"]] == ["original"]
+    assert described["live"]["prefers"] == "here"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--decode", "there"], "--decode there: give auto, here or browser"),
+        (["--host", "203.0.113.9"], "--host: 203.0.113.9 is not a name or address of this machine"),
+        (["--engine", "none"], "--engine"),
+        (["--device", "tpu"], "--device"),
+    ],
+)
+def test_an_option_that_cannot_be_is_a_sentence(
+    options: list[str], said: str, scene: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve", str(scene), "--port", "0", "--no-browser", *options]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"nerv360: {said}")
+    assert error.count("\n") == 1
+
+
+def test_a_clip_is_decoded_here_by_its_codec(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = str(encode(tmp_path / "clip.mp4", [ramp(k) for k in range(3)]))
+    for options, said in (
+        (["--decode", "browser"], "--decode browser: a clip is decoded by its codec, here"),
+        (["--engine", "eager"], "--engine: a clip is decoded by its codec, not by eager"),
+    ):
+        assert main(["serve", file, "--port", "0", "--no-browser", *options]) == 2
+        assert capsys.readouterr().err.startswith(f"nerv360: {said}")

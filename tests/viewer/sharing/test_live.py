@@ -51,7 +51,7 @@ def address(
 def ask(number: int, **given: object) -> str:
     fields = {
         "id": number, "generation": 1, "decoder": "one", "frame": number % FRAMES,
-        "look": [0.1 * number, 0, 0, 1.3], "width": 160,
+        "look": [0.1 * number % 6, 0, 0, 1.3], "width": 160,
     }  # fmt: skip
     return json.dumps({"ask": {**fields, **given}})
 

@@ -138,6 +138,21 @@ def test_a_failing_engine_gives_way_to_the_next() -> None:
     decoding.stop()
 
 
+def test_a_whole_frame_is_decoded_once_and_cut_for_each_look() -> None:
+    engine = FakeEngine((128, 256), frames=FRAMES, full_frame=True)
+    decoding = SharedDecoding(sphere_scene(lambda: engine))
+    page = Page(decoding)
+    pictures = []
+    for number, frame in enumerate([0, 0, 0, 1, 1]):
+        page.ask(number, frame=frame)
+        pictures.append(page.next())
+        decoding.seen(page.visitor, number + 1)
+    assert [frame for _, frame in engine.requests] == [0, 1]
+    assert b'"look": [0.2, ' in pictures[2]
+    assert len(set(pictures)) == 5
+    decoding.stop()
+
+
 def test_decoders_that_nobody_looks_at_are_closed() -> None:
     made: list[FakeEngine] = []
 

@@ -8,15 +8,25 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import torch
 
-from nerv360.decoding import open_engine
+from nerv360.decoding import ClipEngine, open_engine
 from nerv360.geometry import Look
 from nerv360.rendering import render_view
 from nerv360.scene import read_scene
-from nerv360.viewer.opening import DeviceChoice, prepare_scene
+from nerv360.video import VideoWriter, open_clip
+from nerv360.viewer.opening import DeviceChoice, prepare_clip, prepare_scene
 from nerv360.viewer.paths import DEMO
-from nerv360.viewer.sharing import Address, Live, SharedDecoding, export_web, live_description
+from nerv360.viewer.sharing import (
+    Address,
+    Live,
+    SharedDecoding,
+    export_clip,
+    export_web,
+    live_description,
+)
 from tests.support.browser import Browser
+from tests.support.fake_engine import sphere_panorama
 from tests.support.link import slow_link
 from tests.support.page import psnr
 from tests.support.serving import running
@@ -81,6 +91,29 @@ def test_its_picture_is_the_one_that_render_makes(
     assert psnr(picture, other) < 35, "another frame is another picture"
     files = page.run("return performance.getEntriesByType('resource').map(e => e.name)")
     assert not any(name.endswith(".safetensors") for name in files), "no decoder is fetched"
+
+
+def test_a_clip_is_shown_by_its_codec(page: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "sphere.mp4"
+    with VideoWriter(file, 512, 256, 10.0) as film:
+        for frame in range(4):
+            film.write(sphere_panorama(256, 512, frame).to(torch.uint8))
+    clip = open_clip(file)
+    opened = prepare_clip(clip)
+    folder = tmp_path / "page"
+    export_clip(opened, folder, live_description(None, "pier", "here", False))
+    shared = SharedDecoding(opened)
+    with running(folder, live=Live(shared, "pier", 2)) as address:
+        page.open(f"{address.url}#yaw=170&pitch=20&hfov=80&frame=2", 800, 450)
+        page.wait(lambda: page.shown("whole") == "true" and page.shown("frame") == "2")
+        page.key("h")
+        page.settle()
+        picture = page.picture()
+        assert page.run("return document.getElementById('place').hidden"), "there is one place"
+    shared.stop()
+    look = Look.from_degrees(170, 20, 0, 80)
+    assert psnr(picture, render_view(ClipEngine(clip), look, 2, 450, 800).numpy()) > 38
+    assert psnr(picture, render_view(ClipEngine(clip), look, 0, 450, 800).numpy()) < 35
 
 
 def test_a_switch_changes_the_place(address: Address, page: Browser) -> None:

@@ -9,18 +9,27 @@ import signal
 import sys
 import tempfile
 import webbrowser
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nerv360.errors import InputError
 from nerv360.progress import stage
 from nerv360.viewer import process_end
-from nerv360.viewer.commands.options import Device, EngineName, SceneFile, for_option
+from nerv360.viewer.commands.options import (
+    SCENE_OR_CLIP,
+    Device,
+    EngineName,
+    clip_option,
+    for_option,
+    say_notes,
+)
 from nerv360.viewer.paths import DEMO
 
 if TYPE_CHECKING:
+    from nerv360.viewer.decode import OpenScene
     from nerv360.viewer.sharing import Address, Live
 
 Host = Annotated[
@@ -43,8 +52,17 @@ PORT = 8360
 VISITORS = 8
 
 
+SceneOrClip = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="SCENE|CLIP",
+        help="Scene, 360° video, photo or folder of pictures; the demo scene if none is given.",
+    ),
+]
+
+
 def serve(
-    scene: SceneFile = None,
+    scene: SceneOrClip = None,
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of the address; 0 for any free one.")
     ] = PORT,
@@ -59,8 +77,8 @@ def serve(
         bool, typer.Option("--no-browser", help="Only print the address.")
     ] = False,
 ) -> None:
-    """Show a scene in a browser, from a server for this machine, until Ctrl-C."""
-    from nerv360.viewer.sharing import PLACES, Address, WebServer, check_host, export_web
+    """Show a scene or clip in a browser, from a server for this machine, until Ctrl-C."""
+    from nerv360.viewer.sharing import PLACES, Address, WebServer, check_host
 
     if decode not in PLACES:
         raise InputError(f"--decode {decode}: give {', '.join(PLACES[:-1])} or {PLACES[-1]}")
@@ -79,12 +97,9 @@ def serve(
         with for_option("--port"):
             address = Address(host, port)
         stack.callback(address.socket.close)
-        live = description = None
-        if decode != "browser":
-            live, description = _live(path, decode, device, engine, visitors)
+        live = _page(path, folder, _Decoding(decode, device, engine, visitors))
+        if live is not None:
             stack.callback(live.decoding.stop)
-        with stage(f"making a page of {path.name}"):
-            export_web(path, folder, description)
         server = stack.enter_context(WebServer(folder, address, live))
         _announce(address)
         if _has_screen() and not no_browser:
@@ -93,27 +108,73 @@ def serve(
             server.serve_forever()
 
 
-def _live(
-    path: Path, prefers: str, device: str, engine: str, visitors: int
-) -> tuple[Live, dict[str, Any]]:
-    """Return what decodes here, and its description for the page."""
+@dataclass(frozen=True)
+class _Decoding:
+    """Options of where and how pictures are decoded."""
+
+    place: str
+    device: str
+    engine: str
+    visitors: int
+
+
+def _page(path: Path, folder: Path, options: _Decoding) -> Live | None:
+    """Write the page of a scene or clip; return what decodes here, if anything does."""
+    from nerv360.viewer.opening import is_scene
+    from nerv360.viewer.sharing import Live, SharedDecoding, export_web
+
+    if not is_scene(path):
+        opened = _clip_page(path, folder, options)
+    elif options.place == "browser":
+        opened = None
+        with stage(f"making a page of {path.name}"):
+            export_web(path, folder)
+    else:
+        opened = _scene_page(path, folder, options)
+    if opened is None:
+        return None
+    return Live(SharedDecoding(opened), _id_of(path), options.visitors)
+
+
+def _scene_page(path: Path, folder: Path, options: _Decoding) -> OpenScene:
     from nerv360.decoding import check_engine
     from nerv360.scene import read_scene
     from nerv360.viewer.opening import DeviceChoice, prepare_scene
-    from nerv360.viewer.sharing import Live, SharedDecoding, live_description
+    from nerv360.viewer.sharing import export_web, live_description
 
     scene = read_scene(path)
-    choice = DeviceChoice(device)
+    choice = DeviceChoice(options.device)
     with for_option("--device"):
         chosen = choice.device
     with for_option("--engine"):
         for decoder in scene.decoders.values():
-            check_engine(engine, decoder.config, chosen)
-    with path.open("rb") as file:
-        scene_id = hashlib.file_digest(file, "sha256").hexdigest()[:16]
-    opened = prepare_scene(scene, path, choice, engine)
-    description = live_description(scene, scene_id, prefers, chosen.type != "cpu")
-    return Live(SharedDecoding(opened), scene_id, visitors), description
+            check_engine(options.engine, decoder.config, chosen)
+    live = live_description(scene, _id_of(path), options.place, chosen.type != "cpu")
+    with stage(f"making a page of {path.name}"):
+        export_web(path, folder, live)
+    return prepare_scene(scene, path, choice, options.engine)
+
+
+def _clip_page(path: Path, folder: Path, options: _Decoding) -> OpenScene:
+    from nerv360.viewer.opening import prepare_clip
+    from nerv360.viewer.sharing import export_clip, live_description
+
+    if options.place == "browser":
+        raise InputError("--decode browser: a clip is decoded by its codec, here")
+    if options.engine != "auto":
+        raise InputError(f"--engine: a clip is decoded by its codec, not by {options.engine}")
+    clip = clip_option(path, wanted=SCENE_OR_CLIP)
+    say_notes(clip)
+    opened = prepare_clip(clip)
+    export_clip(opened, folder, live_description(None, _id_of(path), "here", False))
+    return opened
+
+
+def _id_of(path: Path) -> str:
+    """Return an id by which a page knows a scene again after a new start of the server."""
+    state = path.stat()
+    text = f"{path.resolve()} {state.st_size} {state.st_mtime_ns}"
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:16]
 
 
 def _announce(address: Address) -> None:

@@ -47,15 +47,16 @@ export class RemoteDecoder {
    * @param {WebGL2RenderingContext} gl
    * @param {Link} link
    * @param {string} name
-   * @param {{aspect: number, sphere: boolean}} shape
+   * @param {number} aspect - width over height of its pictures.
    * @param {string} vertex - shader that covers the target.
    */
-  constructor(gl, link, name, { aspect, sphere }, vertex) {
+  constructor(gl, link, name, aspect, vertex) {
     this.gl = gl;
     this.link = link;
     this.name = name;
     this.aspect = aspect;
-    this.plan = { full_frame: sphere };
+    /** The server cuts its pictures from whole frames. */
+    this.plan = { full_frame: false };
     this.generation = ++generations;
     /** Columns of the canvas to a tangent of 1; pictures have no more. */
     this.columns = 0;
@@ -117,7 +118,6 @@ export class RemoteDecoder {
    */
   ask(frame, look, own, now) {
     const { yaw, pitch, roll, hfov } = look;
-    const wide = this.plan.full_frame ? 2 * Math.PI : 2 * Math.tan(hfov / 2);
     const id = ++this.#ids;
     this.#waiting.set(id, { own, begun: now });
     this.link.ask({
@@ -126,7 +126,7 @@ export class RemoteDecoder {
       decoder: this.name,
       frame,
       look: [yaw, pitch, roll, hfov],
-      width: Math.ceil(this.columns * wide),
+      width: Math.ceil(this.columns * 2 * Math.tan(hfov / 2)),
     });
   }
 
@@ -187,19 +187,16 @@ export class RemoteDecoder {
    */
   #picture({ header, colours, alphas }) {
     const { gl } = this;
-    const { frame, sphere, width, height } = header;
+    const { frame, width, height } = header;
     const [yaw, pitch, roll, hfov] = header.look;
     const texture = this.#free.pop() ?? this.#texture();
     this.#textures.add(texture);
     gl.bindTexture(gl.TEXTURE_2D, texture);
-    gl.texParameteri(
-      gl.TEXTURE_2D, gl.TEXTURE_WRAP_S, sphere ? gl.REPEAT : gl.CLAMP_TO_EDGE,
-    ); // prettier-ignore
     if (alphas) this.#merged(texture, colours, alphas);
     else gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, gl.RGBA, gl.UNSIGNED_BYTE, colours);
     colours.close();
     alphas?.close();
-    return { texture, width, height, look: { yaw, pitch, roll, hfov }, sphere, frame };
+    return { texture, width, height, look: { yaw, pitch, roll, hfov }, sphere: false, frame };
   }
 
   /**

@@ -9,7 +9,7 @@
  * A picture as it was sent.
  *
  * @typedef {{number: number, id: number, generation: number, frame: number, look: number[],
- *   sphere: boolean, width: number, height: number, colour: number, alpha: number}} Header
+ *   width: number, height: number, colour: number, alpha: number}} Header
  * @typedef {{header: Header, colours: ImageBitmap, alphas: ImageBitmap | null}} Arrival
  * @typedef {{id: number, generation: number, decoder: string, frame: number, look: number[],
  *   width: number}} Ask

@@ -1,4 +1,4 @@
-/** Where pictures are decoded: on the server's machine or in this browser, and the switch. */
+/** The switch between the two places to decode: the server's machine and this browser. */
 
 import { duration, element, say, unsay } from "../controls.js";
 import { Link } from "./link.js";
@@ -47,7 +47,7 @@ export class Places {
     const there = live.prefers === "here" || (live.prefers === "auto" && (live.gpu || slow));
     this.#undecided = live.prefers === "auto" && !there;
     this.button = element("place", HTMLButtonElement);
-    this.button.hidden = false;
+    this.button.hidden = !view.description.decoders.every(({ file }) => file);
     for (const each of document.querySelectorAll(".place")) each.removeAttribute("hidden");
     this.button.addEventListener("click", () => {
       this.#undecided = false;

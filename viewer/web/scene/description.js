@@ -9,9 +9,10 @@ const MAX_FILE_BYTES = 2 ** 28;
 
 /**
  * @typedef {{file: string, bytes: number}} File
- * @typedef {{name: string, covers: boolean, hfov: [number, number]} & File} DecoderEntry
+ * @typedef {{name: string, covers: boolean, hfov: [number, number], file: string,
+ *   bytes: number}} DecoderEntry - without a file if only the server decodes it.
  * @typedef {{socket: string, scene: string, prefers: string, gpu: boolean,
- *   decoders: Record<string, {aspect: number, sphere: boolean}>}} Live
+ *   decoders: Record<string, {aspect: number, hfov: number[]}>}} Live
  * @typedef {{title: string, licence: string, credit: string, width: number, height: number,
  *   fps: number, frames: number, shaders: Record<string, string>, still: File | null,
  *   motion: (File & {shape: number[]}) | null, decoders: DecoderEntry[],
@@ -55,7 +56,7 @@ export function checkedDescription(value) {
   need(Array.isArray(value.decoders) && value.decoders.length > 0, "it names no decoder");
   for (const decoder of value.decoders) {
     need(typeof decoder?.name === "string", "a decoder of it has no name");
-    checkFile(decoder, `the decoder ${decoder.name}`);
+    if (decoder.file || !value.live) checkFile(decoder, `the decoder ${decoder.name}`);
     const [low, high] = Array.isArray(decoder.hfov) ? decoder.hfov : [];
     need(0 < low && low <= high && high < Math.PI, `${decoder.name} has no fields of view`);
     need(!decoder.covers || (value.still && value.motion), `${decoder.name} lacks what it covers`);
@@ -74,7 +75,8 @@ function checkLive(live, decoders) {
   need(sound && typeof live.gpu === "boolean", "its server is not described");
   for (const { name } of decoders) {
     const shape = live.decoders?.[name];
-    const known = shape?.aspect > 0 && typeof shape.sphere === "boolean";
+    const [low, high] = Array.isArray(shape?.hfov) ? shape.hfov : [];
+    const known = shape?.aspect > 0 && 0 < low && low <= high && high < Math.PI;
     need(known, `its server does not decode ${name}`);
   }
 }
