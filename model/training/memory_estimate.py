@@ -6,7 +6,6 @@ import math
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
@@ -15,9 +14,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from nerv360.config import ModelConfig
-from nerv360.decoding import to_rgba
-from nerv360.geometry import pad_erp
-from nerv360.networks import Encoder, build_decoder, compared_panorama, motion_size
+from nerv360.decoding import decoding_bytes
+from nerv360.networks import Encoder, count_parameters
 from nerv360.training.autoencoder import Autoencoder
 from nerv360.training.export import export_bytes
 from nerv360.training.loss import DistortionLoss
@@ -91,13 +89,12 @@ def predicted_bytes(
         dtype: precision of the networks; if not float32, under autocast.
         settings: of a training; without any it is a step of one look, on whole frames.
     """
-    training = partial(_training, settings=settings or TrainingSettings())
-    preparations: dict[str, Callable[[ModelConfig], Prepared]] = {
-        "encoding": _encoding,
-        "decoding": _decoding,
-        "training": training,
-    }
-    network, copies, run = preparations[part](config)
+    if part == "decoding":
+        return decoding_bytes(config, dtype.itemsize) + 4 * count_parameters(config)
+    if part == "encoding":
+        network, copies, run = _encoding(config)
+    else:
+        network, copies, run = _training(config, settings or TrainingSettings())
     network.to("meta")
     if dtype is not torch.float32:
         _autocast(network, dtype)
@@ -176,34 +173,6 @@ def _encoding(config: ModelConfig) -> Prepared:
         encoder(_frame(config))
 
     return encoder, 1, run
-
-
-def _decoding(config: ModelConfig) -> Prepared:
-    network = build_decoder(config, "meta")
-    coverage, still = network.coverage, _frame(config).to("meta")
-    compared, there = still[..., :0], motion_size(config.frame_height, config.frame_width)
-    if coverage is not None:
-        whole = network.full_frame
-        compared = coverage.compared_frame(still) if whole else compared_panorama(still)
-
-    @torch.no_grad()
-    def run() -> None:
-        embedding, *finer = (torch.empty(1, *shape) for shape in config.embedding_shapes)
-        panorama, motion = torch.empty_like(compared), torch.empty(1, 1, *there)
-        time, look = _time_and_look()
-        picture, alpha = network(embedding, time, look, finer=finer), None
-        if coverage is not None:
-            if network.full_frame:
-                cells = (panorama.shape[-2], panorama.shape[-1])
-                motion = coverage.frame_motion(motion, cells)
-            else:
-                size = (picture.shape[-2], picture.shape[-1])
-                panorama = coverage.compared_viewports(panorama, look, size)
-                motion = coverage.compared_viewports(pad_erp(motion, 1), look, size)
-            alpha = coverage(picture, panorama, motion)
-        to_rgba(picture, alpha)
-
-    return network, 1, run
 
 
 def _training(config: ModelConfig, settings: TrainingSettings) -> Prepared:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nerv360.errors import InputError
-from nerv360.text import escaped, escaped_json
+from nerv360.text import escaped_json
 from nerv360.viewer.commands.description import describe_clip, describe_gaze, is_gaze
 from nerv360.viewer.commands.options import (
     SCENE_OR_CLIP,
@@ -174,9 +174,10 @@ def _print(report: Report, console: Console) -> None:
 
 def _scene_table(scene: Report) -> Table:
     from nerv360.scene import UNKNOWN
+    from nerv360.viewer.commands.terminal import facts_table
 
     still = f", {_bytes(scene['still_bytes'])} of still panorama" if scene["still_bytes"] else ""
-    return _table(
+    return facts_table(
         scene["title"] or scene["file"],
         {
             "file": f"{scene['file']}, {_bytes(scene['bytes'])}{still}",
@@ -189,6 +190,8 @@ def _scene_table(scene: Report) -> Table:
 
 
 def _decoder_table(title: str, decoder: Report) -> Table:
+    from nerv360.viewer.commands.terminal import facts_table
+
     rows = {
         "decodes": f"the {decoder['picture']}, "
         f"{decoder['picture_width']}x{decoder['picture_height']}",
@@ -207,22 +210,7 @@ def _decoder_table(title: str, decoder: Report) -> Table:
             f"{training['seconds']:,.0f} s",
         }
         rows |= {f"  {key}": json.dumps(value) for key, value in training["settings"].items()}
-    return _table(title, rows)
-
-
-def _table(title: str, rows: dict[str, str]) -> Table:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(
-        title=Text(escaped(title)), title_justify="left", box=box.SIMPLE_HEAD, show_header=False
-    )
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in rows.items():
-        table.add_row(Text(escaped(name)), Text(escaped(value or "not stated")))
-    return table
+    return facts_table(title, rows)
 
 
 def _quality(training: Report) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nerv360.progress import stage, track
-from nerv360.viewer.commands.options import Device, Overwrite, device_option
+from nerv360.viewer.commands.options import Device, Overwrite, device_option, within
 
 MAX_WIDTH, MIN_WIDTH = 8192, 64
 MAX_FRAMES = 100_000
@@ -24,16 +24,19 @@ def make_clip(
     size: Annotated[str, typer.Option(help="Width and height, 2:1, up to 8192x4096.")] = (
         "2048x1024"
     ),
-    frames: Annotated[int, typer.Option(help="Pictures in the loop.")] = 90,
-    fps: Annotated[float, typer.Option(help="Pictures a second.")] = 30.0,
+    frames: Annotated[
+        int, typer.Option(help="Pictures in the loop.", callback=within(1, MAX_FRAMES))
+    ] = 90,
+    fps: Annotated[float, typer.Option(help="Pictures a second.", callback=within(1, 240))] = 30.0,
     device: Device = "auto",
     quality: Annotated[
-        int, typer.Option(help="CRF of the video: 0 is lossless, 51 the worst.")
+        int,
+        typer.Option(help="CRF of the video: 0 is lossless, 51 the worst.", callback=within(0, 51)),
     ] = 12,
     overwrite: Overwrite = False,
 ) -> None:
     """Render an original animated harbour town as an equirectangular clip that loops."""
-    width, height = check_options(output, size, frames, fps, quality, overwrite)
+    width, height = check_options(output, size, overwrite)
     chosen = device_option(device)
     if device == "auto" and chosen.type == "mps":
         chosen = device_option("cpu")  # Metal has no float64, and rays need it
@@ -58,9 +61,7 @@ def make_clip(
     typer.echo(f"{output}: {frames} pictures of {width}x{height} at {fps:g} a second")
 
 
-def check_options(
-    output: Path, size: str, frames: int, fps: float, quality: int, overwrite: bool
-) -> tuple[int, int]:
+def check_options(output: Path, size: str, overwrite: bool) -> tuple[int, int]:
     """Return width and height in pixels.
 
     Raises:
@@ -78,12 +79,6 @@ def check_options(
         )
     if not MIN_WIDTH <= width <= MAX_WIDTH:
         raise InputError(f"--size must be between 64x32 and 8192x4096, not {size}")
-    if not 1 <= frames <= MAX_FRAMES:
-        raise InputError(f"--frames must be between 1 and {MAX_FRAMES}, not {frames}")
-    if not 1 <= fps <= 240:
-        raise InputError(f"--fps must be between 1 and 240, not {fps:g}")
-    if not 0 <= quality <= 51:
-        raise InputError(f"--quality must be between 0 and 51, not {quality}")
     if output.is_dir() and output.suffix:
         raise InputError(f"{output} is a folder: name a file, or a folder without an ending")
     if output.is_file() and not overwrite:

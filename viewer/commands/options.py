@@ -14,7 +14,7 @@ import typer
 
 from nerv360.decoding import engine_help
 from nerv360.errors import InputError
-from nerv360.files import partial_path
+from nerv360.files import atomic_write, partial_path
 from nerv360.text import escaped
 from nerv360.viewer.opening import unlike_clip
 
@@ -138,6 +138,19 @@ def check_output(path: Path, overwrite: bool, option: str = "-o") -> None:
     try:
         beside.touch()
         beside.unlink()
+    except OSError as error:
+        raise InputError(f"{option} {path} cannot be written: {error.strerror}") from error
+
+
+def write_output(option: str, path: Path, content: bytes) -> None:
+    """Write ``path`` completely or not at all.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    try:
+        with atomic_write(path) as partial:
+            partial.write_bytes(content)
     except OSError as error:
         raise InputError(f"{option} {path} cannot be written: {error.strerror}") from error
 

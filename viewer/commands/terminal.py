@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -22,6 +22,20 @@ def plain_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
         table.add_column(column, justify="right" if index else "left", no_wrap=index > 0)
     for row in rows:
         table.add_row(*(Text("\n".join(map(escaped, cell.split("\n")))) for cell in row))
+    return table
+
+
+def facts_table(title: str, rows: Mapping[str, str | list[str]]) -> Table:
+    """Return a table of names and values, or lines; what is empty has no row."""
+    table = Table(
+        title=Text(escaped(title)), title_justify="left", box=SIMPLE_HEAD, show_header=False
+    )
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows.items():
+        if value:
+            lines = [value] if isinstance(value, str) else value
+            table.add_row(Text(escaped(name)), Text("\n".join(map(escaped, lines))))
     return table
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,11 @@ def _paths(
     return paths
 
 
+@dataclass(frozen=True)
+class _EncodedFile(Encoding):
+    digest: str
+
+
 def _encoded(
     clip: Clip,
     codec: str,
@@ -176,17 +182,19 @@ def _encoded(
     file = store.folder / "encoded" / f"{codec}-{target}.mp4"
     file.parent.mkdir(exist_ok=True)
 
-    def encode() -> dict[str, Any]:
+    def encode() -> _EncodedFile:
         with stage(f"{codec}: encoding") as shown:
             encoding = encode_at(
                 clip, frames, codec, target, file, lambda label: shown.become(label, 0, None)
             )
-        return {"note": encoding.note, "bytes": encoding.bytes, "digest": digest(file)}
+        return _EncodedFile(encoding.note, encoding.bytes, digest(file))
 
     full_key = {"clip": key["clip"], "frames": frames, "codec": codec, "target": target}
-    name = f"{codec}-encoding"
-    values = store.get(name, full_key, encode)
-    if not file.is_file() or digest(file) != values["digest"]:
-        store.forget(name, full_key)
-        values = store.get(name, full_key, encode)
-    return file, Encoding(values["note"], values["bytes"])
+    get = partial(
+        store.get, f"{codec}-encoding", full_key, encode, lambda values: _EncodedFile(**values)
+    )
+    encoded = get()
+    if not file.is_file() or digest(file) != encoded.digest:
+        store.forget(f"{codec}-encoding", full_key)
+        encoded = get()
+    return file, encoded

@@ -7,13 +7,16 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nerv360.errors import InputError
 from nerv360.files import atomic_write
 from nerv360.lab.benchmarks import SpeedResult
 from nerv360.metrics import MovingError, pooled
 from nerv360.scene import TrainingSummary
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 FORMAT = 3
 """Increase it whenever a number would come out differently."""
@@ -104,6 +107,9 @@ def mean(values: list[float]) -> float:
     return sum(values) / len(values)
 
 
+R = TypeVar("R", bound="DataclassInstance")
+
+
 class ResultStore:
     """Stored results by the values they depend on, one JSON file each, written atomically.
 
@@ -124,11 +130,19 @@ class ResultStore:
             raise InputError(f"{folder} cannot be made: {error.strerror}") from error
 
     def get(
-        self, name: str, key: Mapping[str, Any], measure: Callable[[], dict[str, Any]]
-    ) -> dict[str, Any]:
+        self,
+        name: str,
+        key: Mapping[str, Any],
+        measure: Callable[[], R],
+        build: Callable[[dict[str, Any]], R],
+    ) -> R:
         """Return the stored result called ``name`` for ``key``, or measure and store it.
 
         A stored file that cannot be read is measured again.
+
+        Args:
+            measure: returns a dataclass.
+            build: makes it of its stored form (`dataclasses.asdict`).
         """
         file = self._file(name, key)
         if file.is_file():
@@ -137,9 +151,9 @@ class ResultStore:
             except (ValueError, OSError):
                 stored = None
             if isinstance(stored, dict) and stored.get("key") == dict(key):
-                return dict(stored["result"])
+                return build(stored["result"])
         result = measure()
-        write_text(file, json.dumps({"key": dict(key), "result": result}, indent=1))
+        write_text(file, json.dumps({"key": dict(key), "result": asdict(result)}, indent=1))
         return result
 
     def forget(self, name: str, key: Mapping[str, Any]) -> None:
@@ -178,8 +192,3 @@ def sphere_result(values: dict[str, Any]) -> SphereResult:
 def speed_result(values: dict[str, Any]) -> SpeedResult:
     """Build a `SpeedResult` from its stored form."""
     return SpeedResult(**{**values, "memory_range": tuple(values["memory_range"])})
-
-
-def stored(result: PathResult | SphereResult | SpeedResult) -> dict[str, Any]:
-    """Convert a result to its stored form."""
-    return asdict(result)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,7 +20,6 @@ from nerv360.lab.evaluation.results import (
     path_result,
     speed_result,
     sphere_result,
-    stored,
 )
 from nerv360.metrics import spread_frames
 from nerv360.progress import stage
@@ -61,14 +61,12 @@ def _path(
     steps = plan.paths[name]
     key = {**plan.base_key, **method_key, "path": [_numbers(step) for step in steps]}
 
-    def measure() -> dict[str, Any]:
+    def measure() -> PathResult:
         still = plan.original.still(plan.scene.frames)
         with stage(f"{method.name} along {name}", len(steps)) as shown:
-            return stored(
-                measure_path(method, name, steps, plan.original, still, plan.size, shown.advance)
-            )
+            return measure_path(method, name, steps, plan.original, still, plan.size, shown.advance)
 
-    return path_result(plan.store.get(f"{method.name}-{name}", key, measure))
+    return plan.store.get(f"{method.name}-{name}", key, measure, path_result)
 
 
 def _sphere(plan: EvaluationPlan, method: Method, method_key: dict[str, Any]) -> SphereResult:
@@ -76,26 +74,22 @@ def _sphere(plan: EvaluationPlan, method: Method, method_key: dict[str, Any]) ->
     pairs = spread_frames(CONSISTENCY_FRAMES, plan.scene.frames)
     key = {**plan.base_key, "sphere": frames, "consistency": pairs, "hfov": plan.hfov, **method_key}
 
-    def measure() -> dict[str, Any]:
+    def measure() -> SphereResult:
         still = plan.original.still(plan.scene.frames)
         with stage(f"{method.name}, whole sphere", len(frames)) as shown:
-            return stored(
-                measure_sphere(
-                    method, plan.original, still, frames, pairs, plan.hfov, shown.advance
-                )
+            return measure_sphere(
+                method, plan.original, still, frames, pairs, plan.hfov, shown.advance
             )
 
-    return sphere_result(plan.store.get(f"{method.name}-sphere", key, measure))
+    return plan.store.get(f"{method.name}-sphere", key, measure, sphere_result)
 
 
 def _speed(plan: EvaluationPlan, method: Method, method_key: dict[str, Any]) -> SpeedResult:
     task = plan.decoding_tasks[method.name]
     key = {**method_key, "task": task.to_dict(), "torch": plan.base_key["torch"]}
     with stage(f"{method.name}, speed and memory"):
-        values = plan.store.get(
-            f"{method.name}-speed", key, lambda: stored(measure_decoding(method.name, task))
-        )
-    return speed_result(values)
+        measure = partial(measure_decoding, method.name, task)
+        return plan.store.get(f"{method.name}-speed", key, measure, speed_result)
 
 
 def _numbers(step: Step) -> list[float]:

@@ -6,8 +6,7 @@ import pytest
 
 from nerv360.config import ModelConfig
 from nerv360.decoding.memory_estimate import decoding_bytes
-from nerv360.networks import count_parameters
-from nerv360.training.memory_estimate import predicted_bytes
+from tests.support.memory import counted_decoding
 from tests.support.scenes import CONFIGS, over_still
 
 _CONDITIONS = 3 * 2**14
@@ -34,14 +33,14 @@ _CHANGES: dict[str, dict[str, object]] = {
 @pytest.mark.parametrize("name", CONFIGS)
 def test_it_is_what_the_network_holds(name: str, changes: dict[str, object]) -> None:
     config = CONFIGS[name].replace(**changes)
-    counted = predicted_bytes("decoding", config) - 4 * count_parameters(config)
+    counted = counted_decoding(config)
     assert decoding_bytes(config) == pytest.approx(counted, rel=0.02, abs=_CONDITIONS)
 
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_at_the_papers_size_it_is_exact_to_a_hundredth(name: str) -> None:
     config = ModelConfig(architecture=name)
-    counted = predicted_bytes("decoding", config) - 4 * count_parameters(config)
+    counted = counted_decoding(config)
     assert decoding_bytes(config) == pytest.approx(counted, rel=0.01)
     assert decoding_bytes(config, 2) == decoding_bytes(config) / 2
 
@@ -71,19 +70,19 @@ def test_it_counts_finer_embeddings_and_what_a_still_panorama_takes(
     name: str, changes: dict[str, object], channels: tuple[int, ...]
 ) -> None:
     config = CONFIGS[name].replace(level_channels=channels, still_panorama=True, **changes)
-    counted = predicted_bytes("decoding", config) - 4 * count_parameters(config)
+    counted = counted_decoding(config)
     assert decoding_bytes(config) == pytest.approx(counted, rel=0.02, abs=_CONDITIONS)
 
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_at_the_papers_size_over_a_still_it_is_exact_to_a_hundredth(name: str) -> None:
     config = over_still(ModelConfig(architecture=name))
-    counted = predicted_bytes("decoding", config) - 4 * count_parameters(config)
+    counted = counted_decoding(config)
     assert decoding_bytes(config) == pytest.approx(counted, rel=0.01)
     assert 0 < decoding_bytes(config) / 2 < decoding_bytes(config, 2) < decoding_bytes(config)
 
 
 def test_a_viewport_of_unexpanded_features() -> None:
     config = CONFIGS["nerv360"].replace(expand_before_projection=False, viewport_width=480)
-    counted = predicted_bytes("decoding", config) - 4 * count_parameters(config)
+    counted = counted_decoding(config)
     assert decoding_bytes(config) == pytest.approx(counted, rel=0.02, abs=_CONDITIONS)

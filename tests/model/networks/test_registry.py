@@ -26,8 +26,8 @@ from nerv360.rendering import render_view
 from nerv360.scene import read_scene, write_scene
 from nerv360.training.autoencoder import Autoencoder
 from nerv360.training.crops import reach
-from nerv360.training.memory_estimate import predicted_bytes
 from tests.support.decoders import run_programs
+from tests.support.memory import counted_decoding
 from tests.support.scenes import TINY, tiny_scene
 from tests.support.toys import Toy, ToyViewport, added
 
@@ -67,7 +67,7 @@ def test_a_new_architecture_has_its_cost(toy: ModelConfig) -> None:
     assert count_flops(toy, look_alone=True) == count_flops(toy) - spared
     assert count_parameters(toy) == 16 + (9 * 8 + 1) * 8 * toy.scale**2 + 219
     assert reach(toy) == 2  # 1 + 1/24
-    counted = predicted_bytes("decoding", toy) - 4 * count_parameters(toy)
+    counted = counted_decoding(toy)
     assert decoding_bytes(toy) == pytest.approx(counted, rel=0.02, abs=2**14)
 
 

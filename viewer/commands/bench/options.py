@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nerv360.errors import InputError
-from nerv360.files import atomic_write
-from nerv360.viewer.commands.options import check_output, clip_option, say_notes
+from nerv360.viewer.commands.options import check_output, clip_option, say_notes, write_output
 
 if TYPE_CHECKING:
     import torch
@@ -65,17 +64,9 @@ def write_files(
         InputError: a file cannot be written.
     """
     if output is not None:
-        _write("-o", output, f"{json.dumps(report.to_dict(), indent=2)}\n".encode())
+        write_output("-o", output, f"{json.dumps(report.to_dict(), indent=2)}\n".encode())
     if plot is not None:
-        _write("--plot", plot, draw())
-
-
-def _write(option: str, file: Path, content: bytes) -> None:
-    try:
-        with atomic_write(file) as partial:
-            partial.write_bytes(content)
-    except OSError as error:
-        raise InputError(f"{option} {file} cannot be written: {error.strerror}") from error
+        write_output("--plot", plot, draw())
 
 
 def training_preset_option(preset: str | None, device: torch.device) -> str:

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nerv360.text import escaped
-
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -49,34 +47,20 @@ def describe_clip(clip: Clip) -> tuple[Report, Table]:
 
 
 def _table(clip: Report) -> Table:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+    from nerv360.viewer.commands.terminal import facts_table
 
-    rows = {
+    rows: dict[str, str | list[str]] = {
         "stored": _stored(clip),
         "taken as": f"{clip['width']}x{clip['height']}, {_sphere(clip)}",
         "frames": _frames(clip),
         "two eyes": clip["stereo"] and f"{clip['stereo']}; the {clip['eye']} eye is taken",
         "pose": _pose(clip["pose_deg"]),
-        "covered": None if clip["covered"] == 1 else f"{clip['covered']:.1%} of the frame",
+        "covered": "" if clip["covered"] == 1 else f"{clip['covered']:.1%} of the frame",
         "colours": _colours(clip),
-        "sound": "yes" if clip.get("sound") else None,
-        "notes": "\n".join(f"{note}." for note in clip["notes"]),
+        "sound": "yes" if clip.get("sound") else "",
+        "notes": [f"{note}." for note in clip["notes"]],
     }
-    title = Text(escaped(clip["file"]))
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_header=False)
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in rows.items():
-        if value:
-            table.add_row(Text(name), Text(escaped_lines(value)))
-    return table
-
-
-def escaped_lines(text: str) -> str:
-    """Escape a text, but keep its line ends."""
-    return "\n".join(escaped(line) for line in text.splitlines())
+    return facts_table(clip["file"], rows)
 
 
 def _stored(clip: Report) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nerv360.text import escaped
 from nerv360.viewer.commands.options import gaze_option
 from nerv360.viewer.opening import SCENE_SUFFIX, is_gaze_path
 
@@ -75,18 +74,8 @@ def _range(values: npt.NDArray[np.float64]) -> list[float]:
 
 
 def _table(gaze: Report) -> Table:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+    from nerv360.viewer.commands.terminal import facts_table
 
-    table = Table(
-        title=Text(escaped(gaze["file"])),
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        show_header=False,
-    )
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
     rate = f", {gaze['rate']:.4g} a {_unit(gaze)[0]}" if gaze["rate"] is not None else ""
     rows = {
         "format": f"{gaze['format']}: {gaze['content']}",
@@ -103,9 +92,7 @@ def _table(gaze: Report) -> Table:
         ],
         "warnings": "; ".join(gaze["warnings"]) or "none",
     }
-    for name, value in rows.items():
-        table.add_row(Text(name), Text(escaped(value)))
-    return table
+    return facts_table(gaze["file"], rows)
 
 
 def _unit(gaze: Report) -> tuple[str, str]:
