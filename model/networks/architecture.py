@@ -253,10 +253,9 @@ class TimeConditioned(Architecture):
 
     def time_condition(self, time: Tensor) -> Tensor:
         config = self.config
-        embedded: Tensor = self.time_embedding(
+        return self.time_embedding(
             positional_encoding(time, config.encoding_base, config.encoding_levels)
         )
-        return embedded
 
 
 def conditioned_stages(config: ModelConfig, condition: int, *, wrap: bool) -> nn.ModuleList:

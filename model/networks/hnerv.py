@@ -71,8 +71,7 @@ class HNeRV(Architecture):
         x = F.gelu(self.stem(features)).contiguous(memory_format=torch.channels_last)
         for index, stage in enumerate(self.stages):
             x = self.finer.add(index, stage(x), levels)
-        picture: Tensor = self.head(x)
-        return picture
+        return self.head(x)
 
     def layout(self) -> Layout:
         stages = tuple(
@@ -117,8 +116,7 @@ class HNeRVBoost(TimeConditioned):
         x = self.residual(x, condition)
         for index, stage in enumerate(self.stages):
             x = self.finer.add(index, stage(x, condition), levels)
-        picture: Tensor = self.head(x)
-        return picture
+        return self.head(x)
 
     def layout(self) -> Layout:
         return Layout(

@@ -38,8 +38,7 @@ class Expansion(nn.Module):
         self.residual = ConditionedBlock(width, config.condition_channels, wrap=wrap)
 
     def forward(self, embedding: Tensor, time_condition: Tensor) -> Tensor:
-        x: Tensor = self.residual(self.block(embedding), time_condition)
-        return x
+        return self.residual(self.block(embedding), time_condition)
 
 
 class NeRV360(TimeConditioned):
@@ -123,8 +122,7 @@ class NeRV360(TimeConditioned):
             if added is not None:
                 seen = self.project(pad_erp(levels[index], 1), look, (x.shape[-2], x.shape[-1]))
                 x = x + added(seen)
-        picture: Tensor = self.head(x)
-        return picture
+        return self.head(x)
 
     def layout(self) -> Layout:
         expansion = self.expansion

@@ -97,8 +97,7 @@ class Autoencoder(nn.Module):
         expanded = self.decoder.expand(coarsest, time)[..., 1:-1, 1:-1]
         features = pad_erp(seen.paste(expanded), 1)
         levels = [seen.paste(level) for level in finer]
-        picture: Tensor = self.decoder.decode(features, time, looks, finer=levels)
-        return picture
+        return self.decoder.decode(features, time, looks, finer=levels)
 
     def _encoder_crop(self, looks: Tensor) -> EncoderCrop:
         """Return the part of the frame encoded in training mode for viewports at ``looks``."""
@@ -107,8 +106,7 @@ class Autoencoder(nn.Module):
     def decode(self, embeddings: Sequence[Tensor], time: Tensor, looks: Tensor) -> Tensor:
         """Decode a frame's embeddings, coarsest first."""
         coarsest, *finer = embeddings
-        decoded: Tensor = self.decoder(coarsest, time, looks, finer=finer)
-        return decoded
+        return self.decoder(coarsest, time, looks, finer=finer)
 
     def encode(self, frame: Tensor) -> tuple[Tensor, ...]:
         """Encode a frame 1×3×H×W to embeddings 1×d×h×w, coarsest first.

@@ -118,8 +118,7 @@ def to_pixels(
         src_colorspace=Colorspace.ITU709 if untagged_hd else None,
         interpolation=_SHRINKING if shrinks else SCALING,
     )
-    pixels: Pixels = np.asarray(converted.to_ndarray(), np.uint8)
-    return pixels
+    return np.asarray(converted.to_ndarray(), np.uint8)
 
 
 def to_opaque(frame: av.VideoFrame, layout: str = "rgb24") -> Pixels:

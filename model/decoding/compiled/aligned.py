@@ -57,7 +57,6 @@ class AlignedConv(nn.Module):
         self.channels = aligned(conv.out_channels // cells)
         spare_in = 0 if first else aligned(conv.in_channels) - conv.in_channels
         spare_out = self.channels - conv.out_channels // cells
-        assert conv.bias is not None
         weight = cells_first(conv.weight.detach(), cells)
         bias = cells_first(conv.bias.detach(), cells)
         weight = F.pad(weight, (0, 0, 0, 0, 0, spare_in, 0, spare_out)).flatten(0, 1)

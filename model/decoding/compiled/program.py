@@ -193,5 +193,4 @@ class _Rest(nn.Module):
         self.last, self.head = last, head
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        made: tuple[Tensor, ...] = self.head(self.last(*inputs))
-        return made
+        return self.head(self.last(*inputs))

@@ -96,7 +96,6 @@ class FoldedStage:
 
     def __init__(self, stage: Stage, dtype: torch.dtype) -> None:
         conv, cells = stage.conv, stage.stride**2
-        assert conv.bias is not None
         weight = cells_first(conv.weight, cells).flatten(0, 1).to(dtype)
         self.weight = weight.contiguous(memory_format=torch.channels_last)
         self.bias = cells_first(conv.bias, cells).flatten().to(dtype)
@@ -118,7 +117,6 @@ class FoldedFiner:
     """The 1×1 convolution of a finer embedding, in ``dtype``."""
 
     def __init__(self, conv: SphereConv, dtype: torch.dtype) -> None:
-        assert conv.bias is not None
         self.weight, self.bias = conv.weight[..., 0, 0].T.to(dtype), conv.bias.to(dtype)
 
     def __call__(self, embedding: Tensor) -> Tensor:
@@ -190,7 +188,6 @@ class ShuffledHead:
 def _rgba_layer(head: ColourHead) -> tuple[Tensor, Tensor]:
     """Return weight and bias of a colour head, including tanh's factor and alpha."""
     conv = head.conv
-    assert conv.bias is not None
     weight = F.pad(2 * conv.weight, (0, 0, 0, 0, 0, 0, 0, 1))
     return weight, F.pad(2 * conv.bias, (0, 1), value=OPAQUE)
 
@@ -235,11 +232,9 @@ def fold_affine(conv: SphereConv, scale: Tensor, shift: Tensor) -> tuple[Tensor,
             bias.
     """
     taps = torch.einsum("ocij,c->oij", conv.weight, shift)
-    assert conv.bias is not None
     return conv.weight * scale[:, None, None], conv.bias + taps.sum((1, 2)), taps
 
 
 def gelu_(x: Tensor) -> Tensor:
     """Apply GELU in place."""
-    activated: Tensor = torch.ops.aten.gelu_(x)
-    return activated
+    return torch.ops.aten.gelu_(x)

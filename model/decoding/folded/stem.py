@@ -28,7 +28,6 @@ class FoldedStem:
     def __init__(self, stem: Stage, size: tuple[int, int], dtype: torch.dtype) -> None:
         """Fold a stem that `fits`, for embeddings of ``size``, height and width."""
         self.dtype, self.wrap = dtype, stem.conv.wrap
-        assert stem.conv.bias is not None
         self.weight, self.bias = stem.conv.weight.to(dtype), stem.conv.bias.to(dtype)
         (residual,) = stem.residuals
         self.convolutions = (residual.conv1, residual.conv2)

@@ -311,7 +311,6 @@ class FusedHead:
         taps = 2 * conv.weight.detach().permute(1, 2, 3, 0).reshape(channels, 9 * colours)
         spare = kernels.PARTS.value - taps.shape[1]
         self.weight = F.pad(taps, (0, spare, 0, width - channels)).to(dtype).contiguous()
-        assert conv.bias is not None
         self.bias = 2 * conv.bias.detach()
 
     def assemble(

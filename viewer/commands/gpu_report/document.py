@@ -263,8 +263,7 @@ def _engines(report: Values, decoder: str) -> list[str]:
 
 def _result(report: Values, name: str) -> Values | None:
     outcome = report["steps"].get(name, {})
-    result: Values | None = outcome.get("result")
-    return result
+    return outcome.get("result")
 
 
 def _paper(decoder: str, part: str) -> tuple[str, str]:
