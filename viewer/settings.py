@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import stat
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import platformdirs
 
@@ -113,23 +112,18 @@ def save_settings(path: Path | None, settings: Settings) -> None:
 def _checked(stored: dict[str, Any]) -> tuple[Settings, list[str]]:
     known: dict[str, Any] = {}
     refused: list[str] = []
-    for field in fields(Settings):
-        if field.name not in stored:
+    for name, default in vars(Settings()).items():
+        if name not in stored:
             continue
-        value: Any = stored[field.name]
-        if field.name in ("colours", "recent"):
-            texts = [value] if field.name == "colours" else value
-            if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-                refused.append(f"{field.name} is {value!r:.80}")
-            else:
-                known[field.name] = value if field.name == "colours" else tuple(texts[:RECENT])
-            continue
-        kinds = {"bool": (bool,), "int": (int,), "float": (int, float)}[str(field.type)]
-        low, high = _LIMITS.get(field.name, (-math.inf, math.inf))
-        if not isinstance(value, kinds) or (bool not in kinds and isinstance(value, bool)):
-            refused.append(f"{field.name} is {value!r:.80}")
-        elif not low <= cast(float, value) <= high:
-            refused.append(f"{field.name} is {value!r:.80}, not {low} to {high}")
+        value: Any = stored[name]
+        if isinstance(value, list) and all(isinstance(text, str) for text in value):
+            value = tuple(value[:RECENT])
+        low, high = _LIMITS.get(name, (None, None))
+        whole_is_enough = isinstance(default, float) and type(value) is int
+        if type(value) is not type(default) and not whole_is_enough:
+            refused.append(f"{name} is {stored[name]!r:.80}")
+        elif low is not None and not low <= value <= high:
+            refused.append(f"{name} is {value!r:.80}, not {low} to {high}")
         else:
-            known[field.name] = value
+            known[name] = value
     return replace(Settings(), **known), refused

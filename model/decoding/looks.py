@@ -26,5 +26,4 @@ def decoded_look(look: Look, limits: tuple[float, float]) -> Look:
 
 def look_tensor(look: Look, device: torch.device | str = "cpu") -> Tensor:
     """Return float64 1×4 of yaw, pitch, roll and horizontal field of view, radians."""
-    values = [[look.yaw, look.pitch, look.roll, look.hfov]]
-    return torch.tensor(values, dtype=torch.float64, device=device)
+    return torch.tensor([look.angles], dtype=torch.float64, device=device)

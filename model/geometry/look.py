@@ -41,7 +41,7 @@ class Look:
     hfov: float = DEFAULT_HFOV
 
     def __post_init__(self) -> None:
-        if not all(map(math.isfinite, (self.yaw, self.pitch, self.roll, self.hfov))):
+        if not all(map(math.isfinite, self.angles)):
             raise InputError(f"{self}: each number of a look must be finite")
         if abs(self.pitch) > math.pi / 2 + _ROUNDING:
             raise InputError(
@@ -60,7 +60,7 @@ class Look:
             )
 
     def _hint(self) -> str:
-        if any(map(_seems_degrees, (self.yaw, self.pitch, self.roll, self.hfov))):
+        if any(map(_seems_degrees, self.angles)):
             return ": Look takes radians, Look.from_degrees takes degrees"
         return ""
 
@@ -78,6 +78,11 @@ class Look:
             InputError: a number is not finite, or pitch or field of view is out of range.
         """
         return cls(*(math.radians(v) for v in (yaw_deg, pitch_deg, roll_deg, hfov_deg)))
+
+    @property
+    def angles(self) -> tuple[float, float, float, float]:
+        """Yaw, pitch, roll and horizontal field of view, radians."""
+        return self.yaw, self.pitch, self.roll, self.hfov
 
     @property
     def half_extent(self) -> float:

@@ -134,9 +134,7 @@ class Camera:
     def look_at(self, look: Look) -> None:
         """Set the look at once and end any drag."""
         self.release()
-        for dynamic, value in zip(
-            self._dynamics(), (look.yaw, look.pitch, look.roll, look.hfov), strict=True
-        ):
+        for dynamic, value in zip(self._dynamics(), look.angles, strict=True):
             dynamic.place(value)
         self._last = self.look()
 

@@ -64,8 +64,7 @@ class ShaderEngine:
         actual = Look() if self.full_frame else decoded_look(look, self.hfov_range)
         conditions, affines = self._plan.conditions, np.zeros((0, 4), np.float32)
         if conditions is not None:
-            seen = (actual.yaw, actual.pitch, actual.roll, actual.hfov)
-            affines = conditions.of(frame, seen)
+            affines = conditions.of(frame, actual.angles)
         index, self._next = self._next, (self._next + 1) % RING
         with self._context.current(), graphics_errors():
             new = frame != self._frame

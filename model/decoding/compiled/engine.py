@@ -119,8 +119,7 @@ class CompiledEngine:
                     self._prepare()
                 self._prepared = frame
             if not self.full_frame:
-                values = (actual.yaw, actual.pitch, actual.roll, actual.hfov)
-                for cell, value in zip(self._look_cells, values, strict=True):
+                for cell, value in zip(self._look_cells, actual.angles, strict=True):
                     cell.fill_(value)
             self._picture()
             slot.pixels.copy_(self._output)
