@@ -188,24 +188,17 @@ class Trainer:
                     self.after_saving()
                 saved = clock.monotonic()
             if self.group.is_first:
-                pictures = self.step * self.group.count * self.settings.viewports
-                report(
-                    StepReport(
-                        epoch + 1,
-                        self.step,
-                        self.steps,
-                        pictures,
-                        loss,
-                        self.psnr_db,
-                        self.best_psnr_db,
-                        self.moving_db,
-                    )
-                )
+                report(self._report(epoch, loss))
             if self.group.any(stop(), self.device):
                 self.save(checkpoint)
                 return False
         self.save(checkpoint)
         return True
+
+    def _report(self, epoch: int, loss: float) -> StepReport:
+        pictures = self.step * self.group.count * self.settings.viewports
+        quality = self.psnr_db, self.best_psnr_db, self.moving_db
+        return StepReport(epoch + 1, self.step, self.steps, pictures, loss, *quality)
 
     def try_steps(self, count: int, enough_s: float) -> list[float]:
         """Take steps that leave no trace, before the first one; return the seconds of each.

@@ -14,6 +14,7 @@ from nerv360.viewer.commands.options import check_output, clip_option, say_notes
 
 if TYPE_CHECKING:
     import torch
+    from rich.console import Console
 
     from nerv360.lab.benchmarks import Report
     from nerv360.video import Clip
@@ -67,6 +68,11 @@ def write_files(
         write_output("-o", output, f"{json.dumps(report.to_dict(), indent=2)}\n".encode())
     if plot is not None:
         write_output("--plot", plot, draw())
+
+
+def print_head(console: Console, report: Report, *lines: str) -> None:
+    """Print lines and the origin of a report above its tables."""
+    console.print(*lines, str(report.facts), sep="\n", highlight=False, markup=False)
 
 
 def training_preset_option(preset: str | None, device: torch.device) -> str:

@@ -18,6 +18,7 @@ from nerv360.viewer.commands.bench.options import (
     TrainingClip,
     TrainingPreset,
     check_files,
+    print_head,
     training_clip,
     training_preset_option,
     write_files,
@@ -121,13 +122,11 @@ def _print(report: Table2) -> None:
     from nerv360.viewer.commands.terminal import plain_table
 
     console, rows, (height, width) = Console(), report.rows, report.frame
-    console.print(
+    print_head(
+        console,
+        report,
         f"Table 2, preset {report.preset} at {report.scale} of the sides ({width}x{height}), "
         f"{report.training.epochs} epochs of {report.frames} frames of {escaped(report.clip)}",
-        str(report.facts),
-        sep="\n",
-        highlight=False,
-        markup=False,
     )
     size: list[list[str]] = []
     quality: list[list[str]] = []

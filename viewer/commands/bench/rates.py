@@ -21,6 +21,7 @@ from nerv360.viewer.commands.bench.options import (
     TrainingClip,
     TrainingPreset,
     check_files,
+    print_head,
     training_clip,
     training_preset_option,
     write_files,
@@ -159,13 +160,11 @@ def _print(report: RatesReport) -> None:
     from nerv360.viewer.commands.terminal import plain_table
 
     console, rows, (height, width) = Console(), report.rows, report.frame
-    console.print(
+    print_head(
+        console,
+        report,
         f"Rates, preset {report.preset} at {report.scale} of the sides ({width}x{height}), "
         f"{report.frames} frames of {escaped(report.clip)}",
-        str(report.facts),
-        sep="\n",
-        highlight=False,
-        markup=False,
     )
     points = [
         ["" if number else row.title, *_point(point)]

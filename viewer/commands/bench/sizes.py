@@ -17,6 +17,7 @@ from nerv360.viewer.commands.bench.options import (
     Preset,
     Results,
     check_files,
+    print_head,
     training_clip,
     write_files,
 )
@@ -133,12 +134,8 @@ def _print(report: SizesReport) -> None:
     from nerv360.viewer.commands.terminal import plain_table
 
     console, (height, width) = Console(), report.viewport
-    console.print(
-        f"Sizes, preset {report.preset}: one more viewport of {width}x{height}",
-        str(report.facts),
-        sep="\n",
-        highlight=False,
-    )
+    title = f"Sizes, preset {report.preset}: one more viewport of {width}x{height}"
+    print_head(console, report, title)
     on_cpu = report.facts.device == "cpu"
     for title in ("milliseconds", "milliseconds of one core")[: 1 + on_cpu]:
         lines = _lines(report.measured, processor=title != "milliseconds")

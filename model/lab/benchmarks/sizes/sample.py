@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -88,21 +87,6 @@ class SizeSample:
     machine: str
 
 
-class _Method(Protocol):
-    """Decodes and shows viewports of ``frames`` frames; ``shown`` is the latest."""
-
-    program: str
-    device: torch.device
-    frames: int
-    shown: int
-
-    def show(self, look: Look, frame: int) -> Tensor:
-        """Show a viewport of ``frame``; the same frame as before is not decoded again."""
-
-    def jumps(self, run: int) -> Iterator[int]:
-        """Yield frames of the clip endlessly, none of them still in memory."""
-
-
 def measure_sample(task: SizeTask, limit_s: float) -> SizeSample:
     """Run `measure_sample_here` in a process of its own.
 
@@ -161,7 +145,10 @@ def _seconds(run: Callable[[], object], device: torch.device, pictures: int) -> 
 
 
 class ShownDecoder:
-    """A decoder with random weights, in the engine that the viewer would use."""
+    """A decoder with random weights, in the engine that the viewer would use.
+
+    ``shown`` is the latest frame; a whole frame is not decoded again for another look.
+    """
 
     frames = FRAMES
     shown = -1
@@ -184,6 +171,7 @@ class ShownDecoder:
         return cut_viewport(self._whole, look, self._viewport)
 
     def jumps(self, run: int) -> Iterator[int]:
+        """Yield frames endlessly, none of them still in memory."""
         chosen = random.Random(run)
         while True:
             # Any frame but the last one, which is already expanded.
@@ -191,7 +179,7 @@ class ShownDecoder:
 
 
 class ShownClip:
-    """A clip, decoded as in the viewer."""
+    """A clip, decoded as in the viewer; ``shown`` is the latest frame."""
 
     device = torch.device("cpu")
     shown = -1
@@ -214,6 +202,7 @@ class ShownClip:
         return self._reader.frame(self.shown)
 
     def jumps(self, run: int) -> Iterator[int]:
+        """Yield frames endlessly, none of them still in memory."""
         seconds = self.frames // FPS
         for k in itertools.count(1):
             # From each second to the one before, so that no picture is in the reader's cache;
