@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -84,6 +85,10 @@ class Table2(Report):
     seeds: list[int]
     complete: bool
     rows: list[Ablation]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values; settings have the names that scenes store."""
+        return {**super().to_dict(), "training": self.training.to_dict()}
 
 
 def mean_and_spread(values: Sequence[float | None]) -> tuple[float, float] | None:

@@ -92,6 +92,8 @@ def test_table_3_is_printed_written_and_drawn(
     for name in ("x265", "av1"):
         low, high = (point["psnr_db"] for point in rows[name]["points"])
         assert low < high
+    trainings = [row["training"] for row in rows.values()]
+    assert [it and it.keys() for it in trainings] == [None] * 2 + [SETTINGS.to_dict().keys()] * 7
     plain, levels, over = (rows[name]["network"] for name in NETWORKS[:3])
     assert (plain["level_channels"], plain["still_panorama"]) == ([], False)
     assert (bool(levels["level_channels"]), levels["still_panorama"]) == (True, False)

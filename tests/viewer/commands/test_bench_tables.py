@@ -177,7 +177,9 @@ def test_an_interrupt_leaves_what_is_finished(
     options = ["--device", "cpu", "-o", str(file)]
     assert main(["bench", "paper-table-2", str(clip), *options]) == 130
     assert "1 of 7 variants are finished" in capsys.readouterr().out
-    assert not json.loads(file.read_text())["complete"]
+    report = json.loads(file.read_text())
+    assert not report["complete"]
+    assert report["training"].keys() == SETTINGS.to_dict().keys(), "as scenes store them"
 
 
 @pytest.fixture
