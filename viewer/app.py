@@ -128,6 +128,7 @@ class App:
         """Let the menu and the window's events act on the parts."""
         known = commands(self)
         self.menu.commands, self.menu.recent = known, lambda: self.recent
+        self.menu.outcome = lambda: self.panes.scene.outcome(self.panes.decoder)
         self.menu.open_file = lambda path: self.loader.add([path])
         listener = Input(
             self.camera, self.overlay, lambda: self.window.size, known, self.loader.add

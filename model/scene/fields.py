@@ -93,6 +93,8 @@ TRAINING = {
     "seconds": _Field(float, 0, 1e12),
     "settings": _MAP,
     "moving_db": _Field(float, -100, 200, optional=True, added=True),
+    "still_share": _Field(float, 0, 1, optional=True, added=True),
+    "late_gain_db": _Field(float, 0, 200, optional=True, added=True),
 }
 
 

@@ -55,6 +55,9 @@ class TrainingSummary:
         seconds: time spent training.
         settings: other values needed to repeat the training, as plain JSON.
         moving_db: PSNR of the moving pixels in those looks; None if nothing moves.
+        still_share: share of the sphere, 0 to 1, that stands still; None if not measured.
+        late_gain_db: PSNR on held-out looks that the last third of the steps gained; None if not
+            measured.
     """
 
     epochs: int
@@ -64,6 +67,8 @@ class TrainingSummary:
     seconds: float
     settings: dict[str, Json] = field(default_factory=dict)
     moving_db: float | None = None
+    still_share: float | None = None
+    late_gain_db: float | None = None
 
 
 @dataclass(frozen=True)

@@ -142,6 +142,7 @@ class Trainer:
         self.moving_db: float | None = None
         self.best_psnr_db: float | None = None
         self.best: Weights = {}
+        self._course: list[tuple[int, float]] = []
         self.is_saved = False
 
     def run(
@@ -274,9 +275,23 @@ class Trainer:
         self.network.eval()
         quality = self._held_out()
         self.psnr_db, self.moving_db = quality.psnr_db, quality.moving_db
+        self._course.append((self.step, quality.psnr_db))
         if self.best_psnr_db is None or self.psnr_db > self.best_psnr_db:
             self.best_psnr_db = self.psnr_db
             self.best = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
+
+    def late_gain_db(self) -> float | None:
+        """Return the decibels by which the last third of the steps raised the held-out PSNR.
+
+        None unless this process measured it in the third before that, too.
+        """
+        thirds: list[list[float]] = [[], [], []]
+        for step, psnr in self._course:
+            thirds[(3 * step > self.step) + (3 * step > 2 * self.step)].append(psnr)
+        first, middle, last = thirds
+        if not middle or not last:
+            return None
+        return max(max(last) - max(first + middle), 0.0)
 
     def _held_out(self) -> Quality:
         return held_out_quality(

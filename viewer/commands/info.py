@@ -122,11 +122,14 @@ def _scene_report(path: Path) -> Report:
 
 
 def _decoder_report(stored: StoredScene, name: str) -> Report:
+    from nerv360.scene import outcome
+
     return {
         **_config_report(stored.header.configs[name]),
         "weight_bytes": stored.weight_bytes[name],
         "embedding_bytes": stored.embedding_bytes[name],
         "training": asdict(stored.header.trainings[name]),
+        "outcome": outcome(stored.header.configs[name], stored.header.trainings[name]),
         "config": stored.header.configs[name].to_dict(),
     }
 
@@ -206,6 +209,7 @@ def _decoder_table(title: str, decoder: Report) -> Table:
             "bytes": f"{_bytes(decoder['weight_bytes'])} of weights, "
             f"{_bytes(decoder['embedding_bytes'])} of embeddings",
             "quality": _quality(training),
+            "how it came out": " ".join(decoder["outcome"]) or "not measured",
             "training": f"{training['epochs']} epochs, {training['steps']:,} steps, "
             f"{training['seconds']:,.0f} s",
         }

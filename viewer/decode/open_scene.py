@@ -79,6 +79,7 @@ class OpenScene:
         whole: its decoders have been read; before that only ``still`` can be shown.
         file: the file that it was opened from.
         engines: returns the names of the engines that may decode it, as `open_engine` knows them.
+        outcome: returns sentences on how well a decoder came out, by name; none of a clip.
     """
 
     title: str
@@ -95,3 +96,4 @@ class OpenScene:
     whole: bool = True
     file: Path | None = None
     engines: Callable[[], tuple[str, ...]] = tuple
+    outcome: Callable[[str], Sequence[str]] = lambda decoder: ()

@@ -13,7 +13,7 @@ import torch
 
 from nerv360.decoding import ENGINES
 from nerv360.errors import InputError
-from nerv360.scene import Scene, read_scene
+from nerv360.scene import Scene, outcome, read_scene
 from nerv360.viewer.decode import (
     OpenScene,
     decoder_cost,
@@ -47,7 +47,13 @@ def prepare_scene(
         sameness=partial(clip_sameness, scene.header, path),
         file=path,
         engines=functools.cache(lambda: _engines(scene, choice.device)),
+        outcome=lambda decoder: _outcome(scene, decoder),
     )
+
+
+def _outcome(scene: Scene, decoder: str) -> list[str]:
+    stored = scene.decoders[decoder]
+    return outcome(stored.config, stored.training)
 
 
 def _engines(scene: Scene, device: torch.device) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from nerv360.viewer.input import KEYMAP, Action
 from nerv360.viewer.panels.keys import key_label
 
 _POPUP = "menu"
+_TEXT_WIDTH = 260.0
 _APART = (Action.OPEN, Action.MENU)
 
 
@@ -25,6 +26,7 @@ class MenuPanel:
 
     Attributes:
         commands: function of each action; actions without one are not offered.
+        outcome: returns sentences on how well the open scene came out.
         recent: returns the files opened before, the latest first.
         open_file: opens one of them.
     """
@@ -33,6 +35,7 @@ class MenuPanel:
 
     def __init__(self) -> None:
         self.commands: Mapping[Action, Callable[[], None]] = {}
+        self.outcome: Callable[[], Sequence[str]] = tuple
         self.recent: Callable[[], Sequence[Path]] = tuple
         self.open_file: Callable[[Path], None] = lambda path: None
         self._wanted = False
@@ -57,6 +60,7 @@ class MenuPanel:
             return
         self._item("Open …", "O", self.commands[Action.OPEN])
         self._recent_files()
+        self._outcome(scale)
         imgui.separator()
         offered = [b for b in KEYMAP if b.action in self.commands and b.action not in _APART]
         for title, bindings in groupby(offered, lambda binding: binding.menu):
@@ -68,6 +72,16 @@ class MenuPanel:
             if title:
                 imgui.end_menu()
         imgui.end_popup()
+
+    def _outcome(self, scale: float) -> None:
+        sentences = self.outcome()
+        if not imgui.begin_menu("How it came out", bool(sentences)):
+            return
+        imgui.push_text_wrap_pos(_TEXT_WIDTH * scale)
+        for sentence in sentences:
+            imgui.text(sentence)
+        imgui.pop_text_wrap_pos()
+        imgui.end_menu()
 
     def _item(self, text: str, key: str, command: Callable[[], None]) -> None:
         if imgui.menu_item(text, key, False)[0]:

@@ -45,8 +45,10 @@ class ActivityMap:
 def still_share(frames: ClipFrames) -> float:
     """Return the share of the sphere, 0 to 1, that shows the clip's temporal median.
 
-    It is a mean over evenly spread frames.
+    It is a mean over evenly spread frames, and kept in ``frames``.
     """
+    if frames.still_share is not None:
+        return frames.still_share
     still = frames.still_bytes()
     _, latitude = erp_angles(still.shape[0], still.shape[1])
     area = latitude.cos()[:, None].expand(still.shape[:2])
@@ -57,7 +59,8 @@ def still_share(frames: ClipFrames) -> float:
     for index in spread_frames(_SURVEYED, len(frames)):
         apart = (frames.picture(index).int() - still.int()).abs().amax(-1)
         shares.append(float(((apart <= 255 * THRESHOLD) * area).sum()))
-    return sum(shares) / len(shares)
+    frames.still_share = min(sum(shares) / len(shares), 1.0)
+    return frames.still_share
 
 
 def covered_directions(coverage: Tensor) -> Tensor:

@@ -38,6 +38,7 @@ class ClipFrames:
         fingerprint: of the clip's frames; None if unknown.
         coverage: H×W bool mask of the pixels that the clip shows, others are black; None for the
             whole sphere.
+        still_share: share of the sphere that stands still; None before `still_share` measured it.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class ClipFrames:
         self.fingerprint = fingerprint
         self.shown = list(range(len(pictures)) if shown is None else shown)
         self.coverage = coverage
+        self.still_share: float | None = None
         self._still: Tensor | None = None
 
     def __len__(self) -> int:

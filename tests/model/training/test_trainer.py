@@ -19,7 +19,7 @@ from nerv360.training.autoencoder import Autoencoder
 from nerv360.training.checkpoint import load_checkpoint, save_checkpoint
 from nerv360.training.dataset import fit_config, random_looks, read_clip
 from nerv360.training.processes import Processes
-from nerv360.training.quality import held_out_quality
+from nerv360.training.quality import Quality, held_out_quality
 from nerv360.training.settings import TrainingSettings, training_preset, with_changes
 from nerv360.training.trainer import StepReport, Trainer
 from nerv360.video import open_clip
@@ -174,6 +174,23 @@ def test_a_checkpoint_is_written_after_a_third_however_short_the_training(
     again.steps, again.after_saving = 13, trainer.after_saving
     again.run(tmp_path / "c", lambda step: None, lambda: False)
     assert saved == [4]
+
+
+def test_the_gain_of_the_last_third_is_measured_or_unknown(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = trainer_for(clip)
+    assert trainer.late_gain_db() is None
+    for step, psnr in ((3, 20.0), (6, 24.0), (9, 25.5)):
+        quality = Quality(psnr, None, None)
+        monkeypatch.setattr(
+            "nerv360.training.trainer.held_out_quality", lambda *a, q=quality, **k: q
+        )
+        trainer.step = step
+        trainer.evaluate()
+    assert trainer.late_gain_db() == 1.5
+    trainer.step = 20  # nothing was measured in its last third
+    assert trainer.late_gain_db() is None
 
 
 @pytest.mark.slow
