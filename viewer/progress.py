@@ -54,7 +54,7 @@ class CommandProgress:
             self._stages.append(opened)
             if self._stream.isatty():
                 opened.task = self._start_bars().add_task(
-                    opened.label, total=total, completed=done, details=""
+                    opened.label, total=total, completed=done, counts=opened.counts, details=""
                 )
                 for outer in self._stages[:-1]:
                     self._bars.update(outer.task, visible=False)
@@ -82,6 +82,7 @@ class CommandProgress:
                 description=stage.label,
                 total=stage.total,
                 completed=stage.done,
+                counts=stage.counts,
                 details=stage.details,
             )
 
@@ -113,7 +114,6 @@ class CommandProgress:
             from rich.console import Console
             from rich.progress import (
                 BarColumn,
-                MofNCompleteColumn,
                 Progress,
                 TextColumn,
                 TimeElapsedColumn,
@@ -123,7 +123,7 @@ class CommandProgress:
             self._bars = Progress(
                 TextColumn("{task.description}", markup=False),
                 BarColumn(),
-                MofNCompleteColumn(),
+                TextColumn("{task.fields[counts]}", markup=False, style="green"),
                 TextColumn("{task.fields[details]}", markup=False),
                 TimeElapsedColumn(),
                 TimeRemainingColumn(),
@@ -151,6 +151,11 @@ class _Stage:
         self.details = ""
         self.printed: float | None = None
         self.task: Any = None
+
+    @property
+    def counts(self) -> str:
+        """Finished steps and all of them; empty if their number is unknown."""
+        return "" if self.total is None else f"{self.done}/{self.total}"
 
     def advance(self, steps: int = 1) -> None:
         """Count finished steps."""

@@ -49,7 +49,7 @@ class ByClock:
         if trainer.step:
             self.lasts_s = (trainer.steps - trainer.step) * durations.step + self.export_s
             return
-        self.lasts_s = self.left_s
+        self.lasts_s = planned.lasts_s
         group, device = trainer.group, trainer.device
         trainer.steps = group.agree(planned.steps, device)
         trainer.evaluate_every = group.agree(planned.evaluate_every, device)

@@ -74,6 +74,7 @@ class ClockPlan:
         store_s: seconds for all scenes that are stored on the way.
         export_s: seconds to be left for coding the scene.
         searches: there is time to search for the smallest file.
+        lasts_s: seconds that all of it takes; more than there are if the clip is too long.
     """
 
     steps: int
@@ -81,6 +82,7 @@ class ClockPlan:
     store_s: float
     export_s: float
     searches: bool
+    lasts_s: float
 
 
 class Allowance:
@@ -180,4 +182,5 @@ def plan(durations: Durations, left_s: float, pictures: int) -> ClockPlan:
         store_s=store_s,
         export_s=export_s,
         searches=searches,
+        lasts_s=steps * durations.step + evaluations * durations.evaluation + store_s + export_s,
     )

@@ -408,6 +408,6 @@ class Trainer:
 
 def _still_panorama(frames: ClipFrames) -> StillPanorama:
     """Make the still panorama of a clip, and the motion map of each of its frames."""
-    with stage("what stands still"):
+    with stage("finding what stands still"):
         picture = frames.still_bytes()
-    return StillPanorama.of(picture, track(frames.bytes, "what moves"), frames.shown)
+    return StillPanorama.of(picture, track(frames.bytes, "finding what moves"), frames.shown)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from nerv360.config import ModelConfig
 from nerv360.errors import InputError
+from nerv360.progress import track
 from nerv360.scene import Coarseness, level_table, nearest_levels, packed_embeddings
 from nerv360.training.autoencoder import Autoencoder
 from nerv360.training.dataset import ClipFrames
@@ -52,7 +53,7 @@ class TrainedEmbeddings:
             InputError: an embedding is not finite.
         """
         result = cls(network.config, frames.pictures)
-        for picture in range(frames.pictures):
+        for picture in track(range(frames.pictures), "encoding the pictures"):
             frame = frames.frame(frames.frame_showing(picture, 0), device)
             result.put(picture, network.encoder.embeddings(frame))
         return result

@@ -35,7 +35,7 @@ def rehearse(
         InputError: the scene would be refused, or cannot be written there.
     """
     frames, rehearsal = len(trainer.frames), target.with_name(f".{target.name}.rehearsal")
-    with stage("rehearsing the end"):
+    with stage("trying to store the scene"):
         first = trainer.network.encoder.embeddings(trainer.frames.frame(0, trainer.device))
         single = TrainedEmbeddings(trainer.config, 1)
         single.put(0, first)

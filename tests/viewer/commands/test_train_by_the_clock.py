@@ -49,9 +49,21 @@ def test_a_training_by_the_clock_says_its_plan_and_ends_in_time(
     said = capsys.readouterr().out
     assert "4 pictures of 96x48, " in said
     assert " steps in about " in said
-    assert "GiB of memory; the scene will have at most " in said
+    assert "GiB of memory; the scene file will take at most " in said
+    assert "the least that this clip takes" not in said
     # Steps were quicker than the durations said, so that more of them were planned on the way.
     assert read_scene(target).decoders["nerv360"].training.steps >= 20
+
+
+def test_a_clip_that_takes_longer_than_planned_is_said_so(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    durations = Durations(step=0.5, evaluation=0.5, picture=0.1, coding=20)
+    with patch("nerv360.training.by_clock.measure_durations", return_value=durations):
+        line = ["train", str(clip), "-o", str(tmp_path / "s.safetensors"), *TINY]
+        assert main([*line, "--minutes", "0.2"]) == 0
+    assert "20 steps in about 1 min 3" in (said := capsys.readouterr().out)
+    assert "s (the least that this clip takes)" in said
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 INTERRUPTED = 130
+_MORE_THAN_PLANNED = 1.25
+"""Share of the time that is left from which on a training is said to need more."""
 SAFE = 0.95
 """Share of the free memory that a training may take."""
 _GIB = 2**30
@@ -207,6 +209,8 @@ class Run:
         if self.clock is not None:
             self.clock.plan(trainer)
             lasts = f" in about {duration(self.clock.lasts_s)}"
+            if self.clock.lasts_s > _MORE_THAN_PLANNED * self.clock.left_s and not self.resume:
+                lasts += " (the least that this clip takes)"
         if space is None:
             return
         self._store_on_the_way(trainer, space)
@@ -216,7 +220,7 @@ class Run:
             escaped(
                 f"{self.clip.path}: {frames.pictures} pictures of {size}, "
                 f"{trainer.steps - trainer.step:,} steps{lasts}, {needed / _GIB:.1f} GiB of "
-                f"memory; the scene will have {bytes_}"
+                f"memory; the scene file will take {bytes_}"
             ),
             flush=True,
         )
