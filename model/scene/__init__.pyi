@@ -26,7 +26,7 @@ from .header import UNKNOWN as UNKNOWN
 from .header import Attribution as Attribution
 from .header import SceneHeader as SceneHeader
 from .header import TrainingSummary as TrainingSummary
-from .outcome import outcome as outcome
+from .outcome import outcome_sentences as outcome_sentences
 from .reading import StoredScene as StoredScene
 from .reading import bytes_alone as bytes_alone
 from .reading import read_coded as read_coded

@@ -16,7 +16,7 @@ _MOST = 0.5
 _LEAST_GAIN_DB = 0.05
 
 
-def outcome(config: ModelConfig, training: TrainingSummary) -> list[str]:
+def outcome_sentences(config: ModelConfig, training: TrainingSummary) -> list[str]:
     """Say how well a decoder came out, and why, only by what was measured; perhaps nothing."""
     said = [
         _quality(training.psnr_db, training.moving_db),

@@ -122,14 +122,14 @@ def _scene_report(path: Path) -> Report:
 
 
 def _decoder_report(stored: StoredScene, name: str) -> Report:
-    from nerv360.scene import outcome
+    from nerv360.scene import outcome_sentences
 
     return {
         **_config_report(stored.header.configs[name]),
         "weight_bytes": stored.weight_bytes[name],
         "embedding_bytes": stored.embedding_bytes[name],
         "training": asdict(stored.header.trainings[name]),
-        "outcome": outcome(stored.header.configs[name], stored.header.trainings[name]),
+        "outcome": outcome_sentences(stored.header.configs[name], stored.header.trainings[name]),
         "config": stored.header.configs[name].to_dict(),
     }
 

@@ -13,7 +13,7 @@ import torch
 
 from nerv360.decoding import ENGINES
 from nerv360.errors import InputError
-from nerv360.scene import Scene, outcome, read_scene
+from nerv360.scene import Scene, outcome_sentences, read_scene
 from nerv360.viewer.decode import (
     OpenScene,
     decoder_cost,
@@ -53,7 +53,7 @@ def prepare_scene(
 
 def _outcome(scene: Scene, decoder: str) -> list[str]:
     stored = scene.decoders[decoder]
-    return outcome(stored.config, stored.training)
+    return outcome_sentences(stored.config, stored.training)
 
 
 def _engines(scene: Scene, device: torch.device) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nerv360.networks import ARCHITECTURES
-from nerv360.scene import TrainingSummary, outcome
+from nerv360.scene import TrainingSummary, outcome_sentences
 
 CONFIG = ARCHITECTURES["nerv360"].presets["demo"].replace(still_panorama=False)
 TRAINING = TrainingSummary(1, 10, None, None, 1.0)
@@ -16,7 +16,7 @@ TRAINING = TrainingSummary(1, 10, None, None, 1.0)
 
 def said(still: bool = False, **measured: Any) -> str:
     config = CONFIG.replace(still_panorama=still)
-    return " ".join(outcome(config, replace(TRAINING, **measured)))
+    return " ".join(outcome_sentences(config, replace(TRAINING, **measured)))
 
 
 def test_what_was_not_measured_is_not_said() -> None:
