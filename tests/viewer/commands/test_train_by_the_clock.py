@@ -138,6 +138,17 @@ def test_after_a_third_a_scene_that_opens_is_there_and_a_second_ctrl_c_says_what
     assert not checkpoint.exists()
 
 
+@pytest.mark.parametrize("moment", ["nerv360.training.read_clip", "nerv360.training.rehearse"])
+def test_ctrl_c_before_the_first_step_says_so_and_leaves_nothing(
+    clip: Path, tmp_path: Path, moment: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["train", str(clip), "-o", str(tmp_path / "s.safetensors"), *TINY, "--steps=9"]
+    with patch(moment, side_effect=KeyboardInterrupt):
+        assert main(line) == 130
+    assert "stopped before the first step\n" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_resumed_training_by_the_clock_keeps_its_end(
     clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

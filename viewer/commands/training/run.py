@@ -85,16 +85,21 @@ class Run:
             typer.Exit: it was stopped.
         """
         with ExitStack() as stack:
-            if self.group.is_first:
-                with for_option(self._option):
-                    stack.enter_context(locked(self.target))
-                    self._check_checkpoint()
-            needed = self._check_memory() if self.group.is_first else 0
-            with stage(f"preparing {self.clip.path.name}"):
-                trainer = self._trainer()
-                space = self._rehearsed(trainer, stack)
-            stop = stack.enter_context(StopOnInterrupt())
-            self._plan(trainer, space, needed)
+            try:
+                if self.group.is_first:
+                    with for_option(self._option):
+                        stack.enter_context(locked(self.target))
+                        self._check_checkpoint()
+                needed = self._check_memory() if self.group.is_first else 0
+                with stage(f"preparing {self.clip.path.name}"):
+                    trainer = self._trainer()
+                    space = self._rehearsed(trainer, stack)
+                stop = stack.enter_context(StopOnInterrupt())
+                self._plan(trainer, space, needed)
+            except KeyboardInterrupt:
+                if self.group.is_first:
+                    print("stopped before the first step", file=sys.stderr, flush=True)
+                raise
             try:
                 finished = self._steps(trainer, stop)
                 if self.group.is_first:
