@@ -67,8 +67,16 @@ def commands(app: ActionTargets) -> dict[Action, Callable[[], None]]:
         Action.COPY_COMMAND: lambda: _copy_command(app),
         Action.SETTINGS: lambda: _toggle(app.preferences, "visible"),
         Action.MENU: app.menu.open,
-        Action.QUIT: app.window.request_close,
+        Action.QUIT: lambda: _leave(app),
     }
+
+
+def _leave(app: ActionTargets) -> None:
+    """Close the menu, or the window if no menu is open."""
+    if app.menu.is_open:
+        app.menu.close()
+    else:
+        app.window.request_close()
 
 
 def _toggle(thing: object, name: str) -> None:

@@ -71,6 +71,33 @@ def test_every_key_that_does_something_at_once_is_in_the_menu(open_app: Callable
     }  # fmt: skip
 
 
+def test_escape_closes_an_open_menu_and_only_then_the_window(open_app: Callable[..., App]) -> None:
+    app = open_app()
+    settle(app)
+    right_click(app, 250, 20)
+    app.step(1 / 60)
+    assert app.menu.is_open
+    press(app, "ESCAPE")
+    app.step(1 / 60)
+    app.step(1 / 60)
+    assert not app.menu.is_open
+    assert not app.window.should_close
+    press(app, "ESCAPE")
+    assert app.window.should_close
+
+
+def test_how_the_scene_came_out_is_in_the_menu(open_app: Callable[..., App]) -> None:
+    app = open_app()
+    settle(app)
+    app.panes.scene = replace(app.panes.scene, outcome=lambda decoder: (f"{decoder} is sharp.",))
+    assert app.menu.outcome() == (f"{app.panes.decoder} is sharp.",)
+    right_click(app, 250, 20)
+    hand = CallbackHand(app.window)
+    for row in range(6):  # opens one submenu after the other
+        hand.move(270, 30 + 20 * row)
+        app.step(1 / 60)
+
+
 def test_what_is_chosen_happens_outside_of_the_drawing(open_app: Callable[..., App]) -> None:
     app = open_app()
     happened: list[str] = []

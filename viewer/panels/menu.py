@@ -29,6 +29,7 @@ class MenuPanel:
         outcome: returns sentences on how well the open scene came out.
         recent: returns the files opened before, the latest first.
         open_file: opens one of them.
+        is_open: it was on screen at the last drawing, and no action has been chosen since.
     """
 
     hideable = False
@@ -38,12 +39,17 @@ class MenuPanel:
         self.outcome: Callable[[], Sequence[str]] = tuple
         self.recent: Callable[[], Sequence[Path]] = tuple
         self.open_file: Callable[[Path], None] = lambda path: None
-        self._wanted = False
+        self.is_open = False
+        self._wanted = self._unwanted = False
         self._chosen: list[Callable[[], None]] = []
 
     def open(self) -> None:
         """Open the menu at the cursor at the next drawing."""
         self._wanted = True
+
+    def close(self) -> None:
+        """Close the menu at the next drawing."""
+        self._unwanted = True
 
     def run_chosen(self) -> None:
         """Run the actions chosen since the last call."""
@@ -56,8 +62,12 @@ class MenuPanel:
         if self._wanted:
             imgui.open_popup(_POPUP)
             self._wanted = False
-        if not imgui.begin_popup(_POPUP):
+        self.is_open = imgui.begin_popup(_POPUP)
+        unwanted, self._unwanted = self._unwanted, False
+        if not self.is_open:
             return
+        if unwanted:
+            imgui.close_current_popup()
         self._item("Open …", "O", self.commands[Action.OPEN])
         self._recent_files()
         self._outcome(scale)
@@ -85,6 +95,7 @@ class MenuPanel:
 
     def _item(self, text: str, key: str, command: Callable[[], None]) -> None:
         if imgui.menu_item(text, key, False)[0]:
+            self.is_open = False
             self._chosen.append(command)
 
     def _recent_files(self) -> None:
