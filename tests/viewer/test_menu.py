@@ -76,14 +76,13 @@ def test_escape_closes_an_open_menu_and_only_then_the_window(open_app: Callable[
     settle(app)
     right_click(app, 250, 20)
     app.step(1 / 60)
-    assert app.menu.is_open
+    assert (app.menu.is_open, app.window.should_close) == (True, False)
     press(app, "ESCAPE")
     app.step(1 / 60)
     app.step(1 / 60)
-    assert not app.menu.is_open
-    assert not app.window.should_close
+    assert (app.menu.is_open, app.window.should_close) == (False, False)
     press(app, "ESCAPE")
-    assert app.window.should_close
+    assert (app.menu.is_open, app.window.should_close) == (False, True)
 
 
 def test_how_the_scene_came_out_is_in_the_menu(open_app: Callable[..., App]) -> None:
@@ -93,7 +92,7 @@ def test_how_the_scene_came_out_is_in_the_menu(open_app: Callable[..., App]) -> 
     assert app.menu.outcome() == (f"{app.panes.decoder} is sharp.",)
     right_click(app, 250, 20)
     hand = CallbackHand(app.window)
-    for row in range(6):  # opens one submenu after the other
+    for row in range(6):  # opens and draws one submenu after the other
         hand.move(270, 30 + 20 * row)
         app.step(1 / 60)
 

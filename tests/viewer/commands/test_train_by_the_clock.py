@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from pathlib import Path
 from unittest.mock import patch
@@ -136,6 +137,37 @@ def test_after_a_third_a_scene_that_opens_is_there_and_a_second_ctrl_c_says_what
     assert f"{checkpoint}: going on from step 9 of 9" in capsys.readouterr().out
     assert read_scene(target).decoders["nerv360"].training.steps == 9
     assert not checkpoint.exists()
+
+
+@pytest.mark.parametrize("second", [False, True])
+@pytest.mark.parametrize("step", [1, 4, 8])
+def test_ctrl_c_in_the_middle_leaves_a_scene_or_says_where_the_checkpoint_is(
+    clip: Path, tmp_path: Path, step: int, second: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "s.safetensors"
+
+    def interrupt(self: Trainer, epoch: int, position: int) -> float:
+        if self.step == step:
+            for _ in range(1 + second):
+                signal.raise_signal(signal.SIGINT)
+        return train_step(self, epoch, position)
+
+    train_step = Trainer._train_step
+    line = ["train", str(clip), "-o", str(target), *TINY, "--steps=9"]
+    with patch.object(Trainer, "_train_step", interrupt):
+        assert main(line) == 130
+    said = capsys.readouterr()
+    checkpoint = checkpoint_path(target)
+    assert checkpoint.exists()
+    if second:
+        assert f"stopped; {checkpoint} has {step} steps: nerv360 train " in said.err
+        assert target.exists() == (step >= 3)
+    else:
+        assert f"--resume goes on from {checkpoint}" in said.out
+        assert read_scene(target).decoders["nerv360"].training.steps == step + 1
+    assert main([*line, "--resume"]) == 0
+    assert read_scene(target).decoders["nerv360"].training.steps == 9
+    assert {file.name for file in tmp_path.iterdir()} == {target.name}
 
 
 @pytest.mark.parametrize("moment", ["nerv360.training.read_clip", "nerv360.training.rehearse"])
