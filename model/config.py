@@ -20,6 +20,8 @@ LOOK_ENCODINGS = ("paper", "periodic")
 MAX_SIDE = 16384
 MAX_VIEWPORT = 2**25
 MAX_WIDTH = 4096
+_OPTIONAL = frozenset({"project_after"})
+"""Fields that scenes from before they existed lack; at their default they are not stored."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class ModelConfig:
         look_levels: number of multiples of the periodic encoding.
         condition_on_look: STAT sees longitude and latitude (off: the paper's ablation).
         expand_before_projection: channels are expanded on the sphere (off: the paper's ablation).
+        project_after: number of stages that run on the sphere, before the projection (0 in the
+            paper). Their residual blocks see only the time.
         erp_padding: padding of convolutions on features of the whole sphere. ``wrap`` continues
             them across the seam and the poles; HNeRV and HNeRV-Boost were published with ``zeros``.
         viewport_height, viewport_width: pixels of the viewport that is trained and decoded.
@@ -89,6 +93,7 @@ class ModelConfig:
     look_levels: int = 8
     condition_on_look: bool = True
     expand_before_projection: bool = True
+    project_after: int = 0
     erp_padding: str = "wrap"
     viewport_height: int = 1080
     viewport_width: int = 1920
@@ -148,10 +153,11 @@ class ModelConfig:
         return dataclasses.replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values, in declaration order."""
+        """Return plain JSON values, in declaration order, without new fields at their default."""
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in dataclasses.asdict(self).items()
+            if name not in _OPTIONAL or value != getattr(type(self), name)
         }
 
     @classmethod
@@ -164,7 +170,7 @@ class ModelConfig:
         fields = {field.name: field for field in dataclasses.fields(cls)}
         if unknown := sorted(set(values) - set(fields)):
             raise InputError(f"the configuration has the unknown field {quoted(unknown[0])}")
-        if missing := [name for name in fields if name not in values]:
+        if missing := [name for name in fields if name not in values and name not in _OPTIONAL]:
             raise InputError(f"the configuration lacks the field {missing[0]!r}")
         return cls(**{name: _coerce(name, value) for name, value in values.items()})
 
@@ -236,6 +242,11 @@ def _check(config: ModelConfig) -> None:
 def _check_stages(config: ModelConfig) -> None:
     stages = len(config.strides)
     _need(1 <= stages <= 8, f"strides must name 1 to 8 stages, not {stages}")
+    _need(
+        0 <= config.project_after <= stages,
+        f"project_after must be between 0 and {stages}, the number of stages, not "
+        f"{quoted(config.project_after)}",
+    )
     _need(
         len(config.kernels) == stages and len(config.blocks) == stages,
         f"kernels and blocks must have one entry for each of the {stages} strides",

@@ -10,6 +10,7 @@ from nerv360.decoding.grids import ViewportGrids
 from nerv360.decoding.looks import look_tensor
 from nerv360.decoding.uncompiled import UncompiledEngine
 from nerv360.geometry import Look
+from nerv360.networks import FrameViews
 from nerv360.scene import Decoder
 
 
@@ -31,7 +32,7 @@ class EagerEngine(UncompiledEngine):
         """
         default = torch.float16 if device.type == "cuda" else torch.float32
         super().__init__(decoder, device, size, precision or default)
-        self._features: tuple[int, Tensor] | None = None
+        self._views: tuple[int, FrameViews] | None = None
         self._alpha = StillAlpha.of(self.network, decoder)
         self._grids = ViewportGrids()
 
@@ -39,10 +40,10 @@ class EagerEngine(UncompiledEngine):
         network, (embedding, finer, time) = self.network, self._code(frame)
         half = self.precision is not torch.float32
         with torch.autocast(self.device.type, self.precision, enabled=half):
-            if self._features is None or self._features[0] != frame:
-                self._features = frame, network.expand(embedding, time)
+            if self._views is None or self._views[0] != frame:
+                self._views = frame, FrameViews(network, embedding, time, finer)
             looks = look_tensor(look, self.times.device)
-            picture = network.decode(self._features[1], time, looks, finer)
+            picture = self._views[1](looks)
         if self._alpha is None:
             return to_rgba(picture)
         self._grids.turn(looks)

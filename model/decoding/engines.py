@@ -129,10 +129,18 @@ def _unsuited_to_bfloat16(config: ModelConfig) -> str | None:
     return None if multiplies_bfloat16() else "needs a processor that multiplies bfloat16"
 
 
+def _stages_on_the_sphere(config: ModelConfig) -> str | None:
+    if config.project_after:
+        return (
+            f"cannot run stages before the projection, and project_after is {config.project_after}"
+        )
+    return None
+
+
 def _viewports_alone(config: ModelConfig) -> str | None:
     if _architecture(config).full_frame:
         return f"decodes viewports, and {config.architecture} whole frames"
-    return None
+    return _stages_on_the_sphere(config)
 
 
 def _missing_for_compiled(device: torch.device) -> str | None:
@@ -170,6 +178,7 @@ _UNDRAWN = EngineKind(
     "gl",
     "fragment shaders, on whatever draws the window",
     _open_eager,  # never called, because something is missing
+    unsuited=_stages_on_the_sphere,
     missing=lambda device: "needs graphics, which the viewer opens",
 )
 
@@ -190,6 +199,7 @@ ENGINES = {
             "one CUDA graph of code by torch's compiler",
             _open_compiled,
             devices=("cuda",),
+            unsuited=_stages_on_the_sphere,
             missing=_missing_for_compiled,
             compiles=True,
         ),

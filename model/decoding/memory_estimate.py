@@ -7,11 +7,26 @@ software OpenGL, which can crash the process.
 
 from __future__ import annotations
 
+import math
+
+import torch
+
 from nerv360.config import ModelConfig
-from nerv360.networks import COMPARED_PANORAMA, ConditionedBlock, SphereConv, Stage, build_decoder
+from nerv360.networks import (
+    COMPARED_PANORAMA,
+    ConditionedBlock,
+    Layout,
+    SphereConv,
+    Stage,
+    build_decoder,
+    features_reach,
+    seen_crop,
+)
 
 _GRID = 17
 """Elements per point of a viewport while its float64 position on the sphere is computed."""
+_WIDEST_PITCH = math.radians(60)
+"""At this pitch a viewport of the presets depends on the largest part of the sphere."""
 _CELL = 12
 """Elements per cell of a whole frame during the comparison, besides the still's colours."""
 
@@ -35,6 +50,12 @@ def decoding_bytes(config: ModelConfig, element_bytes: int = 4) -> int:
     if network.full_frame:
         peaks.append(kept + _beside(layout.stem, sphere))
         x = _after(layout.stem, sphere)
+    elif config.project_after:
+        features = _on_sphere(config, layout, kept, peaks)
+        kept += _widened(features, 1)
+        scale = math.prod(config.strides[: config.project_after])
+        rows, columns = config.viewport_embedding_size
+        x = (features[0], scale * rows, scale * columns)
     elif config.expand_before_projection:
         features = _after(layout.stem, sphere)
         peaks.append(kept + _beside(layout.stem, sphere))
@@ -46,17 +67,17 @@ def decoding_bytes(config: ModelConfig, element_bytes: int = 4) -> int:
         kept += _widened(sphere, 1)
         peaks.append(kept + _beside(layout.stem, seen))
         x = _after(layout.stem, seen)
-    finer, projected = iter(config.embedding_shapes[1:]), 0
-    for stage in stages:
-        peaks.append(kept + projected + _elements(x) + _beside(stage, x))
+    before = sum(stage.finer is not None for stage in stages[: config.project_after])
+    finer = iter(config.embedding_shapes[1 + before :])
+    for stage in stages[config.project_after :]:
+        peaks.append(kept + _elements(x) + _beside(stage, x))
         x = _after(stage, x)
         if stage.finer is not None:
             embedding = next(finer)
-            peaks.append(kept + projected + _adding(x, None if network.full_frame else embedding))
-            projected = 0 if network.full_frame else embedding[0] * x[1] * x[2]
+            peaks.append(kept + _adding(x, None if network.full_frame else embedding))
     colours, padded = 3 * x[1] * x[2], _padding(x, layout.head.conv)
     head = max(2 * padded, padded + colours, 2 * colours)
-    peaks.append(kept + projected + _elements(x) + head)
+    peaks.append(kept + _elements(x) + head)
     if network.coverage is None:
         return max(peaks) * element_bytes
     cells = (3, x[1] // config.comparison_cell, x[2] // config.comparison_cell)
@@ -65,6 +86,28 @@ def decoding_bytes(config: ModelConfig, element_bytes: int = 4) -> int:
     half = (3, config.frame_height // COMPARED_PANORAMA, config.frame_width // COMPARED_PANORAMA)
     compared = _elements(cells) if network.full_frame else _widened(half, 1)
     return max(peaks) * element_bytes + 4 * compared
+
+
+def _on_sphere(config: ModelConfig, layout: Layout, kept: int, peaks: list[int]) -> Shape:
+    """Return the shape of the features before the projection, in the widest crop of a look.
+
+    Adds the peak of each stage there to ``peaks``.
+    """
+    widest = torch.tensor([[0.0, _WIDEST_PITCH, 0.0, math.radians(config.hfov_deg)]])
+    crop = seen_crop(config, widest, features_reach(config))
+    rows, columns = config.embedding_size if crop is None else (crop.height, crop.width)
+    if crop is not None:
+        share = rows * columns / (crop.rows * crop.columns)
+        kept += round(share * sum(map(_elements, config.embedding_shapes)))
+    x = (config.embedding_channels, rows, columns)
+    peaks.append(kept + _beside(layout.stem, x))
+    x = _after(layout.stem, x)
+    for stage in layout.stages[: config.project_after]:
+        peaks.append(kept + _elements(x) + _beside(stage, x))
+        x = _after(stage, x)
+        peaks.append(kept + _adding(x, None))
+    peaks.append(kept + _elements(x) + 2 * _widened(x, 1))
+    return x
 
 
 def _after(stage: Stage, x: Shape) -> Shape:

@@ -19,6 +19,11 @@ from .encoder import OPPONENT as OPPONENT
 from .encoder import Encoder as Encoder
 from .encoder import encoder_reach as encoder_reach
 from .encoder import smallest_embedding as smallest_embedding
+from .frame_crop import FrameCrop as FrameCrop
+from .frame_crop import covers as covers
+from .frame_crop import project as project
+from .frame_crop import seen_crop as seen_crop
+from .frame_views import FrameViews as FrameViews
 from .layers import Affine as Affine
 from .layers import ColourHead as ColourHead
 from .layers import ConditionedBlock as ConditionedBlock
@@ -28,6 +33,7 @@ from .registry import ARCHITECTURES as ARCHITECTURES
 from .registry import architecture_of as architecture_of
 from .registry import build_decoder as build_decoder
 from .registry import checked as checked
+from .registry import features_reach as features_reach
 from .registry import frame_times as frame_times
 from .registry import preset as preset
 from .registry import presets as presets

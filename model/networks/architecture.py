@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from nerv360.config import ModelConfig
 from nerv360.errors import InputError
 from nerv360.networks.coverage import Coverage
+from nerv360.networks.frame_crop import FrameCrop
 from nerv360.networks.layers import (
     ColourHead,
     ConditionedBlock,
@@ -87,12 +88,25 @@ class Layout:
     @property
     def reach(self) -> int:
         """Radius of a full-frame network's receptive field, in embedding pixels, rounded up."""
+        scale = math.prod(stage.stride for stage in self.stages)
+        return math.ceil(self.reach_of(len(self.stages)) + 1 / scale)
+
+    def features_reach(self, project_after: int) -> int:
+        """Return how many embedding pixels beyond a viewport its features on the sphere depend on.
+
+        They come from the stem, the stages before the projection and bilinear samples, plus one
+        because a look's edge lies between the points at which `seen_crop` finds it.
+        """
+        return 3 + math.ceil(self.reach_of(project_after))
+
+    def reach_of(self, stages: int) -> float:
+        """Return the radius of the stem and the first ``stages``, in embedding pixels."""
         scale, pixels = 1, 0.0
-        for stage in (self.stem, *self.stages):
+        for stage in (self.stem, *self.stages[:stages]):
             pixels += (stage.conv.kernel_size[0] // 2) / scale
             scale *= stage.stride
             pixels += 2 * len(stage.residuals) / scale
-        return math.ceil(pixels + 1 / scale)
+        return pixels
 
 
 class Architecture(nn.Module, ABC):
@@ -128,12 +142,22 @@ class Architecture(nn.Module, ABC):
             InputError: the sizes do not fit the strides, or the frame is not 2:1.
         """
         if cls.full_frame:
+            if config.project_after:
+                raise InputError(
+                    f"project_after must be 0 for {config.architecture}, which decodes whole frames"
+                )
             if math.prod(config.encoder_strides) != config.scale:
                 raise InputError(
                     "the encoder's and the decoder's strides must have the same product in a "
                     "full-frame decoder"
                 )
             return
+        on_sphere = config.expand_before_projection and config.erp_padding == "wrap"
+        if config.project_after and not on_sphere:
+            raise InputError(
+                "with project_after above 0, erp_padding must be wrap and "
+                "expand_before_projection true"
+            )
         height, width = config.viewport_height, config.viewport_width
         if height % config.scale or width % config.scale:
             raise InputError(
@@ -146,16 +170,21 @@ class Architecture(nn.Module, ABC):
                 f"{config.frame_width}x{config.frame_height}"
             )
 
-    def expand(self, embedding: Tensor, time: Tensor) -> Tensor:
+    def expand(self, embedding: Tensor, time: Tensor, finer: Sequence[Tensor] = ()) -> Tensor:
         """Compute the features for `decode` that all looks at a frame share.
 
         By default the embedding itself.
 
         Args:
-            embedding: N×d×h×w.
+            embedding: N×d×h×w, of the frame or of a crop.
             time: float64 N in [0, 1), frame index over frame count.
+            finer: as in `decode`.
         """
         return embedding
+
+    def crop_of(self, look: Tensor) -> FrameCrop | None:
+        """Return the crop to expand for a look, float64 1×4; None if all looks share one result."""
+        return None
 
     @abstractmethod
     def decode(
@@ -164,6 +193,7 @@ class Architecture(nn.Module, ABC):
         time: Tensor,
         look: Tensor | None = None,
         finer: Sequence[Tensor] = (),
+        crop: FrameCrop | None = None,
     ) -> Tensor:
         """Decode pictures in [0, 1]: N×3×H×W viewports, or full frames.
 
@@ -174,6 +204,8 @@ class Architecture(nn.Module, ABC):
                 full-frame decoders ignore it.
             finer: the frame's finer embeddings, coarser ones first: ``embedding_shapes`` without
                 its first entry.
+            crop: the part of the frame that ``features`` and ``finer`` are of; None for all of it.
+                Full-frame decoders ignore it.
 
         Raises:
             ValueError: a viewport is decoded without a look, or the number of finer embeddings is
@@ -204,7 +236,10 @@ class Architecture(nn.Module, ABC):
         finer: Sequence[Tensor] = (),
     ) -> Tensor:
         """Expand and decode."""
-        return self.decode(self.expand(embedding, time), time, look, finer)
+        crop = None if look is None else self.crop_of(look)
+        if crop is not None:
+            embedding, finer = crop.cut(embedding), [crop.cut(level) for level in finer]
+        return self.decode(self.expand(embedding, time, finer), time, look, finer, crop)
 
 
 class FinerEmbeddings(nn.Module):
@@ -258,21 +293,26 @@ class TimeConditioned(Architecture):
         )
 
 
-def conditioned_stages(config: ModelConfig, condition: int, *, wrap: bool) -> nn.ModuleList:
+def conditioned_stages(
+    config: ModelConfig, condition: int | Sequence[int], *, wrap: bool | Sequence[bool]
+) -> nn.ModuleList:
     """Build a `ConditionedStage` for each stride of the configuration.
 
     Args:
-        condition: channels of the condition.
-        wrap: as in `SphereConv`.
+        condition: channels of the condition, of all stages or of each.
+        wrap: as in `SphereConv`, for all stages or for each.
     """
+    count = len(config.strides)
+    conditions = [condition] * count if isinstance(condition, int) else condition
+    wraps = [wrap] * count if isinstance(wrap, bool) else wrap
     widths = zip(config.widths[:-1], config.widths[1:], strict=True)
     return nn.ModuleList(
         ConditionedStage(
-            UpsamplingBlock(before, after, stride, kernel, wrap=wrap),
-            (ConditionedBlock(after, condition, wrap=wrap) for _ in range(blocks)),
+            UpsamplingBlock(before, after, stride, kernel, wrap=around),
+            [ConditionedBlock(after, channels, wrap=around) for _ in range(blocks)],
         )
-        for (before, after), stride, kernel, blocks in zip(
-            widths, config.strides, config.kernels, config.blocks, strict=True
+        for (before, after), stride, kernel, blocks, channels, around in zip(
+            widths, config.strides, config.kernels, config.blocks, conditions, wraps, strict=True
         )
     )
 

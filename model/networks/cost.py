@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -17,6 +19,8 @@ def count_parameters(config: ModelConfig) -> int:
 def count_flops(config: ModelConfig, *, look_alone: bool = False) -> int:
     """Count the floating-point operations of one picture; a multiply-add is two.
 
+    With ``project_after`` it is a picture at the horizon.
+
     Args:
         look_alone: leave out `Architecture.expand`, which serves all looks at a frame.
     """
@@ -26,11 +30,14 @@ def count_flops(config: ModelConfig, *, look_alone: bool = False) -> int:
     decoder = build_decoder(config, "meta")
     embedding, time, look, finer = _inputs_on_meta(config)
     with torch.no_grad():
-        features = decoder.expand(embedding, time)
+        crop = decoder.crop_of(look)
+        if crop is not None:
+            embedding, finer = crop.cut(embedding), [crop.cut(level) for level in finer]
+        features = decoder.expand(embedding, time, finer)
         with FlopCounterMode(display=False) as counter:
             if not look_alone:
-                features = decoder.expand(embedding, time)
-            decoder.decode(features, time, look, finer=finer)
+                features = decoder.expand(embedding, time, finer)
+            decoder.decode(features, time, look, finer, crop)
     return int(counter.get_total_flops())
 
 
@@ -60,4 +67,6 @@ def _inputs_on_meta(config: ModelConfig) -> tuple[Tensor, Tensor, Tensor, list[T
     with torch.device("meta"):
         embedding, *finer = (torch.empty(1, *shape) for shape in config.embedding_shapes)
         time = torch.zeros(1, dtype=torch.float64)
-        return embedding, time, torch.zeros(1, 4, dtype=torch.float64), finer
+    hfov = math.radians(config.hfov_deg)
+    look = torch.tensor([[0.0, 0.0, 0.0, hfov]], dtype=torch.float64, device="cpu")
+    return embedding, time, look, finer

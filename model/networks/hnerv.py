@@ -18,6 +18,7 @@ from nerv360.networks.architecture import (
     conditioned_stages,
     laid_out,
 )
+from nerv360.networks.frame_crop import FrameCrop
 from nerv360.networks.layers import ColourHead, ConditionedBlock, SphereConv, UpsamplingBlock
 
 
@@ -66,6 +67,7 @@ class HNeRV(Architecture):
         time: Tensor,
         look: Tensor | None = None,
         finer: Sequence[Tensor] = (),
+        crop: FrameCrop | None = None,
     ) -> Tensor:
         levels = self.finer.matched(finer)
         x = F.gelu(self.stem(features)).contiguous(memory_format=torch.channels_last)
@@ -110,6 +112,7 @@ class HNeRVBoost(TimeConditioned):
         time: Tensor,
         look: Tensor | None = None,
         finer: Sequence[Tensor] = (),
+        crop: FrameCrop | None = None,
     ) -> Tensor:
         condition, levels = self.time_condition(time), self.finer.matched(finer)
         x = self.stem(features).contiguous(memory_format=torch.channels_last)

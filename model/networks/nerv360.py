@@ -1,4 +1,7 @@
-"""The NeRV360 decoder: expand on the sphere, project to the viewport, decode only that."""
+"""The NeRV360 decoder: expand on the sphere, project to the viewport, decode only that.
+
+With ``project_after`` the first stages, too, run on the sphere: in the crop that a look sees.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from nerv360.config import DEMO, PAPER, ModelConfig
-from nerv360.geometry import pad_erp, sample_padded, viewport_grid
+from nerv360.geometry import pad_erp
 from nerv360.networks.architecture import (
     Layout,
     Stage,
@@ -18,6 +21,7 @@ from nerv360.networks.architecture import (
     conditioned_stages,
     laid_out,
 )
+from nerv360.networks.frame_crop import FrameCrop, project, seen_crop
 from nerv360.networks.layers import (
     ColourHead,
     ConditionedBlock,
@@ -68,8 +72,14 @@ class NeRV360(TimeConditioned):
             condition = 3 * channels
         wrap = config.erp_padding == "wrap" and config.expand_before_projection
         self.expansion = Expansion(config, wrap=wrap)
-        self.stages = conditioned_stages(config, condition, wrap=False)
+        on_sphere = config.project_after
+        self.stages = conditioned_stages(
+            config,
+            [channels] * on_sphere + [condition] * (len(config.strides) - on_sphere),
+            wrap=[stage < on_sphere for stage in range(len(config.strides))],
+        )
         self.head = ColourHead(config.widths[-1], wrap=False)
+        self._reach = self.layout().features_reach(config.project_after)
 
     def look_conditions(self, look: Tensor) -> list[Tensor]:
         """Embed longitude and latitude for the STAT blocks, float32 N×c each (paper, section 2.3).
@@ -90,16 +100,27 @@ class NeRV360(TimeConditioned):
             ]
         return [self.yaw_embedding(codes[0]), self.pitch_embedding(codes[1])]
 
-    def expand(self, embedding: Tensor, time: Tensor) -> Tensor:
-        """Expand N×d×h×w to N×c2×(h+2)×(w+2), continued by one pixel across seam and poles."""
-        if self.config.expand_before_projection:
-            embedding = self.expansion(embedding, self.time_condition(time))
-        return pad_erp(embedding, 1)
+    def expand(self, embedding: Tensor, time: Tensor, finer: Sequence[Tensor] = ()) -> Tensor:
+        """Compute all that comes before the projection, N×d×h×w → N×c×(s·h+2)×(s·w+2).
 
-    def project(self, features: Tensor, look: Tensor, size: tuple[int, int]) -> Tensor:
-        """Project features to viewports N×c×size, bilinear (paper, section 2.2)."""
-        padded = (features.shape[-2], features.shape[-1])
-        return sample_padded(features, viewport_grid(look, size, padded))
+        s is the product of the strides before the projection. The result is continued by one pixel
+        across seam and poles.
+        """
+        if not self.config.expand_before_projection:
+            return pad_erp(embedding, 1)
+        condition = self.time_condition(time)
+        x = self.expansion(embedding, condition)
+        if self.config.project_after:
+            x, levels = x.contiguous(memory_format=torch.channels_last), self.finer.matched(finer)
+            for index in range(self.config.project_after):
+                x = self.finer.add(index, self.stages[index](x, condition), levels)
+        return pad_erp(x, 1)
+
+    def crop_of(self, look: Tensor) -> FrameCrop | None:
+        """Return the crop to expand for a look if stages come before the projection."""
+        if not self.config.project_after:
+            return None
+        return seen_crop(self.config, look, self._reach)
 
     def decode(
         self,
@@ -107,21 +128,26 @@ class NeRV360(TimeConditioned):
         time: Tensor,
         look: Tensor | None = None,
         finer: Sequence[Tensor] = (),
+        crop: FrameCrop | None = None,
     ) -> Tensor:
         if look is None:
             raise ValueError("look is missing: this network decodes viewports")
         time, levels = time.expand(look.shape[0]), self.finer.matched(finer)
-        x = self.project(features, look, self.config.viewport_embedding_size)
+        height, width = self.config.viewport_embedding_size
+        scale = math.prod(self.config.strides[: self.config.project_after])
+        x = project(features, look, (scale * height, scale * width), crop)
         if not self.config.expand_before_projection:
             x = self.expansion(x, self.time_condition(time))
         x = x.contiguous(memory_format=torch.channels_last)
         condition = self.condition(time, look)
         for index, stage in enumerate(self.stages):
+            if index < self.config.project_after:
+                continue
             x = stage(x, condition)
             added = self.finer.after(index)
             if added is not None:
-                seen = self.project(pad_erp(levels[index], 1), look, (x.shape[-2], x.shape[-1]))
-                x = x + added(seen)
+                size = (x.shape[-2], x.shape[-1])
+                x = x + added(project(pad_erp(levels[index], 1), look, size, crop))
         return self.head(x)
 
     def layout(self) -> Layout:

@@ -7,6 +7,8 @@ else uses this table.
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch import Tensor, nn
 
@@ -80,6 +82,15 @@ def build_decoder(config: ModelConfig, device: torch.device | str | None = None)
         decoder = architecture(config)
     to_channels_last(decoder)
     return decoder
+
+
+@functools.lru_cache(maxsize=8)
+def features_reach(config: ModelConfig) -> int:
+    """Return how many embedding pixels beyond a viewport its features on the sphere depend on.
+
+    See `Layout.features_reach`.
+    """
+    return build_decoder(config, "meta").layout().features_reach(config.project_after)
 
 
 def to_channels_last(network: nn.Module) -> None:

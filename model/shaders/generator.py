@@ -22,7 +22,7 @@ from nerv360.shaders.conditions import Conditions, has_conditions
 from nerv360.shaders.drawing import Drawing
 from nerv360.shaders.features import Features, Weights
 from nerv360.shaders.glsl import COLOUR, GELU, NONE, SINE, Constant, Layer, fixed_text
-from nerv360.shaders.limits import Limits
+from nerv360.shaders.limits import LimitError, Limits
 from nerv360.shaders.plan import Kind, Moment, ShaderPlan
 
 _PICTURE = "picture"
@@ -39,8 +39,12 @@ def shader_plan(
         limits: of the host; by default those that every WebGL 2 guarantees.
 
     Raises:
-        LimitError: the decoder needs more.
+        LimitError: the decoder needs more, or has stages before the projection.
     """
+    if after := decoder.config.project_after:
+        raise LimitError(
+            f"no shader runs stages before the projection, and project_after is {after}"
+        )
     network = build_decoder(decoder.config)
     network.load_state_dict(decoder.weights)
     network.eval().requires_grad_(False)

@@ -19,6 +19,7 @@ from nerv360.geometry import (
 )
 from nerv360.networks import (
     Encoder,
+    FrameCrop,
     architecture_of,
     build_decoder,
     compared_panorama,
@@ -26,7 +27,7 @@ from nerv360.networks import (
 )
 from nerv360.scene import StillPanorama
 from nerv360.training.crops import Crop, crop_at
-from nerv360.training.encoder_crop import EncoderCrop, seen_crop, widened_crop
+from nerv360.training.encoder_crop import encoded_crop, widened_crop
 from nerv360.training.initialisation import carry_colours
 
 
@@ -87,21 +88,19 @@ class Autoencoder(nn.Module):
         """
         crop = self._crop(looks)
         if crop is not None:
-            seen = widened_crop(self.config, crop)
-            embeddings = [seen.paste(part) for part in self.encode(_unit(seen.cut(frame)))]
+            wide = widened_crop(self.config, crop)
+            embeddings = [wide.paste(part) for part in self.encode(_unit(wide.cut(frame)))]
             return crop.inner(self.decode(crop.embeddings(embeddings), time, looks))
-        seen = self._encoder_crop(looks)
-        if seen.is_whole:
+        seen = self._encoded_crop(looks)
+        if seen is None:
             return self.decode(self.encode(_unit(frame)), time, looks)
         coarsest, *finer = self.encode(_unit(seen.cut(frame)))
-        expanded = self.decoder.expand(coarsest, time)[..., 1:-1, 1:-1]
-        features = pad_erp(seen.paste(expanded), 1)
-        levels = [seen.paste(level) for level in finer]
-        return self.decoder.decode(features, time, looks, finer=levels)
+        features = self.decoder.expand(coarsest, time, finer)
+        return self.decoder.decode(features, time, looks, finer, seen)
 
-    def _encoder_crop(self, looks: Tensor) -> EncoderCrop:
+    def _encoded_crop(self, looks: Tensor) -> FrameCrop | None:
         """Return the part of the frame encoded in training mode for viewports at ``looks``."""
-        return seen_crop(self.config, looks if self.training else looks[:0])
+        return encoded_crop(self.config, looks) if self.training else None
 
     def decode(self, embeddings: Sequence[Tensor], time: Tensor, looks: Tensor) -> Tensor:
         """Decode a frame's embeddings, coarsest first."""
@@ -158,8 +157,8 @@ class Autoencoder(nn.Module):
             crop = self._crop(looks)
             return [_unit(each if crop is None else crop.frame(each)) for each in pictures]
         size = (self.config.viewport_height, self.config.viewport_width)
-        seen = self._encoder_crop(looks)
-        if seen.is_whole:
+        seen = self._encoded_crop(looks)
+        if seen is None:
             return [cut_viewports(_unit(each), looks, *size) for each in pictures]
         directions = _directions(looks, *size, pictures[0].device)[0]
         with without_autocast(directions.device):

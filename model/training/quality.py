@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from nerv360.metrics import as_shown, moving_error, pooled, psnr_8bit, unit
-from nerv360.networks import composite
+from nerv360.networks import FrameViews, composite
 from nerv360.training.autoencoder import Autoencoder, cut_viewports
 from nerv360.training.dataset import WHOLE, ClipFrames, held_out_looks
 from nerv360.training.loss import ms_ssim_module
@@ -102,10 +102,10 @@ def _views(
     """
     config, decoder = network.config, network.decoder
     coarsest, *finer = code
-    features = decoder.expand(coarsest, time)
+    views = FrameViews(decoder, coarsest, time, finer)
 
     def decoded(look: Tensor) -> Tensor:
-        picture = decoder.decode(features, time, look, finer=finer).float()
+        picture = views(look).float()
         if network.panorama is None:
             return picture
         return torch.cat([picture, network.alpha(picture, look, index)], 1)

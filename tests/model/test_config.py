@@ -14,10 +14,21 @@ def test_configurations_survive_json(name: str) -> None:
     assert ModelConfig.from_dict(preset(name).to_dict()) == preset(name)
 
 
+def test_a_scene_from_before_late_projection_projects_first() -> None:
+    stored = ModelConfig().to_dict()
+    assert "project_after" not in stored
+    assert ModelConfig.from_dict(stored).project_after == 0
+    late = ModelConfig(project_after=2)
+    assert late.to_dict()["project_after"] == 2
+    assert ModelConfig.from_dict(late.to_dict()) == late
+
+
 @pytest.mark.parametrize(
     "change",
     [
         {"architecture": "vae"},
+        {"project_after": 5},
+        {"project_after": 1, "erp_padding": "zeros"},
         {"strides": (3, 2)},
         {"frame_width": 6000},
         {"viewport_height": 1081},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from nerv360.config import ModelConfig
@@ -32,6 +34,9 @@ def counted_decoding(config: ModelConfig, dtype: torch.dtype = torch.float32) ->
         panorama = torch.empty_like(compared)
         motion = torch.empty(1, 1, *motion_size(height, width))
         time, look = torch.empty(1, dtype=torch.float64), torch.empty(1, 4, dtype=torch.float64)
+        if config.project_after:  # the crop depends on the look's values
+            values = [0.0, math.radians(60), 0.0, math.radians(config.hfov_deg)]
+            look = torch.tensor([values], dtype=torch.float64, device="cpu")
         picture, alpha = network(embedding, time, look, finer=finer), None
         size = (picture.shape[-2], picture.shape[-1])
         if coverage is not None and network.full_frame:

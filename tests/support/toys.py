@@ -9,8 +9,17 @@ import pytest
 from torch import Tensor
 
 from nerv360.config import DEMO, ModelConfig
-from nerv360.geometry import pad_erp, sample_padded, viewport_grid
-from nerv360.networks import ARCHITECTURES, Architecture, ColourHead, Layout, Stage, UpsamplingBlock
+from nerv360.geometry import pad_erp
+from nerv360.networks import (
+    ARCHITECTURES,
+    Architecture,
+    ColourHead,
+    FrameCrop,
+    Layout,
+    Stage,
+    UpsamplingBlock,
+    project,
+)
 from tests.support.scenes import CONFIGS, TINY
 
 
@@ -32,6 +41,7 @@ class Toy(Architecture):
         time: Tensor,
         look: Tensor | None = None,
         finer: Sequence[Tensor] = (),
+        crop: FrameCrop | None = None,
     ) -> Tensor:
         picture: Tensor = self.head(self.stage(self.stem(features)))
         return picture
@@ -46,7 +56,7 @@ class ToyViewport(Toy):
     name, full_frame = "toy-viewport", False
     presets: ClassVar = {"demo": DEMO.replace(architecture=name)}
 
-    def expand(self, embedding: Tensor, time: Tensor) -> Tensor:
+    def expand(self, embedding: Tensor, time: Tensor, finer: Sequence[Tensor] = ()) -> Tensor:
         return pad_erp(self.stem(embedding), 1)
 
     def decode(
@@ -55,11 +65,11 @@ class ToyViewport(Toy):
         time: Tensor,
         look: Tensor | None = None,
         finer: Sequence[Tensor] = (),
+        crop: FrameCrop | None = None,
     ) -> Tensor:
         assert look is not None
-        padded = (features.shape[-2], features.shape[-1])
-        grid = viewport_grid(look, self.config.viewport_embedding_size, padded)
-        picture: Tensor = self.head(self.stage(sample_padded(features, grid)))
+        seen = project(features, look, self.config.viewport_embedding_size, crop)
+        picture: Tensor = self.head(self.stage(seen))
         return picture
 
 

@@ -7,6 +7,7 @@ from functools import partial
 import torch
 
 from nerv360.decoding import (
+    ENGINES,
     PLAINEST,
     decoding_bytes,
     open_engine,
@@ -62,12 +63,16 @@ def engine_source(
     opened = partial(open_engine, scene, decoder)
     engines = [partial(opened, where, kind=kind) for where, kind in dict.fromkeys(chain)]
     upgrade = None
+    config = scene.decoders[decoder].config
     if at_once != engine:
-        upgrade = partial(opened, device, kind=with_compiler(engine, device))
-    elif engine == "auto" and DRAWER.renderer is not None:
+        compiled = with_compiler(engine, device)
+        if ENGINES[compiled].unsuited(config) is None:
+            upgrade = partial(opened, device, kind=compiled)
+    elif (
+        engine == "auto" and DRAWER.renderer is not None and ENGINES["gl"].unsuited(config) is None
+    ):
         drawn, other = (partial(opened, _CPU, kind=kind) for kind in ("gl", "auto"))
         upgrade = partial(faster_drawn, drawn, other)
-    config = scene.decoders[decoder].config
     if config.still_panorama or architecture_of(config).full_frame:
         return EngineSource(engines, upgrade=upgrade)
     kind = without_compiler("auto", device)

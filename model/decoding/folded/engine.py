@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from nerv360.decoding.alpha import StillAlpha
-from nerv360.decoding.folded.program import FoldedFrame, FoldedProgram, FoldedViewport
+from nerv360.decoding.folded.program import folded_program
 from nerv360.decoding.looks import look_tensor
 from nerv360.decoding.uncompiled import UncompiledEngine
 from nerv360.geometry import Look
@@ -36,11 +36,7 @@ class FoldedEngine(UncompiledEngine):
             self.name = "folded-bfloat16"
         with torch.inference_mode():
             alpha = StillAlpha.of(self.network, decoder)
-            self._program: FoldedProgram = (
-                FoldedFrame(self.network, precision, alpha)
-                if self.full_frame
-                else FoldedViewport(self.network, precision, alpha)
-            )
+            self._program = folded_program(self.network, precision, alpha)
 
     def _pixels(self, look: Look, frame: int) -> Tensor:
         return self._program(frame, *self._code(frame), look_tensor(look, self.times.device))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -15,8 +16,8 @@ from nerv360.decoding.folded.stage import FoldedStages
 from nerv360.decoding.folded.stem import FoldedStem, widen
 from nerv360.decoding.grids import ViewportGrids
 from nerv360.decoding.lowering import rgba_bytes
-from nerv360.geometry import sample_padded, viewport_grid
-from nerv360.networks import Architecture, Stage
+from nerv360.geometry import pad_erp, sample_padded, viewport_grid
+from nerv360.networks import Architecture, FrameCrop, Stage, covers, project
 
 
 class FoldedProgram(Protocol):
@@ -33,6 +34,21 @@ class FoldedProgram(Protocol):
             time: float64 1.
             look: float64 1×4.
         """
+
+
+def folded_program(
+    network: Architecture, dtype: torch.dtype = torch.float32, alpha: StillAlpha | None = None
+) -> FoldedProgram:
+    """Fold ``network``, its convolutions in ``dtype``.
+
+    Args:
+        alpha: of its pictures; None without a still panorama.
+    """
+    if network.full_frame:
+        return FoldedFrame(network, dtype, alpha)
+    if network.config.project_after:
+        return FoldedSphere(network, dtype, alpha)
+    return FoldedViewport(network, dtype, alpha)
 
 
 class FoldedFrame:
@@ -123,6 +139,70 @@ class FoldedViewport:
                 self.plan.forget()
                 raise
         return self.stem.features
+
+
+class FoldedSphere:
+    """Program of a viewport decoder whose first stages run on the sphere.
+
+    They run in the crop that a look sees. Its features are kept for the next looks in it.
+    """
+
+    def __init__(
+        self,
+        network: Architecture,
+        dtype: torch.dtype = torch.float32,
+        alpha: StillAlpha | None = None,
+    ) -> None:
+        """Fold ``network``, its convolutions in ``dtype``.
+
+        Args:
+            alpha: of its pictures; None without a still panorama.
+        """
+        layout, config = network.layout(), network.config
+        first, last = layout.stages[: config.project_after], layout.stages[config.project_after :]
+        self.network, self.alpha, self.grids = network, alpha, ViewportGrids()
+        self.sphere = FoldedStages((layout.stem, *first), None, dtype)
+        self.stages = FoldedStages(last, layout.head, dtype)
+        self._levels = sum(stage.finer is not None for stage in first)
+        scale = math.prod(config.strides[: config.project_after])
+        height, width = config.viewport_embedding_size
+        self._size = (scale * height, scale * width)
+        self._seen: tuple[int, FrameCrop | None] | None = None
+        self._features = torch.empty(0)
+        self._finer: list[Tensor] = []
+
+    def __call__(
+        self, frame: int, embedding: Tensor, finer: Sequence[Tensor], time: Tensor, look: Tensor
+    ) -> Tensor:
+        crop = self.network.crop_of(look)
+        if self._seen is None or self._seen[0] != frame or not covers(self._seen[1], crop):
+            self._seen = None  # an interruption leaves it half computed
+            self._expand(embedding, finer, time, crop)
+            self._seen = frame, crop
+        crop = self._seen[1]
+
+        def projected(features: Tensor, size: tuple[int, int]) -> Tensor:
+            return project(features, look, size, crop)
+
+        x = projected(self._features, self._size)
+        x = self.stages(x, self.network.condition(time, look), self._finer, projected)
+        self.grids.turn(look)
+        return rgba_bytes(x, alpha_of(self.alpha, frame, self.grids.project))
+
+    def _expand(
+        self, embedding: Tensor, finer: Sequence[Tensor], time: Tensor, crop: FrameCrop | None
+    ) -> None:
+        """Compute the features before the projection, and widen the levels that come after it."""
+        cut = (lambda level: level) if crop is None else crop.cut
+        before, after = ([cut(x) for x in part] for part in _parted(finer, self._levels))
+        condition = self.network.time_condition(time)
+        x = self.sphere(cut(embedding), condition, before, lambda level, size: level)
+        self._features = pad_erp(x.float(), 1).contiguous(memory_format=torch.channels_last)
+        self._finer = [pad_erp(level, 1) for level in after]
+
+
+def _parted(items: Sequence[Tensor], first: int) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+    return items[:first], items[first:]
 
 
 def _as_trained(stem: Stage, x: Tensor, condition: Tensor) -> Tensor:

@@ -41,24 +41,29 @@ class AffineBank:
 
 
 class FoldedStages:
-    """Stages and head of a network, with convolutions in ``dtype``."""
+    """Stages of a network, and its head unless it is None, with convolutions in ``dtype``."""
 
-    def __init__(self, stages: Sequence[Stage], head: ColourHead, dtype: torch.dtype) -> None:
+    def __init__(
+        self, stages: Sequence[Stage], head: ColourHead | None, dtype: torch.dtype
+    ) -> None:
         self.dtype = dtype
         self.stages = [FoldedStage(stage, dtype) for stage in stages]
         affines = affines_of(stages)
         self.bank = AffineBank(affines) if affines else None
         self.convolutions = [conv for s in self.stages for b in s.blocks for conv in b.convolutions]
         self._folded: tuple[Tensor, list[FoldedConv]] | None = None
-        self.head: FoldedHead | ShuffledHead = FoldedHead(head, dtype)
-        if ShuffledHead.fits(stages[-1], head):
+        self.head: FoldedHead | ShuffledHead | None = None
+        if head is None:
+            return
+        self.head = FoldedHead(head, dtype)
+        if stages and ShuffledHead.fits(stages[-1], head):
             self.stages[-1].stride = 1
             self.head = ShuffledHead(head, dtype)
 
     def __call__(
         self, x: Tensor, condition: Tensor, finer: Sequence[Tensor], project: Projection
     ) -> Tensor:
-        """Compute 1×4×H×W for `rgba_bytes` from 1×c×h×w features.
+        """Compute 1×4×H×W for `rgba_bytes`, or features without a head, from features 1×c×h×w.
 
         Args:
             condition: 1×c' of all blocks.
@@ -71,7 +76,7 @@ class FoldedStages:
             if stage.finer is not None:
                 size = (x.shape[-2], x.shape[-1])
                 x = x.add_(stage.finer(project(next(remaining), size)))
-        return self.head(x)
+        return x if self.head is None else self.head(x)
 
     def _fold(self, condition: Tensor) -> list[FoldedConv]:
         """Return the blocks' folded convolutions, cached until the condition changes.

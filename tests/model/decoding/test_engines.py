@@ -21,7 +21,7 @@ from nerv360.geometry import Look
 from nerv360.networks import architecture_of, build_decoder
 from nerv360.scene import Scene, read_scene
 from tests.support.fake_cuda import FakeCuda, FakeStream
-from tests.support.scenes import CONFIGS, TINY, lively_decoder, tiny_scene
+from tests.support.scenes import CONFIGS, TINY, decoder_over_still, lively_decoder, tiny_scene
 
 DEMO = Path(__file__).parents[3] / "assets" / "demo.safetensors"
 LOOKS = [Look(), Look(3.1, 0.4), Look(-3.1, -1.5), Look(0.5, 1.5, 0.7), Look(1.0, 0.0, 0.0, 2.5)]
@@ -71,6 +71,44 @@ def test_the_way_to_a_look_leaves_no_trace_in_the_picture() -> None:
     for look, frame in way:
         pixels = folded.decode(look, frame).pixels.int()
         assert (pixels - eager.decode(look, frame).pixels.int()).abs().max() <= 1
+
+
+def late_scene(project_after: int, *, still: bool) -> Scene:
+    """Return a scene of a decoder whose first stages run on the sphere."""
+    config = TINY.replace(
+        frame_height=384, frame_width=768, encoder_strides=(12,), project_after=project_after
+    )
+    scene = tiny_scene()
+    levels = config.replace(level_channels=(2, 1))
+    scene.decoders["nerv360"] = decoder_over_still(config) if still else lively_decoder(levels)
+    return scene
+
+
+@pytest.mark.parametrize("still", [False, True])
+@pytest.mark.parametrize("project_after", [1, 2, 4])
+def test_stages_on_the_sphere_are_folded_too(project_after: int, still: bool) -> None:
+    scene = late_scene(project_after, still=still)
+    folded = open_engine(scene, "nerv360", "cpu", kind="folded")
+    eager = open_engine(scene, "nerv360", "cpu", kind="eager")
+    way = [(Look(), 0), (Look(0.01), 0), (Look(3.1, 0.1), 0), (Look(-2.9, 0.1), 1)]
+    way += [(Look(1.0, 1.3), 1), (Look(-2.0, -1.5), 1), (Look(0.3, 0.2, 0.4), 2)]
+    for look, frame in way:
+        pixels = folded.decode(look, frame).pixels.int()
+        assert (pixels - eager.decode(look, frame).pixels.int()).abs().max() <= 1
+
+
+def test_auto_takes_an_engine_that_runs_stages_on_the_sphere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scene = late_scene(2, still=False)
+    config = scene.decoders["nerv360"].config
+    monkeypatch.setattr("nerv360.devices.multiplies_bfloat16", lambda: True)
+    assert open_engine(scene, "nerv360", "cpu").name == "folded-bfloat16"
+    for name in ("compiled", "fused", "gl"):
+        reason = "cannot run stages before the projection, and project_after is 2"
+        assert ENGINES[name].refusal(config, torch.device("cuda")) == reason
+        with pytest.raises(InputError, match=f"the {name} engine {reason}"):
+            open_engine(scene, "nerv360", "cpu", kind=name)
 
 
 @pytest.mark.parametrize("expand_first", [True, False])

@@ -86,3 +86,10 @@ def test_a_viewport_of_unexpanded_features() -> None:
     config = CONFIGS["nerv360"].replace(expand_before_projection=False, viewport_width=480)
     counted = counted_decoding(config)
     assert decoding_bytes(config) == pytest.approx(counted, rel=0.02, abs=_CONDITIONS)
+
+
+@pytest.mark.parametrize("project_after", [1, 2, 4])
+def test_stages_on_the_sphere(project_after: int) -> None:
+    config = ModelConfig(project_after=project_after, frame_height=1536, frame_width=3072)
+    counted = counted_decoding(config)
+    assert decoding_bytes(config) == pytest.approx(counted, rel=0.1)

@@ -8,7 +8,10 @@ import pytest
 import torch
 
 from nerv360.config import ModelConfig
+from nerv360.errors import InputError
 from nerv360.geometry import Look, camera_rays, sample_erp, viewport_grid
+from nerv360.networks import FrameViews, project
+from nerv360.networks.hnerv import HNeRV
 from nerv360.networks.nerv360 import NeRV360
 
 TINY = ModelConfig(
@@ -40,7 +43,7 @@ def test_projection_agrees_with_sampling_the_features() -> None:
     look = Look(3.0, -0.7)
     with torch.no_grad():
         features = decoder.expand(embedding, time)
-        projected = decoder.project(features, looks((3.0, -0.7)), (18, 32))
+        projected = project(features, looks((3.0, -0.7)), (18, 32))
     rays = camera_rays(18, 32, math.tan(look.hfov / 2))
     directions = rays @ torch.as_tensor(look.rotation()).float().T
     expected = sample_erp(features[..., 1:-1, 1:-1], directions)
@@ -48,14 +51,13 @@ def test_projection_agrees_with_sampling_the_features() -> None:
 
 
 def test_autocast_leaves_the_projection_alone() -> None:
-    decoder = NeRV360(TINY)
     features = torch.randn(1, 2, *TINY.embedding_size)
     where = looks((3.0, -0.7), (0.1, 1.2))
     grid = viewport_grid(where, (18, 32), TINY.embedding_size)
-    projected = decoder.project(features, where, (18, 32))
+    projected = project(features, where, (18, 32))
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(viewport_grid(where, (18, 32), TINY.embedding_size), grid)
-        assert torch.equal(decoder.project(features, where, (18, 32)), projected)
+        assert torch.equal(project(features, where, (18, 32)), projected)
 
 
 def test_a_turned_scene_decodes_to_the_turned_picture() -> None:
@@ -112,3 +114,78 @@ def test_the_condition_matters(change: str) -> None:
     without = NeRV360(TINY.replace(condition_on_look=False))
     same = without.condition(time, looks((0.1, 0.1))) - without.condition(time, looks((0.6, 0.6)))
     assert torch.equal(same, torch.zeros_like(same))
+
+
+# Its embedding is large enough for a look's crop to be a part of it.
+LATE = TINY.replace(
+    frame_height=192, frame_width=384, channels=8, level_channels=(1,), condition_on_look=False
+)
+PLACES = [(0.0, 0.0), (math.pi, 0.3), (-3.0, -0.4), (1.0, 0.9), (-2.0, -1.2), (0.5, math.pi / 2)]
+
+
+def code(config: ModelConfig) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    embedding, *finer = (torch.randn(1, *shape) for shape in config.embedding_shapes)
+    return embedding, finer
+
+
+@pytest.mark.parametrize("project_after", [1, 2])
+@pytest.mark.parametrize("place", PLACES)
+def test_a_crop_decodes_to_the_same_picture_as_the_whole_frame(
+    project_after: int, place: tuple[float, float]
+) -> None:
+    torch.manual_seed(5)
+    decoder = NeRV360(LATE.replace(project_after=project_after))
+    (embedding, finer), time = code(LATE), torch.full((1,), 0.25, dtype=torch.float64)
+    look = looks(place)
+    with torch.no_grad():
+        features = decoder.expand(embedding, time, finer)
+        whole = decoder.decode(features, time, look, finer)
+        part = decoder(embedding, time, look, finer)
+    torch.testing.assert_close(part, whole, atol=1e-4, rtol=0)
+    crop = decoder.crop_of(looks((0.0, 0.0)))
+    assert crop is not None
+    assert crop.height * crop.width < crop.rows * crop.columns / 2
+
+
+@pytest.mark.parametrize("project_after", [1, 2])
+def test_stages_on_the_sphere_do_not_know_where_its_seam_is(project_after: int) -> None:
+    torch.manual_seed(6)
+    decoder = NeRV360(LATE.replace(project_after=project_after))
+    (embedding, finer), time = code(LATE), torch.zeros(1, dtype=torch.float64)
+    turned = [level.roll(level.shape[-1] // 2, -1) for level in (embedding, *finer)]
+    with torch.no_grad():
+        for pitch in (0.3, -1.3):
+            across_seam = decoder(embedding, time, looks((math.pi, pitch)), finer)
+            in_front = decoder(turned[0], time, looks((0.0, pitch)), turned[1:])
+            torch.testing.assert_close(across_seam, in_front, atol=1e-4, rtol=1e-4)
+
+
+def test_features_are_kept_for_looks_in_the_same_crop(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(7)
+    decoder = NeRV360(LATE.replace(project_after=1))
+    (embedding, finer), time = code(LATE), torch.zeros(1, dtype=torch.float64)
+    expanded: list[torch.Size] = []
+    original = decoder.expand
+
+    def counted(part: torch.Tensor, *others: object) -> torch.Tensor:
+        expanded.append(part.shape)
+        return original(part, *others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(decoder, "expand", counted)
+    views = FrameViews(decoder, embedding, time, finer)
+    with torch.no_grad():
+        for yaw in (0.0, 0.001, 2.0, 2.001):
+            look = looks((yaw, 0.0))
+            torch.testing.assert_close(views(look), views(look), atol=0, rtol=0)
+    assert len(expanded) == 2
+
+
+def test_late_projection_needs_features_that_wrap() -> None:
+    with pytest.raises(InputError, match="project_after must be between 0 and 2"):
+        LATE.replace(project_after=3)
+    for change in ({"erp_padding": "zeros"}, {"expand_before_projection": False}):
+        config = LATE.replace(project_after=1, **change)
+        with pytest.raises(InputError, match="with project_after above 0, erp_padding must be"):
+            NeRV360.check(config)
+    with pytest.raises(InputError, match="project_after must be 0 for hnerv,"):
+        HNeRV.check(LATE.replace(architecture="hnerv", project_after=1))

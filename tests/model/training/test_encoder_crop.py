@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from nerv360.config import DEMO, ModelConfig
-from nerv360.networks import ARCHITECTURES
+from nerv360.networks import ARCHITECTURES, FrameCrop
 from nerv360.training.autoencoder import Autoencoder
-from nerv360.training.encoder_crop import EncoderCrop, seen_crop
+from nerv360.training.encoder_crop import encoded_crop
 from tests.support.spheres import smooth_sphere
 
 CONFIG = DEMO.replace(
@@ -36,8 +36,8 @@ def step(
     network = Autoencoder(config, crops=True).train()
     rows, columns = config.embedding_size
     if whole:
-        everything = EncoderCrop(0, 0, rows, columns, rows, columns)
-        monkeypatch.setattr("nerv360.training.autoencoder.seen_crop", lambda *_: everything)
+        everything = FrameCrop(0, 0, rows, columns, rows, columns)
+        monkeypatch.setattr("nerv360.training.autoencoder.encoded_crop", lambda *_: None)
         monkeypatch.setattr("nerv360.training.autoencoder.widened_crop", lambda *_: everything)
     frame = smooth_sphere(256, 512).permute(2, 0, 1)[None].float() / 255
     frame[..., ::5] *= 0.7
@@ -61,6 +61,22 @@ def test_a_step_is_the_same(
     config = CONFIG.replace(
         architecture=name, encoder_strides=strides, level_channels=(1,), erp_padding=padding
     )
+    compare_steps(config, yaw, pitch, monkeypatch)
+
+
+@pytest.mark.parametrize("project_after", [1, 2, 3])
+@pytest.mark.parametrize(("yaw", "pitch"), LOOKS)
+def test_a_step_with_stages_on_the_sphere_is_the_same(
+    project_after: int, yaw: float, pitch: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = CONFIG.replace(project_after=project_after, level_channels=(1, 1))
+    compare_steps(config, yaw, pitch, monkeypatch)
+
+
+def compare_steps(
+    config: ModelConfig, yaw: float, pitch: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compare a step with and without a crop."""
     looks = look(yaw, pitch)
     part = step(config, looks, whole=False, monkeypatch=monkeypatch)
     whole = step(config, looks, whole=True, monkeypatch=monkeypatch)
@@ -69,18 +85,16 @@ def test_a_step_is_the_same(
 
 
 def test_a_region_is_a_part_of_the_sphere() -> None:
-    shares = [
-        crop.height * crop.width / (crop.rows * crop.columns)
-        for crop in (seen_crop(DEMO, look(*each)) for each in LOOKS)
-    ]
+    crops = [encoded_crop(DEMO, look(*each)) for each in LOOKS]
+    shares = [1 if c is None else c.height * c.width / (c.rows * c.columns) for c in crops]
     assert shares[0] < 0.2
     assert sum(shares) / len(shares) < 0.45
-    assert seen_crop(DEMO, torch.cat([look(0, 0), look(90, 0)])).is_whole
-    assert seen_crop(DEMO.replace(erp_padding="zeros"), look(0, 0)).is_whole
+    assert encoded_crop(DEMO, torch.cat([look(0, 0), look(90, 0)])) is None
+    assert encoded_crop(DEMO.replace(erp_padding="zeros"), look(0, 0)) is None
 
 
 def test_pasting_is_the_inverse_of_cutting() -> None:
-    crop = EncoderCrop(2, 28, 8, 8, 16, 32)
+    crop = FrameCrop(2, 28, 8, 8, 16, 32)
     whole = torch.randn(1, 3, 32, 64)
     part = crop.cut(whole)
     assert part.shape == (1, 3, 16, 16)

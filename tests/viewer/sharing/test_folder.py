@@ -16,7 +16,14 @@ from nerv360.viewer.paths import DEMO, data_file
 from nerv360.viewer.sharing import check_folder, export_web
 from nerv360.viewer.sharing.decoder_file import decoder_file
 from tests.support.page import ROOT, asked
-from tests.support.scenes import CONFIGS, decoder_over_still, over_still_scene
+from tests.support.scenes import (
+    CONFIGS,
+    TINY,
+    decoder_over_still,
+    lively_decoder,
+    over_still_scene,
+    tiny_scene,
+)
 
 ALLOWED = 300 * 1024
 """Bytes that an export may have more than its scene."""
@@ -88,6 +95,19 @@ def test_a_decoder_draws_by_the_programs_of_its_plan(tmp_path: Path) -> None:
     file.write_bytes(decoder_file(decoder))
     (programs,) = asked(("programs", str(file), decoder.frames))
     assert programs == [program.source for program in shader_plan(decoder).programs]
+
+
+def test_a_decoder_with_stages_before_the_projection_has_no_page(tmp_path: Path) -> None:
+    made, file = tiny_scene(), tmp_path / "late.safetensors"
+    made.decoders["nerv360"] = lively_decoder(TINY.replace(project_after=1))
+    write_scene(file, made)
+    sentence = (
+        "nerv360 cannot be shown on a page: no shader runs stages before the projection, and "
+        "project_after is 1"
+    )
+    with pytest.raises(InputError, match=sentence):
+        export_web(file, tmp_path / "page")
+    assert not (tmp_path / "page").exists()
 
 
 def test_an_export_takes_the_place_of_one_that_nobody_has_changed(scene: Path, page: Path) -> None:
