@@ -59,6 +59,7 @@ _MOST_COUNT = 2**53
 _MAX_WIDTH = 2**20
 _UP = math.pi / 2 + 1e-6
 _WORTH_RESIZING = 0.7
+_UNSEEN = [255] + [0] * 255
 
 
 class MessageError(ValueError):
@@ -186,20 +187,27 @@ def _sent_size(width: int, height: int, wanted: int) -> tuple[int, int]:
 
 def _coded(pixels: npt.NDArray[np.uint8], size: tuple[int, int]) -> tuple[bytes, bytes]:
     """Return the JPEGs of colours and alpha; alpha's is empty if it is 255 everywhere."""
-    rgb, alpha = pixels[..., :3], pixels[..., 3]
-    if alpha.min() == 255:
-        return _jpeg(rgb, size), b""
-    unseen = alpha == 0
-    if unseen.any() and not unseen.all():
+    whole = Image.fromarray(pixels)
+    colours, alpha = whole.convert("RGB"), whole.getchannel("A")
+    counts = alpha.histogram()
+    if sum(counts[:255]) == 0:
+        return _jpeg(colours, size), b""
+    if counts[0] > 0 and sum(counts[1:]) > 0:
         # Colours that nobody sees take half of the bytes.
-        rgb = rgb.copy()
-        rgb[unseen] = rgb[~unseen][::97].mean(0).astype(np.uint8)
+        colours.paste(_typical(pixels), mask=alpha.point(_UNSEEN))
     half = max(size[0] // 2, 1), max(size[1] // 2, 1)
-    return _jpeg(rgb, size), _jpeg(alpha, half)
+    return _jpeg(colours, size), _jpeg(alpha, half)
 
 
-def _jpeg(values: npt.NDArray[np.uint8], size: tuple[int, int]) -> bytes:
-    image = Image.fromarray(np.ascontiguousarray(values))
+def _typical(pixels: npt.NDArray[np.uint8]) -> tuple[int, int, int]:
+    """Return the mean colour of what is seen, from few of the pixels."""
+    few = pixels[:: pixels.shape[0] // 32 + 1, :: pixels.shape[1] // 32 + 1].reshape(-1, 4)
+    seen = few[few[:, 3] > 0, :3]
+    red, green, blue = seen.mean(0).astype(int) if len(seen) else (128, 128, 128)
+    return int(red), int(green), int(blue)
+
+
+def _jpeg(image: Image.Image, size: tuple[int, int]) -> bytes:
     if image.size != size:
         image = image.resize(size, Image.Resampling.BOX)
     packed = io.BytesIO()
