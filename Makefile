@@ -22,6 +22,9 @@ SCREEN := xvfb xauth xdotool libgl1 libegl1 libgl1-mesa-dri libxcursor1 libxi6 l
 # A browser for the page that `nerv360 export-web` makes (Debian's names).
 BROWSER := chromium chromium-driver
 
+# A sound server without a device, whose output the tests record.
+SOUND := pulseaudio pulseaudio-utils
+
 # A file's tests share what is made for them; a process with torch takes a gigabyte. One that crashes
 # begins the test anew that it crashed in, again and again.
 SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist loadfile --max-worker-restart 1
@@ -36,7 +39,7 @@ SEED := 0
 # Folder of `make gpu-report`.
 REPORT := gpu-report
 
-.PHONY: docs view test check soak gpu-report lint clean screen browser page-types types
+.PHONY: docs view test check soak gpu-report lint clean screen browser sound page-types types
 
 view: $(VENV)/installed
 	@if [ "$$(uname)" != Linux ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then \
@@ -53,7 +56,7 @@ view: $(VENV)/installed
 		--screenshot view.png --film view.mp4 \
 	&& echo "What it showed is in $(CURDIR)/view.png and $(CURDIR)/view.mp4"
 
-test: $(VENV)/installed-test screen browser page-types
+test: $(VENV)/installed-test screen browser sound page-types
 	@[ "$$(uname)" != Linux ] || [ -n "$$DISPLAY" ] || command -v Xvfb >/dev/null || \
 		echo "There is no screen: the tests that open a window are skipped until you install" \
 			"$(SCREEN) (names of Debian and Ubuntu)" >&2
@@ -114,6 +117,10 @@ screen:
 # Without them the page's tests are skipped, saying so.
 browser:
 	@if [ "$$(uname)" != Linux ]; then exit 0; fi; $(call INSTALLED,$(BROWSER))
+
+# Without it the tests that listen are skipped, saying so.
+sound:
+	@if [ "$$(uname)" != Linux ]; then exit 0; fi; $(call INSTALLED,$(SOUND))
 
 page-types:
 	@command -v npm >/dev/null || exit 0; [ -d tests/web/node_modules ] || \

@@ -18,6 +18,7 @@ from nerv360.viewer.panels import (
     StatusPanel,
 )
 from nerv360.viewer.picture import Panes, Window, capture, new_screenshot_path, save_png
+from nerv360.viewer.sound import Player
 
 
 class ActionTargets(Protocol):
@@ -34,6 +35,7 @@ class ActionTargets(Protocol):
     messages: MessagePanel
     menu: MenuPanel
     preferences: SettingsPanel
+    sound: Player
     dialog: OpenDialog
 
     def draw(self) -> None:
@@ -53,6 +55,9 @@ def commands(app: ActionTargets) -> dict[Action, Callable[[], None]]:
         Action.SLOWER: lambda: app.playback.change_speed(-1),
         Action.FASTER: lambda: app.playback.change_speed(1),
         Action.LOOP: lambda: _toggle(app.playback, "loop"),
+        Action.MUTE: lambda: _mute(app),
+        Action.LOUDER: lambda: _change_volume(app, 1),
+        Action.QUIETER: lambda: _change_volume(app, -1),
         Action.NEXT_DECODER: app.panes.next_decoder,
         Action.SPLIT: app.panes.toggle,
         Action.DIFFERENCE: app.panes.toggle_difference,
@@ -86,6 +91,16 @@ def _toggle(thing: object, name: str) -> None:
 def _toggle_inertia(app: ActionTargets) -> None:
     _toggle(app.camera, "inertia")
     app.messages.notify(f"Inertia is {'on' if app.camera.inertia else 'off'}.")
+
+
+def _mute(app: ActionTargets) -> None:
+    _toggle(app.sound, "muted")
+    app.messages.notify(f"Sound is {'off' if app.sound.muted else 'on'}.")
+
+
+def _change_volume(app: ActionTargets, steps: int) -> None:
+    app.sound.change_volume(steps)
+    app.messages.notify(f"Volume {app.sound.volume:.0%}.")
 
 
 def _copy_link(app: ActionTargets) -> None:

@@ -37,6 +37,7 @@ from nerv360.viewer.panels import (
 from nerv360.viewer.picture import Panes, Renderer, Upload, Window, capture, save_png
 from nerv360.viewer.redraw import Redraw
 from nerv360.viewer.settings import RECENT, Settings
+from nerv360.viewer.sound import PictureDelay, Player, Schedule
 
 if TYPE_CHECKING:
     from nerv360.viewer.picture import Film
@@ -50,7 +51,7 @@ class App:
     """One window on one scene at a time.
 
     Attributes:
-        window, camera, playback, gaze, worker, panes, loader, arrivals, input: the parts.
+        window, camera, playback, gaze, sound, worker, panes, loader, arrivals, input: the parts.
         overlay, status, keys, messages, menu, preferences: the overlay, and panels that others use.
         dialog: chooses files to open.
         recent: files that were opened, the latest first.
@@ -83,6 +84,8 @@ class App:
         settings = settings or Settings()
         self.displayed = Rate()
         self.film: Film | None = None
+        self._delay = PictureDelay()
+        self._timed: object = None
         self.redraw = Redraw()
         self.window = window
         self.messages = MessagePanel(self._standing_message)
@@ -90,6 +93,7 @@ class App:
         self.camera = Camera(settings.inertia)
         self.playback = Playback(scene.frames, scene.fps, speed=settings.speed, loop=settings.loop)
         self.gaze = Gaze(self.camera, self.playback, self.messages.notify)
+        self.sound = Player(settings.volume, settings.muted)
         self.worker = DecodeWorker()
         self.panes = Panes(self.worker, self.messages.notify, upload)
         self.arrivals = Arrivals(self, read)
@@ -99,7 +103,7 @@ class App:
         )
         self.keys = KeysPanel()
         self.menu = MenuPanel()
-        self.preferences = SettingsPanel(self.camera, self.playback, self.panes)
+        self.preferences = SettingsPanel(self.camera, self.playback, self.panes, self.sound)
         self.preferences.choose_engine = self.choose_engine
         self.dialog = OpenDialog(self.messages.notify, self.loader.add)
         self.recent = [Path(name) for name in settings.recent]
@@ -179,16 +183,33 @@ class App:
         self.draw()
 
     def update(self, seconds: float) -> None:
-        """Advance by ``seconds``: events, movement and clip; take pictures and request new ones."""
+        """Advance by ``seconds``: events, movement, clip and sound; take and request pictures."""
+        now = time.perf_counter()
         self.window.poll()
         self.menu.run_chosen()
         self.dialog.poll()
         self.camera.advance(seconds)
         if not self.reading:
             self.gaze.advance(seconds)
+        self._follow_by_sound(now)
         self.arrivals.take()
         self._receive()
         self.worker.request(self.request())
+
+    def _follow_by_sound(self, now: float) -> None:
+        """Play what is shown at the time ``now``, once the first frame is on screen."""
+        if not self.displayed.total:
+            return
+        clip, picture = self.playback, self.renderer.picture
+        playing = clip.playing and not self.reading
+        due = Schedule(clip.seconds, now, playing, clip.speed, clip.loop, clip.duration)
+        if picture is not self._timed and picture is not None and playing:
+            self._delay.add(due.ahead(clip.seconds, picture.frame / clip.fps) / clip.speed)
+        self._timed = picture
+        self.sound.follow(due.later(self._delay.seconds), self.camera.look())
+        if self.sound.notice is not None:
+            self.messages.notify(self.sound.notice)
+            self.sound.notice = None
 
     def draw(self) -> None:
         """Draw the newest picture at the newest look, and the overlay, without swapping."""
@@ -211,6 +232,7 @@ class App:
         self.gaze.stop_recording()
         self.gaze.leave()
         self.playback.open(scene.frames, scene.fps)
+        self.sound.open(scene.sound)
         self.window.set_title(f"{scene.title} – NeRV360")
         self.panes.open(scene, decoder)
         self.arrivals.remark(scene)
@@ -265,6 +287,8 @@ class App:
             overlay=self.overlay.visible,
             loop=self.playback.loop,
             speed=self.playback.speed,
+            volume=self.sound.volume,
+            muted=self.sound.muted,
             width=width,
             height=height,
             colours=palette(),
@@ -278,6 +302,7 @@ class App:
         The window goes first: a picture may take a while to finish, and nobody waits for it.
         """
         self.window.hide()
+        self.sound.close()
         if not self.worker.stop():
             log.warning("the decoder did not stop in time")
         self.loader.clear()

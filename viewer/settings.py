@@ -28,6 +28,8 @@ class Settings:
         loop: the clip starts again after its last frame.
         speed: of playback.
         width, height: of the window, in screen coordinates, at 96 dpi.
+        volume: of the sound, 0 to 1.
+        muted: there is no sound.
         colours: name of the overlay's palette.
         recent: files that were opened, the latest first.
         greeted: the first sentence on how to use the window has been shown.
@@ -39,6 +41,8 @@ class Settings:
     speed: float = 1.0
     width: int = 1280
     height: int = 720
+    volume: float = 1.0
+    muted: bool = False
     colours: str = "blue"
     recent: tuple[str, ...] = ()
     greeted: bool = False
@@ -49,6 +53,7 @@ RECENT = 10
 
 _LIMITS: dict[str, tuple[float, float]] = {
     "speed": (0.05, 16.0),
+    "volume": (0.0, 1.0),
     "width": (480, 16384),
     "height": (270, 16384),
 }

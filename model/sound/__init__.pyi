@@ -3,11 +3,11 @@ from .ambisonics import Mix as Mix
 from .ambisonics import ear_gains as ear_gains
 from .ambisonics import mixed as mixed
 from .ambisonics import rotation as rotation
+from .limits import FASTEST as FASTEST
+from .limits import RATE as RATE
+from .limits import SLOWEST as SLOWEST
 from .reader import SoundReader as SoundReader
-from .stretching import FASTEST as FASTEST
-from .stretching import SLOWEST as SLOWEST
 from .stretching import Stretcher as Stretcher
-from .track import RATE as RATE
 from .track import SoundTrack as SoundTrack
 from .track import clip_sound as clip_sound
 from .track import find_track as find_track

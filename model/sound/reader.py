@@ -11,7 +11,8 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from nerv360.sound.track import RATE, SoundTrack
+from nerv360.sound.limits import RATE
+from nerv360.sound.track import SoundTrack
 
 Block = npt.NDArray[np.float32]
 

@@ -7,10 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from av.filter import Graph
 
-from nerv360.sound.track import RATE
-
-SLOWEST, FASTEST = 0.5, 2.0
-"""Speeds at which sound is played; others are silent."""
+from nerv360.sound.limits import FASTEST, RATE, SLOWEST
 
 _LEAD_S = 0.03
 """Measured for half the speed: ``atempo`` moves clicks by 14 to 54 ms to the front."""

@@ -14,9 +14,6 @@ from nerv360.video import Ambisonics, Opening, failure_reason, read_boxes
 if TYPE_CHECKING:
     from nerv360.video import Clip
 
-RATE = 48_000
-"""Samples a second of all sound here."""
-
 _MOST_CHANNELS = 64
 _RATES = (4_000, 768_000)
 _FIRST_ORDER = (4, 6, 9, 11, 16, 18, 25, 27, 36, 38)

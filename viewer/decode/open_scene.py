@@ -13,6 +13,7 @@ import numpy.typing as npt
 from nerv360.decoding import Engine
 
 if TYPE_CHECKING:
+    from nerv360.sound import SoundTrack
     from nerv360.video import Clip
 
 ORIGINAL = "original"
@@ -80,6 +81,7 @@ class OpenScene:
         file: the file that it was opened from.
         engines: returns the names of the engines that may decode it, as `open_engine` knows them.
         outcome: returns sentences on how well a decoder came out, by name; none of a clip.
+        sound: finds the sound that is played with it, which may take a while; None if it has none.
     """
 
     title: str
@@ -97,3 +99,4 @@ class OpenScene:
     file: Path | None = None
     engines: Callable[[], tuple[str, ...]] = tuple
     outcome: Callable[[str], Sequence[str]] = lambda decoder: ()
+    sound: Callable[[], SoundTrack | None] | None = None

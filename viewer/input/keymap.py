@@ -25,6 +25,9 @@ class Action(Enum):
     SLOWER = auto()
     FASTER = auto()
     LOOP = auto()
+    MUTE = auto()
+    LOUDER = auto()
+    QUIETER = auto()
     NEXT_DECODER = auto()
     SPLIT = auto()
     DIFFERENCE = auto()
@@ -83,6 +86,9 @@ KEYMAP = (
     Binding(("[",), Action.SLOWER, "Play slower", "Play"),
     Binding(("]",), Action.FASTER, "Play faster", "Play"),
     Binding(("L",), Action.LOOP, "Loop on or off", "Play"),
+    Binding(("V",), Action.MUTE, "Sound on or off", "Play"),
+    Binding(("PAGE_UP",), Action.LOUDER, "Louder", "Play", repeated=True),
+    Binding(("PAGE_DOWN",), Action.QUIETER, "Quieter", "Play", repeated=True),
     Binding(("TAB",), Action.NEXT_DECODER, "Next decoder of the scene", "Compare"),
     Binding(("C",), Action.SPLIT, "Compare two decoders, or stop", "Compare"),
     Binding(("X",), Action.DIFFERENCE, "Difference to the original, or stop", "Compare"),

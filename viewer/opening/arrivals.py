@@ -16,6 +16,7 @@ from nerv360.viewer.opening.file import Content
 from nerv360.viewer.opening.loader import Loader
 from nerv360.viewer.panels import MessagePanel
 from nerv360.viewer.picture import Panes
+from nerv360.viewer.sound import Player
 
 if TYPE_CHECKING:
     from nerv360.video import Clip
@@ -31,6 +32,7 @@ class FileTargets(Protocol):
 
     panes: Panes
     messages: MessagePanel
+    sound: Player
 
     def open(self, scene: OpenScene, decoder: str) -> None:
         """Show ``scene`` by ``decoder`` from its beginning."""
@@ -124,6 +126,7 @@ class Arrivals:
         """Add ``decoders`` to the scene, if it is still open."""
         if self._app.panes.scene is seen:
             self._app.panes.extend(extended, decoders)
+            self._app.sound.open(extended.sound)
             self.remark(extended)
 
     def _give_up(self, seen: OpenScene, error: Exception) -> None:

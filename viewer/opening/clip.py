@@ -12,6 +12,7 @@ from nerv360.decoding import ClipEngine
 from nerv360.devices import free_bytes
 from nerv360.errors import InputError
 from nerv360.scene import SceneHeader, check_clip
+from nerv360.sound import clip_sound
 from nerv360.text import file_name
 from nerv360.video import Clip, ClipReader, check_equirectangular
 from nerv360.viewer.decode import ORIGINAL, Cost, EngineSource, OpenScene
@@ -36,6 +37,7 @@ def prepare_clip(clip: Clip) -> OpenScene:
         free_bytes=lambda: free_bytes(torch.device("cpu")),
         remark=f"{name}: {'; '.join(clip.notes)}." if clip.notes else None,
         file=clip.path,
+        sound=partial(clip_sound, clip),
     )
 
 
@@ -67,6 +69,7 @@ def put_beside(scene: OpenScene, clip: Clip, remark: str) -> OpenScene:
         cost=lambda name: clip_cost(clip) if name == ORIGINAL else scene.cost(name),
         still=lambda name: None if name == ORIGINAL else scene.still(name),
         remark=remark,
+        sound=partial(clip_sound, clip),
     )
 
 

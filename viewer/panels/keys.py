@@ -47,7 +47,7 @@ class KeysPanel:
         imgui.end()
 
 
-_LABELS = {"ESCAPE": "Esc", "KP_0": "Pad 0"}
+_LABELS = {"ESCAPE": "Esc", "KP_0": "Pad 0", "PAGE_UP": "Page up", "PAGE_DOWN": "Page down"}
 
 
 def key_label(key: str) -> str:

@@ -11,12 +11,13 @@ from nerv360.viewer.panels import theme
 from nerv360.viewer.panels.layout import WINDOW, centre
 from nerv360.viewer.panels.theme import ACCENT
 from nerv360.viewer.picture import Panes
+from nerv360.viewer.sound import Player
 
 _WIDTH = 150.0
 
 
 class SettingsPanel:
-    """Inertia, playback, decoder, engine and colours, in the middle; writes to their owners.
+    """Inertia, playback, sound, decoder, engine and colours, in the middle; writes to their owners.
 
     Attributes:
         visible: it is drawn.
@@ -26,8 +27,9 @@ class SettingsPanel:
 
     hideable = False
 
-    def __init__(self, camera: Camera, playback: Playback, panes: Panes) -> None:
+    def __init__(self, camera: Camera, playback: Playback, panes: Panes, sound: Player) -> None:
         self._camera, self._playback, self._panes = camera, playback, panes
+        self._sound = sound
         self.visible = False
         self.engine = "auto"
         self.choose_engine: Callable[[str], None] = lambda name: None
@@ -49,6 +51,7 @@ class SettingsPanel:
         chosen = _choice("Speed", speeds, f"{playback.speed:g}×")
         if chosen is not None:
             playback.speed = SPEEDS[speeds.index(chosen)]
+        self._draw_sound()
         decoder = _choice("Decoder", panes.scene.decoders, panes.decoder)
         if decoder is not None:
             panes.choose(decoder)
@@ -64,6 +67,15 @@ class SettingsPanel:
         if imgui.button("Close"):
             self.visible = False
         imgui.end()
+
+    def _draw_sound(self) -> None:
+        sound = self._sound
+        changed, heard = imgui.checkbox("Sound", not sound.muted)
+        if changed:
+            sound.muted = not heard
+        changed, percent = imgui.slider_int("Volume", round(sound.volume * 100), 0, 100, "%d %%")
+        if changed:
+            sound.volume = min(max(percent / 100, 0.0), 1.0)
 
 
 def _choice(label: str, names: Sequence[str], present: str) -> str | None:
