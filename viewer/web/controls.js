@@ -165,9 +165,16 @@ export class Controls {
 
   /** Show or hide the keys. */
   toggleKeys() {
-    if (this.keys.open) this.keys.close();
-    else this.keys.showModal();
-    this.keys.scrollTop = 0;
+    if (!this.keys.open) {
+      this.keys.showModal();
+      this.keys.scrollTop = 0;
+      return;
+    }
+    this.keys.close();
+    // The hidden button would take the next key.
+    const { activeElement } = document;
+    if (activeElement instanceof HTMLElement && this.keys.contains(activeElement))
+      activeElement.blur();
   }
 
   /**
