@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 VERSION = 1
 MAX_MESSAGE = 2048
 QUALITY = 90
-"""JPEG's; with halved chroma it costs less than 0.1 dB of the 38 dB that pictures have."""
+"""JPEG's. In the demo a view differs by 49 dB from the decoded one where most moves."""
 
 _MOST_ANGLE = 2 * math.pi
 _MOST_COUNT = 2**53
