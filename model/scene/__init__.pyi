@@ -3,6 +3,7 @@ from .coded import assembled as assembled
 from .coded import coded_scene as coded_scene
 from .coded import merged as merged
 from .coded import read_coded_scene as read_coded_scene
+from .coded import with_sound as with_sound
 from .coded import write_coded as write_coded
 from .coding import FINE as FINE
 from .coding import LEVELS as LEVELS

@@ -24,13 +24,16 @@ from nerv360.scene.scene import Scene
 from nerv360.scene.still import StillPanorama
 from nerv360.scene.tensors import (
     MOTION,
+    SOUND,
     embedding_shapes,
     embeddings_name,
+    stored_sound,
     stored_still,
     stored_weights,
     to_stored,
     weight_shapes,
 )
+from nerv360.sound import check_opus
 
 
 @dataclass(frozen=True)
@@ -91,11 +94,24 @@ def merged(existing: CodedScene, addition: CodedScene) -> CodedScene:
         configs={**existing.header.configs, **addition.header.configs},
         trainings={**existing.header.trainings, **addition.header.trainings},
         fingerprint=existing.header.fingerprint or addition.header.fingerprint,
+        sound_channels=existing.header.sound_channels or addition.header.sound_channels,
     )
     tensors = {**addition.tensors, **kept}
     if still_size(header.configs.values()) is None:
         tensors = {name: t for name, t in tensors.items() if name not in (STILL, MOTION)}
     return CodedScene(header, tensors)
+
+
+def with_sound(scene: CodedScene, sound: bytes | None) -> CodedScene:
+    """Return ``scene`` with this sound, as `Scene` has it; None leaves it as it is.
+
+    Raises:
+        InputError: it cannot be a scene's sound.
+    """
+    if sound is None:
+        return scene
+    header = replace(scene.header, sound_channels=check_opus(sound))
+    return CodedScene(header, {**scene.tensors, **stored_sound(sound)})
 
 
 def write_coded(path: str | os.PathLike[str], scene: CodedScene) -> None:
@@ -137,6 +153,8 @@ def _check_written(path: Path, scene: CodedScene) -> None:
             _check_coded(scene, f"{decoder}.weights.{key}", shape, _check_weights)
         for name, shape in embedding_shapes(header, decoder).items():
             _check_coded(scene, name, shape, check_embeddings)
+    if SOUND in scene.tensors:
+        check_opus(scene.tensors[SOUND].numpy().tobytes())
     if (size := still_size(header.configs.values())) is not None:
         unpack(scene.tensors[STILL].numpy(), size)
         shape = (header.frames, 1, *motion_size(*size))

@@ -21,7 +21,9 @@ FORMAT_VERSION = 3
 In version 1 HNeRV had no activation after its stem, and condition embeddings had no sines. Version
 2 had no finer embeddings and no still panorama.
 """
-_READABLE_VERSIONS = (2, FORMAT_VERSION)
+SOUND_VERSION = 4
+"""Version of files with sound; older programs refuse them, and read those without."""
+_READABLE_VERSIONS = (2, FORMAT_VERSION, SOUND_VERSION)
 ADDED_IN_3: Mapping[str, Json] = {
     "level_channels": [], "still_panorama": False, "comparison_cell": 4
 }  # fmt: skip
@@ -82,8 +84,10 @@ SCENE = {
     "frames": _Field(int, 1, MAX_FRAMES),
     "decoders": _MAP,
     "fingerprint": _Field(dict, optional=True, added=True),
+    "sound": _Field(dict, optional=True, added=True),
 }
 ATTRIBUTION = {"title": _TEXT, "licence": _TEXT, "credit": _TEXT, "source": _TEXT}
+SOUND = {"channels": _Field(int, 1, 4)}
 DECODER = {"config": _MAP, "training": _MAP}
 TRAINING = {
     "epochs": _COUNT,
@@ -113,7 +117,7 @@ def scene_fields(values: object) -> tuple[dict[str, Any], Mapping[str, Json]]:
             advice = "; train it again" if older else "; a newer version of the program wrote it"
         raise InputError(
             f"its format version is {quoted(version)}, this program reads versions "
-            f"{' and '.join(map(str, _READABLE_VERSIONS))}{advice}"
+            f"{_READABLE_VERSIONS[0]} to {_READABLE_VERSIONS[-1]}{advice}"
         )
     whole = checked_fields(values, FILE, "its header")
     scene = checked_fields(whole["scene"], SCENE, "its scene")

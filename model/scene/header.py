@@ -13,6 +13,8 @@ from nerv360.scene.fields import (
     ATTRIBUTION,
     DECODER,
     FORMAT_VERSION,
+    SOUND,
+    SOUND_VERSION,
     TRAINING,
     Json,
     checked_fields,
@@ -81,6 +83,7 @@ class SceneHeader:
         frames: number of learned pictures.
         configs, trainings: by decoder name; the same names in both, at least one.
         fingerprint: of the learned pictures; None if unknown.
+        sound_channels: of its sound: 1, 2, or 4 of first-order ambisonics; None without sound.
     """
 
     attribution: Attribution
@@ -91,6 +94,7 @@ class SceneHeader:
     configs: dict[str, ModelConfig]
     trainings: dict[str, TrainingSummary]
     fingerprint: Fingerprint | None = None
+    sound_channels: int | None = None
 
     def only(self, decoder: str) -> SceneHeader:
         """Return the header of a scene with only this decoder."""
@@ -119,8 +123,11 @@ def header_to_json(header: SceneHeader) -> str:
         },
         "fingerprint": header.fingerprint.to_json() if header.fingerprint else None,
     }
-    header_from_json({"version": FORMAT_VERSION, "scene": scene})
-    return json.dumps({"version": FORMAT_VERSION, "scene": scene}, allow_nan=False)
+    version = FORMAT_VERSION
+    if header.sound_channels is not None:
+        version, scene["sound"] = SOUND_VERSION, {"channels": header.sound_channels}
+    header_from_json({"version": version, "scene": scene})
+    return json.dumps({"version": version, "scene": scene}, allow_nan=False)
 
 
 def header_from_json(values: object) -> SceneHeader:
@@ -145,6 +152,9 @@ def header_from_json(values: object) -> SceneHeader:
     fingerprint = None
     if scene["fingerprint"] is not None:
         fingerprint = Fingerprint.from_json(scene["fingerprint"], scene["frames"])
+    sound = scene["sound"]
+    if sound is not None:
+        sound = checked_fields(sound, SOUND, "its sound")
     return SceneHeader(
         attribution=Attribution(**checked_fields(scene["material"], ATTRIBUTION, "its material")),
         width=scene["width"],
@@ -154,6 +164,7 @@ def header_from_json(values: object) -> SceneHeader:
         configs=configs,
         trainings=trainings,
         fingerprint=fingerprint,
+        sound_channels=None if sound is None else sound["channels"],
     )
 
 

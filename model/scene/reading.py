@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -19,8 +19,10 @@ from nerv360.scene.header import SceneHeader, header_from_json, header_to_json
 from nerv360.scene.packed_still import STILL
 from nerv360.scene.safetensors_file import parse_json, read_contents
 from nerv360.scene.scene import Scene
-from nerv360.scene.tensors import MOTION, check_stored, from_stored, unpacked_bytes
+from nerv360.scene.tensors import MOTION, SOUND, check_stored, from_stored, unpacked_bytes
 from nerv360.text import quoted
+
+_NOT_CODED = (STILL, SOUND)
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class StoredScene:
         file_bytes: length of the file.
         weight_bytes, embedding_bytes: by decoder, bytes of its tensors in the file.
         still_bytes: of the still panorama and its motion maps.
+        sound_bytes: of the sound.
     """
 
     header: SceneHeader
@@ -38,6 +41,7 @@ class StoredScene:
     weight_bytes: dict[str, int]
     embedding_bytes: dict[str, int]
     still_bytes: int
+    sound_bytes: int = 0
 
 
 def read_header(path: str | os.PathLike[str]) -> StoredScene:
@@ -71,6 +75,7 @@ def read_header(path: str | os.PathLike[str]) -> StoredScene:
         weight_bytes=stored(lambda name, decoder: name.startswith(f"{decoder}.weights.")),
         embedding_bytes=stored(lambda name, decoder: name.startswith(f"{decoder}.embeddings")),
         still_bytes=sum(t.size for name, t in contents.tensors.items() if name in (STILL, MOTION)),
+        sound_bytes=sum(t.size for name, t in contents.tensors.items() if name == SOUND),
     )
 
 
@@ -118,17 +123,19 @@ def read_coded(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         InputError: it is not a scene file.
     """
     _, tensors = read_stored(path, None)
-    coded = (each for each in tensors.items() if each[1].dim() == 1 and each[0] != STILL)
+    coded = (each for each in tensors.items() if each[1].dim() == 1 and each[0] not in _NOT_CODED)
     return {name: tensor for name, tensor in coded if tensor.dtype == torch.uint8}
 
 
 def bytes_alone(path: str | os.PathLike[str], decoder: str) -> int:
-    """Return the size of the scene file at ``path`` if it held only this decoder.
+    """Return the size of the scene file at ``path`` if it held only this decoder, and no sound.
 
     Raises:
         InputError: it is not a scene file, or it has no such decoder.
     """
     header, tensors = read_stored(path, decoder)
+    tensors.pop(SOUND, None)
+    header = replace(header, sound_channels=None)
     return len(save(tensors, {HEADER_KEY: header_to_json(header)}))
 
 

@@ -15,6 +15,7 @@ from nerv360.errors import InputError
 from nerv360.scene.fingerprint import Fingerprint
 from nerv360.scene.header import Attribution, SceneHeader, TrainingSummary
 from nerv360.scene.still import StillPanorama
+from nerv360.sound import check_opus
 
 THUMBNAIL_WIDTH = 480
 
@@ -62,6 +63,7 @@ class Scene:
         fps: its pictures per second.
         decoders: at least one, by the name of its architecture.
         fingerprint: of the learned pictures; None if unknown.
+        sound: Opus in Ogg; None without sound.
     """
 
     attribution: Attribution
@@ -71,6 +73,7 @@ class Scene:
     frames: int
     decoders: dict[str, Decoder]
     fingerprint: Fingerprint | None = None
+    sound: bytes | None = None
 
     @property
     def still(self) -> StillPanorama | None:
@@ -111,6 +114,7 @@ class Scene:
             configs={name: decoder.config for name, decoder in self.decoders.items()},
             trainings={name: decoder.training for name, decoder in self.decoders.items()},
             fingerprint=self.fingerprint,
+            sound_channels=None if self.sound is None else check_opus(self.sound),
         )
 
 

@@ -5,7 +5,8 @@ embeddings are ``<decoder>.embeddings.1`` and so on. A tensor of n uint8 is code
 (`nerv360.scene.coding`); floats are stored unchanged. In version 2 embeddings are
 frames×channels×h×w uint8, with ``.scale`` and ``.offset``, frames×channels: value = offset + scale
 · byte. ``still`` is the still panorama of the decoders, as the bytes of an AVIF of the frame's
-size, and ``still.motion`` its motion maps, coded.
+size, and ``still.motion`` its motion maps, coded. ``sound`` is the clip's sound, as the bytes of
+Opus in Ogg.
 """
 
 from __future__ import annotations
@@ -38,10 +39,12 @@ from nerv360.scene.packed_still import STILL, check_packed, still_size
 from nerv360.scene.safetensors_file import Contents
 from nerv360.scene.scene import Decoder, Scene
 from nerv360.scene.still import StillPanorama
+from nerv360.sound import MAX_SOUND_BYTES, check_opus
 from nerv360.text import quoted
 
 _FLOATS = {16: torch.float16, 32: torch.float32}
 MOTION = "still.motion"
+SOUND = "sound"
 _MAX_VALUES = 2**29
 """Limit for the weights of a decoder, and for its embeddings: 2 GiB in float32."""
 
@@ -84,6 +87,15 @@ def check_stored(header: SceneHeader, contents: Contents) -> None:
         if math.prod(shape) > _MAX_VALUES:
             raise InputError(_too_large("the motion maps", shape))
         expected[MOTION] = _coded(MOTION, contents) or (shape, ("U8",))
+    if header.sound_channels is not None:
+        found = contents.tensors.get(SOUND)
+        if found is not None and (
+            len(found.shape) != 1 or not 1 <= found.shape[0] <= MAX_SOUND_BYTES
+        ):
+            raise InputError(
+                f"the sound has the shape {found.shape}, not 1 to {MAX_SOUND_BYTES} bytes"
+            )
+        expected[SOUND] = (found.shape if found is not None else (), ("U8",))
     if missing := [name for name in expected if name not in contents.tensors]:
         raise InputError(f"the tensor {missing[0]!r} is missing")
     if unknown := [name for name in contents.tensors if name not in expected]:
@@ -135,7 +147,7 @@ def to_stored(scene: Scene, embedding_bits: int, weight_bits: int) -> dict[str, 
                 if embedding_bits == 8
                 else _narrowed(embeddings, _FLOATS[embedding_bits])
             )
-    return stored | stored_still(scene.still)
+    return stored | stored_still(scene.still) | stored_sound(scene.sound)
 
 
 def stored_weights(decoder: str, weights: dict[str, Tensor], bits: int = 16) -> dict[str, Tensor]:
@@ -151,6 +163,13 @@ def stored_weights(decoder: str, weights: dict[str, Tensor], bits: int = 16) -> 
 def stored_still(still: StillPanorama | None) -> dict[str, Tensor]:
     """Return the tensors of a still panorama by name in the file; empty without one."""
     return {} if still is None else {STILL: still.packed, MOTION: still.coded_motion}
+
+
+def stored_sound(sound: bytes | None) -> dict[str, Tensor]:
+    """Return the tensor of a scene's sound by name in the file; empty without one."""
+    if sound is None:
+        return {}
+    return {SOUND: torch.frombuffer(bytearray(sound), dtype=torch.uint8)}
 
 
 def coded_embeddings(embeddings: Tensor) -> Tensor:
@@ -221,7 +240,7 @@ def from_stored(header: SceneHeader, stored: dict[str, Tensor]) -> Scene:
             )
     return Scene(
         header.attribution, header.width, header.height, header.fps, header.frames, decoders,
-        header.fingerprint,
+        header.fingerprint, _sound(header, stored),
     )  # fmt: skip
 
 
@@ -252,6 +271,16 @@ def _coded(name: str, contents: Contents) -> tuple[tuple[int, ...], tuple[str, .
     if found is None or found.dtype != "U8" or len(found.shape) != 1:
         return None
     return found.shape, ("U8",)
+
+
+def _sound(header: SceneHeader, stored: dict[str, Tensor]) -> bytes | None:
+    if header.sound_channels is None:
+        return None
+    sound = stored[SOUND].numpy().tobytes()
+    channels = check_opus(sound)
+    if channels != header.sound_channels:
+        raise InputError(f"the sound has {channels} channels, not {header.sound_channels}")
+    return sound
 
 
 def _embeddings(stored: dict[str, Tensor], name: str, shape: tuple[int, ...]) -> Tensor:

@@ -6,6 +6,12 @@ from .ambisonics import rotation as rotation
 from .limits import FASTEST as FASTEST
 from .limits import RATE as RATE
 from .limits import SLOWEST as SLOWEST
+from .opus import DEFAULT_KBPS as DEFAULT_KBPS
+from .opus import LEAST_KBPS as LEAST_KBPS
+from .opus import MAX_SOUND_BYTES as MAX_SOUND_BYTES
+from .opus import MOST_KBPS as MOST_KBPS
+from .opus import check_opus as check_opus
+from .opus import encoded as encoded
 from .reader import SoundReader as SoundReader
 from .stretching import Stretcher as Stretcher
 from .track import SoundTrack as SoundTrack

@@ -115,6 +115,8 @@ def _scene_report(path: Path) -> Report:
             "duration_s": header.frames / header.fps,
             "bytes": stored.file_bytes,
             "still_bytes": stored.still_bytes,
+            "sound_bytes": stored.sound_bytes,
+            "sound_channels": header.sound_channels,
         },
         "decoders": {name: _decoder_report(stored, name) for name in header.configs},
         "unequal_training": unequal_training(header.trainings),
@@ -180,6 +182,10 @@ def _scene_table(scene: Report) -> Table:
     from nerv360.viewer.commands.terminal import facts_table
 
     still = f", {_bytes(scene['still_bytes'])} of still panorama" if scene["still_bytes"] else ""
+    if scene["sound_bytes"]:
+        kinds = {1: "one channel", 2: "stereo", 4: "ambisonics"}
+        kind = kinds.get(scene["sound_channels"], f"{scene['sound_channels']} channels")
+        still += f", {_bytes(scene['sound_bytes'])} of sound ({kind})"
     return facts_table(
         scene["title"] or scene["file"],
         {

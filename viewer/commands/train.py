@@ -19,6 +19,7 @@ from nerv360.viewer.commands.options import (
     Raw,
     Start,
     check_output,
+    check_range,
     check_text,
     clip_option,
     device_option,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     import torch
 
     from nerv360.config import ModelConfig
-    from nerv360.scene import CodedScene, StillPanorama
+    from nerv360.scene import Attribution, CodedScene, StillPanorama
     from nerv360.training import ByClock, Processes, TrainingSettings
     from nerv360.video import VideoInfo
 
@@ -70,6 +71,14 @@ Resume = Annotated[
     ),
 ]
 Replace = Annotated[bool, typer.Option("--overwrite", help="Replace an existing scene or decoder.")]
+NoSound = Annotated[bool, typer.Option("--no-sound", help="Leave out the clip's sound.")]
+SoundRate = Annotated[
+    int | None,
+    typer.Option(
+        metavar="KBPS",
+        help="Kilobits a second of the sound, 96 by default; ambisonics take twice as many.",
+    ),
+]
 Title = Annotated[str | None, typer.Option(help="Title of the clip.")]
 Licence = Annotated[str, typer.Option(help="Licence of the clip.")]
 Credit = Annotated[str, typer.Option(help="Whom to credit for it.")]
@@ -97,6 +106,8 @@ def train(
     device: Device = "auto",
     resume: Resume = False,
     overwrite: Replace = False,
+    no_sound: NoSound = False,
+    sound_kbps: SoundRate = None,
     title: Title = None,
     licence: Licence = "unknown",
     credit: Credit = "unknown",
@@ -107,12 +118,11 @@ def train(
     --resume. Several processes train together under torchrun.
     """
     began = time.monotonic()
-    from nerv360.scene import Attribution
     from nerv360.training import process_group
 
     target = _target(output, into, resume or overwrite)
-    for option, text in (("--title", title or ""), ("--licence", licence), ("--credit", credit)):
-        check_text(option, text)
+    attribution = _attribution(file_name(clip), title, licence, credit)
+    kbps = _sound_kbps(sound_kbps, no_sound)
     scaled = parse_size(size) if size is not None else None
     chosen = device_option(device)
     name = ("demo" if chosen.type == "cpu" else "paper") if preset == "auto" else preset
@@ -126,14 +136,12 @@ def train(
         config, settings = _fit(config, settings, opened.info, str(clip), changes or [])
         if group.is_first:
             _say_fitted(clip, opened.info, config)
-        source = file_name(clip)
-        attribution = Attribution(title or Path(source).stem, licence, credit, source)
         fixed = None if name != "demo" else {each.partition("=")[0] for each in changes or []}
         again = [*(context.obj or ["train", str(clip)]), *([] if resume else ["--resume"])]
         Run(
             opened, target, config, settings, _own_device(chosen, group), group, attribution,
             existing, still, resume, overwrite, frames, fixed, clock,
-            shlex.join(["nerv360", *again]),
+            shlex.join(["nerv360", *again]), kbps,
         )()  # fmt: skip
 
 
@@ -148,6 +156,27 @@ def _preset(name: str, model: str, **changes: float | None) -> tuple[ModelConfig
             with for_option(f"--{field}"):
                 settings = replace(settings, **{field: value})  # type: ignore[arg-type]
     return config, settings
+
+
+def _attribution(source: str, title: str | None, licence: str, credit: str) -> Attribution:
+    from nerv360.scene import Attribution
+
+    for option, text in (("--title", title or ""), ("--licence", licence), ("--credit", credit)):
+        check_text(option, text)
+    return Attribution(title or Path(source).stem, licence, credit, source)
+
+
+def _sound_kbps(kbps: int | None, leave_out: bool) -> int | None:
+    """Return the kilobits a second of the sound, or None if it is left out."""
+    from nerv360.sound import DEFAULT_KBPS, LEAST_KBPS, MOST_KBPS
+
+    if leave_out:
+        if kbps is not None:
+            raise InputError("--sound-kbps: --no-sound leaves the sound out; give one of them")
+        return None
+    if kbps is not None:
+        check_range("--sound-kbps", kbps, LEAST_KBPS, MOST_KBPS)
+    return DEFAULT_KBPS if kbps is None else kbps
 
 
 def _own_device(device: torch.device, group: Processes) -> str:

@@ -14,6 +14,7 @@ import torch
 from nerv360.decoding import ENGINES
 from nerv360.errors import InputError
 from nerv360.scene import Scene, outcome_sentences, read_scene
+from nerv360.sound import find_track
 from nerv360.viewer.decode import (
     OpenScene,
     decoder_cost,
@@ -46,6 +47,7 @@ def prepare_scene(
         still=lambda decoder: None if scene.decoders[decoder].still is None else still,
         sameness=partial(clip_sameness, scene.header, path),
         file=path,
+        sound=None if scene.sound is None else partial(find_track, scene.sound, str(path)),
         engines=functools.cache(lambda: _engines(scene, choice.device)),
         outcome=lambda decoder: _outcome(scene, decoder),
     )

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from nerv360.errors import InputError
 from nerv360.scene import Sample, read_scene, write_scene
+from nerv360.sound import check_opus
 from nerv360.training.loss import DistortionLoss
 from nerv360.training.trainer import Trainer
 from nerv360.video import open_clip
@@ -23,6 +24,7 @@ from nerv360.video.writing import FolderWriter, VideoWriter
 from nerv360.viewer.cli import main
 from tests.support.full_disk import full_disk
 from tests.support.scenes import tiny_scene
+from tests.support.sounds import sounding_clip, tone
 
 TINY = [
     "--preset=demo", "--device=cpu", "--set=channels=16", "--set=viewport_width=96",
@@ -174,6 +176,27 @@ def test_the_command_writes_a_scene_and_nothing_else(
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_a_scene_keeps_the_sound_of_its_clip_unless_told_otherwise(tmp_path: Path) -> None:
+    clip, target = tmp_path / "clip.mp4", tmp_path / "scene.safetensors"
+    sounding_clip(clip, tone(1.0))
+    options = [str(clip), "-o", str(target), "--frames=3", "--overwrite", *TINY]
+    assert main(["train", *options]) == 0
+    sound = read_scene(target).sound
+    assert sound is not None
+    assert check_opus(sound) == 2
+    assert main(["train", *options, "--no-sound"]) == 0
+    assert read_scene(target).sound is None
+
+
+@pytest.mark.parametrize("options", [["--sound-kbps=5"], ["--no-sound", "--sound-kbps=96"]])
+def test_rates_of_sound_that_cannot_be(
+    clip: Path, tmp_path: Path, options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "s.safetensors"
+    assert "--sound-kbps" in refused(clip, "-o", str(target), *options, capsys=capsys)
+
+
 def test_a_decoder_is_added_to_a_scene(clip: Path, tmp_path: Path) -> None:
     target = tmp_path / "scene.safetensors"
     assert main(["train", str(clip), "-o", str(target), *TINY]) == 0

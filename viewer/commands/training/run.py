@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Collection
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,6 +58,8 @@ class Run:
         fixed: names of the settings that the clip may not choose; None if it may choose none.
         clock: when the command is to end; None if a number of steps is given.
         again: the command that continues the training.
+        sound_kbps: kilobits a second of two channels of sound; None leaves the sound out.
+        sound: as the scene will have it; empty without sound.
     """
 
     clip: Clip
@@ -75,6 +77,8 @@ class Run:
     fixed: Collection[str] | None
     clock: ByClock | None
     again: str
+    sound_kbps: int | None
+    sound: list[bytes] = field(default_factory=list)
 
     def __call__(self) -> None:
         """Train, and write the scene.
@@ -107,6 +111,30 @@ class Run:
             except KeyboardInterrupt:
                 self._say_where(trainer)
                 raise
+
+    def _keep_sound(self) -> None:
+        """Encode the clip's sound, if it has one; the scene goes without one that is refused."""
+        from nerv360.sound import clip_sound, encoded
+
+        self.sound.clear()
+        if self.sound_kbps is None:
+            return
+        frames = min(self.clip.info.frames, self.limit or self.clip.info.frames)
+        try:
+            track = clip_sound(self.clip)
+            if track is not None:
+                with stage(f"coding the sound of {self.clip.path.name}"):
+                    seconds = frames / self.clip.info.fps
+                    self.sound.append(encoded(track, seconds, self.sound_kbps))
+        except InputError as error:
+            print(escaped(f"{error}; the scene goes without sound"), file=sys.stderr)
+
+    def _whole(self, trained: CodedScene) -> CodedScene:
+        """Return the scene to be written: with sound, and with the decoders it is added to."""
+        from nerv360.scene import merged, with_sound
+
+        sounding = with_sound(trained, self.sound[0] if self.sound else None)
+        return sounding if self.existing is None else merged(self.existing, sounding)
 
     @property
     def checkpoint(self) -> Path:
@@ -199,7 +227,9 @@ class Run:
 
         if not self.group.is_first:
             return None
-        scene_bytes = rehearse(trainer, self.attribution, self.existing, self.target)
+        self._keep_sound()
+        sound_bytes = sum(map(len, self.sound))
+        scene_bytes = sound_bytes + rehearse(trainer, self.attribution, self.existing, self.target)
         size = trainer.checkpoint_bytes
         with for_option(self._option):
             space = ReservedSpace(self.target, scene_bytes, 2 * size)
@@ -235,7 +265,7 @@ class Run:
 
         After the first one, only as often as it takes a small share of the time.
         """
-        from nerv360.scene import merged, write_coded
+        from nerv360.scene import write_coded
         from nerv360.training import Allowance, export_so_far
 
         allowance = Allowance()
@@ -246,8 +276,7 @@ class Run:
             began = time.monotonic()
             try:
                 with stage("storing the scene so far"):
-                    scene = export_so_far(trainer, self.attribution)
-                    whole = scene if self.existing is None else merged(self.existing, scene)
+                    whole = self._whole(export_so_far(trainer, self.attribution))
                     with space.lend():
                         write_coded(self.target, whole)
             except Exception as error:
@@ -273,7 +302,7 @@ class Run:
                 ) from error
 
     def _store(self, trainer: Trainer, space: ReservedSpace | None, finished: bool) -> None:
-        from nerv360.scene import merged, write_coded
+        from nerv360.scene import write_coded
         from nerv360.training import discard_checkpoint, export_plainly, export_scene
 
         if not finished:
@@ -285,7 +314,7 @@ class Run:
                 searches = self.clock is None or self.clock.searches
                 export = export_scene if searches else export_plainly
                 result = export(trainer, self.attribution)
-            scene = result.scene if self.existing is None else merged(self.existing, result.scene)
+            scene = self._whole(result.scene)
             if space is not None:
                 space.release()
             write_coded(self.target, scene)
