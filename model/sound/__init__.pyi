@@ -3,6 +3,8 @@ from .ambisonics import Mix as Mix
 from .ambisonics import ear_gains as ear_gains
 from .ambisonics import mixed as mixed
 from .ambisonics import rotation as rotation
+from .following import SoundOfFrames as SoundOfFrames
+from .following import follow_each_other as follow_each_other
 from .limits import FASTEST as FASTEST
 from .limits import RATE as RATE
 from .limits import SLOWEST as SLOWEST

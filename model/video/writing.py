@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Self
 
 import av
+import numpy as np
+import numpy.typing as npt
 import torch
 from av.video.reformatter import Colorspace
 from PIL import Image
@@ -24,6 +26,7 @@ from nerv360.video.reading import failure_reason
 
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov")
 _CODEC = "libx264"
+_SOUND_RATE = 48_000
 _FRAGMENTS = {"movflags": "hybrid_fragmented", "frag_duration": "1000000", "flush_packets": "1"}
 _GROWING = {
     ".mp4": _FRAGMENTS,
@@ -61,6 +64,7 @@ class VideoWriter:
         fps: pictures a second.
         crf: quality of libx264, 0 (lossless) to 51 (worst).
         preset: the codec's name for its speed; None leaves the choice to the codec.
+        sound: the film has sound, two channels, by `write_sound`.
         growing: the film can be played while it is written, from a file with ``.part`` in its name
             beside ``path``, which stays if the process is killed or the disk is full.
 
@@ -77,6 +81,7 @@ class VideoWriter:
         *,
         crf: int = 18,
         preset: str | None = None,
+        sound: bool = False,
         growing: bool = False,
     ) -> None:
         self.path, self._growing = Path(path), growing
@@ -103,6 +108,8 @@ class VideoWriter:
         except (av.FFmpegError, TypeError, ValueError) as error:
             self._discard()
             raise InputError(f"{path} cannot be written with the codec {_CODEC}") from error
+        self._sound = _add_sound(self._container) if sound else None
+        self._heard = 0
         self._stream: av.VideoStream = stream
         self._stream.width, self._stream.height, self._stream.pix_fmt = (
             width,
@@ -132,6 +139,18 @@ class VideoWriter:
                 self._container.mux(self._stream.encode(picture))
                 self._written += 1
 
+    def write_sound(self, block: npt.NDArray[np.float32]) -> None:
+        """Append samples×2 of sound at 48 kHz; it begins with the first picture."""
+        if self._sound is None or block.ndim != 2 or block.shape[1] != 2:
+            raise ValueError(f"expected samples×2 of a film with sound, not {block.shape}")
+        packed = np.ascontiguousarray(np.clip(block, -1, 1), np.float32).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(packed, format="flt", layout="stereo")
+        frame.sample_rate, frame.pts = _SOUND_RATE, self._heard
+        frame.time_base = Fraction(1, _SOUND_RATE)
+        self._heard += len(block)
+        with self._told():
+            self._container.mux(self._sound.encode(frame))
+
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
             self._discard()
@@ -139,6 +158,8 @@ class VideoWriter:
         try:
             with self._told():
                 self._container.mux(self._stream.encode(None))
+                if self._sound is not None:
+                    self._container.mux(self._sound.encode(None))
                 self._container.close()
                 os.replace(self._temporary, self.path)
         except BaseException:
@@ -157,6 +178,13 @@ class VideoWriter:
             self._container.close()
         if not self._growing or self._written == 0:
             self._temporary.unlink(missing_ok=True)
+
+
+def _add_sound(container: av.container.OutputContainer) -> av.AudioStream:
+    stream = container.add_stream("aac", rate=_SOUND_RATE, layout="stereo")
+    assert isinstance(stream, av.AudioStream)
+    stream.bit_rate = 192_000
+    return stream
 
 
 class FolderWriter:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -39,6 +39,7 @@ from nerv360.viewer.commands.options import (
 if TYPE_CHECKING:
     from nerv360.decoding import Engine
     from nerv360.scene import Scene
+    from nerv360.sound import SoundOfFrames
     from nerv360.trajectories import Step, Trajectory
 
 _PICTURES = (".png", ".jpg", ".jpeg")
@@ -127,7 +128,7 @@ def render(
     decoded = _decoded_size(height, width, config.scale) if wanted else None
     with _opened(contents, name, device, decoded, engine, film=films) as decoding:
         if films:
-            _write_film(decoding, steps, output, height, width, contents.fps)
+            _write_film(decoding, steps, output, (height, width), contents)
         else:
             _write_picture(decoding, steps[0], output, height, width)
     print(escaped(str(output)))
@@ -222,12 +223,35 @@ def _write_picture(engine: Engine, step: Step, output: Path, height: int, width:
         raise InputError(f"-o {output} cannot be written: {error.strerror or error}") from error
 
 
+def _sound(scene: Scene, steps: list[Step]) -> SoundOfFrames | None:
+    """Return the sound of a film, or None if the scene has none or the film does not play it."""
+    from nerv360.sound import SoundOfFrames, find_track, follow_each_other
+
+    if scene.sound is None or not follow_each_other([step.frame for step in steps], scene.frames):
+        return None
+    found = find_track(scene.sound, "the scene")
+    return None if found is None else SoundOfFrames(found, scene.fps)
+
+
 def _write_film(
-    engine: Engine, steps: list[Step], output: Path, height: int, width: int, fps: float
+    engine: Engine,
+    steps: list[Step],
+    output: Path,
+    size: tuple[int, int],
+    scene: Scene,
 ) -> None:
     from nerv360.rendering import render_view
     from nerv360.video import VideoWriter
 
-    with VideoWriter(output, width, height, fps) as film:
+    height, width = size
+    with ExitStack() as stack:
+        sound = _sound(scene, steps)
+        if sound is not None:
+            stack.callback(sound.close)
+        film = stack.enter_context(
+            VideoWriter(output, width, height, scene.fps, sound=sound is not None)
+        )
         for step in track(steps, "rendering"):
             film.write(render_view(engine, step.look, step.frame, height, width))
+            if sound is not None:
+                film.write_sound(sound.read(step.frame, step.look))

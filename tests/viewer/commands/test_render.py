@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -13,9 +14,11 @@ from PIL import Image
 from nerv360.decoding import open_engine
 from nerv360.geometry import Look
 from nerv360.scene import read_scene, write_scene
+from nerv360.sound import RATE, SoundReader, clip_sound, encoded
 from nerv360.video import open_clip
 from nerv360.viewer.cli import main
 from tests.support.scenes import tiny_scene
+from tests.support.sounds import sa3d, sounding_clip, tone, with_sound_box
 
 
 @pytest.fixture(scope="module")
@@ -169,3 +172,26 @@ def test_what_cannot_be_is_one_sentence(
     assert error.count("\n") == 1
     assert [file.name for file in tmp_path.iterdir()] == ["taken.png"]
     assert Path("taken.png").read_bytes() == b"mine"
+
+
+@pytest.mark.slow
+def test_a_film_has_the_sound_of_the_scene_at_its_look(tmp_path: Path) -> None:
+    right = np.stack([tone(1.0), -tone(1.0), 0 * tone(1.0), 0 * tone(1.0)])
+    clip = with_sound_box(sounding_clip(tmp_path / "a.mp4", right, layout="4.0"), sa3d())
+    track = clip_sound(open_clip(clip))
+    assert track is not None
+    scene = replace(tiny_scene(frames=25), fps=25.0, sound=encoded(track, 1.0))
+    file, film = tmp_path / "scene.safetensors", tmp_path / "film.mp4"
+    write_scene(file, scene)
+    for yaw, louder in ((0, 1), (180, 0)):
+        options = ["--sweep", 0, "--yaw", yaw, "--size", "48x24", "--overwrite"]
+        assert render(file, "-o", film, *options) == 0
+        heard = clip_sound(open_clip(film))
+        assert heard is not None
+        reader = SoundReader(heard)
+        ears = np.abs(reader.read(0, RATE)).mean(0)
+        assert not np.abs(reader.read(RATE + 2000, RATE)).any()
+        reader.close()
+        assert ears[louder] > 5 * ears[1 - louder]
+    assert render(file, "-o", film, "--frame", 3, "--size", "48x24", "--overwrite") == 0
+    assert clip_sound(open_clip(film)) is None
