@@ -41,6 +41,7 @@ def keys() -> str:
         "Keys",
         "Drag to look around: the point under the cursor stays under it. The wheel zooms, the "
         "right mouse button opens a menu of everything below.",
+        "![The menu over the demo scene](menu.jpg)",
         "Scenes, clips and gaze paths dropped on the window open, scenes first. A clip dropped on "
         "its own scene is put beside it, as one more decoder of Tab and C.",
         "\n".join(["| key | what it does |", "|---|---|", *rows]),
