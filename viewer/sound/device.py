@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -52,11 +53,11 @@ class Device:
         # The first picture does not wait for it.
         import miniaudio
 
-        real = [
-            backend
-            for backend in miniaudio.Backend
-            if backend not in (miniaudio.Backend.NULL, miniaudio.Backend.CUSTOM)
-        ]
+        # JACK and ALSA print many lines if there is no server or no card.
+        left_out = {"NULL", "CUSTOM", "JACK"}
+        if not Path("/dev/snd").exists():
+            left_out.add("ALSA")
+        real = [each for each in miniaudio.Backend if each.name not in left_out]
         try:
             self._device = miniaudio.PlaybackDevice(
                 miniaudio.SampleFormat.FLOAT32,
