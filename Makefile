@@ -4,7 +4,7 @@
 # make check  what one runs before a commit: the fast tests, without a window, and make lint
 # make soak   a restless hand on the window for SECONDS=300; fails where it ends or memory grows
 # make gpu-report   all that is owed on a GPU, into REPORT=gpu-report; the same command goes on with it
-# make lint   linter, formatter and type checker
+# make lint   linter, formatter and type checker; make types: the last alone
 # make docs   write the pages that follow from the code: keys, commands, settings
 # make clean  remove what the above made
 
@@ -79,7 +79,7 @@ lint: types
 # mypy knows a package by its folder's name: give it links to ours under the names they are imported by.
 types: $(VENV)/installed-test
 	@rm -rf build/types && mkdir -p build/types/nerv360 \
-		&& ln -s $(CURDIR)/model/* $(CURDIR)/viewer build/types/nerv360
+		&& cd build/types/nerv360 && ln -s ../../../model/* ../../../viewer .
 	$(IN_VENV) mypy
 
 docs: $(VENV)/installed-test
@@ -89,7 +89,7 @@ clean:
 	rm -rf $(VENV) tests/web/node_modules build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis view.png view.mp4
 	find model viewer tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(VENV)/installed: requirements.txt pyproject.toml
+$(VENV)/installed: requirements.txt pyproject.toml setup.py
 	@test -n "$(PYTHON)" || { echo "nerv360 needs Python 3.11 or newer with its venv module:" \
 		"install it (Debian, Ubuntu: apt-get install python3 python3-venv)" \
 		"or name one (make PYTHON=/path/to/python3)" >&2; exit 1; }

@@ -25,7 +25,7 @@ TOOLS = ("sh", "make", "uname", "id", "true")
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """Return a folder in which everything is set up, and the program is this one."""
-    for name in ("Makefile", "requirements.txt", "pyproject.toml"):
+    for name in ("Makefile", "requirements.txt", "pyproject.toml", "setup.py"):
         shutil.copy2(ROOT / name, tmp_path)
     program = tmp_path / ".venv" / "bin" / "nerv360"
     program.parent.mkdir(parents=True)

@@ -191,7 +191,8 @@ class App:
         self.camera.advance(seconds)
         if not self.reading:
             self.gaze.advance(seconds)
-        self._follow_by_sound(now)
+        with self.failures.survived():
+            self._follow_by_sound(now)
         self.arrivals.take()
         self._receive()
         self.worker.request(self.request())

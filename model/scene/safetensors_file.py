@@ -18,6 +18,8 @@ from nerv360.text import quoted
 ITEM_BYTES = {"U8": 1, "F16": 2, "F32": 4}
 MAX_NESTING = 32
 """Levels of JSON; a scene has eight."""
+MAX_HEADER_BYTES = 8 * 2**20
+"""A scene's header takes kilobytes; reading one takes up to twenty times its size in memory."""
 _LENGTH_BYTES = 8
 
 
@@ -109,7 +111,7 @@ def read_contents(path: Path) -> Contents:
     except (OSError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        reason = error.strerror if isinstance(error, OSError) else str(error)
+        reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"{path} cannot be read: {reason}") from error
 
 
@@ -123,6 +125,12 @@ def _check_start(path: Path, start: bytes) -> None:
                 f"{path} is a pickle or torch checkpoint, not a scene; pickles are never loaded"
             )
         raise InputError(f"{path} is not a safetensors file, and so not a scene")
+    length = int.from_bytes(start[:_LENGTH_BYTES], "little")
+    if length > MAX_HEADER_BYTES:
+        raise InputError(
+            f"{path} is damaged: its header claims {length} bytes, more than the "
+            f"{MAX_HEADER_BYTES} of any scene"
+        )
 
 
 def _tensor(path: Path, name: str, part: Any) -> StoredTensor:

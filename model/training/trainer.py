@@ -210,7 +210,7 @@ class Trainer:
         """
         before = copy.deepcopy(self.network.state_dict())
         times: list[float] = []
-        while len(times) < count and sum(times) < enough_s:
+        while len(times) < count and not self.group.any(sum(times) >= enough_s, self.device):
             started = clock.perf_counter()
             self._train_step(*divmod(len(times), self.steps_an_epoch))
             times.append(clock.perf_counter() - started)

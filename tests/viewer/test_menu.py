@@ -11,13 +11,16 @@ from pathlib import Path
 import glfw
 import platformdirs
 import pytest
+import torch
 
 from nerv360.geometry import Look
+from nerv360.video import VideoWriter, open_clip
 from nerv360.viewer.app import App
 from nerv360.viewer.cli import main
 from nerv360.viewer.decode.open_scene import OpenScene
 from nerv360.viewer.input.address import view_command, view_fragment
 from nerv360.viewer.input.keymap import KEYMAP, Action
+from nerv360.viewer.opening.clip import put_beside
 from nerv360.viewer.panels.theme import palette, use_palette
 from nerv360.viewer.settings import Settings, load_settings, save_settings
 from tests.support.hand import CallbackHand
@@ -176,6 +179,27 @@ def test_another_engine_opens_the_scene_again_where_it_was(
     run_until(app, lambda: opened and app.panes.scene is not scene)
     assert (opened, app.panes.decoder, app.playback.frame) == (["eager"], "two", 4)
     assert not app.playback.playing
+    settle(app)
+
+
+def test_another_engine_keeps_the_clip_beside_the_scene(
+    open_app: Callable[..., App], tmp_path: Path
+) -> None:
+    with VideoWriter(tmp_path / "clip.mp4", 96, 48, 10) as video:
+        for _ in range(8):
+            video.write(torch.full((48, 96, 3), 128, dtype=torch.uint8))
+
+    def load(path: Path) -> OpenScene:
+        return replace(sphere_scene(), file=path, sameness=lambda clip: "the scene's own")
+
+    clip = open_clip(tmp_path / "clip.mp4")
+    scene = put_beside(load(tmp_path / "a.safetensors"), clip, None)
+    app = open_app(scene, load)
+    settle(app)
+    app.choose_engine("eager")
+    run_until(app, lambda: app.panes.scene is not scene)
+    assert app.panes.scene.decoders == scene.decoders
+    assert app.panes.scene.beside is clip
     settle(app)
 
 

@@ -51,7 +51,8 @@ class Cost:
     Attributes:
         pixels: number of decoded pixels.
         full_frame: they are the whole sphere, and a shader cuts the view from it.
-        peak_bytes: estimated memory during decoding, including weights and embeddings.
+        peak_bytes: estimated memory of the device during decoding, including weights, and on a CPU
+            the embeddings of all frames.
     """
 
     pixels: int
@@ -81,6 +82,7 @@ class OpenScene:
         file: the file that it was opened from.
         engines: returns the names of the engines that may decode it, as `open_engine` knows them.
         outcome: returns sentences on how well a decoder came out, by name; none of a clip.
+        beside: the clip beside the scene, whose decoder is `ORIGINAL`; None without one.
         sound: finds the sound that is played with it, which may take a while; None if it has none.
     """
 
@@ -99,4 +101,5 @@ class OpenScene:
     file: Path | None = None
     engines: Callable[[], tuple[str, ...]] = tuple
     outcome: Callable[[str], Sequence[str]] = lambda decoder: ()
+    beside: Clip | None = None
     sound: Callable[[], SoundTrack | None] | None = None

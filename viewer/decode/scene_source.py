@@ -30,9 +30,13 @@ def decoder_cost(scene: Scene, decoder: str, device: torch.device) -> Cost:
     stored = scene.decoders[decoder]
     config = stored.config
     height, width = picture_size(config, None)
-    tensors = [*stored.weights.values(), stored.embeddings, *stored.finer]
+    tensors = list(stored.weights.values())
     if stored.still is not None:
-        tensors += [stored.still.pixels, stored.still.motion]
+        tensors.append(stored.still.pixels)
+    if device.type != "cuda":  # on a card only those of one frame
+        tensors += [stored.embeddings, *stored.finer]
+        if stored.still is not None:
+            tensors.append(stored.still.motion)
     held = sum(tensor.nbytes for tensor in tensors)
     network = 4 * sum(tensor.numel() for tensor in stored.weights.values())
     activations = decoding_bytes(config, 2 if device.type == "cuda" else 4)

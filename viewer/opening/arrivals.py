@@ -102,8 +102,9 @@ class Arrivals:
         if isinstance(content, Trajectory):
             self._app.follow(content)
         elif isinstance(content, OpenScene):
-            if content.file is not None and content.file == self._app.panes.scene.file:
-                self._app.reopen(content)
+            seen = self._app.panes.scene
+            if content.file and seen.file and content.file.absolute() == seen.file.absolute():
+                self._app.reopen(_with_clip_beside(content, seen))
             else:
                 self._app.open(content, content.decoders[0])
         else:
@@ -140,3 +141,12 @@ class Arrivals:
             self._app.panes.fail(sentence)
         else:
             self._app.messages.refuse(sentence)
+
+
+def _with_clip_beside(scene: OpenScene, seen: OpenScene) -> OpenScene:
+    """Put the clip that is beside ``seen`` beside ``scene``, the same file read again."""
+    from nerv360.viewer.opening.clip import put_beside  # loads torch
+
+    if seen.beside is None or scene.sameness is None:
+        return scene
+    return put_beside(scene, seen.beside, None)

@@ -55,11 +55,11 @@ def compare_clip(scene: OpenScene, clip: Clip) -> str:
     return f"{name} is beside the scene (Tab, C): {scene.sameness(clip)}."
 
 
-def put_beside(scene: OpenScene, clip: Clip, remark: str) -> OpenScene:
+def put_beside(scene: OpenScene, clip: Clip, remark: str | None) -> OpenScene:
     """Add its own clip to ``scene`` as another decoder, the second in turn.
 
     Args:
-        remark: result of `compare_clip`.
+        remark: result of `compare_clip`; None if that has been said.
     """
     others = tuple(name for name in scene.decoders if name != ORIGINAL)
     return replace(
@@ -69,6 +69,7 @@ def put_beside(scene: OpenScene, clip: Clip, remark: str) -> OpenScene:
         cost=lambda name: clip_cost(clip) if name == ORIGINAL else scene.cost(name),
         still=lambda name: None if name == ORIGINAL else scene.still(name),
         remark=remark,
+        beside=clip,
         sound=partial(clip_sound, clip),
     )
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from nerv360.decoding.compiled.compiler import CompiledProgram
+from nerv360.errors import first_line
 
 Captured = TypeVar("Captured", Tensor, tuple[Tensor, ...])
 
@@ -48,7 +49,7 @@ class Gpu(Protocol):
         """Allocate contiguous memory of the host for `upload`.
 
         Raises:
-            RuntimeError: the system has too little of such memory.
+            torch.OutOfMemoryError: the system has too little of such memory.
         """
 
     def upload(self, source: Tensor, target: Tensor) -> None:
@@ -122,7 +123,12 @@ class CudaGpu:
         return int(properties.shared_memory_per_block_optin)
 
     def pinned(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-        return torch.empty(shape, dtype=dtype, pin_memory=True)
+        try:
+            return torch.empty(shape, dtype=dtype, pin_memory=True)
+        except RuntimeError as error:  # no fault of the cached code: it must not be thrown away
+            raise torch.OutOfMemoryError(
+                f"too little main memory can be locked for the card: {first_line(error)}"
+            ) from error
 
     def upload(self, source: Tensor, target: Tensor) -> None:
         # Torch does not reuse pinned memory that is freed before a copy from it has run.

@@ -232,7 +232,8 @@ class Run:
         scene_bytes = sound_bytes + rehearse(trainer, self.attribution, self.existing, self.target)
         size = trainer.checkpoint_bytes
         with for_option(self._option):
-            space = ReservedSpace(self.target, scene_bytes, 2 * size)
+            # Two scenes: the one on the way stays until the last one replaces it.
+            space = ReservedSpace(self.target, scene_bytes, 2 * size + scene_bytes)
             stack.enter_context(space)
         trainer.saving = space.lend
         return space

@@ -464,3 +464,14 @@ def test_on_a_gpu_the_count_sees_a_wait() -> None:
     value = torch.ones((), device="cuda")
     with pytest.raises(RuntimeError, match="synchroniz"):
         count(loop(engine, lambda k: value.item()))
+
+
+def test_memory_that_cannot_be_locked_is_no_fault_of_cached_code(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object, **__: object) -> torch.Tensor:
+        raise RuntimeError("CUDA error: OS call failed")
+
+    monkeypatch.setattr(torch, "empty", refuse)
+    with pytest.raises(torch.OutOfMemoryError, match="main memory can be locked"):
+        CudaGpu.pinned(cast(CudaGpu, None), (1, 2), torch.float32)
