@@ -23,7 +23,7 @@ OWN = "Host: localhost\r\n"
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "scene").mkdir()
-    (tmp_path / "scene" / "lzma.js").write_text("export {}; // lzma")
+    (tmp_path / "scene" / "unpack.js").write_text("export {}; // unpack")
     (tmp_path / "index.html").write_text("<p>")
     (tmp_path / "still.avif").write_bytes(bytes(range(100)))
     return tmp_path
@@ -46,7 +46,7 @@ def served(port: int) -> Callable[..., int]:
 
     def ask(path: str, *hosts: str, method: str = "GET") -> int:
         said = answer(port, get(path, *hosts, method=method))
-        assert b"lzma" not in said or path.endswith("lzma.js"), "a folder is not listed"
+        assert b"unpack" not in said or path.endswith("unpack.js"), "a folder is not listed"
         return status(said)
 
     return ask
@@ -72,7 +72,7 @@ def test_a_visitor_that_leaves_in_the_middle_is_no_error(
 )
 def test_it_answers_to_the_names_of_this_machine(served: Callable[..., int], host: str) -> None:
     assert served("/", host) == 200
-    assert served("/scene/lzma.js", host, method="HEAD") == 200
+    assert served("/scene/unpack.js", host, method="HEAD") == 200
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_it_answers_to_the_names_of_this_machine(served: Callable[..., int], hos
 )
 def test_it_answers_to_no_other_name(served: Callable[..., int], hosts: list[str]) -> None:
     assert served("/", *hosts) in (400, 403)
-    assert served("/scene/lzma.js", *hosts, method="HEAD") in (400, 403)
+    assert served("/scene/unpack.js", *hosts, method="HEAD") in (400, 403)
 
 
 @pytest.mark.parametrize(
@@ -125,9 +125,9 @@ def test_odd_paths_are_not_found(served: Callable[..., int], path: str) -> None:
 
 
 def test_it_says_how_a_browser_may_use_its_files(port: int) -> None:
-    head, _, body = answer(port, get("/scene/lzma.js", "localhost")).partition(b"\r\n\r\n")
+    head, _, body = answer(port, get("/scene/unpack.js", "localhost")).partition(b"\r\n\r\n")
     lines = {line.split(b": ")[0].lower(): line.split(b": ")[1] for line in head.split(b"\r\n")[1:]}
-    assert body == b"export {}; // lzma"
+    assert body == b"export {}; // unpack"
     assert lines[b"content-type"] == b"text/javascript; charset=utf-8"
     assert lines[b"x-content-type-options"] == b"nosniff"
     assert lines[b"cross-origin-resource-policy"] == b"same-origin"
@@ -162,7 +162,7 @@ def hostile_requests() -> list[bytes]:
         "/scene/../index.html", "/scene/..%2findex.html", "/%2e%2e/", "/%252e%252e/etc/passwd",
         "/etc/passwd", "/index.html%00.js", "/index.html%20", "/index.html.", "/INDEX.HTML",
         "/.htaccess", "/.git/config", "/~root/", "/proc/self/environ", "/index.html;a=b",
-        "/cgi-bin/x", "/index.html#", "/scene%5clzma.js", "/scene/lzma.js%0d%0aX:%20y",
+        "/cgi-bin/x", "/index.html#", "/scene%5cunpack.js", "/scene/unpack.js%0d%0aX:%20y",
         "/%c0%ae%c0%ae/", "/" + "%41" * 3000, "/" + "x" * 70000, "/?" + "q" * 9000,
         "http://localhost/index.html", "file:///etc/passwd", "localhost:80", "", "/\t", "/\x7f",
         "/\x80", "/index.html\x00",
@@ -263,7 +263,7 @@ def test_beyond_this_machine_a_token_is_asked_for(
         for host in ("localhost", "10.0.0.7:8360", "gpu.example"):
             port, page = address.port, f"/{address.token}/"
             assert status(answer(port, get(page, host))) == 200
-            assert status(answer(port, get(f"{page}scene/lzma.js", host))) == 200
+            assert status(answer(port, get(f"{page}scene/unpack.js", host))) == 200
             assert status(answer(port, get(f"{page}scene/", host))) == 404
             for token in tokens:
                 said = answer(port, get(f"/{token}/index.html", host))
