@@ -113,8 +113,8 @@ class SoundReader:
                 expected = float(frame.pts * frame.time_base)
             begin = (0.0 if expected is None else expected) - self.track.begin_s
             expected = begin + self.track.begin_s + frame.samples / frame.sample_rate
-            prepared = self._prepared(frame)
             with contextlib.suppress(av.FFmpegError, ValueError):
+                prepared = self._prepared(frame)
                 blocks = [part.to_ndarray().T for part in resampler.resample(prepared)]
                 if blocks:
                     block = np.nan_to_num(np.concatenate(blocks).astype(np.float32))

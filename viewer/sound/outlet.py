@@ -102,6 +102,11 @@ class Outlet:
         self._put += len(piece.samples)
         self._pieces.append(piece)
 
+    def renew(self) -> None:
+        """Forget the pace of the device so far; call it while no device takes samples."""
+        self._offsets.clear()
+        self._taken = 0
+
     def take(self, count: int) -> Block:
         """Return the next ``count`` samples, count×2."""
         schedule, now = self.schedule, self._pace(count)
@@ -132,7 +137,7 @@ class Outlet:
         """Return False if what is heard must end: it is paused, left, or not what is due."""
         if schedule is None or due is None or self._heard != self.run:
             return False
-        first = next(iter(self._pieces), None)
+        first = self._pieces[0] if self._pieces else None
         if first is None or self._silence:
             return True
         late = schedule.ahead(due, self._position(first)) / first.speed
@@ -143,6 +148,9 @@ class Outlet:
 
     def _end(self, out: Block) -> int:
         """Let what is heard fade out; return the number of samples."""
+        if self._fades_in:  # its first sample was not due yet
+            self._silence, self._heard = 0, None
+            return 0
         block = self._pull(min(_FADE, len(out)))
         if len(block):
             fade = np.linspace(1, 0, len(block), dtype=np.float32)[:, None]

@@ -74,7 +74,7 @@ class Player:
         self._opened = self._ready = 0
         self._source: Source | None = None
         self._device: AnyDevice | None = None
-        self._device_wanted = True
+        self._device_wanted, self._retried = True, False
         self._run: tuple[float, bool, float] | None = None
         self._stop = threading.Event()
         self._wake = threading.Event()
@@ -108,13 +108,14 @@ class Player:
 
     def close(self) -> None:
         """End the thread; call it once."""
+        thread, self._find = self._thread, None
         self._stop.set()
         self._wake.set()
-        if self._thread is not None:
-            self._thread.join(_PATIENCE_S)
+        if thread is not None:
+            thread.join(_PATIENCE_S)
 
     def _work(self) -> None:
-        """Play until the end; whatever goes wrong, the clip goes on without sound."""
+        """Play until the end; whatever goes wrong, this clip goes on without sound."""
         try:
             while not self._stop.is_set():
                 if self._ready != self._opened:
@@ -130,9 +131,11 @@ class Player:
                 self._wake.clear()
         except Exception as error:
             log.exception("the sound has failed")
+            self._find = None  # the next clip starts another thread
             self.notice = f"The clip goes on without sound: {describe(error)}."
         finally:
             self._close_parts()
+            self._thread = None
 
     def _change_source(self) -> None:
         opened, find = self._opened, self._find
@@ -148,11 +151,13 @@ class Player:
             except InputError as error:
                 self._say(str(error))
         self._run = None
-        self._device_wanted = True
+        self.outlet.run += 1  # what is left of the clip before is not heard
+        self._device_wanted, self._retried = True, False
         self._ready = opened
 
     def _open_device(self) -> None:
         self._device_wanted = False
+        self.outlet.renew()
         try:
             self._device = self._make_device(self.outlet.take)
         except (NoDeviceError, ImportError, OSError) as error:
@@ -164,12 +169,18 @@ class Player:
         log.info("sound is played by %s", self._device.name)
 
     def _check_device(self) -> None:
-        """Give up a device that has gone away, and so takes no more samples."""
+        """Give up a device that takes no more samples, once opening it again has not helped.
+
+        A program or a sound server that was suspended may have interrupted it.
+        """
         silent_s = time.perf_counter() - self.outlet.taken_at
         if self._device is not None and silent_s > _SILENT_DEVICE_S:
             self._device.close()
             self._device = None
-            self._say("the sound device has gone away")
+            if self._retried:
+                self._say("the sound device has gone away")
+            else:
+                self._device_wanted = self._retried = True
 
     def _feed(self, source: Source) -> None:
         """Keep enough of what is due in the outlet."""

@@ -104,6 +104,28 @@ def test_pause_fades_out_and_goes_on_at_the_same_place() -> None:
     assert bench.take(0.5)[-1] * 100 == pytest.approx(1.5, abs=0.001)
 
 
+def test_a_device_opened_anew_is_heard_at_once() -> None:
+    bench = Bench()
+    bench.outlet.schedule = SCHEDULE
+    bench.put(0.0, 6.0)
+    bench.take(1.0)
+    bench.clock.now += 3.0
+    bench.outlet.renew()
+    bench.outlet.taken_at = bench.clock.now
+    heard = bench.take(0.2)
+    assert heard[-1] * 100 == pytest.approx(4.2, abs=0.001)
+
+
+@pytest.mark.parametrize("seconds", [0.02, 0.04])
+def test_sound_that_is_left_before_it_is_due_is_not_heard(seconds: float) -> None:
+    bench = Bench()
+    bench.outlet.schedule = Schedule(50.0, 0.0, True, 1.0, False, 100.0)
+    bench.put(50.04, 1.0)
+    assert not bench.take(seconds).any()
+    bench.outlet.schedule = None
+    assert not bench.take(0.1).any()
+
+
 @pytest.mark.parametrize("drift", [-0.05, 0.05])
 def test_slow_drift_is_corrected(drift: float) -> None:
     bench = Bench()

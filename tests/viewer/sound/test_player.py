@@ -136,9 +136,42 @@ def test_a_device_that_goes_away_is_one_sentence(
     assert setup.player.notice == (
         "The sound device has gone away: the clip goes on without sound."
     )
-    assert setup.devices[-1].closed
+    assert [device.closed for device in setup.devices] == [True, True], "it was tried once more"
     setup.player.open(lambda: clip_sound(open_clip(clip)))
+    setup.until(lambda: len(setup.devices) == 3)
+    setup.player.close()
+
+
+def test_an_interrupted_device_is_opened_anew(setup: Setup, clip: Path) -> None:
+    setup.player.open(lambda: clip_sound(open_clip(clip)))
+    setup.until(setup.hears)
+    setup.player.outlet.taken_at -= 60
     setup.until(lambda: len(setup.devices) == 2)
+    setup.until(setup.hears)
+    assert setup.player.notice is None
+    setup.player.close()
+
+
+def test_after_an_unexpected_error_the_next_clip_is_heard(setup: Setup, clip: Path) -> None:
+    def fail() -> None:
+        raise RuntimeError("out of luck")
+
+    setup.player.open(fail)
+    setup.until(lambda: setup.player.notice is not None)
+    assert (setup.player.notice or "").startswith("The clip goes on without sound: ")
+    setup.player.open(lambda: clip_sound(open_clip(clip)))
+    setup.until(setup.hears)
+    setup.player.close()
+
+
+def test_nothing_is_left_of_the_clip_before(setup: Setup, clip: Path) -> None:
+    setup.player.open(lambda: clip_sound(open_clip(clip)))
+    setup.until(setup.hears)
+    setup.player.open(lambda: None)
+    setup.devices[0].loudest()  # it fades out
+    setup.until(lambda: setup.player._ready == setup.player._opened)
+    setup.follow()
+    assert setup.devices[0].loudest() == 0
     setup.player.close()
 
 
