@@ -246,10 +246,12 @@ def test_an_interrupt_keeps_the_sizes_that_are_finished(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("nerv360.lab.benchmarks.measure_sizes", one)
+    named = clip.rename(tmp_path / "Title [abc] :cat:")
     file, plot = tmp_path / "table4.json", tmp_path / "table4.png"
     options = ["--sizes", "192", "-o", str(file), "--plot", str(plot)]
-    assert main(["bench", "sizes", str(clip), "--device", "cpu", *options]) == 130
+    assert main(["bench", "sizes", str(named), "--device", "cpu", *options]) == 130
     said = capsys.readouterr().out
+    assert "Title [abc] :cat:" in " ".join(said.split())
     assert "NeRV360 at 192x96: not measured: decoding would take 9 GiB" in said
     assert "stopped early: 1 of 5 rows are finished" in said
     assert not json.loads(file.read_text())["complete"]

@@ -12,7 +12,8 @@ import typer
 
 from nerv360.errors import InputError, UnavailableError
 from nerv360.progress import stage
-from nerv360.viewer.commands.bench.options import Pictures, Results, check_files, write_files
+from nerv360.text import escaped
+from nerv360.viewer.commands.bench.options import Pictures, Results, check_files, write_and_print
 from nerv360.viewer.commands.options import (
     Device,
     Overwrite,
@@ -54,8 +55,6 @@ def engines(
     check_files(output, overwrite)
     if scene is not None and preset is not None:
         raise InputError("bench engines takes either a scene file or --preset NAME")
-    from rich.console import Console
-
     from nerv360.lab import benchmarks
     from nerv360.viewer.paths import DEMO
 
@@ -75,11 +74,7 @@ def engines(
         memory={} if preset else {name: _memory(file, name, str(chosen)) for name in decoders},
         uploads=uploads,
     )
-    console = Console()
-    _print(console, report)
-    if refusal:
-        console.print(f"upload: not measured: {refusal}", soft_wrap=True)
-    write_files(report, output)
+    write_and_print(report, partial(_print, refusal=refusal), output)
 
 
 class _LateGraphics:
@@ -184,11 +179,11 @@ def _failures(engines: list[EngineResult | EngineFailure]) -> list[str]:
         rows = [each for each in engines if each.engine == engine.engine]
         same = all(isinstance(e, EngineFailure) and e.failed == engine.failed for e in rows)
         who = engine.engine if same else f"{engine.decoder}, {engine.engine}"
-        lines.append(f"{who}: not measured: {engine.failed}")
+        lines.append(f"{who}: not measured: {escaped(engine.failed)}")
     return list(dict.fromkeys(lines))
 
 
-def _print(console: Console, report: EngineReport) -> None:
+def _print(console: Console, report: EngineReport, refusal: str | None) -> None:
     from rich.table import Table
 
     from nerv360.lab.benchmarks import EngineFailure
@@ -208,7 +203,7 @@ def _print(console: Console, report: EngineReport) -> None:
     ceilings = report.ceilings
     rates = ", ".join(f"{rate:.0f} GFLOP/s in {name}" for name, rate in ceilings.gflops.items())
     for line in _failures(report.engines):
-        console.print(line, soft_wrap=True, markup=False)
+        console.print(line, soft_wrap=True)
     console.print(
         f"by FLOP: at the rate of a matrix product in the engine's precision in this run "
         f"({rates}), of what every look takes: a frame is expanded once for all. By "
@@ -216,10 +211,12 @@ def _print(console: Console, report: EngineReport) -> None:
         f"{ceilings.gbytes_per_s:.1f} GB/s of a copy."
     )
     for place in {engine.device for engine in report.measured if engine.engine == "gl"}:
-        console.print(f"gl: drawn by {place}", soft_wrap=True, markup=False)
+        console.print(f"gl: drawn by {escaped(place)}", soft_wrap=True)
     for line in (*_sizes(report.measured), *_parts(report.measured)):
         console.print(line)
     _print_memory(console, report)
+    if refusal:
+        console.print(f"upload: not measured: {escaped(refusal)}", soft_wrap=True)
 
 
 def _sizes(measured: list[EngineResult]) -> Iterator[str]:
@@ -253,7 +250,7 @@ def _print_memory(console: Console, report: EngineReport) -> None:
 
     for name, memory in report.memory.items():
         if isinstance(memory, MemoryFailure):
-            console.print(memory.failed, soft_wrap=True, markup=False)
+            console.print(escaped(memory.failed), soft_wrap=True)
             continue
         low, high = (bytes_ / 2**20 for bytes_ in memory.range)
         console.print(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from nerv360.video import Clip
 
 INTERRUPTED = 130
+
+AnyReport = TypeVar("AnyReport", bound="Report")
 
 TrainingClip = Annotated[
     Path, typer.Argument(metavar="CLIP", help="360° video, photo or folder of pictures.")
@@ -53,26 +55,35 @@ def check_files(output: Path | None, overwrite: bool, plot: Path | None = None) 
             raise InputError(f"--plot {plot}: name a file of its own that ends in .png")
 
 
-def write_files(
-    report: Report,
+def write_and_print(
+    report: AnyReport,
+    show: Callable[[Console, AnyReport], None],
     output: Path | None,
     plot: Path | None = None,
     draw: Callable[[], bytes] = bytes,
 ) -> None:
-    """Write the report as JSON and what ``draw`` returns as a PNG, if they are wanted.
+    """Write the report as JSON and what ``draw`` returns as a PNG, if wanted; then print it.
+
+    The console that ``show`` gets prints text as it is, without markup. A report that cannot be
+    printed is written, and one that cannot be written is printed.
 
     Raises:
         InputError: a file cannot be written.
     """
-    if output is not None:
-        write_output("-o", output, f"{json.dumps(report.to_dict(), indent=2)}\n".encode())
-    if plot is not None:
-        write_output("--plot", plot, draw())
+    from rich.console import Console
+
+    try:
+        if output is not None:
+            write_output("-o", output, f"{json.dumps(report.to_dict(), indent=2)}\n".encode())
+        if plot is not None:
+            write_output("--plot", plot, draw())
+    finally:
+        show(Console(markup=False, emoji=False), report)
 
 
 def print_head(console: Console, report: Report, *lines: str) -> None:
     """Print lines and the origin of a report above its tables."""
-    console.print(*lines, str(report.facts), sep="\n", highlight=False, markup=False)
+    console.print(*lines, str(report.facts), sep="\n", highlight=False)
 
 
 def training_preset_option(preset: str | None, device: torch.device) -> str:

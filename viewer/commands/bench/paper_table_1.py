@@ -12,12 +12,14 @@ from nerv360.viewer.commands.bench.options import (
     Results,
     Scale,
     check_files,
-    write_files,
+    write_and_print,
 )
 from nerv360.viewer.commands.options import Device, Overwrite, device_option, for_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from rich.console import Console
 
     from nerv360.lab.benchmarks import PartResult, Table1, Table1Row, TooLarge
 
@@ -56,17 +58,15 @@ def paper_table_1(
         rows=rows,
         ratios=benchmarks.table1_ratios(rows),
     )
-    _print(report)
-    write_files(report, output)
+    write_and_print(report, _print, output)
 
 
-def _print(report: Table1) -> None:
-    from rich.console import Console
+def _print(console: Console, report: Table1) -> None:
     from rich.table import Table
 
     from nerv360.lab.benchmarks import TITLES
 
-    console, rows, scale = Console(), report.rows, report.scale
+    rows, scale = report.rows, report.scale
     size = "the paper's size" if scale == "1" else f"{scale} of the sides"
     title = f"Table 1, preset {report.preset} at {size} (paper: 1 of the sides, H100)"
     table = Table("", title=title, caption=str(report.facts))

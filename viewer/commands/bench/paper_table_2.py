@@ -21,7 +21,7 @@ from nerv360.viewer.commands.bench.options import (
     print_head,
     training_clip,
     training_preset_option,
-    write_files,
+    write_and_print,
 )
 from nerv360.viewer.commands.options import Device, Eye, Overwrite, Raw, device_option, for_option
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import torch
+    from rich.console import Console
 
     from nerv360.lab.benchmarks import Ablation, Table2, Variant
     from nerv360.training import ClipFrames, StepReport, TrainingSettings
@@ -83,8 +84,7 @@ def paper_table_2(
         complete=len(rows) == len(variants),
         rows=rows,
     )
-    _print(report)
-    write_files(report, output)
+    write_and_print(report, _print, output)
     if not report.complete:
         raise typer.Exit(INTERRUPTED)
 
@@ -115,13 +115,11 @@ def _trained(
     return results
 
 
-def _print(report: Table2) -> None:
-    from rich.console import Console
-
+def _print(console: Console, report: Table2) -> None:
     from nerv360.lab.benchmarks import differences
     from nerv360.viewer.commands.terminal import plain_table
 
-    console, rows, (height, width) = Console(), report.rows, report.frame
+    rows, (height, width) = report.rows, report.frame
     print_head(
         console,
         report,

@@ -24,7 +24,7 @@ from nerv360.viewer.commands.bench.options import (
     print_head,
     training_clip,
     training_preset_option,
-    write_files,
+    write_and_print,
 )
 from nerv360.viewer.commands.options import Device, Eye, Overwrite, Raw, device_option, for_option
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import torch
+    from rich.console import Console
 
     from nerv360.config import ModelConfig
     from nerv360.lab.rates import RateCurve, RateDifference, RatePoint, RatesReport
@@ -97,8 +98,7 @@ def rates(
         complete=len(rows) == len(methods),
         rows=compared(rows),
     )
-    _print(report)
-    write_files(report, output, plot, lambda: draw_rates(report.rows))
+    write_and_print(report, _print, output, plot, lambda: draw_rates(report.rows))
     if not report.complete:
         raise typer.Exit(INTERRUPTED)
 
@@ -153,13 +153,11 @@ def _measured(
     return [*CODECS, *(variant.name for variant in variants)], rows
 
 
-def _print(report: RatesReport) -> None:
-    from rich.console import Console
-
+def _print(console: Console, report: RatesReport) -> None:
     from nerv360.lab.rates import METRICS, verdicts
     from nerv360.viewer.commands.terminal import plain_table
 
-    console, rows, (height, width) = Console(), report.rows, report.frame
+    rows, (height, width) = report.rows, report.frame
     print_head(
         console,
         report,

@@ -10,6 +10,7 @@ import psutil
 import typer
 
 from nerv360.progress import stage
+from nerv360.text import escaped
 from nerv360.viewer.commands.bench.options import (
     INTERRUPTED,
     AtMost,
@@ -19,7 +20,7 @@ from nerv360.viewer.commands.bench.options import (
     check_files,
     print_head,
     training_clip,
-    write_files,
+    write_and_print,
 )
 from nerv360.viewer.commands.options import (
     CLIP,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import torch
+    from rich.console import Console
 
     from nerv360.config import ModelConfig
     from nerv360.lab.benchmarks import SizeFailure, SizeResult, SizesReport
@@ -95,9 +97,11 @@ def sizes(
         complete=complete,
         rows=rows,
     )
-    _print(report)
-    processor = chosen.type == "cpu"
-    write_files(report, output, plot, lambda: benchmarks.draw_sizes(rows, processor=processor))
+
+    def draw() -> bytes:
+        return benchmarks.draw_sizes(rows, processor=chosen.type == "cpu")
+
+    write_and_print(report, _print, output, plot, draw)
     if not complete:
         raise typer.Exit(INTERRUPTED)
 
@@ -127,13 +131,11 @@ def _measured(
     return rows, True
 
 
-def _print(report: SizesReport) -> None:
-    from rich.console import Console
-
+def _print(console: Console, report: SizesReport) -> None:
     from nerv360.lab.benchmarks import METHODS, WAYS, SizeFailure
     from nerv360.viewer.commands.terminal import plain_table
 
-    console, (height, width) = Console(), report.viewport
+    height, width = report.viewport
     title = f"Sizes, preset {report.preset}: one more viewport of {width}x{height}"
     print_head(console, report, title)
     on_cpu = report.facts.device == "cpu"
@@ -142,8 +144,8 @@ def _print(report: SizesReport) -> None:
         console.print(plain_table([title, "panorama", *WAYS, "MiB"], lines))
     for row in report.rows:
         if isinstance(row, SizeFailure):
-            line = f"{METHODS[row.method]} at {_size(row)}: not measured: {row.failed}"
-            console.print(line, soft_wrap=True, markup=False, highlight=False)
+            line = f"{METHODS[row.method]} at {_size(row)}: not measured: {escaped(row.failed)}"
+            console.print(line, soft_wrap=True, highlight=False)
     for note in _notes(report):
         console.print(note, highlight=False)
     if not report.complete:
@@ -200,8 +202,8 @@ def _notes(report: SizesReport) -> list[str]:
         lines.append("; ".join(_program(row) for row in told.values()) + ".")
     lines.append(
         f"Networks have random weights, and embeddings of 30 frames. Codecs' clips: one second of "
-        f"{report.source} at 30 pictures a second, resized and turning, a keyframe each second. "
-        f"The machine's load was {report.load_average_before:g} before."
+        f"{escaped(report.source)} at 30 pictures a second, resized and turning, a keyframe each "
+        f"second. The machine's load was {report.load_average_before:g} before."
     )
     return lines
 
