@@ -3,16 +3,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Recent, parts } from "../../viewer/web/remote/link.js";
+import { Link, Recent, parts } from "../../viewer/web/remote/link.js";
 
-test("a picture's message has a header, colours and alpha", () => {
-  const header = { number: 1, frame: 7, colour: 3, alpha: 2 };
+/** @param {Record<string, unknown>} header */
+function packed(header) {
   const text = new TextEncoder().encode(JSON.stringify(header));
   const message = new Uint8Array(4 + text.length + 5);
   new DataView(message.buffer).setUint32(0, text.length, true);
   message.set(text, 4);
   message.set([1, 2, 3, 4, 5], 4 + text.length);
-  const found = parts(message.buffer);
+  return message.buffer;
+}
+
+test("a picture's message has a header, colours and alpha", () => {
+  const header = { number: 1, frame: 7, colour: 3, alpha: 2 };
+  const found = parts(packed(header));
   assert.deepEqual(found.header, header);
   assert.deepEqual([...found.colour], [1, 2, 3]);
   assert.deepEqual([...found.alpha], [4, 5]);
@@ -28,4 +33,71 @@ test("a rate is of the last three seconds", () => {
   for (let at = 0; at <= 6000; at += 100) recent.add(at, 50);
   assert.equal(Math.round(recent.rate(6000)), 500);
   assert.equal(recent.rate(20000), 0);
+});
+
+/** A WebSocket that sends nothing by itself. */
+class FakeSocket {
+  static OPEN = 1;
+  readyState = FakeSocket.OPEN;
+  /** @type {Record<string, any>[]} */
+  said = [];
+
+  constructor() {
+    FakeSocket.newest = this;
+  }
+
+  /** @param {string} text */
+  send(text) {
+    this.said.push(JSON.parse(text));
+  }
+
+  close() {}
+}
+
+/** Wait until all promises that can go on have gone on. */
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+test("the newest picture is unpacked, and the bitmaps of outdated ones are closed", async (t) => {
+  /** @type {(() => void)[]} */
+  const unpacking = [];
+  let open = 0;
+  const { WebSocket, createImageBitmap } = globalThis;
+  const before = { WebSocket, createImageBitmap };
+  t.after(() => Object.assign(globalThis, before));
+  Object.assign(globalThis, {
+    WebSocket: FakeSocket,
+    createImageBitmap: () =>
+      new Promise((resolve) => {
+        unpacking.push(() => resolve({ close: () => (open -= 1) }));
+        open += 1;
+      }),
+  });
+  const link = new Link("ws://localhost/live", "scene");
+  t.after(() => link.disconnect());
+  /** @type {number[]} */
+  const shown = [];
+  link.onPicture = ({ header, colours }) => {
+    shown.push(header.number);
+    colours.close();
+  };
+  link.connect();
+  const socket = FakeSocket.newest;
+  socket.onmessage({ data: JSON.stringify({ hello: { version: 1, scene: "scene" } }) });
+  for (let number = 1; number <= 8; number++)
+    socket.onmessage({ data: packed({ number, colour: 3, alpha: 0 }) });
+  assert.equal(unpacking.length, 3);
+  unpacking[2]();
+  await settled();
+  assert.equal(unpacking.length, 4, "the newest one has waited");
+  unpacking[3]();
+  await settled();
+  assert.deepEqual(shown, [3, 8]);
+  unpacking[0]();
+  unpacking[1]();
+  await settled();
+  assert.deepEqual(shown, [3, 8]);
+  assert.equal(unpacking.length, 4);
+  assert.equal(open, 0);
+  const seen = socket.said.flatMap((message) => message.seen ?? []);
+  assert.equal(Math.max(...seen), 8);
 });

@@ -13,7 +13,7 @@ from nerv360.errors import InputError
 
 ADDRESS = "127.0.0.1"
 _BACKLOG = 128
-_OWN_NAMES = re.compile(r"(127\.0\.0\.1|localhost|::1|\[::1\])(:\d{1,5})?", re.IGNORECASE)
+_OWN_NAMES = r"127\.0\.0\.1|localhost|::1|\[::1\]"
 _NAMES = re.compile(r"([a-z0-9_.-]{1,253}|\[[0-9a-f:.]{2,45}\])(:\d{1,5})?", re.IGNORECASE)
 _PATH = re.compile(r"/((?:[\w-][\w.-]*/)*(?:[\w-][\w.-]*)?)(?:\?[!-~]*)?", re.ASCII)
 
@@ -61,16 +61,18 @@ class Address:
         name = socket.gethostname() if number.is_unspecified else host
         name = f"[{name}]" if ":" in name else name
         token = f"{self.token}/" if self.token else ""
+        own = rf"({_OWN_NAMES}|{re.escape(name)})(:\d{{1,5}})?"
+        self._names = _NAMES if self.token else re.compile(own, re.IGNORECASE)
         self.url = f"http://{name}:{self.port}/{token}"
 
     def knows(self, hosts: list[str]) -> bool:
         """Return True if the request's one Host may be a name of this server.
 
-        A page from elsewhere whose own name resolves to 127.0.0.1 would read the scene otherwise.
+        Without a token these are the names of this machine's own address and the host of `url`:
+        a page from elsewhere whose own name resolves to 127.0.0.1 would read the scene otherwise.
         With a token any name will do, because such a page does not know the token.
         """
-        names = _OWN_NAMES if self.token is None else _NAMES
-        return len(hosts) == 1 and names.fullmatch(hosts[0].strip()) is not None
+        return len(hosts) == 1 and self._names.fullmatch(hosts[0].strip()) is not None
 
     def path_within(self, path: str) -> str | None:
         """Return the part of a request's path that names a file; None without the token.

@@ -21,7 +21,7 @@ from nerv360.viewer.sharing.messages import (
     Seen,
     parsed,
 )
-from nerv360.viewer.sharing.shared_decoding import SharedDecoding, Visitor
+from nerv360.viewer.sharing.shared_decoding import Failure, SharedDecoding, Visitor
 
 if TYPE_CHECKING:
     from nerv360.config import ModelConfig
@@ -32,7 +32,9 @@ PLACES = ("auto", "here", "browser")
 """Places to decode for a page: as measured, on the machine of the server, in the browser."""
 _STALL_S = 20.0
 _CLOSE_S = 2.0
+_MOST_PICTURES = 8  # as many as `Pace` allows; a visitor that lies about them gets no more memory
 _MESSAGES_PER_S = 600.0  # pages ask at each refresh, of up to 360 Hz
+_CHANGE_COST = 300.0  # of another decoder, in messages: opening one holds up all visitors
 
 
 def live_description(scene: Scene | None, scene_id: str, prefers: str, gpu: bool) -> dict[str, Any]:
@@ -72,7 +74,7 @@ class Outbox:
     """
 
     def __init__(self) -> None:
-        self._pictures: deque[bytes] = deque()  # bounded by the visitor's pace
+        self._pictures: deque[bytes] = deque(maxlen=_MOST_PICTURES)
         self._texts: dict[str, str] = {}
         self._filled = asyncio.Event()
 
@@ -110,10 +112,10 @@ class Budget:
         self._left = 2 * per_second
         self._at = 0.0
 
-    def spend(self, now: float) -> bool:
-        """Count one message; return False if it is one too many."""
+    def spend(self, now: float, cost: float = 1.0) -> bool:
+        """Count one message of this cost; return False if it is one too many."""
         gained = (now - self._at) * self._per_second
-        self._left = min(self._left + gained, 2 * self._per_second) - 1
+        self._left = min(self._left + gained, 2 * self._per_second) - cost
         self._at = now
         return self._left >= 0
 
@@ -156,7 +158,7 @@ class Live:
         outbox.say(hello={"version": VERSION, "scene": self._scene_id})
         loop = asyncio.get_running_loop()
 
-        def deliver(result: bytes | tuple[Ask, str]) -> None:
+        def deliver(result: bytes | Failure) -> None:
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 loop.call_soon_threadsafe(_put, outbox, result)
 
@@ -187,7 +189,11 @@ class Live:
                     raise MessageError("it is not a text")
                 if not budget.spend(loop.time()):
                     raise MessageError("it is one of too many")
-                self._hear(parsed(message.data), outbox, visitor)
+                heard = parsed(message.data)
+                changes = isinstance(heard, Ask) and heard.decoder != visitor.decoder
+                if changes and not budget.spend(loop.time(), _CHANGE_COST):
+                    raise MessageError("it is one of too many changes of the decoder")
+                self._hear(heard, outbox, visitor)
             except MessageError as error:
                 sentence = f"A message is refused: {error}"
                 await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=sentence.encode())
@@ -227,9 +233,9 @@ class Live:
             request.transport.abort()
 
 
-def _put(outbox: Outbox, result: bytes | tuple[Ask, str]) -> None:
+def _put(outbox: Outbox, result: bytes | Failure) -> None:
     if isinstance(result, bytes):
         outbox.put(result)
     else:
-        ask, sentence = result
-        outbox.say(error=sentence, generation=ask.generation)
+        ask = result.ask
+        outbox.say(error=result.sentence, generation=ask.generation, id=ask.id, ended=result.ended)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from nerv360.decoding import Picture
 from nerv360.viewer import process_end
@@ -19,21 +20,35 @@ from nerv360.viewer.sharing.pace import Pace
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Failure:
+    """An ask for which there is no picture.
+
+    Attributes:
+        sentence: the reason.
+        ended: whether the decoder cannot go on; if False, other frames may be decoded.
+    """
+
+    ask: Ask
+    sentence: str
+    ended: bool
+
+
 class Visitor:
     """One page: its newest ask, and the pictures on their way to it.
 
     Only `SharedDecoding` changes it, under its lock.
 
     Attributes:
-        deliver: takes a picture's message, or an ask with the reason why there is none. Called on
-            the decoding thread, and must not wait.
+        deliver: takes a picture's message, or why there is none. Called on the decoding thread, and
+            must not wait.
         ask: what it wants next; None if that was begun.
         decoder: name of the decoder that it last asked for.
         pace: pictures on their way.
         number: of its newest picture.
     """
 
-    def __init__(self, deliver: Callable[[bytes | tuple[Ask, str]], None]) -> None:
+    def __init__(self, deliver: Callable[[bytes | Failure], None]) -> None:
         self.deliver = deliver
         self.ask: Ask | None = None
         self.decoder = ""
@@ -62,7 +77,7 @@ class SharedDecoding:
         with self._changed:
             return len(self._visitors)
 
-    def join(self, deliver: Callable[[bytes | tuple[Ask, str]], None]) -> Visitor:
+    def join(self, deliver: Callable[[bytes | Failure], None]) -> Visitor:
         """Add a visitor; see `Visitor.deliver`."""
         visitor = Visitor(deliver)
         with self._changed:
@@ -112,8 +127,8 @@ class SharedDecoding:
             visitor, ask = turn
             try:
                 decoded = self._decode(ask)
-                if isinstance(decoded, str):
-                    visitor.deliver((ask, decoded))
+                if isinstance(decoded, Failure):
+                    visitor.deliver(decoded)
                     continue
                 with self._changed:
                     visitor.number += 1
@@ -124,7 +139,7 @@ class SharedDecoding:
                 visitor.deliver(message)
             except Exception as error:
                 log.exception("something failed that nobody foresaw; decoding goes on")
-                visitor.deliver((ask, describe(error)))
+                visitor.deliver(Failure(ask, describe(error), ended=True))
 
     def _next(self) -> tuple[Visitor, Ask] | None:
         """Return who is served next, and with what; None if there is to be an end."""
@@ -139,8 +154,8 @@ class SharedDecoding:
                 self._changed.wait()
         return None
 
-    def _decode(self, ask: Ask) -> Picture | str:
-        """Return a picture, or the reason why there is none."""
+    def _decode(self, ask: Ask) -> Picture | Failure:
+        """Return a picture, or why there is none."""
         session = self._session(ask.decoder)
         whole = self._whole.get(ask.decoder)
         if whole is not None and whole.frame == ask.frame:
@@ -154,7 +169,8 @@ class SharedDecoding:
                 return picture
             if session.report.engine is engine:  # this frame's fault, not the engine's
                 break
-        return session.report.error or "The decoder cannot be opened."
+        sentence = session.report.error or "The decoder cannot be opened."
+        return Failure(ask, sentence, ended=session.report.engine is None)
 
     def _session(self, decoder: str) -> DecodeSession:
         """Return the session of a decoder; free those that no visitor looks at."""

@@ -132,6 +132,11 @@ def test_a_clip_is_served(tmp_path: Path) -> None:
         (["--host", "203.0.113.9"], "--host: 203.0.113.9 is not a name or address of this machine"),
         (["--engine", "none"], "--engine"),
         (["--device", "tpu"], "--device"),
+        (["--decode", "browser", "--device", "cpu"], "--decode browser: --device"),
+        (
+            ["--decode", "browser", "--engine", "eager", "--device", "cpu"],
+            "--decode browser: --engine and --device",
+        ),
     ],
 )
 def test_an_option_that_cannot_be_is_a_sentence(
@@ -150,6 +155,7 @@ def test_a_clip_is_decoded_here_by_its_codec(
     for options, said in (
         (["--decode", "browser"], "--decode browser: a clip is decoded by its codec, here"),
         (["--engine", "eager"], "--engine: a clip is decoded by its codec, not by eager"),
+        (["--device", "cpu"], "--device: a clip is decoded by its codec, not on cpu"),
     ):
         assert main(["serve", file, "--port", "0", "--no-browser", *options]) == 2
         assert capsys.readouterr().err.startswith(f"nerv360: {said}")

@@ -16,9 +16,11 @@ from typing import Any
 import aiohttp
 import pytest
 
+from nerv360.geometry import Look
 from nerv360.viewer.sharing import Live, SharedDecoding, WebServer
 from nerv360.viewer.sharing.address import Address
-from nerv360.viewer.sharing.live import Budget
+from nerv360.viewer.sharing.live import Budget, Outbox
+from nerv360.viewer.sharing.messages import Ask
 from tests.support.fake_engine import FakeEngine
 from tests.support.serving import PATIENCE_S, answer, running, status
 from tests.support.sphere_scene import FRAMES, sphere_scene
@@ -250,6 +252,44 @@ def test_a_budget_allows_bursts_but_no_flood() -> None:
     budget = Budget(100)
     assert all(budget.spend(1000.0 + k / 99) for k in range(5000))
     assert not all(budget.spend(2000.0 + k / 150) for k in range(5000))
+
+
+def test_changes_of_the_decoder_cost_more_than_other_messages(address: Address) -> None:
+    async def page() -> None:
+        async with visit(address) as opened, visit(address) as other:
+            for number in range(20):
+                try:
+                    await opened.send_str(ask(number, decoder=("one", "two")[number % 2]))
+                except ConnectionError:
+                    break
+            while isinstance(await heard(opened), dict):
+                pass
+            assert opened.close_code in (1008, 1006)
+            assert "hello" in await heard(other)
+            await other.send_str(ask(3))
+            assert (await heard(other))["id"] == 3
+
+    asyncio.run(page())
+
+
+def test_a_visitor_that_lies_about_its_pictures_takes_little_memory(live: Live) -> None:
+    outbox, delivered = Outbox(), threading.Semaphore(0)
+
+    def deliver(result: object) -> None:
+        assert isinstance(result, bytes)
+        outbox.put(result)
+        delivered.release()
+
+    visitor = live.decoding.join(deliver)
+    for number in range(200):
+        live.decoding.ask(visitor, Ask(number, 1, "one", Look(), 0, 160))
+        assert delivered.acquire(timeout=PATIENCE_S)
+        live.decoding.seen(visitor, 2**53)
+    kept = 0
+    while outbox.take() is not None:
+        kept += 1
+    assert kept == 8
+    live.decoding.leave(visitor)
 
 
 def test_the_end_of_the_server_is_told(live: Live, tmp_path: Path) -> None:

@@ -288,3 +288,13 @@ def test_an_address_that_cannot_be_used_is_a_sentence() -> None:
     one = Address()
     with one.socket, pytest.raises(InputError, match=f"{one.port} is taken or not allowed"):
         Address(port=one.port)
+
+
+def test_the_host_of_its_own_url_is_known() -> None:
+    address = Address("127.0.0.2")
+    with address.socket:
+        assert address.url == f"http://127.0.0.2:{address.port}/"
+        assert address.knows([f"127.0.0.2:{address.port}"])
+        assert address.knows([f"localhost:{address.port}"])
+        for other in ("127.0.0.3", "127x0.0.2", "127.0.0.2.evil.example", "evil.example"):
+            assert not address.knows([f"{other}:{address.port}"])

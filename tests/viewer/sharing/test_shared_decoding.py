@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from nerv360.errors import InputError
 from nerv360.geometry import Look
 from nerv360.viewer.sharing import SharedDecoding
 from nerv360.viewer.sharing.messages import Ask
@@ -130,11 +131,27 @@ def test_a_failing_engine_gives_way_to_the_next() -> None:
     decoding = SharedDecoding(sphere_scene(broken))
     page = Page(decoding)
     page.ask(1, frame=1)
-    failed, sentence = page.next()
-    assert failed.id == 1
-    assert "out of memory" in sentence
+    failed = page.next()
+    assert (failed.ask.id, failed.ended) == (1, True)
+    assert "out of memory" in failed.sentence
     page.ask(2, frame=0)
-    assert "out of memory" in page.next()[1], "an engine that has failed is not opened again"
+    assert "out of memory" in page.next().sentence, "an engine that has failed is not opened again"
+    decoding.stop()
+
+
+def test_a_damaged_frame_does_not_end_the_decoding() -> None:
+    def fails(frame: int) -> Exception | None:
+        return InputError("it is damaged") if frame == 1 else None
+
+    decoding = SharedDecoding(
+        sphere_scene(partial(FakeEngine, (90, 160), frames=FRAMES, failure=fails))
+    )
+    page = Page(decoding)
+    page.ask(1, frame=1)
+    failed = page.next()
+    assert (failed.ask.id, failed.ended) == (1, False)
+    page.ask(2, frame=0)
+    assert b'"id": 2' in page.next()
     decoding.stop()
 
 

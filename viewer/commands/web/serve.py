@@ -127,6 +127,7 @@ def _page(path: Path, folder: Path, options: _Decoding) -> Live | None:
         opened = _clip_page(path, folder, options)
     elif options.place == "browser":
         opened = None
+        _refuse_ignored(options)
         with stage(f"making a page of {path.name}"):
             export_web(path, folder)
     else:
@@ -134,6 +135,16 @@ def _page(path: Path, folder: Path, options: _Decoding) -> Live | None:
     if opened is None:
         return None
     return Live(SharedDecoding(opened), _id_of(path), options.visitors)
+
+
+def _refuse_ignored(options: _Decoding) -> None:
+    """Raise InputError if the browser decodes and options say how to decode here."""
+    choices = {"--engine": options.engine, "--device": options.device}
+    if given := [name for name, value in choices.items() if value != "auto"]:
+        raise InputError(
+            f"--decode browser: {' and '.join(given)} are of use only if this machine decodes; "
+            "leave them out or give --decode here"
+        )
 
 
 def _scene_page(path: Path, folder: Path, options: _Decoding) -> OpenScene:
@@ -163,6 +174,8 @@ def _clip_page(path: Path, folder: Path, options: _Decoding) -> OpenScene:
         raise InputError("--decode browser: a clip is decoded by its codec, here")
     if options.engine != "auto":
         raise InputError(f"--engine: a clip is decoded by its codec, not by {options.engine}")
+    if options.device != "auto":
+        raise InputError(f"--device: a clip is decoded by its codec, not on {options.device}")
     clip = clip_option(path, wanted=SCENE_OR_CLIP)
     say_notes(clip)
     opened = prepare_clip(clip)

@@ -42,6 +42,8 @@ export class RemoteDecoder {
   /** @type {Set<WebGLTexture>} */
   #textures = new Set();
   #error = "";
+  /** Newest ask that the server could not decode a picture for. */
+  #failed = 0;
 
   /**
    * @param {WebGL2RenderingContext} gl
@@ -66,19 +68,18 @@ export class RemoteDecoder {
     this.scratch = [this.#texture(), this.#texture()];
   }
 
-  /** Number of asks without a picture. */
+  /** Number of asks that may still bring a picture. */
   get outstanding() {
-    return this.link.open ? this.#waiting.size : 0;
+    if (!this.link.open) return 0;
+    return [...this.#waiting.keys()].filter((id) => id > this.#failed).length;
   }
 
   /**
-   * Return true if the server answers.
+   * Return true if the server answers; until then the link asks again and again.
    *
    * @returns {boolean}
-   * @throws {GraphicsError} it cannot be used.
    */
   ready() {
-    if (this.link.trouble) throw new GraphicsError(this.link.trouble);
     if (this.link.open) this.#attach();
     return this.link.open;
   }
@@ -117,6 +118,8 @@ export class RemoteDecoder {
    * @param {number} now
    */
   ask(frame, look, own, now) {
+    // Another decoder may have listened in between, and failed.
+    this.#attach();
     const { yaw, pitch, roll, hfov } = look;
     const id = ++this.#ids;
     this.#waiting.set(id, { own, begun: now });
@@ -147,6 +150,7 @@ export class RemoteDecoder {
       // Older asks have been replaced by this one.
       for (const id of this.#waiting.keys()) if (id <= each.header.id) this.#waiting.delete(id);
       if (waited) finished.push({ picture: this.#picture(each), ...waited });
+      else discard(each);
     }
     return finished;
   }
@@ -163,7 +167,9 @@ export class RemoteDecoder {
   /** Free the graphics memory, and listen no more. */
   close() {
     const { gl, link } = this;
-    if (link.onPicture === this.#receive) link.onPicture = () => {};
+    if (link.onPicture === this.#receive) link.onPicture = discard;
+    this.#arrived.forEach(discard);
+    this.#arrived = [];
     for (const texture of [...this.#textures, ...this.scratch]) gl.deleteTexture(texture);
     gl.deleteFramebuffer(this.framebuffer);
     this.merge.close();
@@ -171,14 +177,19 @@ export class RemoteDecoder {
 
   #attach() {
     this.link.onPicture = this.#receive;
-    this.link.onError = (sentence, generation) => {
-      if (generation === this.generation) this.#error = sentence;
+    this.link.onError = ({ error, generation, id, ended }) => {
+      if (generation !== this.generation) return;
+      if (ended) this.#error = error;
+      // Pictures asked for before may still be on their way.
+      for (const each of this.#waiting.keys()) if (each <= this.#failed) this.#waiting.delete(each);
+      this.#failed = id;
     };
   }
 
   /** @param {Arrival} arrival */
   #receive = (arrival) => {
     if (arrival.header.generation === this.generation) this.#arrived.push(arrival);
+    else discard(arrival);
   };
 
   /**
@@ -236,4 +247,10 @@ export class RemoteDecoder {
     gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, gl.LINEAR);
     return texture;
   }
+}
+
+/** @param {Arrival} arrival */
+function discard({ colours, alphas }) {
+  colours.close();
+  alphas?.close();
 }

@@ -13,6 +13,7 @@
  * @typedef {{header: Header, colours: ImageBitmap, alphas: ImageBitmap | null}} Arrival
  * @typedef {{id: number, generation: number, decoder: string, frame: number, look: number[],
  *   width: number}} Ask
+ * @typedef {{error: string, generation: number, id: number, ended: boolean}} Failure
  */
 
 const VERSION = 1;
@@ -79,6 +80,12 @@ export class Link {
   #ticked = 0;
   #unpacking = 0;
   #newest = 0;
+  /**
+   * The newest picture that has not been unpacked yet.
+   *
+   * @type {ArrayBuffer | null}
+   */
+  #next = null;
   #bytes = new Recent();
 
   /**
@@ -98,7 +105,7 @@ export class Link {
     this.roundTrip = 0;
     /** @type {(arrival: Arrival) => void} */
     this.onPicture = () => {};
-    /** @type {(sentence: string, generation: number) => void} */
+    /** @type {(failure: Failure) => void} */
     this.onError = () => {};
     /** Called after `open` or `trouble` has changed. */
     this.onChange = () => {};
@@ -123,6 +130,7 @@ export class Link {
     this.#socket = socket;
     this.#heard = this.#ticked = performance.now();
     this.#newest = 0;
+    this.#next = null;
     socket.onmessage = ({ data }) => this.#hear(socket, data);
     socket.onclose = ({ code, reason }) => this.#lose(socket, code, reason);
     clearInterval(this.#pinging);
@@ -134,7 +142,7 @@ export class Link {
     clearTimeout(this.#retrying);
     clearInterval(this.#pinging);
     const socket = this.#socket;
-    this.#socket = null;
+    this.#socket = this.#next = null;
     socket?.close();
     this.#become(false, "");
   }
@@ -170,12 +178,13 @@ export class Link {
     this.#heard = now;
     this.#bytes.add(now, typeof data === "string" ? data.length : data.byteLength);
     if (typeof data !== "string") {
-      void this.#unpack(socket, data);
+      if (this.#unpacking < MOST_UNPACKED) void this.#unpack(socket, data);
+      else this.#next = data;
     } else {
       const message = JSON.parse(data);
       if (message.hello) return this.#greet(message.hello);
       if (message.pong !== undefined) this.roundTrip = now - message.pong;
-      if (message.error !== undefined) this.onError(message.error, message.generation);
+      if (message.error !== undefined) this.onError(message);
     }
     if (this.epoch && !this.open) this.#become(true, "");
   }
@@ -194,7 +203,8 @@ export class Link {
   }
 
   /**
-   * Unpack a picture, and then let the server send another; older ones are dropped.
+   * Unpack a picture, let the server send another, and go on with the newest that waits. What
+   * comes after a newer picture is dropped.
    *
    * @param {WebSocket} socket
    * @param {ArrayBuffer} data
@@ -203,17 +213,24 @@ export class Link {
     const { header, colour, alpha } = parts(data);
     this.#unpacking += 1;
     try {
-      if (this.#unpacking > MOST_UNPACKED) return;
       const [colours, alphas] = await Promise.all([
         bitmap(colour),
         header.alpha ? bitmap(alpha) : null,
       ]);
-      if (socket !== this.#socket || header.number < this.#newest) return;
+      if (socket !== this.#socket || header.number < this.#newest) {
+        colours.close();
+        alphas?.close();
+        return;
+      }
       this.#newest = header.number;
       this.onPicture({ header, colours, alphas });
     } finally {
       this.#unpacking -= 1;
+      // It counts for all pictures before, so also for those that were replaced.
       if (socket === this.#socket) this.#say({ seen: header.number });
+      const next = this.#next;
+      this.#next = null;
+      if (next && this.#socket) void this.#unpack(this.#socket, next);
     }
   }
 
