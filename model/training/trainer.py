@@ -143,7 +143,9 @@ class Trainer:
         self.best_psnr_db: float | None = None
         self.best: Weights = {}
         self._course: list[tuple[int, float]] = []
+        self._began_at = 0
         self.is_saved = False
+        self._whole = True  # not within an update of the weights or an evaluation
 
     def run(
         self,
@@ -166,8 +168,8 @@ class Trainer:
         while self.step < self.steps:
             epoch, position = divmod(self.step, self.steps_an_epoch)
             loss = self._train_step(epoch, position)
-            self.step += 1
             self.is_saved = False
+            self.step += 1
             if not math.isfinite(loss):
                 raise InputError(
                     f"the training has diverged, its loss at step {self.step} is {loss}: give a "
@@ -181,6 +183,7 @@ class Trainer:
                     self.evaluate()
                 if self.step < self.steps:
                     self.after_evaluation()
+            self._whole = True
             reached_third = before_third and self.step < self.steps <= 3 * self.step
             if reached_third or (due and self._is_due(saved)):
                 before_third = before_third and not reached_third
@@ -219,6 +222,7 @@ class Trainer:
         self.optimiser = make_optimiser(self.network, self.settings)
         enabled = self.precision is torch.float16
         self._scaler = torch.amp.GradScaler(self.device.type, enabled=enabled)
+        self._whole = True
         return times
 
     def try_evaluation(self) -> float:
@@ -261,7 +265,8 @@ class Trainer:
         self.step, self.seconds = state.step, state.seconds
         self.psnr_db, self.best_psnr_db = state.psnr_db, state.best_psnr_db
         self.moving_db = state.moving_db
-        self.is_saved = True
+        self._began_at = self.step
+        self.is_saved = self._whole = True
 
     @property
     def checkpoint_bytes(self) -> int:
@@ -283,8 +288,11 @@ class Trainer:
     def late_gain_db(self) -> float | None:
         """Return the decibels by which the last third of the steps raised the held-out PSNR.
 
-        None unless this process measured it in the third before that, too.
+        None unless it was measured in the third before that, too, and None after `resume`: a
+        checkpoint has no earlier measurements.
         """
+        if self._began_at:
+            return None
         thirds: list[list[float]] = [[], [], []]
         for step, psnr in self._course:
             thirds[(3 * step > self.step) + (3 * step > 2 * self.step)].append(psnr)
@@ -325,6 +333,8 @@ class Trainer:
         self.optimiser.zero_grad(set_to_none=True)
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self.group.average_gradients(self.network.parameters())
+        # A checkpoint of an unfinished step would not resume bit for bit.
+        self._whole = False
         self._scaler.step(self.optimiser)  # not at all if a gradient is too large for float16
         self._scaler.update()
         return float(loss.detach())
@@ -378,9 +388,13 @@ class Trainer:
             )
 
     def save(self, path: Path) -> bool:
-        """Write a checkpoint, in the first process; return False, with a warning, if it failed."""
+        """Write a checkpoint, in the first process; return False, with a warning, if it failed.
+
+        Nothing is written, and False returned, if a step or its evaluation was broken off: a
+        training resumed from there would differ from an unbroken one.
+        """
         self.is_saved = False
-        if not self.group.is_first:
+        if not self.group.is_first or not self._whole:
             return False
         state = TrainingState(
             identity=self._identity(),

@@ -47,7 +47,10 @@ Preset = Annotated[str, typer.Option(help="paper, demo, or auto: paper on a GPU,
 Architecture = Annotated[str, typer.Option("--model", help="nerv360, hnerv or hnerv-boost.")]
 Minutes = Annotated[
     float | None,
-    typer.Option(help="Minutes that it takes; 10 by default, unless the preset paper is named."),
+    typer.Option(
+        help="Minutes that it takes; 10 by default, unless the preset paper is named. "
+        "With --resume the end stays."
+    ),
 ]
 Epochs = Annotated[int | None, typer.Option(help="Passes over the clip, instead.")]
 Steps = Annotated[int | None, typer.Option(help="Steps, instead.")]
@@ -67,7 +70,9 @@ Size = Annotated[
 Resume = Annotated[
     bool,
     typer.Option(
-        "--resume", help="Go on from the last checkpoint; --epochs or --steps may move the end."
+        "--resume",
+        help="Go on from the last checkpoint; --epochs or --steps may move the end, --minutes does "
+        "not.",
     ),
 ]
 Replace = Annotated[bool, typer.Option("--overwrite", help="Replace an existing scene or decoder.")]

@@ -177,7 +177,7 @@ def test_a_checkpoint_is_written_after_a_third_however_short_the_training(
 
 
 def test_the_gain_of_the_last_third_is_measured_or_unknown(
-    clip: Path, monkeypatch: pytest.MonkeyPatch
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer = trainer_for(clip)
     assert trainer.late_gain_db() is None
@@ -189,6 +189,12 @@ def test_the_gain_of_the_last_third_is_measured_or_unknown(
         trainer.step = step
         trainer.evaluate()
     assert trainer.late_gain_db() == 1.5
+    assert trainer.save(tmp_path / "c")
+    again = trainer_for(clip)
+    again.resume(tmp_path / "c")
+    for again.step in (15, 24):
+        again.evaluate()
+    assert again.late_gain_db() is None  # the first third was measured by another process
     trainer.step = 20  # nothing was measured in its last third
     assert trainer.late_gain_db() is None
 

@@ -14,7 +14,7 @@ from nerv360.errors import InputError
 from nerv360.scene import read_scene
 from nerv360.training import TrainingSettings
 from nerv360.training.by_clock import ByClock
-from nerv360.training.checkpoint import checkpoint_path
+from nerv360.training.checkpoint import checkpoint_path, load_checkpoint
 from nerv360.training.clock import Durations
 from nerv360.training.trainer import Trainer
 from nerv360.video.writing import VideoWriter
@@ -181,6 +181,71 @@ def test_ctrl_c_before_the_first_step_says_so_and_leaves_nothing(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("resume", [False, True])
+def test_ctrl_c_while_steps_are_timed_leaves_the_scene_unchanged(
+    clip: Path, tmp_path: Path, resume: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "s.safetensors"
+    checkpoint = checkpoint_path(target)
+    line = ["train", str(clip), "-o", str(target), *TINY]
+    if resume:
+        with patch("nerv360.training.export_scene", side_effect=KeyboardInterrupt):
+            assert main([*line, "--steps=2"]) == 130
+        checked = checkpoint.read_bytes()
+    target.write_bytes(b"an earlier scene")
+
+    def plan(self: ByClock, trainer: Trainer) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    with patch.object(ByClock, "plan", plan):
+        assert main([*line, "--minutes=1", "--resume" if resume else "--overwrite"]) == 130
+    said = capsys.readouterr().err
+    assert target.read_bytes() == b"an earlier scene"
+    if resume:
+        assert f"stopped before a further step; {checkpoint} is as it was\n" in said
+        assert checkpoint.read_bytes() == checked
+    else:
+        assert "stopped before the first step\n" in said
+        assert not checkpoint.exists()
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+@pytest.mark.parametrize("place", ["torch.amp.GradScaler.step", "Trainer.evaluate"])
+def test_a_step_that_was_broken_off_is_not_saved(
+    clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    place: str,
+    error: type[BaseException],
+    earlier: bool,
+) -> None:
+    target = tmp_path / "s.safetensors"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    owner, name = (Trainer, "evaluate") if "evaluate" in place else (torch.amp.GradScaler, "step")
+    whole, left = getattr(owner, name), iter([True] * earlier)
+
+    def break_off(*arguments: object) -> None:
+        whole(*arguments)
+        if not next(left, False):
+            raise error
+
+    monkeypatch.setattr(owner, name, break_off)
+    line = ["train", str(clip), "-o", str(target), *TINY, "--steps=9", "--set=checkpoint_s=0"]
+    assert main(line) == (130 if error is KeyboardInterrupt else 2)
+    said = capsys.readouterr().err
+    checkpoint = checkpoint_path(target)
+    assert checkpoint.exists() == earlier
+    if earlier:
+        assert load_checkpoint(checkpoint)["step"] == 1
+        assert str(checkpoint) in said
+        assert "--resume goes on" in said
+        assert ("the earlier" in said) == (name == "evaluate")
+    else:
+        assert ("no checkpoint was written" in said) or ("could not be saved anywhere" in said)
+
+
 def test_a_resumed_training_by_the_clock_keeps_its_end(
     clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -190,7 +255,7 @@ def test_a_resumed_training_by_the_clock_keeps_its_end(
     def plan(self: ByClock, trainer: Trainer) -> None:
         trainer.steps, trainer.evaluate_every = 8, 4
 
-    stops = iter([False] * 4 + [True] * 100)
+    stops = iter([False] * 5 + [True] * 100)
     with (
         patch.object(ByClock, "plan", plan),
         patch(
@@ -211,9 +276,12 @@ def test_a_stop_without_a_checkpoint_promises_none(
 ) -> None:
     target = tmp_path / "s.safetensors"
     full = InputError("No space left on device")
+    stops = iter([False] + [True] * 100)
     with (
         patch("nerv360.training.trainer.save_checkpoint", side_effect=full),
-        patch("nerv360.viewer.commands.terminal.StopOnInterrupt.__call__", lambda self: True),
+        patch(
+            "nerv360.viewer.commands.terminal.StopOnInterrupt.__call__", lambda self: next(stops)
+        ),
     ):
         assert main(["train", str(clip), "-o", str(target), *TINY, "--steps=8"]) == 130
     said = capsys.readouterr().out

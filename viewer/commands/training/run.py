@@ -100,9 +100,14 @@ class Run:
                     space = self._rehearsed(trainer, stack)
                 stop = stack.enter_context(StopOnInterrupt())
                 self._plan(trainer, space, needed)
+                if self.group.any(stop(), trainer.device):
+                    raise KeyboardInterrupt
             except KeyboardInterrupt:
                 if self.group.is_first:
-                    print("stopped before the first step", file=sys.stderr, flush=True)
+                    said = "stopped before the first step"
+                    if self.resume:
+                        said = f"stopped before a further step; {self.checkpoint} is as it was"
+                    print(escaped(said), file=sys.stderr, flush=True)
                 raise
             try:
                 finished = self._steps(trainer, stop)
@@ -337,9 +342,15 @@ class Run:
 
     def _say_where(self, trainer: Trainer) -> None:
         """Print where the training is kept after a second Ctrl-C."""
-        if self.group.is_first and (trainer.is_saved or trainer.save(self.checkpoint)):
-            kept = f"stopped; {self.checkpoint} has {trainer.step:,} steps"
-            print(escaped(f"{kept}: {self.again} goes on"), file=sys.stderr, flush=True)
+        if not self.group.is_first:
+            return
+        if trainer.is_saved or trainer.save(self.checkpoint):
+            said = f"{self.checkpoint} has {trainer.step:,} steps: {self.again} goes on"
+        elif self.checkpoint.exists():
+            said = f"the earlier {self.checkpoint} stays: {self.again} goes on from it"
+        else:
+            said = "no checkpoint was written"
+        print(escaped(f"stopped; {said}"), file=sys.stderr, flush=True)
 
     def _kept(self, trainer: Trainer) -> str:
         """Return where the training is kept and how to continue it, as the end of a sentence."""
@@ -356,6 +367,11 @@ class Run:
                     f"; its {steps} are in {elsewhere}: move it to {self.checkpoint.parent}, and "
                     f"the same command with --resume goes on with them"
                 )
+        if self.checkpoint.exists():
+            return (
+                f"; the earlier {self.checkpoint} stays: the same command with --resume goes on "
+                f"from it"
+            )
         return "; its steps could not be saved anywhere"
 
 
