@@ -183,3 +183,14 @@ def test_a_visitor_too_many_is_told_and_waits(scene: Path, folder: Path, page: B
         page.run("document.getElementById('place').click()")
         page.wait(lambda: page.shown("shown") == "decoded")
         assert page.text("sentence") == ""
+
+
+def test_a_page_that_had_to_wait_is_decoded_for_at_last(
+    scene: Path, folder: Path, page: Browser
+) -> None:
+    with decoding(scene, folder, visitors=0) as address:
+        page.open(address.url, 800, 500)
+        page.wait(lambda: "visitors are here already" in page.text("sentence"))
+    with decoding(scene, folder, port=address.port):
+        page.wait(lambda: page.shown("shown") == "decoded")
+        assert page.text("sentence") == ""
