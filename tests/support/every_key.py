@@ -39,9 +39,19 @@ def main() -> None:
         lambda path: prepare_scene(scene, path, DeviceChoice("cpu")),
     )
     app.playback.playing = False
+    try:
+        press_all(app, window)
+    finally:
+        app.close()  # also the dialog for files, for which the process would wait
+    window.close()
+    print(*[name for name in COMPILERS if name in sys.modules])
+
+
+def press_all(app: App, window: Window) -> None:
     settle(app)
     hand = CallbackHand(window)
-    for name in sorted(KEYS, key="ESCAPE".__eq__):
+    # Esc closes the menu, and then the window.
+    for name in [*sorted(KEYS, key="ESCAPE".__eq__), "ESCAPE"]:
         hand.key(name, True)
         app.step(1 / 60)
         hand.key(name, False)
@@ -52,9 +62,6 @@ def main() -> None:
         hand.character(character)
         app.step(1 / 60)
     assert window.should_close, "Esc is a key too"
-    app.close()
-    window.close()
-    print(*[name for name in COMPILERS if name in sys.modules])
 
 
 if __name__ == "__main__":

@@ -61,7 +61,17 @@ def test_it_is_measured(scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("nerv360.lab.benchmarks.measure_decoding", not_asked_for)
     monkeypatch.setattr("nerv360.viewer.commands.bench_uploads.measure_uploads", lambda *_: [])
     report = tmp_path / "bench.json"
-    command = ["bench", str(scene), "--device", "cpu", "--pictures", "3", "-o", str(report)]
+    command = [
+        "bench",
+        "engines",
+        str(scene),
+        "--device",
+        "cpu",
+        "--pictures",
+        "3",
+        "-o",
+        str(report),
+    ]
     assert main(command) == 0
     rows = {row["engine"]: row for row in json.loads(report.read_text())["engines"]}
     assert {"eager", "folded"} <= set(rows)

@@ -68,6 +68,7 @@ class MenuPanel:
             return
         if unwanted:
             imgui.close_current_popup()
+            self.is_open = False  # already for the next key, which comes before the next drawing
         self._item("Open …", "O", self.commands[Action.OPEN])
         self._recent_files()
         self._outcome(scale)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -211,9 +212,9 @@ def test_ctrl_c_leaves_a_scene_that_opens_and_resumes(clip: Path, tmp_path: Path
     target = tmp_path / "scene.safetensors"
     command = [sys.executable, "-m", "nerv360.viewer", "train", str(clip), "-o", str(target), *TINY]
     command += ["--epochs=5000", "--set=evaluate_every=1"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert any(" steps" in line for line in process.stdout)
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    assert any(re.match("training, [1-9]", line) for line in process.stderr)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=120) == 130
     assert read_scene(target).decoders["nerv360"].training.steps > 0
