@@ -51,7 +51,8 @@ class Pavement:
         radius = torch.hypot(east, north)
         # Stones in rings around the rose, in straight rows farther out.
         ring = (radius / 0.3).floor()
-        around = torch.atan2(east, north) / (2 * math.pi) * (ring * 6 + 3)
+        stones = ring * 6 + 3
+        around = torch.atan2(east, north) / (2 * math.pi) * stones
         straight = radius > 9.0
         row = torch.where(straight, (north / 0.3).floor(), ring)
         x = torch.where(straight, east / 0.36 + 0.5 * row.remainder(2.0), around)
@@ -62,7 +63,9 @@ class Pavement:
         joint = 1 - inside(corner - 0.055, size)
         fade = size / 0.3
         joint = mix_fade(joint, 0.25, fade)
-        shade = mix_fade(hash01(index, row, 77), 0.5, fade)
+        # The stone that lies across south, where the azimuth jumps, has one number.
+        stone = torch.where(straight, index, index.remainder(stones))
+        shade = mix_fade(hash01(stone, row, 77), 0.5, fade)
         patch = fbm(east * 0.22, north * 0.22, 4, 19, size * 0.22)
         tone = mix(colour((0.40, 0.345, 0.285), like), colour((0.50, 0.41, 0.32), like), patch)
         tone = tone * (0.78 + 0.40 * shade) * (1 - 0.50 * joint)

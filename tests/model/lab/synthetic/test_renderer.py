@@ -27,6 +27,7 @@ from nerv360.lab.synthetic.drawing.solids import (
 from nerv360.lab.synthetic.drawing.stage import EYE, bounds_of, erp_rays, turned
 from nerv360.lab.synthetic.movers.harbour import movers
 from nerv360.lab.synthetic.renderer import HarbourTown
+from nerv360.lab.synthetic.town import town
 
 WIDTH, HEIGHT = 128, 64
 
@@ -87,6 +88,39 @@ def test_neither_seam_nor_pole_stands_out(pictures: list[Tensor]) -> None:
     # Around the poles neighbouring columns show almost the same place.
     assert (picture[0] - picture[0].roll(1, 0)).abs().max() < 12
     assert (picture[-1] - picture[-1].roll(1, 0)).abs().max() < 12
+
+
+def test_no_stone_or_wall_is_cut_at_the_border_of_the_picture() -> None:
+    turned_looks = [_share_of_cuts(yaw) for yaw in (-90.0, 0.0, 90.0)]
+    assert _share_of_cuts(180.0) <= max(turned_looks) < 0.05
+
+
+def _share_of_cuts(yaw_deg: float) -> float:
+    """Return how often the town's colours jump between two rays side by side, for all pitches."""
+    pitch = torch.linspace(-1.5, 0.5, 800, dtype=torch.float64)
+    sides = [_seen(math.radians(yaw_deg) + aside, pitch) for aside in (-2e-6, 2e-6)]
+    (left, owner), (right, other) = sides
+    jump = (left - right).abs().amax(0) > 0.03
+    return (jump & (owner == other)).float().mean().item()
+
+
+def _seen(azimuth: float, pitch: Tensor) -> tuple[Tensor, Tensor]:
+    """Return colours without light, 3×N, and the solid that is seen."""
+    level = pitch.cos()
+    d = torch.stack([level * math.sin(azimuth), pitch.sin(), level * math.cos(azimuth)]).float()
+    eye = torch.tensor(EYE)[:, None]
+    nearest, owner = torch.full_like(d[0], 300.0), torch.full(pitch.shape, -1)
+    colours = torch.zeros_like(d)
+    for index, placed in enumerate(town()):
+        o, ray = placed.to_local(eye, d)
+        t = placed.solid.hit(o, ray)
+        hit = (t < nearest).nonzero()[:, 0]
+        if hit.numel():
+            p = o + ray[:, hit] * t[hit]
+            n, _ = placed.normals(p)
+            nearest[hit], owner[hit] = t[hit], index
+            colours[:, hit] = placed.paint(p, n, t[hit] * 1e-4).albedo
+    return colours, owner
 
 
 @pytest.mark.slow
