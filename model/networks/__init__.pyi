@@ -7,11 +7,13 @@ from .cost import count_traffic as count_traffic
 from .coverage import BOUND as BOUND
 from .coverage import COMPARED_PANORAMA as COMPARED_PANORAMA
 from .coverage import MOST_MOTION as MOST_MOTION
+from .coverage import MOTION_LEVELS as MOTION_LEVELS
 from .coverage import STEEPNESS as STEEPNESS
 from .coverage import THRESHOLD as THRESHOLD
 from .coverage import Coverage as Coverage
 from .coverage import compared_panorama as compared_panorama
 from .coverage import composite as composite
+from .coverage import may_show as may_show
 from .coverage import motion_map as motion_map
 from .coverage import motion_size as motion_size
 from .encoder import COLOUR_GAIN as COLOUR_GAIN

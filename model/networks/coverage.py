@@ -6,8 +6,9 @@ differs from the still panorama and is shown.
 
 Means over cells are compared, because a blurred picture of the same content should not cover a
 sharp one; a cell is about as large as the decoder's blur. Small and thin objects vanish in such
-means. So a motion map, which is measured and not learned, raises alpha where the clip moves and
-lowers it elsewhere. Its influence is bounded, so that a clear difference shows everywhere.
+means. So a motion map, which is measured and not learned, raises alpha where the clip moves.
+Where the map is empty nothing differs from the still panorama, and alpha is 0: engines need not
+decode there. Elsewhere the map's influence is bounded, so that a clear difference always shows.
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ _LEAST_MOTION = 0.02
 class Coverage(nn.Module):
     """Alpha of a decoded picture: 0 if it equals the still panorama, 1 if it differs.
 
-    Alpha is σ(100·k·(m − 0.03·τ) + 4·tanh(100·w·(a − 0.03·θ))). m is the absolute difference,
-    averaged over the colours and over 3×3 cells of ``comparison_cell`` pixels a side; a is the
-    `motion_map`; k, τ, w and θ are learned.
+    Alpha is min(1, 128·a)·σ(100·k·(m − 0.03·τ) + 4·tanh(100·w·(a − 0.03·θ))). m is the absolute
+    difference, averaged over the colours and over 3×3 cells of ``comparison_cell`` pixels a side; a
+    is the `motion_map`, 0.25 at most; k, τ, w and θ are learned.
     """
 
     def __init__(self, config: ModelConfig, *, full_frame: bool) -> None:
@@ -69,7 +70,8 @@ class Coverage(nn.Module):
         gate = STEEPNESS * self.sharpness * (apart - THRESHOLD * self.threshold)
         above = MOST_MOTION * motion - THRESHOLD * self.motion_threshold
         gate = gate + BOUND * torch.tanh(STEEPNESS * self.motion_sharpness * above)
-        return F.interpolate(gate.sigmoid(), size, mode="bilinear", align_corners=False)
+        alpha = gate.sigmoid() * may_show(motion)
+        return F.interpolate(alpha, size, mode="bilinear", align_corners=False)
 
     def compared_viewports(self, panorama: Tensor, look: Tensor, size: tuple[int, int]) -> Tensor:
         """Sample the still panorama at the cells of viewports of ``size``, height and width.
@@ -89,6 +91,15 @@ class Coverage(nn.Module):
     def frame_motion(self, motion: Tensor, cells: tuple[int, int]) -> Tensor:
         """Resize a motion map 1×1×h×w to the cells of a whole frame, rows and columns."""
         return F.interpolate(motion, cells, mode="bilinear", align_corners=False)
+
+
+def may_show(motion: Tensor) -> Tensor:
+    """Return the largest alpha, 0 to 1, for a motion map in [0, 1].
+
+    It is 0 where the map is empty, and 1 from the least motion on. Between two cells of the map it
+    is continuous, so that engines agree at its edge.
+    """
+    return (MOTION_LEVELS * motion).clamp(max=1)
 
 
 def _smoothed(x: Tensor, *, wrap: bool) -> Tensor:

@@ -6,6 +6,7 @@ from nerv360.networks import (
     BOUND,
     COMPARED_PANORAMA,
     MOST_MOTION,
+    MOTION_LEVELS,
     STEEPNESS,
     THRESHOLD,
     Architecture,
@@ -165,6 +166,7 @@ class _Generator:
             "THRESHOLD": THRESHOLD,
             "BOUND": BOUND,
             "MOST_MOTION": MOST_MOTION,
+            "MOTION_LEVELS": float(MOTION_LEVELS),
         }
         gate = fixed_text(constants, "activations.glsl", "sphere.glsl", "gate.glsl")
         learnt = tuple(

@@ -8,13 +8,13 @@ from typing import Any
 
 from nerv360.config import ModelConfig
 from nerv360.networks import architecture_of, checked
-from nerv360.training.dataset import ClipFrames, still_share
+from nerv360.training.dataset import ClipFrames, StillShares, still_shares
 from nerv360.training.settings import TrainingSettings
 
 STANDS_STILL = 0.5
-"""Share of still sphere above which a still panorama pays off.
+"""Share that must stand still, of the sphere and around the horizon, for a still panorama to pay.
 
-A hand-held camera left 43 %, three still cameras 92 to 98 % (docs/quality.md).
+Of the sphere a hand-held camera left 43 %, three still cameras 92 to 98 % (docs/quality.md).
 """
 FINER_CHANNELS = (2,)
 LOOKS_AT_MOTION = 0.7
@@ -31,8 +31,8 @@ def suited_to_clip(
     Args:
         fixed: names of numbers to keep.
     """
-    share = still_share(frames)
-    stands = share >= STANDS_STILL
+    shares = still_shares(frames)
+    stands = min(shares.sphere, shares.horizon) >= STANDS_STILL
     full_frame = architecture_of(config).full_frame
     plain_video = full_frame and config.frame_width != 2 * config.frame_height
     network: dict[str, Any] = {
@@ -46,14 +46,15 @@ def suited_to_clip(
         network.pop(name, None)
         training.pop(name, None)
     chosen = checked(config.replace(**network))
-    return chosen, replace(settings, **training), _sentence(share, chosen)
+    return chosen, replace(settings, **training), _sentence(shares, chosen)
 
 
-def _sentence(share: float, config: ModelConfig) -> str:
+def _sentence(shares: StillShares, config: ModelConfig) -> str:
     shown = "over a still panorama" if config.still_panorama else "without a still panorama"
     channels = sum(config.level_channels)
     finer = f"a finer embedding of {channels} channel{'s' * (channels != 1)}"
     return (
-        f"{share:.0%} of the sphere stands still: trained {shown}, with "
+        f"{shares.sphere:.0%} of the sphere stands still, {shares.horizon:.0%} around the horizon: "
+        f"trained {shown}, with "
         f"{finer if channels else 'one embedding'}"
     )

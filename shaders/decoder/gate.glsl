@@ -1,4 +1,4 @@
-// Alpha of each cell, from the mean difference of 3x3 cells and the motion in it.
+// Alpha of each cell, from the mean difference of 3x3 cells and the motion in it; 0 without motion.
 
 uniform sampler2DArray cells;
 uniform vec4 learnt;  // sharpness and threshold of the difference, then of the motion
@@ -24,5 +24,5 @@ void main() {
     float gate = STEEPNESS * learnt.x * (apart - THRESHOLD * learnt.y);
     float above = STEEPNESS * learnt.z * (MOST_MOTION * moved - THRESHOLD * learnt.w);
     float bounded = BOUND * (2.0 * logistic(vec4(2.0 * above)).x - 1.0);
-    result0 = logistic(vec4(gate + bounded));
+    result0 = logistic(vec4(gate + bounded)) * min(MOTION_LEVELS * moved, 1.0);
 }

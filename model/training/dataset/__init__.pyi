@@ -1,8 +1,9 @@
 from .activity import ActivityMap as ActivityMap
 from .activity import covered_directions as covered_directions
-from .activity import still_share as still_share
+from .activity import still_shares as still_shares
 from .clip_frames import WHOLE as WHOLE
 from .clip_frames import ClipFrames as ClipFrames
+from .clip_frames import StillShares as StillShares
 from .clip_frames import fit_config as fit_config
 from .clip_frames import fitted as fitted
 from .clip_frames import read_clip as read_clip

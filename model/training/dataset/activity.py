@@ -10,13 +10,15 @@ from torch import Tensor
 
 from nerv360.geometry import erp_angles
 from nerv360.metrics import THRESHOLD, spread_frames
-from nerv360.training.dataset.clip_frames import ClipFrames
+from nerv360.training.dataset.clip_frames import ClipFrames, StillShares
 
 _CELL = 16
 """Side in pixels of the squares that are averaged."""
 _NOISE = 0.02
 """Difference, averaged over a square, that camera noise and codecs may cause."""
 _SURVEYED = 12
+_HORIZON = math.radians(25)
+"""Half the height of a viewport of the usual field of view."""
 
 
 class ActivityMap:
@@ -42,25 +44,30 @@ class ActivityMap:
         return self._known[index]
 
 
-def still_share(frames: ClipFrames) -> float:
-    """Return the share of the sphere, 0 to 1, that shows the clip's temporal median.
+def still_shares(frames: ClipFrames) -> StillShares:
+    """Return how much of a clip stands still, 0 to 1, as means over evenly spread frames.
 
-    It is a mean over evenly spread frames, and kept in ``frames``.
+    The band around the horizon is as high as a viewport, because people look there. The result is
+    kept in ``frames``.
     """
-    if frames.still_share is not None:
-        return frames.still_share
+    if frames.still_shares is not None:
+        return frames.still_shares
     still = frames.still_bytes()
     _, latitude = erp_angles(still.shape[0], still.shape[1])
     area = latitude.cos()[:, None].expand(still.shape[:2])
     if frames.coverage is not None:
         area = area * frames.coverage
-    area = area / area.sum()
-    shares = []
+    band = area * (latitude.abs() <= _HORIZON)[:, None]
+    sums = torch.zeros(2)
     for index in spread_frames(_SURVEYED, len(frames)):
         apart = (frames.picture(index).int() - still.int()).abs().amax(-1)
-        shares.append(float(((apart <= 255 * THRESHOLD) * area).sum()))
-    frames.still_share = min(sum(shares) / len(shares), 1.0)
-    return frames.still_share
+        stands = apart <= 255 * THRESHOLD
+        sums += torch.stack([area[stands].sum() / area.sum(), band[stands].sum() / band.sum()])
+    shares = (sums / len(spread_frames(_SURVEYED, len(frames)))).clamp(max=1)
+    # Without a covered pixel around the horizon only the sphere counts.
+    sphere, horizon = (float(share) for share in torch.where(shares.isnan(), shares[0], shares))
+    frames.still_shares = StillShares(sphere, horizon)
+    return frames.still_shares
 
 
 def covered_directions(coverage: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ import hashlib
 import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -26,6 +27,14 @@ WHOLE = 0.999
 """Share of a pixel above which the clip shows it."""
 
 
+@dataclass(frozen=True)
+class StillShares:
+    """Shares of the sphere, and of a band around the horizon, that show the temporal median."""
+
+    sphere: float
+    horizon: float
+
+
 class ClipFrames:
     """Pictures of a clip in memory, as bytes; only the picture in use is converted to floats.
 
@@ -38,7 +47,7 @@ class ClipFrames:
         fingerprint: of the clip's frames; None if unknown.
         coverage: H×W bool mask of the pixels that the clip shows, others are black; None for the
             whole sphere.
-        still_share: share of the sphere that stands still; None before `still_share` measured it.
+        still_shares: how much stands still; None before `still_shares` measured it.
     """
 
     def __init__(
@@ -56,7 +65,7 @@ class ClipFrames:
         self.fingerprint = fingerprint
         self.shown = list(range(len(pictures)) if shown is None else shown)
         self.coverage = coverage
-        self.still_share: float | None = None
+        self.still_shares: StillShares | None = None
         self._still: Tensor | None = None
 
     def __len__(self) -> int:

@@ -58,7 +58,7 @@ def scene_header(trainer: Trainer, attribution: Attribution) -> SceneHeader:
 
 
 def _summary(trainer: Trainer) -> TrainingSummary:
-    share, gain = trainer.frames.still_share, trainer.late_gain_db()
+    shares, gain = trainer.frames.still_shares, trainer.late_gain_db()
     return TrainingSummary(
         epochs=trainer.step // trainer.steps_an_epoch,
         steps=trainer.step,
@@ -66,6 +66,6 @@ def _summary(trainer: Trainer) -> TrainingSummary:
         ms_ssim=None,
         seconds=trainer.seconds,
         settings=trainer.settings.to_dict(),
-        still_share=None if share is None else round(share, 4),
+        still_share=None if shares is None else round(shares.sphere, 4),
         late_gain_db=None if gain is None else round(gain, 3),
     )

@@ -74,10 +74,10 @@ def test_a_composite_is_between_the_two() -> None:
 def test_beyond_a_viewport_nothing_counts(size: tuple[int, int]) -> None:
     coverage = Coverage(DEMO, full_frame=False)
     cells, still = torch.rand(2, 2, 3, *size) * 0.1
-    motion = torch.zeros(2, 1, *size)
+    motion = torch.full((2, 1, *size), 0.0625)
     apart = F.avg_pool2d(cells - still, 3, stride=1, padding=1, count_include_pad=False)
     apart = apart.abs().mean(1, keepdim=True)
-    wanted = torch.sigmoid(100 * (apart - 0.03) + 4 * math.tanh(-3))
+    wanted = torch.sigmoid(100 * (apart - 0.03) + 4 * math.tanh(100 * (0.25 * 0.0625 - 0.03)))
     alpha = coverage.of_cells(cells, still, motion, size)
     torch.testing.assert_close(alpha, wanted, rtol=1e-4, atol=1e-5)
 
@@ -96,12 +96,22 @@ def test_whole_frames_wrap() -> None:
 def test_motion_decides_where_pictures_hardly_differ_and_cannot_freeze_where_they_do() -> None:
     coverage = Coverage(CONFIG, full_frame=False)
     still = torch.full((1, 3, SIZE[0] // 4, SIZE[1] // 4), 0.5)
-    motion = torch.zeros_like(UNKNOWN)
+    motion = torch.full_like(UNKNOWN, 1 / 32)  # the least
     motion[..., SIZE[1] // 8 :] = 1
     alpha = coverage(picture(grey=0.53), still, motion).detach()
     assert float(alpha[..., :40].max()) < 0.1
     assert float(alpha[..., 56:].min()) > 0.9
     assert float(coverage(picture(grey=0.62), still, motion).detach().min()) > 0.95
+
+
+@pytest.mark.parametrize("full_frame", [False, True])
+def test_without_motion_alpha_is_0_whatever_is_drawn(full_frame: bool) -> None:
+    coverage = Coverage(CONFIG, full_frame=full_frame)
+    still, motion = torch.zeros(1, 3, SIZE[0] // 4, SIZE[1] // 4), torch.zeros_like(UNKNOWN)
+    motion[..., SIZE[1] // 8 :] = 1 / 32
+    alpha = coverage(picture(grey=1.0), still, motion).detach()
+    assert float(alpha[..., : SIZE[1] // 2 - 2].max()) == 0
+    assert float(alpha[..., SIZE[1] // 2 + 2 :].min()) > 0.99
 
 
 def test_a_motion_map_has_what_moves_and_no_noise() -> None:

@@ -74,6 +74,22 @@ def test_it_is_sharp_and_does_not_freeze(architecture: str, tmp_path: Path) -> N
     assert second.moving_db > first.moving_db - 0.5
 
 
+@pytest.mark.parametrize("architecture", ["nerv360", "hnerv"])
+def test_in_training_alpha_is_shut_where_nothing_moves(architecture: str) -> None:
+    """What is drawn there has no effect on the picture, the loss or the weights."""
+    frames = clip()
+    over = config(architecture).replace(still_panorama=True)
+    network = Trainer(over, SETTINGS, frames, torch.device("cpu"), Processes()).network
+    looks = torch.tensor([[0.0, 0.1, 0.0, 1.9]], dtype=torch.float64)
+    white = torch.ones_like(network.target(frames.planes(0, torch.device("cpu")), looks))
+    assert network.motion is not None
+    network.motion.fill_(8)
+    network.motion[..., network.motion.shape[-1] // 2 :] = 0
+    alpha, middle = network.alpha(white, looks, 0).detach(), white.shape[-1] // 2
+    assert float(alpha[..., middle + 16 :].max()) == 0
+    assert float(alpha[..., middle // 2 : middle - 16].min()) > 0.9
+
+
 @pytest.mark.slow
 def test_alpha_held_shut_is_told_by_what_moves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -113,6 +129,18 @@ def test_what_is_exported_has_the_panorama_and_every_level(tmp_path: Path) -> No
     shared = both.decoders["hnerv"].still
     assert shared is not None
     assert torch.equal(shared.packed, scene.still.packed)
+
+
+def test_a_clip_that_moves_where_people_look_gets_no_panorama() -> None:
+    """The sky and the ground stand still, as around a car on a bridge."""
+    driving = clip()
+    for index, picture in enumerate(driving.bytes):
+        picture[48:80] = picture[48:80].roll(43 * index, 1)
+    chosen, settings, why = suited_to_clip(config(), TrainingSettings(), driving)
+    assert "without a still panorama" in why
+    assert float(why.partition("%")[0]) > 50, "of the sphere"
+    assert not chosen.still_panorama
+    assert settings.looks_at_motion == 0
 
 
 def test_a_clip_chooses_its_panorama() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from nerv360.config import DEMO
-from nerv360.training.dataset import ActivityMap, ClipFrames, random_looks, still_share
+from nerv360.training.dataset import ActivityMap, ClipFrames, random_looks, still_shares
 from nerv360.video.reading import VideoInfo
 from tests.support.spheres import smooth_sphere
 
@@ -55,10 +55,10 @@ def test_the_others_stay_uniform(boat: ClipFrames) -> None:
 def test_nothing_moves_in_a_frame_that_is_the_still_panorama() -> None:
     frames = clip([smooth_sphere(*SIZE)] * 3)
     assert ActivityMap(frames, frames.still_bytes()).weights(0) is None
-    assert still_share(frames) == pytest.approx(1, abs=1e-4)
+    assert still_shares(frames).sphere == pytest.approx(1, abs=1e-4)
 
 
 def test_a_turning_camera_leaves_little_still(boat: ClipFrames) -> None:
     turning = clip([smooth_sphere(*SIZE).roll(32 * k, 1) for k in range(COUNT)])
-    assert still_share(turning) < 0.4
-    assert still_share(boat) > 0.9
+    assert still_shares(turning).sphere < 0.4
+    assert still_shares(boat).sphere > 0.9
