@@ -26,3 +26,4 @@ from .training import train_clip as train_clip
 from .trajectories import read_trajectory as read_trajectory
 from .video import VideoWriter as VideoWriter
 from .video import open_clip as open_clip
+from .viewer.sharing import show as show

@@ -24,6 +24,12 @@ def test_model_never_imports_viewer() -> None:
     assert upward_imports(ROOT) == []
 
 
+def test_the_library_lists_one_name_of_the_viewer() -> None:
+    lines = (ROOT / "model" / "__init__.pyi").read_text().splitlines()
+    listed = [line for line in lines if line.startswith("from .viewer")]
+    assert listed == ["from .viewer.sharing import show as show"]
+
+
 def test_rooms_are_entered_by_their_doors() -> None:
     assert imports_past_doors(ROOT) == []
 

@@ -6,5 +6,10 @@ from .folder import export_web as export_web
 from .live import PLACES as PLACES
 from .live import Live as Live
 from .live import live_description as live_description
+from .notebook import ShownPage as ShownPage
+from .notebook import show as show
+from .pages import clip_page as clip_page
+from .pages import id_of as id_of
+from .pages import scene_page as scene_page
 from .server import WebServer as WebServer
 from .shared_decoding import SharedDecoding as SharedDecoding

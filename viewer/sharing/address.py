@@ -30,20 +30,21 @@ def check_host(host: str) -> None:
 class Address:
     """A bound socket and the rules for whom it answers.
 
-    Beyond this machine every path begins with a token that only the printed address has.
+    Beyond this machine, and if it is secret, each path begins with a token that only `url` has.
 
     Attributes:
         socket: bound and listening.
         url: address of the page, with the token if there is one.
-        token: None for a server of this machine only.
+        token: None if the address is no secret.
     """
 
-    def __init__(self, host: str = ADDRESS, port: int = 0) -> None:
+    def __init__(self, host: str = ADDRESS, port: int = 0, *, secret: bool = False) -> None:
         """Bind to a port.
 
         Args:
             host: name or number of one of this machine's interfaces, or 0.0.0.0 or :: for all.
             port: 0 for any that is free.
+            secret: demand a token on this machine, too.
 
         Raises:
             InputError: the port is taken, or may not be used, or there is no such host.
@@ -57,7 +58,7 @@ class Address:
             raise InputError(f"{port} {reason}: name another, or 0 for any free one") from error
         number = ipaddress.ip_address(place[0])
         self.port: int = self.socket.getsockname()[1]
-        self.token = None if number.is_loopback else secrets.token_urlsafe(18)
+        self.token = secrets.token_urlsafe(18) if secret or not number.is_loopback else None
         name = socket.gethostname() if number.is_unspecified else host
         name = f"[{name}]" if ":" in name else name
         token = f"{self.token}/" if self.token else ""

@@ -33,17 +33,21 @@ _TYPES = {
     ".svg": "image/svg+xml",
 }
 _TEXTS = ("text/", "application/json")
-_HEADERS = {
+_FRAMED = {
     "Cache-Control": "no-cache",
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
-        "connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
+        "connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'"
     ),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
+}
+_POLICY = "Content-Security-Policy"
+_HEADERS = {
+    **_FRAMED,
+    _POLICY: _FRAMED[_POLICY] + "; frame-ancestors 'none'",
     "X-Frame-Options": "DENY",
 }
 
@@ -56,7 +60,13 @@ class WebServer:
     """
 
     def __init__(
-        self, folder: Path, address: Address, live: Live | None = None, *, idle_s: float = _IDLE_S
+        self,
+        folder: Path,
+        address: Address,
+        live: Live | None = None,
+        *,
+        idle_s: float = _IDLE_S,
+        framed: bool = False,
     ) -> None:
         """Prepare to answer; `serve_forever` begins.
 
@@ -65,11 +75,14 @@ class WebServer:
             address: closed together with the server.
             live: decodes for pages; None if they decode by themselves.
             idle_s: seconds that a connection may take for its next request.
+            framed: other pages, such as a notebook, may show this one in a frame. They need its
+                address, so it should have a token.
         """
         self.address = address
         self._folder = folder
         self._live = live
         self._idle_s = idle_s
+        self._headers = _FRAMED if framed else _HEADERS
         self._ended = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end = asyncio.Event()
@@ -140,11 +153,15 @@ class WebServer:
 
     def _application(self) -> web.Application:
         application = web.Application(middlewares=[self._checked], client_max_size=1)
-        application.on_response_prepare.append(_add_headers)
+        application.on_response_prepare.append(self._add_headers)
         application.router.add_route("*", "/{path:.*}", self._answer)
         if self._live is not None:
             application.on_shutdown.append(self._live.close)
         return application
+
+    async def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update(self._headers)
+        response.headers.pop("Server", None)
 
     @web.middleware
     async def _checked(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -208,8 +225,3 @@ def _is_worth_a_line(record: logging.LogRecord) -> bool:
 
 
 log.addFilter(_is_worth_a_line)
-
-
-async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(_HEADERS)
-    response.headers.pop("Server", None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import signal
 import sys
@@ -121,7 +120,7 @@ class _Decoding:
 def _page(path: Path, folder: Path, options: _Decoding) -> Live | None:
     """Write the page of a scene or clip; return what decodes here, if anything does."""
     from nerv360.viewer.opening import is_scene
-    from nerv360.viewer.sharing import Live, SharedDecoding, export_web
+    from nerv360.viewer.sharing import Live, SharedDecoding, export_web, id_of
 
     if not is_scene(path):
         opened = _clip_page(path, folder, options)
@@ -134,7 +133,7 @@ def _page(path: Path, folder: Path, options: _Decoding) -> Live | None:
         opened = _scene_page(path, folder, options)
     if opened is None:
         return None
-    return Live(SharedDecoding(opened), _id_of(path), options.visitors)
+    return Live(SharedDecoding(opened), id_of(path), options.visitors)
 
 
 def _refuse_ignored(options: _Decoding) -> None:
@@ -150,8 +149,8 @@ def _refuse_ignored(options: _Decoding) -> None:
 def _scene_page(path: Path, folder: Path, options: _Decoding) -> OpenScene:
     from nerv360.decoding import check_engine
     from nerv360.scene import read_scene
-    from nerv360.viewer.opening import DeviceChoice, prepare_scene
-    from nerv360.viewer.sharing import export_web, live_description
+    from nerv360.viewer.opening import DeviceChoice
+    from nerv360.viewer.sharing import scene_page
 
     scene = read_scene(path)
     choice = DeviceChoice(options.device)
@@ -160,15 +159,12 @@ def _scene_page(path: Path, folder: Path, options: _Decoding) -> OpenScene:
     with for_option("--engine"):
         for decoder in scene.decoders.values():
             check_engine(options.engine, decoder.config, chosen)
-    live = live_description(scene, _id_of(path), options.place, chosen.type != "cpu")
     with stage(f"making a page of {path.name}"):
-        export_web(path, folder, live)
-    return prepare_scene(scene, path, choice, options.engine)
+        return scene_page(scene, path, folder, options.place, choice, options.engine)
 
 
 def _clip_page(path: Path, folder: Path, options: _Decoding) -> OpenScene:
-    from nerv360.viewer.opening import prepare_clip
-    from nerv360.viewer.sharing import export_clip, live_description
+    from nerv360.viewer.sharing import clip_page
 
     if options.place == "browser":
         raise InputError("--decode browser: a clip is decoded by its codec, here")
@@ -178,16 +174,7 @@ def _clip_page(path: Path, folder: Path, options: _Decoding) -> OpenScene:
         raise InputError(f"--device: a clip is decoded by its codec, not on {options.device}")
     clip = clip_option(path, wanted=SCENE_OR_CLIP)
     say_notes(clip)
-    opened = prepare_clip(clip)
-    export_clip(opened, folder, live_description(None, _id_of(path), "here", False))
-    return opened
-
-
-def _id_of(path: Path) -> str:
-    """Return an id by which a page knows a scene again after a new start of the server."""
-    state = path.stat()
-    text = f"{path.resolve()} {state.st_size} {state.st_mtime_ns}"
-    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:16]
+    return clip_page(clip, folder)
 
 
 def _announce(address: Address) -> None:

@@ -39,7 +39,7 @@ export class Places {
    */
   constructor(view, live) {
     this.view = view;
-    const url = new URL(`../../${live.socket}`, import.meta.url);
+    const url = new URL(`../${live.socket}`, import.meta.url);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     this.link = new Link(url.href, live.scene);
     this.link.onChange = () => this.#changed();
