@@ -180,7 +180,7 @@ def _training(config: ModelConfig, settings: TrainingSettings) -> Prepared:
     loss = DistortionLoss(*network.target_size).to("meta")
 
     def run() -> None:
-        frame, (time, _) = _frame(config), _time_and_look()
+        frame, time = _frame(config), torch.empty(1, dtype=torch.float64)
         values = [[0.0, math.radians(WIDEST_PITCH_DEG), 0.0, math.radians(config.hfov_deg)]]
         look = torch.tensor(values * settings.viewports, dtype=torch.float64, device="cpu")
         loss(network(frame, time, look), network.target(frame, look)).backward()
@@ -190,7 +190,3 @@ def _training(config: ModelConfig, settings: TrainingSettings) -> Prepared:
 
 def _frame(config: ModelConfig) -> Tensor:
     return torch.empty(1, 3, config.frame_height, config.frame_width)
-
-
-def _time_and_look() -> tuple[Tensor, Tensor]:
-    return torch.empty(1, dtype=torch.float64), torch.empty(1, 4, dtype=torch.float64)

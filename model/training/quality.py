@@ -93,6 +93,24 @@ def held_out_quality(
     return Quality(mean, pooled(moving).db, structure_mean)
 
 
+def late_gain(course: Sequence[tuple[int, float]], steps: int) -> float | None:
+    """Return the decibels by which the last third of ``steps`` raised the held-out PSNR.
+
+    None unless it was measured in the third before that, too.
+
+    Args:
+        course: the steps at which it was measured, and the PSNR.
+        steps: done.
+    """
+    thirds: list[list[float]] = [[], [], []]
+    for step, psnr in course:
+        thirds[(3 * step > steps) + (3 * step > 2 * steps)].append(psnr)
+    first, middle, last = thirds
+    if not middle or not last:
+        return None
+    return max(max(last) - max(first + middle), 0.0)
+
+
 def _views(
     network: Autoencoder, code: Sequence[Tensor], time: Tensor, index: int
 ) -> Callable[[Tensor], Tensor]:

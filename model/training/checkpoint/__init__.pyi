@@ -5,3 +5,5 @@ from .file import load_checkpoint as load_checkpoint
 from .file import save_checkpoint as save_checkpoint
 from .state import TrainingState as TrainingState
 from .state import check_optimiser as check_optimiser
+from .state import training_identity as training_identity
+from .times import SavingTimes as SavingTimes

@@ -14,7 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from nerv360.config import ModelConfig
 from nerv360.errors import InputError
+from nerv360.scene import FORMAT_VERSION
+from nerv360.training.dataset import ClipFrames
+from nerv360.training.settings import TrainingSettings
 
 Weights = dict[str, Tensor]
 
@@ -91,6 +95,21 @@ class TrainingState:
                     f"of the first run, or train from the beginning"
                 )
 
+    def check_end(self, steps: int, settings: TrainingSettings, steps_an_epoch: int) -> None:
+        """Check that a training of ``steps`` steps may go on with it.
+
+        Raises:
+            InputError: it has as many steps already, and is not that training's own end.
+        """
+        complete = self.step == steps == self.steps
+        if self.step < steps or complete:
+            return
+        wanted = f"{settings.epochs} epochs have {steps}"
+        more = f"{-(-self.step // steps_an_epoch)} epochs"
+        if settings.steps:
+            wanted, more = f"{steps} are wanted", f"{self.step} steps"
+        raise InputError(f"it has {self.step} steps already, and {wanted}: give more than {more}")
+
     def check_weights(self, expected: Mapping[str, Tensor]) -> None:
         """Check that its weights fit a network whose weights are ``expected``.
 
@@ -117,6 +136,20 @@ class TrainingState:
         numbers = all(type(value) in (int, float) for value in self.scaler.values())
         if set(self.scaler) != set(expected) or not numbers:
             raise InputError("the scale of its loss is in no state that this training can have")
+
+
+def training_identity(
+    config: ModelConfig, settings: TrainingSettings, frames: ClipFrames, processes: int
+) -> dict[str, Any]:
+    """Return the values that must be the same for a training to go on with a checkpoint."""
+    free = ("checkpoint_s", "epochs", "steps", "rate")
+    return {
+        "version of the networks": FORMAT_VERSION,
+        "network": config.to_dict(),
+        "training": {k: v for k, v in settings.to_dict().items() if k not in free},
+        "clip": [len(frames), frames.digest],
+        "number of processes": processes,
+    }
 
 
 def check_optimiser(

@@ -102,7 +102,7 @@ def test_in_float16_the_loss_is_scaled_and_the_scale_survives_a_resume(
 ) -> None:
     """CUDA's way with cards and networks that bfloat16 does not suit, on the CPU."""
     monkeypatch.setattr(
-        "nerv360.training.trainer.training_precision", lambda *args, **options: torch.float16
+        "nerv360.training.learner.training_precision", lambda *args, **options: torch.float16
     )
     unbroken = trainer_for(clip, architecture)
     types: set[torch.dtype] = set()
