@@ -46,10 +46,10 @@ def render_view(engine: Engine, look: Look, frame: int, height: int, width: int)
     if exact and engine.still is None:
         return picture.pixels[..., :3].contiguous()
     directions = viewport_directions(look, height, width, engine.device)
-    still = _still_at(engine, directions, 2 * look.half_extent / width)
+    angle = 2 * look.half_extent / width
     if exact:
-        return _bytes(_over(_planes(picture)[0], still))
-    return _assemble(engine, frame, picture, directions, still)
+        return _bytes(_over(_planes(picture)[0], _still_at(engine, directions, angle)))
+    return _assemble(engine, frame, picture, directions, angle)
 
 
 def render_sphere(engine: Engine, frame: int, height: int, width: int) -> Tensor:
@@ -65,13 +65,13 @@ def render_sphere(engine: Engine, frame: int, height: int, width: int) -> Tensor
     """
     _check_size(height, width)
     directions = erp_directions(height, width, engine.device)
-    still = _still_at(engine, directions, 2 * math.pi / width)
+    angle = 2 * math.pi / width
     if not engine.full_frame:
-        return _assemble(engine, frame, None, directions, still)
+        return _assemble(engine, frame, None, directions, angle)
     picture = engine.decode(Look(), frame)
     if tuple(picture.pixels.shape[:2]) == (height, width) and engine.still is None:
         return picture.pixels[..., :3].contiguous()
-    return _assemble(engine, frame, picture, directions, still)
+    return _assemble(engine, frame, picture, directions, angle)
 
 
 def _check_size(height: int, width: int) -> None:
@@ -96,10 +96,15 @@ def _assemble(
     frame: int,
     picture: Picture | None,
     directions: Tensor,
-    still: Tensor | None,
+    angle: float,
 ) -> Tensor:
-    """Compose decoded pictures along ``directions`` as uint8, preferring ``picture``."""
+    """Compose decoded pictures along ``directions`` as uint8, preferring ``picture``.
+
+    Args:
+        angle: as of `_still_at`.
+    """
     height, width = directions.shape[:2]
+    still = None if picture is None else _still_at(engine, directions, angle)
     if picture is not None and picture.equirectangular:
         return _bytes(_over(_sampled(_planes(picture), directions), still))
     total = torch.zeros(3, height, width, device=directions.device)
@@ -114,6 +119,8 @@ def _assemble(
         _, inside = project(directions, look, *engine.size)
         if bool((inside & (missing > 0)).any()):
             other = engine.decode(look, frame)
+            if still is None:  # known after the first picture
+                still = _still_at(engine, directions, angle)
             _add(others, other_weights, other, directions, still, primary=False)
     return _bytes(total + missing * others / other_weights.clamp_min(1e-12))
 

@@ -1,3 +1,4 @@
+from .chapters import ChapterEngine as ChapterEngine
 from .clip import ClipEngine as ClipEngine
 from .eager import EagerEngine as EagerEngine
 from .eager import to_rgba as to_rgba

@@ -51,8 +51,9 @@ class Engine(Protocol):
         full_frame: its pictures are whole equirectangular frames.
         ring: number of pictures that stay valid at a time.
         precision: type of the numbers multiplied by its convolutions.
-        still: the still panorama behind its pictures, height×width×3 uint8 on its device, for the
-            display to composite; None without one.
+        still: the still panorama behind the picture decoded last, height×width×3 uint8 on its
+            device, for the display to composite; None without one. The same for all pictures of
+            one chapter.
     """
 
     name: str

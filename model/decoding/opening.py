@@ -6,6 +6,7 @@ Importing it does not load torch.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -85,7 +86,7 @@ def check_engine(kind: str, config: ModelConfig, device: torch.device) -> None:
 
 
 def open_engine(
-    scene: Scene,
+    scene: Scene | str | os.PathLike[str],
     decoder: str | None = None,
     device: str | torch.device = "auto",
     size: tuple[int, int] | None = None,
@@ -94,6 +95,7 @@ def open_engine(
     """Open an engine for one decoder of a scene.
 
     Args:
+        scene: in memory, or its file; chapters of a file are read when they are needed.
         decoder: its name; by default the scene's first.
         device: a torch device, or ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         size: height and width of a viewport in pixels, rounded to the nearest multiple of the
@@ -102,15 +104,18 @@ def open_engine(
             the CPU folded, in bfloat16 if it suits decoder and CPU; elsewhere eager.
 
     Raises:
-        InputError: the scene has no such decoder, there is no such device, the engine cannot decode
-            it there, or there is too little memory.
+        InputError: the scene cannot be read or has no such decoder, there is no such device, the
+            engine cannot decode it there, or there is too little memory.
         RuntimeError: memory runs out.
         Exception: an engine that needs a compiler was asked for and cannot be built.
     """
     import torch
 
     from nerv360.devices import choose_device, unused_card
+    from nerv360.scene import Scene
 
+    if not isinstance(scene, Scene):
+        return _open_file(scene, decoder, device, size, kind)
     stored = scene.decoder(next(iter(scene.decoders)) if decoder is None else decoder)
     if device == AUTO and (reason := unused_card()) is not None:
         log.warning("%s", reason)
@@ -121,6 +126,28 @@ def open_engine(
     if kind == AUTO:
         return _open_auto(stored, chosen, pixels)
     return ENGINES[kind].open(stored, chosen, pixels)
+
+
+def _open_file(
+    path: str | os.PathLike[str],
+    decoder: str | None,
+    device: str | torch.device,
+    size: tuple[int, int] | None,
+    kind: str,
+) -> Engine:
+    from nerv360.decoding.chapters import ChapterEngine
+    from nerv360.scene import read_header, read_scene
+
+    header = read_header(path).header
+    name = next(iter(header.configs)) if decoder is None else decoder
+
+    def open_chapter(chapter: int, engine: str | None) -> Engine:
+        scene = read_scene(path, name, chapter=chapter)
+        return open_engine(scene, name, device, size, engine or kind)
+
+    if len(header.chapters) == 1:
+        return open_chapter(0, None)
+    return ChapterEngine(header.chapters, header.frames, open_chapter)
 
 
 def _check_memory(config: ModelConfig, size: tuple[int, int], device: torch.device) -> None:

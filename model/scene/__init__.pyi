@@ -1,6 +1,10 @@
+from .chapters import MAX_CHAPTERS as MAX_CHAPTERS
+from .chapters import chapter_lengths as chapter_lengths
+from .chapters import chapter_of as chapter_of
 from .coded import CodedScene as CodedScene
 from .coded import assembled as assembled
 from .coded import coded_scene as coded_scene
+from .coded import joined as joined
 from .coded import merged as merged
 from .coded import read_coded_scene as read_coded_scene
 from .coded import with_sound as with_sound
@@ -33,6 +37,7 @@ from .reading import bytes_alone as bytes_alone
 from .reading import read_coded as read_coded
 from .reading import read_header as read_header
 from .reading import read_scene as read_scene
+from .reading import read_sound as read_sound
 from .same_clip import SAME as SAME
 from .same_clip import UNCHECKED as UNCHECKED
 from .same_clip import check_clip as check_clip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -15,9 +16,11 @@ from torch import Tensor
 from nerv360.errors import InputError
 from nerv360.files import atomic_write
 from nerv360.networks import motion_size
+from nerv360.scene.chapters import prefix_of, without_prefix
 from nerv360.scene.coding import check_embeddings, check_series, unpacked_weights
 from nerv360.scene.fields import HEADER_KEY
-from nerv360.scene.header import SceneHeader, header_to_json
+from nerv360.scene.fingerprint import Fingerprint
+from nerv360.scene.header import SceneHeader, header_to_json, joined_summary
 from nerv360.scene.packed_still import STILL, still_size, unpack
 from nerv360.scene.reading import is_finite, read_header, read_stored
 from nerv360.scene.scene import Scene
@@ -86,9 +89,20 @@ def read_coded_scene(path: str | os.PathLike[str]) -> CodedScene:
 
 
 def merged(existing: CodedScene, addition: CodedScene) -> CodedScene:
-    """Add the decoders of ``addition``, of the same clip, to ``existing``, or replace its own."""
+    """Add the decoders of ``addition``, of the same clip, to ``existing``, or replace its own.
+
+    Raises:
+        InputError: they have other chapters.
+    """
+    if existing.header.chapters != addition.header.chapters:
+        counts = [len(scene.header.chapters) for scene in (existing, addition)]
+        raise InputError(f"its {counts[0]} chapters are not the {counts[1]} of the decoder")
     replaced = tuple(f"{name}." for name in addition.header.configs)
-    kept = {name: t for name, t in existing.tensors.items() if not name.startswith(replaced)}
+    kept = {
+        name: tensor
+        for name, tensor in existing.tensors.items()
+        if not without_prefix(name).startswith(replaced)
+    }
     header = replace(
         existing.header,
         configs={**existing.header.configs, **addition.header.configs},
@@ -98,7 +112,39 @@ def merged(existing: CodedScene, addition: CodedScene) -> CodedScene:
     )
     tensors = {**addition.tensors, **kept}
     if still_size(header.configs.values()) is None:
-        tensors = {name: t for name, t in tensors.items() if name not in (STILL, MOTION)}
+        stills = (STILL, MOTION)
+        tensors = {name: t for name, t in tensors.items() if without_prefix(name) not in stills}
+    return CodedScene(header, tensors)
+
+
+def joined(chapters: Sequence[CodedScene], fingerprint: Fingerprint | None) -> CodedScene:
+    """Join the parts of a clip, each learned as a scene of its own, to one scene.
+
+    Args:
+        chapters: in order, without sound, all of the same configurations.
+        fingerprint: of the whole clip.
+
+    Raises:
+        InputError: their configurations differ.
+    """
+    headers = [chapter.header for chapter in chapters]
+    if any(header.configs != headers[0].configs for header in headers):
+        raise InputError("its chapters have different configurations")
+    lengths = [header.frames for header in headers]
+    firsts = tuple(itertools.accumulate(lengths[:-1], initial=0))
+    trainings = {
+        name: joined_summary([header.trainings[name] for header in headers], lengths)
+        for name in headers[0].configs
+    }
+    header = replace(
+        headers[0], frames=sum(lengths), trainings=trainings, fingerprint=fingerprint,
+        chapters=firsts,
+    )  # fmt: skip
+    tensors = {
+        prefix_of(number, firsts) + name: tensor
+        for number, chapter in enumerate(chapters)
+        for name, tensor in chapter.tensors.items()
+    }
     return CodedScene(header, tensors)
 
 
@@ -148,26 +194,36 @@ def _check_written(path: Path, scene: CodedScene) -> None:
     for name, tensor in scene.tensors.items():
         if tensor.is_floating_point() and not is_finite(tensor):
             raise InputError(f"its tensor {name!r} is not finite")
-    for decoder, config in header.configs.items():
-        for key, shape in weight_shapes(config).items():
-            _check_coded(scene, f"{decoder}.weights.{key}", shape, _check_weights)
-        for name, shape in embedding_shapes(header, decoder).items():
-            _check_coded(scene, name, shape, check_embeddings)
+    for chapter in range(len(header.chapters)):
+        prefix = prefix_of(chapter, header.chapters)
+        stored = {
+            n.removeprefix(prefix): t for n, t in scene.tensors.items() if n.startswith(prefix)
+        }
+        _check_chapter(header.of_chapter(chapter), stored)
     if SOUND in scene.tensors:
         check_opus(scene.tensors[SOUND].numpy().tobytes())
+
+
+def _check_chapter(header: SceneHeader, stored: dict[str, Tensor]) -> None:
+    """Raise InputError if a coded tensor of a chapter does not unpack."""
+    for decoder, config in header.configs.items():
+        for key, shape in weight_shapes(config).items():
+            _check_coded(stored, f"{decoder}.weights.{key}", shape, _check_weights)
+        for name, shape in embedding_shapes(header, decoder).items():
+            _check_coded(stored, name, shape, check_embeddings)
     if (size := still_size(header.configs.values())) is not None:
-        unpack(scene.tensors[STILL].numpy(), size)
+        unpack(stored[STILL].numpy(), size)
         shape = (header.frames, 1, *motion_size(*size))
-        _check_coded(scene, MOTION, shape, check_series)
+        _check_coded(stored, MOTION, shape, check_series)
 
 
 def _check_coded(
-    scene: CodedScene,
+    stored: dict[str, Tensor],
     name: str,
     shape: tuple[int, ...],
     check: Callable[[Tensor, tuple[int, ...]], None],
 ) -> None:
-    tensor = scene.tensors[name]
+    tensor = stored[name]
     if tensor.dtype == torch.uint8 and tensor.dim() == 1:
         try:
             check(tensor, shape)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nerv360.errors import InputError
+from nerv360.scene.chapters import WHOLE, check_chapters
 from nerv360.text import quoted
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
@@ -23,7 +24,9 @@ In version 1 HNeRV had no activation after its stem, and condition embeddings ha
 """
 SOUND_VERSION = 4
 """Version of files with sound; older programs refuse them, and read those without."""
-_READABLE_VERSIONS = (2, FORMAT_VERSION, SOUND_VERSION)
+CHAPTERS_VERSION = 5
+"""Version of files with several chapters; older programs refuse them."""
+_READABLE_VERSIONS = (2, FORMAT_VERSION, SOUND_VERSION, CHAPTERS_VERSION)
 ADDED_IN_3: Mapping[str, Json] = {
     "level_channels": [], "still_panorama": False, "comparison_cell": 4
 }  # fmt: skip
@@ -71,7 +74,9 @@ class _Field:
         return value
 
 
-_KINDS = {str: "a text", int: "a whole number", float: "a number", dict: "a map"}
+_KINDS = {
+    str: "a text", int: "a whole number", float: "a number", dict: "a map", list: "a list"
+}  # fmt: skip
 _TEXT = _Field(str, high=2000)
 _MAP = _Field(dict)
 _COUNT = _Field(int, high=10**12)
@@ -85,6 +90,7 @@ SCENE = {
     "decoders": _MAP,
     "fingerprint": _Field(dict, optional=True, added=True),
     "sound": _Field(dict, optional=True, added=True),
+    "chapters": _Field(list, optional=True, added=True),
 }
 ATTRIBUTION = {"title": _TEXT, "licence": _TEXT, "credit": _TEXT, "source": _TEXT}
 SOUND = {"channels": _Field(int, 1, 4)}
@@ -105,6 +111,8 @@ TRAINING = {
 def scene_fields(values: object) -> tuple[dict[str, Any], Mapping[str, Json]]:
     """Return the scene's fields from parsed JSON, and configuration fields its version lacks.
 
+    Its chapters are a tuple, `WHOLE` if it has one.
+
     Raises:
         InputError: the version cannot be read, or a field of the scene is unknown, missing, of the
             wrong type or out of range.
@@ -121,6 +129,8 @@ def scene_fields(values: object) -> tuple[dict[str, Any], Mapping[str, Json]]:
         )
     whole = checked_fields(values, FILE, "its header")
     scene = checked_fields(whole["scene"], SCENE, "its scene")
+    chapters = scene["chapters"]
+    scene["chapters"] = WHOLE if chapters is None else check_chapters(chapters, scene["frames"])
     return scene, ADDED_IN_3 if version < FORMAT_VERSION else {}
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from nerv360.config import ModelConfig
 from nerv360.errors import InputError
 from nerv360.networks import ARCHITECTURES, checked
+from nerv360.scene.chapters import WHOLE, chapter_lengths, check_chapter
 from nerv360.scene.fields import (
     ATTRIBUTION,
+    CHAPTERS_VERSION,
     DECODER,
     FORMAT_VERSION,
     SOUND,
@@ -84,6 +87,7 @@ class SceneHeader:
         configs, trainings: by decoder name; the same names in both, at least one.
         fingerprint: of the learned pictures; None if unknown.
         sound_channels: of its sound: 1, 2, or 4 of first-order ambisonics; None without sound.
+        chapters: their first frames, rising from 0.
     """
 
     attribution: Attribution
@@ -95,6 +99,7 @@ class SceneHeader:
     trainings: dict[str, TrainingSummary]
     fingerprint: Fingerprint | None = None
     sound_channels: int | None = None
+    chapters: tuple[int, ...] = WHOLE
 
     def only(self, decoder: str) -> SceneHeader:
         """Return the header of a scene with only this decoder."""
@@ -103,6 +108,47 @@ class SceneHeader:
             configs={decoder: self.configs[decoder]},
             trainings={decoder: self.trainings[decoder]},
         )
+
+    def of_chapter(self, chapter: int) -> SceneHeader:
+        """Return the header of one chapter as a scene, without the clip's fingerprint and sound.
+
+        A scene with one chapter is returned unchanged.
+
+        Raises:
+            InputError: there is no such chapter.
+        """
+        check_chapter(chapter, self.chapters)
+        if len(self.chapters) == 1:
+            return self
+        frames = chapter_lengths(self.chapters, self.frames)[chapter]
+        return replace(
+            self, frames=frames, fingerprint=None, sound_channels=None, chapters=WHOLE
+        )  # fmt: skip
+
+
+def joined_summary(parts: Sequence[TrainingSummary], frames: Sequence[int]) -> TrainingSummary:
+    """Sum up the trainings of a clip's chapters; qualities are averaged over the frames.
+
+    Args:
+        frames: number of frames of each chapter.
+    """
+
+    def mean(values: list[float | None]) -> float | None:
+        known = [(v, n) for v, n in zip(values, frames, strict=True) if v is not None]
+        count = sum(n for _, n in known)
+        return sum(v * n for v, n in known) / count if count else None
+
+    return TrainingSummary(
+        epochs=max(part.epochs for part in parts),
+        steps=sum(part.steps for part in parts),
+        psnr_db=mean([part.psnr_db for part in parts]),
+        ms_ssim=mean([part.ms_ssim for part in parts]),
+        seconds=sum(part.seconds for part in parts),
+        settings={**parts[0].settings, "chapters_psnr_db": [part.psnr_db for part in parts]},
+        moving_db=mean([part.moving_db for part in parts]),
+        still_share=mean([part.still_share for part in parts]),
+        late_gain_db=mean([part.late_gain_db for part in parts]),
+    )
 
 
 def header_to_json(header: SceneHeader) -> str:
@@ -126,6 +172,8 @@ def header_to_json(header: SceneHeader) -> str:
     version = FORMAT_VERSION
     if header.sound_channels is not None:
         version, scene["sound"] = SOUND_VERSION, {"channels": header.sound_channels}
+    if len(header.chapters) > 1:
+        version, scene["chapters"] = CHAPTERS_VERSION, list(header.chapters)
     header_from_json({"version": version, "scene": scene})
     return json.dumps({"version": version, "scene": scene}, allow_nan=False)
 
@@ -165,6 +213,7 @@ def header_from_json(values: object) -> SceneHeader:
         trainings=trainings,
         fingerprint=fingerprint,
         sound_channels=None if sound is None else sound["channels"],
+        chapters=scene["chapters"],
     )
 
 

@@ -1,4 +1,4 @@
-"""Reads scene files: only the header, whole scenes, or one decoder."""
+"""Reads scene files: only the header, one chapter, or one decoder."""
 
 from __future__ import annotations
 
@@ -14,12 +14,20 @@ from torch import Tensor
 
 from nerv360.errors import InputError
 from nerv360.memory import check_memory
+from nerv360.scene.chapters import prefix_of, without_prefix
 from nerv360.scene.fields import HEADER_KEY
 from nerv360.scene.header import SceneHeader, header_from_json, header_to_json
 from nerv360.scene.packed_still import STILL
 from nerv360.scene.safetensors_file import parse_json, read_contents
 from nerv360.scene.scene import Scene
-from nerv360.scene.tensors import MOTION, SOUND, check_stored, from_stored, unpacked_bytes
+from nerv360.scene.tensors import (
+    MOTION,
+    SOUND,
+    check_stored,
+    from_stored,
+    sound_of,
+    unpacked_bytes,
+)
 from nerv360.text import quoted
 
 _NOT_CODED = (STILL, SOUND)
@@ -65,31 +73,39 @@ def read_header(path: str | os.PathLike[str]) -> StoredScene:
 
     def stored(test: Callable[[str, str], bool]) -> dict[str, int]:
         return {
-            decoder: sum(t.size for name, t in contents.tensors.items() if test(name, decoder))
+            decoder: sum(size for name, size in sizes if test(name, decoder))
             for decoder in header.configs
         }
+
+    sizes = [(without_prefix(name), tensor.size) for name, tensor in contents.tensors.items()]
 
     return StoredScene(
         header=header,
         file_bytes=path.stat().st_size,
         weight_bytes=stored(lambda name, decoder: name.startswith(f"{decoder}.weights.")),
         embedding_bytes=stored(lambda name, decoder: name.startswith(f"{decoder}.embeddings")),
-        still_bytes=sum(t.size for name, t in contents.tensors.items() if name in (STILL, MOTION)),
-        sound_bytes=sum(t.size for name, t in contents.tensors.items() if name == SOUND),
+        still_bytes=sum(size for name, size in sizes if name in (STILL, MOTION)),
+        sound_bytes=sum(size for name, size in sizes if name == SOUND),
     )
 
 
-def read_scene(path: str | os.PathLike[str], only: str | None = None) -> Scene:
+def read_scene(
+    path: str | os.PathLike[str], only: str | None = None, *, chapter: int | None = None
+) -> Scene:
     """Read the scene in the file at ``path``; its tensors are float32 on the CPU.
+
+    Of several chapters only one is read, as a scene of its own: its frames are counted from 0, and
+    it has neither the clip's sound (`read_sound`) nor its fingerprint.
 
     Args:
         only: name of the only decoder to load.
+        chapter: its number; may be None if there is only one.
 
     Raises:
         InputError: it is not a scene file, it is damaged, a value in it is not finite, it has no
-            such decoder, or it does not fit into memory.
+            such decoder or chapter, or it does not fit into memory.
     """
-    header, tensors = read_stored(path, only)
+    header, tensors = _read_chapter(path, only, chapter)
     check_memory(unpacked_bytes(header), f"{path}, unpacked,")
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not is_finite(tensor):
@@ -109,20 +125,35 @@ def read_scene(path: str | os.PathLike[str], only: str | None = None) -> Scene:
     return scene
 
 
+def read_sound(path: str | os.PathLike[str]) -> bytes | None:
+    """Read the sound in the scene file at ``path``, Opus in Ogg; None without sound.
+
+    Raises:
+        InputError: it is not a scene file, or it is damaged.
+    """
+    header = read_header(path).header
+    if header.sound_channels is None:
+        return None
+    try:
+        return sound_of(header, _read_tensors(path, SOUND.__eq__))
+    except InputError as error:
+        raise InputError(f"{path} is damaged: {error}") from error
+
+
 def is_finite(tensor: Tensor) -> bool:
     """Return True if all values are finite; NaN propagates into both extremes."""
     return tensor.numel() == 0 or bool(torch.stack(tensor.aminmax()).isfinite().all())
 
 
-def read_coded(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """Read the coded tensors, n uint8, of the scene file at ``path``, by name.
+def read_coded(path: str | os.PathLike[str], *, chapter: int | None = None) -> dict[str, Tensor]:
+    """Read the coded tensors, n uint8, of a scene file or one of its chapters, by name.
 
-    Both are described in `nerv360.scene.tensors`.
+    Both are described in `nerv360.scene.tensors`; ``chapter`` in `read_scene`.
 
     Raises:
-        InputError: it is not a scene file.
+        InputError: it is not a scene file, or has no such chapter.
     """
-    _, tensors = read_stored(path, None)
+    _, tensors = _read_chapter(path, None, chapter)
     coded = (each for each in tensors.items() if each[1].dim() == 1 and each[0] not in _NOT_CODED)
     return {name: tensor for name, tensor in coded if tensor.dtype == torch.uint8}
 
@@ -142,12 +173,32 @@ def bytes_alone(path: str | os.PathLike[str], decoder: str) -> int:
 def read_stored(
     path: str | os.PathLike[str], only: str | None
 ) -> tuple[SceneHeader, dict[str, Tensor]]:
-    """Read header and tensors as stored, of one decoder or of all.
+    """Read header and tensors as stored, of one decoder or of all, in all chapters.
 
     Raises:
         InputError: it is not a scene file, or it has no such decoder.
     """
+    return _read(path, read_header(path).header, only, "")
+
+
+def _read_chapter(
+    path: str | os.PathLike[str], only: str | None, chapter: int | None
+) -> tuple[SceneHeader, dict[str, Tensor]]:
+    """Read header and tensors of one chapter, as those of a scene of its own."""
     header = read_header(path).header
+    if chapter is None and len(header.chapters) > 1:
+        raise InputError(f"{path} has {len(header.chapters)} chapters: name one of them")
+    try:
+        part = header.of_chapter(chapter or 0)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    return _read(path, part, only, prefix_of(chapter or 0, header.chapters))
+
+
+def _read(
+    path: str | os.PathLike[str], header: SceneHeader, only: str | None, prefix: str
+) -> tuple[SceneHeader, dict[str, Tensor]]:
+    """Read tensors that begin with ``prefix``, named without it, and return their header."""
     others: tuple[str, ...] = ()
     if only is not None:
         if only not in header.configs:
@@ -156,9 +207,18 @@ def read_stored(
         header = header.only(only)
         if not header.configs[only].still_panorama:
             others = (*others, STILL, MOTION)
+
+    def wanted(name: str) -> bool:
+        return name.startswith(prefix) and not without_prefix(name).startswith(others)
+
+    tensors = _read_tensors(path, wanted)
+    return header, {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
+
+
+def _read_tensors(path: str | os.PathLike[str], wanted: Callable[[str], bool]) -> dict[str, Tensor]:
     try:
         with safe_open(path, framework="pt") as file:
-            names = [name for name in file.keys() if not name.startswith(others)]  # noqa: SIM118
-            return header, {name: file.get_tensor(name) for name in names}
+            names = [name for name in file.keys() if wanted(name)]  # noqa: SIM118
+            return {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path} cannot be read: {error}") from error

@@ -7,12 +7,16 @@ frames×channels×h×w uint8, with ``.scale`` and ``.offset``, frames×channels:
 · byte. ``still`` is the still panorama of the decoders, as the bytes of an AVIF of the frame's
 size, and ``still.motion`` its motion maps, coded. ``sound`` is the clip's sound, as the bytes of
 Opus in Ogg.
+
+In a file of several chapters the names of a chapter's tensors begin with its number, as in
+``0002/nerv360.embeddings``; the sound is the whole clip's.
 """
 
 from __future__ import annotations
 
 import functools
 import math
+from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -23,6 +27,7 @@ from torch import Tensor
 from nerv360.config import ModelConfig
 from nerv360.errors import InputError
 from nerv360.networks import build_decoder, motion_size
+from nerv360.scene.chapters import prefix_of, without_prefix
 from nerv360.scene.coding import (
     FINE,
     levels_of,
@@ -36,12 +41,14 @@ from nerv360.scene.coding import (
 )
 from nerv360.scene.header import SceneHeader
 from nerv360.scene.packed_still import STILL, check_packed, still_size
-from nerv360.scene.safetensors_file import Contents
+from nerv360.scene.safetensors_file import Contents, StoredTensor
 from nerv360.scene.scene import Decoder, Scene
 from nerv360.scene.still import StillPanorama
 from nerv360.sound import MAX_SOUND_BYTES, check_opus
 from nerv360.text import quoted
 
+_Expected = dict[str, tuple[tuple[int, ...], tuple[str, ...]]]
+"""Shapes and possible types of tensors, by name."""
 _FLOATS = {16: torch.float16, 32: torch.float32}
 MOTION = "still.motion"
 SOUND = "sound"
@@ -60,42 +67,23 @@ def check_stored(header: SceneHeader, contents: Contents) -> None:
     Raises:
         InputError: a tensor is missing, unknown, too large, or has another shape or type.
     """
-    expected: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {}
-    for decoder, config in header.configs.items():
-        for weight_name, weight_shape in weight_shapes(config).items():
-            name = f"{decoder}.weights.{weight_name}"
-            expected[name] = _coded(name, contents) or (weight_shape, ("F16", "F32"))
-        count = sum(map(math.prod, weight_shapes(config).values()))
-        if count > _MAX_VALUES:
-            raise InputError(
-                f"the decoder {decoder} has too many weights: {count}, at most {_MAX_VALUES}"
-            )
-        for name, shape in embedding_shapes(header, decoder).items():
-            if math.prod(shape) > _MAX_VALUES:
-                raise InputError(_too_large(f"the embeddings of {decoder}", shape))
-            coded = _coded(name, contents)
-            expected[name] = coded or (shape, ("U8", "F16", "F32"))
-            if not coded and name in contents.tensors and contents.tensors[name].dtype == "U8":
-                for part in ("scale", "offset"):
-                    expected[f"{name}.{part}"] = (shape[:2], ("F32",))
-    if (size := still_size(header.configs.values())) is not None:
-        found = contents.tensors.get(STILL)
-        if found is not None:
-            check_packed(found.shape)
-        expected[STILL] = (found.shape if found is not None else (), ("U8",))
-        shape = (header.frames, *motion_size(*size))
-        if math.prod(shape) > _MAX_VALUES:
-            raise InputError(_too_large("the motion maps", shape))
-        expected[MOTION] = _coded(MOTION, contents) or (shape, ("U8",))
+    expected: _Expected = {}
+    by_chapter: dict[str, dict[str, StoredTensor]] = defaultdict(dict)
+    for name, tensor in contents.tensors.items():
+        by_chapter[name.removesuffix(without_prefix(name))][without_prefix(name)] = tensor
+    for chapter in range(len(header.chapters)):
+        prefix = prefix_of(chapter, header.chapters)
+        found = _of_chapter(header.of_chapter(chapter), by_chapter[prefix])
+        expected |= {prefix + name: each for name, each in found.items()}
     if header.sound_channels is not None:
-        found = contents.tensors.get(SOUND)
-        if found is not None and (
-            len(found.shape) != 1 or not 1 <= found.shape[0] <= MAX_SOUND_BYTES
+        sound = contents.tensors.get(SOUND)
+        if sound is not None and (
+            len(sound.shape) != 1 or not 1 <= sound.shape[0] <= MAX_SOUND_BYTES
         ):
             raise InputError(
-                f"the sound has the shape {found.shape}, not 1 to {MAX_SOUND_BYTES} bytes"
+                f"the sound has the shape {sound.shape}, not 1 to {MAX_SOUND_BYTES} bytes"
             )
-        expected[SOUND] = (found.shape if found is not None else (), ("U8",))
+        expected[SOUND] = (sound.shape if sound is not None else (), ("U8",))
     if missing := [name for name in expected if name not in contents.tensors]:
         raise InputError(f"the tensor {missing[0]!r} is missing")
     if unknown := [name for name in contents.tensors if name not in expected]:
@@ -108,6 +96,46 @@ def check_stored(header: SceneHeader, contents: Contents) -> None:
             raise InputError(
                 f"the tensor {name!r} has the type {tensor.dtype}, not {' or '.join(types)}"
             )
+
+
+def _of_chapter(header: SceneHeader, stored: dict[str, StoredTensor]) -> _Expected:
+    """Return shapes and types of a chapter's tensors, by name without its number.
+
+    Args:
+        header: of the chapter.
+        stored: the tensors that the file has of it.
+
+    Raises:
+        InputError: one is too large.
+    """
+    expected: _Expected = {}
+    for decoder, config in header.configs.items():
+        for weight_name, weight_shape in weight_shapes(config).items():
+            name = f"{decoder}.weights.{weight_name}"
+            expected[name] = _coded(name, stored) or (weight_shape, ("F16", "F32"))
+        count = sum(map(math.prod, weight_shapes(config).values()))
+        if count > _MAX_VALUES:
+            raise InputError(
+                f"the decoder {decoder} has too many weights: {count}, at most {_MAX_VALUES}"
+            )
+        for name, shape in embedding_shapes(header, decoder).items():
+            if math.prod(shape) > _MAX_VALUES:
+                raise InputError(_too_large(f"the embeddings of {decoder}", shape))
+            coded = _coded(name, stored)
+            expected[name] = coded or (shape, ("U8", "F16", "F32"))
+            if not coded and name in stored and stored[name].dtype == "U8":
+                for part in ("scale", "offset"):
+                    expected[f"{name}.{part}"] = (shape[:2], ("F32",))
+    if (size := still_size(header.configs.values())) is not None:
+        found = stored.get(STILL)
+        if found is not None:
+            check_packed(found.shape)
+        expected[STILL] = (found.shape if found is not None else (), ("U8",))
+        shape = (header.frames, *motion_size(*size))
+        if math.prod(shape) > _MAX_VALUES:
+            raise InputError(_too_large("the motion maps", shape))
+        expected[MOTION] = _coded(MOTION, stored) or (shape, ("U8",))
+    return expected
 
 
 def unpacked_bytes(header: SceneHeader) -> int:
@@ -240,8 +268,23 @@ def from_stored(header: SceneHeader, stored: dict[str, Tensor]) -> Scene:
             )
     return Scene(
         header.attribution, header.width, header.height, header.fps, header.frames, decoders,
-        header.fingerprint, _sound(header, stored),
+        header.fingerprint, sound_of(header, stored),
     )  # fmt: skip
+
+
+def sound_of(header: SceneHeader, stored: dict[str, Tensor]) -> bytes | None:
+    """Return the sound among the tensors of a file; None without sound.
+
+    Raises:
+        InputError: it has another number of channels than ``header`` says.
+    """
+    if header.sound_channels is None:
+        return None
+    sound = stored[SOUND].numpy().tobytes()
+    channels = check_opus(sound)
+    if channels != header.sound_channels:
+        raise InputError(f"the sound has {channels} channels, not {header.sound_channels}")
+    return sound
 
 
 def embeddings_name(decoder: str, level: int) -> str:
@@ -265,22 +308,14 @@ def embedding_shapes(header: SceneHeader, decoder: str) -> dict[str, tuple[int, 
     }
 
 
-def _coded(name: str, contents: Contents) -> tuple[tuple[int, ...], tuple[str, ...]] | None:
+def _coded(
+    name: str, tensors: dict[str, StoredTensor]
+) -> tuple[tuple[int, ...], tuple[str, ...]] | None:
     """Return shape and type of the tensor ``name`` if it is coded, otherwise None."""
-    found = contents.tensors.get(name)
+    found = tensors.get(name)
     if found is None or found.dtype != "U8" or len(found.shape) != 1:
         return None
     return found.shape, ("U8",)
-
-
-def _sound(header: SceneHeader, stored: dict[str, Tensor]) -> bytes | None:
-    if header.sound_channels is None:
-        return None
-    sound = stored[SOUND].numpy().tobytes()
-    channels = check_opus(sound)
-    if channels != header.sound_channels:
-        raise InputError(f"the sound has {channels} channels, not {header.sound_channels}")
-    return sound
 
 
 def _embeddings(stored: dict[str, Tensor], name: str, shape: tuple[int, ...]) -> Tensor:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 
 from nerv360.config import ModelConfig
 from nerv360.networks import build_decoder
-from nerv360.scene import Attribution, Decoder, Scene, StillPanorama, TrainingSummary
+from nerv360.scene import (
+    Attribution,
+    CodedScene,
+    Decoder,
+    Scene,
+    StillPanorama,
+    TrainingSummary,
+    coded_scene,
+    joined,
+)
 
 TINY = ModelConfig(
     frame_height=48,
@@ -72,6 +82,21 @@ def tiny_scene(*names: str, frames: int = 3) -> Scene:
         )
     attribution = Attribution("Pier", "Apache-2.0", "A. N. Author", "pier.mp4")
     return Scene(attribution, 96, 48, 29.97, frames, decoders)
+
+
+def chaptered_scene(*names: str, lengths: Sequence[int] = (3, 2, 4)) -> tuple[CodedScene, ...]:
+    """Return a scene of several chapters over still panoramas, and its chapters as scenes."""
+    scenes = []
+    for number, frames in enumerate(lengths):
+        scene = over_still_scene(*names, frames=frames)
+        assert scene.still is not None
+        shifted = scene.still.pixels.roll(9 * number, 1)
+        still = StillPanorama.of(shifted, [shifted.roll(k, 1) for k in range(frames)])
+        for decoder in scene.decoders.values():
+            decoder.still = still
+            decoder.embeddings.add_(number)
+        scenes.append(coded_scene(scene))
+    return joined(scenes, None), *scenes
 
 
 def lively_decoder(config: ModelConfig, frames: int = 3) -> Decoder:

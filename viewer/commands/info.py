@@ -113,6 +113,7 @@ def _scene_report(path: Path) -> Report:
             "fps": header.fps,
             "frames": header.frames,
             "duration_s": header.frames / header.fps,
+            "chapters": list(header.chapters),
             "bytes": stored.file_bytes,
             "still_bytes": stored.still_bytes,
             "sound_bytes": stored.sound_bytes,
@@ -192,10 +193,18 @@ def _scene_table(scene: Report) -> Table:
             "file": f"{scene['file']}, {_bytes(scene['bytes'])}{still}",
             "source": f"{scene['source']}, {scene['width']}x{scene['height']}",
             "frames": f"{scene['frames']} at {scene['fps']:.6g} a second, "
-            f"{scene['duration_s']:.2f} s",
+            f"{scene['duration_s']:.2f} s{_chapters(scene)}",
         }
         | {name: scene[name] for name in ("licence", "credit") if scene[name] not in UNKNOWN},
     )
+
+
+def _chapters(scene: Report) -> str:
+    count = len(scene["chapters"])
+    if count == 1:
+        return ""
+    begins = ", ".join(f"{first / scene['fps']:.1f}" for first in scene["chapters"])
+    return f", in {count} chapters from {begins} s on"
 
 
 def _decoder_table(title: str, decoder: Report) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -21,7 +21,7 @@ from nerv360.viewer.opening import unlike_clip
 if TYPE_CHECKING:
     import torch
 
-    from nerv360.scene import Scene
+    from nerv360.scene import SceneHeader
     from nerv360.trajectories import Trajectory, Understanding
     from nerv360.video import Clip
     from nerv360.viewer.decode import OpenScene
@@ -256,22 +256,22 @@ def device_option(name: str) -> torch.device:
     return chosen
 
 
-def decoder_option(scene: Scene, name: str | None) -> str:
+def decoder_option(decoders: Collection[str], name: str | None) -> str:
     """Return the decoder of ``--decoder NAME``; if None, the one the viewer begins with.
 
     Raises:
-        InputError: the scene has none of that name.
+        InputError: the scene's ``decoders`` have none of that name.
     """
     from nerv360.viewer.decode import decoder_names
 
     if name is None:
-        return decoder_names(scene.decoders)[0]
-    with for_option("--decoder"):
-        scene.decoder(name)
+        return decoder_names(decoders)[0]
+    if name not in decoders:
+        raise InputError(f"--decoder: the scene has no decoder {name}, only {', '.join(decoders)}")
     return name
 
 
-def check_frame(scene: Scene | OpenScene, frame: int | None) -> None:
+def check_frame(scene: SceneHeader | OpenScene, frame: int | None) -> None:
     """Raise InputError if ``scene`` has no such frame."""
     if frame is not None and not 0 <= frame < scene.frames:
         raise InputError(f"--frame {frame}: the scene has frames 0 to {scene.frames - 1}")

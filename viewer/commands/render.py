@@ -37,8 +37,9 @@ from nerv360.viewer.commands.options import (
 )
 
 if TYPE_CHECKING:
+    from nerv360.config import ModelConfig
     from nerv360.decoding import Engine
-    from nerv360.scene import Scene
+    from nerv360.scene import SceneHeader
     from nerv360.sound import SoundOfFrames
     from nerv360.trajectories import Step, Trajectory
 
@@ -111,24 +112,25 @@ def render(
     check_output(output, overwrite)
     wanted = parse_size(size) if size else None
 
-    from nerv360.scene import read_scene
+    from nerv360.scene import read_header
     from nerv360.viewer.paths import DEMO
 
-    with stage(f"reading {(scene or DEMO).name}"):
-        contents = read_scene(scene or DEMO)
-    name = decoder_option(contents, decoder)
-    config = contents.decoders[name].config
-    check_frame(contents, frame)
+    file = scene or DEMO
+    header = read_header(file).header
+    name = decoder_option(header.configs, decoder)
+    config = header.configs[name]
+    check_frame(header, frame)
     looks = _Looks(yaw, pitch, roll, hfov, frame, sweep)
     path = path_option(trajectory, gaze_format) if trajectory is not None else None
-    steps = _steps(contents, looks, config.hfov_deg, path, film=films)
+    steps = _steps(header, looks, config.hfov_deg, path, film=films)
     height, width = wanted or (config.viewport_height, config.viewport_width)
     if films and (height % 2 or width % 2):
         raise InputError(f"--size {width}x{height}: a film needs even sides")
     decoded = _decoded_size(height, width, config.scale) if wanted else None
-    with _opened(contents, name, device, decoded, engine, film=films) as decoding:
+    with _opened(file, name, config, device, decoded, engine, film=films) as decoding:
         if films:
-            _write_film(decoding, steps, output, (height, width), contents)
+            sound = _sound(file, header, steps)
+            _write_film(decoding, steps, output, (height, width), header.fps, sound)
         else:
             _write_picture(decoding, steps[0], output, height, width)
     print(escaped(str(output)))
@@ -143,8 +145,9 @@ def _is_film(output: Path) -> bool:
 
 @contextmanager
 def _opened(
-    scene: Scene,
+    scene: Path,
     name: str,
+    config: ModelConfig,
     device: str,
     size: tuple[int, int] | None,
     engine: str,
@@ -163,7 +166,7 @@ def _opened(
     chosen = device_option(device)
     DRAWER.offer()
     with for_option("--engine"):
-        check_engine(engine, scene.decoders[name].config, chosen)
+        check_engine(engine, config, chosen)
     if engine == "auto" and not film:
         engine = without_compiler(engine, chosen)  # avoids compiling for one picture
     with hidden_graphics() if engine == "gl" else nullcontext():
@@ -181,7 +184,7 @@ def _decoded_size(height: int, width: int, scale: int) -> tuple[int, int]:
 
 
 def _steps(
-    scene: Scene, looks: _Looks, hfov_deg: float, path: Trajectory | None, *, film: bool
+    scene: SceneHeader, looks: _Looks, hfov_deg: float, path: Trajectory | None, *, film: bool
 ) -> list[Step]:
     from nerv360.geometry import Look
     from nerv360.trajectories import Step
@@ -223,13 +226,15 @@ def _write_picture(engine: Engine, step: Step, output: Path, height: int, width:
         raise InputError(f"-o {output} cannot be written: {error.strerror or error}") from error
 
 
-def _sound(scene: Scene, steps: list[Step]) -> SoundOfFrames | None:
+def _sound(file: Path, scene: SceneHeader, steps: list[Step]) -> SoundOfFrames | None:
     """Return the sound of a film, or None if the scene has none or the film does not play it."""
+    from nerv360.scene import read_sound
     from nerv360.sound import SoundOfFrames, find_track, follow_each_other
 
-    if scene.sound is None or not follow_each_other([step.frame for step in steps], scene.frames):
+    if not follow_each_other([step.frame for step in steps], scene.frames):
         return None
-    found = find_track(scene.sound, "the scene")
+    sound = read_sound(file)
+    found = None if sound is None else find_track(sound, "the scene")
     return None if found is None else SoundOfFrames(found, scene.fps)
 
 
@@ -238,19 +243,17 @@ def _write_film(
     steps: list[Step],
     output: Path,
     size: tuple[int, int],
-    scene: Scene,
+    fps: float,
+    sound: SoundOfFrames | None,
 ) -> None:
     from nerv360.rendering import render_view
     from nerv360.video import VideoWriter
 
     height, width = size
     with ExitStack() as stack:
-        sound = _sound(scene, steps)
         if sound is not None:
             stack.callback(sound.close)
-        film = stack.enter_context(
-            VideoWriter(output, width, height, scene.fps, sound=sound is not None)
-        )
+        film = stack.enter_context(VideoWriter(output, width, height, fps, sound=sound is not None))
         for step in track(steps, "rendering"):
             film.write(render_view(engine, step.look, step.frame, height, width))
             if sound is not None:

@@ -192,7 +192,7 @@ def _whole(
         return Begin(prepare_clip(clip), ORIGINAL, choice)
     stored = read_scene(file)
     wants_clip = video is not None and decoder == ORIGINAL
-    name = decoder_option(stored, None if wants_clip else decoder)
+    name = decoder_option(stored.decoders, None if wants_clip else decoder)
     with for_option("--engine"):
         check_engine(engine, stored.decoder(name).config, device)
     scene = prepare_scene(stored, file, choice, engine)

@@ -17,7 +17,7 @@ from nerv360.geometry import Look
 from nerv360.lab.benchmarks.machine import device_name, processor_name
 from nerv360.lab.benchmarks.memory import Peak, PeakMemory
 from nerv360.lab.worker import WorkerError, run_alone
-from nerv360.scene import read_scene
+from nerv360.scene import read_header
 from nerv360.video import open_clip
 
 PICTURES = 24
@@ -113,10 +113,10 @@ def decode_here(task: DecodingTask) -> DecodingSample:
 def _decoder(task: DecodingTask, name: str) -> DecodingSample:
     memory = PeakMemory()
     free = _free(choose_device(task.device))
-    scene = read_scene(task.file, name)
-    engine = open_engine(scene, name, task.device, task.size)
+    frames = read_header(task.file).header.frames
+    engine = open_engine(task.file, name, task.device, task.size)
     looks = [Look.from_degrees(k * 5.0, (k % 7) * 5.0 - 15) for k in range(PICTURES + WARM_UP)]
-    requests = [(look, index % scene.frames) for index, look in enumerate(looks)]
+    requests = [(look, index % frames) for index, look in enumerate(looks)]
     seconds = picture_seconds(engine, requests)[WARM_UP:]
     peak = memory.read(engine.device)
     if engine.device.type == "cuda":

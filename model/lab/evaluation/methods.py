@@ -52,7 +52,7 @@ class _KeptFrames:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._kept: dict[int, Picture] = {}
+        self._kept: dict[int, tuple[Picture, Tensor | None]] = {}
         self.name, self.device, self.size = engine.name, engine.device, engine.size
         self.hfov_range, self.full_frame = engine.hfov_range, engine.full_frame
         self.precision, self.still = engine.precision, engine.still
@@ -63,8 +63,9 @@ class _KeptFrames:
             picture = replace(picture, pixels=picture.pixels.clone())
             while (len(self._kept) + 1) * picture.pixels.nbytes > KEPT_BYTES and self._kept:
                 del self._kept[next(iter(self._kept))]
-            self._kept[frame] = picture
-        return self._kept[frame]
+            self._kept[frame] = picture, self._engine.still
+        picture, self.still = self._kept[frame]
+        return picture
 
 
 @dataclass

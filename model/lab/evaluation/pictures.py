@@ -39,7 +39,7 @@ def stills(plan: EvaluationPlan, path: str) -> Iterator[tuple[str, str, bytes]]:
     """
     steps = plan.paths[path]
     step = steps[len(steps) // 2]
-    wanted, still = _wanted(plan, step), plan.original.still(plan.scene.frames)
+    wanted, still = _wanted(plan, step), plan.original.still(plan.header.frames)
     yaw, pitch, _, _ = step.look.degrees()
     yield (
         "original",
@@ -76,7 +76,7 @@ def write_films(plan: EvaluationPlan, folder: Path) -> list[Path]:
     for method in plan.methods:
         for name, steps in plan.paths.items():
             film = folder / f"{method.name}-{name}.mp4"
-            with VideoWriter(film, 3 * width, height + STRIP, plan.scene.fps) as writer:
+            with VideoWriter(film, 3 * width, height + STRIP, plan.header.fps) as writer:
                 for step in track(steps, f"film of {method.name} along {name}"):
                     writer.write(_triptych(plan, method, step)[: height + STRIP, : 3 * width])
             films.append(film)

@@ -24,7 +24,7 @@ from nerv360.lab.evaluation.methods import (
 )
 from nerv360.lab.evaluation.results import ResultStore
 from nerv360.progress import stage
-from nerv360.scene import Scene, bytes_alone, check_clip, read_header, read_scene
+from nerv360.scene import SceneHeader, bytes_alone, check_clip, read_header
 from nerv360.trajectories import Step, Trajectory
 from nerv360.video import Clip
 
@@ -72,7 +72,7 @@ class EvaluationPlan:
 
     options: EvaluationOptions
     sameness: str
-    scene: Scene
+    header: SceneHeader
     methods: list[Method]
     decoding_tasks: dict[str, DecodingTask]
     paths: dict[str, list[Step]]
@@ -93,17 +93,16 @@ def prepare(options: EvaluationOptions) -> EvaluationPlan:
     clip = options.clip.at_size((header.height, header.width))
     original = ClipPictures(clip)
     sameness = check_clip(original.info, original.__getitem__, clip.path, header, options.scene)
-    scene = read_scene(options.scene)
-    names = options.decoders or tuple(scene.decoders)
-    engines = {n: open_engine(scene, n, options.device, options.size) for n in names}
-    size = _viewport_size(scene, engines, options.size)
+    names = options.decoders or tuple(header.configs)
+    engines = {n: open_engine(options.scene, n, options.device, options.size) for n in names}
+    size = _viewport_size(header, engines, options.size)
     limits = common_limits(list(engines.values()))
-    paths = _paths(options.trajectories, scene, limits)
+    paths = _paths(options.trajectories, header, limits)
     store = ResultStore(options.output)
     key = {
         "clip": digest(clip.path),
         "clip_options": clip.options,
-        "frames": scene.frames,
+        "frames": header.frames,
         "size": list(size),
         "limits": list(limits),
         "torch": torch.__version__,
@@ -113,55 +112,55 @@ def prepare(options: EvaluationOptions) -> EvaluationPlan:
     for name, engine in engines.items():
         methods.append(
             DecoderMethod(
-                name, bytes_alone(options.scene, name), engine, size, (scene.height, scene.width)
+                name, bytes_alone(options.scene, name), engine, size, (header.height, header.width)
             )
         )
         tasks[name] = DecodingTask(options.scene, name, options.device, options.size)
     target = next((m for m in methods if m.name == "nerv360"), methods[0]).bytes
     for codec in options.codecs:
-        file, encoding = _encoded(clip, codec, target, scene.frames, store, key)
+        file, encoding = _encoded(clip, codec, target, header.frames, store, key)
         methods.append(VideoMethod(codec, encoding.bytes, encoding.note, file, size))
         tasks[codec] = DecodingTask(file)
     return EvaluationPlan(
         options=options,
         sameness=sameness,
-        scene=scene,
+        header=header,
         methods=methods,
         decoding_tasks=tasks,
         paths=paths,
         original=original,
         size=size,
-        hfov=min(max(_first_hfov(scene, engines), limits[0]), limits[1]),
+        hfov=min(max(_first_hfov(header, engines), limits[0]), limits[1]),
         base_key=key,
         store=store,
     )
 
 
 def _viewport_size(
-    scene: Scene, engines: dict[str, Engine], wanted: tuple[int, int] | None
+    header: SceneHeader, engines: dict[str, Engine], wanted: tuple[int, int] | None
 ) -> tuple[int, int]:
     for engine in engines.values():
         if not engine.full_frame:
             return engine.size
-    config = scene.decoders[next(iter(engines))].config
+    config = header.configs[next(iter(engines))]
     return wanted or (config.viewport_height, config.viewport_width)
 
 
-def _first_hfov(scene: Scene, engines: dict[str, Engine]) -> float:
+def _first_hfov(header: SceneHeader, engines: dict[str, Engine]) -> float:
     viewports = [name for name, engine in engines.items() if not engine.full_frame]
-    config = scene.decoders[(viewports or list(engines))[0]].config
+    config = header.configs[(viewports or list(engines))[0]]
     return Look.from_degrees(0.0, 0.0, 0.0, config.hfov_deg).hfov
 
 
 def _paths(
-    trajectories: list[Trajectory], scene: Scene, limits: tuple[float, float]
+    trajectories: list[Trajectory], header: SceneHeader, limits: tuple[float, float]
 ) -> dict[str, list[Step]]:
     paths: dict[str, list[Step]] = {}
     for trajectory in trajectories:
         name = trajectory.name
         if name in paths:
             raise InputError(f"{trajectory.source}: a path {name} is given already")
-        steps = trajectory.steps(scene.frames, scene.fps)
+        steps = trajectory.steps(header.frames, header.fps)
         paths[name] = [replace(step, look=decoded_look(step.look, limits)) for step in steps]
     return paths
 

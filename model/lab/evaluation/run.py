@@ -35,19 +35,19 @@ def evaluate(plan: EvaluationPlan) -> Evaluation:
     paths, spheres, speeds = [], [], []
     for method in plan.methods:
         key = {**method.key}
-        if method.name in plan.scene.decoders:
+        if method.name in plan.header.configs:
             key["scene"] = scene_key
         paths += [_path(plan, method, key, name) for name in plan.paths]
         spheres.append(_sphere(plan, method, key))
         speeds.append(_speed(plan, method, key))
     original = VideoMethod(ORIGINAL, 0, "", plan.original.clip, plan.size)
-    trained = [method.name for method in plan.methods if method.name in plan.scene.decoders]
+    trained = [method.name for method in plan.methods if method.name in plan.header.configs]
     return Evaluation(
-        title=plan.scene.attribution.title,
+        title=plan.header.attribution.title,
         facts=_facts(plan),
         stored_bytes={method.name: method.bytes for method in plan.methods},
         notes={method.name: method.note for method in plan.methods},
-        trainings={name: plan.scene.decoders[name].training for name in trained},
+        trainings={name: plan.header.trainings[name] for name in trained},
         paths=paths,
         spheres=spheres,
         speeds=speeds,
@@ -62,7 +62,7 @@ def _path(
     key = {**plan.base_key, **method_key, "path": [_numbers(step) for step in steps]}
 
     def measure() -> PathResult:
-        still = plan.original.still(plan.scene.frames)
+        still = plan.original.still(plan.header.frames)
         with stage(f"{method.name} along {name}", len(steps)) as shown:
             return measure_path(method, name, steps, plan.original, still, plan.size, shown.advance)
 
@@ -70,12 +70,12 @@ def _path(
 
 
 def _sphere(plan: EvaluationPlan, method: Method, method_key: dict[str, Any]) -> SphereResult:
-    frames = spread_frames(plan.options.sphere_frames, plan.scene.frames)
-    pairs = spread_frames(CONSISTENCY_FRAMES, plan.scene.frames)
+    frames = spread_frames(plan.options.sphere_frames, plan.header.frames)
+    pairs = spread_frames(CONSISTENCY_FRAMES, plan.header.frames)
     key = {**plan.base_key, "sphere": frames, "consistency": pairs, "hfov": plan.hfov, **method_key}
 
     def measure() -> SphereResult:
-        still = plan.original.still(plan.scene.frames)
+        still = plan.original.still(plan.header.frames)
         with stage(f"{method.name}, whole sphere", len(frames)) as shown:
             return measure_sphere(
                 method, plan.original, still, frames, pairs, plan.hfov, shown.advance
@@ -98,11 +98,11 @@ def _numbers(step: Step) -> list[float]:
 
 
 def _facts(plan: EvaluationPlan) -> dict[str, str]:
-    attribution = plan.scene.attribution
+    attribution = plan.header.attribution
     info = plan.original.info
     return {
         "Scene": plan.options.scene.name,
-        "Clip": f"{plan.options.clip.path.name}, {info.width}×{info.height}, {plan.scene.frames} "
+        "Clip": f"{plan.options.clip.path.name}, {info.width}×{info.height}, {plan.header.frames} "
         f"pictures, {info.fps:g} a second",
         "Its pictures": plan.sameness,
         "Material": "; ".join((attribution.title, *attribution.terms)),

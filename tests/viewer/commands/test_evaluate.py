@@ -236,7 +236,7 @@ def test_speed_and_memory_are_measured(report: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--decoder", "avc"], "the scene has no decoder avc, only nerv360"),
+        (["--decoder", "avc"], "has no decoder avc, only nerv360"),
         (["--codec", "mpeg2"], "--codec mpeg2: give x265 or av1"),
         (["--codec", "x265", "--codec", "x265"], "--codec x265 is given twice"),
         (["--trajectory", "none.csv"], "--trajectory: none.csv does not exist"),

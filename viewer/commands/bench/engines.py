@@ -134,7 +134,7 @@ def _decoders(scene: Path, preset: str | None) -> dict[str, Decoder]:
     from nerv360.scene import read_scene
 
     if preset is None:
-        return read_scene(scene).decoders
+        return read_scene(scene, chapter=0).decoders
     with for_option("--preset"):
         config = named_preset(preset)
     return {config.architecture: random_decoder(config)}

@@ -1,0 +1,84 @@
+"""Decoding a scene of several chapters: opens each when it is needed, and keeps two."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from nerv360.decoding.engine import Engine, Picture, engine_repr
+from nerv360.scene import chapter_of
+
+if TYPE_CHECKING:
+    from nerv360.geometry import Look
+
+KEPT = 2
+"""Engines that are kept: of the chapter that is shown, and of the next or the one before."""
+
+
+class ChapterEngine:
+    """An engine for all frames of a clip, from the engines of its chapters.
+
+    All have the same configuration. `prepare` may be called from other threads.
+    """
+
+    __repr__ = engine_repr
+
+    def __init__(
+        self,
+        chapters: Sequence[int],
+        frames: int,
+        open_chapter: Callable[[int, str | None], Engine],
+    ) -> None:
+        """Open the first chapter.
+
+        Args:
+            chapters: their first frames.
+            frames: number of frames of the clip.
+            open_chapter: opens a chapter by its number, with the engine of a name in `ENGINES`,
+                or with one of its choice if None.
+        """
+        self._chapters, self._frames, self._open = tuple(chapters), frames, open_chapter
+        self._opening = threading.Lock()
+        self._shown = first = open_chapter(0, None)
+        self._engines = {0: first}
+        self.name, self.device, self.size = first.name, first.device, first.size
+        self.hfov_range, self.full_frame = first.hfov_range, first.full_frame
+        self.ring, self.precision = first.ring, first.precision
+        self.still = first.still
+
+    def decode(self, look: Look, frame: int) -> Picture:
+        """Decode as `Engine.decode`, by the frame's number in the clip.
+
+        Raises:
+            IndexError: there is no such frame.
+            InputError: its chapter is damaged, or does not fit into memory.
+            RuntimeError: torch could not decode.
+        """
+        if not 0 <= frame < self._frames:
+            raise IndexError(f"there is no frame {frame}, only 0 to {self._frames - 1}")
+        chapter, local = chapter_of(self._chapters, frame)
+        self._shown = self._opened(chapter)
+        picture = self._shown.decode(look, local)
+        self.still = self._shown.still
+        return replace(picture, frame=frame)
+
+    def prepare(self, chapter: int) -> None:
+        """Open a chapter unless it is open, so that `decode` need not.
+
+        Raises:
+            InputError: it is damaged, or does not fit into memory.
+        """
+        self._opened(chapter)
+
+    def _opened(self, chapter: int) -> Engine:
+        with self._opening:
+            if chapter not in self._engines:
+                unused = [k for k, engine in self._engines.items() if engine is not self._shown]
+                for number in unused[: max(0, len(self._engines) + 1 - KEPT)]:
+                    del self._engines[number]
+                self._engines[chapter] = self._open(chapter, self.name)
+            engine = self._engines.pop(chapter)
+            self._engines[chapter] = engine  # the one used last is the last
+            return engine

@@ -1,0 +1,51 @@
+"""Commands know a scene of several chapters as one clip."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import nerv360
+from nerv360.geometry import Look
+from nerv360.scene import write_coded
+from nerv360.viewer.cli import main
+from tests.support.scenes import chaptered_scene
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("scene") / "pier.safetensors"
+    write_coded(file, chaptered_scene("hnerv")[0])
+    return file
+
+
+def test_info_lists_them(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", str(scene), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["scene"]["chapters"] == [0, 3, 5]
+    assert report["scene"]["frames"] == 9
+    assert main(["info", str(scene)]) == 0
+    assert "in 3 chapters" in " ".join(capsys.readouterr().out.split())
+
+
+def test_render_takes_a_frame_of_the_whole_clip(
+    scene: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = tmp_path / "view.png"
+    arguments = ["render", str(scene), "--device", "cpu", "--yaw", "40"]
+    assert main([*arguments, "--frame", "7", "-o", str(picture)]) == 0
+    engine = nerv360.open_engine(scene, "hnerv", "cpu")
+    config = chaptered_scene("hnerv")[0].header.configs["hnerv"]
+    look = Look.from_degrees(40.0, 0.0, 0.0, config.hfov_deg)
+    size = config.viewport_height, config.viewport_width
+    wanted = nerv360.render_view(engine, look, 7, *size)
+    assert np.array_equal(np.array(Image.open(picture)), wanted.numpy())
+    assert main([*arguments, "--frame", "9", "-o", str(tmp_path / "none.png")]) == 2
+    assert "the scene has frames 0 to 8" in capsys.readouterr().err
+    film = tmp_path / "film.mp4"
+    assert main([*arguments, "-o", str(film)]) == 0
+    assert nerv360.open_clip(film).info.frames == 9
