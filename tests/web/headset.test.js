@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import { linesOf, placeOf } from "../../viewer/web/picture/words.js";
 import { degrees, lookFromRotation, radians, rotationOf, turned } from "../../viewer/web/look.js";
 import { lookOfHead, rotationOfPose, tangentsOf } from "../../viewer/web/xr.js";
 
@@ -41,4 +42,19 @@ test("the look of a head encloses what both eyes see", () => {
   const canted = { rotation: rotationOf({ yaw: 1 - radians(10), pitch: 0.4, roll: 0.2, hfov: 1 }), tangents: [-1, 1, -1, 1] };
   assert.ok(degrees(lookOfHead(rotation, [canted]).look.hfov) > 105);
   near(turned(rotation, [0, 0, 1])[1], Math.sin(0.4));
+});
+
+test("a text is broken between words, and at its line ends", () => {
+  const lines = linesOf("one two three\nfour incomprehensible", 8, (line) => line.length);
+  assert.deepEqual(lines, ["one two", "three", "four", "incomprehensible"]);
+});
+
+test("words are in the same direction for both eyes", () => {
+  const head = rotationOf({ yaw: 1, pitch: 0.4, roll: 0.2, hfov: 1 });
+  const eye = { rotation: head, tangents: [-1, 1, -1, 1] };
+  assert.deepEqual(placeOf(eye, [10, 0, 100, 100], head, 0.5), [40, 30, 40, 20]);
+  const oblique = { rotation: head, tangents: [-1.5, 0.5, -1, 1] };
+  assert.deepEqual(placeOf(oblique, [10, 0, 100, 100], head, 0.5), [65, 30, 40, 20]);
+  const toed = { rotation: rotationOf({ yaw: 1.1, pitch: 0.4, roll: 0.2, hfov: 1 }), tangents: [-1, 1, -1, 1] };
+  assert.ok(placeOf(toed, [10, 0, 100, 100], head, 0.5)[0] < 40, "an eye that looks to the right has them left");
 });

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Link, Recent, parts } from "../../viewer/web/remote/link.js";
+import { beginsThere } from "../../viewer/web/remote/places.js";
 
 /** @param {Record<string, unknown>} header */
 function packed(header) {
@@ -100,4 +101,13 @@ test("the newest picture is unpacked, and the bitmaps of outdated ones are close
   assert.equal(open, 0);
   const seen = socket.said.flatMap((message) => message.seen ?? []);
   assert.equal(Math.max(...seen), 8);
+});
+
+test("auto begins on the server if it has a GPU or the browser is slow, else in the browser", () => {
+  for (const gpu of [true, false])
+    for (const slow of [true, false]) {
+      assert.equal(beginsThere({ prefers: "here", gpu }, slow), true);
+      assert.equal(beginsThere({ prefers: "browser", gpu }, slow), false);
+      assert.equal(beginsThere({ prefers: "auto", gpu }, slow), gpu || slow);
+    }
 });

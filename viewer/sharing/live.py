@@ -21,6 +21,7 @@ from nerv360.viewer.sharing.messages import (
     Seen,
     parsed,
 )
+from nerv360.viewer.sharing.peers import Budget, Visits
 from nerv360.viewer.sharing.shared_decoding import Failure, SharedDecoding, Visitor
 
 if TYPE_CHECKING:
@@ -104,22 +105,6 @@ class Outbox:
         return None
 
 
-class Budget:
-    """Messages that a visitor may send: many at once, but not for long."""
-
-    def __init__(self, per_second: float = _MESSAGES_PER_S) -> None:
-        self._per_second = per_second
-        self._left = 2 * per_second
-        self._at = 0.0
-
-    def spend(self, now: float, cost: float = 1.0) -> bool:
-        """Count one message of this cost; return False if it is one too many."""
-        gained = (now - self._at) * self._per_second
-        self._left = min(self._left + gained, 2 * self._per_second) - cost
-        self._at = now
-        return self._left >= 0
-
-
 class Live:
     """Visitors with WebSockets; none of them can stall another.
 
@@ -143,6 +128,7 @@ class Live:
         self._most = most
         self._stall_s = stall_s
         self._sockets: set[web.WebSocketResponse] = set()
+        self._visits = Visits()
 
     async def handle(self, request: web.Request) -> web.WebSocketResponse:
         """Serve one visitor until it leaves or breaks the protocol."""
@@ -150,13 +136,17 @@ class Live:
             timeout=_CLOSE_S, heartbeat=self._stall_s, compress=False, max_msg_size=MAX_MESSAGE
         )
         await socket.prepare(request)
-        if len(self._sockets) >= self._most:
+        loop = asyncio.get_running_loop()
+        sentence = ""
+        if not self._visits.begin(request.remote or "", loop.time()):
+            sentence = "This address has come too often: try again later"
+        elif len(self._sockets) >= self._most:
             sentence = f"{self._most} visitors are here already: try again later"
+        if sentence:
             await socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=sentence.encode())
             return socket
         outbox = Outbox()
         outbox.say(hello={"version": VERSION, "scene": self._scene_id})
-        loop = asyncio.get_running_loop()
 
         def deliver(result: bytes | Failure) -> None:
             with contextlib.suppress(RuntimeError):  # the loop has ended
@@ -166,7 +156,8 @@ class Live:
         self._sockets.add(socket)
         sender = asyncio.create_task(self._send(request, socket, outbox, visitor))
         try:
-            await self._listen(socket, outbox, visitor)
+            if not await self._listen(socket, outbox, visitor):
+                self._visits.offend(request.remote or "", loop.time())
         finally:
             self._sockets.discard(socket)
             self.decoding.leave(visitor)
@@ -180,8 +171,9 @@ class Live:
 
     async def _listen(
         self, socket: web.WebSocketResponse, outbox: Outbox, visitor: Visitor
-    ) -> None:
-        budget = Budget()
+    ) -> bool:
+        """Hear a visitor until it leaves; return False if it broke the protocol."""
+        budget = Budget(_MESSAGES_PER_S, 2 * _MESSAGES_PER_S)
         loop = asyncio.get_running_loop()
         async for message in socket:
             try:
@@ -197,7 +189,8 @@ class Live:
             except MessageError as error:
                 sentence = f"A message is refused: {error}"
                 await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=sentence.encode())
-                return
+                return False
+        return True
 
     def _hear(self, message: Ask | Seen | Ping, outbox: Outbox, visitor: Visitor) -> None:
         if isinstance(message, Ping):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,10 +16,12 @@ from aiohttp.typedefs import Handler
 
 from nerv360.viewer.sharing.address import Address, same_origin
 from nerv360.viewer.sharing.live import SOCKET, Live
+from nerv360.viewer.sharing.peers import is_local, peer_of
 
 log = logging.getLogger(__name__)
 
 _MOST_CONNECTIONS = 256
+_MOST_OF_A_PEER = 64  # a page has up to 7 connections
 _IDLE_S = 15.0
 _SLOWEST_S = 600.0
 _LINGER_S = 1.0
@@ -127,16 +130,16 @@ class WebServer:
 
         loop = asyncio.get_running_loop()
 
-        def connection() -> asyncio.Protocol:
-            if len(server.connections) >= _MOST_CONNECTIONS:
-                return _Refused()
+        def connected() -> asyncio.Protocol:
             handler = server()
             self._silent.add(handler)
             loop.call_later(self._idle_s, self._drop_silent, handler)
             return handler
 
         self._loop = loop
-        listening = await loop.create_server(connection, sock=self.address.socket)
+        listening = await loop.create_server(
+            lambda: _Door(server, connected), sock=self.address.socket
+        )
         if self._ended.is_set():
             self._end.set()
         try:
@@ -210,12 +213,31 @@ class _File(web.FileResponse):
             raise ConnectionResetError("the visitor does not read") from error
 
 
-class _Refused(asyncio.Protocol):
-    """A connection too many; it is closed at once."""
+class _Door(asyncio.Protocol):
+    """A new connection; it is closed at once if it is one too many."""
+
+    def __init__(self, server: web.Server, connected: Callable[[], asyncio.Protocol]) -> None:
+        """Lead to what ``connected`` returns."""
+        self._server = server
+        self._connected = connected
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        transport.abort()
+        address = _address_of(transport)
+        others = [_address_of(each.transport) for each in self._server.connections]
+        if len(others) >= _MOST_CONNECTIONS or (
+            not is_local(address)
+            and sum(peer_of(each) == peer_of(address) for each in others) >= _MOST_OF_A_PEER
+        ):
+            return transport.abort()
+        handler = self._connected()
+        transport.set_protocol(handler)
+        return handler.connection_made(transport)
+
+
+def _address_of(transport: asyncio.BaseTransport | None) -> str:
+    name = None if transport is None else transport.get_extra_info("peername")
+    return str(name[0]) if name else ""
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:

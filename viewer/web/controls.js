@@ -235,6 +235,16 @@ export function unsay(sentence) {
   show(sentence === undefined ? [] : said.filter((each) => each !== sentence));
 }
 
+/**
+ * Return what is said now: errors, or a note.
+ *
+ * @returns {string}
+ */
+export function message() {
+  const note = element("note", HTMLElement);
+  return said.join("\n") || (note.hidden ? "" : (note.textContent ?? ""));
+}
+
 /** @param {string[]} sentences */
 function show(sentences) {
   said = sentences;

@@ -1,6 +1,6 @@
 /** The page: loads its scene, and connects input, keys and buttons to the view. */
 
-import { Controls, element, say, showLoading, unsay } from "./controls.js";
+import { Controls, element, message, say, showLoading, unsay } from "./controls.js";
 import { DeviceLook, hasOrientation } from "./input/orientation.js";
 import { listen } from "./input/hands.js";
 import { GraphicsError } from "./picture/gl.js";
@@ -191,10 +191,11 @@ function begin(view) {
  */
 function offerHeadset(view, act, note) {
   const button = element("headset", HTMLButtonElement);
-  const headset = new Headset(view, act, (sentence) => {
+  const tell = (/** @type {string} */ sentence) => {
     button.setAttribute("aria-pressed", String(headset.on));
     if (sentence) note(sentence);
-  });
+  };
+  const headset = new Headset(view, act, tell, message);
   button.addEventListener("click", () => void headset.toggle());
   const offer = async () => {
     button.hidden = !(await hasHeadset());
@@ -214,19 +215,13 @@ async function main() {
     showFlat(description, undecodable("This browser offers no WebGL 2 here", description));
     return;
   }
-  /** @type {Headset | undefined} */
-  let headset;
-  const view = new View(canvas, gl, description, (error) => {
-    headset?.leave(); // the page's messages are not seen in it
-    say(sentenceOf(error));
-  });
+  const view = new View(canvas, gl, description, (error) => say(sentenceOf(error)));
   root.classList.toggle("undecoded", !view.decodes);
   if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
     view.playback.playing = false;
     view.camera.inertia = false;
   }
-  const { controls, headset: offered } = connect(view);
-  headset = offered;
+  const { controls, headset } = connect(view);
   const map = element("map", HTMLCanvasElement);
   /** @type {ImageBitmap | null} */
   let still = null;
@@ -250,7 +245,7 @@ async function main() {
     mapped = state;
     drawMap(map, still, look, view.aspect);
   };
-  surviveLoss(view, offered);
+  surviveLoss(view, headset);
   const places = description.live ? new Places(view, description.live) : null;
   const count = description.decoders.length;
   view.onDecoder = () => controls.showDecoder(view.wanted || view.asked, count);

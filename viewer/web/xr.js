@@ -1,6 +1,7 @@
 /** Looking around in a headset, by WebXR. */
 
 import { lookFromRotation, turned, wrapYaw } from "./look.js";
+import { Words } from "./picture/words.js";
 
 /** @typedef {import("./input/keymap.js").Action} Action */
 /** @typedef {import("./look.js").Frustum} Frustum */
@@ -88,6 +89,8 @@ export class Headset {
   #layer = null;
   /** @type {any} */
   #space = null;
+  /** @type {Words | null} */
+  #words = null;
   /** Angle from the headset's direction of its space to the page's. */
   #turn = NaN;
   /** Yaw to start with, or to come back to. */
@@ -100,11 +103,13 @@ export class Headset {
    * @param {(action: Action) => void} act
    * @param {(sentence: string) => void} tell - called after it starts or ends, with the reason if it
    *     cannot be used, or an empty text.
+   * @param {() => string} message - returns what the page says.
    */
-  constructor(view, act, tell) {
+  constructor(view, act, tell, message) {
     this.view = view;
     this.act = act;
     this.tell = tell;
+    this.message = message;
   }
 
   /** Whether the view is in the headset. */
@@ -144,6 +149,7 @@ export class Headset {
     this.#layer = new Layer(session, gl, { alpha: false, antialias: false, depth: false });
     session.updateRenderState({ baseLayer: this.#layer });
     this.#space = await session.requestReferenceSpace("local");
+    this.#words = new Words(view.gl, view.description.shaders["whole.vert"]);
     this.#home = view.camera.yaw.offset;
     this.#turn = NaN;
     session.addEventListener("select", () => this.act("play"));
@@ -159,7 +165,8 @@ export class Headset {
 
   #ended() {
     if (!this.#session) return;
-    this.#session = this.#layer = this.#space = null;
+    this.#words?.close();
+    this.#session = this.#layer = this.#space = this.#words = null;
     this.view.presentOnPage();
     this.tell("");
   }
@@ -189,8 +196,9 @@ export class Headset {
       return { frustum, target: { framebuffer, viewport: [x, y, width, height] } };
     });
     const frusta = eyes.map((/** @type {{frustum: Frustum}} */ { frustum }) => frustum);
-    const head = lookOfHead(rotationOfPose(pose.transform.matrix, this.#turn), frusta);
-    this.view.turnInHeadset(now, { ...head, frusta }, eyes);
+    const rotation = rotationOfPose(pose.transform.matrix, this.#turn);
+    this.view.turnInHeadset(now, { ...lookOfHead(rotation, frusta), frusta }, eyes);
+    this.#words?.draw(this.message(), rotation, eyes);
   };
 
   /**

@@ -52,6 +52,29 @@ def served(port: int) -> Callable[..., int]:
     return ask
 
 
+def test_one_address_cannot_take_all_connections(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def let_in(address: Address) -> int:
+        visitors = []
+        for _ in range(100):
+            with contextlib.suppress(ConnectionError):
+                visitor = socket.create_connection(("127.0.0.1", address.port), timeout=60)
+                visitors.append(visitor)
+        count = 0
+        for visitor in visitors:
+            with contextlib.suppress(ConnectionError), visitor:
+                visitor.sendall(b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                count += visitor.recv(15) == b"HTTP/1.1 200 OK"
+        return count
+
+    with running(folder) as address:
+        assert let_in(address) == 100
+    monkeypatch.setattr("nerv360.viewer.sharing.server.is_local", lambda address: False)
+    with running(folder) as address:
+        assert let_in(address) == 64
+
+
 def test_a_visitor_that_leaves_in_the_middle_is_no_error(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

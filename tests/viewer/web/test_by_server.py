@@ -136,6 +136,71 @@ def test_a_switch_changes_the_place(address: Address, page: Browser) -> None:
     assert page.text("sentence") == ""
 
 
+CARD = """
+const get = WebGL2RenderingContext.prototype.getParameter;
+WebGL2RenderingContext.prototype.getParameter = function (name) {
+  return name === 0x9246 ? "A graphics card" : get.call(this, name);
+};
+"""
+SLOW = """
+const { fenceSync: fence, getSyncParameter: state } = WebGL2RenderingContext.prototype;
+const begun = new Map();
+WebGL2RenderingContext.prototype.fenceSync = function (...given) {
+  const made = fence.apply(this, given);
+  begun.set(made, performance.now());
+  return made;
+};
+WebGL2RenderingContext.prototype.getSyncParameter = function (made, name) {
+  if (performance.now() - begun.get(made) < 210) return this.UNSIGNALED;
+  return state.call(this, made, name);
+};
+"""
+
+
+def automatic(scene: Path, folder: Path, gpu: bool) -> None:
+    export_web(scene, folder, live_description(read_scene(scene), "pier", "auto", gpu))
+
+
+@pytest.mark.parametrize(("gpu", "script"), [(False, ""), (True, CARD)], ids=["software", "GPU"])
+def test_auto_takes_the_server_at_once(
+    scene: Path, tmp_path: Path, page: Browser, gpu: bool, script: str
+) -> None:
+    automatic(scene, tmp_path / "page", gpu)
+    with decoding(scene, tmp_path / "page") as address, page.prepared(script):
+        page.open(address.url, 800, 500)
+        page.wait(lambda: page.shown("shown") == "decoded")
+        assert page.text("place") == "server"
+        files = page.run("return performance.getEntriesByType('resource').map(e => e.name)")
+        assert not any(name.endswith(".safetensors") for name in files), "no decoder is fetched"
+
+
+def test_auto_leaves_a_slow_browser_unless_the_visitor_has_chosen(
+    scene: Path, tmp_path: Path, page: Browser
+) -> None:
+    automatic(scene, tmp_path / "page", False)
+    with decoding(scene, tmp_path / "page") as address, page.prepared(CARD + SLOW):
+        page.open(address.url, 800, 500)
+        page.wait(lambda: page.shown("shown") == "decoded")
+        page.wait(
+            lambda: page.text("place") == "server" and "round trip" in page.text("place-server")
+        )
+        assert "fps" in page.text("place-browser"), "it began there"
+        page.open(address.url, 800, 500)
+        for _ in range(2):
+            page.wait(lambda: page.run("return !document.getElementById('place').hidden"))
+            page.run("document.getElementById('place').click()")
+        frames = [page.shown("frame")]
+
+        def another() -> bool:
+            frame = page.shown("frame")
+            if frame != frames[-1]:
+                frames.append(frame)
+            return len(frames) > 4
+
+        page.wait(another)
+        assert page.text("place") == "browser", "the visitor's choice stays"
+
+
 def dragged(page: Browser) -> bool:
     """Whether a drag changes what is on screen."""
     before = page.picture()

@@ -139,3 +139,38 @@ def test_a_headset_decodes_all_that_both_eyes_see(folder: Path, page: Browser) -
         page.run("headset.click()")
         page.wait(lambda: page.run("return headset.ariaPressed") == "false")
         assert page.text("message") == ""
+
+
+def test_what_fails_in_a_headset_is_told_in_it(folder: Path, page: Browser) -> None:
+    (folder / "nerv360.safetensors").unlink()
+    with served(folder) as url:
+        page.open(f"{url}#frame=1&decoder=hnerv", 640, 320)
+        page.wait(lambda: page.shown("decoder") == "hnerv" and page.shown("whole") == "true")
+        page.wait(lambda: not page.run("return headset.hidden"))
+        page.run("headset.click()")
+        eyes = turned_to(page, "0, 0.1, 0, 0.995")
+        page.wait(lambda: page.shown("whole") == "true")
+        before = page.picture()
+        seen: list[npt.NDArray[np.uint8]] = [before]
+
+        def told() -> bool:
+            seen.append(page.picture())
+            return not np.array_equal(seen[-1], before)
+
+        page.key("n")
+        page.wait(lambda: page.text("sentence") != "")
+        page.wait(told)
+        after = seen[-1]
+        assert page.run("return headset.ariaPressed") == "true", "it goes on"
+        for eye in eyes:
+            left, _, width, height = map(int, eye["viewport"])
+            changed = (before != after).any(-1)[:height, left : left + width]
+            rows, columns = np.nonzero(changed)
+            assert columns.min() > 0.1 * width
+            assert columns.max() < 0.9 * width
+            assert rows.min() > height / 2, "the middle of the view stays free"
+            words = after[rows.min() : rows.max(), left + columns.min() : left + columns.max()]
+            assert (words > 200).all(-1).mean() > 0.02
+        page.run("document.getElementById('dismiss').click()")
+        page.wait(lambda: np.array_equal(page.picture(), before))
+        page.run("headset.click()")

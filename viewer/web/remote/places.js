@@ -24,6 +24,17 @@ export function drawsInSoftware(gl) {
   return SOFTWARE.test(String(name));
 }
 
+/**
+ * Return true if the server decodes at first.
+ *
+ * @param {{prefers: string, gpu: boolean}} live - of the page's description.
+ * @param {boolean} slow - the browser draws without a graphics card, or cannot decode.
+ * @returns {boolean}
+ */
+export function beginsThere({ prefers, gpu }, slow) {
+  return prefers === "here" || (prefers === "auto" && (gpu || slow));
+}
+
 /** The two places, their rates, and which one is in use. */
 export class Places {
   #shownAt = 0;
@@ -44,7 +55,7 @@ export class Places {
     this.link = new Link(url.href, live.scene);
     this.link.onChange = () => this.#changed();
     const slow = drawsInSoftware(view.gl) || !view.decodes;
-    const there = live.prefers === "here" || (live.prefers === "auto" && (live.gpu || slow));
+    const there = beginsThere(live, slow);
     this.#undecided = live.prefers === "auto" && !there;
     this.button = element("place", HTMLButtonElement);
     this.button.hidden = !view.description.decoders.every(({ file }) => file);
