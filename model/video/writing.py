@@ -21,12 +21,14 @@ from torch import Tensor
 
 from nerv360.errors import InputError
 from nerv360.files import partial_path
+from nerv360.video.declaring import declare_ambisonics
 from nerv360.video.pixels import SCALING
 from nerv360.video.reading import failure_reason
 
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov")
 _CODEC = "libx264"
 _SOUND_RATE = 48_000
+_LAYOUTS = {2: "stereo", 4: "4.0"}
 _FRAGMENTS = {"movflags": "hybrid_fragmented", "frag_duration": "1000000", "flush_packets": "1"}
 _GROWING = {
     ".mp4": _FRAGMENTS,
@@ -64,7 +66,8 @@ class VideoWriter:
         fps: pictures a second.
         crf: quality of libx264, 0 (lossless) to 51 (worst).
         preset: the codec's name for its speed; None leaves the choice to the codec.
-        sound: the film has sound, two channels, by `write_sound`.
+        channels: of the film's sound, by `write_sound`: 0 (none), 2, or 4 of first-order
+            ambisonics (AmbiX), which the file declares.
         growing: the film can be played while it is written, from a file with ``.part`` in its name
             beside ``path``, which stays if the process is killed or the disk is full.
 
@@ -81,7 +84,7 @@ class VideoWriter:
         *,
         crf: int = 18,
         preset: str | None = None,
-        sound: bool = False,
+        channels: int = 0,
         growing: bool = False,
     ) -> None:
         self.path, self._growing = Path(path), growing
@@ -108,7 +111,8 @@ class VideoWriter:
         except (av.FFmpegError, TypeError, ValueError) as error:
             self._discard()
             raise InputError(f"{path} cannot be written with the codec {_CODEC}") from error
-        self._sound = _add_sound(self._container) if sound else None
+        self._channels = channels
+        self._sound = self._add_sound() if channels else None
         self._heard = 0
         self._stream: av.VideoStream = stream
         self._stream.width, self._stream.height, self._stream.pix_fmt = (
@@ -140,11 +144,11 @@ class VideoWriter:
                 self._written += 1
 
     def write_sound(self, block: npt.NDArray[np.float32]) -> None:
-        """Append samples×2 of sound at 48 kHz; it begins with the first picture."""
-        if self._sound is None or block.ndim != 2 or block.shape[1] != 2:
-            raise ValueError(f"expected samples×2 of a film with sound, not {block.shape}")
+        """Append samples×channels of sound at 48 kHz; it begins with the first picture."""
+        if self._sound is None or block.ndim != 2 or block.shape[1] != self._channels:
+            raise ValueError(f"expected samples×{self._channels}, not {block.shape}")
         packed = np.ascontiguousarray(np.clip(block, -1, 1), np.float32).reshape(1, -1)
-        frame = av.AudioFrame.from_ndarray(packed, format="flt", layout="stereo")
+        frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=_LAYOUTS[self._channels])
         frame.sample_rate, frame.pts = _SOUND_RATE, self._heard
         frame.time_base = Fraction(1, _SOUND_RATE)
         self._heard += len(block)
@@ -161,10 +165,25 @@ class VideoWriter:
                 if self._sound is not None:
                     self._container.mux(self._sound.encode(None))
                 self._container.close()
+                if self._channels == 4 and self.path.suffix.lower() != ".mkv":
+                    declare_ambisonics(self._temporary)
                 os.replace(self._temporary, self.path)
         except BaseException:
             self._discard()
             raise
+
+    def _add_sound(self) -> av.AudioStream:
+        # Opus says by itself that it is ambisonics; QuickTime has no Opus.
+        is_opus = self._channels == 4 and self.path.suffix.lower() != ".mov"
+        stream = self._container.add_stream(
+            "libopus" if is_opus else "aac",
+            rate=_SOUND_RATE,
+            layout=_LAYOUTS[self._channels],
+            options={"mapping_family": "2"} if is_opus else {},
+        )
+        assert isinstance(stream, av.AudioStream)
+        stream.bit_rate = 96_000 * self._channels
+        return stream
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
@@ -178,13 +197,6 @@ class VideoWriter:
             self._container.close()
         if not self._growing or self._written == 0:
             self._temporary.unlink(missing_ok=True)
-
-
-def _add_sound(container: av.container.OutputContainer) -> av.AudioStream:
-    stream = container.add_stream("aac", rate=_SOUND_RATE, layout="stereo")
-    assert isinstance(stream, av.AudioStream)
-    stream.bit_rate = 192_000
-    return stream
 
 
 class FolderWriter:

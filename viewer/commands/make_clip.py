@@ -35,19 +35,23 @@ def make_clip(
     ] = 12,
     overwrite: Overwrite = False,
 ) -> None:
-    """Render an original animated harbour town as an equirectangular clip that loops."""
+    """Render an original animated harbour town as an equirectangular clip that loops.
+
+    A video has its sound, as first-order ambisonics.
+    """
     width, height = check_options(output, size, overwrite)
     chosen = device_option(device)
     if device == "auto" and chosen.type == "mps":
         chosen = device_option("cpu")  # Metal has no float64, and rays need it
 
-    from nerv360.lab.synthetic import HarbourTown
+    from nerv360.lab.synthetic import HarbourSound, HarbourTown
+    from nerv360.sound import RATE
     from nerv360.video import FolderWriter, VideoWriter
 
     with (
         FolderWriter(output)
         if output.suffix == ""
-        else VideoWriter(output, width, height, fps, crf=quality) as writer
+        else VideoWriter(output, width, height, fps, crf=quality, channels=4) as writer
     ):
         with stage("what stands still", 100) as shown:
             scene = HarbourTown(
@@ -56,8 +60,12 @@ def make_clip(
                 chosen,
                 progress=lambda share: shown.become("what stands still", round(share * 100), 100),
             )
+        sound = HarbourSound(frames / fps)
         for index in track(range(frames), "pictures"):
             writer.write(scene.frame(index / frames))
+            if isinstance(writer, VideoWriter):
+                start, end = (round(each * RATE / fps) for each in (index, index + 1))
+                writer.write_sound(sound.block(start, end - start))
     typer.echo(f"{output}: {frames} pictures of {width}x{height} at {fps:g} a second")
 
 

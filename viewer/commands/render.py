@@ -253,7 +253,9 @@ def _write_film(
     with ExitStack() as stack:
         if sound is not None:
             stack.callback(sound.close)
-        film = stack.enter_context(VideoWriter(output, width, height, fps, sound=sound is not None))
+        film = stack.enter_context(
+            VideoWriter(output, width, height, fps, channels=0 if sound is None else 2)
+        )
         for step in track(steps, "rendering"):
             film.write(render_view(engine, step.look, step.frame, height, width))
             if sound is not None:

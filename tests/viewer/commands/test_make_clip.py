@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from nerv360.errors import InputError
+from nerv360.sound import clip_sound
 from nerv360.video import open_clip
 from nerv360.viewer.cli import main
 from nerv360.viewer.commands.make_clip import make_clip
@@ -18,7 +19,11 @@ def test_a_clip_and_a_folder(tmp_path: Path) -> None:
         make_clip(tmp_path / name, "64x32", 2, 25.0, "cpu", 12, False)
         info = open_clip(tmp_path / name).info
         assert (info.width, info.height, info.frames) == (64, 32, 2)
-    assert open_clip(tmp_path / "clip.mp4").info.fps == 25.0
+    clip = open_clip(tmp_path / "clip.mp4")
+    assert clip.info.fps == 25.0
+    sound = clip_sound(clip)
+    assert sound is not None
+    assert sound.is_ambisonic
 
 
 @pytest.mark.parametrize(

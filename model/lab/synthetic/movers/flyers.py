@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from nerv360.lab.synthetic.drawing import (
     Ellipsoid,
@@ -49,22 +50,51 @@ def balloon(at: Point, radius: float, start: float) -> Mover:
     return Mover((at[0], at[1] - 0.3 * radius, at[2]), radius * 1.7 + 1.0, parts)
 
 
-def gulls(centre: Point, radius: float, count: int, scale: float, sense: int) -> Mover:
-    """Build birds in a ring; ``sense`` is 1 for clockwise from above, −1 for the other way."""
+@dataclass(frozen=True)
+class Flock:
+    """Birds in a ring.
+
+    Attributes:
+        centre, radius: of the ring, metres.
+        count: number of birds.
+        scale: size of the birds.
+        sense: 1 for clockwise from above, −1 for the other way.
+    """
+
+    centre: Point
+    radius: float
+    count: int
+    scale: float
+    sense: int
+
+    def turn_deg(self, bird: int, phase: float) -> float:
+        """Return the bearing of a bird from the ring's centre."""
+        # Each bird takes the place of the next, so the flock is the same after one loop.
+        return self.sense * 360.0 * (bird + phase) / self.count
+
+    def place(self, bird: int, phase: float) -> Point:
+        """Return the position of a bird at a phase of the loop."""
+        angle = math.radians(self.turn_deg(bird, phase))
+        x, y, z = self.centre
+        sway = math.sin(2 * angle) * 0.8
+        return (x + self.radius * math.sin(angle), y + sway, z + self.radius * math.cos(angle))
+
+
+FLOCKS = (
+    Flock((3.0, 11.0, 24.0), 7.5, 5, 0.75, 1),
+    Flock((-9.0, 26.5, -33.0), 6.5, 7, 0.95, -1),
+)
+
+
+def gulls(flock: Flock) -> Mover:
+    """Build the birds of a flock."""
+    scale, sense = flock.scale, flock.sense
 
     def parts(phase: float) -> list[Placed]:
         birds = []
-        for k in range(count):
-            # Each bird takes the place of the next, so the flock is the same after one loop.
-            turn = sense * 360.0 * (k + phase) / count
-            angle = math.radians(turn)
-            sway = math.sin(2 * angle) * 0.8
-            here = (
-                centre[0] + radius * math.sin(angle),
-                centre[1] + sway,
-                centre[2] + radius * math.cos(angle),
-            )
-            level = turned(turn + sense * 90.0, 0.0, sense * -14.0)
+        for k in range(flock.count):
+            here = flock.place(k, phase)
+            level = turned(flock.turn_deg(k, phase) + sense * 90.0, 0.0, sense * -14.0)
             birds.append(
                 Placed(
                     Ellipsoid(0.11 * scale, 0.11 * scale, 0.42 * scale),
@@ -97,4 +127,4 @@ def gulls(centre: Point, radius: float, count: int, scale: float, sense: int) ->
                 )
         return birds
 
-    return Mover(centre, radius + 2.0, parts)
+    return Mover(flock.centre, flock.radius + 2.0, parts)

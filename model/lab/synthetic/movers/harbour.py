@@ -16,7 +16,7 @@ from nerv360.lab.synthetic.drawing import (
     turned,
 )
 from nerv360.lab.synthetic.movers.carousel import carousel
-from nerv360.lab.synthetic.movers.flyers import balloon, gulls
+from nerv360.lab.synthetic.movers.flyers import FLOCKS, balloon, gulls
 from nerv360.lab.synthetic.movers.mover import BLUE, RED, WHITE, Mover, place
 from nerv360.lab.synthetic.movers.vessels import boat, buoy
 from nerv360.lab.synthetic.town import FLAGPOLE, WINDMILL
@@ -36,8 +36,7 @@ def movers() -> list[Mover]:
         buoy((-4.6, -1.2, 24.0)),
         balloon((34.0, 27.0, 14.0), 4.2, 0.1),
         balloon((-46.0, 42.0, -48.0), 4.8, 0.55),
-        gulls((3.0, 11.0, 24.0), 7.5, 5, 0.75, 1),
-        gulls((-9.0, 26.5, -33.0), 6.5, 7, 0.95, -1),
+        *(gulls(flock) for flock in FLOCKS),
     ]
 
 

@@ -124,7 +124,7 @@ def _north() -> list[Placed]:
     pier = Planks((0.46, 0.34, 0.23))
     wood = Plain(WOOD, 0.3)
     parts = [Placed(box(2.6, 0.22, 24.0, -0.30), pier, (0.0, 0.0, 18.0))]
-    for along in (8.0, 13.0, 18.0, 23.0, 28.0):
+    for along in PIER_POSTS:
         for side in (-1.3, 1.3):
             parts.append(Placed(Frustum(0.14, 0.14, 4.2, -3.4), wood, (side, 0.0, along)))
     for side in (-1.9, 1.9):
@@ -133,7 +133,7 @@ def _north() -> list[Placed]:
     parts.append(Placed(box(4.6, 2.0, 0.12, 3.5), sign, (0.0, 0.0, 9.42)))
     rock = Plain((0.27, 0.24, 0.20), 0.5, 0.9)
     grass = Plain((0.20, 0.25, 0.08), 0.5, 0.7)
-    parts += lighthouse((35.0, 81.0))
+    parts += lighthouse(LIGHTHOUSE)
     parts += [
         Placed(Rough(16.0, 3.4, 11.0, 0.9, 0.4, 31), rock, (-34.0, -1.6, 54.0)),
         Placed(Rough(12.0, 4.6, 8.0, 0.5, 0.35, 32), grass, (-34.0, -0.6, 54.0)),
@@ -186,5 +186,7 @@ def _square() -> list[Placed]:
 
 
 CAROUSEL = (-7.2, 0.0, -5.2)
+LIGHTHOUSE = (35.0, 81.0)
+PIER_POSTS = (8.0, 13.0, 18.0, 23.0, 28.0)
 FLAGPOLE = (-4.9, 0.0, 5.1)
 WINDMILL = (-34.0, 11.6, 54.0)
