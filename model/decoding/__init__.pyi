@@ -4,6 +4,7 @@ from .eager import EagerEngine as EagerEngine
 from .eager import to_rgba as to_rgba
 from .engine import Engine as Engine
 from .engine import Picture as Picture
+from .engine import PlanesPicture as PlanesPicture
 from .engine import place_of as place_of
 from .engines import ENGINES as ENGINES
 from .engines import EngineKind as EngineKind

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from nerv360.geometry import Look
+    from nerv360.video import Planes
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,13 @@ class Picture:
     equirectangular: bool
     decode_s: float
     ready: torch.cuda.Event | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanesPicture(Picture):
+    """A picture whose pixels are only in the planes of its file; `Picture.pixels` is empty."""
+
+    planes: Planes
 
 
 class Engine(Protocol):

@@ -7,6 +7,8 @@ from .opening import open_clip as open_clip
 from .photos import is_picture as is_picture
 from .pixels import HD_HEIGHT as HD_HEIGHT
 from .pixels import SCALING as SCALING
+from .planes import Plane as Plane
+from .planes import Planes as Planes
 from .random_access import KEPT_BYTES as KEPT_BYTES
 from .raw import is_raw as is_raw
 from .raw import parse_raw as parse_raw

@@ -20,9 +20,10 @@ from nerv360.errors import InputError
 from nerv360.video import random_access
 from nerv360.video.pixels import resized
 from nerv360.video.placement import ASPECT_TOLERANCE, Eye, Placement, Placer
+from nerv360.video.planes import Planes
 from nerv360.video.random_access import DamagedPictureError
 from nerv360.video.reading import Opening, VideoInfo
-from nerv360.video.stored import OpenedPictures, StoredPictures, StoredVideo
+from nerv360.video.stored import OpenedPictures, OpenedVideo, StoredPictures, StoredVideo
 
 log = logging.getLogger(__name__)
 
@@ -212,13 +213,26 @@ class ClipReader:
             IndexError: there is no such index.
             InputError: it cannot be decoded; others may.
         """
-        if not 0 <= index < self.clip.info.frames:
-            raise IndexError(f"there is no frame {index}")
-        stored = int(self.clip.numbers[self.clip.shown[index]])
-        picture = self._finish(self.opened.picture(stored, "rgba"))
+        picture = self._finish(self.opened.picture(self._stored(index), "rgba"))
         if self.clip.coverage is not None:
             picture[..., 3] = 255
         return picture
+
+    def planes(self, index: int) -> Planes | None:
+        """Return the picture of frame ``index`` as the file stores it, as `frame` does.
+
+        None if it must be placed or its colours converted by other than a matrix.
+        """
+        if not (isinstance(self.opened, OpenedVideo) and self._finish.is_plain):
+            return None
+        if self.clip.coverage is not None:
+            return None
+        return self.opened.planes(self._stored(index))
+
+    def _stored(self, index: int) -> int:
+        if not 0 <= index < self.clip.info.frames:
+            raise IndexError(f"there is no frame {index}")
+        return int(self.clip.numbers[self.clip.shown[index]])
 
     def close(self) -> None:
         """Close the file and forget all pictures."""

@@ -31,7 +31,7 @@ def check_agreement(path: Path) -> Clip:
     trained = read_clip(clip, (height, width), 4)
     dropped = open_file(path, DeviceChoice("cpu"))
     assert isinstance(dropped, Clip)
-    scene = prepare_clip(dropped)
+    scene = prepare_clip(dropped, planes=False)
     engine = scene.source(ORIGINAL).engines[0]()
     judged = ClipPictures(path)
     described = describe_clip(clip)[0]["clip"]

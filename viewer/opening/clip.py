@@ -18,8 +18,11 @@ from nerv360.video import Clip, ClipReader, check_equirectangular
 from nerv360.viewer.decode import ORIGINAL, Cost, EngineSource, OpenScene
 
 
-def prepare_clip(clip: Clip) -> OpenScene:
+def prepare_clip(clip: Clip, *, planes: bool = True) -> OpenScene:
     """Prepare a clip to be shown without a scene; a note on its rate becomes the remark.
+
+    Args:
+        planes: as `ClipEngine` takes it; a window can show them.
 
     Raises:
         InputError: it is not, or not known to be, equirectangular.
@@ -32,7 +35,7 @@ def prepare_clip(clip: Clip) -> OpenScene:
         fps=info.fps,
         size=(info.height, info.width),
         decoders=(ORIGINAL,),
-        source=lambda decoder: clip_source(clip),
+        source=lambda decoder: clip_source(clip, planes=planes),
         cost=lambda decoder: clip_cost(clip),
         free_bytes=lambda: free_bytes(torch.device("cpu")),
         remark=f"{name}: {'; '.join(clip.notes)}." if clip.notes else None,
@@ -104,9 +107,9 @@ def clip_sameness(header: SceneHeader, scene: Path, clip: Clip) -> str:
         reader.close()
 
 
-def clip_source(clip: Clip) -> EngineSource:
+def clip_source(clip: Clip, *, planes: bool = True) -> EngineSource:
     """Return the engine of a clip, which has no fallback."""
-    return EngineSource([partial(ClipEngine, clip)])
+    return EngineSource([partial(ClipEngine, clip, planes=planes)])
 
 
 def clip_cost(clip: Clip) -> Cost:

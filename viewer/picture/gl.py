@@ -16,7 +16,7 @@ def largest_texture() -> int:
 
 
 class Texture:
-    """RGBA8 texture with bilinear filtering.
+    """Texture with bilinear filtering, RGBA8 by default.
 
     Attributes:
         id: OpenGL's name of it.
@@ -44,11 +44,11 @@ class Texture:
         ):
             GL.glTexParameteri(GL.GL_TEXTURE_2D, name, value)
 
-    def allocate(self, height: int, width: int) -> None:
-        """Allocate a picture of this size, with undefined content."""
+    def allocate(self, height: int, width: int, stored: int = GL.GL_RGBA8) -> None:
+        """Allocate a picture of this size and format, with undefined content."""
         GL.glBindTexture(GL.GL_TEXTURE_2D, self.id)
         GL.glTexImage2D(
-            GL.GL_TEXTURE_2D, 0, GL.GL_RGBA8, width, height, 0,
+            GL.GL_TEXTURE_2D, 0, stored, width, height, 0,
             GL.GL_RGBA, GL.GL_UNSIGNED_BYTE, None,
         )  # fmt: skip
         self.size = (height, width)

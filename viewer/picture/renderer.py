@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from OpenGL import GL
 
-from nerv360.decoding import Picture
+from nerv360.decoding import Picture, PlanesPicture
 from nerv360.geometry import Look, level_of_detail
 from nerv360.viewer.picture.gl import Texture, WindowProgram, largest_texture
+from nerv360.viewer.picture.planes import PlaneTextures, coarser
 from nerv360.viewer.picture.still import Compositing
 from nerv360.viewer.picture.upload import PixelBufferUpload, Upload
 from nerv360.viewer.shading import TextureCopy, TexturePicture
@@ -54,6 +55,7 @@ class Renderer:
         self.limit = largest_texture()
         self.still: Texture | None = None
         self._coarse = False
+        self._planes = PlaneTextures()
         self._background_upload = PixelBufferUpload()
         self._viewport = Texture()
         self._panorama = Texture(wraps=True)
@@ -64,6 +66,7 @@ class Renderer:
         shared = ("camera_rays.vert", "equirectangular.glsl", "composite.glsl")
         self._timewarp = WindowProgram(*shared, "timewarp.frag")
         self._panorama_cut = WindowProgram(*shared, "panorama.frag")
+        self._planes_cut = WindowProgram(*shared[:2], "planes.frag")
         self._vertices = int(GL.glGenVertexArrays(1))
         self._set_constants()
 
@@ -75,6 +78,10 @@ class Renderer:
             self.upload.release(target)
             self._copy.copy(target, picture)
             self.upload_name = self._copy.name
+        elif isinstance(picture, PlanesPicture):
+            step = self._step(*picture.planes.luma.shape)
+            self._planes.show(coarser(picture.planes, step) if step > 1 else picture.planes)
+            self.upload_name = self._planes.name
         else:
             self.upload.upload(target, *self._fitting(picture))
             self.upload_name = self.upload.name
@@ -99,24 +106,31 @@ class Renderer:
     def _fitting(self, picture: Picture) -> tuple[Tensor, torch.cuda.Event | None]:
         """Return the pixels, reduced to a texture's largest size, and the event to wait for."""
         height, width, _ = picture.pixels.shape
-        step = math.ceil(max(height, width) / self.limit)
+        step = self._step(height, width)
         if step == 1:
             return picture.pixels, picture.ready
-        if not self._coarse:
+        if picture.ready is not None:
+            picture.ready.synchronize()
+        return picture.pixels[::step, ::step].contiguous(), None
+
+    def _step(self, height: int, width: int) -> int:
+        """Return 1 if a picture fits into a texture; else n, to show one pixel in n."""
+        step = math.ceil(max(height, width) / self.limit)
+        if step > 1 and not self._coarse:
             self._coarse = True
             self.notice = (
                 f"A picture of {width}×{height} is larger than the {self.limit}×{self.limit} that "
                 f"OpenGL takes here: one pixel in {step} is shown in each direction."
             )
-        if picture.ready is not None:
-            picture.ready.synchronize()
-        return picture.pixels[::step, ::step].contiguous(), None
+        return step
 
     @property
     def spheres(self) -> tuple[Texture, ...]:
         """Textures of the whole sphere, each to be blended over the one before by its alpha."""
         whole = self.picture is not None and self.picture.equirectangular
         behind = (self.still,) if self.still is not None else ()
+        if isinstance(self.picture, PlanesPicture):
+            return (self._planes.overview(),)
         if whole:
             return *behind, self._panorama
         return behind or (self.background,)
@@ -156,7 +170,9 @@ class Renderer:
             return
         shown = look.rotation()
         turned = self.picture is not None and not self.picture.equirectangular
-        program = self._timewarp if turned else self._panorama_cut
+        stored = isinstance(self.picture, PlanesPicture)
+        cut = self._planes_cut if stored else self._panorama_cut
+        program = self._timewarp if turned else cut
         program.use()
         program.set_vector("half_extent", tangent, tangent * height / width)
         program.set_matrix("shown_to_world", shown)
@@ -165,6 +181,8 @@ class Renderer:
         (self._nothing if alone else behind).bind(1)
         if self.picture is None:
             self._nothing.bind(0)
+        elif stored:
+            self._planes.bind(program)
         elif self.picture.equirectangular:
             self._panorama.bind(0)
         else:
@@ -194,9 +212,10 @@ class Renderer:
         self.upload.close()
         self._copy.close()
         self._background_upload.close()
+        self._planes.close()
         for texture in (self._viewport, self._panorama, self._nothing, self.background):
             texture.close()
-        for program in (self._timewarp, self._panorama_cut):
+        for program in (self._timewarp, self._panorama_cut, self._planes_cut):
             program.close()
         GL.glDeleteVertexArrays(1, [self._vertices])
 

@@ -41,7 +41,7 @@ def clip_page(clip: Clip, folder: Path) -> OpenScene:
     Raises:
         InputError: the clip is not equirectangular, or the page cannot be written.
     """
-    opened = prepare_clip(clip)
+    opened = prepare_clip(clip, planes=False)
     export_clip(opened, folder, live_description(None, id_of(clip.path), "here", False))
     return opened
 

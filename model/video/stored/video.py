@@ -18,6 +18,7 @@ from nerv360.video.boxes import TrackBoxes, read_boxes, read_xml
 from nerv360.video.index import VideoIndex, index_video
 from nerv360.video.matroska import read_projections
 from nerv360.video.pixels import Orientation, to_opaque, to_pixels, with_alpha
+from nerv360.video.planes import Planes
 from nerv360.video.random_access import VideoReader
 from nerv360.video.reading import Opening
 from nerv360.video.spherical import TWO_EAC_STREAMS, SphericalLayout, check_bounds
@@ -86,9 +87,14 @@ class StoredVideo(StoredPictures):
         """Open the file, as `StoredPictures` has it."""
         return OpenedVideo(self, kept_bytes)
 
+    @property
+    def is_plain(self) -> bool:
+        """True if the file's own planes are its pictures: upright, of one stream, not HDR."""
+        return self.orientation.is_plain and self.other is None and self.transfer is None
+
     def decoded(self, numbers: npt.NDArray[np.int64]) -> Iterator[av.VideoFrame] | None:
         """Return the pictures of these numbers as decoded, or None if they are changed."""
-        if not self.orientation.is_plain or self.other is not None or self.transfer is not None:
+        if not self.is_plain:
             return None
         reader = VideoReader(self.index, kept_bytes=0)
         return (reader.picture(int(number)) for number in numbers)
@@ -100,8 +106,7 @@ class OpenedVideo:
     def __init__(self, stored: StoredVideo, kept_bytes: int | None) -> None:
         self.reader = VideoReader(stored.index, kept_bytes)
         self._other = None if stored.other is None else VideoReader(stored.other, kept_bytes)
-        self._orientation = stored.orientation
-        self._has_alpha = stored.has_alpha
+        self._stored = stored
         self._mapper = None if stored.transfer is None else ToneMapper(stored.transfer)
 
     def picture(self, number: int, channels: Channels) -> Tensor:
@@ -110,15 +115,24 @@ class OpenedVideo:
             return pixels
         return torch.cat([pixels, self._upright(self._other, number, channels)])
 
+    def planes(self, number: int) -> Planes | None:
+        """Return a picture as it is stored; None if it must be converted or turned."""
+        stored = self._stored
+        if not stored.is_plain or stored.has_alpha:
+            return None
+        return Planes.of(self.reader.picture(number), stored.codec)
+
     def _upright(self, reader: VideoReader, number: int, channels: Channels) -> Tensor:
         frame = reader.picture(number)
         if self._mapper is None:
-            pixels = to_opaque(frame, channels) if self._has_alpha else to_pixels(frame, channels)
+            pixels = (
+                to_opaque(frame, channels) if self._stored.has_alpha else to_pixels(frame, channels)
+            )
         else:
             pixels = self._mapper.to_rgb(frame).numpy()
             if channels == "rgba":
                 pixels = with_alpha(pixels)
-        return torch.from_numpy(np.ascontiguousarray(self._orientation.apply(pixels)))
+        return torch.from_numpy(np.ascontiguousarray(self._stored.orientation.apply(pixels)))
 
     def close(self) -> None:
         self.reader.close()

@@ -99,7 +99,7 @@ def test_a_clip_is_shown_by_its_codec(page: Browser, tmp_path: Path) -> None:
         for frame in range(4):
             film.write(sphere_panorama(256, 512, frame).to(torch.uint8))
     clip = open_clip(file)
-    opened = prepare_clip(clip)
+    opened = prepare_clip(clip, planes=False)
     folder = tmp_path / "page"
     export_clip(opened, folder, live_description(None, "pier", "here", False))
     shared = SharedDecoding(opened)
