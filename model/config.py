@@ -60,7 +60,8 @@ class ModelConfig:
         condition_on_look: STAT sees longitude and latitude (off: the paper's ablation).
         expand_before_projection: channels are expanded on the sphere (off: the paper's ablation).
         project_after: number of stages that run on the sphere, before the projection (0 in the
-            paper). Their residual blocks see only the time.
+            paper). Their residual blocks see only the time. A full-frame decoder has 0, or all of
+            its stages: then engines decode only the crop that a look sees.
         erp_padding: padding of convolutions on features of the whole sphere. ``wrap`` continues
             them across the seam and the poles; HNeRV and HNeRV-Boost were published with ``zeros``.
         viewport_height, viewport_width: pixels of the viewport that is trained and decoded.

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nerv360.geometry import pad_erp
-from nerv360.networks import Architecture, Coverage, compared_panorama
+from nerv360.networks import Architecture, Coverage, FrameCrop, compared_panorama
 from nerv360.scene import Decoder, StillPanorama
 
 Projection = Callable[[Tensor, tuple[int, int]], Tensor]
@@ -39,18 +39,24 @@ class StillAlpha:
             return None
         return cls(network, network.coverage, decoder.still)
 
-    def __call__(self, picture: Tensor, frame: int, project: Projection) -> Tensor:
+    def __call__(
+        self, picture: Tensor, frame: int, project: Projection, crop: FrameCrop | None = None
+    ) -> Tensor:
         """Return alpha 1×1×H×W in [0, 1] of a picture of ``frame``.
 
         Args:
             picture: 1×c×H×W, float32 in [0, 1]; only its first three channels are used.
+            crop: the part of a full-frame network's frame that it shows; None for all of it.
         """
         coverage = self._coverage
         cells = cell_means(picture, coverage.cell)[:, :3]
         there = (cells.shape[-2], cells.shape[-1])
         motion = self._motion_of(frame)
         if self._full_frame:
-            still, motion = self._still, coverage.frame_motion(motion, there)
+            still = self._still
+            motion = coverage.frame_motion(motion, (still.shape[-2], still.shape[-1]))
+            if crop is not None:
+                still, motion = crop.cut(still), crop.cut(motion)
         else:
             still, motion = project(self._still, there), project(motion, there)
         return coverage.of_cells(cells, still, motion, (picture.shape[-2], picture.shape[-1]))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from nerv360.decoding.alpha import StillAlpha
+from nerv360.decoding.cropped_frames import CroppedFrames
 from nerv360.decoding.grids import ViewportGrids
 from nerv360.decoding.looks import look_tensor
+from nerv360.decoding.lowering import to_bytes_
 from nerv360.decoding.uncompiled import UncompiledEngine
 from nerv360.geometry import Look
 from nerv360.networks import FrameViews
@@ -35,11 +39,20 @@ class EagerEngine(UncompiledEngine):
         self._views: tuple[int, FrameViews] | None = None
         self._alpha = StillAlpha.of(self.network, decoder)
         self._grids = ViewportGrids()
+        self._crops: CroppedFrames | None = None
+        if self.network.full_frame and not self.full_frame:
+            self._crops = CroppedFrames(self.network, size, self._whole, self._alpha)
+
+    def _whole(self, embedding: Tensor, finer: Sequence[Tensor], time: Tensor) -> Tensor:
+        return self.network.decode(embedding, time, None, finer).float()
 
     def _pixels(self, look: Look, frame: int) -> Tensor:
         network, (embedding, finer, time) = self.network, self._code(frame)
         half = self.precision is not torch.float32
         with torch.autocast(self.device.type, self.precision, enabled=half):
+            if self._crops is not None:
+                looks = look_tensor(look, self.times.device)
+                return to_bytes_(self._crops(frame, embedding, finer, time, looks))
             if self._views is None or self._views[0] != frame:
                 self._views = frame, FrameViews(network, embedding, time, finer)
             looks = look_tensor(look, self.times.device)

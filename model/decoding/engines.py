@@ -130,6 +130,8 @@ def _unsuited_to_bfloat16(config: ModelConfig) -> str | None:
 
 
 def _stages_on_the_sphere(config: ModelConfig) -> str | None:
+    if config.project_after and _architecture(config).full_frame:
+        return f"cannot decode the crop that a look sees of a frame of {config.architecture}"
     if config.project_after:
         return (
             f"cannot run stages before the projection, and project_after is {config.project_after}"

@@ -13,6 +13,7 @@ import torch
 
 from nerv360.config import ModelConfig
 from nerv360.networks import (
+    COMPARED_BESIDE,
     COMPARED_PANORAMA,
     ConditionedBlock,
     Layout,
@@ -47,7 +48,10 @@ def decoding_bytes(config: ModelConfig, element_bytes: int = 4) -> int:
     layout, stages = network.layout(), network.layout().stages
     x = sphere = (config.embedding_channels, *config.embedding_size)
     kept, peaks = sum(map(_elements, config.embedding_shapes)), []
+    first = 0 if network.full_frame else config.project_after
     if network.full_frame:
+        if not network.shows_frames:
+            sphere, kept = _widest_crop(config, layout.reach + COMPARED_BESIDE, kept)
         peaks.append(kept + _beside(layout.stem, sphere))
         x = _after(layout.stem, sphere)
     elif config.project_after:
@@ -67,9 +71,9 @@ def decoding_bytes(config: ModelConfig, element_bytes: int = 4) -> int:
         kept += _widened(sphere, 1)
         peaks.append(kept + _beside(layout.stem, seen))
         x = _after(layout.stem, seen)
-    before = sum(stage.finer is not None for stage in stages[: config.project_after])
+    before = sum(stage.finer is not None for stage in stages[:first])
     finer = iter(config.embedding_shapes[1 + before :])
-    for stage in stages[config.project_after :]:
+    for stage in stages[first:]:
         peaks.append(kept + _elements(x) + _beside(stage, x))
         x = _after(stage, x)
         if stage.finer is not None:
@@ -78,6 +82,9 @@ def decoding_bytes(config: ModelConfig, element_bytes: int = 4) -> int:
     colours, padded = 3 * x[1] * x[2], _padding(x, layout.head.conv)
     head = max(2 * padded, padded + colours, 2 * colours)
     peaks.append(kept + _elements(x) + head)
+    if network.full_frame and not network.shows_frames:
+        viewport = config.viewport_height * config.viewport_width
+        peaks.append(kept + 2 * _widened((4, x[1], x[2]), 1) + (_GRID + 4) * viewport // 2)
     if network.coverage is None:
         return max(peaks) * element_bytes
     cells = (3, x[1] // config.comparison_cell, x[2] // config.comparison_cell)
@@ -93,13 +100,7 @@ def _on_sphere(config: ModelConfig, layout: Layout, kept: int, peaks: list[int])
 
     Adds the peak of each stage there to ``peaks``.
     """
-    widest = torch.tensor([[0.0, _WIDEST_PITCH, 0.0, math.radians(config.hfov_deg)]])
-    crop = seen_crop(config, widest, features_reach(config))
-    rows, columns = config.embedding_size if crop is None else (crop.height, crop.width)
-    if crop is not None:
-        share = rows * columns / (crop.rows * crop.columns)
-        kept += round(share * sum(map(_elements, config.embedding_shapes)))
-    x = (config.embedding_channels, rows, columns)
+    x, kept = _widest_crop(config, features_reach(config), kept)
     peaks.append(kept + _beside(layout.stem, x))
     x = _after(layout.stem, x)
     for stage in layout.stages[: config.project_after]:
@@ -108,6 +109,17 @@ def _on_sphere(config: ModelConfig, layout: Layout, kept: int, peaks: list[int])
         peaks.append(kept + _adding(x, None))
     peaks.append(kept + _elements(x) + 2 * _widened(x, 1))
     return x
+
+
+def _widest_crop(config: ModelConfig, margin: int, kept: int) -> tuple[Shape, int]:
+    """Return the shape of the widest crop of a look, and ``kept`` with its embeddings."""
+    widest = torch.tensor([[0.0, _WIDEST_PITCH, 0.0, math.radians(config.hfov_deg)]])
+    crop = seen_crop(config, widest, margin)
+    rows, columns = config.embedding_size if crop is None else (crop.height, crop.width)
+    if crop is not None:
+        share = rows * columns / (crop.rows * crop.columns)
+        kept += round(share * sum(map(_elements, config.embedding_shapes)))
+    return (config.embedding_channels, rows, columns), kept
 
 
 def _after(stage: Stage, x: Shape) -> Shape:

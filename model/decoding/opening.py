@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nerv360.decoding.engines import ENGINES
@@ -91,6 +92,7 @@ def open_engine(
     device: str | torch.device = "auto",
     size: tuple[int, int] | None = None,
     kind: str = "auto",
+    crops: bool = False,
 ) -> Engine:
     """Open an engine for one decoder of a scene.
 
@@ -102,6 +104,7 @@ def open_engine(
             strides' product; by default the trained size. Full-frame decoders ignore it.
         kind: a name in `ENGINES`, or ``auto``: on CUDA compiled, or eager if no compiler works; on
             the CPU folded, in bfloat16 if it suits decoder and CPU; elsewhere eager.
+        crops: a full-frame decoder decodes only the crop of its frames that a look sees.
 
     Raises:
         InputError: the scene cannot be read or has no such decoder, there is no such device, the
@@ -117,6 +120,10 @@ def open_engine(
     if not isinstance(scene, Scene):
         return _open_file(scene, decoder, device, size, kind)
     stored = scene.decoder(next(iter(scene.decoders)) if decoder is None else decoder)
+    if crops:
+        from nerv360.networks import in_crops
+
+        stored = replace(stored, config=in_crops(stored.config))
     if device == AUTO and (reason := unused_card()) is not None:
         log.warning("%s", reason)
     chosen = device if isinstance(device, torch.device) else choose_device(device)
@@ -158,9 +165,9 @@ def _check_memory(config: ModelConfig, size: tuple[int, int], device: torch.devi
     if device.type != "cpu":
         return
     from nerv360.decoding.memory_estimate import decoding_bytes
-    from nerv360.networks import architecture_of
+    from nerv360.networks import shows_frames
 
-    if architecture_of(config).full_frame:
+    if shows_frames(config):
         needed = _LEAST_PER_PIXEL * size[0] * size[1]  # some engines decode it in bands
     else:
         sized = config.replace(viewport_height=size[0], viewport_width=size[1])
@@ -201,9 +208,9 @@ def abandon_builds() -> None:
 
 def picture_size(config: ModelConfig, size: tuple[int, int] | None = None) -> tuple[int, int]:
     """Return height and width of a decoder's pictures for ``size``, or for the trained size."""
-    from nerv360.networks import architecture_of
+    from nerv360.networks import shows_frames
 
-    if architecture_of(config).full_frame:
+    if shows_frames(config):
         return config.frame_height, config.frame_width
     if size is None:
         return config.viewport_height, config.viewport_width

@@ -13,7 +13,7 @@ from nerv360.decoding.looks import decoded_look, hfov_range
 from nerv360.decoding.lowering import covered_still
 from nerv360.devices import float64_device
 from nerv360.geometry import Look
-from nerv360.networks import architecture_of, build_decoder, frame_times
+from nerv360.networks import build_decoder, frame_times, shows_frames
 from nerv360.scene import Decoder
 
 
@@ -41,12 +41,12 @@ class UncompiledEngine(ABC):
         config = decoder.config
         self.device, self.size, self.precision = device, size, precision
         self.hfov_range = hfov_range(config)
-        if not architecture_of(config).full_frame:
+        if not shows_frames(config):
             config = config.replace(viewport_height=size[0], viewport_width=size[1])
         network = build_decoder(config)
         network.load_state_dict(decoder.weights)
         self.network = network.to(device).eval().requires_grad_(False)
-        self.full_frame = network.full_frame
+        self.full_frame = network.shows_frames
         self.frames = decoder.frames
         # Not on the device: of a long clip with finer embeddings they are gigabytes.
         self.embeddings = (decoder.embeddings, *decoder.finer)

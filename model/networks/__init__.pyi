@@ -21,6 +21,7 @@ from .encoder import OPPONENT as OPPONENT
 from .encoder import Encoder as Encoder
 from .encoder import encoder_reach as encoder_reach
 from .encoder import smallest_embedding as smallest_embedding
+from .frame_crop import COMPARED_BESIDE as COMPARED_BESIDE
 from .frame_crop import FrameCrop as FrameCrop
 from .frame_crop import covers as covers
 from .frame_crop import project as project
@@ -37,6 +38,8 @@ from .registry import build_decoder as build_decoder
 from .registry import checked as checked
 from .registry import features_reach as features_reach
 from .registry import frame_times as frame_times
+from .registry import in_crops as in_crops
 from .registry import preset as preset
 from .registry import presets as presets
+from .registry import shows_frames as shows_frames
 from .registry import to_channels_last as to_channels_last

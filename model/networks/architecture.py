@@ -29,7 +29,12 @@ from torch import Tensor, nn
 from nerv360.config import ModelConfig
 from nerv360.errors import InputError
 from nerv360.networks.coverage import Coverage
-from nerv360.networks.frame_crop import FrameCrop
+from nerv360.networks.frame_crop import (
+    COMPARED_BESIDE,
+    SAMPLED_BESIDE,
+    FrameCrop,
+    seen_crop,
+)
 from nerv360.networks.layers import (
     ColourHead,
     ConditionedBlock,
@@ -94,10 +99,9 @@ class Layout:
     def features_reach(self, project_after: int) -> int:
         """Return how many embedding pixels beyond a viewport its features on the sphere depend on.
 
-        They come from the stem, the stages before the projection and bilinear samples, plus one
-        because a look's edge lies between the points at which `seen_crop` finds it.
+        They come from the stem, the stages before the projection and samples.
         """
-        return 3 + math.ceil(self.reach_of(project_after))
+        return SAMPLED_BESIDE + math.ceil(self.reach_of(project_after))
 
     def reach_of(self, stages: int) -> float:
         """Return the radius of the stem and the first ``stages``, in embedding pixels."""
@@ -142,9 +146,10 @@ class Architecture(nn.Module, ABC):
             InputError: the sizes do not fit the strides, or the frame is not 2:1.
         """
         if cls.full_frame:
-            if config.project_after:
+            if config.project_after not in (0, len(config.strides)):
                 raise InputError(
-                    f"project_after must be 0 for {config.architecture}, which decodes whole frames"
+                    f"project_after must be 0 (decode whole frames) or {len(config.strides)} (the "
+                    f"crop that a look sees) for {config.architecture}, not {config.project_after}"
                 )
             if math.prod(config.encoder_strides) != config.scale:
                 raise InputError(
@@ -182,9 +187,18 @@ class Architecture(nn.Module, ABC):
         """
         return embedding
 
+    @property
+    def shows_frames(self) -> bool:
+        """Whether engines decode whole frames, not what looks see of them."""
+        return self.full_frame and not self.config.project_after
+
     def crop_of(self, look: Tensor) -> FrameCrop | None:
         """Return the crop to expand for a look, float64 1×4; None if all looks share one result."""
         return None
+
+    def picture_crop(self, look: Tensor) -> FrameCrop | None:
+        """Return the crop that a full-frame network must decode for a look; None for all of it."""
+        return seen_crop(self.config, look, self.layout().reach + COMPARED_BESIDE)
 
     @abstractmethod
     def decode(

@@ -19,7 +19,7 @@ def count_parameters(config: ModelConfig) -> int:
 def count_flops(config: ModelConfig, *, look_alone: bool = False) -> int:
     """Count the floating-point operations of one picture; a multiply-add is two.
 
-    With ``project_after`` it is a picture at the horizon.
+    With ``project_after`` it is a picture at the horizon, ahead.
 
     Args:
         look_alone: leave out `Architecture.expand`, which serves all looks at a frame.
@@ -30,7 +30,8 @@ def count_flops(config: ModelConfig, *, look_alone: bool = False) -> int:
     decoder = build_decoder(config, "meta")
     embedding, time, look, finer = _inputs_on_meta(config)
     with torch.no_grad():
-        crop = decoder.crop_of(look)
+        whole = decoder.shows_frames or not decoder.full_frame
+        crop = decoder.crop_of(look) if whole else decoder.picture_crop(look)
         if crop is not None:
             embedding, finer = crop.cut(embedding), [crop.cut(level) for level in finer]
         features = decoder.expand(embedding, time, finer)

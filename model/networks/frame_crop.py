@@ -2,13 +2,14 @@
 
 Features of the sphere are computed in a crop with a margin as wide as convolutions reach. Padding
 at a crop's border is wrong and stays within the margin. A crop that comes near a pole has all
-columns, so that padding beyond the pole is right.
+columns, so that padding beyond the pole is right. If zeros surround the frame, a crop that
+continues beyond its right edge is computed in two pieces.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -24,6 +25,14 @@ from nerv360.geometry import (
 )
 from nerv360.reprojection import project as project_directions
 
+SAMPLED_BESIDE = 3
+"""Pixels of the embedding beside a look that samples of its features may read.
+
+Two for bilinear sampling, one because a look's edge lies between the points at which `seen_crop`
+finds it.
+"""
+COMPARED_BESIDE = 2
+"""Pixels of the embedding beside a look whose colours its pictures and their alpha depend on."""
 _STEP = 8
 """Sizes are multiples of this, because convolutions are set up for each shape."""
 
@@ -49,6 +58,16 @@ class FrameCrop:
     def is_whole(self) -> bool:
         """Whether it is the whole frame."""
         return self.height == self.rows and self.width == self.columns
+
+    def pieces(self) -> list[FrameCrop]:
+        """Return it as one crop or two, none of them across the frame's right edge."""
+        beyond = self.left + self.width - self.columns
+        if beyond <= 0 or self.width == self.columns:
+            return [self]
+        return [
+            replace(self, width=self.width - beyond),
+            replace(self, left=0, width=beyond),
+        ]
 
     def cut(self, features: Tensor) -> Tensor:
         """Cut the crop from N×C×H×W, of any multiple of the embedding's size."""
@@ -111,14 +130,14 @@ class FrameCrop:
 def seen_crop(config: ModelConfig, looks: Tensor, margin: int) -> FrameCrop | None:
     """Return the crop that a viewport sees, or None for the whole frame.
 
-    It is the whole frame if zeros surround it, or if there is not exactly one look.
+    It is the whole frame if there is not exactly one look.
 
     Args:
         looks: float64 N×4.
         margin: pixels of the embedding around those that are sampled.
     """
     rows, columns = config.embedding_size
-    if config.erp_padding != "wrap" or len(looks) != 1:
+    if len(looks) != 1:
         return None
     look = Look(*(float(value) for value in looks[0]))
     low, high, aside = _bounds(look, config.viewport_height / config.viewport_width)

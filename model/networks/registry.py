@@ -40,6 +40,21 @@ def architecture_of(config: ModelConfig) -> type[Architecture]:
     return ARCHITECTURES[config.architecture]
 
 
+def shows_frames(config: ModelConfig) -> bool:
+    """Return True if engines decode whole frames of a configuration, not what looks see of them."""
+    return architecture_of(config).full_frame and not config.project_after
+
+
+def in_crops(config: ModelConfig) -> ModelConfig:
+    """Return a full-frame decoder's configuration that decodes the crop that a look sees.
+
+    Others stay as they are. Weights and pictures are the same.
+    """
+    if not architecture_of(config).full_frame:
+        return config
+    return config.replace(project_after=len(config.strides))
+
+
 def checked(config: ModelConfig) -> ModelConfig:
     """Return ``config`` unchanged if its architecture can be built from it.
 

@@ -16,7 +16,7 @@ from nerv360.decoding import (
     without_compiler,
 )
 from nerv360.devices import free_bytes
-from nerv360.networks import architecture_of
+from nerv360.networks import architecture_of, shows_frames
 from nerv360.scene import Scene
 from nerv360.viewer.decode.open_scene import Cost, EngineSource
 from nerv360.viewer.shading import DRAWER, faster_drawn
@@ -40,7 +40,7 @@ def decoder_cost(scene: Scene, decoder: str, device: torch.device) -> Cost:
     held = sum(tensor.nbytes for tensor in tensors)
     network = 4 * sum(tensor.numel() for tensor in stored.weights.values())
     activations = decoding_bytes(config, 2 if device.type == "cuda" else 4)
-    return Cost(height * width, architecture_of(config).full_frame, held + network + activations)
+    return Cost(height * width, shows_frames(config), held + network + activations)
 
 
 def free_memory(device: torch.device) -> int:

@@ -11,11 +11,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nerv360.decoding.alpha import StillAlpha, alpha_of
+from nerv360.decoding.cropped_frames import CroppedFrames
 from nerv360.decoding.folded.feature_crop import CropPlan, sampled_crop
 from nerv360.decoding.folded.stage import FoldedStages
 from nerv360.decoding.folded.stem import FoldedStem, widen
 from nerv360.decoding.grids import ViewportGrids
-from nerv360.decoding.lowering import rgba_bytes
+from nerv360.decoding.lowering import rgba_bytes, rgba_of, to_bytes_
 from nerv360.geometry import pad_erp, sample_padded, viewport_grid
 from nerv360.networks import Architecture, FrameCrop, Stage, covers, project
 
@@ -45,7 +46,8 @@ def folded_program(
         alpha: of its pictures; None without a still panorama.
     """
     if network.full_frame:
-        return FoldedFrame(network, dtype, alpha)
+        whole = FoldedFrame(network, dtype, alpha)
+        return whole if network.shows_frames else FoldedCrop(whole)
     if network.config.project_after:
         return FoldedSphere(network, dtype, alpha)
     return FoldedViewport(network, dtype, alpha)
@@ -72,11 +74,30 @@ class FoldedFrame:
     def __call__(
         self, frame: int, embedding: Tensor, finer: Sequence[Tensor], time: Tensor, look: Tensor
     ) -> Tensor:
-        def whole(features: Tensor, size: tuple[int, int]) -> Tensor:
-            return features
+        x = self._head(embedding, finer, time)
+        return rgba_bytes(x, alpha_of(self.alpha, frame, _unsampled))
 
-        x = self.stages(embedding, self.network.time_condition(time), finer, whole)
-        return rgba_bytes(x, alpha_of(self.alpha, frame, whole))
+    def picture(self, embedding: Tensor, finer: Sequence[Tensor], time: Tensor) -> Tensor:
+        """Return the picture 1×4×H×W, float32 in [0, 1], of embeddings of any size."""
+        return rgba_of(self._head(embedding, finer, time)).permute(2, 0, 1)[None]
+
+    def _head(self, embedding: Tensor, finer: Sequence[Tensor], time: Tensor) -> Tensor:
+        return self.stages(embedding, self.network.time_condition(time), finer, _unsampled)
+
+
+class FoldedCrop:
+    """Program of a full-frame decoder that decodes only what a look sees."""
+
+    def __init__(self, whole: FoldedFrame) -> None:
+        """Use the layers of ``whole``."""
+        config = whole.network.config
+        size = (config.viewport_height, config.viewport_width)
+        self._crops = CroppedFrames(whole.network, size, whole.picture, whole.alpha)
+
+    def __call__(
+        self, frame: int, embedding: Tensor, finer: Sequence[Tensor], time: Tensor, look: Tensor
+    ) -> Tensor:
+        return to_bytes_(self._crops(frame, embedding, finer, time, look))
 
 
 class FoldedViewport:
@@ -199,6 +220,10 @@ class FoldedSphere:
         x = self.sphere(cut(embedding), condition, before, lambda level, size: level)
         self._features = pad_erp(x.float(), 1).contiguous(memory_format=torch.channels_last)
         self._finer = [pad_erp(level, 1) for level in after]
+
+
+def _unsampled(features: Tensor, size: tuple[int, int]) -> Tensor:
+    return features
 
 
 def _parted(items: Sequence[Tensor], first: int) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
