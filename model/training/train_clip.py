@@ -9,15 +9,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from nerv360.devices import choose_device
-from nerv360.scene import Attribution, Scene, read_scene, write_coded
+from nerv360.scene import Attribution, Scene, read_scene
 from nerv360.training.by_clock import ByClock
-from nerv360.training.choice import suited_to_clip
 from nerv360.training.clock import check_minutes
-from nerv360.training.dataset import fit_config, read_clip
-from nerv360.training.export import export_scene
-from nerv360.training.processes import Processes
-from nerv360.training.settings import training_preset, with_changes
-from nerv360.training.trainer import StepReport, Trainer
+from nerv360.training.course import Training
+from nerv360.training.settings import training_preset
+from nerv360.training.trainer import StepReport
 from nerv360.video import Clip, open_clip
 
 
@@ -50,22 +47,25 @@ def train_clip(
         InputError: the clip cannot be read, something given cannot be used, or the training
             diverged.
     """
-    began = time.monotonic()
+    clock = None
     if minutes is not None:
         check_minutes(minutes)
+        clock = ByClock(minutes, time.monotonic())
     opened = clip if isinstance(clip, Clip) else open_clip(clip)
-    config, settings = training_preset(preset, architecture)
-    config, settings = with_changes(config, settings, changes or {})
-    config = fit_config(config, opened.info, str(opened.path))
-    frames = read_clip(opened, (config.frame_height, config.frame_width))
-    if preset == "demo":
-        config, settings, _ = suited_to_clip(config, settings, frames, set(changes or {}))
-    trainer = Trainer(config, settings, frames, choose_device(device), Processes())
-    if minutes is not None:
-        ByClock(minutes, began).plan(trainer)
     attribution = Attribution(opened.path.stem, "unknown", "unknown", opened.path.name)
     with tempfile.TemporaryDirectory() as folder:
-        trainer.run(Path(folder) / "checkpoint", report, stop)
-        file = Path(folder) / "scene.safetensors"
-        write_coded(file, export_scene(trainer, attribution).scene)
-        return read_scene(file)
+        training = Training(
+            opened,
+            Path(folder) / "scene.safetensors",
+            *training_preset(preset, architecture),
+            attribution,
+            choose_device(device),
+            changes=changes or {},
+            suits=preset == "demo",
+            clock=clock,
+        )
+        with training.prepared():
+            training.plan()
+            training.take_steps(report, stop)
+            training.store()
+        return read_scene(training.target)

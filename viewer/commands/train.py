@@ -27,7 +27,6 @@ from nerv360.viewer.commands.options import (
     parse_size,
     say_notes,
 )
-from nerv360.viewer.commands.training import Run
 
 if TYPE_CHECKING:
     import torch
@@ -123,7 +122,8 @@ def train(
     --resume. Several processes train together under torchrun.
     """
     began = time.monotonic()
-    from nerv360.training import process_group
+    from nerv360.training import Training, process_group
+    from nerv360.viewer.commands.train_progress import by_options, run
 
     target = _target(output, into, resume or overwrite)
     attribution = _attribution(file_name(clip), title, licence, credit)
@@ -134,20 +134,19 @@ def train(
     clock = _clock(minutes, epochs, steps, preset, began)
     config, settings = _preset(name, model, epochs=epochs, steps=steps, seed=seed, rate=rate)
     existing, still = _existing(into, model, may_replace=overwrite or resume)
-    with process_group(chosen.type) as group:
+    by_name = dict(_assignment(each) for each in changes or [])
+    again = [*(context.obj or ["train", str(clip)]), *([] if resume else ["--resume"])]
+    with process_group(chosen.type) as group, by_options(into):
         opened = clip_option(clip, eye, raw, start, duration, scaled)
         if group.is_first:
             say_notes(opened)
-        config, settings = _fit(config, settings, opened.info, str(clip), changes or [])
+        training = Training(
+            opened, target, config, settings, attribution, _own_device(chosen, group), by_name,
+            name == "demo", group, existing, still, resume, overwrite, frames, clock, kbps,
+        )  # fmt: skip
         if group.is_first:
-            _say_fitted(clip, opened.info, config)
-        fixed = None if name != "demo" else {each.partition("=")[0] for each in changes or []}
-        again = [*(context.obj or ["train", str(clip)]), *([] if resume else ["--resume"])]
-        Run(
-            opened, target, config, settings, _own_device(chosen, group), group, attribution,
-            existing, still, resume, overwrite, frames, fixed, clock,
-            shlex.join(["nerv360", *again]), kbps,
-        )()  # fmt: skip
+            _say_fitted(clip, opened.info, training.config)
+        run(training, shlex.join(["nerv360", *again]))
 
 
 def _preset(name: str, model: str, **changes: float | None) -> tuple[ModelConfig, TrainingSettings]:
@@ -184,12 +183,12 @@ def _sound_kbps(kbps: int | None, leave_out: bool) -> int | None:
     return DEFAULT_KBPS if kbps is None else kbps
 
 
-def _own_device(device: torch.device, group: Processes) -> str:
+def _own_device(device: torch.device, group: Processes) -> torch.device:
     """Return the device of this process; each of several has a card of its own."""
     from nerv360.devices import choose_device
 
     several = device.type == "cuda" and group.count > 1
-    return str(choose_device(f"cuda:{group.local_rank}") if several else device)
+    return choose_device(f"cuda:{group.local_rank}") if several else device
 
 
 def _say_fitted(clip: Path, info: VideoInfo, config: ModelConfig) -> None:
@@ -244,25 +243,8 @@ def _existing(
     return coded, still
 
 
-def _fit(
-    config: ModelConfig,
-    settings: TrainingSettings,
-    info: VideoInfo,
-    name: str,
-    assignments: list[str],
-) -> tuple[ModelConfig, TrainingSettings]:
-    from nerv360.training import fit_config, with_changes
-
-    frame_fields = {"frame_height", "frame_width", "viewport_height", "viewport_width"}
-    early: dict[str, str] = {}
-    late: dict[str, str] = {}
-    for assignment in assignments:
-        field, equals, value = assignment.partition("=")
-        if not equals:
-            raise InputError(f"--set {assignment}: write it as NAME=VALUE")
-        (late if field in frame_fields else early)[field] = value
-    with for_option("--set"):
-        config, settings = with_changes(config, settings, early)
-    config = fit_config(config, info, name)
-    with for_option("--set"):
-        return with_changes(config, settings, late)
+def _assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise InputError(f"--set {text}: write it as NAME=VALUE")
+    return name, value

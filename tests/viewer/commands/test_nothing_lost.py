@@ -235,7 +235,7 @@ def test_too_little_memory_is_said_before_a_picture_is_read(
 ) -> None:
     with (
         patch("nerv360.devices.available_bytes", return_value=100 * 2**20),
-        patch("nerv360.training.read_clip", side_effect=AssertionError("the clip was read")),
+        patch("nerv360.training.course.read_clip", side_effect=AssertionError("the clip was read")),
     ):
         said = refused(command(clip, tmp_path / "r.safetensors"), capsys)
     assert re.search(r"training on 3 pictures of 128x64 would take 0\.\d GiB of memory", said)

@@ -140,7 +140,7 @@ def test_a_scene_that_is_refused_at_last_can_be_resumed(
     target = tmp_path / "s.safetensors"
     command = ["train", str(clip), "-o", str(target), *TINY]
     full = InputError(f"{target} cannot be written: No space left on device")
-    with patch("nerv360.scene.write_coded", side_effect=full):
+    with patch("nerv360.training.course.write_coded", side_effect=full):
         assert main(command) == 2
     with patch.object(Trainer, "_train_step", side_effect=AssertionError("a step was made")):
         assert main([*command, "--resume"]) == 0

@@ -124,7 +124,7 @@ def test_after_a_third_a_scene_that_opens_is_there_and_a_second_ctrl_c_says_what
 ) -> None:
     target = tmp_path / "s.safetensors"
     line = ["train", str(clip), "-o", str(target), *TINY, "--steps=9", "--set=checkpoint_s=0"]
-    with patch("nerv360.training.export_scene", side_effect=KeyboardInterrupt):
+    with patch("nerv360.training.course.export_scene", side_effect=KeyboardInterrupt):
         assert main(line) == 130
     said = capsys.readouterr().err
     checkpoint = checkpoint_path(target)
@@ -170,7 +170,9 @@ def test_ctrl_c_in_the_middle_leaves_a_scene_or_says_where_the_checkpoint_is(
     assert {file.name for file in tmp_path.iterdir()} == {target.name}
 
 
-@pytest.mark.parametrize("moment", ["nerv360.training.read_clip", "nerv360.training.rehearse"])
+@pytest.mark.parametrize(
+    "moment", ["nerv360.training.course.read_clip", "nerv360.training.course.rehearse"]
+)
 def test_ctrl_c_before_the_first_step_says_so_and_leaves_nothing(
     clip: Path, tmp_path: Path, moment: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -189,7 +191,7 @@ def test_ctrl_c_while_steps_are_timed_leaves_the_scene_unchanged(
     checkpoint = checkpoint_path(target)
     line = ["train", str(clip), "-o", str(target), *TINY]
     if resume:
-        with patch("nerv360.training.export_scene", side_effect=KeyboardInterrupt):
+        with patch("nerv360.training.course.export_scene", side_effect=KeyboardInterrupt):
             assert main([*line, "--steps=2"]) == 130
         checked = checkpoint.read_bytes()
     target.write_bytes(b"an earlier scene")
