@@ -117,6 +117,21 @@ def test_info_describes_a_scene(tmp_path: Path, capsys: pytest.CaptureFixture[st
         assert shown in printed
 
 
+def test_info_prints_names_as_they_are_and_settings_as_train_takes_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, scene = tmp_path / "a[red]b:smile:.safetensors", tiny_scene("hnerv")
+    trained = scene.decoders["hnerv"].training
+    settings = {"windows": True, "seed": 7}  # as scene files name them
+    scene.decoders["hnerv"].training = replace(trained, settings=settings)
+    write_scene(path, replace(scene, attribution=replace(scene.attribution, title="")))
+    assert main(["info", str(path)]) == 0
+    printed = capsys.readouterr().out
+    assert "a[red]b:smile:.safetensors" in "".join(printed.split("\n"))
+    assert re.search(r"crops +true\n +seed +7", printed)
+    assert "windows" not in printed
+
+
 @pytest.mark.slow
 def test_info_says_where_decoders_were_trained_unequally(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -126,19 +126,17 @@ def _no_repeats(option: str, names: list[str]) -> None:
 
 
 def _print(evaluation: Evaluation) -> None:
-    from rich.console import Console
-
     from nerv360.lab.evaluation import narrow_summary, path_table, unequal_training
-    from nerv360.viewer.commands.terminal import plain_table
+    from nerv360.viewer.commands.terminal import console, plain_table
 
-    console = Console()
+    show = console().print
     head, paths = path_table(evaluation)
     tables = [
         *narrow_summary(evaluation),
         (head, [[cell.replace(" / ", "\n") for cell in row] for row in paths]),
     ]
     for columns, lines in tables:
-        console.print(plain_table([column.replace(" ", "\n") for column in columns], lines))
-    console.print("Along each path: PSNR in dB, PSNR in dB where it moves, MS-SSIM.")
+        show(plain_table([column.replace(" ", "\n") for column in columns], lines))
+    show("Along each path: PSNR in dB, PSNR in dB where it moves, MS-SSIM.")
     if sentence := unequal_training(evaluation.trainings):
-        console.print(sentence, highlight=False)
+        show(sentence)

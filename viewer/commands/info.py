@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,7 +25,7 @@ from nerv360.viewer.commands.options import (
 from nerv360.viewer.opening import is_scene
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Group
     from rich.table import Table
 
     from nerv360.config import ModelConfig
@@ -34,6 +33,8 @@ if TYPE_CHECKING:
 
 Report = dict[str, Any]
 DESCRIBED = f"{SCENE_OR_CLIP}, or a gaze path"
+_TODAY = {"windows": "crops"}
+"""Names of settings in scene files, and as `train --set` takes them."""
 
 
 def info(
@@ -56,17 +57,20 @@ def info(
         raise InputError("info takes either a file or --preset NAME")
     if file is not None and _is_clip(file, raw, gaze_format):
         clip = clip_option(Path(file), eye, raw, start, duration, wanted=DESCRIBED)
-        report, table = describe_clip(clip)
-        _show(report, as_json, lambda console: console.print(table))
-        return
-    if file is None and gaze_format is not None:
+        report, shown = describe_clip(clip)
+    elif file is None and gaze_format is not None:
         raise InputError("--gaze-format: there is no gaze file; name it before")
-    if file is not None and (gaze_format is not None or is_gaze(file)):
-        report, table = _gaze_report(file, gaze_format)
-        _show(report, as_json, lambda console: console.print(table))
+    elif file is not None and (gaze_format is not None or is_gaze(file)):
+        report, shown = _gaze_report(file, gaze_format)
+    else:
+        report = _scene_report(Path(file)) if file is not None else _preset_report(str(preset))
+        shown = _tables(report)
+    if as_json:
+        print(escaped_json(report))
         return
-    report = _scene_report(Path(file)) if file is not None else _preset_report(str(preset))
-    _show(report, as_json, lambda console: _print(report, console))
+    from nerv360.viewer.commands.terminal import console
+
+    console().print(shown)
 
 
 def _gaze_report(file: str, gaze_format: str | None) -> tuple[Report, Table]:
@@ -87,15 +91,6 @@ def _is_clip(file: str, raw: str | None, gaze_format: str | None) -> bool:
         return True
     path = Path(file)
     return gaze_format is None and not is_scene(path) and not is_gaze(file)
-
-
-def _show(report: Report, as_json: bool, show: Callable[[Console], None]) -> None:
-    if as_json:
-        print(escaped_json(report))
-        return
-    from rich.console import Console
-
-    show(Console())
 
 
 def _scene_report(path: Path) -> Report:
@@ -127,11 +122,14 @@ def _scene_report(path: Path) -> Report:
 def _decoder_report(stored: StoredScene, name: str) -> Report:
     from nerv360.scene import outcome_sentences
 
+    training = asdict(stored.header.trainings[name])
+    settings = training["settings"].items()
+    training["settings"] = {_TODAY.get(known, known): value for known, value in settings}
     return {
         **_config_report(stored.header.configs[name]),
         "weight_bytes": stored.weight_bytes[name],
         "embedding_bytes": stored.embedding_bytes[name],
-        "training": asdict(stored.header.trainings[name]),
+        "training": training,
         "outcome": outcome_sentences(stored.header.configs[name], stored.header.trainings[name]),
         "config": stored.header.configs[name].to_dict(),
     }
@@ -166,16 +164,16 @@ def _config_report(config: ModelConfig) -> Report:
     }
 
 
-def _print(report: Report, console: Console) -> None:
-    from rich.padding import Padding
+def _tables(report: Report) -> Group:
+    from rich.console import Group
 
-    if "scene" in report:
-        console.print(Padding(_scene_table(report["scene"]), (0, 0, 1, 0)))
+    parts = [_scene_table(report["scene"]), ""] if "scene" in report else []
     for name, decoder in report["decoders"].items():
         title = f"{name} (preset {report['preset']})" if "preset" in report else name
-        console.print(_decoder_table(title, decoder))
+        parts.append(_decoder_table(title, decoder))
     if report.get("unequal_training"):
-        console.print(report["unequal_training"], highlight=False)
+        parts.append(report["unequal_training"])
+    return Group(*parts)
 
 
 def _scene_table(scene: Report) -> Table:

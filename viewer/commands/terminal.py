@@ -9,10 +9,16 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 from rich.box import SIMPLE_HEAD
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from nerv360.text import escaped
+
+
+def console() -> Console:
+    """Return a console that prints text as it is: file names may look like markup."""
+    return Console(markup=False, emoji=False, highlight=False)
 
 
 def plain_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

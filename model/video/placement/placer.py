@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -70,7 +71,7 @@ class Placer:
         return frame
 
 
-class _Sheet:
+class _Sheet(Protocol):
     """Picture from which bilinear samples need no regard for edges.
 
     Attributes:
@@ -79,16 +80,11 @@ class _Sheet:
 
     grid: Tensor
 
-    def __init__(
-        self, placement: Placement, part_size: tuple[int, int], size: tuple[int, int]
-    ) -> None: ...
-
     def build(self, picture: Tensor) -> Tensor:
         """Return the sheet of a C×H×W picture."""
-        raise NotImplementedError
 
 
-class _EquirectangularSheet(_Sheet):
+class _EquirectangularSheet:
     """ERP picture, continued over ±180° and the poles, and then reduced."""
 
     def __init__(
@@ -122,7 +118,7 @@ class _EquirectangularSheet(_Sheet):
         return _reduced(padded[None], *self._reduced)[0]
 
 
-class _CubeSheet(_Sheet):
+class _CubeSheet:
     """Faces of a cubemap, reduced, in an atlas."""
 
     def __init__(

@@ -64,13 +64,12 @@ def write_and_print(
 ) -> None:
     """Write the report as JSON and what ``draw`` returns as a PNG, if wanted; then print it.
 
-    The console that ``show`` gets prints text as it is, without markup. A report that cannot be
-    printed is written, and one that cannot be written is printed.
+    A report that cannot be printed is written, and one that cannot be written is printed.
 
     Raises:
         InputError: a file cannot be written.
     """
-    from rich.console import Console
+    from nerv360.viewer.commands.terminal import console
 
     try:
         if output is not None:
@@ -78,12 +77,12 @@ def write_and_print(
         if plot is not None:
             write_output("--plot", plot, draw())
     finally:
-        show(Console(markup=False, emoji=False), report)
+        show(console(), report)
 
 
 def print_head(console: Console, report: Report, *lines: str) -> None:
     """Print lines and the origin of a report above its tables."""
-    console.print(*lines, str(report.facts), sep="\n", highlight=False)
+    console.print(*lines, str(report.facts), sep="\n")
 
 
 def training_preset_option(preset: str | None, device: torch.device) -> str:

@@ -50,7 +50,7 @@ def paper_table_2(
 ) -> None:
     """Train the ablations of the paper's table 2 on a clip.
 
-    The paper's numbers are beside the results. Ctrl-C keeps the variants that are finished.
+    The paper's numbers are beside the results. After Ctrl-C, the finished variants are printed.
     """
     check_files(output, overwrite)
     from nerv360.lab import benchmarks

@@ -63,7 +63,7 @@ def rates(
 ) -> None:
     """Train all networks on a clip and encode it by x265 and AV1, for quality against bytes.
 
-    Quality is measured along gaze paths. Ctrl-C keeps the methods that are finished.
+    Quality is measured along gaze paths. After Ctrl-C, the finished methods are printed.
     """
     check_files(output, overwrite, plot)
     from nerv360.lab import benchmarks
@@ -184,7 +184,7 @@ def _print(console: Console, report: RatesReport) -> None:
     head = ["bytes at equal quality", "parameters", "steps", "seconds", *METRICS.values()]
     console.print(plain_table(head, costs))
     for line in [*verdicts(rows), *_apart(rows), *_notes(report)]:
-        console.print(line, highlight=False)
+        console.print(line)
     if not report.complete:
         wanted = len(report.methods)
         console.print(f"stopped early: {len(rows)} of {wanted} methods are finished")

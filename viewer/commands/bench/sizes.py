@@ -70,7 +70,7 @@ def sizes(
 ) -> None:
     """Measure the cost of one more viewport as panoramas grow, by networks, x265 and AV1.
 
-    Networks have random weights. Ctrl-C keeps what is finished.
+    The networks have random weights. After Ctrl-C, the finished results are printed.
     """
     check_files(output, overwrite, plot)
     from nerv360.lab import benchmarks
@@ -145,9 +145,9 @@ def _print(console: Console, report: SizesReport) -> None:
     for row in report.rows:
         if isinstance(row, SizeFailure):
             line = f"{METHODS[row.method]} at {_size(row)}: not measured: {escaped(row.failed)}"
-            console.print(line, soft_wrap=True, highlight=False)
+            console.print(line, soft_wrap=True)
     for note in _notes(report):
-        console.print(note, highlight=False)
+        console.print(note)
     if not report.complete:
         wanted = len(METHODS) * len(report.sizes)
         console.print(f"stopped early: {len(report.rows)} of {wanted} rows are finished")
