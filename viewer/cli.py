@@ -22,7 +22,6 @@ from nerv360.viewer.failures import shows_tracebacks, unforeseen_sentence
 from nerv360.viewer.help import PlainCommand, PlainGroup, help_text, usage_sentence
 from nerv360.viewer.progress import CommandProgress
 
-INTERRUPTED = 130
 _SIGNALLED = 128
 BROKEN_PIPE = 1
 UNFORESEEN = 1
@@ -74,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with process_end.at_signals(end):
             code = _run(argv)
-        if code == INTERRUPTED and ended:  # typer makes 130 of every interrupt
+        if code == process_end.INTERRUPTED and ended:  # typer makes 130 of every interrupt
             code = _SIGNALLED + ended[0]
     except BaseException:
         if process_end.needs_leaving():
@@ -97,7 +96,7 @@ def _run(argv: Sequence[str] | None) -> int:
     except typer.TyperException as error:
         return _refuse(usage_sentence(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        return INTERRUPTED
+        return process_end.INTERRUPTED
     except BrokenPipeError:
         return _closed_pipe()
     except SystemExit as exit_:  # typer's own answer to a pipe that closed early

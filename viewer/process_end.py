@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import NoReturn
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 _ENDING = [signal.Signals[name] for name in _NAMES if name in signal.Signals.__members__]
 """Signals that ask a process to end; Windows has no SIGHUP."""

@@ -122,8 +122,8 @@ def test_info_prints_names_as_they_are_and_settings_as_train_takes_them(
 ) -> None:
     path, scene = tmp_path / "a[red]b:smile:.safetensors", tiny_scene("hnerv")
     trained = scene.decoders["hnerv"].training
-    settings = {"windows": True, "seed": 7}  # as scene files name them
-    scene.decoders["hnerv"].training = replace(trained, settings=settings)
+    # As scene files name them.
+    scene.decoders["hnerv"].training = replace(trained, settings={"windows": True, "seed": 7})
     write_scene(path, replace(scene, attribution=replace(scene.attribution, title="")))
     assert main(["info", str(path)]) == 0
     printed = capsys.readouterr().out

@@ -25,7 +25,7 @@ from nerv360.viewer.commands.options import (
 from nerv360.viewer.opening import is_scene
 
 if TYPE_CHECKING:
-    from rich.console import Group
+    from rich.console import Group, RenderableType
     from rich.table import Table
 
     from nerv360.config import ModelConfig
@@ -55,6 +55,7 @@ def info(
     """Print what a scene, a clip, a gaze file or a preset holds."""
     if (file is None) == (preset is None):
         raise InputError("info takes either a file or --preset NAME")
+    shown: RenderableType
     if file is not None and _is_clip(file, raw, gaze_format):
         clip = clip_option(Path(file), eye, raw, start, duration, wanted=DESCRIBED)
         report, shown = describe_clip(clip)
@@ -167,7 +168,9 @@ def _config_report(config: ModelConfig) -> Report:
 def _tables(report: Report) -> Group:
     from rich.console import Group
 
-    parts = [_scene_table(report["scene"]), ""] if "scene" in report else []
+    parts: list[RenderableType] = []
+    if "scene" in report:
+        parts += [_scene_table(report["scene"]), ""]
     for name, decoder in report["decoders"].items():
         title = f"{name} (preset {report['preset']})" if "preset" in report else name
         parts.append(_decoder_table(title, decoder))

@@ -86,6 +86,13 @@ Pitch = Annotated[float, typer.Option(help="Degrees up, -90 to 90.", callback=wi
 SceneFile = Annotated[
     Path | None, typer.Argument(help="Scene file; the demo scene if none is given.")
 ]
+SceneOrClip = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="SCENE|CLIP",
+        help="Scene, 360° video, photo or folder of pictures; the demo scene if none is given.",
+    ),
+]
 
 
 @contextmanager

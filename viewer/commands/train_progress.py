@@ -16,13 +16,13 @@ from nerv360.progress import stage
 from nerv360.text import escaped
 from nerv360.training import TrainingError
 from nerv360.viewer.commands.terminal import StopOnInterrupt
+from nerv360.viewer.process_end import INTERRUPTED
 from nerv360.viewer.progress import duration
 
 if TYPE_CHECKING:
     from nerv360.progress import Stage
     from nerv360.training import Export, StepReport, Training
 
-INTERRUPTED = 130
 _SMOOTHING = 0.05
 _MORE_THAN_PLANNED = 1.25
 """Share of the time that is left from which on a training is said to need more."""

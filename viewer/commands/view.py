@@ -23,6 +23,7 @@ from nerv360.viewer.commands.options import (
     GazePath,
     Pitch,
     Raw,
+    SceneOrClip,
     Start,
     check_frame,
     check_gaze,
@@ -42,13 +43,6 @@ if TYPE_CHECKING:
     from nerv360.viewer.opening import DeviceChoice
     from nerv360.viewer.opening import Start as Begin
 
-SceneOrClip = Annotated[
-    Path | None,
-    typer.Argument(
-        metavar="SCENE|CLIP",
-        help="Scene, 360° video, photo or folder of pictures; the demo scene if none is given.",
-    ),
-]
 ExitAfter = Annotated[
     float | None,
     typer.Option(metavar="S", help="Close the window after S seconds.", callback=within(0.1, 1e9)),

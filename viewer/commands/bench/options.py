@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from nerv360.lab.benchmarks import Report
     from nerv360.video import Clip
 
-INTERRUPTED = 130
-
 AnyReport = TypeVar("AnyReport", bound="Report")
 
 TrainingClip = Annotated[

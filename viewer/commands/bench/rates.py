@@ -12,7 +12,6 @@ import typer
 from nerv360.progress import stage
 from nerv360.text import escaped
 from nerv360.viewer.commands.bench.options import (
-    INTERRUPTED,
     Epochs,
     Frames,
     Plot,
@@ -27,6 +26,7 @@ from nerv360.viewer.commands.bench.options import (
     write_and_print,
 )
 from nerv360.viewer.commands.options import Device, Eye, Overwrite, Raw, device_option, for_option
+from nerv360.viewer.process_end import INTERRUPTED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

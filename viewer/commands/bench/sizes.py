@@ -12,7 +12,6 @@ import typer
 from nerv360.progress import stage
 from nerv360.text import escaped
 from nerv360.viewer.commands.bench.options import (
-    INTERRUPTED,
     AtMost,
     Plot,
     Preset,
@@ -32,6 +31,7 @@ from nerv360.viewer.commands.options import (
     for_option,
     within,
 )
+from nerv360.viewer.process_end import INTERRUPTED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -23,12 +23,10 @@ def decoding_facts() -> dict[str, Any]:
     import torch
 
     from nerv360.devices import choose_device, cuda_refusal
-    from nerv360.lab.benchmarks import comparison, random_decoder
 
     device = choose_device("auto")
     refusal = cuda_refusal() if device.type != "cuda" else None
-    decoder = random_decoder(comparison("demo", Fraction(1, 16))["nerv360"])
-    card = None
+    decoder, card = small_decoder(), None
     try:
         card = _card(device)
     except Exception as error:  # for example a busy or lost card
@@ -62,13 +60,23 @@ def _reason(
     kind: EngineKind, decoder: Decoder, device: torch.device, refusal: str | None
 ) -> str | None:
     """Return the reason why an engine does not decode here; try it if it needs no compiler."""
-    from nerv360.decoding import picture_size
-
     if kind.devices == ("cuda",) and refusal is not None:
         return f"needs a CUDA device: {refusal}"
     reason = kind.refusal(decoder.config, device)
-    if reason is not None or kind.compiles:
-        return reason
+    return reason if reason is not None or kind.compiles else failure(kind, decoder, device)
+
+
+def small_decoder() -> Decoder:
+    """Return a decoder for trials, with random weights."""
+    from nerv360.lab.benchmarks import comparison, random_decoder
+
+    return random_decoder(comparison("demo", Fraction(1, 16))["nerv360"])
+
+
+def failure(kind: EngineKind, decoder: Decoder, device: torch.device) -> str | None:
+    """Decode one picture; return why that fails, or None."""
+    from nerv360.decoding import picture_size
+
     try:
         engine = kind.open(decoder, device, picture_size(decoder.config))
         engine.decode(Look.from_degrees(0.0, 0.0), 0)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any
+
+from nerv360.viewer.commands.examination.decoding import failure, small_decoder
 
 
 def graphics_facts(device_name: str) -> dict[str, Any]:
@@ -40,20 +41,11 @@ def graphics_facts(device_name: str) -> dict[str, Any]:
 def _refusal_to_draw() -> str | None:
     import torch
 
-    from nerv360.decoding import ENGINES, picture_size
-    from nerv360.errors import first_line
-    from nerv360.geometry import Look
-    from nerv360.lab.benchmarks import comparison, random_decoder
+    from nerv360.decoding import ENGINES
     from nerv360.viewer.shading import DRAWER
 
-    decoder = random_decoder(comparison("demo", Fraction(1, 16))["nerv360"])
     DRAWER.attach(shares=False)
     try:
-        size = picture_size(decoder.config)
-        engine = ENGINES["gl"].open(decoder, torch.device("cpu"), size)
-        engine.decode(Look.from_degrees(0.0, 0.0), 0)
-    except Exception as error:
-        return f"fails: {first_line(error)}"
+        return failure(ENGINES["gl"], small_decoder(), torch.device("cpu"))
     finally:
         DRAWER.detach()
-    return None

@@ -69,27 +69,22 @@ def _decoding(report: Values) -> str:
     for name, result in measured.items():
         step = f"nerv360-{name}"
         expected = [predicted(step, "looking", card) for card in CARDS]
-        expected.append(predicted(step, "memory"))
-        if result is None:
-            rows.append([name, *["–"] * 5, *expected])
-            continue
-        rows.append(
-            [
-                name,
-                rate(result["looking"]),
-                rate(result["looking"], "slowest_percent_ms"),
-                rate(result["playing"]),
-                rate(result["playing"], "slowest_percent_ms"),
-                gib(result["memory_mib"]),
-                *expected,
-            ]
-        )
+        rows.append([name, *_speeds(result), *expected, predicted(step, "memory")])
     fps, memory = _paper("nerv360", "decoding")
     rows.append(["paper, H100", "–", "–", fps, "–", memory, *["–"] * (len(CARDS) + 1)])
     text = (
         f"## Decoding, pictures a second\n\nNeRV360, viewports of {shape}.\n\n{table(head, rows)}"
     )
     return f"{text}{_verdict(measured)}{_aside(report)}"
+
+
+def _speeds(result: Values | None) -> list[str]:
+    """Return an engine's speed and 1 % low, looking and playing, and its GiB; or dashes."""
+    if result is None:
+        return ["–"] * 5
+    ways = [result["looking"], result["playing"]]
+    speeds = [rate(way, key) for way in ways for key in ("median_ms", "slowest_percent_ms")]
+    return [*speeds, gib(result["memory_mib"])]
 
 
 def _verdict(measured: dict[str, Values | None]) -> str:
@@ -111,9 +106,8 @@ def _aside(report: Values) -> str:
     for name, outcome in report["steps"].items():
         preset, _, engine = name.rpartition("-")
         if preset in ("paper-aligned", "demo") and outcome["state"] == "done":
-            result = outcome["result"]
-            rates = [rate(result[way]) for way in ("looking", "playing")]
-            rows.append([f"{preset}, {engine}", *rates, gib(result["memory_mib"])])
+            looking, _, playing, _, memory = _speeds(outcome["result"])
+            rows.append([f"{preset}, {engine}", looking, playing, memory])
     return f"\n\n{table(['preset, engine', 'looking', 'playing', 'GiB'], rows)}" if rows else ""
 
 
@@ -125,13 +119,8 @@ def _rivals(report: Values) -> str:
         paper = _paper(decoder, "decoding")
         for engine in _engines(report, decoder):
             result = _result(report, f"{decoder}-{engine}")
-            cells = ["–"] * 3
-            if result:
-                shape = size(result)
-                playing = result["playing"]
-                low = rate(playing, "slowest_percent_ms")
-                cells = [rate(playing), low, gib(result["memory_mib"])]
-            rows.append([f"{TITLES[decoder]}, {engine}", *cells, *paper])
+            shape = size(result) if result else shape
+            rows.append([f"{TITLES[decoder]}, {engine}", *_speeds(result)[2:], *paper])
     frames = f"frames of {shape}" if shape else "whole frames"
     return (
         f"## Whole frames\n\nHNeRV and HNeRV-Boost decode {frames}; a shader "

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from nerv360.errors import InputError, UnavailableError
 from nerv360.files import atomic_write
 from nerv360.lab.worker import WorkerError, run_alone
 from nerv360.progress import stage
+from nerv360.viewer import process_end
 from nerv360.viewer.commands.examination import graphics_facts
 from nerv360.viewer.commands.gpu_report.document import as_markdown
 from nerv360.viewer.commands.gpu_report.plan import ReportSize, ReportStep, planned_steps
@@ -60,7 +60,11 @@ def report_gpu(
     record = Record(folder / JSON, plan, facts)
     planned = steps(plan, facts)
     record.keep([step.name for step in planned])
-    with _ended_by_sigterm(), ExitStack() as stack, stage("measuring", len(planned)) as shown:
+    with (
+        process_end.at_signals(process_end.interrupt),
+        ExitStack() as stack,
+        stage("measuring", len(planned)) as shown,
+    ):
         environments = _Environments(stack, facts["device"], folder / LOGS, record)
         for number, step in enumerate(planned, 1):
             head = f"[{number:2}/{len(planned)}] {step.title}"
@@ -76,20 +80,6 @@ def report_gpu(
     _write(folder, record)
     states = [outcome["state"] for outcome in record.values["steps"].values()]
     return all(state in ("done", "refused") for state in states)
-
-
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM interrupt the report as Ctrl-C does, so that it ends what it has started."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
 
 
 def machine(plan: ReportSize, device: str) -> Values:

@@ -21,6 +21,7 @@ from nerv360.viewer.commands.options import (
     SCENE_OR_CLIP,
     Device,
     EngineName,
+    SceneOrClip,
     clip_option,
     for_option,
     say_notes,
@@ -49,15 +50,6 @@ Decode = Annotated[
 ]
 PORT = 8360
 VISITORS = 8
-
-
-SceneOrClip = Annotated[
-    Path | None,
-    typer.Argument(
-        metavar="SCENE|CLIP",
-        help="Scene, 360° video, photo or folder of pictures; the demo scene if none is given.",
-    ),
-]
 
 
 def serve(
