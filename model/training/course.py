@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -278,7 +279,7 @@ class Training:
         with _about("target"):
             stack.enter_context(self._space)
         self.trainer.saving = self._space.lend
-        self.trainer.after_saving = self._so_far(Allowance())
+        self.trainer.after_saving = partial(self._store_so_far, Allowance())
 
     def _encode_sound(self) -> None:
         """Encode the clip's sound, if it has one; the scene goes without one that is refused."""
@@ -294,29 +295,25 @@ class Training:
         except InputError as error:
             self.silent = str(error)
 
-    def _so_far(self, allowance: Allowance) -> Callable[[], None]:
-        """Return what stores the scene so far after a third of the steps.
+    def _store_so_far(self, allowance: Allowance) -> None:
+        """Store the scene so far after a third of the steps.
 
         After the first time, only as often as it takes a small share of the time.
         """
-
-        def store() -> None:
-            if 3 * self.trainer.step < self.trainer.steps or not allowance.allows():
-                return
-            began = time.monotonic()
-            try:
-                with stage("storing the scene so far"):
-                    whole = self._whole(export_so_far(self.trainer, self.attribution))
-                    with self._space.lend():
-                        write_coded(self.target, whole)
-            except Exception as error:
-                log.warning("the scene so far was not stored: %s", error)
-            took = time.monotonic() - began
-            allowance.spend(took)
-            if self.clock is not None:
-                self.clock.stored(took)
-
-        return store
+        if 3 * self.trainer.step < self.trainer.steps or not allowance.allows():
+            return
+        began = time.monotonic()
+        try:
+            with stage("storing the scene so far"):
+                whole = self._whole(export_so_far(self.trainer, self.attribution))
+                with self._space.lend():
+                    write_coded(self.target, whole)
+        except Exception as error:
+            log.warning("the scene so far was not stored: %s", error)
+        took = time.monotonic() - began
+        allowance.spend(took)
+        if self.clock is not None:
+            self.clock.stored(took)
 
     def _whole(self, trained: CodedScene) -> CodedScene:
         """Return the scene to be written: with sound, and with the decoders it is added to."""

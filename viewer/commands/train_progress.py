@@ -34,7 +34,7 @@ _REFUSALS = {
     "settings": "--set: {error}",
     "checkpoint": "--resume: {error}",
 }
-"""What the command says before the first step, by the subject of the error."""
+"""Sentences on a training that is refused before its first step, by the error's subject."""
 
 
 def run(training: Training, again: str) -> None:
