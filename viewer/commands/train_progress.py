@@ -84,10 +84,10 @@ def _prepare(training: Training, stack: ExitStack) -> StopOnInterrupt:
             _say_prepared(training)
         stop = stack.enter_context(StopOnInterrupt())
         training.plan()
-        if training.group.is_first:
-            print(escaped(f"{training.clip.path}: {_plan(training)}"), flush=True)
         if training.group.any(stop(), training.device):
             raise KeyboardInterrupt
+        if training.group.is_first:
+            print(escaped(f"{training.clip.path}: {_plan(training)}"), flush=True)
     except KeyboardInterrupt:
         if training.group.is_first:
             said = "stopped before the first step"
