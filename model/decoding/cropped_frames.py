@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from nerv360.decoding.alpha import StillAlpha
 from nerv360.geometry import erp_grid, pad_erp, sample_padded, viewport_angles
-from nerv360.networks import Architecture, FrameCrop, covers
+from nerv360.networks import Architecture, FrameCrop, KeptCrop
 
 Decode = Callable[[Tensor, Sequence[Tensor], Tensor], Tensor]
 """Decodes an embedding, its finer ones and a time to 1×c×H×W, c at least 3, in [0, 1]."""
@@ -34,7 +35,8 @@ class CroppedFrames:
         self._network, self._size = network, size
         self._decode, self._alpha = decode, alpha
         self._wrap = network.config.erp_padding == "wrap"
-        self._kept: tuple[int, FrameCrop | None, Tensor] | None = None
+        self._kept = KeptCrop()
+        self._picture = torch.empty(0)
 
     def __call__(
         self, frame: int, embedding: Tensor, finer: Sequence[Tensor], time: Tensor, look: Tensor
@@ -45,25 +47,23 @@ class CroppedFrames:
             frame: the number of the frame that ``embedding``, ``finer`` and ``time`` are of.
             look: float64 1×4.
         """
-        crop = self._network.picture_crop(look)
-        if self._kept is None or self._kept[0] != frame or not covers(self._kept[1], crop):
-            self._kept = None  # an interruption leaves it half decoded
-            self._kept = frame, crop, self._widened(frame, embedding, finer, time, crop)
-        _, crop, picture = self._kept
+        expand = partial(self._expand, frame, embedding, finer, time)
+        crop = self._kept.covering(frame, self._network.picture_crop(look), expand)
+        picture = self._picture
         # Float32 angles are precise enough for the frame's pixels, as for a still panorama's.
         angles = viewport_angles(look.float(), self._size)
         height, width = picture.shape[-2] - 2, picture.shape[-1] - 2
         grid = erp_grid(*angles, height, width) if crop is None else crop.grid(*angles, height)
         return sample_padded(picture, grid)[0].permute(1, 2, 0)
 
-    def _widened(
+    def _expand(
         self,
         frame: int,
         embedding: Tensor,
         finer: Sequence[Tensor],
         time: Tensor,
         crop: FrameCrop | None,
-    ) -> Tensor:
+    ) -> FrameCrop | None:
         """Decode a crop as RGBA, widened by one pixel a side."""
         if crop is None:
             colours = self._decode(embedding, finer, time)[:, :3]
@@ -77,4 +77,5 @@ class CroppedFrames:
         alpha = torch.ones_like(colours[:, :1])
         if self._alpha is not None:
             alpha = self._alpha(colours, frame, lambda features, size: features, crop)
-        return pad_erp(torch.cat([colours, alpha], 1), 1)
+        self._picture = pad_erp(torch.cat([colours, alpha], 1), 1)
+        return crop

@@ -129,20 +129,20 @@ def _unsuited_to_bfloat16(config: ModelConfig) -> str | None:
     return None if multiplies_bfloat16() else "needs a processor that multiplies bfloat16"
 
 
-def _stages_on_the_sphere(config: ModelConfig) -> str | None:
+def _frames_in_crops(config: ModelConfig) -> str | None:
     if config.project_after and _architecture(config).full_frame:
         return f"cannot decode the crop that a look sees of a frame of {config.architecture}"
-    if config.project_after:
-        return (
-            f"cannot run stages before the projection, and project_after is {config.project_after}"
-        )
     return None
 
 
-def _viewports_alone(config: ModelConfig) -> str | None:
+def _stages_of_viewports(config: ModelConfig) -> str | None:
     if _architecture(config).full_frame:
         return f"decodes viewports, and {config.architecture} whole frames"
-    return _stages_on_the_sphere(config)
+    if config.project_after == len(config.strides):
+        return (
+            f"is for stages after the projection, and project_after {config.project_after} is all"
+        )
+    return None
 
 
 def _missing_for_compiled(device: torch.device) -> str | None:
@@ -180,7 +180,7 @@ _UNDRAWN = EngineKind(
     "gl",
     "fragment shaders, on whatever draws the window",
     _open_eager,  # never called, because something is missing
-    unsuited=_stages_on_the_sphere,
+    unsuited=_frames_in_crops,
     missing=lambda device: "needs graphics, which the viewer opens",
 )
 
@@ -201,7 +201,7 @@ ENGINES = {
             "one CUDA graph of code by torch's compiler",
             _open_compiled,
             devices=("cuda",),
-            unsuited=_stages_on_the_sphere,
+            unsuited=_frames_in_crops,
             missing=_missing_for_compiled,
             compiles=True,
         ),
@@ -210,7 +210,7 @@ ENGINES = {
             "as compiled, its stages in Triton kernels of the project's own",
             _open_fused,
             devices=("cuda",),
-            unsuited=_viewports_alone,
+            unsuited=_stages_of_viewports,
             missing=_missing_for_fused,
             compiles=True,
         ),

@@ -23,7 +23,9 @@ from .encoder import encoder_reach as encoder_reach
 from .encoder import smallest_embedding as smallest_embedding
 from .frame_crop import COMPARED_BESIDE as COMPARED_BESIDE
 from .frame_crop import FrameCrop as FrameCrop
-from .frame_crop import covers as covers
+from .frame_crop import KeptCrop as KeptCrop
+from .frame_crop import largest_crop as largest_crop
+from .frame_crop import look_crop as look_crop
 from .frame_crop import project as project
 from .frame_crop import seen_crop as seen_crop
 from .frame_views import FrameViews as FrameViews

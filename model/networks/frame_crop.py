@@ -8,9 +8,12 @@ continues beyond its right edge is computed in two pieces.
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,10 +23,8 @@ from nerv360.geometry import (
     pad_erp,
     sample_padded,
     viewport_angles,
-    viewport_directions,
     viewport_grid,
 )
-from nerv360.reprojection import project as project_directions
 
 SAMPLED_BESIDE = 3
 """Pixels of the embedding beside a look that samples of its features may read.
@@ -35,6 +36,8 @@ COMPARED_BESIDE = 2
 """Pixels of the embedding beside a look whose colours its pictures and their alpha depend on."""
 _STEP = 8
 """Sizes are multiples of this, because convolutions are set up for each shape."""
+_SAMPLED_ROWS = 64
+"""Rows of a viewport on whose border the bounds of its crop are found."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,19 @@ class FrameCrop:
         columns = self.width == self.columns or gap + other.width <= self.width
         return columns and self.top <= other.top and other.bottom <= self.bottom
 
+    def grown(self, height: int, width: int) -> FrameCrop:
+        """Return a crop of this size, at least its own, with every pixel of it near the middle."""
+        top = self.top - (height - self.height) // 2
+        left = (self.left - (width - self.width) // 2) % self.columns
+        return FrameCrop(
+            min(max(top, 0), self.rows - height),
+            0 if width == self.columns else left,
+            height,
+            width,
+            self.rows,
+            self.columns,
+        )
+
     @property
     def bottom(self) -> int:
         """The row after its last one."""
@@ -136,11 +152,17 @@ def seen_crop(config: ModelConfig, looks: Tensor, margin: int) -> FrameCrop | No
         looks: float64 N×4.
         margin: pixels of the embedding around those that are sampled.
     """
-    rows, columns = config.embedding_size
     if len(looks) != 1:
         return None
-    look = Look(*(float(value) for value in looks[0]))
-    low, high, aside = _bounds(look, config.viewport_height / config.viewport_width)
+    crop = look_crop(config, Look(*(float(value) for value in looks[0])), margin)
+    return None if crop.is_whole else crop
+
+
+def look_crop(config: ModelConfig, look: Look, margin: int) -> FrameCrop:
+    """Return the crop that a viewport sees, with ``margin`` as in `seen_crop`."""
+    rows, columns = config.embedding_size
+    aspect = config.viewport_height / config.viewport_width
+    low, high, aside = _bounds(look.pitch, look.roll, look.hfov, aspect)
     top = math.floor((0.5 - high / math.pi) * rows) - margin
     end = math.ceil((0.5 - low / math.pi) * rows) + margin
     half = math.ceil(aside / (2 * math.pi) * columns) + margin
@@ -151,18 +173,52 @@ def seen_crop(config: ModelConfig, looks: Tensor, margin: int) -> FrameCrop | No
     height = min(-(-(end - top) // _STEP) * _STEP, rows)
     top = min(top, rows - height)
     if half == columns:
-        crop = FrameCrop(top, 0, height, columns, rows, columns)
-        return None if crop.is_whole else crop
+        return FrameCrop(top, 0, height, columns, rows, columns)
     centre = math.floor((look.yaw / (2 * math.pi) + 0.5) * columns)
     width = -(-(2 * half + 1) // _STEP) * _STEP
     return FrameCrop(top, (centre - half) % columns, height, width, rows, columns)
 
 
-def covers(crop: FrameCrop | None, other: FrameCrop | None) -> bool:
-    """Return True if ``crop`` has every pixel of ``other``; None is the whole frame."""
-    if crop is None or other is None:
-        return crop is None
-    return crop.contains(other)
+def largest_crop(config: ModelConfig, margin: int, pitch_deg: int = 90) -> tuple[int, int]:
+    """Return height and width that hold `look_crop` of every look of the trained widths.
+
+    Args:
+        pitch_deg: of the highest and the lowest looks.
+    """
+    widest = math.radians(config.hfov_deg * (1 + config.hfov_jitter))
+    # A wider margin covers the pitches between these.
+    looks = [Look(0.0, math.radians(k), 0.0, widest) for k in range(pitch_deg + 1)]
+    crops = [look_crop(config, look, margin + 1) for look in looks]
+    return max(crop.height for crop in crops), max(crop.width for crop in crops)
+
+
+class KeptCrop:
+    """The frame and the crop whose features are kept for the next looks."""
+
+    def __init__(self) -> None:
+        self._frame: int | None = None
+        self._crop: FrameCrop | None = None
+
+    def covering(
+        self,
+        frame: int,
+        wanted: FrameCrop | None,
+        compute: Callable[[FrameCrop | None], FrameCrop | None],
+    ) -> FrameCrop | None:
+        """Return the kept crop; if it is not one of ``frame`` that covers ``wanted``, renew it.
+
+        Args:
+            compute: computes the features of a crop of the frame, or of a larger one, and returns
+                that crop.
+        """
+        if self._frame != frame or not self._covers(wanted):
+            self._frame = None  # an interruption leaves the features half computed
+            self._crop = compute(wanted)
+            self._frame = frame
+        return self._crop
+
+    def _covers(self, wanted: FrameCrop | None) -> bool:
+        return self._crop is None or (wanted is not None and self._crop.contains(wanted))
 
 
 def project(
@@ -181,20 +237,28 @@ def project(
     return sample_padded(features, crop.grid(*viewport_angles(look, size), height - 2))
 
 
-def _bounds(look: Look, aspect: float) -> tuple[float, float, float]:
-    """Return lowest and highest latitude in a viewport, and largest longitude from its centre."""
-    height = 64
-    directions = viewport_directions(look, height, round(height / aspect), "cpu")
-    unit = directions / directions.norm(dim=-1, keepdim=True)
-    latitude = unit[..., 1].asin()
-    turned = torch.atan2(-unit[..., 2], unit[..., 0]) - look.yaw
-    aside = torch.remainder(turned + math.pi, 2 * math.pi) - math.pi
-    low, high = float(latitude.min()), float(latitude.max())
-    poles = torch.tensor([[0.0, 1.0, 0.0], [0.0, -1.0, 0.0]], device="cpu")
-    _, inside = project_directions(poles, look, aspect, 1.0)
-    if bool(inside[0]):
-        high = math.pi / 2
-    if bool(inside[1]):
-        low = -math.pi / 2
-    furthest = math.pi if bool(inside.any()) else float(aside.abs().max())
+@functools.lru_cache(maxsize=256)
+def _bounds(pitch: float, roll: float, hfov: float, aspect: float) -> tuple[float, float, float]:
+    """Return lowest and highest latitude in a viewport, and largest longitude from its centre.
+
+    They are on its border, unless it shows a pole.
+
+    Args:
+        aspect: height over width.
+    """
+    look = Look(0.0, pitch, roll, hfov)
+    rotation, tangent = look.rotation(), look.half_extent
+    rows, columns = _SAMPLED_ROWS, round(_SAMPLED_ROWS / aspect)
+    x = ((np.arange(columns) + 0.5) / columns * 2 - 1) * tangent
+    y = (1 - (np.arange(rows) + 0.5) / rows * 2) * (rows / columns) * tangent
+    edges = [np.stack([x, np.full_like(x, y[k])]) for k in (0, -1)]
+    edges += [np.stack([np.full_like(y, x[k]), y]) for k in (0, -1)]
+    east, up, south = rotation[:, :2] @ np.concatenate(edges, 1) + rotation[:, 2:]
+    latitude, aside = np.arctan2(up, np.hypot(east, south)), np.abs(np.arctan2(-south, east))
+    low, high, furthest = float(latitude.min()), float(latitude.max()), float(aside.max())
+    for pole in (1, -1):
+        right, above, ahead = (float(pole * part) for part in rotation[1])
+        if ahead > 0 and abs(right) <= ahead * tangent and abs(above) <= ahead * tangent * aspect:
+            furthest = math.pi
+            low, high = min(low, pole * math.pi / 2), max(high, pole * math.pi / 2)
     return low, high, furthest

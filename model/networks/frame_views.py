@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from nerv360.networks.architecture import Architecture
-from nerv360.networks.frame_crop import FrameCrop, covers
+from nerv360.networks.frame_crop import FrameCrop, KeptCrop
 
 
 class FrameViews:
@@ -29,19 +29,18 @@ class FrameViews:
         """
         self._network, self._time = network, time
         self._embedding, self._finer = embedding, finer
-        self._crop: FrameCrop | None = None
-        self._expanded: tuple[Tensor, Sequence[Tensor]] | None = None
+        self._kept = KeptCrop()
+        self._expanded: tuple[Tensor, Sequence[Tensor]] = embedding, finer
 
     def __call__(self, look: Tensor) -> Tensor:
         """Decode a look, float64 1×4: a viewport 1×3×H×W, or the whole frame."""
-        crop = self._network.crop_of(look)
-        if self._expanded is None or not covers(self._crop, crop):
-            self._crop, self._expanded = crop, self._expand(crop)
+        crop = self._kept.covering(0, self._network.crop_of(look), self._expand)
         features, finer = self._expanded
-        return self._network.decode(features, self._time, look, finer, self._crop)
+        return self._network.decode(features, self._time, look, finer, crop)
 
-    def _expand(self, crop: FrameCrop | None) -> tuple[Tensor, Sequence[Tensor]]:
+    def _expand(self, crop: FrameCrop | None) -> FrameCrop | None:
         embedding, finer = self._embedding, self._finer
         if crop is not None:
             embedding, finer = crop.cut(embedding), [crop.cut(level) for level in finer]
-        return self._network.expand(embedding, self._time, finer), finer
+        self._expanded = self._network.expand(embedding, self._time, finer), finer
+        return crop

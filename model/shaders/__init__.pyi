@@ -4,6 +4,7 @@ from .limits import LimitError as LimitError
 from .limits import Limits as Limits
 from .plan import WEIGHTS_WIDTH as WEIGHTS_WIDTH
 from .plan import Band as Band
+from .plan import Crops as Crops
 from .plan import FragmentShader as FragmentShader
 from .plan import Kind as Kind
 from .plan import Map as Map

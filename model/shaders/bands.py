@@ -10,9 +10,6 @@ from nerv360.shaders.drawing import Drawing
 from nerv360.shaders.limits import Limits, need
 from nerv360.shaders.plan import Band, Kind, Map, Moment
 
-_TEXEL_BYTES = 8
-"""Bytes of a texel: four half floats."""
-
 
 def in_bands(
     drawing: Drawing, size: tuple[int, int], scale: int, limits: Limits
@@ -37,7 +34,7 @@ def in_bands(
             for name, map_ in drawing.maps.items()
         }
         banded = [map_ for map_ in maps.values() if map_.banded]
-        held = sum(_TEXEL_BYTES * m.height * m.width * m.layers for m in banded)
+        held = sum(map_.bytes for map_ in banded)
         highest = max(map_.height for map_ in banded)
         if held <= limits.map_bytes and highest <= limits.side:
             break

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from nerv360.networks import Affine, Architecture, Stage, frame_times
+from nerv360.networks import Affine, Architecture, frame_times
 
 Array = npt.NDArray[np.float32]
 _AddArray = Callable[..., dict[str, Any]]
@@ -130,11 +130,6 @@ class Conditions:
                 for block in self._blocks
             ],
         }
-
-
-def has_conditions(stages: Sequence[Stage]) -> bool:
-    """Return True if one of the stages has a residual block."""
-    return any(stage.residuals for stage in stages)
 
 
 def _array(parameter: torch.Tensor) -> Array:

@@ -12,7 +12,7 @@ import torch
 from nerv360.shaders.features import Features, Reach, Weights, groups_of, more_of
 from nerv360.shaders.glsl import Layer, projection_text
 from nerv360.shaders.limits import Limits, need
-from nerv360.shaders.plan import FragmentShader, Kind, Map, Moment, Pass
+from nerv360.shaders.plan import Crops, FragmentShader, Kind, Map, Moment, Pass
 
 _ALIGNED = 4
 _SPARE_VECTORS = 16
@@ -25,11 +25,13 @@ class Drawing:
 
     Attributes:
         moment: moment of the next passes.
+        crops: for passes of `Moment.CROP`.
         reaches: for each pass, the rows it needs of its sources.
     """
 
     limits: Limits
     moment: Moment = Moment.FRAME
+    crops: Crops | None = None
     maps: dict[str, Map] = field(default_factory=dict)
     passes: list[Pass] = field(default_factory=list)
     reaches: list[tuple[Reach, ...]] = field(default_factory=list)
@@ -68,18 +70,31 @@ class Drawing:
                 self.maps[each] = self._checked(Map(each, kind, *size, count, banded=banded))
         return most if layers > most else 0
 
+    def cut(self, features: Features) -> Features:
+        """Return features of the frame as passes of `Moment.CROP` read them."""
+        assert self.crops is not None
+        scale = features.size[0] // self.crops.config.embedding_size[0]
+        size = (scale * self.crops.height, scale * self.crops.width)
+        return replace(features, size=size, cut=True)
+
     def project(self, name: str, features: Features, size: tuple[int, int]) -> Features:
-        """Add passes that sample features of the whole sphere along the look."""
-        groups = groups_of(features.channels)
+        """Add passes that sample features of the whole sphere, or of a crop, along the look."""
+        groups, crop = groups_of(features.channels), None
+        if self.crops is not None:
+            scale = features.size[0] // self.crops.height
+            crop = scale, scale * self.crops.config.embedding_size[0]
         split = self.make(name, Kind.FEATURES, size, groups)
         for first, targets in self._chunks(groups):
-            text = projection_text(size, targets)
+            text = projection_text(size, targets, features.reader, crop)
             target, layer = self._place(name, first)
             source, group = self._place(features.map, first)
+            reads = {"source": source}
+            if crop is not None:
+                reads, group = features.reads("source"), first
             self._draw(
                 FragmentShader(text, targets),
-                Pass(0, self.moment, target, layer, *size, {"source": source}, {"group": group}),
-                Reach(source),
+                Pass(0, self.moment, target, layer, *size, reads, {"group": group}),
+                *map(Reach, reads.values()),
             )
         return Features(name, features.channels, size, split=split)
 
@@ -119,6 +134,7 @@ class Drawing:
             affine=affine is not None,
             base=base.reader if base else None,
             finer=groups_of(finer[0].channels) if finer else 0,
+            scale=size[0] // self.crops.height if self.moment is Moment.CROP and self.crops else 0,
         )
         reads, reaches = _read_by(layer, source and source[0], base, finer and finer[0])
         fitting = self._fitting(layer, groups)

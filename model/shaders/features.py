@@ -19,6 +19,7 @@ class Features:
         size: height and width after the pixel shuffle.
         stride: of the pixel shuffle that the reader does; 1 for none.
         split: layers of the first map; 0 if there is only one map.
+        cut: the map is of the whole frame, and a crop of it is read.
     """
 
     map: str
@@ -26,11 +27,12 @@ class Features:
     size: tuple[int, int]
     stride: int = 1
     split: int = 0
+    cut: bool = False
 
     @property
     def reader(self) -> FeatureReader:
         """Description of the features for a program."""
-        return FeatureReader(groups_of(self.channels), self.stride, self.split)
+        return FeatureReader(groups_of(self.channels), self.stride, self.split, self.cut)
 
     def reads(self, sampler: str) -> dict[str, str]:
         """Return the maps by sampler, for a program that reads them by ``sampler``."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from nerv360.networks import (
     BOUND,
     COMPARED_PANORAMA,
@@ -19,12 +21,12 @@ from nerv360.networks import (
 )
 from nerv360.scene import Decoder
 from nerv360.shaders.bands import in_bands
-from nerv360.shaders.conditions import Conditions, has_conditions
+from nerv360.shaders.conditions import Conditions
 from nerv360.shaders.drawing import Drawing
 from nerv360.shaders.features import Features, Weights
 from nerv360.shaders.glsl import COLOUR, GELU, NONE, SINE, Constant, Layer, fixed_text
-from nerv360.shaders.limits import LimitError, Limits
-from nerv360.shaders.plan import Kind, Moment, ShaderPlan
+from nerv360.shaders.limits import Limits, need
+from nerv360.shaders.plan import Crops, Kind, Moment, ShaderPlan
 
 _PICTURE = "picture"
 
@@ -40,12 +42,8 @@ def shader_plan(
         limits: of the host; by default those that every WebGL 2 guarantees.
 
     Raises:
-        LimitError: the decoder needs more, or has stages before the projection.
+        LimitError: the decoder needs more.
     """
-    if after := decoder.config.project_after:
-        raise LimitError(
-            f"no shader runs stages before the projection, and project_after is {after}"
-        )
     network = build_decoder(decoder.config)
     network.load_state_dict(decoder.weights)
     network.eval().requires_grad_(False)
@@ -75,15 +73,25 @@ class _Generator:
             [drawing.give(f"finer{k}", Kind.EMBEDDING, shape) for k, shape in enumerate(finer)]
         )
         early = config.expand_before_projection and not self.full
+        before = 0 if self.full else config.project_after
+        if before:
+            height, width = self.size
+            drawing.crops = Crops.of(config.replace(viewport_height=height, viewport_width=width))
+            drawing.moment = Moment.CROP
+            x = drawing.cut(x)
         if early:
             x = self._stage("stem", self.layout.stem, x, time_alone=True)
+        stages = list(enumerate(self.layout.stages))
+        for number, stage in stages[:before]:
+            x = self._stage(f"stage{number}", stage, x, time_alone=True)
+        self._check_crops()
         drawing.moment = Moment.BAND
         if not self.full:
-            scale = config.scale
+            scale = math.prod(config.strides[before:])
             x = drawing.project("seen", x, (self.size[0] // scale, self.size[1] // scale))
         if not early:
             x = self._stage("stem", self.layout.stem, x, time_alone=True)
-        for number, stage in enumerate(self.layout.stages):
+        for number, stage in stages[before:]:
             x = self._stage(f"stage{number}", stage, x, time_alone=self.full)
         drawing.make(_PICTURE, Kind.BYTES, self.size)
         self._head(self.layout.head, x)
@@ -91,7 +99,6 @@ class _Generator:
         if self.network.coverage is not None:
             self._alpha()
         bands, maps = in_bands(drawing, self.size, config.scale, self.limits)
-        stages = (self.layout.stem, *self.layout.stages)
         return ShaderPlan(
             limits=self.limits,
             full_frame=self.full,
@@ -102,8 +109,16 @@ class _Generator:
             passes=tuple(drawing.passes),
             bands=bands,
             weights=drawing.weights,
-            conditions=self.conditions if has_conditions(stages) else None,
+            conditions=self.conditions if self.conditions.vectors else None,
+            crops=drawing.crops,
         )
+
+    def _check_crops(self) -> None:
+        """Raise `LimitError` if features of a crop take more than the memory for banded maps."""
+        maps = [map_ for map_ in self.drawing.maps.values() if map_.kind is Kind.FEATURES]
+        held = sum(map_.bytes for map_ in maps)
+        if self.drawing.crops is not None:
+            need("MiB of textures before the projection", held >> 20, self.limits.map_bytes >> 20)
 
     def _stage(self, name: str, stage: Stage, x: Features, *, time_alone: bool) -> Features:
         layer = _layer(stage.conv, SINE if stage.sine else GELU)
@@ -117,7 +132,7 @@ class _Generator:
                 f"{name}.{number}", block, x, finer if last else None, time_alone=time_alone
             )
         if finer is not None and not stage.residuals:
-            added = Layer(projected=not self.full)
+            added = Layer(projected=not time_alone)
             x = self.drawing.layer(f"{name}.finer", added, None, base=x, finer=finer)
         return x
 
@@ -135,7 +150,7 @@ class _Generator:
         )
         return self.drawing.layer(
             name,
-            _layer(block.conv2, projected=finer is not None and not self.full),
+            _layer(block.conv2, projected=finer is not None and not time_alone),
             (between, _weights(block.conv2)),
             affine=second,
             base=x,

@@ -44,11 +44,13 @@ class FeatureReader:
         stride: of a pixel shuffle done on reading; each texel then holds stride² pixels, row by
             row, with `groups` groups each.
         split: layers of the first of two texture arrays; 0 if there is only one.
+        cut: the map is of the whole frame, and pixels are those of a crop.
     """
 
     groups: int
     stride: int = 1
     split: int = 0
+    cut: bool = False
 
     def text(self, name: str) -> str:
         """Return the function ``NAME_at(pixel, group)`` and its uniforms.
@@ -60,6 +62,8 @@ class FeatureReader:
             s = self.stride
             place = f"pixel / {s} - ivec2(0, {name}_first)"
             layer = f"((pixel.y % {s}) * {s} + pixel.x % {s}) * {self.groups} + group"
+        if self.cut:
+            place = f"on_frame(pixel, textureSize({name}, 0).xy)"
         samplers, lines = [name], [f"return texelFetch({name}, ivec3({place}, {layer}), 0);"]
         if self.split:
             samplers.append(f"{name}_more")
@@ -91,6 +95,8 @@ class Layer:
         base: features to add unchanged.
         finer: groups of a finer embedding to add by a 1×1 convolution; 0 for none.
         projected: the finer embedding is sampled along the look instead of pixel by pixel.
+        scale: pixels per pixel of the coarsest embedding in a crop of the frame, whose size is
+            known only when it is drawn; 0 elsewhere.
     """
 
     size: tuple[int, int] = (0, 0)
@@ -103,6 +109,7 @@ class Layer:
     base: FeatureReader | None = None
     finer: int = 0
     projected: bool = False
+    scale: int = 0
 
     @property
     def products(self) -> int:
@@ -134,6 +141,8 @@ class Layer:
         """
         height, width = self.size
         parts = [f"const ivec2 SIZE = ivec2({width}, {height});\n"]
+        if self.scale:
+            parts = [f"const int SCALE = {self.scale};\n", piece("crop.glsl")]
         if self.wraps or self.projected:
             parts.append(piece("sphere.glsl"))
         if self.activation != NONE:
@@ -156,6 +165,8 @@ class Layer:
 
     def _main(self) -> str:
         lines = ["ivec2 pixel = ivec2(gl_FragCoord.xy) + ivec2(0, first);"]
+        if self.scale:
+            lines.append("ivec2 SIZE = crop_size();")
         names = [f"sum{k}" for k in range(self.targets)]
         biases = self.products
         if self.source:
@@ -208,6 +219,8 @@ class Layer:
         after = self.targets if self.source else 0
         bias = [(biases + (after + k) // 4, (after + k) % 4) for k in range(self.targets)]
         seen = "texelFetch(finer, ivec3(pixel, k), 0)"
+        if self.scale:
+            seen = "texelFetch(finer, ivec3(on_frame(pixel, textureSize(finer, 0).xy), k), 0)"
         lines = [f"{n} += weight({at})[{k}];" for n, (at, k) in zip(names, bias, strict=True)]
         if self.projected:
             lines.append("vec3 direction = direction_of(pixel, SIZE);")
@@ -224,23 +237,47 @@ class Layer:
         ]
 
 
-def projection_text(size: tuple[int, int], targets: int) -> str:
-    """Return the program that samples groups of features along the look."""
+def projection_text(
+    size: tuple[int, int], targets: int, source: FeatureReader, crop: tuple[int, int] | None
+) -> str:
+    """Return the program that samples groups of features along the look.
+
+    Args:
+        crop: the features are of a crop: their `Layer.scale`, and rows of the whole frame's.
+    """
     height, width = size
+    parts = [f"const ivec2 SIZE = ivec2({width}, {height});\n", piece("sphere.glsl")]
     lines = [
         "ivec2 pixel = ivec2(gl_FragCoord.xy) + ivec2(0, first);",
         "vec3 direction = direction_of(pixel, SIZE);",
-        *(
-            f"result{k} = rounded(sample_sphere(source, group + {k}, direction));"
-            for k in range(targets)
-        ),
     ]
+    sampled = "sample_sphere(source, {0}, direction)"
+    texture = "uniform sampler2DArray source;\n"
+    if crop is not None:
+        scale, rows = crop
+        parts += [f"const int SCALE = {scale};\n", piece("crop.glsl")]
+        texture = source.text("source")
+        lines += [
+            f"vec2 place = in_crop(place_of(direction, ivec2({2 * rows}, {rows})), {2 * rows});",
+            "ivec2 corner = ivec2(floor(place));",
+            "vec2 share = place - vec2(corner);",
+            *(
+                f"ivec2 near{k} = on_sphere(corner + ivec2({k % 2}, {k // 2}), crop_size());"
+                for k in range(4)
+            ),
+        ]
+        upper, lower = (
+            f"mix(source_at(near{k}, {{0}}), source_at(near{k + 1}, {{0}}), share.x)"
+            for k in (0, 2)
+        )
+        sampled = f"mix({upper}, {lower}, share.y)"
+    lines += [f"result{k} = rounded({sampled.format(f'group + {k}')});" for k in range(targets)]
     return "\n".join(
         [
-            f"const ivec2 SIZE = ivec2({width}, {height});\n",
-            piece("sphere.glsl"),
+            *parts,
             piece("rounding.glsl"),
-            "uniform sampler2DArray source;\nuniform int group;\nuniform int first;\n",
+            texture,
+            "uniform int group;\nuniform int first;\n",
             targets_text(targets),
             "void main() {\n" + "".join(f"    {line}\n" for line in lines) + "}\n",
         ]

@@ -3,7 +3,8 @@
 A host compiles the programs, keeps the maps as textures, uploads the weights to a buffer, and runs
 the passes in order:
 
-- Passes of `Moment.FRAME` run once per frame, passes of `Moment.BAND` for every band of every
+- Passes of `Moment.FRAME` run once per frame, passes of `Moment.CROP` once per crop of a frame
+  (`Crops`), which may serve several looks, passes of `Moment.BAND` for every band of every
   picture, passes of `Moment.PICTURE` after the last band. With a full-frame decoder all pictures of
   a frame are the same.
 - A pass covers its target with one triangle (``shaders/decoder/whole.vert``). Texture row 0 is the
@@ -22,10 +23,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nerv360.config import ModelConfig
+from nerv360.geometry import Look
+from nerv360.networks import FrameCrop, features_reach, largest_crop, look_crop
 from nerv360.shaders.conditions import Conditions
 from nerv360.shaders.limits import Limits
 
-VERSION = 1
+VERSION = 2
 """Version of the plan's format."""
 
 
@@ -33,6 +37,7 @@ class Moment(Enum):
     """Point in time when a pass is drawn."""
 
     FRAME = "frame"
+    CROP = "crop"
     BAND = "band"
     PICTURE = "picture"
 
@@ -72,6 +77,11 @@ class Map:
     banded: bool = False
     given: bool = False
 
+    @property
+    def bytes(self) -> int:
+        """Bytes of a texture of features, whose texels are four half floats."""
+        return 8 * self.height * self.width * self.layers
+
 
 @dataclass(frozen=True)
 class FragmentShader:
@@ -105,7 +115,8 @@ class Pass:
         target: name of the map it writes.
         layer: first layer it writes; further results go to the following layers.
         alpha: it writes only the target's alpha.
-        height, width: of the whole target; in a band only the band's rows are drawn.
+        height, width: of the whole target; in a band only the band's rows are drawn, in a crop
+            smaller than the largest one only its share of rows and columns.
         reads: names of maps by sampler.
         integers: constant uniforms by name.
         weights: index of its first matrix, a multiple of 4 (256 bytes, the largest alignment of
@@ -143,6 +154,47 @@ class Band:
 
 
 @dataclass(frozen=True)
+class Crops:
+    """Crops of the frame that looks see, for passes of `Moment.CROP`.
+
+    Such passes draw into the upper left corner of their targets. All programs that read those get
+    the crop as their uniform ivec4 ``crop``: left, top, width and height, in pixels of the coarsest
+    embedding.
+
+    Attributes:
+        config: of the network, with the viewport's size.
+        margin: pixels of the embedding around those that are sampled.
+        height, width: of the largest crop.
+    """
+
+    config: ModelConfig
+    margin: int
+    height: int
+    width: int
+
+    @classmethod
+    def of(cls, config: ModelConfig) -> Crops:
+        """Find the crops of a network with stages before the projection."""
+        margin = features_reach(config)
+        return cls(config, margin, *largest_crop(config, margin))
+
+    def seen(self, look: Look) -> FrameCrop:
+        """Return the crop that a look sees."""
+        return look_crop(self.config, look, self.margin)
+
+    def to_json(self) -> dict[str, int]:
+        """Describe them for a host that finds them as `look_crop` does."""
+        rows, columns = self.config.embedding_size
+        return {
+            "rows": rows,
+            "columns": columns,
+            "margin": self.margin,
+            "height": self.height,
+            "width": self.width,
+        }
+
+
+@dataclass(frozen=True)
 class ShaderPlan:
     """A decoder as passes.
 
@@ -156,6 +208,7 @@ class ShaderPlan:
         weights: matrices n×4×4 float32, column by column: column k is the contribution of input
             channel k to four outputs.
         conditions: the affines of its residual blocks; None without any.
+        crops: of the frame, if passes are drawn in them.
     """
 
     limits: Limits
@@ -168,6 +221,7 @@ class ShaderPlan:
     bands: tuple[Band, ...]
     weights: npt.NDArray[np.float32]
     conditions: Conditions | None
+    crops: Crops | None = None
 
     def to_json(self, *, half: bool = False) -> tuple[dict[str, Any], bytes]:
         """Return plain JSON values, and the arrays they refer to, little-endian.
@@ -191,6 +245,7 @@ class ShaderPlan:
             "bands": [{n: list(rows) for n, rows in band.rows.items()} for band in self.bands],
             "weights_width": WEIGHTS_WIDTH,
             "weights": blob.add(self.weights, half=half),
+            "crops": self.crops and self.crops.to_json(),
             "conditions": self.conditions and self.conditions.to_json(blob.add, half=half),
         }
         return plan, bytes(blob.content)

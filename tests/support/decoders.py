@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from nerv360.decoding import picture_size
+from nerv360.decoding.compiled.crops import CropGraphs
 from nerv360.decoding.compiled.frames import Frames
 from nerv360.decoding.compiled.gpu import CudaGpu
 from nerv360.decoding.compiled.program import DecoderPrograms
@@ -17,6 +18,15 @@ from tests.support.fake_gpu import FakeGpu
 from tests.support.scenes import CONFIGS, TINY
 
 LARGER = TINY.replace(frame_height=96, frame_width=192, viewport_height=72, viewport_width=96)
+LATE = TINY.replace(
+    frame_height=192,
+    frame_width=384,
+    encoder_strides=(4,),
+    strides=(2, 2, 2),
+    kernels=(1, 3, 3),
+    blocks=(1, 0, 1),
+    level_channels=(2, 1),
+)
 CASES = {
     **CONFIGS,
     "larger": LARGER,
@@ -26,6 +36,8 @@ CASES = {
     "zeros": LARGER.replace(erp_padding="zeros", embedding_channels=3),
     "uneven blocks": TINY.replace(blocks=(2, 0, 1, 0), channels=13, min_width=5),
     "frames with zeros": CONFIGS["hnerv-boost"].replace(erp_padding="zeros"),
+    "one stage on the sphere": LATE.replace(project_after=1),
+    "all stages on the sphere": LATE.replace(project_after=3),
 }
 CPU = torch.device("cpu")
 LOOKS = [Look(3.1, 0.4), Look(-3.1, -1.5, 0.7), Look(1.0, 0.0, 0.0, 2.5)]
@@ -60,7 +72,11 @@ def picture_inputs(
         return gpu.first(lambda: frames.inputs)
     prepare = programs.prepare
     prepared: tuple[Tensor, ...] = gpu.first(lambda: prepare(*frames.inputs))
-    return (*prepared, look_tensor(look, device))
+    if not programs.crops:
+        return (*prepared, look_tensor(look, device))
+    crops = CropGraphs(gpu, programs.crops, decoder.config, frames.inputs, dtype)
+    crops.select(frame, look)
+    return (crops.features, *prepared, crops.crop, look_tensor(look, device))
 
 
 def run_programs(

@@ -9,6 +9,7 @@ import {
   between, frustumOf, levelOfDetail, lookFromRotation, predictedLook, rotationOf,
 } from "../../viewer/web/look.js";
 import { conditionsOf } from "../../viewer/web/picture/conditions.js";
+import { contains, seenCrop } from "../../viewer/web/picture/crops.js";
 import { beyond, nextLook, pointsOf } from "../../viewer/web/picture/covering.js";
 import { outline } from "../../viewer/web/picture/minimap.js";
 import { unpackedSeries, unpackedWeights } from "../../viewer/web/scene/coding.js";
@@ -41,6 +42,8 @@ const QUESTIONS = {
     for (let next; (next = nextLook(points, held, 0, range)); ) held.push({ look: next, frame: 0, age: 0 });
     return [...held.map((each) => each.look), own];
   },
+  crop: (crops, look, aspect) => seenCrop(crops, look, aspect),
+  contains: (...given) => contains(...given),
   outline: (look, aspect) => outline(look, aspect),
   camera: (steps) => states(new Camera(), steps, (camera) => ({ ...camera.look(), speed: camera.speed })),
   playback: (frames, fps, steps) =>

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from OpenGL import GL
 
 from nerv360.geometry import Look
+from nerv360.networks import FrameCrop
 from nerv360.shaders import Band, Kind, Moment, Pass, ShaderPlan
 from nerv360.viewer.shading.context import ShaderContext
 from nerv360.viewer.shading.failure import GraphicsError, graphics_errors
@@ -58,7 +59,7 @@ class DrawnPlan:
             if each.target != plan.picture
         }
         self._picture_targets = [Framebuffer(context, texture) for texture in self.pictures]
-        self._frame = -1
+        self._crop: FrameCrop | None = None
 
     def give(self, name: str, values: npt.NDArray[np.float32] | npt.NDArray[np.uint8]) -> None:
         """Fill one of the plan's input maps; see `MapTexture.put`."""
@@ -68,6 +69,26 @@ class DrawnPlan:
     def given(self) -> Mapping[str, Kind]:
         """Kinds of the plan's input maps, by name."""
         return {name: map_.kind for name, map_ in self.plan.maps.items() if map_.given}
+
+    def draw_crop(self, crop: FrameCrop, affines: npt.NDArray[np.float32]) -> FrameCrop:
+        """Draw the features of a crop of the frame, for pictures of looks within it; return it.
+
+        Args:
+            affines: from `Conditions.of`, for any look.
+
+        Raises:
+            GraphicsError: the driver fails.
+        """
+        with graphics_errors():
+            self._begin()
+            self._crop = crop
+            for program in self._programs:
+                program.use()
+                program.set_integers("crop", crop.left, crop.top, crop.width, crop.height)
+            for each in self._of(Moment.CROP):
+                self._pass(each, 0, affines, None)
+            GL.glFlush()
+        return crop
 
     def draw(
         self, index: int, look: Look, affines: npt.NDArray[np.float32], *, frame_is_new: bool
@@ -89,11 +110,8 @@ class DrawnPlan:
                 GL.glWaitSync(texture.released, 0, _NO_TIMEOUT)
                 GL.glDeleteSync(texture.released)
                 texture.released = None
-            GL.glDisable(GL.GL_BLEND)
-            GL.glDisable(GL.GL_DITHER)
-            GL.glBindVertexArray(self._vertices)
+            self._begin()
             self._set_look(look)
-            self._weights.bind_texture(unit_of("weights"))
             if frame_is_new:
                 for each in self._of(Moment.FRAME):
                     self._pass(each, index, affines, None)
@@ -116,6 +134,12 @@ class DrawnPlan:
             data = GL.glReadPixels(0, 0, width, height, GL.GL_RGBA, GL.GL_UNSIGNED_BYTE)
         return np.frombuffer(data, np.uint8).reshape(height, width, 4)
 
+    def _begin(self) -> None:
+        GL.glDisable(GL.GL_BLEND)
+        GL.glDisable(GL.GL_DITHER)
+        GL.glBindVertexArray(self._vertices)
+        self._weights.bind_texture(unit_of("weights"))
+
     def _of(self, moment: Moment) -> list[Pass]:
         return [each for each in self.plan.passes if each.moment is moment]
 
@@ -133,7 +157,12 @@ class DrawnPlan:
         plan = self.plan
         program, text = self._programs[each.program], plan.programs[each.program]
         program.use()
-        rows, first = (0, each.height), 0
+        rows, width, first = (0, each.height), each.width, 0
+        if each.moment is Moment.CROP:
+            assert self._crop is not None
+            assert plan.crops is not None
+            rows = (0, each.height * self._crop.height // plan.crops.height)
+            width = width * self._crop.width // plan.crops.width
         if band is not None:
             rows = band.rows[each.target]
             first = rows[0] if plan.maps[each.target].banded else 0
@@ -160,7 +189,7 @@ class DrawnPlan:
             target = self._targets[each.target, each.layer]
         GL.glBindFramebuffer(GL.GL_FRAMEBUFFER, target.id)
         GL.glColorMask(*3 * [not each.alpha], True)
-        GL.glViewport(0, rows[0] - first, each.width, rows[1] - rows[0])
+        GL.glViewport(0, rows[0] - first, width, rows[1] - rows[0])
         GL.glDrawArrays(GL.GL_TRIANGLES, 0, 3)
 
     def _wait(self) -> None:

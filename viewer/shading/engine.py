@@ -9,6 +9,7 @@ import torch
 
 from nerv360.decoding import Picture, covered_still, decoded_look, hfov_range
 from nerv360.geometry import Look
+from nerv360.networks import KeptCrop
 from nerv360.scene import Decoder
 from nerv360.shaders import shader_plan
 from nerv360.viewer.shading.context import ShaderContext
@@ -50,6 +51,7 @@ class ShaderEngine:
         self._plan = shader_plan(decoder, size, context.limits)
         self.full_frame = self._plan.full_frame
         self._frame: int | None = None
+        self._crop = KeptCrop()
         self._next = 0
         with context.current(), graphics_errors():
             self._drawn = DrawnPlan(context, self._plan)
@@ -71,6 +73,9 @@ class ShaderEngine:
             if new:
                 self._frame = None  # In case of a failure midway.
                 self._give(frame)
+            if (crops := self._plan.crops) is not None:
+                seen = crops.seen(actual)
+                self._crop.covering(frame, seen, lambda _: self._drawn.draw_crop(seen, affines))
             texture = self._drawn.draw(index, actual, affines, frame_is_new=new)
             self._frame = frame
             pixels = torch.empty(0, 0, 4, dtype=torch.uint8)

@@ -65,6 +65,11 @@ class GlProgram:
             setter = {2: GL.glUniform2f, 3: GL.glUniform3f}[len(values)]
             setter(self._place(name), *values)
 
+    def set_integers(self, name: str, *values: int) -> None:
+        """Set an ivec4."""
+        if self._changes(name, values):
+            GL.glUniform4i(self._place(name), *values)
+
     def set_vectors(self, name: str, values: npt.NDArray[np.float32]) -> None:
         """Set an array of vec4 from n×4 values."""
         GL.glUniform4fv(self._place(name), len(values), values)

@@ -131,7 +131,11 @@ class AlignedStage(nn.Module):
 
 
 class AlignedStages(nn.Module):
-    """Stages that take their affines from one table."""
+    """Stages that take their affines from one table.
+
+    Attributes:
+        channels: of the last stage's result, including the added ones.
+    """
 
     def __init__(self, stages: Sequence[Stage], dtype: torch.dtype, *, first: bool = False) -> None:
         """Create the stages; with ``first`` they are the decoder's first, with unaligned input."""
@@ -141,6 +145,8 @@ class AlignedStages(nn.Module):
             for k, stage in enumerate(stages)
         )
         self.table = affine_table(stages, dtype)
+        cells = stages[-1].stride ** 2 if stages else 1
+        self.channels = aligned(stages[-1].conv.out_channels // cells) if stages else 0
 
     def forward(
         self, x: Tensor, condition: Tensor | None = None, finer: Sequence[Tensor] = ()

@@ -12,6 +12,7 @@ from torch import Tensor
 from nerv360.decoding.compiled.attempts import Attempts, is_lost
 from nerv360.decoding.compiled.cache import CacheFile, CompileCache, cache_key
 from nerv360.decoding.compiled.compiler import building, free_frames
+from nerv360.decoding.compiled.crops import CropGraphs
 from nerv360.decoding.compiled.frames import Frames
 from nerv360.decoding.compiled.gpu import CudaGpu, Gpu
 from nerv360.decoding.compiled.program import DecoderPrograms, build_programs
@@ -84,7 +85,8 @@ class CompiledEngine:
         self.hfov_range = hfov_range(decoder.config)
         self.full_frame = architecture_of(decoder.config).full_frame
         self.still = covered_still(decoder, gpu.device)
-        self._gpu = gpu
+        self._gpu, self._config = gpu, decoder.config
+        self._crops: CropGraphs | None = None
         self._frames = Frames(decoder, gpu, dtype)
         self._look = look_tensor(Look(), gpu.device)
         self._look_cells = self._look[0].unbind()
@@ -118,6 +120,8 @@ class CompiledEngine:
                 if self._prepare is not None:
                     self._prepare()
                 self._prepared = frame
+            if self._crops is not None:
+                self._crops.select(frame, actual)
             if not self.full_frame:
                 for cell, value in zip(self._look_cells, actual.angles, strict=True):
                     cell.fill_(value)
@@ -137,13 +141,17 @@ class CompiledEngine:
         self, programs: DecoderPrograms
     ) -> tuple[Callable[[], None] | None, Callable[[], None], Tensor]:
         self._kept: list[object] = [programs]
+        code = self._frames.inputs
         replay_prepare: Callable[[], None] | None = None
         if programs.prepare is not None:
             prepare: Callable[..., tuple[Tensor, ...]] = self._gpu.compile(programs.prepare)
             self._kept.append(prepare)
             # Kept alive: in a shared pool the next capture would otherwise reuse their memory.
-            code = self._frames.inputs
-            self._features, replay_prepare = self._gpu.capture(lambda: prepare(*code))
+            self._shared, replay_prepare = self._gpu.capture(lambda: prepare(*code))
+        if programs.crops:
+            height, width = self.size
+            config = self._config.replace(viewport_height=height, viewport_width=width)
+            self._crops = CropGraphs(self._gpu, programs.crops, config, code, self.precision)
         runner = programs.runner
         if runner is None:
             picture: Callable[..., Tensor] = self._gpu.compile(programs.picture)
@@ -160,7 +168,11 @@ class CompiledEngine:
 
     def _inputs(self) -> tuple[Tensor, ...]:
         """Return the inputs of `DecoderPrograms.picture`."""
-        return self._frames.inputs if self.full_frame else (*self._features, self._look)
+        if self.full_frame:
+            return self._frames.inputs
+        if self._crops is None:
+            return (*self._shared, self._look)
+        return (self._crops.features, *self._shared, self._crops.crop, self._look)
 
 
 def open_compiled(

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from nerv360.decoding.alpha import compared_still
 from nerv360.decoding.compiled.aligned import AlignedHead, AlignedStages, affine_table
 from nerv360.decoding.compiled.band import band_count, plan_bands, rows_beyond
+from nerv360.decoding.compiled.crops import ExpandCrop, crop_sizes
 from nerv360.decoding.compiled.runner import BandRunner, OverStill, Runner, RunnerMaker
 from nerv360.decoding.compiled.seen import PrepareFrame, SeeFrame, SeeViewport
 from nerv360.decoding.lowering import affines_of, covered_still, to_bytes_
@@ -30,13 +31,16 @@ class DecoderPrograms:
             a full-frame decoder, whose pictures depend only on the frame.
         picture: computes contiguous height×width×4 uint8, or the inputs of ``runner`` if there is
             one. Its inputs are the results of ``prepare`` and a look, float64 1×4 (yaw, pitch, roll
-            and horizontal field of view in radians), or without ``prepare`` `Frames.inputs`.
+            and horizontal field of view in radians), or without ``prepare`` `Frames.inputs`. With
+            ``crops`` features come first, and their crop before the look.
+        crops: compute the features of a crop, by size, for stages before the projection.
         runner: computes the rest if that takes more than one program; otherwise None.
     """
 
     prepare: nn.Module | None
     picture: nn.Module
     runner: Runner | None = None
+    crops: tuple[ExpandCrop, ...] = ()
 
 
 def build_programs(
@@ -68,30 +72,36 @@ def build_programs(
         alpha = CellAlpha(coverage, size).to(device) if coverage is not None else None
         cell = coverage.cell if coverage is not None else None
         prepare: nn.Module | None = None
+        crops: tuple[ExpandCrop, ...] = ()
         if network.full_frame:
             stages: Sequence[Stage] = (layout.stem, *layout.stages)
             conditioned = bool(affines_of(stages))
             see: nn.Module = SeeFrame(network, compared, conditioned=conditioned)
         else:
-            stages = layout.stages
+            stages, config = layout.stages[network.config.project_after :], network.config
+            if config.project_after:
+                sized = config.replace(viewport_height=size[0], viewport_width=size[1])
+                crops = tuple(
+                    ExpandCrop(network, each, dtype).to(device) for each in crop_sizes(sized)
+                )
             prepare = PrepareFrame(network, dtype).to(device)
             viewport = SeeViewport(network, size, dtype, compared)
             see = viewport
             if make_runner is not None:
                 runner = make_runner(stages, layout.head, viewport.size, dtype, cell)
                 front: nn.Module = RunnerInputs(see, stages, dtype).to(device)
-                return DecoderPrograms(prepare, front, _over_still(runner, alpha))
+                return DecoderPrograms(prepare, front, _over_still(runner, alpha), crops)
         head = AlignedHead(layout.head, dtype, cell)
-        first, last = prepare is None, stages[-1]
-        count = bands or band_count(last, size, dtype)
-        if count == 1:
+        first, last = prepare is None, stages[-1] if stages else None
+        count = 1 if last is None else bands or band_count(last, size, dtype)
+        if last is None or count == 1:
             whole = _Picture(see, AlignedStages(stages, dtype, first=first), head, alpha)
-            return DecoderPrograms(prepare, whole.to(device))
+            return DecoderPrograms(prepare, whole.to(device), crops=crops)
         front = _Front(see, AlignedStages(stages[:-1], dtype, first=first)).to(device)
         rest = _Rest(AlignedStages(stages[-1:], dtype), head).to(device)
         plan = plan_bands(size[0] // last.stride, last.stride, rows_beyond(last), count, cell or 1)
         banded = BandRunner(rest, plan, size[1], cell)
-        return DecoderPrograms(prepare, front, _over_still(banded, alpha))
+        return DecoderPrograms(prepare, front, _over_still(banded, alpha), crops)
 
 
 def _compared(network: Architecture, decoder: Decoder) -> Tensor | None:

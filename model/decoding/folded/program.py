@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -18,7 +19,7 @@ from nerv360.decoding.folded.stem import FoldedStem, widen
 from nerv360.decoding.grids import ViewportGrids
 from nerv360.decoding.lowering import rgba_bytes, rgba_of, to_bytes_
 from nerv360.geometry import pad_erp, sample_padded, viewport_grid
-from nerv360.networks import Architecture, FrameCrop, Stage, covers, project
+from nerv360.networks import Architecture, FrameCrop, KeptCrop, Stage, project
 
 
 class FoldedProgram(Protocol):
@@ -188,19 +189,15 @@ class FoldedSphere:
         scale = math.prod(config.strides[: config.project_after])
         height, width = config.viewport_embedding_size
         self._size = (scale * height, scale * width)
-        self._seen: tuple[int, FrameCrop | None] | None = None
+        self._kept = KeptCrop()
         self._features = torch.empty(0)
         self._finer: list[Tensor] = []
 
     def __call__(
         self, frame: int, embedding: Tensor, finer: Sequence[Tensor], time: Tensor, look: Tensor
     ) -> Tensor:
-        crop = self.network.crop_of(look)
-        if self._seen is None or self._seen[0] != frame or not covers(self._seen[1], crop):
-            self._seen = None  # an interruption leaves it half computed
-            self._expand(embedding, finer, time, crop)
-            self._seen = frame, crop
-        crop = self._seen[1]
+        expand = partial(self._expand, embedding, finer, time)
+        crop = self._kept.covering(frame, self.network.crop_of(look), expand)
 
         def projected(features: Tensor, size: tuple[int, int]) -> Tensor:
             return project(features, look, size, crop)
@@ -212,7 +209,7 @@ class FoldedSphere:
 
     def _expand(
         self, embedding: Tensor, finer: Sequence[Tensor], time: Tensor, crop: FrameCrop | None
-    ) -> None:
+    ) -> FrameCrop | None:
         """Compute the features before the projection, and widen the levels that come after it."""
         cut = (lambda level: level) if crop is None else crop.cut
         before, after = ([cut(x) for x in part] for part in _parted(finer, self._levels))
@@ -220,6 +217,7 @@ class FoldedSphere:
         x = self.sphere(cut(embedding), condition, before, lambda level, size: level)
         self._features = pad_erp(x.float(), 1).contiguous(memory_format=torch.channels_last)
         self._finer = [pad_erp(level, 1) for level in after]
+        return crop
 
 
 def _unsampled(features: Tensor, size: tuple[int, int]) -> Tensor:

@@ -104,11 +104,9 @@ def test_auto_takes_an_engine_that_runs_stages_on_the_sphere(
     config = scene.decoders["nerv360"].config
     monkeypatch.setattr("nerv360.devices.multiplies_bfloat16", lambda: True)
     assert open_engine(scene, "nerv360", "cpu").name == "folded-bfloat16"
-    for name in ("compiled", "fused", "gl"):
-        reason = "cannot run stages before the projection, and project_after is 2"
-        assert ENGINES[name].refusal(config, torch.device("cuda")) == reason
-        with pytest.raises(InputError, match=f"the {name} engine {reason}"):
-            open_engine(scene, "nerv360", "cpu", kind=name)
+    assert ENGINES["fused"].unsuited(config) is None
+    reason = "is for stages after the projection, and project_after 4 is all"
+    assert ENGINES["fused"].unsuited(config.replace(project_after=4)) == reason
 
 
 @pytest.mark.parametrize("expand_first", [True, False])

@@ -25,7 +25,14 @@ SHALLOW = Limits(layers=14)
 LAST_WORDS = ("float", "vec2", "vec3", "vec4", "int", "ivec2", "ivec3", "mat3", "mat4", "bool")
 
 
-SOME = ("nerv360", "hnerv", "hnerv-boost", "expanded after projection", "uneven blocks")
+SOME = (
+    "nerv360",
+    "hnerv",
+    "hnerv-boost",
+    "expanded after projection",
+    "uneven blocks",
+    "one stage on the sphere",
+)
 
 
 @cache
@@ -245,6 +252,17 @@ def test_a_frame_is_expanded_once_for_all_looks() -> None:
     once = {each.target for each in plan.passes if each.moment is Moment.FRAME}
     assert once == {"stem", "stem.0.between", "stem.0"}
     assert not any(each.moment is Moment.FRAME for each in _plan("hnerv").passes)
+
+
+def test_stages_before_the_projection_serve_all_looks_in_a_crop() -> None:
+    plan = _plan("one stage on the sphere")
+    once = {each.target for each in plan.passes if each.moment is Moment.CROP}
+    assert once == {"stem", "stem.0.between", "stem.0", "stage0", "stage0.0.between", "stage0.0"}
+    assert not any(each.moment is Moment.FRAME for each in plan.passes)
+    assert not any(plan.maps[name].banded for name in once)
+    late = random_decoder(preset("paper").replace(project_after=4), frames=1)
+    with pytest.raises(LimitError, match=r"need \d+ MiB of textures before the projection"):
+        shader_plan(late, limits=DESKTOP)
 
 
 def test_a_decoder_needs_no_graphics_to_be_planned(monkeypatch: pytest.MonkeyPatch) -> None:

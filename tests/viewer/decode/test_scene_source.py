@@ -13,7 +13,7 @@ from nerv360.geometry import Look
 from nerv360.scene import Scene
 from nerv360.viewer.decode.scene_source import engine_source, free_memory
 from nerv360.viewer.opening import DeviceChoice, prepare_scene
-from tests.support.scenes import CONFIGS, TINY, lively_decoder, over_still_scene, tiny_scene
+from tests.support.scenes import CONFIGS, over_still_scene, tiny_scene
 
 CPU = torch.device("cpu")
 
@@ -98,11 +98,3 @@ def test_what_must_be_compiled_follows_what_is_there_at_once(
         if source.upgrade is not None:
             source.upgrade()
     assert opened == ([f"cuda {upgrade}"] if upgrade else [])
-
-
-@pytest.mark.parametrize("device", ["cpu", "cuda"])
-def test_no_upgrade_is_tried_that_cannot_run_stages_before_the_projection(device: str) -> None:
-    scene = tiny_scene()
-    scene.decoders["nerv360"] = lively_decoder(TINY.replace(project_after=1))
-    with patch("nerv360.viewer.decode.scene_source.DRAWER"):  # something draws
-        assert engine_source(scene, "nerv360", torch.device(device)).upgrade is None

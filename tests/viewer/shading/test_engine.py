@@ -95,6 +95,21 @@ def test_so_they_are_for_less_usual_decoders_and_hosts(change: str, drawer: Cont
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("drawer")
+@pytest.mark.parametrize("project_after", [1, 2, 3])
+def test_so_they_are_with_stages_on_the_sphere(project_after: int) -> None:
+    """Also the next looks, at a seam of the frame and at its poles."""
+    config = small("nerv360").replace(
+        frame_height=192, frame_width=384, encoder_strides=(12,), strides=(2, 2, 2),
+        kernels=(1, 3, 3), blocks=(1, 0, 1), level_channels=(2, 1), project_after=project_after,
+    )  # fmt: skip
+    scene = small_scene()
+    scene.decoders["nerv360"] = decoder_over_still(config)
+    found = compare(scene, "nerv360", [Look(), Look(0.02), *LOOKS, Look(0.5, 1.55)], [2, 0])
+    assert min(found) > 50
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("drawer")
 def test_so_they_are_for_the_demo() -> None:
     """At the seam, at a pole, and near enough to see each pixel of the features."""
     looks = [(180, -10, 78), (45, 90, 78), (-60, 15, 30)]

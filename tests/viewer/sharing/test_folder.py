@@ -18,9 +18,7 @@ from nerv360.viewer.sharing.decoder_file import decoder_file
 from tests.support.page import ROOT, asked
 from tests.support.scenes import (
     CONFIGS,
-    TINY,
     decoder_over_still,
-    lively_decoder,
     over_still_scene,
     tiny_scene,
 )
@@ -97,16 +95,16 @@ def test_a_decoder_draws_by_the_programs_of_its_plan(tmp_path: Path) -> None:
     assert programs == [program.source for program in shader_plan(decoder).programs]
 
 
-def test_a_decoder_with_stages_before_the_projection_has_no_page(tmp_path: Path) -> None:
-    made, file = tiny_scene(), tmp_path / "late.safetensors"
-    made.decoders["nerv360"] = lively_decoder(TINY.replace(project_after=1))
-    write_scene(file, made)
+def test_a_decoder_that_no_page_can_draw_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_scene(tmp_path / "large.safetensors", tiny_scene())
+    monkeypatch.setattr("nerv360.viewer.sharing.decoder_file._SIDES", (16,))
     sentence = (
-        "nerv360 cannot be shown on a page: no shader runs stages before the projection, and "
-        "project_after is 1"
+        "nerv360 cannot be shown on a page: its shaders need 24 pixels along a texture's side"
     )
     with pytest.raises(InputError, match=sentence):
-        export_web(file, tmp_path / "page")
+        export_web(tmp_path / "large.safetensors", tmp_path / "page")
     assert not (tmp_path / "page").exists()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import shutil
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from nerv360.scene import read_scene, write_scene
 from nerv360.shaders import Limits
 from nerv360.viewer.sharing import decoder_file, export_web
 from tests.support.browser import NO_WEBGL, Browser, browser, served
-from tests.support.page import plain_scene, psnr
+from tests.support.page import FRAMES, SMALL, plain_scene, psnr
+from tests.support.scenes import lively_decoder
 
 pytestmark = pytest.mark.slow
 
@@ -95,6 +97,36 @@ def test_its_picture_is_the_one_that_render_makes(
     assert psnr(picture, wanted) > 40
     flat = render_view(engine, look, 0, HEIGHT, WIDTH).numpy()
     assert psnr(picture, flat) < 35, "another frame is another picture"
+
+
+@pytest.mark.parametrize("project_after", [1, 2])
+def test_stages_on_the_sphere_are_drawn_in_crops(
+    project_after: int, page: Browser, tmp_path: Path
+) -> None:
+    config = SMALL.replace(
+        frame_height=384, frame_width=768, encoder_strides=(8,), level_channels=(2,),
+        project_after=project_after,
+    )  # fmt: skip
+    made, file = plain_scene(), tmp_path / "pier.safetensors"
+    made.decoders["nerv360"] = lively_decoder(config, FRAMES)
+    write_scene(file, replace(made, width=768, height=384))
+    export_web(file, tmp_path / "page")
+    engine = open_engine(read_scene(file), "nerv360", "cpu", kind="eager")
+    with served(tmp_path / "page") as url:
+        page.open(f"{url}#yaw=170&frame=1", WIDTH, HEIGHT)
+        page.wait(lambda: page.shown("shown") == "decoded")
+        page.key("h")
+        # In turn: the same crop, one across the seam, those of the poles, and another frame.
+        for yaw, pitch, frame in (
+            *((170, 0, 1), (171, 0, 1), (-175, 5, 1), (30, 89, 1), (-90, -89, 1), (180, 0, 2)),
+        ):
+            page.run(f"location.hash = '#yaw={yaw}&pitch={pitch}&hfov=60&frame={frame}'")
+            page.settle()
+            page.wait(lambda: page.shown("whole") == "true")
+            page.settle()
+            look = Look.from_degrees(yaw, pitch, 0, 60)  # both decode it wider, and cut it
+            wanted = render_view(engine, look, frame, HEIGHT, WIDTH).numpy()
+            assert psnr(page.picture(), wanted) > 50, (yaw, pitch)
 
 
 def spoil(file: Path, how: str) -> None:

@@ -6,7 +6,7 @@ import base64
 import itertools
 import math
 import random
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 import torch
 
+from nerv360.config import DEMO
+from nerv360.decoding import hfov_range
 from nerv360.geometry import Look
 from nerv360.geometry.look import level_of_detail
 from nerv360.scene import Decoder, coded_motion, coded_weights
 from nerv360.scene.coding import Coarseness, deflated, rounded_weights
-from nerv360.shaders import shader_plan
+from nerv360.shaders import Crops, shader_plan
 from nerv360.viewer.decode.look_prediction import Request, predicted_look
 from nerv360.viewer.input import Action, Camera, Playback
 from nerv360.viewer.panels.viewport_border import outline
@@ -89,6 +91,25 @@ def test_levels_of_detail_outlines_and_predictions_are_the_windows() -> None:
         request = Request(look, 1.6, 0, speed=0.2 * k)
         wanted_look: Any = predicted_look(request, Decodes(), latency=0.1)  # type: ignore[arg-type]
         assert answer == pytest.approx(asdict(wanted_look))
+
+
+def test_looks_see_the_crops_of_the_windows() -> None:
+    config = DEMO.replace(project_after=2)
+    crops = Crops.of(config)
+    width, height = config.viewport_width, config.viewport_height
+    draw, low, high = random.Random(5), *hfov_range(config)
+    given = [replace(look, roll=0.0, hfov=draw.uniform(low, high)) for look in looks(150)]
+    given += [replace(look, yaw=look.yaw + 0.01) for look in given]
+    seen = [crops.seen(look) for look in given]
+    answers = asked(*(("crop", crops.to_json(), asdict(look), width / height) for look in given))
+    for crop, answer in zip(seen, answers, strict=True):
+        assert answer == {name: getattr(crop, name) for name in ("left", "top", "width", "height")}
+        assert crop.width <= crops.width
+        assert crop.height <= crops.height
+    pairs = list(zip(answers, answers[150:] + answers[:150], strict=True))
+    held = asked(*(("contains", *pair, crops.to_json()["columns"]) for pair in pairs))
+    assert held == [a.contains(b) for a, b in zip(seen, seen[150:] + seen[:150], strict=True)]
+    assert {True, False} == set(held)
 
 
 def hand(seed: int) -> tuple[Look, list[list[Any]]]:

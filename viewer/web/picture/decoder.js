@@ -1,8 +1,9 @@
 /** Decodes pictures by drawing a plan's passes, in slices that leave time for the display. */
 
-import { rotationOf } from "../look.js";
+import { DEFAULT_HFOV, rotationOf } from "../look.js";
 import { toHalf } from "../scene/tensors.js";
 import { conditionsOf } from "./conditions.js";
+import { contains, seenCrop } from "./crops.js";
 import { GraphicsError, Program, bindTexture, newTexture } from "./gl.js";
 
 /** @typedef {import("../look.js").Look} Look */
@@ -11,7 +12,13 @@ import { GraphicsError, Program, bindTexture, newTexture } from "./gl.js";
 /** @typedef {import("../scene/decoder_file.js").Plan} Plan */
 /** @typedef {import("../scene/decoder_file.js").PlanMap} PlanMap */
 /** @typedef {import("../scene/decoder_file.js").PlanPass} PlanPass */
+/** @typedef {import("./crops.js").Crop} Crop */
 /** @typedef {import("./warp.js").Picture} Picture */
+/**
+ * Uniforms of a view: rotation, tangents of half its fields of view, and its crop, if any.
+ *
+ * @typedef {{rotation: number[], extent: number[], crop: Crop | null}} Seen
+ */
 
 /** Limit for the bytes of all textures of one decoder. */
 const MAX_TEXTURE_BYTES = 2 ** 30;
@@ -30,6 +37,12 @@ export class Decoder {
   #affines = new Float32Array(0);
   /** Frame with finished maps; −1 while they are being drawn. */
   #frame = -1;
+  /**
+   * Crop of that frame with finished maps.
+   *
+   * @type {Crop | null}
+   */
+  #crop = null;
   /**
    * Textures of pictures, and those that nobody shows.
    *
@@ -81,8 +94,12 @@ export class Decoder {
       const end = Math.min(...begins.filter((begin) => begin > weights));
       return width * (block || (texture ? end - weights : PLAIN_WORK));
     });
-    /** Work of one picture. */
-    this.total = plan.passes.reduce((sum, { height }, i) => sum + height * this.work[i], 0);
+    const horizon = this.#seenCrop({ yaw: 0, pitch: 0, roll: 0, hfov: DEFAULT_HFOV });
+    /** Work of one picture at the horizon. */
+    this.total = plan.passes.reduce((sum, pass, i) => {
+      const [height, share] = this.#extent(pass, horizon);
+      return sum + height * share * this.work[i];
+    }, 0);
   }
 
   /** Number of frames of the clip. */
@@ -120,7 +137,8 @@ export class Decoder {
     const { plan } = this;
     const rotation = rotationOf(look);
     const tangent = Math.tan(look.hfov / 2);
-    const extent = [tangent, tangent / this.aspect];
+    const wanted = this.#seenCrop(look);
+    const seen = { rotation, extent: [tangent, tangent / this.aspect], crop: wanted };
     if (plan.conditions)
       this.#affines = conditionsOf(plan.conditions, frame, this.frames, look);
     const texture = this.#free.pop() ?? this.#newPicture();
@@ -133,16 +151,27 @@ export class Decoder {
       this.#give(frame);
       moments.unshift(["frame", {}]);
     }
+    if (wanted && plan.crops) {
+      const { columns } = plan.crops;
+      const kept = frame === this.#frame && this.#crop && contains(this.#crop, wanted, columns);
+      if (kept) seen.crop = this.#crop;
+      else {
+        this.#crop = null;
+        moments.unshift(["crop", {}]);
+      }
+    }
     let left = budget();
     for (const [moment, band] of moments) {
       for (const [index, pass] of plan.passes.entries()) {
         if (pass.moment !== moment) continue;
-        const [first, end] = band[pass.target] ?? [0, pass.height];
+        const [height, share] = this.#extent(pass, seen.crop);
+        const [first, end] = band[pass.target] ?? [0, height];
+        const work = share * this.work[index];
         for (let row = first; row < end; ) {
-          const rows = Math.min(end - row, Math.max(1, Math.floor(left / this.work[index])));
-          this.#draw(pass, band, [row, row + rows], rotation, extent);
+          const rows = Math.min(end - row, Math.max(1, Math.floor(left / work)));
+          this.#draw(pass, band, [row, row + rows], Math.round(share * pass.width), seen);
           row += rows;
-          left -= rows * this.work[index];
+          left -= rows * work;
           if (left <= 0) {
             yield;
             left = budget();
@@ -150,8 +179,8 @@ export class Decoder {
         }
       }
       if (moment === "frame") this.#frame = frame;
+      if (moment === "crop") this.#crop = seen.crop;
     }
-    if (plan.passes.every((pass) => pass.moment !== "frame")) this.#frame = frame;
     const [height, width] = plan.size;
     return { texture, width, height, look, sphere: plan.full_frame, frame };
   }
@@ -178,15 +207,38 @@ export class Decoder {
   }
 
   /**
+   * Return the crop that a look sees; null if no pass is drawn in crops.
+   *
+   * @param {Look} look
+   * @returns {Crop | null}
+   */
+  #seenCrop(look) {
+    return this.plan.crops && seenCrop(this.plan.crops, look, this.aspect);
+  }
+
+  /**
+   * Return the rows of a pass, and the share of its columns, that are drawn in a crop.
+   *
+   * @param {PlanPass} pass
+   * @param {Crop | null} crop
+   * @returns {[number, number]}
+   */
+  #extent({ moment, height }, crop) {
+    const { crops } = this.plan;
+    if (moment !== "crop" || !crops || !crop) return [height, 1];
+    return [(height * crop.height) / crops.height, crop.width / crops.width];
+  }
+
+  /**
    * Draw some rows of a pass.
    *
    * @param {PlanPass} pass
    * @param {Plan["bands"][number]} band
    * @param {[number, number]} rows - of the whole target.
-   * @param {number[]} rotation
-   * @param {number[]} extent
+   * @param {number} width - of the columns to draw.
+   * @param {Seen} seen
    */
-  #draw(pass, band, [row, end], rotation, extent) {
+  #draw(pass, band, [row, end], width, { rotation, extent, crop }) {
     const { gl, plan } = this;
     const program = this.programs[pass.program];
     const { block, texture, targets } = plan.programs[pass.program];
@@ -194,9 +246,9 @@ export class Decoder {
     const first = target.banded ? band[pass.target][0] : 0;
     program.use();
     gl.bindFramebuffer(gl.FRAMEBUFFER, this.#framebuffer(pass, target, targets));
-    gl.viewport(0, 0, pass.width, target.height);
+    gl.viewport(0, 0, width, target.height);
     gl.enable(gl.SCISSOR_TEST);
-    gl.scissor(0, row - first, pass.width, end - row);
+    gl.scissor(0, row - first, width, end - row);
     gl.colorMask(!pass.alpha, !pass.alpha, !pass.alpha, true);
     gl.uniform1i(program.place("first"), first);
     let unit = 0;
@@ -225,6 +277,8 @@ export class Decoder {
     if (pass.learnt) gl.uniform4fv(program.place("learnt"), pass.learnt);
     gl.uniformMatrix3fv(program.place("look"), false, rotation);
     gl.uniform2fv(program.place("half_extent"), extent);
+    if (crop)
+      gl.uniform4i(program.place("crop"), crop.left, crop.top, crop.width, crop.height);
     gl.drawArrays(gl.TRIANGLES, 0, 3);
     gl.colorMask(true, true, true, true);
     gl.disable(gl.SCISSOR_TEST);

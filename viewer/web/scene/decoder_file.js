@@ -5,6 +5,7 @@ import { DataError } from "./errors.js";
 import { inflated } from "./inflating.js";
 import { floatsOf, readTensors, tensorCalled } from "./tensors.js";
 
+/** @typedef {import("../picture/crops.js").Crops} Crops */
 /** @typedef {import("./coding.js").Series} Series */
 /** @typedef {import("./tensors.js").Tensor} Tensor */
 /** @typedef {Map<string, Tensor>} Tensors */
@@ -16,7 +17,7 @@ const MAX_PLAN_BYTES = 2 ** 25;
  * @typedef {{name: string, kind: "features" | "bytes" | "embedding" | "colours" | "grey",
  *   height: number, width: number, layers: number, banded: boolean, given: boolean}} PlanMap
  * @typedef {{source: string, targets: number, block: number, texture: boolean}} PlanProgram
- * @typedef {{program: number, moment: "frame" | "band" | "picture", target: string, layer: number,
+ * @typedef {{program: number, moment: "frame" | "crop" | "band" | "picture", target: string, layer: number,
  *   height: number, width: number, reads: Record<string, string>,
  *   integers: Record<string, number>, weights: number, affine: [number, number] | null,
  *   learnt: number[] | null, alpha: boolean}} PlanPass
@@ -35,7 +36,8 @@ const MAX_PLAN_BYTES = 2 ** 25;
  * @typedef {{version: number, full_frame: boolean, size: [number, number], picture: string,
  *   maps: PlanMap[], programs: PlanProgram[], passes: PlanPass[],
  *   bands: Record<string, [number, number]>[], weights_width: number, weights: Float32Array,
- *   limits: Record<string, number>, conditions: PlanConditions | null}} Plan
+ *   limits: Record<string, number>, conditions: PlanConditions | null,
+ *   crops: Crops | null}} Plan
  */
 
 /**
@@ -44,7 +46,7 @@ const MAX_PLAN_BYTES = 2 ** 25;
  * @typedef {{map: string, channels: number, series: Series, values: Float32Array}} Embeddings
  */
 
-const VERSION = 1;
+const VERSION = 2;
 
 /**
  * Unpack a decoder's file.

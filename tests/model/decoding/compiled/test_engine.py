@@ -24,7 +24,7 @@ from nerv360.decoding.eager import EagerEngine
 from nerv360.geometry import Look
 from nerv360.scene import Decoder
 from tests.support.counting import count
-from tests.support.decoders import LOOKS, psnr
+from tests.support.decoders import LATE, LOOKS, psnr
 from tests.support.fake_cuda import FakeCuda
 from tests.support.fake_cuda import FakeEvent as FakeStreamEvent
 from tests.support.fake_gpu import FakeEvent, FakeGpu, MetaMemory, Plans, ShapesGpu
@@ -99,6 +99,23 @@ def test_pictures_over_a_still_are_the_eager_engines(name: str, bands: int) -> N
         assert (pixels - expected).abs().max() <= 1
         alphas |= set(pixels[..., 3].flatten().tolist())
     assert len(alphas) > 20
+
+
+@pytest.mark.parametrize("project_after", [1, 2, 3])
+def test_stages_on_the_sphere_are_computed_for_crops(project_after: int) -> None:
+    gpu, config = FakeGpu(), LATE.replace(project_after=project_after)
+    engine = opened(config, gpu)
+    eager = EagerEngine(lively_decoder(config), CPU, engine.size)
+    gpu.replays[:] = [0] * len(gpu.replays)
+    way = [(Look(), 0), (Look(0.02), 0), (Look(3.1, 0.1), 0), (Look(-3.1, 0.6), 1)]
+    way += [(Look(1.0, 1.3), 1), (Look(-2.0, -1.55), 1), (Look(0.5, 1.5), 0), (Look(0.3), 0)]
+    for look, frame in way:
+        picture, expected = engine.decode(look, frame), eager.decode(look, frame)
+        assert (picture.pixels.int() - expected.pixels.int()).abs().max() <= 1
+    frames, *crops, pictures = gpu.replays
+    assert (frames, pictures) == (2, len(way))
+    assert all(crops), "each of the sizes is of use"
+    assert sum(crops) == len(way) - 2, "a look beside the last one, and one after a wider crop"
 
 
 def test_a_picture_stays_for_as_many_as_the_ring_holds() -> None:
@@ -270,9 +287,10 @@ def loop(engine: CompiledEngine, extra: Callable[[int], Any] = lambda k: None) -
     return run
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", [*CONFIGS, "on the sphere"])
 def test_the_loop_neither_allocates_nor_waits_nor_compiles(name: str) -> None:
-    count(loop(opened(CONFIGS[name])), WAITS).check()
+    config = LATE.replace(project_after=2) if name == "on the sphere" else CONFIGS[name]
+    count(loop(opened(config)), WAITS).check()
 
 
 @pytest.mark.slow
@@ -324,6 +342,7 @@ LIVES = [
     ("in bands", None),
     *((f"{name} over a still", None) for name in CONFIGS),
     ("in bands over a still", None),
+    ("on the sphere", None),
     *(
         pytest.param(case, backend, marks=pytest.mark.slow)
         for case, backend in (
@@ -341,7 +360,9 @@ LIVES = [
 def test_all_that_graphs_use_lives_as_long_as_the_engine(
     case: str, backend: str | None, tracked: Tracked
 ) -> None:
-    config = {**CONFIGS, "short": SHORT, "in bands": TINY}[case.removesuffix(" over a still")]
+    late = LATE.replace(project_after=2)
+    configs = {**CONFIGS, "short": SHORT, "in bands": TINY, "on the sphere": late}
+    config = configs[case.removesuffix(" over a still")]
     make = decoder_over_still if case.endswith("still") else lively_decoder
     with patch.object(program, "band_count", lambda *args: 3 if "bands" in case else 1):
         engine = opened(config, FakeGpu(backend), make)

@@ -44,7 +44,15 @@ from nerv360.geometry import Look
 from nerv360.networks import SphereConv, build_decoder, presets
 from nerv360.scene import Decoder
 from tests.support.counting import count
-from tests.support.decoders import CASES, LOOKS, picture_inputs, psnr, reference, run_programs
+from tests.support.decoders import (
+    CASES,
+    LATE,
+    LOOKS,
+    picture_inputs,
+    psnr,
+    reference,
+    run_programs,
+)
 from tests.support.fake_gpu import FakeEvent, FakeGpu
 from tests.support.lifetimes import track_programs
 from tests.support.scenes import TINY, decoder_over_still, lively_decoder
@@ -152,6 +160,18 @@ def test_pictures_are_within_half_precision(case: str) -> None:
     pixels = run_programs(programs, decoder, actual, 1, torch.float16, DEVICE)
     assert psnr(pixels, expected) >= 60
     assert (pixels[..., 3] == 255).all()
+
+
+@pytest.mark.slow
+def test_stages_after_those_on_the_sphere_are_fused() -> None:
+    config = LATE.replace(project_after=1)
+    decoder = lively_decoder(config)
+    size = picture_size(config)
+    programs = build_programs(decoder, DEVICE, size, torch.float16, make_runner=FusedRunner)
+    for look in LOOKS[:2]:
+        actual, expected = reference(decoder, look, 1)
+        pixels = run_programs(programs, decoder, actual, 1, torch.float16, DEVICE)
+        assert psnr(pixels, expected) >= 60
 
 
 @pytest.mark.slow
