@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -77,37 +77,33 @@ def engines(
     write_and_print(report, partial(_print, refusal=refusal), output)
 
 
-class _LateGraphics:
-    """Opens gl engines, and its graphics when it is first asked for one.
-
-    Measuring may load torch's compilers, which end a process that already has OpenGL in software.
-    """
-
-    def __init__(self, stack: contextlib.ExitStack) -> None:
-        self._stack = stack
-        self._refusal: str | None = None
-
-    def open(self, decoder: Decoder, size: tuple[int, int]) -> Engine:
-        from nerv360.viewer.commands.hidden_graphics import hidden_graphics
-        from nerv360.viewer.shading import DRAWER
-
-        if self._refusal is None:
-            try:
-                self._stack.enter_context(hidden_graphics(reads=False, software=False))
-            except InputError:
-                self._refusal = "there is no display with OpenGL 3.3 to draw on"
-        if self._refusal is not None:
-            raise UnavailableError(self._refusal)
-        return DRAWER.open(decoder, size)
-
-
 @contextlib.contextmanager
 def _graphics() -> Iterator[None]:
-    """Let the gl engine be measured inside; without graphics its rows say so."""
+    """Let the gl engine be measured inside; without graphics its rows say so.
+
+    Graphics begin with the first gl engine: measuring may load torch's compilers, which end a
+    process that already has OpenGL in software.
+    """
     from nerv360.decoding import draw_by
+    from nerv360.viewer.commands.hidden_graphics import hidden_graphics
+    from nerv360.viewer.shading import DRAWER
 
     with contextlib.ExitStack() as stack:
-        draw_by(_LateGraphics(stack).open)
+
+        @cache
+        def refusal() -> str | None:
+            try:
+                stack.enter_context(hidden_graphics(reads=False, software=False))
+            except InputError:
+                return "there is no display with OpenGL 3.3 to draw on"
+            return None
+
+        def open_engine(decoder: Decoder, size: tuple[int, int]) -> Engine:
+            if (reason := refusal()) is not None:
+                raise UnavailableError(reason)
+            return DRAWER.open(decoder, size)
+
+        draw_by(open_engine)
         stack.callback(draw_by, None)
         yield
 

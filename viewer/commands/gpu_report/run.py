@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -65,14 +65,14 @@ def report_gpu(
         ExitStack() as stack,
         stage("measuring", len(planned)) as shown,
     ):
-        environments = _Environments(stack, facts["device"], folder / LOGS, record)
+        open_screen = cache(partial(_opened_screen, stack, folder / LOGS, record))
         for number, step in enumerate(planned, 1):
             head = f"[{number:2}/{len(planned)}] {step.title}"
             if record.done(step):
                 tell(f"{head}: as measured before")
                 continue
             shown.become(f"step {number} of {len(planned)}: {step.title}", number - 1, None)
-            _perform(step, folder, record, environments, ends)
+            _perform(step, folder, record, open_screen, ends)
             _write(folder, record)
             outcome = record.values["steps"][step.name]
             tell(f"{head}: {one_line(outcome)}")
@@ -98,42 +98,27 @@ def machine(plan: ReportSize, device: str) -> Values:
         raise InputError(str(error)) from error
 
 
-class _Environments:
-    """Environments of steps; a screen is opened for the first step that needs one."""
-
-    def __init__(self, stack: ExitStack, device: str, logs: Path, record: Record) -> None:
-        self._stack, self._device, self._logs, self._record = stack, device, logs, record
-        self._with_screen: Mapping[str, str] | None = None
-        self._refusal: str | None = None
-
-    def of(self, step: ReportStep) -> Mapping[str, str] | str:
-        """Return the environment of ``step``, or the reason why there is none."""
-        if not step.screen:
-            return os.environ
-        if self._with_screen is None and self._refusal is None:
-            self._open()
-        return self._with_screen or self._refusal or LACKING
-
-    def _open(self) -> None:
-        """Open a screen, and ask what draws on it."""
-        own = self._stack.enter_context(screen())
-        if own is None:
-            self._refusal = LACKING
-            return
-        for environment in drawn_by(own, cuda=self._device.startswith("cuda")):
-            log = self._logs / "graphics.txt"
-            try:
-                told = run_alone(partial(graphics_facts, self._device), 60.0, environment, log)
-            except WorkerError as error:
-                self._refusal = f"no window can be opened: {error}"
-                continue
-            self._record.values["graphics"] = told
-            self._with_screen, self._refusal = environment, None
-            return
+def _opened_screen(stack: ExitStack, logs: Path, record: Record) -> Mapping[str, str] | str:
+    """Open a screen, and note what draws on it; return its environment, or why there is none."""
+    own, device = stack.enter_context(screen()), record.values["device"]
+    refusal = LACKING
+    for environment in drawn_by(own, cuda=device.startswith("cuda")) if own is not None else []:
+        try:
+            task = partial(graphics_facts, device)
+            record.values["graphics"] = run_alone(task, 60.0, environment, logs / "graphics.txt")
+        except WorkerError as error:
+            refusal = f"no window can be opened: {error}"
+        else:
+            return environment
+    return refusal
 
 
 def _perform(
-    step: ReportStep, folder: Path, record: Record, environments: _Environments, ends: float
+    step: ReportStep,
+    folder: Path,
+    record: Record,
+    open_screen: Callable[[], Mapping[str, str] | str],
+    ends: float,
 ) -> None:
     """Run one step and put its outcome into the record."""
     if step.refusal is not None:
@@ -142,7 +127,7 @@ def _perform(
     if ends - time.monotonic() < _LEAST_S:
         record.put(step, "waiting", reason=_OUT_OF_TIME)
         return
-    environment = environments.of(step)
+    environment = open_screen() if step.screen else os.environ
     if isinstance(environment, str):
         record.put(step, "refused", reason=environment)
         return
