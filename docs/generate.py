@@ -45,7 +45,7 @@ def keys() -> str:
         "Scenes, clips and gaze paths dropped on the window open, scenes first. A clip dropped on "
         "its own scene is put beside it, as one more decoder of Tab and C.",
         "\n".join(["| key | what it does |", "|---|---|", *rows]),
-        "The page in a browser has these keys, too, except those for comparing (C, X), sound, "
+        "The page in a browser has these keys, too, except those for comparing (C, X), "
         "files, recording, screenshots, copies, settings and the menu. N, not Tab, switches to the "
         "next decoder.",
         "C puts two decoders side by side, at the same look and frame; the divider can be dragged. "

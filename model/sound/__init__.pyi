@@ -13,6 +13,7 @@ from .opus import LEAST_KBPS as LEAST_KBPS
 from .opus import MAX_SOUND_BYTES as MAX_SOUND_BYTES
 from .opus import MOST_KBPS as MOST_KBPS
 from .opus import check_opus as check_opus
+from .opus import encode_into as encode_into
 from .opus import encoded as encoded
 from .reader import SoundReader as SoundReader
 from .stretching import Stretcher as Stretcher

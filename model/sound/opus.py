@@ -6,7 +6,7 @@ Checking it needs no PyAV.
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from nerv360.errors import InputError
 from nerv360.sound.limits import RATE
@@ -25,10 +25,27 @@ _KINDS = {(0, 1), (0, 2), (2, 4)}
 """Mapping families of Opus, and their channels: 2 is ambisonics."""
 
 
+class Writable(Protocol):
+    """A file to write to."""
+
+    def write(self, content: bytes, /) -> int:
+        """Append bytes."""
+
+
 def encoded(track: SoundTrack, seconds: float, kbps: int = DEFAULT_KBPS) -> bytes:
-    """Encode the first ``seconds`` of a track.
+    """Encode the first ``seconds`` of a track; see `encode_into`."""
+    file = io.BytesIO()
+    encode_into(file, track, seconds, kbps)
+    return file.getvalue()
+
+
+def encode_into(
+    file: Writable, track: SoundTrack, seconds: float, kbps: int = DEFAULT_KBPS
+) -> None:
+    """Write the first ``seconds`` of a track to ``file`` as they are encoded.
 
     Args:
+        file: anything with ``write``, which may raise OSError to end it early.
         track: any that can be read.
         seconds: length of the clip.
         kbps: kilobits a second of two channels, `LEAST_KBPS` to `MOST_KBPS`.
@@ -48,7 +65,7 @@ def encoded(track: SoundTrack, seconds: float, kbps: int = DEFAULT_KBPS) -> byte
             f"fewer kilobits a second"
         )
     layout = "4.0" if track.is_ambisonic else "stereo"
-    file, reader, total = io.BytesIO(), SoundReader(track), round(seconds * RATE)
+    reader, total = SoundReader(track), round(seconds * RATE)
     try:
         with av.open(file, "w", format="ogg") as container:
             options = {"mapping_family": "2"} if track.is_ambisonic else {}
@@ -64,7 +81,6 @@ def encoded(track: SoundTrack, seconds: float, kbps: int = DEFAULT_KBPS) -> byte
             container.mux(stream.encode(None))
     finally:
         reader.close()
-    return file.getvalue()
 
 
 def check_opus(content: bytes) -> int:

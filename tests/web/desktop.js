@@ -15,6 +15,8 @@ import { outline } from "../../viewer/web/picture/minimap.js";
 import { unpackedSeries, unpackedWeights } from "../../viewer/web/scene/coding.js";
 import { unpackDecoder } from "../../viewer/web/scene/decoder_file.js";
 import { fromHalf, toHalf } from "../../viewer/web/scene/tensors.js";
+import { earGains } from "../../viewer/web/sound/ambisonics.js";
+import { OpusFile } from "../../viewer/web/sound/opus.js";
 
 const bytes = (text) => new Uint8Array(Buffer.from(text, "base64"));
 
@@ -50,6 +52,14 @@ const QUESTIONS = {
     states(new Playback(frames, fps), steps, ({ frame, seconds, playing, speed }) => [
       frame, seconds, playing, speed,
     ]),
+  ear_gains: (look) => earGains(look),
+  sound: (path, pieces) => {
+    const sound = new OpusFile();
+    sound.add(new Uint8Array(readFileSync(path)));
+    const cut = pieces.map(([start, count]) => sound.piece(start, count));
+    const files = cut.map(({ file, skip }) => [Buffer.from(file).toString("base64"), skip]);
+    return { channels: sound.channels, length: sound.length, files };
+  },
   halves: (values) => values.map((value) => fromHalf(toHalf(value))),
   series: async (coded, shape) => {
     const { levels } = await unpackedSeries(bytes(coded), shape);

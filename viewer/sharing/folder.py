@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nerv360.viewer.decode import OpenScene
 
 DESCRIPTION = "scene.json"
+SOUND = "sound.ogg"
 _VERSION = 1
 _SHADERS = (
     "camera_rays.vert",
@@ -82,8 +83,14 @@ def export_web(scene_file: Path, folder: Path, live: dict[str, Any] | None = Non
     return sum(map(len, files.values()))
 
 
-def export_clip(clip: OpenScene, folder: Path, live: dict[str, Any]) -> None:
+def export_clip(clip: OpenScene, folder: Path, live: dict[str, Any], sounds: bool = False) -> None:
     """Write a page to ``folder`` for a clip that its server decodes.
+
+    Args:
+        clip: the clip.
+        folder: for the page's files.
+        live: as in `export_web`.
+        sounds: its server sends its sound, too.
 
     Raises:
         InputError: the folder cannot be written without overwriting other files.
@@ -92,6 +99,8 @@ def export_clip(clip: OpenScene, folder: Path, live: dict[str, Any]) -> None:
     title = escaped(clip.title)
     height, width = clip.size
     description = _description(title, width, height, clip.fps, clip.frames)
+    if sounds:  # encoded while it is sent, so that its size is not known
+        description["sound"] = {"file": SOUND, "bytes": 0}
     for name in clip.decoders:
         hfov = live["decoders"][name]["hfov"]
         entry = {"name": name, "covers": False, "hfov": hfov, "file": "", "bytes": 0}
@@ -171,6 +180,8 @@ def _files(scene_file: Path) -> dict[str, bytes]:
         shape = (motion.shape[0], 1, *motion.shape[1:])
         series = deflated(packed if packed is not None else coded_motion(motion), shape, "series")
         description["motion"] = put("motion.bin", series.numpy().tobytes()) | {"shape": shape}
+    if scene.sound is not None:
+        description["sound"] = put(SOUND, scene.sound)
     for name in decoder_names(scene.decoders):
         decoder = scene.decoders[name]
         levels = ["", *(f".{k + 1}" for k in range(len(decoder.finer)))]
@@ -203,6 +214,7 @@ def _description(title: str, width: int, height: int, fps: float, frames: int) -
         "shaders": {**shaders, _COVERING: piece(_COVERING)},
         "still": None,
         "motion": None,
+        "sound": None,
         "decoders": [],
     }
 

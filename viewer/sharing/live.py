@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from nerv360.viewer.decode import ORIGINAL
+from nerv360.viewer.sharing.clip_sound import ClipSound
 from nerv360.viewer.sharing.cutting import ASPECT, HFOV_RANGE
 from nerv360.viewer.sharing.messages import (
     MAX_MESSAGE,
@@ -110,10 +111,15 @@ class Live:
 
     Attributes:
         decoding: what they share.
+        sound: of the clip, or None; a scene's is a file of the page.
     """
 
     def __init__(
-        self, decoding: SharedDecoding, scene_id: str, most: int, stall_s: float = _STALL_S
+        self,
+        decoding: SharedDecoding,
+        scene_id: str,
+        most: int,
+        stall_s: float = _STALL_S,
     ) -> None:
         """Accept visitors.
 
@@ -124,6 +130,8 @@ class Live:
             stall_s: seconds after which a visitor is dropped that does not read.
         """
         self.decoding = decoding
+        scene = decoding.scene
+        self.sound = ClipSound(scene.sound, scene.frames / scene.fps) if scene.sound else None
         self._scene_id = scene_id
         self._most = most
         self._stall_s = stall_s
@@ -166,6 +174,8 @@ class Live:
 
     async def close(self, _application: web.Application) -> None:
         """Say goodbye to all visitors."""
+        if self.sound is not None:
+            self.sound.stop()
         closing = (socket.close(code=WSCloseCode.GOING_AWAY) for socket in [*self._sockets])
         await asyncio.gather(*closing, return_exceptions=True)
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from pathlib import Path
 
 from nerv360.decoding import check_engine
+from nerv360.errors import InputError
 from nerv360.scene import Scene
 from nerv360.video import Clip
 from nerv360.viewer.decode import OpenScene
 from nerv360.viewer.opening import DeviceChoice, prepare_clip, prepare_scene
 from nerv360.viewer.sharing.folder import export_clip, export_web
 from nerv360.viewer.sharing.live import live_description
+
+log = logging.getLogger(__name__)
 
 
 def scene_page(
@@ -42,7 +46,12 @@ def clip_page(clip: Clip, folder: Path) -> OpenScene:
         InputError: the clip is not equirectangular, or the page cannot be written.
     """
     opened = prepare_clip(clip, planes=False)
-    export_clip(opened, folder, live_description(None, id_of(clip.path), "here", False))
+    try:
+        sounds = opened.sound is not None and opened.sound() is not None
+    except InputError as error:
+        log.warning("%s: the page goes on without sound", error)
+        sounds = False
+    export_clip(opened, folder, live_description(None, id_of(clip.path), "here", False), sounds)
     return opened
 
 

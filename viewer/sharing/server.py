@@ -14,6 +14,7 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.typedefs import Handler
 
 from nerv360.viewer.sharing.address import Address, same_origin
+from nerv360.viewer.sharing.folder import SOUND
 from nerv360.viewer.sharing.live import SOCKET, Live
 from nerv360.viewer.sharing.peers import is_local, peer_of
 
@@ -33,6 +34,7 @@ _TYPES = {
     ".json": "application/json",
     ".avif": "image/avif",
     ".svg": "image/svg+xml",
+    ".ogg": "audio/ogg",
 }
 _TEXTS = ("text/", "application/json")
 _FRAMED = {
@@ -178,6 +180,9 @@ class WebServer:
         if request.method not in ("GET", "HEAD"):
             raise web.HTTPMethodNotAllowed(request.method, ["GET", "HEAD"])
         name = self.address.path_within(request.raw_path) or "index.html"
+        sound = None if self._live is None else self._live.sound
+        if name == SOUND and sound is not None and not (self._folder / SOUND).is_file():
+            return await sound.send(request)
         if name != SOCKET or self._live is None:
             return self._file(name)
         if not same_origin(request.headers.getall("Origin", []), request.headers["Host"]):

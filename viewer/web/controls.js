@@ -4,6 +4,7 @@ import { degrees } from "./look.js";
 import { KEYMAP } from "./input/keymap.js";
 
 /** @typedef {import("./input/keymap.js").Action} Action */
+/** @typedef {import("./input/keymap.js").Need} Need */
 /** @typedef {import("./input/playback.js").Playback} Playback */
 /** @typedef {import("./look.js").Look} Look */
 
@@ -63,8 +64,9 @@ export class Controls {
    * @param {Playback} playback
    * @param {(action: Action) => void} act
    * @param {() => void} wake
+   * @param {ReadonlySet<Need | undefined>} offers - what the scene has.
    */
-  constructor(playback, act, wake) {
+  constructor(playback, act, wake, offers) {
     this.playback = playback;
     this.wake = wake;
     this.play = element("play", HTMLButtonElement);
@@ -74,6 +76,7 @@ export class Controls {
     this.timeline.max = String(playback.frames - 1);
     for (const [id, action] of /** @type {[string, Action][]} */ ([
       ["play", "play"],
+      ["sound", "mute"],
       ["flip", "decoder"],
       ["help", "keys"],
       ["full", "fullscreen"],
@@ -88,7 +91,7 @@ export class Controls {
       element("full", HTMLButtonElement).setAttribute("aria-pressed", pressed);
     });
     const list = element("key-list", HTMLDListElement);
-    for (const { label, text } of KEYMAP)
+    for (const { label, text } of KEYMAP.filter(({ needs }) => !needs || offers.has(needs)))
       for (const [kind, content] of [
         ["dt", label],
         ["dd", text],

@@ -8,6 +8,7 @@ import { drawMap } from "./picture/minimap.js";
 import { DataError } from "./scene/errors.js";
 import { Places } from "./remote/places.js";
 import { loadDescription, loadStill } from "./scene/loading.js";
+import { Sound } from "./sound/control.js";
 import { startOf } from "./start.js";
 import { View, undecodable } from "./view.js";
 import { Headset, hasHeadset } from "./xr.js";
@@ -81,11 +82,21 @@ function sentenceOf(error) {
  * Return the function of each action.
  *
  * @param {View} view
+ * @param {Sound | null} sound
  * @param {() => Controls} controls
  * @returns {Record<Action, () => void>}
  */
-function actionsOf(view, controls) {
+function actionsOf(view, sound, controls) {
   const { camera, playback } = view;
+  const showSpeed = () => {
+    const silent = sound && !sound.audible ? ", without sound" : "";
+    controls().note(`${playback.speed}× speed${silent}`);
+  };
+  const changeVolume = (/** @type {number} */ steps) => {
+    if (!sound) return controls().note("This clip has no sound.");
+    sound.changeVolume(steps);
+    return controls().note(`Volume ${Math.round(100 * sound.volume)} %`);
+  };
   const names = view.description.decoders.map(({ name }) => name);
   return {
     "zoom in": () => camera.zoom(1),
@@ -100,16 +111,23 @@ function actionsOf(view, controls) {
     "next frame": () => playback.step(1),
     slower: () => {
       playback.changeSpeed(-1);
-      controls().note(`${playback.speed}× speed`);
+      showSpeed();
     },
     faster: () => {
       playback.changeSpeed(1);
-      controls().note(`${playback.speed}× speed`);
+      showSpeed();
     },
     loop: () => {
       playback.loop = !playback.loop;
       controls().note(`Loop ${playback.loop ? "on" : "off"}`);
     },
+    mute: () => {
+      if (!sound) return controls().note("This clip has no sound.");
+      sound.toggle();
+      return controls().note(`Sound ${sound.muted ? "off" : "on"}`);
+    },
+    louder: () => changeVolume(1),
+    quieter: () => changeVolume(-1),
     decoder: () => {
       if (names.length < 2) return controls().note(`This scene has one decoder, ${names[0]}.`);
       unsay();
@@ -140,12 +158,14 @@ function actionsOf(view, controls) {
  * @returns {{controls: Controls, headset: Headset}}
  */
 function connect(view) {
-  const actions = actionsOf(view, () => controls);
+  const sound = view.description.sound ? new Sound(view, view.description.sound) : null;
+  const actions = actionsOf(view, sound, () => controls);
   const act = (/** @type {Action} */ action) => {
     actions[action]();
     view.wake();
   };
-  const controls = new Controls(view.playback, act, view.wake);
+  const controls = new Controls(view.playback, act, view.wake, new Set(sound ? ["sound"] : []));
+  if (sound) view.onTurn = (now) => sound.follow(now);
   listen(canvas, view.camera, act, view.wake);
   if (hasOrientation()) {
     const button = element("device", HTMLButtonElement);

@@ -110,6 +110,8 @@ export class View {
     this.asked = "";
     /** @type {(now: number) => void} */
     this.onFrame = () => {};
+    /** @type {(now: number) => void} - called after each turn, also in a headset. */
+    this.onTurn = () => {};
     /** Called after another decoder is wanted. */
     this.onDecoder = () => {};
     this.wake = this.wake.bind(this);
@@ -296,6 +298,7 @@ export class View {
     this.#begin();
     this.#decode(now, moves);
     this.#draw(now);
+    this.onTurn(now);
     this.onFrame(now);
     if (moves || playback.playing || this.decoding.busy || this.#compiling) this.wake();
     else this.#before = NaN;
@@ -346,6 +349,7 @@ export class View {
     this.#begin();
     this.#decode(now, true);
     for (const { frustum, target } of eyes) this.warp.draw(frustum, this.compositing, target);
+    this.onTurn(now);
     if (now - this.#toldAt < HEADSET_TOLD_MS) return;
     this.#toldAt = now;
     this.onFrame(now);

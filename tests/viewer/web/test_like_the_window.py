@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import itertools
 import math
 import random
@@ -10,6 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -21,12 +23,17 @@ from nerv360.geometry.look import level_of_detail
 from nerv360.scene import Decoder, coded_motion, coded_weights
 from nerv360.scene.coding import Coarseness, deflated, rounded_weights
 from nerv360.shaders import Crops, shader_plan
+from nerv360.sound import SoundReader, SoundTrack, clip_sound, ear_gains, encoded, find_track
+from nerv360.video import open_clip
 from nerv360.viewer.decode.look_prediction import Request, predicted_look
 from nerv360.viewer.input import Action, Camera, Playback
 from nerv360.viewer.panels.viewport_border import outline
 from nerv360.viewer.sharing.decoder_file import decoder_file
 from tests.support.page import asked
 from tests.support.scenes import CONFIGS, TINY, decoder_over_still, lively_decoder
+from tests.support.sounds import sounding_clip, tone
+
+RATE = 48_000
 
 DRIVES = {
     "left": Action.TURN_LEFT,
@@ -64,6 +71,46 @@ def test_looks_turn_as_the_windows_do() -> None:
     for (one, other), turn in zip(itertools.pairwise(given), turns, strict=True):
         expected = other.rotation().T @ one.rotation()
         np.testing.assert_allclose(np.reshape(turn, (3, 3)).T, expected, atol=1e-12)
+
+
+def test_ears_hear_what_they_hear_in_the_window() -> None:
+    given = looks(20)
+    answers = asked(*(("ear_gains", asdict(look)) for look in given))
+    for look, answer in zip(given, answers, strict=True):
+        np.testing.assert_allclose(np.transpose(answer), ear_gains(look), atol=1e-6)
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_sound_is_cut_into_files_that_any_decoder_reads(channels: int, tmp_path: Path) -> None:
+    hum = np.stack([tone(3.0, 200 * (k + 1)) for k in range(channels)])
+    kinds: dict[int, dict[str, Any]] = {
+        2: {"layout": "stereo"},
+        4: {"layout": "4.0", "codec": "libopus", "options": {"mapping_family": "2"}},
+    }
+    clip = sounding_clip(tmp_path / "hum.mkv", hum, **kinds[channels])
+    track = clip_sound(open_clip(clip))
+    assert track is not None
+    file = tmp_path / "sound.ogg"
+    file.write_bytes(encoded(track, 3.0))
+    whole = SoundReader(track_of(file.read_bytes()))
+    pieces = [(0, RATE), (RATE // 2 + 7, RATE), (2 * RATE, 2 * RATE)]
+    (answer,) = asked(("sound", str(file), pieces))
+    assert answer["channels"] == channels
+    assert 3 * RATE <= answer["length"] < 3.05 * RATE
+    for (start, count), (text, skip) in zip(pieces, answer["files"], strict=True):
+        with av.open(io.BytesIO(base64.b64decode(text)), "r") as container:
+            decoded = np.concatenate([f.to_ndarray() for f in container.decode(audio=0)], 1)
+        found = decoded.reshape(channels, -1)[:, skip : skip + count].T
+        assert len(found) >= min(count, RATE)
+        found = found[:RATE]  # after the end of the clip the decoder goes on for a moment
+        np.testing.assert_allclose(found, whole.read(start, len(found)), atol=0.01)
+    whole.close()
+
+
+def track_of(sound: bytes) -> SoundTrack:
+    track = find_track(sound, "sound")
+    assert track is not None
+    return track
 
 
 def test_levels_of_detail_outlines_and_predictions_are_the_windows() -> None:

@@ -6,15 +6,17 @@
  * Actions that keys and buttons trigger.
  *
  * @typedef {"zoom in" | "zoom out" | "reset" | "inertia" | "play" | "previous frame" | "next frame"
- *   | "slower" | "faster" | "loop" | "decoder" | "compositing" | "fullscreen" | "overlay"
+ *   | "slower" | "faster" | "loop" | "mute" | "louder" | "quieter" | "decoder" | "compositing" | "fullscreen" | "overlay"
  *   | "keys"} Action
  */
 
 /**
- * Keys by their place (`codes`, named after a US keyboard), or by the characters that they type.
+ * Keys by their place (`codes`, named after a US keyboard), or by the characters that they type;
+ * and what a scene must have for them to be of use.
  *
+ * @typedef {"sound"} Need
  * @typedef {{codes?: string[], keys?: string[], label: string, text: string, drive?: Drive,
- *   action?: Action}} Binding
+ *   action?: Action, needs?: Need}} Binding
  */
 
 /** @type {Binding[]} */
@@ -35,6 +37,9 @@ export const KEYMAP = [
   { keys: ["["], label: "[", action: "slower", text: "Play slower" },
   { keys: ["]"], label: "]", action: "faster", text: "Play faster" },
   { keys: ["l"], label: "L", action: "loop", text: "Loop on or off" },
+  { keys: ["v"], label: "V", action: "mute", text: "Sound on or off", needs: "sound" },
+  { keys: ["pageup"], label: "Page up", action: "louder", text: "Louder", needs: "sound" },
+  { keys: ["pagedown"], label: "Page down", action: "quieter", text: "Quieter", needs: "sound" },
   { keys: ["n"], label: "N", action: "decoder", text: "Next decoder of the scene" },
   { keys: ["p"], label: "P", action: "compositing", text: "Decoded picture alone, its share, or all" },
   { keys: ["f"], label: "F", action: "fullscreen", text: "Full screen on or off" },
@@ -43,7 +48,9 @@ export const KEYMAP = [
 ];
 
 /** @type {ReadonlySet<Action | undefined>} */
-const REPEATED = new Set(/** @type {const} */ (["zoom in", "zoom out", "previous frame", "next frame"]));
+const REPEATED = new Set(/** @type {const} */ ([
+  "zoom in", "zoom out", "previous frame", "next frame", "louder", "quieter",
+])); // prettier-ignore
 
 /**
  * @typedef {Pick<KeyboardEvent, "code" | "key" | "repeat" | "ctrlKey" | "altKey" | "metaKey">

@@ -5,7 +5,8 @@ import { DataError } from "./errors.js";
 const VERSION = 1;
 const MAX_SIDE = 16384;
 const MAX_FRAMES = 10 ** 6;
-const MAX_FILE_BYTES = 2 ** 28;
+/** Limit for the bytes of one file. */
+export const MAX_FILE_BYTES = 2 ** 28;
 
 /**
  * @typedef {{file: string, bytes: number}} File
@@ -16,7 +17,7 @@ const MAX_FILE_BYTES = 2 ** 28;
  * @typedef {{title: string, licence: string, credit: string, width: number, height: number,
  *   fps: number, frames: number, shaders: Record<string, string>, still: File | null,
  *   motion: (File & {shape: number[]}) | null, decoders: DecoderEntry[],
- *   live?: Live | null}} Description
+ *   sound?: File | null, live?: Live | null}} Description - sound of 0 bytes is made while it is sent.
  */
 
 const SHADERS = [
@@ -61,6 +62,7 @@ export function checkedDescription(value) {
     need(0 < low && low <= high && high < Math.PI, `${decoder.name} has no fields of view`);
     need(!decoder.covers || (value.still && value.motion), `${decoder.name} lacks what it covers`);
   }
+  if (value.sound && !(value.live && value.sound.bytes === 0)) checkFile(value.sound, "the sound");
   if (value.live) checkLive(value.live, value.decoders);
   return value;
 }

@@ -21,7 +21,7 @@ export async function inflated(packed, most) {
     const { done, value } = await reader.read().catch(() => {
       throw new DataError("a stream of it does not unpack");
     });
-    if (done) return joined(parts, length);
+    if (done) return joined(parts);
     length += value.length;
     parts.push(value);
     if (length <= most) continue;
@@ -31,14 +31,11 @@ export async function inflated(packed, most) {
 }
 
 /**
- * Join parts of `length` bytes in all.
- *
  * @param {Uint8Array[]} parts
- * @param {number} length
- * @returns {Uint8Array}
+ * @returns {Uint8Array<ArrayBuffer>}
  */
-export function joined(parts, length) {
-  const whole = new Uint8Array(length);
+export function joined(parts) {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
   let place = 0;
   for (const part of parts) {
     whole.set(part, place);

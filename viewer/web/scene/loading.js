@@ -1,6 +1,6 @@
 /** Fetches and unpacks the scene's files. */
 
-import { avifSize, checkedDescription } from "./description.js";
+import { MAX_FILE_BYTES, avifSize, checkedDescription } from "./description.js";
 import { DataError } from "./errors.js";
 import { joined } from "./inflating.js";
 
@@ -70,6 +70,18 @@ export async function loadStill({ still, width, height }, limit) {
 }
 
 /**
+ * Load the clip's sound, and give it to `take` as it arrives.
+ *
+ * @param {import("./description.js").File} sound
+ * @param {(bytes: Uint8Array) => void} take
+ * @returns {Promise<void>}
+ * @throws {DataError} it cannot be fetched, or is damaged.
+ */
+export async function loadSound({ file, bytes }, take) {
+  await fetched(file, bytes || MAX_FILE_BYTES, bytes > 0, (part) => told(file, () => take(part)));
+}
+
+/**
  * @param {Description} description
  * @param {DecoderEntry} decoder
  * @returns {Promise<Unpacked>}
@@ -119,10 +131,11 @@ function startedWorker(file) {
  * @param {string} file
  * @param {number} most - most bytes.
  * @param {boolean} exactly - whether it must have exactly that many.
+ * @param {(part: Uint8Array) => unknown} [take] - takes each part; otherwise all are returned.
  * @returns {Promise<Uint8Array>}
  * @throws {DataError} it cannot be fetched, or is of another size.
  */
-async function fetched(file, most, exactly) {
+async function fetched(file, most, exactly, take) {
   /** @type {Response} */
   let response;
   try {
@@ -132,7 +145,10 @@ async function fetched(file, most, exactly) {
   }
   if (!response.ok || !response.body)
     throw new DataError(`${file} cannot be fetched: the server answers ${response.status}.`);
-  return readAll(response.body, file, most, exactly);
+  /** @type {Uint8Array[]} */
+  const parts = [];
+  await readAll(response.body, file, most, exactly, take ?? ((part) => parts.push(part)));
+  return joined(parts);
 }
 
 /**
@@ -140,11 +156,9 @@ async function fetched(file, most, exactly) {
  * @param {string} file
  * @param {number} most
  * @param {boolean} exactly
- * @returns {Promise<Uint8Array>}
+ * @param {(part: Uint8Array) => unknown} take
  */
-async function readAll(body, file, most, exactly) {
-  /** @type {Uint8Array[]} */
-  const parts = [];
+async function readAll(body, file, most, exactly, take) {
   let length = 0;
   for (const reader = body.getReader(); ; ) {
     const { done, value } = await reader.read().catch(() => {
@@ -156,11 +170,10 @@ async function readAll(body, file, most, exactly) {
       await reader.cancel();
       throw new DataError(`${file} is damaged: it has more than its ${most} bytes.`);
     }
-    parts.push(value);
+    await take(value);
   }
   if (exactly && length < most)
     throw new DataError(`${file} is damaged: it has ${length} bytes instead of ${most}.`);
-  return joined(parts, length);
 }
 
 /**
