@@ -103,6 +103,15 @@ class Layout:
         """
         return SAMPLED_BESIDE + math.ceil(self.reach_of(project_after))
 
+    def reach_from(self, stages: int) -> float:
+        """Return the radius in embedding pixels of what comes after the first ``stages``.
+
+        0 stages are none, not even the stem.
+        """
+        scale = math.prod(stage.stride for stage in self.stages)
+        before = self.reach_of(stages) if stages else 0.0
+        return self.reach_of(len(self.stages)) - before + 1 / scale
+
     def reach_of(self, stages: int) -> float:
         """Return the radius of the stem and the first ``stages``, in embedding pixels."""
         scale, pixels = 1, 0.0
