@@ -16,23 +16,30 @@ from nerv360.errors import InputError
 log = logging.getLogger(__name__)
 
 
+class LockedError(InputError):
+    """Another process holds the lock on a file."""
+
+
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, *, wait: bool = False) -> Iterator[None]:
     """Hold the lock on ``path``, a file to be written.
 
     The system releases the lock when the process ends, even by a crash. It also works between
     machines if their shared file system supports locks; on a file system without locks, a warning
     is logged.
 
+    Args:
+        wait: until another process that holds the lock releases it.
+
     Raises:
-        InputError: another process holds the lock.
+        LockedError: another process holds the lock.
     """
     file = path.with_name(f".{path.name}.lock")
-    lock = FileLock(file, timeout=0)
+    lock = FileLock(file, timeout=-1 if wait else 0)
     try:
         lock.acquire()
     except Timeout as error:
-        raise InputError(
+        raise LockedError(
             f"{path}: {_holder(file)} is writing it: wait for it, or stop it"
         ) from error
     except (OSError, NotImplementedError) as error:

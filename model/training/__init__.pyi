@@ -1,5 +1,7 @@
 from .by_clock import DEFAULT_MINUTES as DEFAULT_MINUTES
 from .by_clock import ByClock as ByClock
+from .chapters import CHAPTER_S as CHAPTER_S
+from .chapters import ChapterCourse as ChapterCourse
 from .choice import suited_to_clip as suited_to_clip
 from .clock import check_minutes as check_minutes
 from .course import Training as Training

@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 _SAFE = 0.95
 """Share of the free memory that a training may take."""
 _GIB = 2**30
-_FITTED = ("frame_height", "frame_width", "viewport_height", "viewport_width")
+FITTED = ("frame_height", "frame_width", "viewport_height", "viewport_width")
 """Settings that follow from the clip's size unless they are changed."""
 
 Subject = Literal["target", "left", "memory", "existing", "settings", "checkpoint", "broken off"]
@@ -67,9 +67,12 @@ class TrainingError(InputError):
 
 
 @contextmanager
-def _about(subject: Subject) -> Iterator[None]:
+def about(subject: Subject) -> Iterator[None]:
+    """Turn an `InputError` inside into a `TrainingError` about ``subject``."""
     try:
         yield
+    except TrainingError:
+        raise
     except InputError as error:
         raise TrainingError(str(error), subject) from error
 
@@ -91,12 +94,12 @@ class Training:
         still: the still panorama of ``existing``.
         resume: go on from the checkpoint.
         overwrite: a checkpoint that another training left may be replaced.
-        limit: number of frames to use; None for all.
         clock: when the training is to end; None if the settings have a number of steps.
         sound_kbps: kilobits a second of two channels of sound; None leaves the sound out.
+        stores_on_the_way: the scene so far is written after a third of the steps, too.
         trainer: set by `prepared`.
         why: what the clip chose, in a sentence; set by `prepared`.
-        silent: why the scene has no sound although it should; set by `prepared`.
+        silent: why the scene has no sound although it should; set by `sound`.
         needed, scene_bytes: bytes of memory, and of the scene file at most; set by `prepared` in
             the first process.
         finished: the last step was taken.
@@ -115,9 +118,9 @@ class Training:
     still: StillPanorama | None = None
     resume: bool = False
     overwrite: bool = False
-    limit: int | None = None
     clock: ByClock | None = None
     sound_kbps: int | None = None
+    stores_on_the_way: bool = True
     trainer: Trainer = field(init=False)
     why: str | None = field(init=False, default=None)
     silent: str | None = field(init=False, default=None)
@@ -132,12 +135,12 @@ class Training:
         Raises:
             InputError: a change is none, or the clip does not suit the network.
         """
-        late = {name: value for name, value in self.changes.items() if name in _FITTED}
-        early = {name: value for name, value in self.changes.items() if name not in _FITTED}
-        with _about("settings"):
+        late = {name: value for name, value in self.changes.items() if name in FITTED}
+        early = {name: value for name, value in self.changes.items() if name not in FITTED}
+        with about("settings"):
             config, self.settings = with_changes(self.config, self.settings, early)
         config = fit_config(config, self.clip.info, str(self.clip.path))
-        with _about("settings"):
+        with about("settings"):
             self.config, self.settings = with_changes(config, self.settings, late)
 
     @property
@@ -159,7 +162,7 @@ class Training:
         """
         with ExitStack() as stack:
             if self.group.is_first:
-                with _about("target"):
+                with about("target"):
                     stack.enter_context(locked(self.target))
                     if not self.resume:
                         check_replaceable(self.checkpoint)
@@ -167,7 +170,7 @@ class Training:
                     raise TrainingError(
                         f"{self.checkpoint} is what a stopped training left", "left"
                     )
-                self._check_memory()
+                self.check_memory(self.clip.pictures)
             with stage(f"preparing {self.clip.path.name}"):
                 self._make_trainer()
                 if self.group.is_first:
@@ -230,24 +233,48 @@ class Training:
                 return path
         return None
 
-    def _check_memory(self) -> None:
-        """Predict the bytes of memory at the peak, and raise InputError if there are fewer."""
+    def fits(self, pictures: int) -> bool:
+        """Return whether a training on that many pictures fits into the memory that is free."""
+        return all(needed <= free for _, needed, free in self._memory(pictures))
+
+    def sound(self) -> bytes | None:
+        """Return the clip's sound as a scene has it; None without sound, or if it is refused."""
+        if self.sound_kbps is None:
+            return None
+        try:
+            track = clip_sound(self.clip)
+            if track is None:
+                return None
+            with stage(f"coding the sound of {self.clip.path.name}"):
+                return encoded(track, self.clip.info.frames / self.clip.info.fps, self.sound_kbps)
+        except InputError as error:
+            self.silent = str(error)
+            return None
+
+    def _memory(self, pictures: int) -> Iterator[tuple[str, int, float]]:
+        """Yield name, needed and free bytes of each memory for a training on ``pictures``."""
         config = self.config
         if self.suits:  # assumes the largest that the clip may choose
             config = config.replace(still_panorama="still_panorama" not in self.changes)
             if "level_channels" not in self.changes and len(config.strides) > 1:
                 config = config.replace(level_channels=FINER_CHANNELS)
-        pictures = len(set(self.clip.shown[: self.limit].tolist()))
         needs = training_needs(
             config, self.settings, self.device, pictures=pictures, reading=self.clip.peak_bytes
         )
-        self.needed = needs.main
-        for name, needed, holder in (
-            ("memory", needs.main, torch.device("cpu")),
-            (f"memory of {self.device}", needs.device, self.device),
-        ):
-            if needed and needed > (free := _SAFE * free_bytes(holder)):
-                size = f"{config.frame_width}x{config.frame_height}"
+        yield "memory", needs.main, _SAFE * free_bytes(torch.device("cpu"))
+        if needs.device:
+            yield f"memory of {self.device}", needs.device, _SAFE * free_bytes(self.device)
+
+    def check_memory(self, pictures: int) -> None:
+        """Predict the bytes of memory at the peak of a training on ``pictures``.
+
+        Raises:
+            TrainingError: there are fewer.
+        """
+        for name, needed, free in self._memory(pictures):
+            self.needed = self.needed or needed  # main memory is the first
+            if needed > free:
+                size = f"{self.config.frame_width}x{self.config.frame_height}"
                 raise TrainingError(
                     f"{self.clip.path}: training on {pictures} pictures of {size} would take "
                     f"{needed / _GIB:.1f} GiB of {name}, and {free / _GIB:.1f} GiB can be used",
@@ -256,44 +283,31 @@ class Training:
 
     def _make_trainer(self) -> None:
         config, settings = self.config, self.settings
-        frames = read_clip(self.clip, (config.frame_height, config.frame_width), self.limit)
+        frames = read_clip(self.clip, (config.frame_height, config.frame_width))
         if self.existing is not None:
-            with _about("existing"):
-                check_same_clip(self.existing.header, frames)
+            with about("existing"):
+                check_same_clip(self.existing.header, self.clip.info, frames.fingerprint)
         if self.suits:
-            with _about("settings"):
+            with about("settings"):
                 config, settings, self.why = suited_to_clip(config, settings, frames, self.changes)
         self.trainer = Trainer(config, settings, frames, self.device, self.group, self.still)
         if self.resume:
-            with _about("checkpoint"):
+            with about("checkpoint"):
                 self.trainer.resume(self.checkpoint, keeps_end=self.clock is not None)
 
     def _reserve(self, stack: ExitStack) -> None:
         """Reserve disk space for the scene and two checkpoints."""
-        self._encode_sound()
+        self._sound = self.sound()
         needed = rehearse(self.trainer, self.attribution, self.existing, self.target)
         needed += len(self._sound or b"")
         checkpoints = 2 * self.trainer.checkpoint_bytes
         # Two scenes: the one on the way stays until the last one replaces it.
         self._space = ReservedSpace(self.target, needed, checkpoints + needed)
-        with _about("target"):
+        with about("target"):
             stack.enter_context(self._space)
         self.trainer.saving = self._space.lend
-        self.trainer.after_saving = partial(self._store_so_far, Allowance())
-
-    def _encode_sound(self) -> None:
-        """Encode the clip's sound, if it has one; the scene goes without one that is refused."""
-        if self.sound_kbps is None:
-            return
-        info = self.clip.info
-        try:
-            track = clip_sound(self.clip)
-            if track is not None:
-                with stage(f"coding the sound of {self.clip.path.name}"):
-                    seconds = min(info.frames, self.limit or info.frames) / info.fps
-                    self._sound = encoded(track, seconds, self.sound_kbps)
-        except InputError as error:
-            self.silent = str(error)
+        if self.stores_on_the_way:
+            self.trainer.after_saving = partial(self._store_so_far, Allowance())
 
     def _store_so_far(self, allowance: Allowance) -> None:
         """Store the scene so far after a third of the steps.

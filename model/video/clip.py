@@ -77,6 +77,17 @@ class Clip:
         info = replace(self.info, height=size[0], width=size[1])
         return replace(self, info=info, options={**self.options, "size": list(size)})
 
+    def taken(self, frames: slice) -> Clip:
+        """Return the clip of only some of its frames; its sound stays the whole clip's."""
+        numbers, places = np.unique(self.numbers[self.shown[frames]], return_inverse=True)
+        return replace(
+            self,
+            info=replace(self.info, frames=len(places)),
+            shown=places.astype(np.int64),
+            pictures=len(numbers),
+            numbers=numbers,
+        )
+
     def read(self) -> Iterator[Tensor]:
         """Yield the different pictures in order, uint8 height×width×3 RGB, one at a time.
 

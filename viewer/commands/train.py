@@ -33,8 +33,7 @@ if TYPE_CHECKING:
 
     from nerv360.config import ModelConfig
     from nerv360.scene import Attribution, CodedScene, StillPanorama
-    from nerv360.training import ByClock, Processes, TrainingSettings
-    from nerv360.video import VideoInfo
+    from nerv360.training import ByClock, Processes, Training, TrainingSettings
 
 
 Clip = Annotated[Path, typer.Argument(help="360° video, a folder of pictures, or raw .yuv.")]
@@ -65,6 +64,13 @@ Frames = Annotated[int | None, typer.Option(help="Use only the first frames.", m
 Size = Annotated[
     str | None,
     typer.Option(metavar="WxH", help="Scale the clip down to this size.", show_default=False),
+]
+ChapterSeconds = Annotated[
+    float | None,
+    typer.Option(
+        metavar="S",
+        help="Seconds of a chapter of a longer clip, 10 by default; fewer if memory asks for it.",
+    ),
 ]
 Resume = Annotated[
     bool,
@@ -102,6 +108,7 @@ def train(
     rate: Rate = None,
     changes: Changes = None,
     frames: Frames = None,
+    chapter_seconds: ChapterSeconds = None,
     start: Start = None,
     duration: Duration = None,
     size: Size = None,
@@ -119,15 +126,15 @@ def train(
     """Train a decoder on a clip and write it as a scene file.
 
     Ctrl-C stops at the end of a step, writes a scene that opens, and keeps a checkpoint for
-    --resume. Several processes train together under torchrun.
+    --resume. Several processes train together under torchrun, a long clip's chapters each alone.
     """
     began = time.monotonic()
     from nerv360.training import Training, process_group
-    from nerv360.viewer.commands.train_progress import by_options, run
+    from nerv360.viewer.commands.train_chapters import run_chapters, train_or_prepare
+    from nerv360.viewer.commands.train_progress import by_options
 
     target = _target(output, into, resume or overwrite)
     attribution = _attribution(file_name(clip), title, licence, credit)
-    kbps = _sound_kbps(sound_kbps, no_sound)
     scaled = parse_size(size) if size is not None else None
     chosen = device_option(device)
     name = ("demo" if chosen.type == "cpu" else "paper") if preset == "auto" else preset
@@ -135,18 +142,18 @@ def train(
     config, settings = _preset(name, model, epochs=epochs, steps=steps, seed=seed, rate=rate)
     existing, still = _existing(into, model, may_replace=overwrite or resume)
     by_name = dict(_assignment(each) for each in changes or [])
-    again = [*(context.obj or ["train", str(clip)]), *([] if resume else ["--resume"])]
+    again = _again(context.obj or ["train", str(clip)], resume)
     with process_group(chosen.type) as group, by_options(into):
-        opened = clip_option(clip, eye, raw, start, duration, scaled)
-        if group.is_first:
-            say_notes(opened)
+        opened = clip_option(clip, eye, raw, start, duration, scaled).taken(slice(frames))
         training = Training(
             opened, target, config, settings, attribution, _own_device(chosen, group), by_name,
-            name == "demo", group, existing, still, resume, overwrite, frames, clock, kbps,
+            name == "demo", group, existing, still, resume, overwrite, clock,
+            _sound_kbps(sound_kbps, no_sound),
         )  # fmt: skip
-        if group.is_first:
-            _say_fitted(clip, opened.info, training.config)
-        run(training, shlex.join(["nerv360", *again]))
+        _say_clip(training)
+        course = train_or_prepare(training, chapter_seconds, again)
+    if course is not None:  # the processes no longer talk to each other
+        run_chapters(course, again, into)
 
 
 def _preset(name: str, model: str, **changes: float | None) -> tuple[ModelConfig, TrainingSettings]:
@@ -191,7 +198,17 @@ def _own_device(device: torch.device, group: Processes) -> torch.device:
     return choose_device(f"cuda:{group.local_rank}") if several else device
 
 
-def _say_fitted(clip: Path, info: VideoInfo, config: ModelConfig) -> None:
+def _again(arguments: list[str], resume: bool) -> str:
+    """Return the command that continues a training."""
+    return shlex.join(["nerv360", *arguments, *([] if resume else ["--resume"])])
+
+
+def _say_clip(training: Training) -> None:
+    """Say, in the first process, how the clip is understood, and whether its size is fitted."""
+    if not training.group.is_first:
+        return
+    say_notes(training.clip)
+    clip, info, config = training.clip.path, training.clip.info, training.config
     size, fitted = (info.width, info.height), (config.frame_width, config.frame_height)
     if size != fitted:
         sizes = [f"{width}x{height}" for width, height in (size, fitted)]
@@ -232,12 +249,16 @@ def _target(output: Path | None, into: Path | None, may_replace: bool) -> Path:
 def _existing(
     into: Path | None, model: str, *, may_replace: bool
 ) -> tuple[CodedScene | None, StillPanorama | None]:
-    """Read the scene that a decoder is added to, embeddings still coded, and its still panorama."""
+    """Read the scene that a decoder is added to, embeddings still coded, and its still panorama.
+
+    The still panoramas of chapters are read when they are needed.
+    """
     if into is None:
         return None, None
     from nerv360.scene import read_coded_scene, read_scene
 
-    still, coded = read_scene(into).still, read_coded_scene(into)
+    coded = read_coded_scene(into)
+    still = read_scene(into).still if len(coded.header.chapters) == 1 else None
     if model in coded.header.configs and not may_replace:
         raise InputError(f"--into {into}: it has a {model} decoder already; add --overwrite")
     return coded, still

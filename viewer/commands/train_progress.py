@@ -51,18 +51,29 @@ def run(training: Training, again: str) -> None:
     """
     with ExitStack() as stack:
         stop = _prepare(training, stack)
-        try:
+        with nothing_lost(training, again):
             with stage("training", training.trainer.steps, training.trainer.step) as shown:
-                training.take_steps(_report(shown), stop)
+                training.take_steps(step_report(shown), stop)
             if training.group.is_first:
                 _store(training, again)
-        except TrainingError as error:
-            kept = _kept(training, "its ", "the same command with --resume")
-            raise InputError(f"{error}; {kept}") from error
-        except KeyboardInterrupt:
-            if training.group.is_first:
-                _say(f"stopped; {_kept(training, '', again)}")
-            raise
+
+
+@contextmanager
+def nothing_lost(training: Training, again: str) -> Iterator[None]:
+    """Say where the steps are kept if the training is broken off inside.
+
+    Args:
+        again: the command that continues it.
+    """
+    try:
+        yield
+    except TrainingError as error:
+        kept = kept_sentence(training, "its ", "the same command with --resume")
+        raise InputError(f"{error}; {kept}") from error
+    except KeyboardInterrupt:
+        if training.group.is_first:
+            say(f"stopped; {kept_sentence(training, '', again)}")
+        raise
 
 
 @contextmanager
@@ -87,13 +98,13 @@ def _prepare(training: Training, stack: ExitStack) -> StopOnInterrupt:
         if training.group.any(stop(), training.device):
             raise KeyboardInterrupt
         if training.group.is_first:
-            print(escaped(f"{training.clip.path}: {_plan(training)}"), flush=True)
+            print(escaped(f"{training.clip.path}: {plan_sentence(training)}"), flush=True)
     except KeyboardInterrupt:
         if training.group.is_first:
             said = "stopped before the first step"
             if training.resume:
                 said = f"stopped before a further step; {training.checkpoint} is as it was"
-            _say(said)
+            say(said)
         raise
     return stop
 
@@ -104,14 +115,15 @@ def _say_prepared(training: Training) -> None:
     if training.why is not None:
         print(escaped(f"{training.clip.path}: {training.why}"))
     if training.silent is not None:
-        _say(f"{training.silent}; the scene goes without sound")
+        say(f"{training.silent}; the scene goes without sound")
     if training.resume:
         quality = "" if trainer.psnr_db is None else f", {trainer.psnr_db:.2f} dB so far"
         found = f"step {trainer.step:,} of {trainer.steps:,}{quality}"
         print(escaped(f"{training.checkpoint}: going on from {found}"))
 
 
-def _plan(training: Training) -> str:
+def plan_sentence(training: Training) -> str:
+    """Say what a planned training takes."""
     trainer, clock, lasts = training.trainer, training.clock, ""
     if clock is not None:
         lasts = f" in about {duration(clock.lasts_s)}"
@@ -129,9 +141,9 @@ def _store(training: Training, again: str) -> None:
     """Write the scene and say what it is, and how to go on after a stop."""
     if not training.finished:
         wait = "" if training.clock is None else f" (about {duration(training.clock.export_s)})"
-        _say(f"stopping: coding the scene{wait}; Ctrl-C again stops at once, the checkpoint stays")
+        say(f"stopping: coding the scene{wait}; Ctrl-C again stops at once, the checkpoint stays")
     export = training.store()
-    print(escaped(f"{training.target}: {_outcome(training.target, export)}"))
+    print(escaped(f"{training.target}: {outcome(training.target, export)}"))
     if not training.finished:
         kept = f"{again} goes on from {training.checkpoint}"
         if not training.trainer.is_saved:
@@ -140,7 +152,7 @@ def _store(training: Training, again: str) -> None:
         raise typer.Exit(INTERRUPTED)
 
 
-def _kept(training: Training, its: str, again: str) -> str:
+def kept_sentence(training: Training, its: str, again: str) -> str:
     """Return where the training is kept, and that ``again`` goes on with it."""
     kept, checkpoint = training.keep(), training.checkpoint
     steps = f"{training.trainer.step:,} steps"
@@ -154,12 +166,21 @@ def _kept(training: Training, its: str, again: str) -> str:
     return "no checkpoint was written"
 
 
-def _say(sentence: str) -> None:
+def say(sentence: str) -> None:
+    """Print a sentence to stderr."""
     print(escaped(sentence), file=sys.stderr, flush=True)
 
 
-def _report(shown: Stage) -> Callable[[StepReport], None]:
-    """Return what tells the stage ``shown`` of each step."""
+def step_report(
+    shown: Stage, label: str = "training", before: int = 0, after: int = 0, so_far: str = ""
+) -> Callable[[StepReport], None]:
+    """Return what tells the stage ``shown`` of each step.
+
+    Args:
+        label: of the stage.
+        before, after: steps of other trainings that count, too.
+        so_far: their quality.
+    """
     began, smooth, first = time.monotonic(), None, 0
 
     def report(step: StepReport) -> None:
@@ -171,13 +192,15 @@ def _report(shown: Stage) -> Callable[[StepReport], None]:
         rate = (step.pictures - first) / passed if passed else 0.0
         quality = "" if step.psnr_db is None else f", PSNR {step.psnr_db:.2f} dB"
         quality += "" if step.moving_db is None else f" ({step.moving_db:.2f} where it moves)"
-        shown.become("training", step.step, step.steps)
-        shown.describe(f"epoch {step.epoch}, loss {smooth:.3f}{quality}, {rate:.1f} pictures/s")
+        shown.become(label, before + step.step, before + step.steps + after)
+        details = f"epoch {step.epoch}, loss {smooth:.3f}{quality}, {rate:.1f} pictures/s"
+        shown.describe(details + so_far)
 
     return report
 
 
-def _outcome(target: Path, result: Export) -> str:
+def outcome(target: Path, result: Export) -> str:
+    """Return size and quality of a scene that has been stored."""
     stored, (cost, moving_cost), coarseness = result.stored, result.cost, result.coarseness
     moving = "" if stored.moving_db is None else f", {stored.moving_db:.2f} dB where it moves"
     structure = "" if stored.ms_ssim is None else f", MS-SSIM {stored.ms_ssim:.4f}"
