@@ -49,6 +49,8 @@ def keys() -> str:
         "files, recording, screenshots, copies, settings and the menu. N, not Tab, switches to the "
         "next decoder.",
         "C puts two decoders side by side, at the same look and frame; the divider can be dragged. "
+        "HNeRV and HNeRV-Boost decode whole frames there; a button beside the divider lets them "
+        "decode only the crop that the look sees. "
         "X needs the original beside the scene (`view SCENE --video CLIP`) and shows differences 8 "
         "times as large.",
         "![The split view: NeRV360 on the left, HNeRV-Boost on the right](split.png)",

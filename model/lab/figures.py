@@ -11,10 +11,12 @@ COLOURS = {
     "nerv360": "#0b6e99",
     "hnerv": "#d1495b",
     "hnerv-boost": "#edae49",
+    "hnerv crops": "#e59aa5",
+    "hnerv-boost crops": "#f6d9a1",
     "x265": "#66a182",
     "av1": "#6c4f9e",
 }
-"""By architecture or codec."""
+"""By architecture, in crops of looks too, or codec."""
 OTHER = "#444444"
 
 

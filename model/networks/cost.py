@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from nerv360.config import ModelConfig
+from nerv360.networks.architecture import Architecture
+from nerv360.networks.frame_crop import FrameCrop
 from nerv360.networks.registry import build_decoder
 
 
@@ -30,10 +32,7 @@ def count_flops(config: ModelConfig, *, look_alone: bool = False) -> int:
     decoder = build_decoder(config, "meta")
     embedding, time, look, finer = _inputs_on_meta(config)
     with torch.no_grad():
-        whole = decoder.shows_frames or not decoder.full_frame
-        crop = decoder.crop_of(look) if whole else decoder.picture_crop(look)
-        if crop is not None:
-            embedding, finer = crop.cut(embedding), [crop.cut(level) for level in finer]
+        crop, embedding, finer = _seen(decoder, look, embedding, finer)
         features = decoder.expand(embedding, time, finer)
         with FlopCounterMode(display=False) as counter:
             if not look_alone:
@@ -60,8 +59,20 @@ def count_traffic(config: ModelConfig, element_bytes: int) -> int:
             module.register_forward_hook(count)
     embedding, time, look, finer = _inputs_on_meta(config)
     with torch.no_grad():
-        decoder(embedding, time, look, finer=finer)
+        crop, embedding, finer = _seen(decoder, look, embedding, finer)
+        decoder.decode(decoder.expand(embedding, time, finer), time, look, finer, crop)
     return moved
+
+
+def _seen(
+    decoder: Architecture, look: Tensor, embedding: Tensor, finer: list[Tensor]
+) -> tuple[FrameCrop | None, Tensor, list[Tensor]]:
+    """Return the crop that is decoded for a look, and the embeddings in it."""
+    whole = decoder.shows_frames or not decoder.full_frame
+    crop = decoder.crop_of(look) if whole else decoder.picture_crop(look)
+    if crop is None:
+        return None, embedding, finer
+    return crop, crop.cut(embedding), [crop.cut(level) for level in finer]
 
 
 def _inputs_on_meta(config: ModelConfig) -> tuple[Tensor, Tensor, Tensor, list[Tensor]]:

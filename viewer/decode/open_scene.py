@@ -83,6 +83,8 @@ class OpenScene:
         engines: returns the names of the engines that may decode it, as `open_engine` knows them.
         outcome: returns sentences on how well a decoder came out, by name; none of a clip.
         beside: the clip beside the scene, whose decoder is `ORIGINAL`; None without one.
+        cropped: returns the scene whose full-frame decoders decode only the crop that a look sees;
+            None if it has no decoders.
         sound: finds the sound that is played with it, which may take a while; None if it has none.
     """
 
@@ -102,4 +104,5 @@ class OpenScene:
     engines: Callable[[], tuple[str, ...]] = tuple
     outcome: Callable[[str], Sequence[str]] = lambda decoder: ()
     beside: Clip | None = None
+    cropped: Callable[[], OpenScene] | None = None
     sound: Callable[[], SoundTrack | None] | None = None

@@ -13,6 +13,7 @@ import torch
 
 from nerv360.decoding import ENGINES
 from nerv360.errors import InputError
+from nerv360.networks import in_crops
 from nerv360.scene import Scene, outcome_sentences, read_scene
 from nerv360.sound import find_track
 from nerv360.viewer.decode import (
@@ -47,10 +48,19 @@ def prepare_scene(
         still=lambda decoder: None if scene.decoders[decoder].still is None else still,
         sameness=partial(clip_sameness, scene.header, path),
         file=path,
+        cropped=functools.cache(lambda: prepare_scene(_cropped(scene), path, choice, engine)),
         sound=None if scene.sound is None else partial(find_track, scene.sound, str(path)),
         engines=functools.cache(lambda: _engines(scene, choice.device)),
         outcome=lambda decoder: _outcome(scene, decoder),
     )
+
+
+def _cropped(scene: Scene) -> Scene:
+    decoders = {
+        name: replace(decoder, config=in_crops(decoder.config))
+        for name, decoder in scene.decoders.items()
+    }
+    return replace(scene, decoders=decoders)
 
 
 def _outcome(scene: Scene, decoder: str) -> list[str]:

@@ -10,6 +10,7 @@ from nerv360.viewer.panels.layout import (
     ABOVE_BAR,
     FITTED,
     MARGIN,
+    WINDOW,
     folded,
     gives_way,
     place,
@@ -20,6 +21,7 @@ from nerv360.viewer.panels.statistics import MIB
 from nerv360.viewer.panels.theme import ACCENT, TEXT, colour
 from nerv360.viewer.picture import Panes, Split
 
+SEEN, WHOLE = "Decode only what the look sees", "Decode the whole frame"
 _GRIP = 24.0
 _LATEST = 8
 _CAPTION_WIDTH = 300.0
@@ -29,6 +31,7 @@ class SplitPanel:
     """The divider of a split view, which can be dragged, and each side's decoder beside it.
 
     Writes to the panes' split. A difference has no divider. A caption of the panes is drawn on top.
+    A button lets a full-frame decoder decode only what looks see.
     """
 
     hideable = False
@@ -66,7 +69,8 @@ class SplitPanel:
             low = margin if index == 0 else margin + other + margin
             high = display.x - margin - before - (0 if index else other + margin)
             place(max(min(left, high), low), bottom, 0.0, 1.0)
-            imgui.begin(f"side {index}", None, FITTED)
+            crops = None if folded(scale) else self._panes.crops(decoder)
+            imgui.begin(f"side {index}", None, FITTED if crops is None else WINDOW)
             imgui.text_colored(ACCENT, escaped(decoder))
             rows = self._rows(decoder, report)
             if folded(scale):
@@ -74,15 +78,18 @@ class SplitPanel:
                 imgui.text(dict(rows)["Decode"])
             else:
                 table(rows)
+                if crops is not None and imgui.small_button(WHOLE if crops else SEEN):
+                    self._panes.toggle_crops(decoder)
             self._widths[index] = imgui.get_window_width()
             imgui.end()
 
     def _rows(self, decoder: str, report: DecodeReport) -> list[tuple[str, str]]:
         """Return label and value of each line about one side."""
         scene = self._panes.scene
-        cost = scene.cost(decoder)
+        cost = self._panes.cost(decoder)
         share = cost.pixels / (scene.size[0] * scene.size[1])
-        rows = [("Decodes", "the whole frame" if cost.full_frame else "the viewport")]
+        part = "the crop that the look sees" if self._panes.crops(decoder) else "the viewport"
+        rows = [("Decodes", "the whole frame" if cost.full_frame else part)]
         if scene.still(decoder) is not None:
             rows += [("Over", "the still panorama")]
         rows += [("Pixels", f"{cost.pixels / 1e6:.2f} M, {share:.0%} of the frame")]

@@ -8,7 +8,14 @@ from functools import partial
 
 from nerv360.decoding import Picture
 from nerv360.geometry import Look
-from nerv360.viewer.decode import ORIGINAL, DecodeReport, DecodeWorker, EngineSource, OpenScene
+from nerv360.viewer.decode import (
+    ORIGINAL,
+    Cost,
+    DecodeReport,
+    DecodeWorker,
+    EngineSource,
+    OpenScene,
+)
 from nerv360.viewer.picture.comparison import GAIN, Difference, Split, other_decoder
 from nerv360.viewer.picture.gl import Texture
 from nerv360.viewer.picture.renderer import Renderer
@@ -58,6 +65,7 @@ class Panes:
         self._notify = notify
         self._upload = upload
         self._sources: dict[str, EngineSource] = {}
+        self._cropped: set[str] = set()
         self._working = ""
         self._told: tuple[tuple[str | None, bool], ...] = ()
         self._remarks = set[str]()
@@ -128,7 +136,7 @@ class Panes:
     def open(self, scene: OpenScene, decoder: str) -> None:
         """Show only ``scene``, by ``decoder``; nothing of another scene stays."""
         self.scene, self.decoder = scene, decoder
-        self._sources, self._working = {}, ""
+        self._sources, self._working, self._cropped = {}, "", set()
         self.compositing = Compositing.COMPOSITE
         self._close_split()
         self._panes[0].clear()
@@ -220,6 +228,23 @@ class Panes:
             self.split = Split(ORIGINAL, difference=True)
             self._decode()
 
+    def cost(self, decoder: str) -> Cost:
+        """Return the cost of a picture as the decoder decodes it now."""
+        return self._scene_of(decoder).cost(decoder)
+
+    def crops(self, decoder: str) -> bool | None:
+        """Return whether a full-frame decoder decodes only what looks see; None of any other."""
+        cropped = self.scene.cropped
+        if cropped is None or decoder == ORIGINAL or not self.scene.cost(decoder).full_frame:
+            return None
+        return decoder in self._cropped
+
+    def toggle_crops(self, decoder: str) -> None:
+        """Let a full-frame decoder decode only what looks see, or whole frames again."""
+        self._cropped ^= {decoder}
+        self._sources.pop(decoder, None)
+        self._decode()
+
     def next_compositing(self) -> None:
         """Switch between composite, decoded picture and alpha, in turn."""
         if not self._covering:
@@ -266,11 +291,15 @@ class Panes:
         self.error, self._told = None, ()
         for name in self.shown:
             if name not in self._sources:
-                self._sources[name] = self.scene.source(name)
+                self._sources[name] = self._scene_of(name).source(name)
         for name, pane in zip(self.shown, self._panes, strict=True):
             if not pane.pictured:
                 pane.renderer.still = self._still_of(name)
         self._worker.open(*(self._sources[name] for name in self.shown))
+
+    def _scene_of(self, decoder: str) -> OpenScene:
+        cropped = self.scene.cropped
+        return cropped() if cropped is not None and decoder in self._cropped else self.scene
 
     def _step_back(self, reports: tuple[DecodeReport, ...]) -> None:
         """Go back to the last working decoder if no engine can decode the new one."""

@@ -4,6 +4,7 @@ from .decoding import PROCESSES as PROCESSES
 from .decoding import DecodingTask as DecodingTask
 from .decoding import SpeedResult as SpeedResult
 from .decoding import measure_decoding as measure_decoding
+from .engine_speed import CROPS as CROPS
 from .engine_speed import PAPER_FPS as PAPER_FPS
 from .engine_speed import PAPER_GIB as PAPER_GIB
 from .engine_speed import DecoderMemory as DecoderMemory
@@ -13,6 +14,7 @@ from .engine_speed import EngineResult as EngineResult
 from .engine_speed import MemoryFailure as MemoryFailure
 from .engine_speed import Timing as Timing
 from .engine_speed import UploadSpeed as UploadSpeed
+from .engine_speed import beside_crops as beside_crops
 from .engine_speed import engines_for as engines_for
 from .engine_speed import measure_engine as measure_engine
 from .engine_speed import measure_engines as measure_engines

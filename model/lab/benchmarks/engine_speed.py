@@ -6,7 +6,7 @@ import gc
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -26,10 +26,19 @@ from nerv360.geometry import Look
 from nerv360.lab.benchmarks.ceilings import Ceilings, precision_name, wait_for
 from nerv360.lab.benchmarks.machine import Report
 from nerv360.lab.worker import reason_of
-from nerv360.networks import build_decoder, count_flops, count_traffic, motion_size
+from nerv360.networks import (
+    build_decoder,
+    count_flops,
+    count_traffic,
+    in_crops,
+    motion_size,
+    shows_frames,
+)
 from nerv360.scene import Attribution, Decoder, Scene, StillPanorama, TrainingSummary
 
 WARM_UP = 5
+CROPS = " crops"
+"""Ends the names of full-frame decoders that decode only the crop that a look sees."""
 PAPER_FPS = {"nerv360": 38.4, "hnerv": 15.0, "hnerv-boost": 5.0}
 PAPER_GIB = {"nerv360": 3.6, "hnerv": 26.2, "hnerv-boost": 30.3}
 
@@ -149,6 +158,16 @@ def random_decoder(config: ModelConfig, frames: int = 4) -> Decoder:
         still.motion = torch.randint(256, (frames, *motion_size(*size)), dtype=torch.uint8)
     summary = TrainingSummary(0, 0, None, None, 0.0)
     return Decoder(config, weights, coarsest, summary, tuple(finer), still)
+
+
+def beside_crops(decoders: Mapping[str, Decoder]) -> dict[str, Decoder]:
+    """Return each decoder, and after a full-frame one the same in the crop that a look sees."""
+    result: dict[str, Decoder] = {}
+    for name, decoder in decoders.items():
+        result[name] = decoder
+        if shows_frames(decoder.config):
+            result[name + CROPS] = replace(decoder, config=in_crops(decoder.config))
+    return result
 
 
 def random_scene(config: ModelConfig, frames: int = 4, fps: float = 30.0) -> Scene:

@@ -24,13 +24,14 @@ from nerv360.lab.benchmarks.engine_speed import program_of, random_scene
 from nerv360.lab.benchmarks.machine import processor_name
 from nerv360.lab.benchmarks.memory import PeakMemory
 from nerv360.lab.worker import run_alone
-from nerv360.networks import Encoder, architecture_of, to_channels_last
+from nerv360.networks import Encoder, architecture_of, in_crops, to_channels_last
 from nerv360.training import ClipFrames, Processes, StepReport, Trainer, TrainingSettings
 from nerv360.video import VideoInfo
 
 CUDA_BATCH = 10
 """Pictures queued before the host waits, as in `picture_seconds`."""
-PARTS = ("encoding", "decoding", "training")
+IN_CROPS = "decoding in crops"
+PARTS = ("encoding", "decoding", IN_CROPS, "training")
 FRAMES, FPS = 4, 30.0
 WARM_UP, WARM_UP_S = 5, 2.0
 ENOUGH_S = 20.0
@@ -112,9 +113,9 @@ def measure_part_here(
 ) -> PartResult:
     """Time one of `PARTS` here; memory is this process's, or torch's on the GPU."""
     memory = PeakMemory()
-    run = {"encoding": _encode, "decoding": _decode, "training": _train}[part]
+    run = {"encoding": _encode, "decoding": _decode, IN_CROPS: _decode, "training": _train}[part]
     laps = LapTimes(pictures)
-    program = run(config, device, laps)
+    program = run(in_crops(config) if part == IN_CROPS else config, device, laps)
     peak = memory.read(device)
     cuda = device.type == "cuda"
     return PartResult(

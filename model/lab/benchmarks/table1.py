@@ -14,10 +14,10 @@ from nerv360.devices import free_bytes
 from nerv360.errors import InputError
 from nerv360.lab.benchmarks.engine_speed import PAPER_FPS, PAPER_GIB
 from nerv360.lab.benchmarks.machine import Report
-from nerv360.lab.benchmarks.parts import PARTS, PartResult, measure_part
+from nerv360.lab.benchmarks.parts import IN_CROPS, PARTS, PartResult, measure_part
 from nerv360.lab.benchmarks.resolution import DECODERS
 from nerv360.lab.worker import OutOfMemoryError
-from nerv360.networks import count_flops, count_parameters
+from nerv360.networks import count_flops, count_parameters, in_crops
 from nerv360.training import predicted_bytes
 
 
@@ -135,6 +135,7 @@ def measure_table1(
     """Measure all decoders, one row each.
 
     The encoder is measured once, with NeRV360: it is the same for all three except for its padding.
+    NeRV360's crops are its viewports.
 
     Args:
         needs: parts to leave out, with the bytes they need.
@@ -142,11 +143,14 @@ def measure_table1(
         advance: called before each part with its name, the number done and the total.
     """
     results: dict[str, dict[str, PartResult | TooLarge]] = {name: {} for name in configs}
-    done, total = 0, 1 + (len(PARTS) - 1) * len(configs)
+    done, total = 0, (len(PARTS) - 1) * len(configs)
     for name, config in configs.items():
         for part in PARTS:
             if part == "encoding" and name != DECODERS[0]:
                 results[name][part] = results[DECODERS[0]][part]
+                continue
+            if part == IN_CROPS and name == DECODERS[0]:
+                results[name][part] = results[name]["decoding"]
                 continue
             advance(f"{part}, {name}", done, total)
             done += 1
@@ -176,15 +180,15 @@ def ratios(values: Sequence[float | None]) -> list[float | None]:
 def table1_ratios(rows: list[Table1Row]) -> dict[str, Ratios]:
     """Return the decoders' values over NeRV360's by quantity."""
     result: dict[str, Ratios] = {}
-    for part in ("decoding", "training"):
-        parts, paper = [row.parts[part] for row in rows], [row.paper[part] for row in rows]
+    for part in ("decoding", IN_CROPS, "training"):
+        parts, paper = [row.parts[part] for row in rows], [row.paper.get(part) for row in rows]
         result[f"{part} FPS"] = Ratios(
             ratios([None if isinstance(p, TooLarge) else p.fps for p in parts]),
-            ratios([p.fps for p in paper]),
+            ratios([None if p is None else p.fps for p in paper]),
         )
         result[f"{part} memory"] = Ratios(
             ratios([None if isinstance(p, TooLarge) else p.memory_bytes for p in parts]),
-            ratios([p.gib for p in paper]),
+            ratios([None if p is None else p.gib for p in paper]),
         )
     return result
 
@@ -196,6 +200,8 @@ def needed_bytes(part: str, config: ModelConfig, *, half: bool) -> int:
         half: the networks run in half precision.
     """
     dtype = torch.float16 if half else torch.float32
+    if part == IN_CROPS:
+        part, config = "decoding", in_crops(config)
     return round(predicted_bytes(part, config, dtype) * WORKSPACE) + BARE_BYTES
 
 

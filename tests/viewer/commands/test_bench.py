@@ -21,7 +21,7 @@ from nerv360.geometry import Look
 from nerv360.lab.benchmarks import ceilings
 from nerv360.lab.benchmarks.decoding import measure_decoding
 from nerv360.lab.worker import WorkerError
-from nerv360.networks import count_flops, count_traffic
+from nerv360.networks import count_flops, count_traffic, in_crops
 from nerv360.scene import write_scene
 from nerv360.viewer.cli import main
 from nerv360.viewer.commands import bench_uploads
@@ -69,17 +69,21 @@ def test_it_measures_every_engine_and_the_way_to_the_screen(
     report = json.loads(file.read_text())
     rows = [(row["decoder"], row["engine"]) for row in report["engines"]]
     engines = ("eager", "folded", "gl")
-    assert rows == [(n, engine) for n in ("nerv360", "hnerv") for engine in engines]
+    assert rows == [
+        *[(n, engine) for n in ("nerv360", "hnerv") for engine in engines],
+        *[("hnerv crops", engine) for engine in ("eager", "folded")],
+    ]
     for row in report["engines"]:
         if row["engine"] == "gl" and "failed" in row:
             assert row["failed"].endswith(" draws on the CPU")
             assert said.count(f"gl: not measured: {row['failed']}\n") == 1
             continue
-        config = CONFIGS[row["decoder"]]
+        name, _, crops = row["decoder"].partition(" ")
+        config = in_crops(CONFIGS[name]) if crops else CONFIGS[name]
         assert row["flops"] == count_flops(config)
         assert row["look_flops"] == count_flops(config, look_alone=True)
         assert row["traffic_bytes"] == count_traffic(config, 4)
-        ways = ("looking", "playing") if row["decoder"] == "nerv360" else ("playing",)
+        ways = ("playing",) if row["decoder"] == "hnerv" else ("looking", "playing")
         for way in ways:
             assert 0 < row[way]["median_ms"] <= row[way]["slowest_percent_ms"]
     assert report["engines"][3]["looking"] is None, "a whole frame is not decoded for a look"
@@ -149,14 +153,14 @@ class TooLarge(EagerEngine):
         (
             "folded",
             broken,
-            [("nerv360", "eager"), ("hnerv", "eager")],
+            [("nerv360", "eager"), ("hnerv", "eager"), ("hnerv crops", "eager")],
             "\nfolded: not measured: RuntimeError: backend='inductor' raised: "
             "InvalidCxxCompiler: No C++ compiler [clang]\n",
         ),
         (
             "eager",
             TooLarge,
-            [("nerv360", "folded"), ("hnerv", "folded")],
+            [("nerv360", "folded"), ("hnerv", "folded"), ("hnerv crops", "folded")],
             "\neager: not measured: the device is out of memory; close what else uses it\n",
         ),
     ],
@@ -173,7 +177,7 @@ def test_an_engine_that_cannot_be_measured_is_a_row_that_says_why(
     report = json.loads(file.read_text())
     rows = [row for row in report["engines"] if row["engine"] != "gl"]
     assert [(r["decoder"], r["engine"]) for r in rows if "failed" not in r] == kept
-    assert len(rows) == 4
+    assert len(rows) == 6
     assert all(r["failed"] in reason for r in rows if "failed" in r)
     assert report["memory"]["hnerv"]["bytes"] > 0
     assert report["uploads"]
@@ -191,7 +195,7 @@ def test_a_decoder_whose_memory_cannot_be_measured_keeps_its_speed(
     assert bench(scene, "-o", str(file)) == 0
     report = json.loads(file.read_text())
     assert report["memory"]["hnerv"] == {"failed": "measuring the speed of hnerv failed: Killed"}
-    assert len([row for row in report["engines"] if row["engine"] != "gl"]) == 4
+    assert len([row for row in report["engines"] if row["engine"] != "gl"]) == 6
 
 
 def test_a_result_that_exists_is_kept(

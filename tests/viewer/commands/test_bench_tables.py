@@ -13,7 +13,7 @@ import torch
 from nerv360.config import ModelConfig
 from nerv360.lab.benchmarks import table1
 from nerv360.lab.benchmarks.parts import measure_part_here
-from nerv360.lab.benchmarks.sizes import SizeFailure, measure
+from nerv360.lab.benchmarks.sizes import METHODS, SizeFailure, measure
 from nerv360.lab.benchmarks.sizes.clips import encode_clip_here
 from nerv360.lab.benchmarks.sizes.sample import SizeSample, SizeTask, measure_sample_here
 from nerv360.lab.benchmarks.table2 import Ablation
@@ -222,9 +222,7 @@ def test_table_4_is_printed_written_and_drawn(
     assert report["sizes"] == [192, 384]
     assert {"commit", "processor", "load_average_before"} <= report.keys()
     assert [(row["method"], row["frame"]) for row in report["rows"]] == [
-        (method, [w // 2, w])
-        for w in (192, 384)
-        for method in ("nerv360", "hnerv", "hnerv-boost", "x265", "av1")
+        (method, [w // 2, w]) for w in (192, 384) for method in METHODS
     ]
     for row in report["rows"]:
         assert row["memory_range"] == [row["memory_bytes"]] * 2
@@ -253,6 +251,6 @@ def test_an_interrupt_keeps_the_sizes_that_are_finished(
     said = capsys.readouterr().out
     assert "Title [abc] :cat:" in " ".join(said.split())
     assert "NeRV360 at 192x96: not measured: decoding would take 9 GiB" in said
-    assert "stopped early: 1 of 5 rows are finished" in said
+    assert "stopped early: 1 of 7 rows are finished" in said
     assert not json.loads(file.read_text())["complete"]
     assert plot.exists()

@@ -136,6 +136,57 @@ def test_the_divider_is_dragged_and_the_look_stays(open_app: Callable[[OpenScene
     assert difference(shown[: height // 3, right], 255 - truth[: height // 3, right]) < 3
 
 
+def cropped_scene() -> OpenScene:
+    def cropped(decoder: str) -> FakeEngine:
+        return Negative((270, 480), name=f"{decoder} crops", frames=FRAMES)
+
+    costs = lambda decoder: Cost(270 * 480, False, 2**30)  # noqa: E731
+    return sphere_scene(cropped=lambda: sphere_scene(cropped, cost=costs))
+
+
+def test_a_rival_decodes_only_what_the_look_sees(open_app: Callable[[OpenScene], App]) -> None:
+    app = open_app(cropped_scene())
+    app.overlay.visible = True
+    press(app, "C")
+    settle(app)
+    assert (app.panes.crops("nerv360"), app.panes.crops("hnerv")) == (None, False)
+
+    def engines() -> list[str]:
+        return [report.engine.name for report in app.worker.reports if report.engine]
+
+    assert engines() == ["nerv360", "hnerv"], "whole frames are compared at first"
+    app.panes.toggle_crops("hnerv")
+    run_until(app, lambda: engines() == ["nerv360", "hnerv crops"])
+    settle(app)
+    assert app.panes.cost("hnerv").pixels == 270 * 480
+    app.step(0.0)
+    width, height = app.window.size
+    shown = torch.as_tensor(capture(app.window)).float()[: height // 4, width // 2 + 40 :]
+    truth = 255 - sphere_viewport(Look(), height, width)[: height // 4, width // 2 + 40 :]
+    assert (shown - truth).abs().median() < 3
+    app.panes.toggle_crops("hnerv")
+    run_until(app, lambda: engines() == ["nerv360", "hnerv"])
+
+
+def test_the_button_of_the_split_panel_switches(open_app: Callable[[OpenScene], App]) -> None:
+    app = open_app(cropped_scene())
+    resize(app, 1280, 720)
+    app.overlay.visible = True
+    press(app, "C")
+    settle(app)
+    hand, (width, height) = CallbackHand(app.window), app.window.size
+    for y in range(height - 40, height // 3, -6):
+        hand.move(width // 2 + 60, y)
+        app.step(1 / 60)
+        hand.button(True)
+        app.step(1 / 60)
+        hand.button(False)
+        app.step(1 / 60)
+        if app.panes.crops("hnerv"):
+            break
+    assert app.panes.crops("hnerv")
+
+
 def test_tab_changes_the_right_side(open_app: Callable[[OpenScene], App]) -> None:
     app = open_app(sphere_scene())
     press(app, "C")

@@ -64,7 +64,7 @@ def engines(
         ceilings = benchmarks.measure_ceilings(chosen)
     with stage(label := "measuring every engine") as shown, _graphics():
         measured = benchmarks.measure_engines(
-            decoders, chosen, pictures, partial(shown.become, label)
+            benchmarks.beside_crops(decoders), chosen, pictures, partial(shown.become, label)
         )
     uploads, refusal = _uploads(measured, chosen)
     report = benchmarks.EngineReport(
@@ -182,7 +182,7 @@ def _failures(engines: list[EngineResult | EngineFailure]) -> list[str]:
 def _print(console: Console, report: EngineReport, refusal: str | None) -> None:
     from rich.table import Table
 
-    from nerv360.lab.benchmarks import EngineFailure
+    from nerv360.lab.benchmarks import CROPS, EngineFailure
 
     table = Table(
         "decoder", "engine", title="Decoding, pictures a second", caption=str(report.facts)
@@ -196,6 +196,8 @@ def _print(console: Console, report: EngineReport, refusal: str | None) -> None:
             cells = (*_looking(engine.looking), f"{engine.playing.fps:.1f}", *floors)
         table.add_row(engine.decoder, engine.engine, *cells)
     console.print(table)
+    if any(engine.decoder.endswith(CROPS) for engine in report.engines):
+        console.print(f"{CROPS.strip()}: only the crop of the frame that a look sees is decoded")
     ceilings = report.ceilings
     rates = ", ".join(f"{rate:.0f} GFLOP/s in {name}" for name, rate in ceilings.gflops.items())
     for line in _failures(report.engines):

@@ -76,10 +76,10 @@ def _print(console: Console, report: Table1) -> None:
     parameters = [cell for row in rows for cell in (f"{row.parameters / 1e6:.2f} M", "2.2 M")]
     table.add_row("parameters", *parameters)
     for part in rows[0].parts:
-        cells = ((_cell(row.parts[part], _fps), str(row.paper[part].fps)) for row in rows)
+        cells = ((_cell(row.parts[part], _fps), _paper(row, part, "fps")) for row in rows)
         table.add_row(f"{part} FPS", *chain.from_iterable(cells))
     for part in rows[0].parts:
-        cells = ((_cell(row.parts[part], _gib), str(row.paper[part].gib)) for row in rows)
+        cells = ((_cell(row.parts[part], _gib), _paper(row, part, "gib")) for row in rows)
         table.add_row(f"{part} GiB", *chain.from_iterable(cells))
     console.print(table)
     beside = Table("", "measured", "paper", title="NeRV360 : HNeRV : HNeRV-Boost")
@@ -88,6 +88,10 @@ def _print(console: Console, report: Table1) -> None:
     console.print(beside)
     for line in _notes(rows):
         console.print(line)
+
+
+def _paper(row: Table1Row, part: str, quantity: str) -> str:
+    return str(getattr(row.paper[part], quantity)) if part in row.paper else "–"
 
 
 def _fps(result: PartResult) -> float:

@@ -189,7 +189,8 @@ def _notes(report: SizesReport) -> list[str]:
         "Medians of all processes' viewports: another look at the same frame, a look at the next "
         "frame, and at a frame anywhere; the time that passes, and the processors' time, of all "
         "threads together. NeRV360 decodes the viewport; the "
-        "others decode the whole frame, from which the CPU cuts it: looking is that cut alone. "
+        "others decode the whole frame, from which the CPU cuts it: looking is that cut alone; "
+        "in crops they decode only what the look sees. "
         "Codecs' frames are turned into RGBA first, as in the viewer's 360 player."
     ]
     if converted:
@@ -201,7 +202,9 @@ def _notes(report: SizesReport) -> list[str]:
         told = {row.method: row for row in measured}
         lines.append("; ".join(_program(row) for row in told.values()) + ".")
     lines.append(
-        f"Networks have random weights, and embeddings of 30 frames. Codecs' clips: one second of "
+        f"Networks have random weights, and embeddings of 30 frames. The viewport stays as it is, "
+        f"so NeRV360 samples fewer of a larger embedding's pixels: it would be less sharp than the "
+        f"panorama. Codecs' clips: one second of "
         f"{escaped(report.source)} at 30 pictures a second, resized and turning, a keyframe each "
         f"second. The machine's load was {report.load_average_before:g} before."
     )

@@ -16,6 +16,7 @@ from nerv360.config import MAX_SIDE, ModelConfig
 from nerv360.devices import free_bytes
 from nerv360.errors import InputError
 from nerv360.lab.benchmarks.decoding import PROCESSES
+from nerv360.lab.benchmarks.engine_speed import CROPS
 from nerv360.lab.benchmarks.machine import Report
 from nerv360.lab.benchmarks.parts import quartiles_ms
 from nerv360.lab.benchmarks.resolution import DECODERS, TITLES
@@ -24,10 +25,12 @@ from nerv360.lab.benchmarks.sizes.sample import Seconds, SizeSample, SizeTask, m
 from nerv360.lab.benchmarks.table1 import SAFE, needed_bytes
 from nerv360.lab.synthetic import HarbourTown
 from nerv360.lab.worker import OutOfMemoryError, WorkerError
+from nerv360.networks import in_crops
 from nerv360.training import training_preset
 from nerv360.video import Clip, FolderWriter
 
-METHODS = {**TITLES, "x265": "x265", "av1": "AV1"}
+IN_CROPS = {name + CROPS: title + CROPS for name, title in TITLES.items() if name != DECODERS[0]}
+METHODS = {**TITLES, **IN_CROPS, "x265": "x265", "av1": "AV1"}
 """Readable names, in the order of measurement."""
 WAYS = {
     "looking": "another look",
@@ -221,7 +224,8 @@ def measure_sizes(
                     viewport = _viewport(configs[width][DECODERS[0]])
                     task = SizeTask(METHODS[method], viewport, pictures, clip=clip)
                 else:
-                    settings, config = None, configs[width][method]
+                    settings, config = None, configs[width][method.removesuffix(CROPS)]
+                    config = in_crops(config) if method in IN_CROPS else config
                     half = device.type == "cuda"
                     _check_memory("decoding", needed_bytes("decoding", config, half=half), device)
                     task = SizeTask(

@@ -178,14 +178,15 @@ def test_what_is_too_large_too_slow_or_cannot_be_encoded_is_a_row_that_says_so(
         measure_sizes(configs(96), open_clip(source), CPU, 3, 7.0, lambda *it: asked.append(it))
     )
     assert [row.method for row in rows] == list(METHODS)
-    assert [(done, total) for _, done, total in asked] == [(k, 5) for k in range(5)]
+    assert [(done, total) for _, done, total in asked] == [(k, 7) for k in range(7)]
     failed = {row.method: row.failed for row in rows if isinstance(row, SizeFailure)}
-    assert failed.keys() == {"hnerv", "hnerv-boost", "av1"}
+    assert failed.keys() == {"hnerv", "hnerv crops", "hnerv-boost", "av1"}
     assert failed["hnerv"].startswith("decoding would take 1024.0 GiB, and ")
     assert failed["hnerv-boost"] == "decoding HNeRV-Boost took longer than 7 seconds"
     assert failed["av1"] == "encoding av1 failed: no encoder"
     assert measured == [
         *[("NeRV360", run) for run in range(3)], ("HNeRV-Boost", 0),
+        *[("HNeRV-Boost crops", run) for run in range(3)],
         *[("x265", run) for run in range(3)],
     ]  # fmt: skip
     first = rows[0]

@@ -57,10 +57,12 @@ def test_a_gpu_leaves_out_full_frame_parts_that_do_not_fit_and_says_what_they_ne
         parts_left_out(TRIO, Fraction(1), CPU)
     asked: list[tuple[str, int, int]] = []
     rows = measure_table1(TRIO, needs, CPU, 3, lambda *it: asked.append(it))
-    assert [(done, total) for _, done, total in asked] == [(k, 7) for k in range(7)]
+    assert [(done, total) for _, done, total in asked] == [(k, 9) for k in range(9)]
     trainings = [row.parts["training"] for row in rows]
     assert trainings == [RESULT, TooLarge(12), TooLarge(20)]
     assert rows[1].parts["decoding"] == RESULT
+    assert rows[2].parts["decoding in crops"] == RESULT
+    assert table1_ratios(rows)["decoding in crops FPS"].paper == [None, None, None]
     assert table1_ratios(rows)["training FPS"].measured == [1.0, None, None]
 
 
