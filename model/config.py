@@ -17,10 +17,11 @@ from nerv360.text import quoted
 
 ERP_PADDINGS = ("wrap", "zeros")
 LOOK_ENCODINGS = ("paper", "periodic")
+TIME_ENCODINGS = ("exact", "published")
 MAX_SIDE = 16384
 MAX_VIEWPORT = 2**25
 MAX_WIDTH = 4096
-_OPTIONAL = frozenset({"project_after"})
+_OPTIONAL = frozenset({"project_after", "time_encoding"})
 """Fields that scenes from before they existed lack; at their default they are not stored."""
 
 
@@ -54,6 +55,8 @@ class ModelConfig:
         condition_channels: channels of each of the time, longitude and latitude embeddings.
         encoding_base: b of the positional encoding.
         encoding_levels: l of the positional encoding.
+        time_encoding: ``exact`` computes the encoding of time in float64; ``published`` in float32,
+            as the published HNeRV-Boost does, whose rounding differs between processors.
         look_encoding: ``paper`` encodes longitude and latitude like time; ``periodic`` takes sin
             and cos of their multiples, continuous across ±180°.
         look_levels: number of multiples of the periodic encoding.
@@ -90,6 +93,7 @@ class ModelConfig:
     condition_channels: int = 32
     encoding_base: float = 1.25
     encoding_levels: int = 80
+    time_encoding: str = "exact"
     look_encoding: str = "paper"
     look_levels: int = 8
     condition_on_look: bool = True
@@ -218,7 +222,11 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "hfov_deg": (10.0, 150.0),
     "hfov_jitter": (0.0, 0.5),
 }
-_CHOICES = {"erp_padding": ERP_PADDINGS, "look_encoding": LOOK_ENCODINGS}
+_CHOICES = {
+    "erp_padding": ERP_PADDINGS,
+    "look_encoding": LOOK_ENCODINGS,
+    "time_encoding": TIME_ENCODINGS,
+}
 
 
 def _check(config: ModelConfig) -> None:

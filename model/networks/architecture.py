@@ -43,6 +43,7 @@ from nerv360.networks.layers import (
     SphereConv,
     UpsamplingBlock,
     positional_encoding,
+    published_encoding,
 )
 
 
@@ -311,9 +312,8 @@ class TimeConditioned(Architecture):
 
     def time_condition(self, time: Tensor) -> Tensor:
         config = self.config
-        return self.time_embedding(
-            positional_encoding(time, config.encoding_base, config.encoding_levels)
-        )
+        encode = published_encoding if config.time_encoding == "published" else positional_encoding
+        return self.time_embedding(encode(time, config.encoding_base, config.encoding_levels))
 
 
 def conditioned_stages(

@@ -37,6 +37,16 @@ def positional_encoding(value: Tensor, base: float, levels: int) -> Tensor:
     return torch.cat([angles.sin(), angles.cos()], -1).float()
 
 
+def published_encoding(value: Tensor, base: float, levels: int) -> Tensor:
+    """Compute `positional_encoding` in float32, as the published HNeRV-Boost does.
+
+    Factors and products are rounded, so that the highest levels are far from the exact ones.
+    """
+    factors = base ** torch.arange(levels, device=value.device) * math.pi
+    angles = value.float()[..., None] * factors
+    return torch.cat([angles.sin(), angles.cos()], -1)
+
+
 def periodic_encoding(angle: Tensor, levels: int) -> Tensor:
     """Compute sines and cosines of the first multiples of an angle: continuous across ±180°.
 

@@ -41,6 +41,7 @@ class Shape:
         wrap: whether features in the shape of the frame go on across seam and poles.
         base, levels: of the positional encoding.
         periodic: multiples of the angles that encode a look; 0 encodes it as time is.
+        published: whether the time is encoded in float32, as in the published code.
         on_look: whether the stages of NeRV360 are conditioned on it.
     """
 
@@ -51,6 +52,7 @@ class Shape:
     levels: int = 80
     periodic: int = 0
     on_look: bool = True
+    published: bool = False
 
 
 def hnerv(w: Weights, shape: Shape, embedding: Tensor, activate: Activate = as_written) -> Tensor:
@@ -66,7 +68,8 @@ def hnerv_boost(
     w: Weights, shape: Shape, embedding: Tensor, time: float, activate: Activate = as_written
 ) -> Tensor:
     """HNeRV-Boost (Zhang et al., CVPR 2024): sines, and residual blocks that know the time."""
-    t = _embedded(w, "time_embedding", _code(time, shape.base, shape.levels), activate)
+    code = _published_code if shape.published else _code
+    t = _embedded(w, "time_embedding", code(time, shape.base, shape.levels), activate)
     x = activate("stem", "sine", F.conv2d(embedding, w["stem.conv.weight"], w["stem.conv.bias"]))
     x = _residual(w, "residual", x, t, shape.wrap, activate)
     for i in range(len(shape.strides)):
@@ -170,6 +173,14 @@ def _conv(w: Weights, name: str, x: Tensor, wrap: bool) -> Tensor:
 def _code(value: float, base: float, levels: int) -> Tensor:
     angles = [base**i * math.pi * value for i in range(levels)]
     return torch.tensor([[math.sin(a) for a in angles] + [math.cos(a) for a in angles]])
+
+
+def _published_code(value: float, base: float, levels: int) -> Tensor:
+    """Encode as the published code: float32 bases, made once, times float32 positions."""
+    bases = base ** torch.arange(int(levels)) * math.pi
+    assert bases.dtype == torch.float32
+    position = torch.tensor([[value]], dtype=torch.float32)
+    return torch.cat([torch.sin(position * bases), torch.cos(position * bases)], dim=-1)
 
 
 def _multiples(angle: float, levels: int) -> Tensor:

@@ -57,6 +57,9 @@ CONFIGS = {
     "hnerv": SMALL.replace(architecture="hnerv", kernels=(1, 3, 5), erp_padding="zeros"),
     "hnerv wrap": SMALL.replace(architecture="hnerv", kernels=(1, 3, 5)),
     "hnerv-boost": SMALL.replace(architecture="hnerv-boost", erp_padding="zeros"),
+    "hnerv-boost published": SMALL.replace(
+        architecture="hnerv-boost", erp_padding="zeros", time_encoding="published"
+    ),
     "hnerv-boost wrap": SMALL.replace(architecture="hnerv-boost"),
 }
 PLACES = {
@@ -113,6 +116,7 @@ def reference(decoder: Decoder, activate: Activate = as_written) -> Tensor:
         config.encoding_levels,
         config.look_levels if config.look_encoding == "periodic" else 0,
         config.condition_on_look,
+        config.time_encoding == "published",
     )
     embedding, time = decoder.embeddings[FRAME : FRAME + 1], FRAME / FRAMES
     w = decoder.weights
