@@ -46,7 +46,7 @@ def keys() -> str:
         "its own scene is put beside it, as one more decoder of Tab and C.",
         "\n".join(["| key | what it does |", "|---|---|", *rows]),
         "The page in a browser has these keys, too, except those for comparing (C, X), "
-        "files, recording, screenshots, copies, settings and the menu. N, not Tab, switches to the "
+        "files, screenshots, copies, settings and the menu. N, not Tab, switches to the "
         "next decoder.",
         "C puts two decoders side by side, at the same look and frame; the divider can be dragged. "
         "HNeRV and HNeRV-Boost decode whole frames there; a button beside the divider lets them "

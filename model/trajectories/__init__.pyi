@@ -7,5 +7,6 @@ from .reading import holds_text as holds_text
 from .reading import read_trajectory as read_trajectory
 from .reading import understand as understand
 from .recording import TrajectoryWriter as TrajectoryWriter
+from .recording import recording_head as recording_head
 from .trajectory import Step as Step
 from .trajectory import Trajectory as Trajectory

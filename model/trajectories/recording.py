@@ -16,6 +16,16 @@ RECORDED = "version"
 """Comment that only `TrajectoryWriter` writes; a file from elsewhere has no reason to hold it."""
 
 
+def recording_head(scene: str) -> str:
+    """Return the lines of a recording of looks at ``scene`` before its first row."""
+    try:
+        version = importlib.metadata.version("nerv360")
+    except importlib.metadata.PackageNotFoundError:  # run from a folder of its own
+        version = "unknown"
+    lines = [MAGIC, f"# scene: {' '.join(scene.split())}", f"# {RECORDED}: {version}", COLUMNS]
+    return "\n".join(lines) + "\n"
+
+
 class TrajectoryWriter:
     """A path that is recorded while it happens; every row reaches the file at once.
 
@@ -33,17 +43,12 @@ class TrajectoryWriter:
         self._yaw_deg = 0.0
         self._time_s = 0.0
         try:
-            version = importlib.metadata.version("nerv360")
-        except importlib.metadata.PackageNotFoundError:  # run from a folder of its own
-            version = "unknown"
-        try:
             self._file = self.path.open("xb", buffering=0)
         except FileExistsError as error:
             raise InputError(f"{path} already exists: record to another file") from error
         except OSError as error:
             raise InputError(f"{path} cannot be made: {error.strerror}") from error
-        head = [MAGIC, f"# scene: {' '.join(scene.split())}", f"# version: {version}", COLUMNS]
-        self._put("\n".join(head) + "\n")
+        self._put(recording_head(scene))
 
     def append(self, time_s: float, frame: int, look: Look) -> None:
         """Record one look, ``time_s`` seconds after the start, while ``frame`` was shown.

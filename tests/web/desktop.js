@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 
 import { Camera } from "../../viewer/web/input/camera.js";
 import { Playback } from "../../viewer/web/input/playback.js";
+import { Recorder } from "../../viewer/web/input/recorder.js";
 import {
   between, frustumOf, levelOfDetail, lookFromRotation, predictedLook, rotationOf,
 } from "../../viewer/web/look.js";
@@ -52,6 +53,12 @@ const QUESTIONS = {
     states(new Playback(frames, fps), steps, ({ frame, seconds, playing, speed }) => [
       frame, seconds, playing, speed,
     ]),
+  recording: (head, rows) => {
+    const recorder = new Recorder(head);
+    recorder.start();
+    for (const [now, frame, look] of rows) recorder.add(now, frame, look);
+    return recorder.stop();
+  },
   ear_gains: (look) => earGains(look),
   sound: (path, pieces) => {
     const sound = new OpusFile();

@@ -72,7 +72,7 @@ test("a description is believed only where all of it can be true", () => {
   const names = ["camera_rays.vert", "equirectangular.glsl", "composite.glsl", "timewarp.frag"];
   const shaders = Object.fromEntries([...names, "panorama.frag", "whole.vert"].map((n) => [n, "text"]));
   const sound = {
-    version: 1, title: "Pier", licence: "", credit: "", width: 96, height: 48, fps: 20, frames: 4,
+    version: 1, title: "Pier", licence: "", credit: "", recording: "", width: 96, height: 48, fps: 20, frames: 4,
     shaders, still: { file: "still.avif", bytes: 100 },
     motion: { file: "motion.bin", bytes: 9, shape: [4, 1, 6, 12] },
     decoders: [{ name: "hnerv", file: "hnerv.safetensors", bytes: 7, covers: true, hfov: [1, 1.2] }],

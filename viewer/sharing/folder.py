@@ -200,6 +200,7 @@ def _files(scene_file: Path) -> dict[str, bytes]:
 def _description(title: str, width: int, height: int, fps: float, frames: int) -> dict[str, Any]:
     """Return a page's description without decoders."""
     from nerv360.shaders import piece
+    from nerv360.trajectories import recording_head
 
     shaders = {name: _text(f"shaders/{name}") for name in _SHADERS}
     return {
@@ -215,6 +216,7 @@ def _description(title: str, width: int, height: int, fps: float, frames: int) -
         "still": None,
         "motion": None,
         "sound": None,
+        "recording": recording_head(title),
         "decoders": [],
     }
 

@@ -77,6 +77,7 @@ export class Controls {
     for (const [id, action] of /** @type {[string, Action][]} */ ([
       ["play", "play"],
       ["sound", "mute"],
+      ["record", "record"],
       ["flip", "decoder"],
       ["help", "keys"],
       ["full", "fullscreen"],
@@ -113,6 +114,17 @@ export class Controls {
     flip.hidden = count < 2;
     flip.setAttribute("aria-label", `Decoder ${decoder}: show the next one`);
     element("decoder-name", HTMLSpanElement).textContent = decoder;
+  }
+
+  /**
+   * Show how long a recording has gone on, in a button that ends it.
+   *
+   * @param {import("./input/recorder.js").Recorder} recorder
+   */
+  showRecording({ on, elapsed }) {
+    const button = element("record", HTMLButtonElement);
+    button.hidden = !on;
+    if (on) set(element("recorded", HTMLSpanElement), clock(elapsed));
   }
 
   /** Show the position in the clip. */

@@ -79,6 +79,21 @@ function sentenceOf(error) {
 }
 
 /**
+ * End a recording, and let the browser save it.
+ *
+ * @param {import("./input/recorder.js").Recorder} recorder
+ * @param {Controls} controls
+ */
+function saveRecording(recorder, controls) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([recorder.stop()], { type: "text/csv" }));
+  link.download = "nerv360-path.csv";
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  controls.note("Saved as nerv360-path.csv, which nerv360 evaluate and view can follow");
+}
+
+/**
  * Return the function of each action.
  *
  * @param {View} view
@@ -139,6 +154,10 @@ function actionsOf(view, sound, controls) {
       view.compositing = (view.compositing + 1) % 3;
       const captions = ["All", "Decoded picture alone", "Share of the decoded picture (white)"];
       return controls().note(captions[view.compositing]);
+    },
+    record: () => {
+      if (view.recorder.on) return saveRecording(view.recorder, controls());
+      return view.recorder.start();
     },
     fullscreen: () => {
       if (document.fullscreenElement) return void document.exitFullscreen();
@@ -251,6 +270,8 @@ async function main() {
     const look = view.camera.look();
     controls.showPlace();
     if (opens) controls.showLoading(view.loading);
+    if (view.recorder.full) saveRecording(view.recorder, controls);
+    controls.showRecording(view.recorder);
     places?.show(now);
     controls.showNumbers(now, () => ({
       display: view.displayRate(now),

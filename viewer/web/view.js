@@ -2,6 +2,7 @@
 
 import { Camera } from "./input/camera.js";
 import { Playback } from "./input/playback.js";
+import { Recorder } from "./input/recorder.js";
 import { frustumOf, predictedLook } from "./look.js";
 import { beyond, pointsOf } from "./picture/covering.js";
 import { Decoder } from "./picture/decoder.js";
@@ -93,6 +94,7 @@ export class View {
     this.fail = fail;
     this.camera = new Camera();
     this.playback = new Playback(description.frames, description.fps);
+    this.recorder = new Recorder(description.recording);
     this.warp = new Warp(gl, description.shaders);
     this.decoding = new Decoding(gl);
     this.compositing = COMPOSITING.whole;
@@ -300,7 +302,7 @@ export class View {
     this.#draw(now);
     this.onTurn(now);
     this.onFrame(now);
-    if (moves || playback.playing || this.decoding.busy || this.#compiling) this.wake();
+    if (moves || playback.playing || this.recorder.on || this.decoding.busy || this.#compiling) this.wake();
     else this.#before = NaN;
   }
 
@@ -310,6 +312,7 @@ export class View {
     this.#before = now;
     this.camera.advance(seconds);
     this.playback.advance(seconds);
+    this.recorder.add(now, this.playback.frame, this.camera.look());
   }
 
   /**

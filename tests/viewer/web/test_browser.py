@@ -17,6 +17,7 @@ from nerv360.geometry import Look
 from nerv360.rendering import render_view
 from nerv360.scene import read_scene, write_scene
 from nerv360.shaders import Limits
+from nerv360.trajectories import read_trajectory
 from nerv360.viewer.sharing import decoder_file, export_web
 from tests.support.browser import NO_WEBGL, Browser, browser, served
 from tests.support.page import FRAMES, SMALL, plain_scene, psnr
@@ -73,6 +74,26 @@ def test_hands_and_keys_move_what_a_page_decodes(exported: Path, page: Browser) 
         page.key("?")
         page.wait(lambda: page.run("return document.getElementById('keys').open"))
         assert page.text("message") == ""
+
+
+def test_a_gaze_path_is_recorded_and_saved(exported: Path, page: Browser, tmp_path: Path) -> None:
+    page.devtools("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    with served(exported) as url:
+        page.open(f"{url}#yaw=170&frame=1", WIDTH, HEIGHT)
+        page.wait(lambda: page.shown("shown") == "decoded")
+        page.key("r")
+        page.wait(lambda: page.text("recorded") not in ("", "0:00"))
+        page.run("location.hash = '#yaw=-175&frame=2'")
+        page.wait(lambda: page.shown("frame") == "2")
+        page.key("r")
+        file = tmp_path / "nerv360-path.csv"
+        page.wait(file.exists)
+        assert page.run("return document.getElementById('record').hidden")
+    path = read_trajectory(str(file))
+    assert path.frame is not None
+    assert [path.frame[0], path.frame[-1]] == [1, 2]
+    assert path.time_s[-1] >= 1
+    np.testing.assert_allclose([path.yaw_deg[0], path.yaw_deg[-1]], [170, 185], atol=1e-4)
 
 
 @pytest.mark.parametrize(("decoder", "layers"), [("nerv360", 256), ("hnerv", 256), ("nerv360", 5)])

@@ -24,6 +24,7 @@ from nerv360.scene import Decoder, coded_motion, coded_weights
 from nerv360.scene.coding import Coarseness, deflated, rounded_weights
 from nerv360.shaders import Crops, shader_plan
 from nerv360.sound import SoundReader, SoundTrack, clip_sound, ear_gains, encoded, find_track
+from nerv360.trajectories import TrajectoryWriter, read_trajectory, recording_head
 from nerv360.video import open_clip
 from nerv360.viewer.decode.look_prediction import Request, predicted_look
 from nerv360.viewer.input import Action, Camera, Playback
@@ -71,6 +72,27 @@ def test_looks_turn_as_the_windows_do() -> None:
     for (one, other), turn in zip(itertools.pairwise(given), turns, strict=True):
         expected = other.rotation().T @ one.rotation()
         np.testing.assert_allclose(np.reshape(turn, (3, 3)).T, expected, atol=1e-12)
+
+
+def test_a_recording_is_a_file_that_evaluate_follows(tmp_path: Path) -> None:
+    given = [Look.from_degrees(yaw, 10, 5, 70) for yaw in (170, 179, -172, -160)]
+    rows = [[1000.5 + 20 * k, k // 2, asdict(look)] for k, look in enumerate(given)]
+    (text,) = asked(("recording", recording_head("Pier  at noon"), rows))
+    file = tmp_path / "nerv360-path.csv"
+    file.write_text(text)
+    path = read_trajectory(str(file))
+    assert path.source.endswith("(recorded with Pier at noon)")
+    np.testing.assert_allclose(path.time_s, [0, 0.02, 0.04, 0.06])
+    np.testing.assert_allclose(path.yaw_deg, [170, 179, 188, 200], atol=1e-5)
+    assert path.frame is not None
+    assert path.frame.tolist() == [0, 0, 1, 1]
+    with TrajectoryWriter(tmp_path / "own.csv", "Pier  at noon") as own:
+        for k, look in enumerate(given):
+            own.append(k * 0.02, k // 2, look)
+    windows = read_trajectory(str(tmp_path / "own.csv"))
+    for name in ("yaw_deg", "pitch_deg", "roll_deg", "hfov_deg"):
+        np.testing.assert_allclose(getattr(path, name), getattr(windows, name), atol=1e-5)
+    assert text.splitlines()[:4] == (tmp_path / "own.csv").read_text().splitlines()[:4]
 
 
 def test_ears_hear_what_they_hear_in_the_window() -> None:

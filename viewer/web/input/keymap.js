@@ -6,8 +6,8 @@
  * Actions that keys and buttons trigger.
  *
  * @typedef {"zoom in" | "zoom out" | "reset" | "inertia" | "play" | "previous frame" | "next frame"
- *   | "slower" | "faster" | "loop" | "mute" | "louder" | "quieter" | "decoder" | "compositing" | "fullscreen" | "overlay"
- *   | "keys"} Action
+ *   | "slower" | "faster" | "loop" | "mute" | "louder" | "quieter" | "decoder" | "compositing" | "record"
+ *   | "fullscreen" | "overlay" | "keys"} Action
  */
 
 /**
@@ -42,6 +42,7 @@ export const KEYMAP = [
   { keys: ["pagedown"], label: "Page down", action: "quieter", text: "Quieter", needs: "sound" },
   { keys: ["n"], label: "N", action: "decoder", text: "Next decoder of the scene" },
   { keys: ["p"], label: "P", action: "compositing", text: "Decoded picture alone, its share, or all" },
+  { keys: ["r"], label: "R", action: "record", text: "Record where you look, or stop" },
   { keys: ["f"], label: "F", action: "fullscreen", text: "Full screen on or off" },
   { keys: ["h"], label: "H", action: "overlay", text: "Show or hide the overlay" },
   { keys: ["?", "f1"], label: "?", action: "keys", text: "Show or hide the keys" },

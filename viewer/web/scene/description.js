@@ -17,7 +17,8 @@ export const MAX_FILE_BYTES = 2 ** 28;
  * @typedef {{title: string, licence: string, credit: string, width: number, height: number,
  *   fps: number, frames: number, shaders: Record<string, string>, still: File | null,
  *   motion: (File & {shape: number[]}) | null, decoders: DecoderEntry[],
- *   sound?: File | null, live?: Live | null}} Description - sound of 0 bytes is made while it is sent.
+ *   sound?: File | null, recording: string, live?: Live | null}} Description - sound of 0 bytes is made
+ *   while it is sent; recording has the first lines of a recorded gaze path.
  */
 
 const SHADERS = [
@@ -39,7 +40,7 @@ const SHADERS = [
 export function checkedDescription(value) {
   if (value?.version !== VERSION)
     throw new DataError(`its version is ${value?.version}, this page knows version ${VERSION}`);
-  for (const name of ["title", "licence", "credit"])
+  for (const name of ["title", "licence", "credit", "recording"])
     need(typeof value[name] === "string", `its ${name} is not a text`);
   for (const name of ["width", "height"])
     need(isCount(value[name], MAX_SIDE), `its ${name} is not from 1 to ${MAX_SIDE}`);
