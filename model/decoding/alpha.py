@@ -20,16 +20,22 @@ the viewport's height and width.
 
 
 class StillAlpha:
-    """Alpha of a network's pictures over one still panorama."""
+    """Alpha of a network's pictures over one still panorama.
+
+    Attributes:
+        coverage: the network's.
+        still: result of `compared_still`.
+        motion: maps of all frames, n×1×rows×columns uint8.
+    """
 
     def __init__(self, network: Architecture, coverage: Coverage, still: StillPanorama) -> None:
         """Create it for pictures of ``network``, on its device."""
         device = next(network.parameters()).device
-        self._coverage = coverage
+        self.coverage = coverage
         self._full_frame = network.full_frame
         pixels = still.pixels.to(device)
-        self._still = compared_still(coverage, pixels, full_frame=network.full_frame)
-        self._device, self._motion = device, still.motion[:, None]
+        self.still = compared_still(coverage, pixels, full_frame=network.full_frame)
+        self._device, self.motion = device, still.motion[:, None]
         self._seen: tuple[int, Tensor] | None = None
 
     @classmethod
@@ -40,31 +46,41 @@ class StillAlpha:
         return cls(network, network.coverage, decoder.still)
 
     def __call__(
-        self, picture: Tensor, frame: int, project: Projection, crop: FrameCrop | None = None
+        self,
+        picture: Tensor,
+        frame: int,
+        project: Projection,
+        motion: Tensor | None = None,
+        crop: FrameCrop | None = None,
     ) -> Tensor:
         """Return alpha 1×1×H×W in [0, 1] of a picture of ``frame``.
 
         Args:
             picture: 1×c×H×W, float32 in [0, 1]; only its first three channels are used.
+            motion: `motion_at` of the cells of a viewport or whole frame, if it is known.
             crop: the part of a full-frame network's frame that it shows; None for all of it.
         """
-        coverage = self._coverage
+        coverage = self.coverage
         cells = cell_means(picture, coverage.cell)[:, :3]
         there = (cells.shape[-2], cells.shape[-1])
+        still = self.still if self._full_frame else project(self.still, there)
+        if motion is None:
+            motion = self.motion_at(frame, (still.shape[-2], still.shape[-1]), project)
+        if crop is not None:
+            still, motion = crop.cut(still), crop.cut(motion)
+        return coverage.of_cells(cells, still, motion, (picture.shape[-2], picture.shape[-1]))
+
+    def motion_at(self, frame: int, cells: tuple[int, int], project: Projection) -> Tensor:
+        """Return a frame's motion 1×1×h×w in [0, 1] at the cells of a viewport or whole frame."""
         motion = self._motion_of(frame)
         if self._full_frame:
-            still = self._still
-            motion = coverage.frame_motion(motion, (still.shape[-2], still.shape[-1]))
-            if crop is not None:
-                still, motion = crop.cut(still), crop.cut(motion)
-        else:
-            still, motion = project(self._still, there), project(motion, there)
-        return coverage.of_cells(cells, still, motion, (picture.shape[-2], picture.shape[-1]))
+            return self.coverage.frame_motion(motion, cells)
+        return project(motion, cells)
 
     def _motion_of(self, frame: int) -> Tensor:
         """Return a frame's motion map in [0, 1], widened for viewports; kept for the next look."""
         if self._seen is None or self._seen[0] != frame:
-            motion = self._motion[frame : frame + 1].to(self._device).float() / 255
+            motion = self.motion[frame : frame + 1].to(self._device).float() / 255
             self._seen = frame, motion if self._full_frame else pad_erp(motion, 1)
         return self._seen[1]
 
@@ -104,11 +120,12 @@ def compared_still(coverage: Coverage, still: Tensor, *, full_frame: bool) -> Te
 
 
 def alpha_of(
-    alpha: StillAlpha | None, frame: int, project: Projection
+    alpha: StillAlpha | None, frame: int, project: Projection, motion: Tensor | None = None
 ) -> Callable[[Tensor], Tensor] | None:
     """Return a function from pictures of ``frame`` to their alpha, or None without ``alpha``.
 
     Args:
         project: samples the still panorama for the current look.
+        motion: as for `StillAlpha`.
     """
-    return None if alpha is None else lambda picture: alpha(picture, frame, project)
+    return None if alpha is None else lambda picture: alpha(picture, frame, project, motion)

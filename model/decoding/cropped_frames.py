@@ -76,6 +76,6 @@ class CroppedFrames:
             colours = torch.cat([part[:, :3] for part in parts], -1)
         alpha = torch.ones_like(colours[:, :1])
         if self._alpha is not None:
-            alpha = self._alpha(colours, frame, lambda features, size: features, crop)
+            alpha = self._alpha(colours, frame, lambda features, size: features, crop=crop)
         self._picture = pad_erp(torch.cat([colours, alpha], 1), 1)
         return crop

@@ -46,21 +46,22 @@ class EagerEngine(UncompiledEngine):
     def _whole(self, embedding: Tensor, finer: Sequence[Tensor], time: Tensor) -> Tensor:
         return self.network.decode(embedding, time, None, finer).float()
 
-    def _pixels(self, look: Look, frame: int) -> Tensor:
+    def _pixels(self, look: Look, frame: int) -> tuple[Tensor, float]:
         network, (embedding, finer, time) = self.network, self._code(frame)
         half = self.precision is not torch.float32
         with torch.autocast(self.device.type, self.precision, enabled=half):
             if self._crops is not None:
                 looks = look_tensor(look, self.times.device)
-                return to_bytes_(self._crops(frame, embedding, finer, time, looks))
+                return to_bytes_(self._crops(frame, embedding, finer, time, looks)), 1.0
             if self._views is None or self._views[0] != frame:
                 self._views = frame, FrameViews(network, embedding, time, finer)
             looks = look_tensor(look, self.times.device)
             picture = self._views[1](looks)
         if self._alpha is None:
-            return to_rgba(picture)
+            return to_rgba(picture), 1.0
         self._grids.turn(looks)
-        return to_rgba(picture, self._alpha(picture.float(), frame, self._grids.project))
+        alpha = self._alpha(picture.float(), frame, self._grids.project)
+        return to_rgba(picture, alpha), 1.0
 
 
 def to_rgba(picture: Tensor, alpha: Tensor | None = None) -> Tensor:

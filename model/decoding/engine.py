@@ -30,6 +30,7 @@ class Picture:
         ready: event that passes when the pixels are finished, if that may be after `Engine.decode`
             returned. Later work on the stream that was current needs no waiting; other streams and
             the host must wait for it.
+        share: of its pixels that were decoded, 0 to 1; the others have alpha 0 and are black.
     """
 
     pixels: Tensor
@@ -38,6 +39,7 @@ class Picture:
     equirectangular: bool
     decode_s: float
     ready: torch.cuda.Event | None = None
+    share: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)

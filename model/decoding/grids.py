@@ -25,9 +25,22 @@ class ViewportGrids:
         Angles are float32 here. That is precise enough for finer embeddings and the still panorama,
         which have four times as many points as the coarsest embedding.
         """
-        assert self._look is not None
-        if size not in self._angles:
-            self._angles[size] = viewport_angles(self._look.float(), size)
         height, width = features.shape[-2:]
-        grid = erp_grid(*self._angles[size], height - 2, width - 2)
+        grid = erp_grid(*self.angles(size), height - 2, width - 2)
         return sample_padded(features, grid)
+
+    def angles(
+        self, size: tuple[int, int], at: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return `viewport_angles` of the look; those of a whole viewport are kept."""
+        assert self._look is not None
+        known = self._angles.get(size)
+        if at is None:
+            if known is None:
+                known = self._angles[size] = viewport_angles(self._look.float(), size)
+            return known
+        if known is None:
+            return viewport_angles(self._look.float(), size, at)
+        place = (at[0][:, :, None] * size[1] + at[1][:, None]).flatten(0, 1)
+        longitude, latitude = (each.flatten()[place][None] for each in known)
+        return longitude, latitude

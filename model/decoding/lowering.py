@@ -42,7 +42,7 @@ def cells_first(outputs: Tensor, cells: int) -> Tensor:
 
 
 def shuffle(x: Tensor, stride: int) -> Tensor:
-    """Shuffle pixels of channels in the order of `cells_first`: 1×(s²·c)×h×w → 1×c×sh×sw.
+    """Shuffle pixels of channels in the order of `cells_first`: N×(s²·c)×h×w → N×c×sh×sw.
 
     Input and output are channels-last.
     """
@@ -50,9 +50,9 @@ def shuffle(x: Tensor, stride: int) -> Tensor:
         return x
     height, width = x.shape[-2:]
     channels = x.shape[1] // stride**2
-    cells = x.permute(0, 2, 3, 1).reshape(height, width, stride, stride * channels)
+    cells = x.permute(0, 2, 3, 1).reshape(-1, width, stride, stride * channels)
     shuffled = cells.transpose(1, 2).contiguous()
-    return shuffled.view(1, height * stride, width * stride, channels).permute(0, 3, 1, 2)
+    return shuffled.view(-1, height * stride, width * stride, channels).permute(0, 3, 1, 2)
 
 
 def sphere_conv(x: Tensor, weight: Tensor, bias: Tensor, padding: int, *, wrap: bool) -> Tensor:

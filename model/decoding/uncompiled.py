@@ -61,14 +61,15 @@ class UncompiledEngine(ABC):
         start = clock.perf_counter()
         actual = Look() if self.full_frame else decoded_look(look, self.hfov_range)
         with torch.inference_mode():
-            pixels = self._pixels(actual, frame)
+            pixels, share = self._pixels(actual, frame)
         ready = None
         if self.device.type == "cuda":
             # Otherwise a reader in another stream would wait for the next picture too.
             ready = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
             ready.record(torch.cuda.current_stream(self.device))
             ready.synchronize()
-        return Picture(pixels, actual, frame, self.full_frame, clock.perf_counter() - start, ready)
+        seconds = clock.perf_counter() - start
+        return Picture(pixels, actual, frame, self.full_frame, seconds, ready, share)
 
     def _code(self, frame: int) -> tuple[Tensor, list[Tensor], Tensor]:
         """Return a frame's embedding, 1×d×h×w, its finer embeddings, and its time, float64 1."""
@@ -79,5 +80,5 @@ class UncompiledEngine(ABC):
         return coarsest, finer, self.times[frame : frame + 1]
 
     @abstractmethod
-    def _pixels(self, look: Look, frame: int) -> Tensor:
-        """Compute a picture as contiguous height×width×4 uint8."""
+    def _pixels(self, look: Look, frame: int) -> tuple[Tensor, float]:
+        """Compute a picture, contiguous height×width×4 uint8, and its `Picture.share`."""

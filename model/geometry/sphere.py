@@ -150,12 +150,15 @@ def viewport_grid(look: Tensor, size: tuple[int, int], padded: tuple[int, int]) 
     return erp_grid(*viewport_angles(look, size), padded[0] - 2, padded[1] - 2)
 
 
-def viewport_angles(look: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+def viewport_angles(
+    look: Tensor, size: tuple[int, int], at: tuple[Tensor, Tensor] | None = None
+) -> tuple[Tensor, Tensor]:
     """Return longitudes and latitudes, N×size, of the pixel centres of viewports.
 
     Args:
         look: N×4 as in `viewport_grid`, float64 or float32; the result has its type.
         size: height and width of the viewports.
+        at: the rows, tiles×h, and columns, tiles×w, of tiles; the result is then N×(tiles·h)×w.
     """
     x, y = (axis[None, None] for axis in _ray_axes(*size, look.device, look.dtype))
     scale = torch.tan(look[:, 3] / 2)[:, None, None]
@@ -163,7 +166,11 @@ def viewport_angles(look: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor
     # A direction is the sum of a row's and a column's part: this saves a product per pixel.
     right, up, forward = (axis[..., None] for axis in rotation.unbind(-1))
     columns, rows = right * (x * scale), up * (y * scale) + forward
-    directions = rows[..., None] + columns[:, :, None]
+    if at is None:
+        directions = rows[..., None] + columns[:, :, None]
+    else:
+        tiles = rows[:, :, at[0], None] + columns[:, :, at[1]][:, :, :, None]
+        directions = tiles.flatten(2, 3)
     return directions_to_angles(directions.movedim(1, -1))
 
 

@@ -65,13 +65,17 @@ class Coverage(nn.Module):
         self, cells: Tensor, compared: Tensor, motion: Tensor, size: tuple[int, int]
     ) -> Tensor:
         """Return alpha of a picture of ``size`` from the means of its cells; see `forward`."""
-        difference = cells - compared
-        apart = _smoothed(difference, wrap=self.wrap).abs().mean(1, keepdim=True)
+        smoothed = _smoothed(cells - compared, wrap=self.wrap)
+        alpha = self.of_difference(smoothed, motion)
+        return F.interpolate(alpha, size, mode="bilinear", align_corners=False)
+
+    def of_difference(self, smoothed: Tensor, motion: Tensor) -> Tensor:
+        """Return alpha N×1×h×w of cells from their difference, N×3×h×w, averaged over 3×3 cells."""
+        apart = smoothed.abs().mean(1, keepdim=True)
         gate = STEEPNESS * self.sharpness * (apart - THRESHOLD * self.threshold)
         above = MOST_MOTION * motion - THRESHOLD * self.motion_threshold
         gate = gate + BOUND * torch.tanh(STEEPNESS * self.motion_sharpness * above)
-        alpha = gate.sigmoid() * may_show(motion)
-        return F.interpolate(alpha, size, mode="bilinear", align_corners=False)
+        return gate.sigmoid() * may_show(motion)
 
     def compared_viewports(self, panorama: Tensor, look: Tensor, size: tuple[int, int]) -> Tensor:
         """Sample the still panorama at the cells of viewports of ``size``, height and width.

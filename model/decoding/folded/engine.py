@@ -38,5 +38,5 @@ class FoldedEngine(UncompiledEngine):
             alpha = StillAlpha.of(self.network, decoder)
             self._program = folded_program(self.network, precision, alpha)
 
-    def _pixels(self, look: Look, frame: int) -> Tensor:
+    def _pixels(self, look: Look, frame: int) -> tuple[Tensor, float]:
         return self._program(frame, *self._code(frame), look_tensor(look, self.times.device))

@@ -16,10 +16,14 @@ from nerv360.decoding.cropped_frames import CroppedFrames
 from nerv360.decoding.folded.feature_crop import CropPlan, sampled_crop
 from nerv360.decoding.folded.stage import FoldedStages
 from nerv360.decoding.folded.stem import FoldedStem, widen
+from nerv360.decoding.folded.tiled import TiledPicture, TiledSphere, cut, sampled
 from nerv360.decoding.grids import ViewportGrids
 from nerv360.decoding.lowering import rgba_bytes, rgba_of, to_bytes_
 from nerv360.geometry import pad_erp, sample_padded, viewport_grid
 from nerv360.networks import Architecture, FrameCrop, KeptCrop, Stage, project
+
+Decoded = tuple[Tensor, float]
+"""A picture, and the share of it that was decoded, 0 to 1."""
 
 
 class FoldedProgram(Protocol):
@@ -27,8 +31,8 @@ class FoldedProgram(Protocol):
 
     def __call__(
         self, frame: int, embedding: Tensor, finer: Sequence[Tensor], time: Tensor, look: Tensor
-    ) -> Tensor:
-        """Compute contiguous height×width×4 uint8 of ``frame``.
+    ) -> Decoded:
+        """Compute contiguous height×width×4 uint8 of ``frame``, and the share that was decoded.
 
         Args:
             embedding: 1×d×h×w.
@@ -70,20 +74,28 @@ class FoldedFrame:
         """
         layout = network.layout()
         self.network, self.alpha = network, alpha
-        self.stages = FoldedStages((layout.stem, *layout.stages), layout.head, dtype)
+        stages = (layout.stem, *layout.stages)
+        self.stages = FoldedStages(stages, layout.head, dtype)
+        self.tiled = TiledPicture.of(self.stages, stages, layout.head, alpha)
+        config = network.config
+        self._size = config.frame_height, config.frame_width
 
     def __call__(
         self, frame: int, embedding: Tensor, finer: Sequence[Tensor], time: Tensor, look: Tensor
-    ) -> Tensor:
-        x = self._head(embedding, finer, time)
-        return rgba_bytes(x, alpha_of(self.alpha, frame, _unsampled))
+    ) -> Decoded:
+        condition, motion = self.network.time_condition(time), None
+        if self.tiled is not None:
+            motion = self.tiled.motion(frame, self._size, _unsampled)
+            plan = self.tiled.plan(motion)
+            if plan is not None:
+                return self.tiled(plan, embedding, condition, finer, cut, cut), plan.picture.share
+        x = self.stages(embedding, condition, finer, _unsampled)
+        return rgba_bytes(x, alpha_of(self.alpha, frame, _unsampled, motion)), 1.0
 
     def picture(self, embedding: Tensor, finer: Sequence[Tensor], time: Tensor) -> Tensor:
         """Return the picture 1×4×H×W, float32 in [0, 1], of embeddings of any size."""
-        return rgba_of(self._head(embedding, finer, time)).permute(2, 0, 1)[None]
-
-    def _head(self, embedding: Tensor, finer: Sequence[Tensor], time: Tensor) -> Tensor:
-        return self.stages(embedding, self.network.time_condition(time), finer, _unsampled)
+        x = self.stages(embedding, self.network.time_condition(time), finer, _unsampled)
+        return rgba_of(x).permute(2, 0, 1)[None]
 
 
 class FoldedCrop:
@@ -97,8 +109,8 @@ class FoldedCrop:
 
     def __call__(
         self, frame: int, embedding: Tensor, finer: Sequence[Tensor], time: Tensor, look: Tensor
-    ) -> Tensor:
-        return to_bytes_(self._crops(frame, embedding, finer, time, look))
+    ) -> Decoded:
+        return to_bytes_(self._crops(frame, embedding, finer, time, look)), 1.0
 
 
 class FoldedViewport:
@@ -130,24 +142,36 @@ class FoldedViewport:
         ]
         self._widened_of: int | None = None
         self.stages = FoldedStages(layout.stages, layout.head, dtype)
+        self.tiled: TiledPicture | None = None
+        if self.late is None:
+            self.tiled = TiledPicture.of(self.stages, layout.stages, layout.head, alpha)
 
     def __call__(
         self, frame: int, embedding: Tensor, finer: Sequence[Tensor], time: Tensor, look: Tensor
-    ) -> Tensor:
+    ) -> Decoded:
         height, width = embedding.shape[-2:]
         self.grids.turn(look)
         grid = viewport_grid(look, self.projected, (height + 2, width + 2))
-        x = sample_padded(self._features(frame, embedding, time, grid), grid)
-        if self.late is not None:
-            x = _as_trained(self.late, x, self.network.time_condition(time))
+        features = self._features(frame, embedding, time, grid)
         if self._widened_of != frame:
             self._widened_of = None  # an interruption leaves them half filled
             for each, padded in zip(finer, self._widened, strict=True):
                 widen(each, padded)
             self._widened_of = frame
-        condition = self.network.condition(time, look)
+        condition, motion = self.network.condition(time, look), None
+        if self.tiled is not None:
+            size = self.network.config.viewport_height, self.network.config.viewport_width
+            motion = self.tiled.motion(frame, size, self.grids.project)
+            plan = self.tiled.plan(motion)
+            if plan is not None:
+                seen = partial(sampled, self.grids)
+                x = self.tiled(plan, features, condition, self._widened, seen, seen)
+                return x, plan.picture.share
+        x = sample_padded(features, grid)
+        if self.late is not None:
+            x = _as_trained(self.late, x, self.network.time_condition(time))
         x = self.stages(x, condition, self._widened, self.grids.project)
-        return rgba_bytes(x, alpha_of(self.alpha, frame, self.grids.project))
+        return rgba_bytes(x, alpha_of(self.alpha, frame, self.grids.project, motion)), 1.0
 
     def _features(self, frame: int, embedding: Tensor, time: Tensor, grid: Tensor) -> Tensor:
         """Return `Architecture.expand` of a frame, at least the part that ``grid`` samples."""
@@ -185,6 +209,11 @@ class FoldedSphere:
         self.network, self.alpha, self.grids = network, alpha, ViewportGrids()
         self.sphere = FoldedStages((layout.stem, *first), None, dtype)
         self.stages = FoldedStages(last, layout.head, dtype)
+        self.tiled = TiledPicture.of(self.stages, last, layout.head, alpha)
+        self._tiled_sphere: TiledSphere | None = None
+        if self.tiled is not None and alpha is not None:
+            around, before = self.tiled.angle(config), (layout.stem, *first)
+            self._tiled_sphere = TiledSphere(self.sphere, before, config, alpha, around)
         self._levels = sum(stage.finer is not None for stage in first)
         scale = math.prod(config.strides[: config.project_after])
         height, width = config.viewport_embedding_size
@@ -195,28 +224,46 @@ class FoldedSphere:
 
     def __call__(
         self, frame: int, embedding: Tensor, finer: Sequence[Tensor], time: Tensor, look: Tensor
-    ) -> Tensor:
-        expand = partial(self._expand, embedding, finer, time)
+    ) -> Decoded:
+        expand = partial(self._expand, frame, embedding, finer, time)
         crop = self._kept.covering(frame, self.network.crop_of(look), expand)
+        self.grids.turn(look)
+        condition, motion = self.network.condition(time, look), None
+        if self.tiled is not None:
+            size = self.network.config.viewport_height, self.network.config.viewport_width
+            motion = self.tiled.motion(frame, size, self.grids.project)
+            plan = self.tiled.plan(motion)
+            if plan is not None:
+                seen, still = partial(sampled, self.grids, crop=crop), partial(sampled, self.grids)
+                x = self.tiled(plan, self._features, condition, self._finer, seen, still)
+                return x, plan.picture.share
 
         def projected(features: Tensor, size: tuple[int, int]) -> Tensor:
             return project(features, look, size, crop)
 
-        x = projected(self._features, self._size)
-        x = self.stages(x, self.network.condition(time, look), self._finer, projected)
-        self.grids.turn(look)
-        return rgba_bytes(x, alpha_of(self.alpha, frame, self.grids.project))
+        x = self.stages(projected(self._features, self._size), condition, self._finer, projected)
+        return rgba_bytes(x, alpha_of(self.alpha, frame, self.grids.project, motion)), 1.0
 
     def _expand(
-        self, embedding: Tensor, finer: Sequence[Tensor], time: Tensor, crop: FrameCrop | None
+        self,
+        frame: int,
+        embedding: Tensor,
+        finer: Sequence[Tensor],
+        time: Tensor,
+        crop: FrameCrop | None,
     ) -> FrameCrop | None:
         """Compute the features before the projection, and widen the levels that come after it."""
-        cut = (lambda level: level) if crop is None else crop.cut
-        before, after = ([cut(x) for x in part] for part in _parted(finer, self._levels))
+        within = (lambda level: level) if crop is None else crop.cut
+        before, after = ([within(x) for x in part] for part in _parted(finer, self._levels))
         condition = self.network.time_condition(time)
-        x = self.sphere(cut(embedding), condition, before, lambda level, size: level)
-        self._features = pad_erp(x.float(), 1).contiguous(memory_format=torch.channels_last)
         self._finer = [pad_erp(level, 1) for level in after]
+        features = None
+        if self._tiled_sphere is not None:
+            features = self._tiled_sphere(frame, within(embedding), condition, before, crop)
+        if features is None:
+            x = self.sphere(within(embedding), condition, before, lambda level, size: level)
+            features = pad_erp(x.float(), 1).contiguous(memory_format=torch.channels_last)
+        self._features = features
         return crop
 
 

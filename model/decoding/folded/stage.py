@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nerv360.decoding.alpha import Projection
+from nerv360.decoding.folded.tiles import Tiles
 from nerv360.decoding.lowering import (
     OPAQUE,
     affine_layers,
@@ -70,7 +71,7 @@ class FoldedStages:
             finer: the frame's finer embeddings, sampled by ``project``.
         """
         x = x.to(self.dtype, memory_format=torch.channels_last)
-        folded, remaining = iter(self._fold(condition)), iter(finer)
+        folded, remaining = iter(self.fold(condition)), iter(finer)
         for stage in self.stages:
             x = stage(x, folded)
             if stage.finer is not None:
@@ -78,7 +79,7 @@ class FoldedStages:
                 x = x.add_(stage.finer(project(next(remaining), size)))
         return x if self.head is None else self.head(x)
 
-    def _fold(self, condition: Tensor) -> list[FoldedConv]:
+    def fold(self, condition: Tensor) -> list[FoldedConv]:
         """Return the blocks' folded convolutions, cached until the condition changes.
 
         If the condition does not depend on the look, that is as long as the frame stays.
@@ -125,10 +126,11 @@ class FoldedFiner:
         self.weight, self.bias = conv.weight[..., 0, 0].T.to(dtype), conv.bias.to(dtype)
 
     def __call__(self, embedding: Tensor) -> Tensor:
-        """Apply it: 1×c×h×w → 1×c'×h×w, channels-last."""
-        pixels = embedding[0].flatten(1).T.to(self.weight.dtype)
+        """Apply it: N×c×h×w → N×c'×h×w, channels-last."""
+        count, _, height, width = embedding.shape
+        pixels = embedding.permute(0, 2, 3, 1).flatten(0, 2).to(self.weight.dtype)
         added = torch.addmm(self.bias, pixels, self.weight)
-        return added.view(1, *embedding.shape[-2:], -1).permute(0, 3, 1, 2)
+        return added.view(count, height, width, -1).permute(0, 3, 1, 2)
 
 
 class FoldedBlock:
@@ -153,6 +155,10 @@ class FoldedHead:
     def __call__(self, x: Tensor) -> Tensor:
         """Apply it: 1×c×h×w → 1×4×h×w."""
         return sphere_conv(x, self.weight, self.bias, 1, wrap=self.wrap)
+
+    def on_tiles(self, x: Tensor) -> Tensor:
+        """Apply it to tiles with a rim: N×c×(h+2)×(w+2) → N×4×h×w."""
+        return F.conv2d(x, self.weight, self.bias)
 
 
 class ShuffledHead:
@@ -189,6 +195,10 @@ class ShuffledHead:
         y = shuffle(F.conv2d(x, self.weight, self.bias, padding=1), self.stride)
         return y[..., 1:-1, 1:-1]
 
+    def on_tiles(self, x: Tensor) -> Tensor:
+        """Apply it to tiles with a rim: N×(4·c)×(h+2)×(w+2) → N×4×2h×2w."""
+        return shuffle(F.conv2d(x, self.weight, self.bias), self.stride)[..., 1:-1, 1:-1]
+
 
 def _rgba_layer(head: ColourHead) -> tuple[Tensor, Tensor]:
     """Return weight and bias of a colour head, including tanh's factor and alpha."""
@@ -221,6 +231,24 @@ class FoldedConv:
             y[..., side] -= self.columns[:, side]
             for column in (0, -1):
                 y[..., side, column] += self.taps[:, side, column]
+        return y
+
+    def on_tiles(self, x: Tensor, tiles: Tiles) -> Tensor:
+        """Apply it to tiles with a rim: n×c×(h+2)×(w+2) → n×c'×h×w."""
+        y = F.conv2d(x, self.weight, self.bias)
+        if self.wrap:
+            return y
+        pixels = y.permute(0, 2, 3, 1)
+        rows, columns = tiles.borders
+        for side, index in rows.items():
+            line = pixels[:, side]
+            line[index] -= self.rows[:, side, 0]
+        for side, index in columns.items():
+            line = pixels[:, :, side]
+            line[index] -= self.columns[:, side, 0]
+        for (side, column), index in tiles.corners.items():
+            corner = pixels[:, side, column]
+            corner[index] += self.taps[:, side, column]
         return y
 
 

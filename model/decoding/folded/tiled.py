@@ -1,0 +1,413 @@
+"""Pictures over a still panorama, computed only in the tiles that may differ from it."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nerv360.config import ModelConfig
+from nerv360.decoding.alpha import Projection, StillAlpha, cell_means
+from nerv360.decoding.folded.stage import FoldedConv, FoldedStages, gelu_
+from nerv360.decoding.folded.tiles import (
+    WORTH,
+    WORTH_ON_SPHERE,
+    Need,
+    TileMap,
+    Tiles,
+    reaches,
+    side_of,
+)
+from nerv360.decoding.grids import ViewportGrids
+from nerv360.decoding.looks import hfov_range
+from nerv360.decoding.lowering import shuffle, to_bytes_
+from nerv360.geometry import erp_grid, pad_erp, sample_padded
+from nerv360.networks import ColourHead, Coverage, FrameCrop, Stage
+
+TileProjection = Callable[[Tensor, Tiles], Tensor]
+"""Samples or cuts features 1×c×H×W for tiles of a map: n×c×height×width."""
+
+
+class TiledStages:
+    """`FoldedStages` for tiles of their maps."""
+
+    def __init__(self, stages: FoldedStages, layout: Sequence[Stage], after: float) -> None:
+        """Use folded stages.
+
+        Args:
+            layout: the same stages before folding.
+            after: pixels around a needed one that are read of the last stage's result.
+        """
+        self._stages = stages
+        self.reaches = reaches(layout, after)
+        scales = [1]
+        for stage in reversed(layout):
+            scales.append(scales[-1] * stage.stride)
+        self.scales = scales[::-1]
+        self.width = layout[-1].conv.out_channels // layout[-1].stride ** 2 if layout else 0
+        self._maps: dict[tuple[int, int], TileMap] = {}
+
+    def plan(self, need: Need, side: int) -> list[Tiles]:
+        """Return the tiles of the input and of each stage's result, each in its own map."""
+        return [
+            need.tiles(reach, side).coarser(scale)
+            for reach, scale in zip(self.reaches, self.scales, strict=True)
+        ]
+
+    def __call__(
+        self,
+        x: Tensor,
+        condition: Tensor,
+        finer: Sequence[Tensor],
+        project: TileProjection,
+        plan: Sequence[Tiles],
+        *,
+        wrap: bool = True,
+    ) -> Tensor:
+        """Return the last stage's tiles, n×c×height×width; see `FoldedStages`.
+
+        Args:
+            x: features before the first stage, for ``project``.
+            wrap: maps that continue across seam and poles do so; False for a crop with a margin.
+        """
+        stages = self._stages
+        folded, remaining = iter(stages.fold(condition)), iter(finer)
+        tiles, x = plan[0], project(x, plan[0]).to(stages.dtype)
+        for index, (stage, after) in enumerate(zip(stages.stages, plan[1:], strict=True)):
+            grown = after.side[0] // tiles.side[0]
+            read = after.coarser(grown)
+            windows = self._around(
+                (index, 0), x, tiles, read, stage.padding, wrap=wrap and stage.wrap
+            )
+            y = F.conv2d(windows, stage.weight, stage.bias)
+            x = shuffle(y.sin_() if stage.sine else gelu_(y), stage.stride)
+            tiles = after.coarser(grown // stage.stride)
+            for block in range(len(stage.blocks)):
+                keys = ((index, 2 * block + 1), (index, 2 * block + 2))
+                y = gelu_(self._convolved(keys[0], x, tiles, next(folded), wrap=wrap))
+                x = self._convolved(keys[1], y, tiles, next(folded), wrap=wrap).add_(x)
+            if stage.finer is not None:
+                x = x.add_(stage.finer(project(next(remaining), tiles)))
+        return x
+
+    def _convolved(
+        self, key: tuple[int, int], x: Tensor, tiles: Tiles, conv: FoldedConv, *, wrap: bool
+    ) -> Tensor:
+        windows = self._around(key, x, tiles, tiles, 1, wrap=wrap and conv.wrap)
+        return conv.on_tiles(windows, tiles)
+
+    def _around(
+        self,
+        key: tuple[int, int],
+        x: Tensor,
+        tiles: Tiles,
+        read: Tiles,
+        halo: int,
+        *,
+        wrap: bool,
+    ) -> Tensor:
+        """Write tiles to the map called ``key``, and return those to read with a halo."""
+        there = self.map(key, x.shape[1], tiles.size, halo, x.dtype)
+        there.put(tiles, x)
+        if wrap:
+            there.wrap()
+        return there.cut(read, halo)
+
+    def map(
+        self,
+        key: tuple[int, int],
+        channels: int,
+        size: tuple[int, int],
+        rim: int,
+        dtype: torch.dtype,
+    ) -> TileMap:
+        """Return a map that is kept while its size stays."""
+        known = self._maps.get(key)
+        if known is None or known.size != size or known.pixels.shape[-1] != channels:
+            known = self._maps[key] = TileMap(channels, size, rim, dtype)
+        return known
+
+
+@dataclass(frozen=True)
+class PicturePlan:
+    """Tiles of a picture.
+
+    Attributes:
+        need: cells that are shown.
+        stages: of the input and of each stage.
+        picture: of the picture.
+    """
+
+    need: Need
+    motion: Tensor
+    stages: list[Tiles]
+    picture: Tiles
+
+
+class TiledPicture:
+    """The last stages, the head and alpha of a picture over a still panorama, for tiles."""
+
+    def __init__(
+        self, stages: FoldedStages, layout: Sequence[Stage], head: ColourHead, alpha: StillAlpha
+    ) -> None:
+        """Use folded stages; ``layout`` has the same before folding."""
+        self._stages, self._alpha = stages, alpha
+        self.tiled = TiledStages(stages, layout, head.conv.kernel_size[0] // 2)
+        self._side = side_of(self.tiled.scales[0], alpha.coverage.cell)
+        self._wrap = head.conv.wrap
+
+    @classmethod
+    def of(
+        cls,
+        stages: FoldedStages,
+        layout: Sequence[Stage],
+        head: ColourHead,
+        alpha: StillAlpha | None,
+    ) -> TiledPicture | None:
+        """Create it, or return None without a still panorama or a CPU."""
+        if alpha is None or alpha.still.device.type != "cpu":
+            return None
+        return cls(stages, layout, head, alpha)
+
+    def angle(self, config: ModelConfig) -> float:
+        """Return how far from motion a viewport's features are read, radians."""
+        pixels = 1.5 * self._alpha.coverage.cell + self.tiled.reaches[0]
+        widest = math.tan(hfov_range(config)[1] / 2)
+        return math.atan(pixels * 2 * widest / config.viewport_width)
+
+    def motion(self, frame: int, size: tuple[int, int], project: Projection) -> Tensor:
+        """Return `StillAlpha.motion_at` of the cells of a picture of ``size``."""
+        cell = self._alpha.coverage.cell
+        return self._alpha.motion_at(frame, (size[0] // cell, size[1] // cell), project)
+
+    def plan(self, motion: Tensor) -> PicturePlan | None:
+        """Return the tiles to compute, or None if a whole picture is faster.
+
+        Args:
+            motion: `StillAlpha.motion_at` of the picture's cells.
+        """
+        coverage = self._alpha.coverage
+        moves = (motion > 0).float()
+        # Cells are compared with their neighbours, and alpha is interpolated between them.
+        moves = pad_erp(moves, 1) if self._wrap else F.pad(moves, (1,) * 4)
+        need = Need(F.max_pool2d(moves, 3, stride=1), coverage.cell, self._wrap)
+        picture = need.tiles(0, self._side)
+        if picture.share > WORTH:
+            return None
+        return PicturePlan(need, motion, self.tiled.plan(need, self._side), picture)
+
+    def __call__(
+        self,
+        plan: PicturePlan,
+        x: Tensor,
+        condition: Tensor,
+        finer: Sequence[Tensor],
+        project: TileProjection,
+        still: TileProjection,
+    ) -> Tensor:
+        """Return contiguous height×width×4 uint8, 0 where it is not decoded.
+
+        Args:
+            x: features before the first stage, for ``project``, which also takes ``finer``.
+            condition: 1×c' of all blocks.
+            still: takes the still panorama.
+        """
+        tiles, (height, width) = plan.picture, plan.picture.size
+        whole = TileMap(4, (height, width), 0, torch.uint8)
+        if len(tiles):
+            head, last = self._stages.head, plan.stages[-1]
+            assert head is not None
+            x = self.tiled(x, condition, finer, project, plan.stages)
+            there = self.tiled.map((len(plan.stages), 0), x.shape[1], _size(x, last), 1, x.dtype)
+            grown = last.size[0] // there.size[0]
+            there.put(last.coarser(grown), x)
+            if self._wrap:
+                there.wrap()
+            y = head.on_tiles(there.cut(tiles.coarser(grown), 1))
+            rgba = y.permute(0, 2, 3, 1)[..., :4].float().sigmoid()
+            alpha = TiledAlpha(self._alpha.coverage, plan)
+            behind = still(self._alpha.still, alpha.cells).permute(0, 2, 3, 1)
+            rgba[..., 3] = alpha(rgba, F.pad(behind, (0, 1)))
+            whole.put(tiles, alpha.needed(to_bytes_(rgba)).permute(0, 3, 1, 2))
+        return whole.pixels
+
+
+def _size(x: Tensor, tiles: Tiles) -> tuple[int, int]:
+    """Return the size of the map that ``x`` are tiles of; a head may shuffle the last pixels."""
+    grown = tiles.side[0] // x.shape[-2]
+    return tiles.size[0] // grown, tiles.size[1] // grown
+
+
+class TiledAlpha:
+    """`Coverage` of the tiles of one picture."""
+
+    def __init__(self, coverage: Coverage, plan: PicturePlan) -> None:
+        self._coverage, self._plan = coverage, plan
+        self.cells = plan.picture.coarser(coverage.cell)
+
+    def __call__(self, rgba: Tensor, still: Tensor) -> Tensor:
+        """Return alpha n×height×width.
+
+        Args:
+            rgba: n×height×width×4 in [0, 1].
+            still: n×h×w×4, the still panorama at the tiles' cells and 0.
+        """
+        tiles, coverage = self.cells, self._coverage
+        stacked = rgba.view(1, -1, *rgba.shape[2:]).permute(0, 3, 1, 2)
+        means = cell_means(stacked, coverage.cell).permute(0, 2, 3, 1)
+        means = means.view(len(tiles), *tiles.side, 4) - still
+        differs = TileMap(4, tiles.size, 1, torch.float32)
+        means[..., 3] = 1  # counts the cells inside
+        differs.put(tiles, means.permute(0, 3, 1, 2))
+        if coverage.wrap:
+            differs.wrap()
+        sums = _sums(differs.cut(tiles, 1).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        motion = cut(self._plan.motion, tiles)
+        opened = coverage.of_difference(sums[:, :3] / sums[:, 3:], motion)
+        gates = TileMap(1, tiles.size, 1, torch.float32)
+        gates.put(tiles, torch.where(motion > 0, opened, 0))
+        pixels = gates.pixels
+        pixels[0], pixels[-1] = pixels[1], pixels[-2]
+        pixels[:, 0], pixels[:, -1] = pixels[:, 1], pixels[:, -2]
+        around = gates.cut(tiles, 1)[:, 0]
+        rows, columns = (_enlarging(side, coverage.cell) for side in tiles.side)
+        return rows @ (around @ columns.T)
+
+    def needed(self, pixels: Tensor) -> Tensor:
+        """Set pixels n×height×width×4 uint8 of cells that are not needed to 0."""
+        tiles, cell = self.cells, self._coverage.cell
+        need = cut(self._plan.need.cells, tiles)[:, 0].int()
+        count, height, width = need.shape
+        whole = pixels.view(torch.int32).view(count, height, cell, width, cell)
+        return (
+            (whole * need[:, :, None, :, None])
+            .view(count, height * cell, -1)
+            .view(torch.uint8)
+            .view(*pixels.shape)
+        )
+
+
+def _sums(x: Tensor) -> Tensor:
+    """Sum every 3×3 cells of n×(h+2)×(w+2)×c: n×h×w×c."""
+    x = x[:, :-2] + x[:, 1:-1] + x[:, 2:]
+    return x[:, :, :-2] + x[:, :, 1:-1] + x[:, :, 2:]
+
+
+@functools.lru_cache(maxsize=16)
+def _enlarging(cells: int, cell: int) -> Tensor:
+    """Return the weights, (cells·cell)×(cells+2), of bilinear interpolation between cells."""
+    single = torch.eye(cells + 2)[:, None]
+    size = (cells + 2) * cell
+    larger = F.interpolate(single, size, mode="linear", align_corners=False)[:, 0]
+    return larger[:, cell:-cell].T.contiguous()
+
+
+class TiledSphere:
+    """The stages of a crop of the sphere before the projection, for tiles."""
+
+    def __init__(
+        self,
+        stages: FoldedStages,
+        layout: Sequence[Stage],
+        config: ModelConfig,
+        alpha: StillAlpha,
+        angle: float,
+    ) -> None:
+        """Use folded stages.
+
+        Args:
+            layout: the same before folding.
+            angle: radians around motion in which their results are read.
+        """
+        self._tiled = TiledStages(stages, layout, 1)  # sampling reads the next pixel
+        self._alpha, self._size, self._angle = alpha, config.embedding_size, angle
+
+    def __call__(
+        self,
+        frame: int,
+        embedding: Tensor,
+        condition: Tensor,
+        finer: Sequence[Tensor],
+        crop: FrameCrop | None,
+    ) -> Tensor | None:
+        """Return float32 features of all that moves in a crop, widened by one pixel a side.
+
+        They are valid until the next call. None if it is faster to compute the whole crop.
+
+        Args:
+            embedding: 1×d×h×w of the crop.
+            finer: embeddings of the crop before the projection.
+        """
+        tiled = self._tiled
+        moves = self._around(self._alpha.motion[frame, 0])
+        scale = tiled.scales[0]
+        wrap = crop is None or crop.width == crop.columns
+        need = Need(moves if crop is None else crop.cut(moves), scale, wrap)
+        plan = tiled.plan(need, side_of(scale, scale))
+        last = plan[-1]
+        if last.share > WORTH_ON_SPHERE:
+            return None
+        there = tiled.map((len(plan), 0), tiled.width, last.size, 1, torch.float32)
+        if len(last):
+            x = tiled(embedding, condition, finer, cut, plan, wrap=wrap)
+            there.put(last, x.float())
+        if wrap:
+            there.wrap()
+        return there.pixels.permute(2, 0, 1)[None]
+
+    def _around(self, motion: Tensor) -> Tensor:
+        """Return which pixels of the embedding are needed for what moves, 1×1×h×w, 0 or 1."""
+        rows, columns = motion.shape
+        before, after, above = near(rows, columns, self._angle)
+        moves = F.max_pool2d(pad_erp((motion > 0).float()[None, None], 1), 3, stride=1)[0, 0]
+        total = F.pad(moves.repeat(1, 3).cumsum(1), (1, 0))
+        moves = (total.gather(1, after) > total.gather(1, before)).float()[None, None]
+        moves = F.max_pool2d(moves, (2 * above + 1, 1), stride=1, padding=(above, 0))
+        return F.adaptive_max_pool2d(moves, self._size)
+
+
+@functools.lru_cache(maxsize=8)
+def near(rows: int, columns: int, angle: float) -> tuple[Tensor, Tensor, int]:
+    """Return what is within ``angle`` of the pixels of an ERP map, or a little more.
+
+    Returns:
+        Of each pixel the first column and the one after the last, rows×columns, counted in three
+        maps beside each other from the middle one; and the number of rows above and below.
+    """
+    # Of each row, its edge that is nearer to a pole.
+    latitude = (0.5 - (torch.arange(rows) + 0.5) / rows).abs() * math.pi + math.pi / (2 * rows)
+    sine = math.sin(angle) / latitude.cos().clamp(min=1e-6)
+    aside = torch.where(sine < 1, sine.clamp(max=1).asin() * columns / (2 * math.pi), columns)
+    aside = aside.ceil().clamp(max=columns // 2).long()[:, None]
+    at = torch.arange(columns) + columns
+    return at - aside, at + aside + 1, math.ceil(angle / math.pi * rows)
+
+
+def sampled(
+    grids: ViewportGrids, features: Tensor, tiles: Tiles, crop: FrameCrop | None = None
+) -> Tensor:
+    """Sample features that were widened by one pixel a side for tiles of a viewport.
+
+    Args:
+        crop: the part of the frame that the features are of; None for all of it.
+
+    Returns:
+        n×c×height×width.
+    """
+    angles = grids.angles(tiles.size, tiles.at)
+    height, width = (side - 2 for side in features.shape[-2:])
+    grid = erp_grid(*angles, height, width) if crop is None else crop.grid(*angles, height)
+    pixels = sample_padded(features, grid)[0]
+    return pixels.view(-1, len(tiles), *tiles.side).transpose(0, 1)
+
+
+def cut(features: Tensor, tiles: Tiles) -> Tensor:
+    """Cut tiles from features 1×c×H×W: n×c×height×width, channels-last."""
+    rows, columns = tiles.at
+    pixels = features[0].permute(1, 2, 0)[rows[:, :, None], columns[:, None]]
+    return pixels.permute(0, 3, 1, 2)
