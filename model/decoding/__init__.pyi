@@ -26,3 +26,4 @@ from .preloading import load_compilers as load_compilers
 from .preloading import may_want_compilers as may_want_compilers
 from .preloading import window_comes_first as window_comes_first
 from .timing import picture_seconds as picture_seconds
+from .timing import timed_pictures as timed_pictures

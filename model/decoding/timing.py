@@ -18,8 +18,17 @@ def picture_seconds(engine: Engine, requests: Sequence[tuple[Look, int]]) -> lis
     host waits only for the last picture, so that an engine that only enqueues is measured at its
     own pace.
     """
+    return timed_pictures(engine, requests)[0]
+
+
+def timed_pictures(
+    engine: Engine, requests: Sequence[tuple[Look, int]]
+) -> tuple[list[float], float]:
+    """Return `picture_seconds`, and the mean `Picture.share`."""
     if engine.device.type != "cuda":
-        return [engine.decode(look, frame).decode_s for look, frame in requests]
+        pictures = (engine.decode(look, frame) for look, frame in requests)
+        seconds, shares = zip(*((each.decode_s, each.share) for each in pictures), strict=True)
+        return list(seconds), sum(shares) / len(shares)
     stream = torch.cuda.current_stream(engine.device)
     marks = [_mark() for _ in range(len(requests) + 1)]
     marks[0].record(stream)
@@ -27,7 +36,7 @@ def picture_seconds(engine: Engine, requests: Sequence[tuple[Look, int]]) -> lis
         engine.decode(look, frame)
         mark.record(stream)
     marks[-1].synchronize()
-    return [start.elapsed_time(end) / 1000 for start, end in pairwise(marks)]
+    return [start.elapsed_time(end) / 1000 for start, end in pairwise(marks)], 1.0
 
 
 def _mark() -> torch.cuda.Event:

@@ -38,6 +38,7 @@ class DecodeReport:
         engine: the engine in use; None while the next is built.
         error: one sentence if an attempt failed in this generation.
         ended: no engine is left to try.
+        share: of the latest picture that was decoded, 0 to 1; see `Picture.share`.
         remark: one sentence on why no faster engine decodes, if one was meant to.
     """
 
@@ -47,6 +48,7 @@ class DecodeReport:
     engine: Engine | None = None
     error: str | None = None
     ended: bool = False
+    share: float = 1.0
     remark: str | None = None
 
 
@@ -151,6 +153,7 @@ class DecodeSession:
             decoded=self.report.decoded + 1,
             times=(*self.report.times[1 - _HISTORY :], picture.decode_s),
             finished=(*self.report.finished[1 - _HISTORY :], time.monotonic()),
+            share=picture.share,
         )
         self._begin_upgrade()
         return picture

@@ -92,7 +92,7 @@ KEYMAP = (
     Binding(("TAB",), Action.NEXT_DECODER, "Next decoder of the scene", "Compare"),
     Binding(("C",), Action.SPLIT, "Compare two decoders, or stop", "Compare"),
     Binding(("X",), Action.DIFFERENCE, "Difference to the original, or stop", "Compare"),
-    Binding(("P",), Action.COMPOSITING, "Decoded picture alone, its share, or all", "Compare"),
+    Binding(("P",), Action.COMPOSITING, "Decoded tiles alone, their share, or all", "Compare"),
     Binding(("O",), Action.OPEN, "Open a scene, a video or a gaze path"),
     Binding(("R",), Action.RECORD, "Record where you look, or stop"),
     Binding(("F12",), Action.SCREENSHOT, "Save a screenshot"),

@@ -70,7 +70,7 @@ class StatusPanel:
             ("Decode", decode),
             ("Memory", memory),
             *view,
-            ("Picture", f"{engine.size[1]}×{engine.size[0]}" if engine else "–"),
+            ("Picture", _picture(engine.size, report.share) if engine else "–"),
             ("Decoder", self.panes.decoder),
             ("Engine", f"{engine.name} on {place_of(engine)}" if engine else "–"),
             ("Upload", f"{renderer.upload_name}, {renderer.upload_s * 1000:.1f} ms"),
@@ -107,3 +107,9 @@ class StatusPanel:
         top = float(max(milliseconds.max() * 1.15, 1.0))
         size = ImVec2(imgui.get_content_region_avail().x, _PLOT_HEIGHT * scale)
         imgui.plot_lines("##ms", milliseconds, scale_min=0.0, scale_max=top, graph_size=size)
+
+
+def _picture(size: tuple[int, int], share: float) -> str:
+    """Return a picture's size, and the share of it that was decoded unless it is all."""
+    decoded = f", {share:.0%} decoded" if share < 1 else ""
+    return f"{size[1]}×{size[0]}{decoded}"

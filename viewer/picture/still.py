@@ -33,7 +33,7 @@ class Compositing(Enum):
         """Phrase for the overlay; empty for the composite."""
         return {
             Compositing.COMPOSITE: "",
-            Compositing.PICTURE_ALONE: "decoded picture alone",
+            Compositing.PICTURE_ALONE: "decoded picture alone (black: not decoded)",
             Compositing.SHARE: "share of the decoded picture (white)",
         }[self]
 

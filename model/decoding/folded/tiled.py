@@ -16,6 +16,7 @@ from nerv360.decoding.alpha import Projection, StillAlpha, cell_means
 from nerv360.decoding.folded.stage import FoldedConv, FoldedStages, gelu_
 from nerv360.decoding.folded.tiles import (
     WORTH,
+    WORTH_ALONE,
     WORTH_ON_SPHERE,
     Need,
     TileMap,
@@ -159,7 +160,7 @@ class TiledPicture:
         self._stages, self._alpha = stages, alpha
         self.tiled = TiledStages(stages, layout, head.conv.kernel_size[0] // 2)
         self._side = side_of(self.tiled.scales[0], alpha.coverage.cell)
-        self._wrap = head.conv.wrap
+        self._wrap, self._worth = head.conv.wrap, WORTH if layout else WORTH_ALONE
 
     @classmethod
     def of(
@@ -197,7 +198,7 @@ class TiledPicture:
         moves = pad_erp(moves, 1) if self._wrap else F.pad(moves, (1,) * 4)
         need = Need(F.max_pool2d(moves, 3, stride=1), coverage.cell, self._wrap)
         picture = need.tiles(0, self._side)
-        if picture.share > WORTH:
+        if picture.share > self._worth:
             return None
         return PicturePlan(need, motion, self.tiled.plan(need, self._side), picture)
 

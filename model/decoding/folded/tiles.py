@@ -25,7 +25,9 @@ SIDE = 32
 """Pixels along a side of a tile, rounded to a multiple of the decoder's scale."""
 WORTH = 0.45
 """Largest share of tiles that is faster than a whole picture."""
-WORTH_ON_SPHERE = 0.7
+WORTH_ALONE = 0.75
+"""The same of a picture without stages after the projection, whose samples take the time."""
+WORTH_ON_SPHERE = 0.75
 _WIDEST = (torch.complex128, torch.float64, torch.float32, torch.int16)
 _COUNTS = 8
 """Batches of tiles have this many sizes an octave: convolutions are set up for each."""
@@ -146,7 +148,7 @@ class TileMap:
 
 @dataclass(frozen=True)
 class Need:
-    """What must be computed of a picture.
+    """Parts of a picture that must be computed.
 
     Attributes:
         cells: 1×1×h×w, above 0 for the cells that are needed.
@@ -166,8 +168,12 @@ class Need:
             side: of a tile; a multiple of the cell.
         """
         around, length = math.ceil(reach / self.cell), side // self.cell
-        cells = pad_erp(self.cells, around) if self.wrap else F.pad(self.cells, (around,) * 4)
-        pooled = F.max_pool2d(cells, length + 2 * around, stride=length, ceil_mode=True)[0, 0]
+        cells = self.cells
+        if around > min(cells.shape[-2:]):  # all of a small map
+            cells, around = cells.amax().expand_as(cells), 0
+        cells = pad_erp(cells, around) if self.wrap else F.pad(cells, (around,) * 4)
+        cells = F.pad(cells, (0, -self.cells.shape[-1] % length, 0, -self.cells.shape[-2] % length))
+        pooled = F.max_pool2d(cells, length + 2 * around, stride=length)[0, 0]
         rows, columns = (pooled > 0).nonzero(as_tuple=True)
         size = (self.cells.shape[-2] * self.cell, self.cells.shape[-1] * self.cell)
         sides = (min(side, size[0]), min(side, size[1]))

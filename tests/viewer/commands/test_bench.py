@@ -86,6 +86,7 @@ def test_it_measures_every_engine_and_the_way_to_the_screen(
         ways = ("playing",) if row["decoder"] == "hnerv" else ("looking", "playing")
         for way in ways:
             assert 0 < row[way]["median_ms"] <= row[way]["slowest_percent_ms"]
+            assert row[way]["share"] == 1, "there is no still panorama"
     assert report["engines"][3]["looking"] is None, "a whole frame is not decoded for a look"
     assert re.search(r"hnerv\s+│ eager\s+│\s+– │\s+– │\s+\d", said)
     assert [tuple(upload["size"]) for upload in report["uploads"]] == [(24, 48), (48, 96)]

@@ -187,13 +187,14 @@ def _print(console: Console, report: EngineReport, refusal: str | None) -> None:
     table = Table(
         "decoder", "engine", title="Decoding, pictures a second", caption=str(report.facts)
     )
-    for title in ("looking", "1 % low", "playing", "by FLOP", "by bytes"):
+    for title in ("looking", "1 % low", "playing", "decoded", "by FLOP", "by bytes"):
         table.add_column(title, justify="right")
     for engine in report.engines:
-        cells = ("–",) * 5
+        cells = ("–",) * 6
         if not isinstance(engine, EngineFailure):
             floors = _floors(engine, report.ceilings)
-            cells = (*_looking(engine.looking), f"{engine.playing.fps:.1f}", *floors)
+            playing = f"{engine.playing.fps:.1f}", f"{engine.playing.share:.0%}"
+            cells = (*_looking(engine.looking), *playing, *floors)
         table.add_row(engine.decoder, engine.engine, *cells)
     console.print(table)
     if any(engine.decoder.endswith(CROPS) for engine in report.engines):
@@ -202,6 +203,9 @@ def _print(console: Console, report: EngineReport, refusal: str | None) -> None:
     rates = ", ".join(f"{rate:.0f} GFLOP/s in {name}" for name, rate in ceilings.gflops.items())
     for line in _failures(report.engines):
         console.print(line, soft_wrap=True)
+    console.print(
+        "decoded: the share of a picture in tiles that may differ from the still panorama, playing."
+    )
     console.print(
         f"by FLOP: at the rate of a matrix product in the engine's precision in this run "
         f"({rates}), of what every look takes: a frame is expanded once for all. By "
