@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import sys
 from collections.abc import Iterator
@@ -43,6 +44,13 @@ def keep_freed_memory() -> None:
     mallopt(_MMAP_THRESHOLD, 32 * 2**20)
     mallopt(_TRIM_THRESHOLD, _GIB)
     mallopt(_TOP_PAD, 64 * 2**20)
+
+
+def release_freed_memory() -> None:
+    """Return what `keep_freed_memory` has kept to the system; glibc only."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def _left_in_groups() -> Iterator[int]:

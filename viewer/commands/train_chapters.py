@@ -12,6 +12,7 @@ import typer
 from nerv360.errors import InputError
 from nerv360.progress import stage
 from nerv360.text import escaped
+from nerv360.training import TrainingError
 from nerv360.viewer.commands.options import check_range
 from nerv360.viewer.commands.terminal import StopOnInterrupt
 from nerv360.viewer.commands.train_progress import (
@@ -77,7 +78,12 @@ def run_chapters(course: ChapterCourse, again: str, into: Path | None) -> None:
             raise
         if not finished:
             _stop_early(course, again)
-        header = course.assemble()
+        try:
+            header = course.assemble()
+        except TrainingError as error:
+            raise InputError(
+                f"{error}; {course.folder} has the chapters: {again} goes on"
+            ) from error
     if whole.silent is not None:
         say(f"{whole.silent}; the scene goes without sound")
     if header is not None:
@@ -124,6 +130,9 @@ def _train(
             report = step_report(shown, name, before, after, so_far)
             training.take_steps(report, stop)
         if not training.finished:
+            if not trainer.is_saved:
+                say(f"its last steps are lost: {training.checkpoint} was not written")
+                return False
             say("stopping: coding the chapter; Ctrl-C again stops at once, the checkpoint stays")
         export = training.store()
     print(escaped(f"{name}: {outcome(training.target, export)}"), flush=True)

@@ -22,7 +22,9 @@ from typing import Any
 from nerv360.clip_pictures import ClipPictures
 from nerv360.disk_space import ReservedSpace
 from nerv360.errors import InputError
+from nerv360.files import partial_path
 from nerv360.locks import LockedError, locked
+from nerv360.memory import release_freed_memory
 from nerv360.metrics import spread_frames
 from nerv360.progress import stage
 from nerv360.scene import (
@@ -58,8 +60,8 @@ _SURVEYED_CHAPTERS, _SURVEYED_FRAMES = 3, 24
 _POLL_S = 2.0
 _FREE = ("checkpoint_s", "epochs", "steps", "rate")
 """Settings that may change when a training goes on."""
-_SPARE = 1.2
-"""Factor for chapters that take more space than the first one."""
+_SPARE = 2.0
+"""Factor for chapters that take more space than the one that is measured."""
 
 
 @dataclass
@@ -133,6 +135,7 @@ class ChapterCourse:
         if not group.is_first:
             self.plan = ChapterPlan.read(self._plan_file)
         self._check_finished()
+        group.any(False, self.whole.device)  # none is done before all have read the plan
 
     def run(self, train: Callable[[int, Training], bool], stop: Callable[[], bool]) -> bool:
         """Train all chapters that no other process trains; return whether all are finished.
@@ -149,7 +152,7 @@ class ChapterCourse:
         """
         with ExitStack() as stack:
             reserved = False
-            while not stop() and len(self.finished()) < len(self.plan.chapters):
+            while not stop() and self._is_incomplete():
                 taken = False
                 for number in range(len(self.plan.chapters)):
                     if self._is_finished(number):
@@ -158,16 +161,18 @@ class ChapterCourse:
                         if training is None:
                             continue
                         taken = True
-                        if not reserved:
-                            self._reserve(training, stack)
-                            reserved = True
+                        release_freed_memory()  # of reading the pictures
                         if stop() or not train(number, training):
                             return False
+                    if not reserved:
+                        self._reserve(number, stack)
+                        reserved = True
                     del training
                     gc.collect()  # its pictures are freed before the next chapter's are read
+                    release_freed_memory()
                 if not taken:
                     time.sleep(_POLL_S)
-        return len(self.finished()) == len(self.plan.chapters)
+        return not self._is_incomplete()
 
     def assemble(self) -> SceneHeader | None:
         """Join the chapters to the scene; return its header, or None if another process did it.
@@ -186,7 +191,10 @@ class ChapterCourse:
                 existing = self.whole.existing
                 scene = sounding if existing is None else merged(existing, sounding)
                 write_coded(self.whole.target, scene)
-            shutil.rmtree(self.folder)
+            # Other processes see all of the folder or nothing.
+            gone = partial_path(self.folder)
+            self.folder.rename(gone)
+            shutil.rmtree(gone, ignore_errors=True)
             return scene.header
 
     def store_so_far(self) -> int:
@@ -209,6 +217,10 @@ class ChapterCourse:
     @property
     def _plan_file(self) -> Path:
         return self.folder / "plan.json"
+
+    def _is_incomplete(self) -> bool:
+        """Return whether a chapter is not finished, unless another process has joined them."""
+        return len(self.finished()) < len(self.plan.chapters) and self._plan_file.exists()
 
     def _is_finished(self, number: int) -> bool:
         file = self.file(number)
@@ -332,9 +344,14 @@ class ChapterCourse:
         with ExitStack() as stack:
             try:
                 stack.enter_context(training.prepared())
-            except TrainingError as error:
-                # Held by another process, or left by one after its checkpoint was looked for.
-                if not (isinstance(error.__cause__, LockedError) or error.subject == "left"):
+            except InputError as error:
+                # Held by another process, left by one after its checkpoint was looked for, or
+                # finished in the meantime, and perhaps all joined.
+                held = (
+                    isinstance(error.__cause__, LockedError)
+                    or getattr(error, "subject", "") == "left"
+                )
+                if not (held or self._is_finished(number)) and self._plan_file.exists():
                     raise
                 yield None
                 return
@@ -376,14 +393,12 @@ class ChapterCourse:
             return None
         return read_scene(self.whole.target, chapter=number).still
 
-    def _reserve(self, training: Training, stack: ExitStack) -> None:
-        """Reserve disk space for the whole scene."""
-        share = self.plan.frames / len(training.trainer.frames)
+    def _reserve(self, number: int, stack: ExitStack) -> None:
+        """Reserve disk space for the whole scene, by the size of a finished chapter."""
+        share = self.plan.frames / self.lengths[number]
+        needed = round(_SPARE * share * self.file(number).stat().st_size)
         with about("target"):
-            space = ReservedSpace(
-                self.whole.target, round(_SPARE * share * training.scene_bytes), 0
-            )
-            stack.enter_context(space)
+            stack.enter_context(ReservedSpace(self.whole.target, needed, 0))
 
 
 def _fingerprint(clip: Clip) -> Fingerprint:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import torch
 
 from nerv360.devices import free_bytes
 from nerv360.errors import InputError
+from nerv360.locks import locked
 from nerv360.scene import (
     CodedScene,
     TrainingSummary,
@@ -216,6 +218,33 @@ def test_minutes_are_shared_and_sound_is_kept(tmp_path: Path) -> None:
     assert len(read_header(target).header.chapters) == 2
     assert read_sound(target) is not None
     assert time.monotonic() - began < 60
+
+
+def test_one_that_waits_ends_when_another_has_joined_the_chapters(
+    clip: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "waves.safetensors.chapters"
+
+    def joined_by_another(seconds: float) -> None:
+        for lock in locks:
+            lock.__exit__(None, None, None)
+        shutil.rmtree(folder)
+
+    locks = [locked(folder / f"{number:04d}.safetensors") for number in range(3)]
+    prepare = ChapterCourse.prepare
+
+    def prepare_and_hold(course: ChapterCourse) -> None:
+        prepare(course)
+        for lock in locks:
+            lock.__enter__()
+
+    with (
+        patch.object(ChapterCourse, "prepare", prepare_and_hold),
+        patch("nerv360.training.chapters.course.time.sleep", joined_by_another),
+    ):
+        target = tmp_path / "waves.safetensors"
+        assert main(["train", str(clip), "-o", str(target), *SHORT]) == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_less_memory_makes_more_chapters(
