@@ -3,12 +3,14 @@ from .by_clock import ByClock as ByClock
 from .chapters import CHAPTER_S as CHAPTER_S
 from .chapters import ChapterCourse as ChapterCourse
 from .choice import suited_to_clip as suited_to_clip
+from .clock import Allowance as Allowance
 from .clock import check_minutes as check_minutes
 from .course import Training as Training
 from .course import TrainingError as TrainingError
 from .dataset import ClipFrames as ClipFrames
 from .dataset import read_clip as read_clip
 from .export import Export as Export
+from .export import export_so_far as export_so_far
 from .export import trained_scene as trained_scene
 from .memory_estimate import predicted_bytes as predicted_bytes
 from .processes import Processes as Processes

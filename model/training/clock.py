@@ -88,9 +88,12 @@ class ClockPlan:
 class Allowance:
     """Decides when to store a scene on the way again: all but the first take a small share."""
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, now: Callable[[], float] = time.monotonic, share: float = STORE_SHARE
+    ) -> None:
         """Allow the first one at once; ``now`` returns seconds."""
         self._now = now
+        self._share = share
         self._next = -math.inf
 
     def allows(self) -> bool:
@@ -99,7 +102,7 @@ class Allowance:
 
     def spend(self, seconds: float) -> None:
         """Count one that took ``seconds`` and has just ended."""
-        self._next = self._now() + seconds / STORE_SHARE
+        self._next = self._now() + seconds / self._share
 
 
 def check_minutes(minutes: float) -> None:

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Link, Recent, parts } from "../../viewer/web/remote/link.js";
+import { lineOf } from "../../viewer/web/remote/course.js";
 import { beginsThere } from "../../viewer/web/remote/places.js";
 
 /** @param {Record<string, unknown>} header */
@@ -110,4 +111,9 @@ test("auto begins on the server if it has a GPU or the browser is slow, else in 
       assert.equal(beginsThere({ prefers: "browser", gpu }, slow), false);
       assert.equal(beginsThere({ prefers: "auto", gpu }, slow), gpu || slow);
     }
+});
+
+test("a curve goes from edge to edge, and a flat one is a line", () => {
+  assert.equal(lineOf([[0, 2], [50, 4], [100, 3]], 100, 2, 4), "0.0,72.0 100.0,0.0 200.0,36.0");
+  assert.equal(lineOf([[50, 7]], 100, 7, 7), "100.0,72.0");
 });

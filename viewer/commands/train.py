@@ -89,6 +89,17 @@ SoundRate = Annotated[
         help="Kilobits a second of the sound, 96 by default; ambisonics take twice as many.",
     ),
 ]
+Serve = Annotated[
+    int | None,
+    typer.Option(
+        metavar="PORT",
+        help="Show the network so far and its curves on a page of this machine; 0 for any free "
+        "port.",
+        min=0,
+        max=65535,
+        show_default=False,
+    ),
+]
 Title = Annotated[str | None, typer.Option(help="Title of the clip.")]
 Licence = Annotated[str, typer.Option(help="Licence of the clip.")]
 Credit = Annotated[str, typer.Option(help="Whom to credit for it.")]
@@ -119,6 +130,7 @@ def train(
     overwrite: Replace = False,
     no_sound: NoSound = False,
     sound_kbps: SoundRate = None,
+    serve: Serve = None,
     title: Title = None,
     licence: Licence = "unknown",
     credit: Credit = "unknown",
@@ -141,17 +153,16 @@ def train(
     clock = _clock(minutes, epochs, steps, preset, began)
     config, settings = _preset(name, model, epochs=epochs, steps=steps, seed=seed, rate=rate)
     existing, still = _existing(into, model, may_replace=overwrite or resume)
-    by_name = dict(_assignment(each) for each in changes or [])
     again = _again(context.obj or ["train", str(clip)], resume)
     with process_group(chosen.type) as group, by_options(into):
         opened = clip_option(clip, eye, raw, start, duration, scaled).taken(slice(frames))
         training = Training(
-            opened, target, config, settings, attribution, _own_device(chosen, group), by_name,
-            name == "demo", group, existing, still, resume, overwrite, clock,
+            opened, target, config, settings, attribution, _own_device(chosen, group),
+            dict(map(_assignment, changes or [])), name == "demo", group, existing, still, resume, overwrite, clock,
             _sound_kbps(sound_kbps, no_sound),
         )  # fmt: skip
         _say_clip(training)
-        course = train_or_prepare(training, chapter_seconds, again)
+        course = train_or_prepare(training, chapter_seconds, again, serve)
     if course is not None:  # the processes no longer talk to each other
         run_chapters(course, again, into)
 

@@ -32,13 +32,16 @@ if TYPE_CHECKING:
 _LEAST_S, _MOST_S = 1.0, 3600.0
 
 
-def train_or_prepare(whole: Training, seconds: float | None, again: str) -> ChapterCourse | None:
+def train_or_prepare(
+    whole: Training, seconds: float | None, again: str, port: int | None = None
+) -> ChapterCourse | None:
     """Train a clip that is one chapter; prepare and return a training in several.
 
     Args:
         whole: the training of the whole clip.
         seconds: of a chapter.
         again: the command that continues it.
+        port: of a page that shows it; None for no page.
 
     Raises:
         InputError: the training cannot begin, or not go on.
@@ -48,8 +51,13 @@ def train_or_prepare(whole: Training, seconds: float | None, again: str) -> Chap
     wanted = CHAPTER_S if seconds is None else seconds
     check_range("--chapter-seconds", wanted, _LEAST_S, _MOST_S)
     if not ChapterCourse.suits(whole, wanted):
-        run(whole, again)
+        run(whole, again, port)
         return None
+    if port is not None:
+        raise InputError(
+            "--serve: the clip is trained in several chapters, and a page can show one: give a "
+            "longer --chapter-seconds, or leave --serve out"
+        )
     course = ChapterCourse(whole, wanted)
     course.prepare()
     return course

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from nerv360.errors import InputError
 from nerv360.progress import stage
 from nerv360.text import escaped
 from nerv360.training import TrainingError
+from nerv360.viewer.commands.options import for_option
 from nerv360.viewer.commands.terminal import StopOnInterrupt
 from nerv360.viewer.process_end import INTERRUPTED
 from nerv360.viewer.progress import duration
@@ -22,6 +23,7 @@ from nerv360.viewer.progress import duration
 if TYPE_CHECKING:
     from nerv360.progress import Stage
     from nerv360.training import Export, StepReport, Training
+    from nerv360.viewer.sharing import TrainingPage
 
 _SMOOTHING = 0.05
 _MORE_THAN_PLANNED = 1.25
@@ -37,12 +39,13 @@ _REFUSALS = {
 """Sentences on a training that is refused before its first step, by the error's subject."""
 
 
-def run(training: Training, again: str) -> None:
+def run(training: Training, again: str, port: int | None = None) -> None:
     """Train, and write the scene.
 
     Args:
         training: as the options say.
         again: the command that continues it.
+        port: of a page that shows it; None for no page.
 
     Raises:
         InputError: something is refused, or the scene cannot be written; the sentence then says
@@ -50,12 +53,32 @@ def run(training: Training, again: str) -> None:
         typer.Exit: it was stopped.
     """
     with ExitStack() as stack:
+        page = _page(training, port, stack)
         stop = _prepare(training, stack)
         with nothing_lost(training, again):
             with stage("training", training.trainer.steps, training.trainer.step) as shown:
-                training.take_steps(step_report(shown), stop)
+                tell = step_report(shown)
+
+                def report(step: StepReport) -> None:
+                    tell(step)
+                    if page is not None:
+                        page.after_step(training.trainer, step)
+
+                training.take_steps(report, stop)
             if training.group.is_first:
                 _store(training, again)
+
+
+def _page(training: Training, port: int | None, stack: ExitStack) -> TrainingPage | None:
+    """Start the page of the training, and print its address."""
+    if port is None or not training.group.is_first:
+        return None
+    from nerv360.viewer.sharing import TrainingPage
+
+    with for_option("--serve"):
+        page = stack.enter_context(closing(TrainingPage(port, training.attribution)))
+    print(f"{page.address.url} shows the training, after its first step", flush=True)
+    return page
 
 
 @contextmanager

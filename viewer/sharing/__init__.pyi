@@ -13,3 +13,4 @@ from .pages import id_of as id_of
 from .pages import scene_page as scene_page
 from .server import WebServer as WebServer
 from .shared_decoding import SharedDecoding as SharedDecoding
+from .training_page import TrainingPage as TrainingPage

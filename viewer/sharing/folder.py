@@ -18,6 +18,7 @@ from nerv360.text import escaped, file_name
 from nerv360.viewer.paths import data_file
 
 if TYPE_CHECKING:
+    from nerv360.scene import StillPanorama
     from nerv360.viewer.decode import OpenScene
 
 DESCRIPTION = "scene.json"
@@ -33,6 +34,7 @@ _SHADERS = (
 _COVERING = "whole.vert"
 _PAGE = "index.html"
 _SCRIPT = "page.js"
+_STILL = "still.avif"
 _IMPORT = re.compile(r'^(?:import|export) [^;]*?from "(\.[^"]+)";', re.MULTILINE)
 
 
@@ -83,14 +85,21 @@ def export_web(scene_file: Path, folder: Path, live: dict[str, Any] | None = Non
     return sum(map(len, files.values()))
 
 
-def export_clip(clip: OpenScene, folder: Path, live: dict[str, Any], sounds: bool = False) -> None:
-    """Write a page to ``folder`` for a clip that its server decodes.
+def export_clip(
+    clip: OpenScene,
+    folder: Path,
+    live: dict[str, Any],
+    sounds: bool = False,
+    still: StillPanorama | None = None,
+) -> None:
+    """Write a page to ``folder`` for a clip or scene that only its server decodes.
 
     Args:
         clip: the clip.
         folder: for the page's files.
         live: as in `export_web`.
         sounds: its server sends its sound, too.
+        still: the still panorama under its pictures.
 
     Raises:
         InputError: the folder cannot be written without overwriting other files.
@@ -105,7 +114,11 @@ def export_clip(clip: OpenScene, folder: Path, live: dict[str, Any], sounds: boo
         hfov = live["decoders"][name]["hfov"]
         entry = {"name": name, "covers": False, "hfov": hfov, "file": "", "bytes": 0}
         description["decoders"].append(entry)
-    _write(_with_words(_page_files(), description), folder, live)
+    files = _page_files()
+    if still is not None:
+        files[_STILL] = still.packed.numpy().tobytes()
+        description["still"] = {"file": _STILL, "bytes": len(files[_STILL])}
+    _write(_with_words(files, description), folder, live)
 
 
 def _write(files: dict[str, bytes], folder: Path, live: dict[str, Any] | None) -> None:
@@ -176,7 +189,7 @@ def _files(scene_file: Path) -> dict[str, bytes]:
 
     if scene.still is not None:
         motion, packed = scene.still.motion, coded.get("still.motion")
-        description["still"] = put("still.avif", scene.still.packed.numpy().tobytes())
+        description["still"] = put(_STILL, scene.still.packed.numpy().tobytes())
         shape = (motion.shape[0], 1, *motion.shape[1:])
         series = deflated(packed if packed is not None else coded_motion(motion), shape, "series")
         description["motion"] = put("motion.bin", series.numpy().tobytes()) | {"shape": shape}

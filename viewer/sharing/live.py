@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections import deque
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -137,6 +138,9 @@ class Live:
         self._stall_s = stall_s
         self._sockets: set[web.WebSocketResponse] = set()
         self._visits = Visits()
+        self._outboxes: set[Outbox] = set()
+        self._news: dict[str, object] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def handle(self, request: web.Request) -> web.WebSocketResponse:
         """Serve one visitor until it leaves or breaks the protocol."""
@@ -155,6 +159,9 @@ class Live:
             return socket
         outbox = Outbox()
         outbox.say(hello={"version": VERSION, "scene": self._scene_id})
+        self._loop = loop
+        self._outboxes.add(outbox)
+        _say([outbox], self._news)
 
         def deliver(result: bytes | Failure) -> None:
             with contextlib.suppress(RuntimeError):  # the loop has ended
@@ -168,9 +175,17 @@ class Live:
                 self._visits.offend(request.remote or "", loop.time())
         finally:
             self._sockets.discard(socket)
+            self._outboxes.discard(outbox)
             self.decoding.leave(visitor)
             sender.cancel()
         return socket
+
+    def tell(self, **news: object) -> None:
+        """Send a text to all visitors, and to those who come later; from any thread."""
+        self._news = self._news | news
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(_say, self._outboxes, news)
 
     async def close(self, _application: web.Application) -> None:
         """Say goodbye to all visitors."""
@@ -234,6 +249,12 @@ class Live:
             pass
         if request.transport is not None:
             request.transport.abort()
+
+
+def _say(outboxes: Iterable[Outbox], news: dict[str, object]) -> None:
+    for outbox in outboxes:
+        for name, value in news.items():
+            outbox.say(**{name: value})
 
 
 def _put(outbox: Outbox, result: bytes | Failure) -> None:

@@ -24,6 +24,8 @@ The server sends texts and pictures:
 - ``{"hello": {"version": 1, "scene": id}}``: first of all. Another id means another scene.
 - ``{"error": sentence, "generation": g, "id": i, "ended": e}``: there is no picture for ask ``i``.
   ``ended`` is true if the decoder cannot go on, false if only this frame cannot be decoded.
+- ``{"course": {...}}``: loss and quality of a training, as curves.
+- ``{"renewed": n}``: pictures are better now; the page asks for its own again.
 - A picture, binary: the length of a JSON text as 4 bytes, least first; the text; a JPEG of its
   colours; and a JPEG of its alpha at half its size, unless alpha is 255 everywhere. The text has
   ``number`` (from 1), ``id``, ``generation``, ``frame``, ``look`` as decoded or cut from a whole

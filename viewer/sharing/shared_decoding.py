@@ -66,10 +66,16 @@ class SharedDecoding:
         self._visitors: deque[Visitor] = deque()  # who was served longest ago comes first
         self._sessions: dict[str, DecodeSession] = {}
         self._whole: dict[str, Picture] = {}  # the newest whole frame of each session
+        self._incoming: OpenScene | None = None
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="decode", daemon=True)
         self._thread.start()
         process_end.watch(self._thread.is_alive)
+
+    def replace(self, scene: OpenScene) -> None:
+        """Decode from another state of the scene, with the same decoders and frames."""
+        with self._changed:
+            self._incoming = scene
 
     @property
     def visitors(self) -> int:
@@ -156,6 +162,10 @@ class SharedDecoding:
 
     def _decode(self, ask: Ask) -> Picture | Failure:
         """Return a picture, or why there is none."""
+        with self._changed:
+            incoming, self._incoming = self._incoming, None
+        if incoming is not None:
+            self.scene, self._sessions, self._whole = incoming, {}, {}
         session = self._session(ask.decoder)
         whole = self._whole.get(ask.decoder)
         if whole is not None and whole.frame == ask.frame:

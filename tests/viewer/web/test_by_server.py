@@ -201,6 +201,43 @@ def test_auto_leaves_a_slow_browser_unless_the_visitor_has_chosen(
         assert page.text("place") == "browser", "the visitor's choice stays"
 
 
+def test_what_the_server_tells_of_a_training_is_shown(
+    scene: Path, folder: Path, page: Browser
+) -> None:
+    whole = read_scene(scene)
+    shared = SharedDecoding(prepare_scene(whole, scene, DeviceChoice("cpu")))
+    live = Live(shared, "pier", 2)
+    with running(folder, live=live) as address:
+        page.open(f"{address.url}#frame=0&decoder=nerv360", 800, 500)
+        page.wait(lambda: page.shown("whole") == "true")
+        assert page.run("return document.getElementById('course').hidden")
+        before = page.picture()
+        course = {
+            "step": 1500,
+            "steps": 5000,
+            "loss": [[1, 0.5], [1500, 0.125]],
+            "psnr": [[700, 28.5]],
+        }
+        live.tell(course=course | {"moving": []})
+        page.wait(lambda: page.text("course-steps") == "step 1,500 of 5,000")
+        assert (page.text("course-loss"), page.text("course-psnr")) == (
+            "loss 0.125",
+            "PSNR 28.50 dB",
+        )
+        line = page.run(
+            "return document.querySelector('#course .loss[points]').getAttribute('points')"
+        )
+        assert line == "0.0,0.0 60.0,72.0"
+        page.run("document.getElementById('course').hidden = true")
+        page.settle()
+        decoder = whole.decoders["nerv360"]
+        decoder.embeddings = decoder.embeddings.flip(-1)
+        shared.replace(prepare_scene(whole, scene, DeviceChoice("cpu")))
+        live.tell(renewed=1)
+        page.wait(lambda: psnr(before, page.picture()) < 40)
+    shared.stop()
+
+
 def dragged(page: Browser) -> bool:
     """Whether a drag changes what is on screen."""
     before = page.picture()

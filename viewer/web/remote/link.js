@@ -107,7 +107,9 @@ export class Link {
     this.onPicture = () => {};
     /** @type {(failure: Failure) => void} */
     this.onError = () => {};
-    /** Called after `open` or `trouble` has changed. */
+    /** @type {(course: import("./course.js").Course) => void} */
+    this.onCourse = () => {};
+    /** Called after `open`, `trouble` or what the server decodes has changed. */
     this.onChange = () => {};
   }
 
@@ -185,6 +187,11 @@ export class Link {
       if (message.hello) return this.#greet(message.hello);
       if (message.pong !== undefined) this.roundTrip = now - message.pong;
       if (message.error !== undefined) this.onError(message);
+      if (message.course !== undefined) this.onCourse(message.course);
+      if (message.renewed !== undefined) {
+        this.epoch += 1;
+        this.onChange();
+      }
     }
     if (this.epoch && !this.open) this.#become(true, "");
   }

@@ -1,6 +1,7 @@
 /** The switch between the two places to decode: the server's machine and this browser. */
 
 import { duration, element, say, unsay } from "../controls.js";
+import { showCourse } from "./course.js";
 import { Link } from "./link.js";
 
 /** @typedef {import("../scene/description.js").Live} Live */
@@ -54,6 +55,7 @@ export class Places {
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     this.link = new Link(url.href, live.scene);
     this.link.onChange = () => this.#changed();
+    this.link.onCourse = showCourse;
     const slow = drawsInSoftware(view.gl) || !view.decodes;
     const there = beginsThere(live, slow);
     this.#undecided = live.prefers === "auto" && !there;
