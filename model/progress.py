@@ -38,13 +38,7 @@ class Listener(Protocol):
 
 
 class _Silence:
-    """Listener and stage that show nothing."""
-
-    def begin(self, label: str, total: int | None, done: int) -> Stage:
-        return self
-
-    def end(self, stage: Stage) -> None:
-        pass
+    """Stage that nobody shows."""
 
     def advance(self, steps: int = 1) -> None:
         pass
@@ -56,8 +50,7 @@ class _Silence:
         pass
 
 
-_SILENCE = _Silence()
-_listener: ContextVar[Listener] = ContextVar("listener", default=_SILENCE)
+_listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
 @contextmanager
@@ -80,6 +73,9 @@ def stage(label: str, total: int | None = None, done: int = 0) -> Iterator[Stage
         done: steps already finished.
     """
     listener = _listener.get()
+    if listener is None:
+        yield _Silence()
+        return
     opened = listener.begin(label, total, done)
     try:
         yield opened

@@ -8,6 +8,7 @@ import os
 import re
 import reprlib
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -66,6 +67,12 @@ def quoted(value: Any) -> str:
         text = "a huge number"
     text = escaped(text)
     return text if len(text) <= _LONGEST_QUOTE else f"{text[: _LONGEST_QUOTE - 3]}..."
+
+
+def listed(names: Sequence[str], word: str) -> str:
+    """Return names between commas, the last after ``word``, such as "and"."""
+    *others, last = names
+    return f"{', '.join(others)} {word} {last}" if others else last
 
 
 def _shortened(text: str, longest: int) -> str:

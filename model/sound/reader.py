@@ -11,8 +11,9 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from nerv360.sound.limits import RATE
+from nerv360.sound.limits import LAYOUTS, RATE
 from nerv360.sound.track import SoundTrack
+from nerv360.video import decode_packets
 
 Block = npt.NDArray[np.float32]
 
@@ -24,8 +25,6 @@ _SLACK = RATE // 50
 
 _MOST_SAMPLES = 1 << 22
 """Samples of one decoded frame; a larger one is damaged."""
-
-_LAYOUTS = {2: "stereo", 4: "4.0"}
 
 
 class SoundReader:
@@ -102,11 +101,9 @@ class SoundReader:
 
     def _decode(self) -> Iterator[tuple[int, Block]]:
         """Yield blocks of at least one sample with the sample of the clip at which they begin."""
-        resampler = av.AudioResampler(
-            format="fltp", layout=_LAYOUTS[self.track.channels], rate=RATE
-        )
+        resampler = av.AudioResampler(format="fltp", layout=LAYOUTS[self.track.channels], rate=RATE)
         expected: float | None = None
-        for frame in self._frames():
+        for frame in decode_packets(self._container.demux(self._stream)):
             if not 0 < frame.samples <= _MOST_SAMPLES:
                 continue
             if frame.pts is not None and frame.time_base is not None:
@@ -120,19 +117,6 @@ class SoundReader:
                     block = np.nan_to_num(np.concatenate(blocks).astype(np.float32))
                     yield round(begin * RATE), np.clip(block, -4.0, 4.0)
 
-    def _frames(self) -> Iterator[av.AudioFrame]:
-        """Decode all frames, skipping damaged ones."""
-        packets = self._container.demux(self._stream)
-        while True:
-            try:
-                packet = next(packets, None)
-            except (av.FFmpegError, OSError):
-                return
-            if packet is None:
-                return
-            with contextlib.suppress(av.FFmpegError):
-                yield from packet.decode()
-
     def _prepared(self, frame: av.AudioFrame) -> av.AudioFrame:
         """Return W, Y, Z and X, or two channels; the resampler makes them of more."""
         places = self.track.places
@@ -144,7 +128,7 @@ class SoundReader:
         for row, place in enumerate(places or (0, len(samples) - 1)):
             if place < len(samples):
                 chosen[row] = samples[place]
-        made = av.AudioFrame.from_ndarray(chosen, format="fltp", layout=_LAYOUTS[len(chosen)])
+        made = av.AudioFrame.from_ndarray(chosen, format="fltp", layout=LAYOUTS[len(chosen)])
         made.sample_rate = frame.sample_rate
         return made
 

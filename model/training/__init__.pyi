@@ -17,6 +17,7 @@ from .processes import Processes as Processes
 from .processes import process_group as process_group
 from .settings import TRAINING_PRESETS as TRAINING_PRESETS
 from .settings import TrainingSettings as TrainingSettings
+from .settings import stored_names as stored_names
 from .settings import training_preset as training_preset
 from .train_clip import train_clip as train_clip
 from .trainer import StepReport as StepReport

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,8 +84,12 @@ class TrainingSettings:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values, by the names in scenes and checkpoints."""
-        values = dataclasses.asdict(self)
-        return {"windows" if name == "crops" else name: values[name] for name in values}
+        return dataclasses.asdict(self, dict_factory=stored_names)
+
+
+def stored_names(fields: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Return fields by the names that they have in scenes; a factory of `dataclasses.asdict`."""
+    return {"windows" if name == "crops" else name: value for name, value in fields}
 
 
 TRAINING_PRESETS: dict[str, TrainingSettings] = {

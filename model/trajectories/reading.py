@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
@@ -74,9 +74,7 @@ def understand(spec: str, gaze_format: str | None = None) -> Understanding:
     columns = _check_format(gaze_format)
     if spec.startswith(PREFIX):
         return told_by_place(spec.removeprefix(PREFIX))
-    file, part = spec, ""
-    if "#" in spec and not _exists(Path(spec)):
-        file, _, part = spec.rpartition("#")
+    file, part = _file_and_part(spec)
     with _opened(Path(file)) as stream:
         understanding = _told(stream, file, part, gaze_format, columns)
     if not understanding.remarks:
@@ -89,9 +87,7 @@ def holds_text(spec: str) -> bool:
     """Tell whether ``spec``, as `read_trajectory` takes it, can name a gaze path at all."""
     if spec.startswith(PREFIX):
         return True
-    path = Path(spec)
-    if "#" in spec and not _exists(path):
-        path = Path(spec.rpartition("#")[0])
+    path = Path(_file_and_part(spec)[0])
     try:
         _size(path)
         with path.open("rb") as raw:
@@ -179,11 +175,13 @@ def _encoding(head: bytes, path: Path) -> str:
     return "utf-8-sig"
 
 
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):
-        return False
+def _file_and_part(spec: str) -> tuple[str, str]:
+    """Split a file's name from the path that is meant in it; a file may have a # in its name."""
+    with suppress(OSError, ValueError):
+        if "#" not in spec or Path(spec).exists():
+            return spec, ""
+    file, _, part = spec.rpartition("#")
+    return file, part
 
 
 def _size(path: Path) -> int:

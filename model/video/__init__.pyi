@@ -3,10 +3,11 @@ from .boxes import read_boxes as read_boxes
 from .clip import Clip as Clip
 from .clip import ClipReader as ClipReader
 from .clip import check_equirectangular as check_equirectangular
+from .index import decode_packets as decode_packets
 from .opening import open_clip as open_clip
-from .photos import is_picture as is_picture
 from .pixels import HD_HEIGHT as HD_HEIGHT
 from .pixels import SCALING as SCALING
+from .pixels import encodable as encodable
 from .planes import Plane as Plane
 from .planes import Planes as Planes
 from .random_access import KEPT_BYTES as KEPT_BYTES

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import Any, TypeVar
 
 import av
 import numpy as np
@@ -23,8 +23,7 @@ from nerv360.video.reading import (
     twin_stream,
 )
 
-if TYPE_CHECKING:
-    Packet = av.Packet[av.VideoStream]
+_Stream = TypeVar("_Stream", av.VideoStream, av.AudioStream)
 
 ASSUMED_FPS = 30.0
 """Pictures a second if nothing is said."""
@@ -104,7 +103,7 @@ class _Packets:
 
     Attributes:
         tick: unit of times, in seconds.
-        rates: see `_claimed_rates`.
+        rates: that the file claims, pictures a second, the most trustworthy first.
         untimed: the format stores no times.
         promised: number of pictures that the file claims.
         hidden: packets of pictures that are not to be shown.
@@ -224,7 +223,9 @@ def _pictures(number: int) -> str:
 
 def _read_packets(container: av.container.InputContainer, stream: av.VideoStream) -> _Packets:
     untimed = container.format.name in _UNTIMED
-    found = _Packets(stream.time_base or Fraction(0), _claimed_rates(stream), untimed)
+    # The most trustworthy first.
+    rates = stream.average_rate, stream.base_rate, stream.guessed_rate
+    found = _Packets(stream.time_base or Fraction(0), rates, untimed)
     last, demuxed = None, container.demux(stream)
     while True:
         try:
@@ -283,8 +284,8 @@ def _decoded(opening: Opening, stream: int, key: Keyframe | None = None) -> Iter
         yield from decode_packets(packets)
 
 
-def decode_packets(packets: Iterator[Packet]) -> Iterator[av.VideoFrame]:
-    """Decode ``packets``; pictures lost to a damaged one are missing."""
+def decode_packets(packets: Iterator[av.Packet[_Stream]]) -> Iterator[Any]:
+    """Decode ``packets`` to frames of their kind; those lost to a damaged one are missing."""
     while True:
         try:
             packet = next(packets, None)
@@ -296,11 +297,6 @@ def decode_packets(packets: Iterator[Packet]) -> Iterator[av.VideoFrame]:
             yield from packet.decode()
         except av.FFmpegError:
             continue
-
-
-def _claimed_rates(stream: av.VideoStream) -> tuple[Fraction | None, ...]:
-    """Return the rates that the file claims, pictures a second, the most trustworthy first."""
-    return stream.average_rate, stream.base_rate, stream.guessed_rate
 
 
 def _frame_rate(

@@ -11,7 +11,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 from av.sidedata.sidedata import Type
-from av.video.reformatter import Colorspace, Interpolation
+from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
 HD_HEIGHT = 720
 # For shrinking and other scaling. Without full chroma swscale darkens pictures by about 2 of 255.
@@ -136,6 +136,24 @@ def resized(picture: Pixels, width: int, height: int) -> Pixels:
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format=layout)
         return to_pixels(frame, layout, (width, height))
     return np.ascontiguousarray(picture)
+
+
+def encodable(picture: Pixels, size: tuple[int, int] | None = None) -> av.VideoFrame:
+    """Return an RGB picture as yuv420p of BT.709, for an encoder.
+
+    Args:
+        size: width and height to scale it to.
+    """
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+    frame = frame.reformat(
+        *(size or (frame.width, frame.height)),
+        format="yuv420p",
+        dst_colorspace=Colorspace.ITU709,
+        interpolation=SCALING,
+    )
+    frame.colorspace = frame.color_primaries = frame.color_trc = Colorspace.ITU709
+    frame.color_range = ColorRange.MPEG
+    return frame
 
 
 def with_alpha(picture: Pixels) -> Pixels:

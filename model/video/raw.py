@@ -19,12 +19,11 @@ import av
 import numpy as np
 
 from nerv360.errors import InputError
+from nerv360.text import listed
 from nerv360.video.frame_rate import believable
 
 RAW_SUFFIX = ".yuv"
 _BITS = (8, 10, 12, 14, 16)
-_SHIFTS = {"400": None, "420": (1, 1), "422": (1, 0), "444": (0, 0)}
-"""Halvings of the width and of the height of the colour planes; None for a grey picture."""
 
 _MOST_PIXELS_A_SIDE = 2**15
 _PATTERN = "WIDTHxHEIGHT,RATE,FORMAT"
@@ -68,12 +67,8 @@ class RawFormat:
     def planes(self) -> list[tuple[int, int]]:
         """Rows and bytes a row of each plane."""
         each = 1 if self.bits == 8 else 2
-        planes = [(self.height, self.width * each)]
-        shifts = _SHIFTS[self.chroma]
-        if shifts is not None:
-            across, down = shifts
-            planes += [(-(-self.height >> down), (-(-self.width >> across)) * each)] * 2
-        return planes
+        components = av.VideoFormat(self.pixel_format, self.width, self.height).components
+        return [(part.height, part.width * each) for part in components]
 
     @property
     def picture_bytes(self) -> int:
@@ -211,8 +206,8 @@ def format_of_name(path: Path) -> RawFormat:
     )
     if missing:
         raise InputError(
-            f"the name of {path} does not say {_listed(missing)}: give its format as {_PATTERN}, "
-            f"for example {form}"
+            f"the name of {path} does not say {listed(missing, 'and')}: give its format as "
+            f"{_PATTERN}, for example {form}"
         )
     _check(form, path.name)
     return form
@@ -236,7 +231,7 @@ def _rate(text: str) -> Fraction:
 
 def _check(form: RawFormat, text: str) -> None:
     """Raise InputError if the text asks for pictures that cannot be."""
-    if not (1 <= min(form.width, form.height) <= max(form.width, form.height) <= 2**15):
+    if not all(1 <= side <= _MOST_PIXELS_A_SIDE for side in (form.width, form.height)):
         raise InputError(
             f"{text!r} says {form.width}x{form.height}: give sides from 1 to {_MOST_PIXELS_A_SIDE}"
         )
@@ -252,7 +247,3 @@ def _others(form: RawFormat) -> list[RawFormat]:
         for chroma in ("420", "422", "444")
         if (other := RawFormat(form.width, form.height, form.fps, chroma, bits)) != form
     ]
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:-1]) + f" and {names[-1]}" if len(names) > 1 else names[0]

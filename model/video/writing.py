@@ -22,7 +22,7 @@ from torch import Tensor
 from nerv360.errors import InputError
 from nerv360.files import partial_path
 from nerv360.video.declaring import declare_ambisonics
-from nerv360.video.pixels import SCALING
+from nerv360.video.pixels import encodable
 from nerv360.video.reading import failure_reason
 
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov")
@@ -114,13 +114,9 @@ class VideoWriter:
         self._channels = channels
         self._sound = self._add_sound() if channels else None
         self._heard = 0
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         self._stream: av.VideoStream = stream
-        self._stream.width, self._stream.height, self._stream.pix_fmt = (
-            width,
-            height,
-            "yuv420p",
-        )
-        context = self._stream.codec_context
+        context = stream.codec_context
         context.colorspace = context.color_primaries = context.color_trc = Colorspace.ITU709
         context.color_range = 1
 
@@ -131,12 +127,7 @@ class VideoWriter:
         """Append one picture, uint8 height×width×3 RGB on any device, ``times`` in a row."""
         if frame.dtype != torch.uint8 or tuple(frame.shape) != self._size:
             raise ValueError(f"expected uint8 {self._size}, not {frame.dtype} {tuple(frame.shape)}")
-        picture = av.VideoFrame.from_ndarray(frame.cpu().contiguous().numpy(), format="rgb24")
-        picture = picture.reformat(
-            format="yuv420p",
-            dst_colorspace=Colorspace.ITU709,
-            interpolation=SCALING,
-        )
+        picture = encodable(frame.cpu().numpy())
         with self._told():
             for _ in range(times):
                 picture.pts = None  # the encoder counts

@@ -20,7 +20,6 @@ from .engine_speed import measure_engine as measure_engine
 from .engine_speed import measure_engines as measure_engines
 from .engine_speed import random_decoder as random_decoder
 from .engine_speed import random_scene as random_scene
-from .machine import MachineFacts as MachineFacts
 from .machine import Report as Report
 from .machine import machine_facts as machine_facts
 from .parts import PartResult as PartResult

@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 
+from nerv360.training import stored_names
+
 _CHECKOUT = Path(__file__).resolve().parents[3]
 
 
@@ -52,7 +54,7 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values, the facts beside the results."""
-        values = asdict(self)
+        values = asdict(self, dict_factory=stored_names)
         return {**values.pop("facts"), **values}
 
 

@@ -7,8 +7,8 @@ import statistics
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -85,10 +85,6 @@ class Table2(Report):
     seeds: list[int]
     complete: bool
     rows: list[Ablation]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values; settings have the names that scenes store."""
-        return {**super().to_dict(), "training": self.training.to_dict()}
 
 
 def mean_and_spread(values: Sequence[float | None]) -> tuple[float, float] | None:
@@ -179,15 +175,12 @@ def train_variants(
     """
     for variant in chosen:
         steps, seconds, psnr, moving = 0, [], [], []
-
-        def show(step: StepReport, variant: Variant = variant) -> None:
-            report(variant, step)
-
         for seed in seeds:
             seeded = dataclasses.replace(settings, seed=seed)
             trainer = Trainer(variant.config, seeded, frames, device, Processes())
             with tempfile.TemporaryDirectory() as folder:
-                finished = trainer.run(Path(folder) / "checkpoint", show, stop)
+                checkpoint = Path(folder) / "checkpoint"
+                finished = trainer.run(checkpoint, partial(report, variant), stop)
             if not finished or trainer.psnr_db is None:
                 return
             steps = trainer.step

@@ -1,5 +1,4 @@
 from .codec import CODECS as CODECS
-from .codec import Encoding as Encoding
 from .codec import encode_with_crf as encode_with_crf
 from .measure import measure_path as measure_path
 from .methods import DecoderMethod as DecoderMethod
@@ -10,7 +9,6 @@ from .plan import EvaluationOptions as EvaluationOptions
 from .plan import prepare as prepare
 from .report import write_report as write_report
 from .results import Evaluation as Evaluation
-from .results import PathResult as PathResult
 from .run import evaluate as evaluate
 from .tables import narrow_summary as narrow_summary
 from .tables import path_table as path_table

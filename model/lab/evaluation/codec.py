@@ -11,16 +11,15 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-from av.video.reformatter import ColorRange, Colorspace
 
 from nerv360.errors import InputError
 from nerv360.files import partial_path
-from nerv360.video import SCALING, Clip
+from nerv360.lab.encoding import FORMAT, encode
+from nerv360.video import SCALING, Clip, encodable
 
 CODECS = ("x265", "av1")
 TOLERANCE = 0.02
 MAX_ENCODINGS = 10
-_FORMAT = "yuv420p"
 
 
 @dataclass(frozen=True)
@@ -166,29 +165,15 @@ def _next(trials: dict[float, int], target: int, halving: float) -> float:
 
 
 def _encode(clip: Clip, frames: int, encoder: _Encoder, control: float, output: Path) -> None:
-    os.environ.setdefault("SVT_LOG", "1")
     rate = Fraction(clip.info.fps).limit_denominator(1001)
-    options = dict(encoder.options)
+    options, settings = dict(encoder.options), dict[str, int]()
     if encoder.control == "crf":
         options["crf"] = f"{control:g}"
+    else:
+        settings["bit_rate"] = int(2**control)
+    pictures = itertools.islice(_planes(clip), frames)
     try:
-        with av.open(str(output), "w") as container:
-            stream = container.add_stream(encoder.library, rate=rate, options=options)
-            if not isinstance(stream, av.VideoStream):
-                raise TypeError(f"{encoder.library} encodes no video")
-            stream.width, stream.height = clip.info.width, clip.info.height
-            stream.pix_fmt = _FORMAT
-            context = stream.codec_context
-            if encoder.control == "bit_rate":
-                context.bit_rate = int(2**control)
-            for index, frame in enumerate(itertools.islice(_planes(clip), frames)):
-                if index == 0:
-                    context.colorspace, context.color_range = frame.colorspace, frame.color_range
-                    context.color_primaries = frame.color_primaries
-                    context.color_trc = frame.color_trc
-                frame.pts, frame.time_base = index, 1 / rate
-                container.mux(stream.encode(frame))
-            container.mux(stream.encode(None))
+        encode(pictures, output, encoder.library, options, rate, **settings)
     except av.codec.codec.UnknownCodecError as error:
         raise InputError(f"this PyAV has no {encoder.library}: choose another codec") from error
     except (av.FFmpegError, OSError, TypeError) as error:
@@ -206,22 +191,16 @@ def _planes(clip: Clip) -> Iterator[av.VideoFrame]:
         for frame in stored:
             range_ = frame.color_range or None
             own = frame.reformat(
-                format=_FORMAT,
+                format=FORMAT,
                 interpolation=SCALING,
                 src_color_range=range_,
                 dst_color_range=range_,
             )
             # A new frame, because the decoder's picture type would bind the encoder.
-            plain = av.VideoFrame.from_ndarray(own.to_ndarray(), format=_FORMAT)
+            plain = av.VideoFrame.from_ndarray(own.to_ndarray(), format=FORMAT)
             plain.colorspace, plain.color_range = frame.colorspace, frame.color_range
             plain.color_primaries, plain.color_trc = frame.color_primaries, frame.color_trc
             yield plain
         return
     for picture in clip:
-        frame = av.VideoFrame.from_ndarray(picture.numpy(), format="rgb24")
-        frame = frame.reformat(
-            format=_FORMAT, dst_colorspace=Colorspace.ITU709, interpolation=SCALING
-        )
-        frame.colorspace = frame.color_primaries = frame.color_trc = Colorspace.ITU709
-        frame.color_range = ColorRange.MPEG
-        yield frame
+        yield encodable(picture.numpy())

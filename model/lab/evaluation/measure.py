@@ -114,15 +114,7 @@ def measure_sphere(
         error += _cells(shown, wanted) / len(frames)
         advance()
     consistency = measure_view_consistency(method.view, consistency_frames, hfov)
-    return SphereResult(
-        method.name,
-        frames,
-        ratios,
-        moving,
-        error.tolist(),
-        consistency.shimmer_db,
-        consistency.seam_db,
-    )
+    return SphereResult(method.name, frames, ratios, moving, error.tolist(), *consistency)
 
 
 def _cells(shown: Tensor, wanted: Tensor) -> Tensor:

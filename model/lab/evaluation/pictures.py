@@ -31,29 +31,20 @@ def error_map(shown: Tensor, wanted: Tensor) -> Tensor:
     return torch.from_numpy((colours * 255).round().astype(np.uint8))
 
 
-def stills(plan: EvaluationPlan, path: str) -> Iterator[tuple[str, str, bytes]]:
-    """Yield the middle picture of a path as JPEG: original, then each method and its error.
-
-    Yields:
-        Method (or "original"), caption, picture.
-    """
+def stills(plan: EvaluationPlan, path: str) -> Iterator[tuple[str, bytes]]:
+    """Yield captions and JPEGs of a path's middle: original, each method's picture and error."""
     steps = plan.paths[path]
     step = steps[len(steps) // 2]
     wanted, still = _wanted(plan, step), plan.original.still(plan.header.frames)
     yaw, pitch, _, _ = step.look.degrees()
-    yield (
-        "original",
-        f"original, frame {step.frame}, yaw {yaw:.0f}°, pitch {pitch:.0f}°",
-        _jpeg(wanted),
-    )
+    yield f"original, frame {step.frame}, yaw {yaw:.0f}°, pitch {pitch:.0f}°", _jpeg(wanted)
     for method in plan.methods:
         shown = method.view(step.look, step.frame)
         moving = moving_error(shown, wanted, cut_viewport(still, step.look, *plan.size)).db
         where = "" if moving is None else f", {moving:.2f} where it moves"
         caption = f"{method.name}, {_decibels(plan, step, shown, wanted)}{where}"
-        yield method.name, caption, _jpeg(shown)
-        caption = f"{method.name}, error ×{AMPLIFIED}"
-        yield method.name, caption, _jpeg(error_map(shown, wanted))
+        yield caption, _jpeg(shown)
+        yield f"{method.name}, error ×{AMPLIFIED}", _jpeg(error_map(shown, wanted))
 
 
 def opening_pictures(plan: EvaluationPlan) -> Iterator[tuple[str, bytes]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -10,10 +11,9 @@ from typing import Any
 import torch
 
 from nerv360.clip_pictures import ClipPictures
-from nerv360.decoding import Engine, decoded_look, open_engine
+from nerv360.decoding import decoded_look, open_engine
 from nerv360.errors import InputError
 from nerv360.files import digest
-from nerv360.geometry import Look
 from nerv360.lab.benchmarks import DecodingTask
 from nerv360.lab.evaluation.codec import Encoding, encode_at
 from nerv360.lab.evaluation.methods import (
@@ -95,7 +95,11 @@ def prepare(options: EvaluationOptions) -> EvaluationPlan:
     sameness = check_clip(original.info, original.__getitem__, clip.path, header, options.scene)
     names = options.decoders or tuple(header.configs)
     engines = {n: open_engine(options.scene, n, options.device, options.size) for n in names}
-    size = _viewport_size(header, engines, options.size)
+    # The viewport decoders' size and field of view, if there is one.
+    shown = next((name for name in names if not engines[name].full_frame), names[0])
+    engine, config = engines[shown], header.configs[shown]
+    size = options.size or (config.viewport_height, config.viewport_width)
+    size = size if engine.full_frame else engine.size
     limits = common_limits(list(engines.values()))
     paths = _paths(options.trajectories, header, limits)
     store = ResultStore(options.output)
@@ -130,26 +134,10 @@ def prepare(options: EvaluationOptions) -> EvaluationPlan:
         paths=paths,
         original=original,
         size=size,
-        hfov=min(max(_first_hfov(header, engines), limits[0]), limits[1]),
+        hfov=min(max(math.radians(config.hfov_deg), limits[0]), limits[1]),
         base_key=key,
         store=store,
     )
-
-
-def _viewport_size(
-    header: SceneHeader, engines: dict[str, Engine], wanted: tuple[int, int] | None
-) -> tuple[int, int]:
-    for engine in engines.values():
-        if not engine.full_frame:
-            return engine.size
-    config = header.configs[next(iter(engines))]
-    return wanted or (config.viewport_height, config.viewport_width)
-
-
-def _first_hfov(header: SceneHeader, engines: dict[str, Engine]) -> float:
-    viewports = [name for name, engine in engines.items() if not engine.full_frame]
-    config = header.configs[(viewports or list(engines))[0]]
-    return Look.from_degrees(0.0, 0.0, 0.0, config.hfov_deg).hfov
 
 
 def _paths(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from matplotlib.axes import Axes
 
-from nerv360.lab.evaluation.results import Evaluation, PathResult, PictureRow, SphereResult
+from nerv360.lab.evaluation.results import Evaluation, PathResult, PictureRow, SphereResult, mean
 from nerv360.lab.figures import COLOURS, OTHER, new_figure, png, style
 
 
@@ -60,7 +60,7 @@ def over_sphere(spheres: list[SphereResult], paths: dict[str, list[tuple[float, 
         )
         for number, looks in enumerate(paths.values()):
             _draw_path(axis, looks, ("white", "#ffb3c1", "#ffe08a", "#b8f2e6")[number % 4])
-        axis.set_title(f"{sphere.method}: WS-PSNR {_mean_ws(sphere):.2f} dB", fontsize=9)
+        axis.set_title(f"{sphere.method}: WS-PSNR {mean(sphere.ws_psnr_db):.2f} dB", fontsize=9)
         axis.set_xticks(range(-180, 181, 90))
         axis.set_yticks((-90, -45, 0, 45, 90))
         axis.tick_params(labelsize=7)
@@ -90,10 +90,6 @@ def speed_and_memory(evaluation: Evaluation) -> bytes:
         axis.grid(visible=False, axis="y")
     left.invert_yaxis()
     return png(figure)
-
-
-def _mean_ws(sphere: SphereResult) -> float:
-    return sum(sphere.ws_psnr_db) / len(sphere.ws_psnr_db)
 
 
 def _draw_path(axis: Axes, looks: list[tuple[float, float]], colour: str) -> None:

@@ -13,10 +13,9 @@ from nerv360.lab.evaluation.plan import EvaluationPlan
 from nerv360.lab.evaluation.plots import over_sphere, over_time, speed_and_memory
 from nerv360.lab.evaluation.results import Evaluation, write_text
 from nerv360.lab.evaluation.tables import (
-    SUMMARY_COLUMNS,
     in_short,
     path_table,
-    summary_rows,
+    summary,
     unequal_training,
 )
 from nerv360.lab.evaluation.view_consistency import STEP_DEG
@@ -68,7 +67,7 @@ def write_report(plan: EvaluationPlan, evaluation: Evaluation, folder: Path) -> 
         f"<p>{_html(in_short(evaluation))}</p>",
         _table((), evaluation.facts.items(), "facts"),
         "<h2>Summary</h2>",
-        _table(SUMMARY_COLUMNS, summary_rows(evaluation)),
+        _table(*summary(evaluation)),
         _explanation(evaluation),
         "<h2>Quality along each path</h2>",
         "<p>Mean PSNR in dB / PSNR in dB where it moves / MS-SSIM of the viewports.</p>",
@@ -87,8 +86,7 @@ def write_report(plan: EvaluationPlan, evaluation: Evaluation, folder: Path) -> 
     ]
     for name in names[:STILLS_OF]:
         body.append(f"<h2>Pictures: middle of {_html(name)}</h2><div class=stills>")
-        for _, caption, jpeg in stills(plan, name):
-            body.append(_figure(jpeg, caption, "jpeg"))
+        body += [_figure(jpeg, caption, "jpeg") for caption, jpeg in stills(plan, name)]
         body.append("</div>")
     target = folder / "report.html"
     title = _html(f"{evaluation.title}: evaluation")

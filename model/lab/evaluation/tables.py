@@ -5,79 +5,55 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from pathlib import Path
 
-from nerv360.lab.evaluation.results import Evaluation, PathResult, mean, write_text
+from nerv360.lab.evaluation.results import Evaluation, PathResult, PictureRow, mean, write_text
 from nerv360.metrics import MovingError, pooled
 from nerv360.scene import TrainingSummary
 
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 """Head and rows."""
 
-SUMMARY_COLUMNS = (
-    "decoder",
-    "steps",
-    "training s",
-    "MB",
-    "PSNR dB",
-    "moving dB",
-    "MS-SSIM",
-    "WS-PSNR dB",
-    "shimmer dB",
-    "seam dB",
-    "FPS",
-    "ms",
-    "memory MiB",
-)
 _ON_QUALITY = 8
 """Number of columns on training and quality; on a narrow page the others are a second table."""
-_PICTURE_COLUMNS = (
-    "decoder",
-    "path",
-    "step",
-    "frame",
-    "yaw_deg",
-    "pitch_deg",
-    "hfov_deg",
-    "psnr_db",
-    "ms_ssim",
-    "moving_pixels",
-    "moving_db",
-)
+_NUMBERS = tuple(field.name for field in fields(PictureRow) if field.name != "moving")
 
 
-def summary_rows(evaluation: Evaluation) -> list[tuple[str, ...]]:
-    """Return one row per method, in the columns of `SUMMARY_COLUMNS`.
+def summary(evaluation: Evaluation) -> Table:
+    """Return one row per method.
 
     PSNR and MS-SSIM are means over the paths; moving pixels are pooled over all paths.
     """
-    rows: list[tuple[str, ...]] = []
+    rows: list[dict[str, str]] = []
     for sphere, speed in zip(evaluation.spheres, evaluation.speeds, strict=True):
         paths = [path for path in evaluation.paths if path.method == sphere.method]
         structure = [path.ms_ssim for path in paths if path.ms_ssim is not None]
+        steps, seconds = _training(evaluation.trainings.get(sphere.method))
         rows.append(
-            (
-                sphere.method,
-                *_training(evaluation.trainings.get(sphere.method)),
-                f"{evaluation.stored_bytes[sphere.method] / 1e6:.3f}",
-                f"{mean([path.psnr_db for path in paths]):.2f}",
-                _moving(pooled(path.moving for path in paths)),
-                f"{mean(structure):.4f}" if structure else "–",
-                f"{mean(sphere.ws_psnr_db):.2f}",
-                f"{sphere.shimmer_db:.1f}",
-                f"{sphere.seam_db:.1f}",
-                f"{speed.fps:.1f}",
-                f"{speed.decode_ms:.1f}",
-                f"{speed.memory_bytes / 2**20:.0f}",
-            )
+            {
+                "decoder": sphere.method,
+                "steps": steps,
+                "training s": seconds,
+                "MB": f"{evaluation.stored_bytes[sphere.method] / 1e6:.3f}",
+                "PSNR dB": f"{mean([path.psnr_db for path in paths]):.2f}",
+                "moving dB": _moving(pooled(path.moving for path in paths)),
+                "MS-SSIM": f"{mean(structure):.4f}" if structure else "–",
+                "WS-PSNR dB": f"{mean(sphere.ws_psnr_db):.2f}",
+                "shimmer dB": f"{sphere.shimmer_db:.1f}",
+                "seam dB": f"{sphere.seam_db:.1f}",
+                "FPS": f"{speed.fps:.1f}",
+                "ms": f"{speed.decode_ms:.1f}",
+                "memory MiB": f"{speed.memory_bytes / 2**20:.0f}",
+            }
         )
-    return rows
+    return list(rows[0]), [list(row.values()) for row in rows]
 
 
 def in_short(evaluation: Evaluation) -> str:
     """Return three sentences: who has the best picture, who decodes fastest, who is smallest.
 
-    PSNR is averaged as in `summary_rows`.
+    PSNR is averaged as in `summary`.
     """
 
     def quality(method: str) -> float:
@@ -135,13 +111,10 @@ def _quality(path: PathResult) -> str:
 
 def narrow_summary(evaluation: Evaluation) -> list[Table]:
     """Split the summary into two tables: training and quality, then the rest."""
-    rows = summary_rows(evaluation)
+    head, rows = summary(evaluation)
     return [
-        (SUMMARY_COLUMNS[:_ON_QUALITY], [row[:_ON_QUALITY] for row in rows]),
-        (
-            SUMMARY_COLUMNS[:1] + SUMMARY_COLUMNS[_ON_QUALITY:],
-            [row[:1] + row[_ON_QUALITY:] for row in rows],
-        ),
+        (head[:_ON_QUALITY], [row[:_ON_QUALITY] for row in rows]),
+        ([head[0], *head[_ON_QUALITY:]], [[row[0], *row[_ON_QUALITY:]] for row in rows]),
     ]
 
 
@@ -156,23 +129,20 @@ def path_table(evaluation: Evaluation) -> Table:
 
 
 def write_csv(evaluation: Evaluation, folder: Path) -> None:
-    """Write ``pictures.csv``, ``spheres.csv`` and ``summary.csv`` at full precision."""
+    """Write ``pictures.csv``, ``spheres.csv`` and ``summary.csv`` at full precision.
+
+    Cells of numbers that are not known are empty.
+    """
     _write(
         folder / "pictures.csv",
-        _PICTURE_COLUMNS,
+        ("decoder", "path", *_NUMBERS, "moving_pixels", "moving_db"),
         (
             [
                 path.method,
                 path.path,
-                row.step,
-                row.frame,
-                row.yaw_deg,
-                row.pitch_deg,
-                row.hfov_deg,
-                row.psnr_db,
-                "" if row.ms_ssim is None else row.ms_ssim,
+                *(getattr(row, name) for name in _NUMBERS),
                 round(row.moving.pixels),
-                "" if row.moving.db is None else row.moving.db,
+                row.moving.db,
             ]
             for path in evaluation.paths
             for row in path.rows
@@ -182,14 +152,14 @@ def write_csv(evaluation: Evaluation, folder: Path) -> None:
         folder / "spheres.csv",
         ["decoder", "frame", "ws_psnr_db", "moving_ws_psnr_db"],
         (
-            [sphere.method, frame, value, "" if moving.db is None else moving.db]
+            [sphere.method, frame, value, moving.db]
             for sphere in evaluation.spheres
             for frame, value, moving in zip(
                 sphere.frames, sphere.ws_psnr_db, sphere.moving, strict=True
             )
         ),
     )
-    _write(folder / "summary.csv", SUMMARY_COLUMNS, summary_rows(evaluation))
+    _write(folder / "summary.csv", *summary(evaluation))
 
 
 def _write(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -28,8 +28,7 @@ ViewFunction = Callable[[Look, int], Tensor]
 """Decodes a look and a frame to a level picture, height×width×3, uint8 or in [0, 1]."""
 
 
-@dataclass(frozen=True)
-class ViewConsistency:
+class ViewConsistency(NamedTuple):
     """Agreement of decodings `STEP_DEG` apart, in dB of PSNR; higher is more consistent.
 
     Attributes:

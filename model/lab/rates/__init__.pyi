@@ -1,5 +1,4 @@
 from .bjontegaard import RateDifference as RateDifference
-from .comparison import ANCHOR as ANCHOR
 from .comparison import METRICS as METRICS
 from .comparison import compared as compared
 from .comparison import in_words as in_words
@@ -12,6 +11,5 @@ from .measure import measure_rates as measure_rates
 from .measure import planned_units as planned_units
 from .measure import prepared_clip as prepared_clip
 from .plot import draw_rates as draw_rates
-from .variants import NetworkVariant as NetworkVariant
 from .variants import network_variants as network_variants
 from .variants import scaled_presets as scaled_presets

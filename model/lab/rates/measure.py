@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -140,13 +139,6 @@ class RatesReport(Report):
     methods: list[str]
     complete: bool
     rows: list[RateCurve]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values; settings have the names that scenes store."""
-        values = super().to_dict()
-        for row, curve in zip(values["rows"], self.rows, strict=True):
-            row["training"] = None if curve.training is None else curve.training.to_dict()
-        return values
 
 
 def prepared_clip(source: Clip, size: tuple[int, int], limit: int | None, output: Path) -> None:

@@ -237,11 +237,10 @@ class RowParser:
         which = f", the {_ORDINALS[frame]} a frame index" if frame < len(_ORDINALS) else ""
         if cells is None or not self._width < cells <= 2 * self._width:
             return InputError(f"{place}: {width} numbers are expected here{which}")
+        hint = "; if the commas are decimal, separate the columns by semicolons"
         return InputError(
-            f"{place}: {width} numbers are expected here{which}, not {cells}; if the commas are "
-            f"decimal, separate the columns by semicolons"
-            if self._separator == ","
-            else f"{place}: {width} numbers are expected here{which}, not {cells}"
+            f"{place}: {width} numbers are expected here{which}, not {cells}"
+            f"{hint if self._separator == ',' else ''}"
         )
 
 

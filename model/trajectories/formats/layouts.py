@@ -17,7 +17,7 @@ from nerv360.trajectories.formats.named import signed
 from nerv360.trajectories.formats.table import path_name, refuse_part
 from nerv360.trajectories.trajectory import Floats, Trajectory
 
-Build = Callable[[Floats, str, str], Trajectory]
+Read = Callable[[Floats, str], Trajectory]
 
 
 @dataclass(frozen=True)
@@ -28,22 +28,34 @@ class RowLayout:
         name: for people who choose.
         content: a row, in words.
         fits: whether rows can be of this layout.
-        build: the path of rows, of a file's label and the name of one of its paths.
+        read: the path of rows, of a file's label; or of the label and the name of one of its paths.
         signature: whether rows are of this layout for sure.
+        several: a file may hold several paths.
     """
 
     name: str
     content: str
     fits: Callable[[Floats], bool]
-    build: Build
+    read: Callable[..., Trajectory]
     signature: Callable[[Floats], bool] = lambda table: False
+    several: bool = False
+
+    def build(self, table: Floats, label: str, part: str) -> Trajectory:
+        """Return the path of rows, or the one called ``part`` of several.
+
+        Raises:
+            InputError: there is no such path, or it is broken.
+        """
+        if self.several:
+            return self.read(table, label, part)
+        refuse_part(label, part)
+        return self.read(table, label)
 
 
-def _angles(order: str, radians: bool = False, by_picture: bool = False) -> Build:
+def _angles(order: str, radians: bool = False, by_picture: bool = False) -> Read:
     places = {role: place for place, role in enumerate(order.split(), 1)}
 
-    def build(table: Floats, label: str, part: str) -> Trajectory:
-        refuse_part(label, part)
+    def read(table: Floats, label: str) -> Trajectory:
         yaw, pitch, roll = (
             np.degrees(table[:, places[role]]) if radians else table[:, places[role]]
             for role in ("yaw", "pitch", "roll")
@@ -59,32 +71,21 @@ def _angles(order: str, radians: bool = False, by_picture: bool = False) -> Buil
             by_picture=by_picture,
         )
 
-    return build
+    return read
 
 
-def _turns(axes: str, order: str) -> Build:
+def _turns(axes: str, order: str) -> Read:
     places = list(quaternions.ORDERS[order])
 
-    def build(table: Floats, label: str, part: str) -> Trajectory:
-        refuse_part(label, part)
+    def read(table: Floats, label: str) -> Trajectory:
         turns = table[:, -4:][:, places]
         return quaternions.path(path_name(label), label, table[:, 0].copy(), turns, axes)
 
-    return build
+    return read
 
 
-def _corbillon(table: Floats, label: str, part: str) -> Trajectory:
-    return _turns("ros", "wxyz")(quaternions.from_placeholder(table), label, part)
-
-
-def _jin(table: Floats, label: str, part: str) -> Trajectory:
-    refuse_part(label, part)
-    return jin2022.read(table, label)
-
-
-def _wu(table: Floats, label: str, part: str) -> Trajectory:
-    refuse_part(label, part)
-    return wu2017.read(table, label)
+def _corbillon(table: Floats, label: str) -> Trajectory:
+    return _turns("ros", "wxyz")(quaternions.from_placeholder(table), label)
 
 
 def _columns(count: int) -> Callable[[Floats], bool]:
@@ -136,13 +137,18 @@ _TURN = "time s, a number without use or none, quaternion {} in {}'s axes"
 
 LAYOUTS = (
     RowLayout(
-        "jvet", f"JVET viewport: {jvet.FIELDS}", _are_viewports, jvet.read_rows, _are_viewports
+        "jvet",
+        f"JVET viewport: {jvet.FIELDS}",
+        _are_viewports,
+        jvet.read_rows,
+        _are_viewports,
+        several=True,
     ),
     RowLayout(
         "jin2022",
         "Jin et al. 2022, as prepared for NetLLM: time s, roll°, pitch°, yaw°",
         _columns(4),
-        _jin,
+        jin2022.read,
     ),
     RowLayout(
         "corbillon2017",
@@ -156,12 +162,13 @@ LAYOUTS = (
         "Salient360!: index, longitude and latitude from 0 to 1, start ms",
         salient360.fits,
         salient360.read,
+        several=True,
     ),
     RowLayout(
         "wu2017",
         "Wu et al. 2017: time, playback time s, quaternion x y z w, position",
         lambda table: table.shape[1] == 9 and quaternions.are_units(table[:, 2:6]),
-        _wu,
+        wu2017.read,
     ),
     RowLayout(
         "time-yaw-pitch-roll", "time s, yaw°, pitch°, roll°", _columns(4), _angles("yaw pitch roll")

@@ -15,34 +15,32 @@ QUATERNION = ("qw", "qx", "qy", "qz")
 UNSURE = ""
 """Unit of a column whose name tells none."""
 
-_UNITS = {
-    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "s"),
-    **dict.fromkeys(("ms", "msec", "msecs", "millis", "millisecond", "milliseconds"), "ms"),
-    **dict.fromkeys(("us", "µs", "μs", "microseconds"), "us"),
-    **dict.fromkeys(("ns", "nanoseconds"), "ns"),
-    **dict.fromkeys(("deg", "degs", "degree", "degrees", "°"), "deg"),
-    **dict.fromkeys(("rad", "rads", "radian", "radians"), "rad"),
+_UNIT_NAMES = {
+    "s": "s sec secs second seconds",
+    "ms": "ms msec msecs millis millisecond milliseconds",
+    "us": "us µs μs microseconds",
+    "ns": "ns nanoseconds",
+    "deg": "deg degs degree degrees °",
+    "rad": "rad rads radian radians",
 }
+_UNITS = {name: unit for unit, names in _UNIT_NAMES.items() for name in names.split()}
 SCALES = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 """Seconds in each unit of time."""
 
-_ROLES = {
-    **dict.fromkeys(("t", "time", "times", "timestamp", "timestamps", "starttimestamp"), "time"),
-    **dict.fromkeys(("elapsed", "elapsedtime", "seconds", "sec", "secs", "s"), "time"),
-    **dict.fromkeys(("ms", "milliseconds", "millis", "msec"), "time"),
-    **dict.fromkeys(("playbacktime", "videotime"), "playback"),
-    **dict.fromkeys(
-        ("frame", "frames", "frameindex", "frameno", "framenumber", "frameid"), "frame"
-    ),
-    **dict.fromkeys(("picture", "poc", "videoframe"), "frame"),
-    **dict.fromkeys(("yaw", "yawangle", "heading"), "yaw"),
-    **dict.fromkeys(("pitch", "pitchangle"), "pitch"),
-    **dict.fromkeys(("roll", "rollangle"), "roll"),
-    **dict.fromkeys(("hfov", "fov", "horizontalfov", "fovx"), "hfov"),
-    **dict.fromkeys(("longitude", "lon"), "longitude"),
-    **dict.fromkeys(("latitude", "lat"), "latitude"),
-    **dict.fromkeys(("idx", "index"), "index"),
+_NAMES = {
+    "time": "t time times timestamp timestamps starttimestamp elapsed elapsedtime seconds sec secs "
+    "s ms milliseconds millis msec",
+    "playback": "playbacktime videotime",
+    "frame": "frame frames frameindex frameno framenumber frameid picture poc videoframe",
+    "yaw": "yaw yawangle heading",
+    "pitch": "pitch pitchangle",
+    "roll": "roll rollangle",
+    "hfov": "hfov fov horizontalfov fovx",
+    "longitude": "longitude lon",
+    "latitude": "latitude lat",
+    "index": "idx index",
 }
+_ROLES = {name: role for role, names in _NAMES.items() for name in names.split()}
 TIMES = ("time", "playback")
 _WORDS = r"(?:head|hmd|camera|cam|view|viewport|look|user|recording|session|system|device|video)+"
 _TURNS = r"(?:unit)?(?:q|quat|quaternion|rot|rotation|orientation|o)?"

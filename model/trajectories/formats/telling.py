@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nerv360.errors import InputError
+from nerv360.text import listed
 from nerv360.trajectories.formats import (
     avtrack360,
     jin2022,
@@ -227,16 +228,12 @@ def _ambiguous(
 ) -> str:
     if fit:
         names = [layout.name for layout, _ in fit]
-        return f"{label} can be {_either(names)}, and its numbers do not tell which: {_ADVICE}"
+        return f"{label} can be {listed(names, 'or')}, and its numbers do not tell which: {_ADVICE}"
     reasons = [
         f"{layout.name} {against if path is not None else 'is broken'}"
         for layout, path, against in tried
     ]
     return f"{label} is no plausible gaze path ({', '.join(reasons)}): {_ADVICE}"
-
-
-def _either(names: list[str]) -> str:
-    return " or ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
 
 
 def _turned(sheet: Sheet, wanted: str | None) -> Understanding:
@@ -254,7 +251,8 @@ def _turned(sheet: Sheet, wanted: str | None) -> Understanding:
         order = _order(sheet)
         forms = [f"{each}:{columns}" if wanted else f"{each}-{order}" for each, _ in paths]
         raise DoubtfulFormatError(
-            f"{sheet.label} holds quaternions whose axes can be {_either(forms)}: name the format"
+            f"{sheet.label} holds quaternions whose axes can be {listed(forms, 'or')}: name the "
+            f"format"
         )
     each, path = paths[0]
     by = _by_names(wanted) if axes else "by the names of its columns and a level head"

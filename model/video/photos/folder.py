@@ -37,14 +37,10 @@ def list_folder(folder: Path) -> tuple[tuple[Path, ...], list[str]]:
     except OSError as error:
         reason = (error.strerror or "no reason given").lower()
         raise InputError(f"{folder} cannot be listed ({reason}): give a folder") from error
-    hidden = [entry for entry, _ in entries if entry.name.startswith(".")]
-    files, others = [], []
-    for entry, is_file in entries:
-        if is_file and entry.suffix.lower() in SUFFIXES and not entry.name.startswith("."):
-            files.append(entry)
-        elif not entry.name.startswith("."):
-            others.append(entry.name)
-    others.sort()
+    seen = [(entry, is_file) for entry, is_file in entries if not entry.name.startswith(".")]
+    hidden = len(entries) - len(seen)
+    files = [entry for entry, is_file in seen if is_file and entry.suffix.lower() in SUFFIXES]
+    others = sorted({entry.name for entry, _ in seen} - {file.name for file in files})
     if not files:
         held = f", but {_few(others)}" if others else ""
         raise InputError(
@@ -53,7 +49,7 @@ def list_folder(folder: Path) -> tuple[tuple[Path, ...], list[str]]:
         )
     skipped = []
     if hidden:
-        skipped.append(f"{len(hidden)} hidden file{'s' * (len(hidden) > 1)}")
+        skipped.append(f"{hidden} hidden file{'s' * (hidden > 1)}")
     if others:
         skipped.append(f"what is no picture ({_few(others)})")
     notes = [f"skipped: {' and '.join(skipped)}"] if skipped else []
@@ -65,11 +61,10 @@ def missing_numbers(files: Sequence[Path]) -> list[str]:
 
     Names that count in steps miss none; names with more gaps than pictures do not count pictures.
     """
-    matches = [re.fullmatch(r"(.*?)([0-9]{1,18})([^0-9]*)", file.name) for file in files]
-    if len(files) < 3 or any(match is None for match in matches):
-        return []
+    matches = (re.fullmatch(r"(.*?)([0-9]{1,18})([^0-9]*)", file.name) for file in files)
     known = [match for match in matches if match is not None]
-    if len({(match[1].casefold(), match[3].casefold()) for match in known}) > 1:
+    patterns = {(match[1].casefold(), match[3].casefold()) for match in known}
+    if not 3 <= len(files) == len(known) or len(patterns) > 1:
         return []
     numbers = sorted({int(match[2]) for match in known})
     step = math.gcd(*(after - before for before, after in itertools.pairwise(numbers))) or 1

@@ -1,12 +1,10 @@
 from .declared import ASPECT_TOLERANCE as ASPECT_TOLERANCE
 from .declared import HALF_SPHERE as HALF_SPHERE
-from .declared import WHOLE_PICTURE as WHOLE_PICTURE
 from .declared import WHOLE_SPHERE as WHOLE_SPHERE
 from .declared import Bounds as Bounds
 from .declared import Eye as Eye
 from .declared import Part as Part
 from .declared import Placement as Placement
-from .declared import Projection as Projection
 from .declared import eye_part as eye_part
 from .declared import two_eac_streams as two_eac_streams
 from .placer import Placer as Placer

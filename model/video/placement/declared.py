@@ -124,11 +124,6 @@ class Placement:
         flat = self.projection == "cubemap"
         return Cube(CUBEMAP_FACES if flat else EAC_FACES, not flat, self.padding)
 
-    @property
-    def is_plain(self) -> bool:
-        """The picture is the whole sphere's frame as it is."""
-        return self == Placement()
-
     def frame_size(self, height: int, width: int) -> tuple[int, int]:
         """Return the height and width of the ERP frame that keeps a picture's resolution.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import abc
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -20,8 +20,23 @@ from nerv360.video.spherical import EQUIRECTANGULAR, SphericalLayout
 from nerv360.video.stored.pictures import Channels, OpenedPictures, StoredPictures
 
 
+class _Stills(StoredPictures):
+    """Pictures that are read anew each time, so that there is nothing to open."""
+
+    def open(self, kept_bytes: int | None = None) -> OpenedPictures:
+        """Return themselves."""
+        return self
+
+    @abc.abstractmethod
+    def picture(self, number: int, channels: Channels) -> Tensor:
+        """Return a picture, as `OpenedPictures` has it."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
-class StoredPhotos(StoredPictures):
+class StoredPhotos(_Stills):
     """A photo, or the pictures of a folder."""
 
     found: Pictures
@@ -52,20 +67,13 @@ class StoredPhotos(StoredPictures):
             },
         )
 
-    def open(self, kept_bytes: int | None = None) -> OpenedPictures:
-        """Open them, as `StoredPictures` has it; none is kept."""
-
-        def picture(number: int, channels: Channels) -> Tensor:
-            pixels = read_picture(self.found.files[number])
-            if channels == "rgb24":
-                return pixels
-            return torch.from_numpy(with_alpha(pixels.numpy()))
-
-        return _Read(picture)
+    def picture(self, number: int, channels: Channels) -> Tensor:
+        pixels = read_picture(self.found.files[number])
+        return pixels if channels == "rgb24" else torch.from_numpy(with_alpha(pixels.numpy()))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class StoredRaw(StoredPictures):
+class StoredRaw(_Stills):
     """Raw video."""
 
     video: RawVideo
@@ -90,24 +98,8 @@ class StoredRaw(StoredPictures):
             facts={"kind": "raw video", "pixel_format": form.pixel_format},
         )
 
-    def open(self, kept_bytes: int | None = None) -> OpenedPictures:
-        """Open them, as `StoredPictures` has it; none is kept."""
-        return _Read(
-            lambda number, channels: torch.from_numpy(to_pixels(self.video.frame(number), channels))
-        )
-
-
-class _Read:
-    """Pictures that are read anew each time, as `OpenedPictures`."""
-
-    def __init__(self, read: Callable[[int, Channels], Tensor]) -> None:
-        self._read = read
-
     def picture(self, number: int, channels: Channels) -> Tensor:
-        return self._read(number, channels)
-
-    def close(self) -> None:
-        pass
+        return torch.from_numpy(to_pixels(self.video.frame(number), channels))
 
 
 def _layout(placement: Placement) -> SphericalLayout:

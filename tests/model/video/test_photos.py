@@ -263,7 +263,7 @@ def test_a_whole_panorama_is_plain(tmp_path: Path) -> None:
         "CroppedAreaImageHeightPixels": 97,  # rounded
     }
     picture().save(tmp_path / "photo.jpg", xmp=xmp(whole))
-    assert find_pictures(tmp_path / "photo.jpg").placement.is_plain
+    assert find_pictures(tmp_path / "photo.jpg").placement == Placement()
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_impossible_metadata_is_not_believed(
 ) -> None:
     picture().save(tmp_path / "photo.jpg", xmp=xmp(CROP | values))
     found = find_pictures(tmp_path / "photo.jpg")
-    assert found.placement.is_plain
+    assert found.placement == Placement()
     assert note in found.notes[0]
 
 
@@ -308,7 +308,7 @@ def test_what_is_not_read_is_said(inside: str, note: str, tmp_path: Path) -> Non
     picture().save(tmp_path / "photo.jpg", xmp=xmp(CROP).replace(b"/>", inside.encode() + b"/>"))
     found = find_pictures(tmp_path / "photo.jpg")
     assert [each[: len(note)] for each in found.notes] == [note]
-    assert not found.placement.is_plain
+    assert found.placement != Placement()
     picture().save(tmp_path / "level.jpg", xmp=xmp({"InitialViewHeadingDegrees": "0.0"}))
     assert find_pictures(tmp_path / "level.jpg").notes == ()
 
@@ -328,7 +328,7 @@ def test_pictures_of_other_poses_are_said(tmp_path: Path) -> None:
     for index in range(3):
         picture(index).save(tmp_path / f"{index}.jpg", xmp=xmp({"PoseHeadingDegrees": 10 * index}))
     found = find_pictures(tmp_path)
-    assert found.placement.is_plain
+    assert found.placement == Placement()
     assert found.notes[0].startswith("2 of its 3 pictures say that they lie on the sphere in anoth")
 
 

@@ -7,7 +7,6 @@ too long.
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import av
-from av.video.reformatter import ColorRange, Colorspace
 from torch import Tensor
 
 from nerv360.errors import InputError
+from nerv360.lab.encoding import encode
 from nerv360.lab.worker import run_alone
-from nerv360.video import KEPT_BYTES, SCALING, Clip, open_clip
+from nerv360.video import KEPT_BYTES, Clip, encodable, open_clip
 
 FPS = 30
 """Pictures per second; the first of each second is a keyframe."""
@@ -105,29 +104,14 @@ def _seconds(width: int) -> int:
 
 def encode_clip_here(source: Clip, codec: str, width: int, output: Path) -> str:
     """Encode a clip in this process; see `encode_clip`."""
-    os.environ.setdefault("SVT_LOG", "1")
     encoder = _available(codec)
     second = output.with_suffix(".second.mp4")
-    with av.open(str(second), "w") as container:
-        stream = container.add_stream(encoder.library, rate=FPS, options=encoder.options)
-        if not isinstance(stream, av.VideoStream):
-            raise TypeError(f"{encoder.library} encodes no video")
-        stream.width, stream.height, stream.pix_fmt = width, width // 2, "yuv420p"
-        context = stream.codec_context
-        context.gop_size = FPS
-        context.colorspace = context.color_primaries = context.color_trc = Colorspace.ITU709
-        context.color_range = ColorRange.MPEG
-        for index, picture in enumerate(itertools.islice(_turning(source), FPS)):
-            frame = av.VideoFrame.from_ndarray(picture.numpy(), format="rgb24").reformat(
-                width,
-                width // 2,
-                "yuv420p",
-                dst_colorspace=Colorspace.ITU709,
-                interpolation=SCALING,
-            )
-            frame.pts, frame.time_base = index, Fraction(1, FPS)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+    pictures = (
+        encodable(picture.numpy(), (width, width // 2))
+        for picture in itertools.islice(_turning(source), FPS)
+    )
+    rate = Fraction(FPS)
+    encode(pictures, second, encoder.library, encoder.options, rate, gop_size=FPS)
     _repeat(second, _seconds(width), output)
     second.unlink()
     settings = ", ".join(f"{k} {v}" for k, v in encoder.options.items() if "-params" not in k)
