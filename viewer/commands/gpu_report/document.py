@@ -8,6 +8,14 @@ from nerv360.lab.benchmarks import PAPER_TABLE1, TITLES
 from nerv360.viewer.commands.gpu_report.plan import PAPER
 from nerv360.viewer.commands.gpu_report.predictions import CARDS, PAYS, PREDICTIONS, predicted
 from nerv360.viewer.commands.gpu_report.tasks import DECODERS
+from nerv360.viewer.commands.gpu_report.values import (
+    Decoding,
+    Part,
+    Report,
+    Starts,
+    Uploads,
+    WindowRun,
+)
 from nerv360.viewer.commands.gpu_report.wording import (
     cell,
     gib,
@@ -19,10 +27,8 @@ from nerv360.viewer.commands.gpu_report.wording import (
     table,
 )
 
-Values = dict[str, Any]
 
-
-def as_markdown(report: Values) -> str:
+def as_markdown(report: Report) -> str:
     """Return the whole document."""
     sections = (
         _head, _decoding, _rivals, _table_1, _window, _first_start, _tests, _steps, _sources,
@@ -30,18 +36,22 @@ def as_markdown(report: Values) -> str:
     return "\n\n".join(text for section in sections if (text := section(report))) + "\n"
 
 
-def _head(report: Values) -> str:
+def _head(report: Report) -> str:
     plan = report["plan"]
-    draws = report.get("graphics", {})
+    draws = report.get("graphics")
     commit = (report["commit"] or "unknown")[:12]
-    versions = (
-        f"{name} {report[name.lower()] or '–'}"
-        for name in ("torch", "CUDA", "driver", "Triton", "Python")
-    )
+    versions = {
+        "torch": report["torch"],
+        "CUDA": report["cuda"],
+        "driver": report["driver"],
+        "Triton": report["triton"],
+        "Python": report["python"],
+    }
+    told = ", ".join(f"{name} {version or '–'}" for name, version in versions.items())
     lines = [
         f"# GPU report: {report['processor']}",
         "",
-        f"{report['date'][:10]}, commit {commit}, {', '.join(versions)}. Preset {plan['preset']} "
+        f"{report['date'][:10]}, commit {commit}, {told}. Preset {plan['preset']} "
         f"at {plan['scale']} of the sides, random weights, {plan['pictures']} pictures of each "
         f"engine.",
     ]
@@ -59,9 +69,9 @@ def _head(report: Values) -> str:
     return "\n".join(lines)
 
 
-def _decoding(report: Values) -> str:
+def _decoding(report: Report) -> str:
     names = _engines(report, "nerv360")
-    measured = {name: _result(report, f"nerv360-{name}") for name in names}
+    measured: dict[str, Decoding | None] = {n: _result(report, f"nerv360-{n}") for n in names}
     shape = next((size(result) for result in measured.values() if result), "any size")
     head = ["engine", "looking", "its 1 % low", "playing", "its 1 % low", "GiB"]
     head += [f"predicted, {card}" for card in CARDS] + ["GiB predicted"]
@@ -78,19 +88,19 @@ def _decoding(report: Values) -> str:
     return f"{text}{_verdict(measured)}{_aside(report)}"
 
 
-def _speeds(result: Values | None) -> list[str]:
+def _speeds(result: Decoding | None) -> list[str]:
     """Return an engine's speed and 1 % low, looking and playing, and its GiB; or dashes."""
     if result is None:
         return ["–"] * 5
     ways = [result["looking"], result["playing"]]
-    speeds = [rate(way, key) for way in ways for key in ("median_ms", "slowest_percent_ms")]
+    speeds = [text for way in ways for text in (rate(way), rate(way, "slowest_percent_ms"))]
     return [*speeds, gib(result["memory_mib"])]
 
 
-def _verdict(measured: dict[str, Values | None]) -> str:
+def _verdict(measured: dict[str, Decoding | None]) -> str:
     """Say whether the fused engine pays."""
     compiled, fused = measured.get("compiled"), measured.get("fused")
-    if not compiled or not fused:
+    if not compiled or not fused or not compiled["looking"] or not fused["looking"]:
         return ""
     times = compiled["looking"]["median_ms"] / fused["looking"]["median_ms"]
     verdict = "which pays" if times >= PAYS else "which does not pay"
@@ -100,7 +110,7 @@ def _verdict(measured: dict[str, Values | None]) -> str:
     )
 
 
-def _aside(report: Values) -> str:
+def _aside(report: Report) -> str:
     """Return a table of other presets, if they were measured."""
     rows = []
     for name, outcome in report["steps"].items():
@@ -111,14 +121,14 @@ def _aside(report: Values) -> str:
     return f"\n\n{table(['preset, engine', 'looking', 'playing', 'GiB'], rows)}" if rows else ""
 
 
-def _rivals(report: Values) -> str:
+def _rivals(report: Report) -> str:
     shape = None
     head = ["decoder, engine", "frames a second", "1 % low", "GiB", "paper, H100", "paper GiB"]
     rows = []
     for decoder in DECODERS[1:]:
         paper = _paper(decoder, "decoding")
         for engine in _engines(report, decoder):
-            result = _result(report, f"{decoder}-{engine}")
+            result: Decoding | None = _result(report, f"{decoder}-{engine}")
             shape = size(result) if result else shape
             rows.append([f"{TITLES[decoder]}, {engine}", *_speeds(result)[2:], *paper])
     frames = f"frames of {shape}" if shape else "whole frames"
@@ -128,13 +138,14 @@ def _rivals(report: Values) -> str:
     )
 
 
-def _table_1(report: Values) -> str:
+def _table_1(report: Report) -> str:
     head = ["", "a second", "paper", "GiB", "GiB predicted", "paper GiB"]
     rows = []
     parts = (("encoding", "nerv360"), *(("training", decoder) for decoder in TITLES))
     for part, decoder in parts:
         step = f"{part}-{decoder}"
-        result, (fps, memory_of_paper) = _result(report, step), _paper(decoder, part)
+        result: Part | None = _result(report, step)
+        fps, memory_of_paper = _paper(decoder, part)
         title = part if part == "encoding" else f"{part}, {TITLES[decoder]}"
         speed, memory = "–", "–"
         if result:
@@ -148,12 +159,12 @@ def _table_1(report: Values) -> str:
     )
 
 
-def _window(report: Values) -> str:
+def _window(report: Report) -> str:
     head = ["shown", "engine", "decoding, ms", "upload, ms", "by", "drawn", "decoded"]
     head.append("first picture, s")
     rows, pictures = [], []
     for name, outcome in report["steps"].items():
-        result = outcome.get("result")
+        result: WindowRun | None = outcome.get("result")
         if not name.startswith("window-") or not result:
             continue
         shown = name.removeprefix("window-")
@@ -171,7 +182,7 @@ def _window(report: Values) -> str:
             ]
         )
         pictures.append(f"![{shown} in the window]({result['screenshot']})")
-    uploads = _result(report, "uploads")
+    uploads: Uploads | None = _result(report, "uploads")
     if not rows and not uploads:
         return ""
     seconds = report["plan"]["shown_s"]
@@ -187,26 +198,26 @@ def _window(report: Values) -> str:
     return "\n\n".join([text, *pictures])
 
 
-def _first_start(report: Values) -> str:
-    result = _result(report, "first-start")
+def _first_start(report: Report) -> str:
+    result: Starts | None = _result(report, "first-start")
     if not result:
         return ""
     head = ["", "first picture, s", "fastest engine, s", "building it, s"]
     rows = [
         [
             title,
-            optional(result[key].get("first_picture_s")),
-            optional(result[key]["fastest_engine_after_s"]),
-            optional(result[key].get("faster_engine_s")),
+            optional(start.get("first_picture_s")),
+            optional(start["fastest_engine_after_s"]),
+            optional(start.get("faster_engine_s")),
         ]
-        for key, title in (("cold", "cold, empty caches"), ("warm", "warm"))
+        for title, start in (("cold, empty caches", result["cold"]), ("warm", result["warm"]))
     ]
     return (
         f"## First start\n\nThe demo scene, from the start of the process.\n\n{table(head, rows)}"
     )
 
 
-def _tests(report: Values) -> str:
+def _tests(report: Report) -> str:
     lines = []
     for name, title in (("tests", "Tests that need CUDA"), ("soak", "Restless hand")):
         outcome = report["steps"].get(name)
@@ -215,7 +226,7 @@ def _tests(report: Values) -> str:
     return "## Tests\n\n" + "\n".join(lines) if lines else ""
 
 
-def _steps(report: Values) -> str:
+def _steps(report: Report) -> str:
     """Return how many steps are done, and why others are not."""
     others = [o for o in report["steps"].values() if o["state"] != "done"]
     total = sum(outcome.get("seconds", 0) for outcome in report["steps"].values())
@@ -225,19 +236,19 @@ def _steps(report: Values) -> str:
     return "\n\n".join([text, *(["\n".join(lines)] if lines else [])])
 
 
-def _sources(report: Values) -> str:
+def _sources(report: Report) -> str:
     sources = dict.fromkeys(each.source for each in PREDICTIONS)
     return "## Predictions\n\nNobody has measured these before. They are from " + (
         "; ".join(sources) + "."
     )
 
 
-def _of_paper(report: Values) -> bool:
+def _of_paper(report: Report) -> bool:
     plan = report["plan"]
     return bool((plan["preset"], plan["scale"]) == (PAPER.preset, PAPER.scale))
 
 
-def _engines(report: Values, decoder: str) -> list[str]:
+def _engines(report: Report, decoder: str) -> list[str]:
     """List engines that were measured, or for which something is predicted."""
     prefix = f"{decoder}-"
     engines = []
@@ -250,9 +261,9 @@ def _engines(report: Values, decoder: str) -> list[str]:
     return engines
 
 
-def _result(report: Values, name: str) -> Values | None:
-    outcome = report["steps"].get(name, {})
-    return outcome.get("result")
+def _result(report: Report, name: str) -> Any:
+    outcome = report["steps"].get(name)
+    return outcome and outcome.get("result")
 
 
 def _paper(decoder: str, part: str) -> tuple[str, str]:

@@ -10,8 +10,7 @@ from typing import Any
 from nerv360.viewer.commands.gpu_report import tasks
 from nerv360.viewer.commands.gpu_report.suite import run_cuda_tests, run_soak
 from nerv360.viewer.commands.gpu_report.tasks import DECODERS, Subject
-
-Values = dict[str, Any]
+from nerv360.viewer.commands.gpu_report.values import Facts
 
 _MOST_OF_A_PART = 50
 _VALUE = ("compiled", "fused", "eager", "folded", "folded-bfloat16", "gl")
@@ -60,14 +59,14 @@ class ReportStep:
 
     name: str
     title: str
-    task: Callable[..., Values]
+    task: Callable[..., Any]
     limit_s: float
     screen: bool = False
     pictured: bool = False
     refusal: str | None = None
 
 
-def planned_steps(plan: ReportSize, facts: Values) -> list[ReportStep]:
+def planned_steps(plan: ReportSize, facts: Facts) -> list[ReportStep]:
     """List the steps of a report, the most valuable first.
 
     Args:
@@ -113,7 +112,7 @@ def planned_steps(plan: ReportSize, facts: Values) -> list[ReportStep]:
 
 
 def _decoding(
-    plan: ReportSize, facts: Values, subject: Subject
+    plan: ReportSize, facts: Facts, subject: Subject
 ) -> tuple[list[ReportStep], list[ReportStep]]:
     """Return the steps for the main comparison, each decoder by its fastest engines; the others."""
     main: list[ReportStep] = []
@@ -137,7 +136,7 @@ def _decoding(
     return main, others
 
 
-def _other_presets(plan: ReportSize, facts: Values, subject: Subject) -> Iterator[ReportStep]:
+def _other_presets(plan: ReportSize, facts: Facts, subject: Subject) -> Iterator[ReportStep]:
     """Yield steps of NeRV360 of other widths."""
     if (plan.preset, plan.scale) != (PAPER.preset, PAPER.scale):
         return

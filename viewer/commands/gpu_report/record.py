@@ -6,17 +6,15 @@ import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack, cast
 
 from nerv360.errors import InputError
 from nerv360.files import atomic_write
 from nerv360.viewer.commands.gpu_report.plan import ReportSize, ReportStep
+from nerv360.viewer.commands.gpu_report.values import Facts, Measured, Outcome, Report, State
 from nerv360.viewer.paths import PROGRAM
 
-Values = dict[str, Any]
-
 KIND = "nerv360 GPU report"
-_MACHINE = ("machine", "device", "processor", "driver", "cuda", "torch", "triton", "python")
 _SOURCES = ("*.py", "*.vert", "*.frag", "*.glsl")
 
 
@@ -28,7 +26,7 @@ class Record:
         values: all that it holds.
     """
 
-    def __init__(self, file: Path, plan: ReportSize, facts: Values) -> None:
+    def __init__(self, file: Path, plan: ReportSize, facts: Facts) -> None:
         """Go on with ``file`` if it is there, for this machine and this state of the program.
 
         Raises:
@@ -37,21 +35,17 @@ class Record:
         self.file = file
         self._key = key_of(plan, facts)
         steps = read_steps(file) if file.exists() else {}
-        self.values: Values = {
-            "report": KIND,
-            **facts,
-            "plan": asdict(plan),
-            "steps": steps,
-        }
+        values = {"report": KIND, **facts, "plan": asdict(plan), "steps": steps}
+        self.values = cast("Report", values)
 
     def done(self, step: ReportStep) -> bool:
         """Tell whether the same program measured it before on the same machine."""
-        kept = self.values["steps"].get(step.name, {})
-        return kept.get("state") == "done" and kept.get("key") == self._key
+        kept = self.values["steps"].get(step.name)
+        return kept is not None and kept.get("state") == "done" and kept.get("key") == self._key
 
-    def put(self, step: ReportStep, state: str, **values: Any) -> None:
-        """Note the outcome of a step: done, failed, refused or waiting."""
-        outcome = {"title": step.title, "state": state, "key": self._key, **values}
+    def put(self, step: ReportStep, state: State, **values: Unpack[Measured]) -> None:
+        """Note the outcome of a step."""
+        outcome: Outcome = {"title": step.title, "state": state, "key": self._key, **values}
         self.values["steps"][step.name] = outcome
 
     def keep(self, names: list[str]) -> None:
@@ -69,7 +63,7 @@ class Record:
             partial.write_text(f"{json.dumps(self.values, indent=2, ensure_ascii=False)}\n")
 
 
-def read_steps(file: Path) -> Values:
+def read_steps(file: Path) -> dict[str, Outcome]:
     """Read the outcomes of steps by name.
 
     Raises:
@@ -82,15 +76,18 @@ def read_steps(file: Path) -> Values:
     steps = values.get("steps") if isinstance(values, dict) else None
     if not isinstance(steps, dict) or values.get("report") != KIND:
         raise InputError(f"{file} is not a report of this command: name another folder")
-    return {name: step for name, step in steps.items() if isinstance(step, dict)}
+    outcomes: dict[str, Any] = {n: step for n, step in steps.items() if isinstance(step, dict)}
+    return outcomes
 
 
-def key_of(plan: ReportSize, facts: Values) -> str:
+def key_of(plan: ReportSize, facts: Facts) -> str:
     """Return a name for all that a result depends on: program, machine, versions, plan."""
     commit = facts["commit"]
     if commit is None or commit.endswith("-dirty"):
         commit = _digest_of_sources()
-    parts = [commit, [facts.get(name) for name in _MACHINE], asdict(plan)]
+    machine = [facts["machine"], facts["device"], facts["processor"], facts["driver"]]
+    versions = [facts["cuda"], facts["torch"], facts["triton"], facts["python"]]
+    parts = [commit, machine + versions, asdict(plan)]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from nerv360.errors import InputError, UnavailableError
 from nerv360.files import atomic_write
@@ -22,9 +22,8 @@ from nerv360.viewer.commands.gpu_report.record import Record
 from nerv360.viewer.commands.gpu_report.screen import LACKING, drawn_by, screen
 from nerv360.viewer.commands.gpu_report.tasks import Subject
 from nerv360.viewer.commands.gpu_report.tasks import facts as machine_facts
+from nerv360.viewer.commands.gpu_report.values import Facts, Graphics, Measured, State
 from nerv360.viewer.commands.gpu_report.wording import one_line
-
-Values = dict[str, Any]
 
 JSON, MARKDOWN, LOGS = "report.json", "report.md", "logs"
 _FACTS_S = 120.0
@@ -35,10 +34,10 @@ _OUT_OF_TIME = "no time was left; the same command goes on with it"
 def report_gpu(
     folder: Path,
     plan: ReportSize,
-    facts: Values,
+    facts: Facts,
     minutes: float,
     tell: Callable[[str], None],
-    steps: Callable[[ReportSize, Values], list[ReportStep]] = planned_steps,
+    steps: Callable[[ReportSize, Facts], list[ReportStep]] = planned_steps,
 ) -> bool:
     """Run what is not done yet, and write JSON, Markdown and screenshots into ``folder``.
 
@@ -82,7 +81,7 @@ def report_gpu(
     return all(state in ("done", "refused") for state in states)
 
 
-def machine(plan: ReportSize, device: str) -> Values:
+def machine(plan: ReportSize, device: str) -> Facts:
     """Ask for facts of the machine in another process: this one stays off the card.
 
     Args:
@@ -105,7 +104,8 @@ def _opened_screen(stack: ExitStack, logs: Path, record: Record) -> Mapping[str,
     for environment in drawn_by(own, cuda=device.startswith("cuda")) if own is not None else []:
         try:
             task = partial(graphics_facts, device)
-            record.values["graphics"] = run_alone(task, 60.0, environment, logs / "graphics.txt")
+            known = run_alone(task, 60.0, environment, logs / "graphics.txt")
+            record.values["graphics"] = cast("Graphics", known)
         except WorkerError as error:
             refusal = f"no window can be opened: {error}"
         else:
@@ -136,7 +136,8 @@ def _perform(
     screenshot = folder.resolve() / f"{step.name}.png"
     task = partial(step.task, screenshot=screenshot) if step.pictured else step.task
     log = folder / LOGS / f"{step.name}.txt"
-    outcome: Values
+    state: State
+    outcome: Measured
     try:
         result = run_alone(task, min(step.limit_s, max(left, 1.0)), environment, log)
         state, outcome = "done", {"result": result}
@@ -146,7 +147,8 @@ def _perform(
         short = left < step.limit_s and time.monotonic() >= ends
         state, reason = ("waiting", _OUT_OF_TIME) if short else ("failed", str(error))
         outcome = {"reason": reason}
-    record.put(step, state, seconds=round(time.monotonic() - began, 1), **outcome)
+    outcome["seconds"] = round(time.monotonic() - began, 1)
+    record.put(step, state, **outcome)
 
 
 def prepare_folder(folder: Path) -> None:

@@ -11,13 +11,11 @@ import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from nerv360.errors import UnavailableError
 from nerv360.lab.worker import WorkerError
+from nerv360.viewer.commands.gpu_report.values import TestCounts
 from nerv360.viewer.paths import PROGRAM
-
-Values = dict[str, Any]
 
 CUDA_TESTS = (
     "tests/model/decoding/compiled/test_engine.py",
@@ -28,7 +26,7 @@ SOAK = "tests/viewer/test_process.py"
 _SOME_FAIL = 1
 
 
-def run_cuda_tests() -> Values:
+def run_cuda_tests() -> TestCounts:
     """Count the tests that need CUDA.
 
     Raises:
@@ -42,14 +40,14 @@ def run_cuda_tests() -> Values:
     return counts
 
 
-def run_soak(seconds: float) -> Values:
+def run_soak(seconds: float) -> TestCounts:
     """Let a restless hand use the window for so many seconds."""
     environment = {"NERV360_SOAK_SECONDS": str(seconds)}
     limit = ["-o", f"faulthandler_timeout={round(seconds) + 400}"]
     return {**run_tests([SOAK, "-s", *limit], environment), "soak_s": seconds}
 
 
-def run_tests(arguments: Sequence[str], environment: Mapping[str, str]) -> Values:
+def run_tests(arguments: Sequence[str], environment: Mapping[str, str]) -> TestCounts:
     """Run tests and count those that passed, failed and were skipped.
 
     Raises:
@@ -80,11 +78,8 @@ def run_tests(arguments: Sequence[str], environment: Mapping[str, str]) -> Value
     return {**counts, "seconds": round(seconds, 1)}
 
 
-def counted(results: str) -> Values:
-    """Count the tests of the JUnit report ``results``.
-
-    ``first`` is the first that fails, ``skips`` are the reasons of those that were skipped.
-    """
+def counted(results: str) -> TestCounts:
+    """Count the tests of the JUnit report ``results``."""
     cases = list(ElementTree.fromstring(results).iter("testcase"))
     failing = [c for c in cases if c.find("failure") is not None or c.find("error") is not None]
     skips = [skip.get("message", "") for c in cases if (skip := c.find("skipped")) is not None]

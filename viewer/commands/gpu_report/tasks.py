@@ -10,8 +10,9 @@ from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from nerv360.viewer.commands.gpu_report.values import Facts, Starts, WindowRun
 from nerv360.viewer.commands.gpu_report.viewing import run_view, run_view_until_fast
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Subject:
         return choose_device(self.device)
 
 
-def facts(subject: Subject) -> Values:
+def facts(subject: Subject) -> Facts:
     """Tell of the machine, and why engines cannot decode here, by decoder and engine."""
     import importlib.metadata
     import importlib.util
@@ -67,7 +68,7 @@ def facts(subject: Subject) -> Values:
     device = subject.chosen()
     cuda = device.type == "cuda"
     triton = importlib.util.find_spec("triton") is not None
-    refusals: Values = {}
+    refusals: dict[str, dict[str, str | None]] = {}
     for name in DECODERS:
         config = subject.config(name)
         refusals[name] = {
@@ -75,12 +76,13 @@ def facts(subject: Subject) -> Values:
             for kind in ENGINES.values()
             if kind.unsuited(config) is None and (kind.compiles or device.type in kind.devices)
         }
-    return {
+    known = {
         **asdict(machine_facts(device)),
         "capability": list(torch.cuda.get_device_capability(device)) if cuda else None,
         "triton": importlib.metadata.version("triton") if triton else None,
         "refusals": refusals,
     }
+    return cast("Facts", known)
 
 
 def decode(subject: Subject, name: str, engine: str, pictures: int) -> Values:
@@ -117,7 +119,7 @@ def uploads(subject: Subject) -> Values:
     }
 
 
-def window(subject: Subject, decoder: str | None, seconds: float, screenshot: Path) -> Values:
+def window(subject: Subject, decoder: str | None, seconds: float, screenshot: Path) -> WindowRun:
     """Open a window as a user does, with a random decoder or the demo, and photograph it."""
     from nerv360.lab.benchmarks import random_scene
     from nerv360.scene import write_scene
@@ -134,7 +136,7 @@ def window(subject: Subject, decoder: str | None, seconds: float, screenshot: Pa
         return {**run_view(arguments, folder, {}), "screenshot": screenshot.name}
 
 
-def start(subject: Subject) -> Values:
+def start(subject: Subject) -> Starts:
     """Start the viewer twice, the first time with empty caches."""
     from nerv360.decoding import needs_compiler
 

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from nerv360.lab.worker import WorkerError
+from nerv360.viewer.commands.gpu_report.values import Start, ViewLog, ViewRun
 from nerv360.viewer.paths import PROGRAM
-
-Values = dict[str, Any]
 
 _TOLD = {
     "first_picture_s": re.compile(r"first picture ([\d.]+) s after"),
@@ -30,7 +29,7 @@ _TOLD = {
 _WORDS = ("engine", "upload", "no_faster_engine")
 
 
-def run_view(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Values:
+def run_view(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> ViewRun:
     """Run the viewer until it closes, and return `told` of its log.
 
     Args:
@@ -54,7 +53,7 @@ def run_view(arguments: Sequence[str], folder: Path, environment: Mapping[str, s
 
 def run_view_until_fast(
     arguments: Sequence[str], folder: Path, environment: Mapping[str, str], compiles: bool
-) -> Values:
+) -> Start:
     """Run the viewer until the first picture and the fastest engine are there.
 
     Args:
@@ -81,9 +80,9 @@ def run_view_until_fast(
     return {**known, "fastest_engine_after_s": max(fastest_s, known.get("first_picture_s", 0.0))}
 
 
-def told(lines: Sequence[str]) -> Values:
+def told(lines: Sequence[str]) -> ViewLog:
     """Return numbers and words of a log of the viewer's, the latest of each."""
-    values: Values = {}
+    values: Any = {}
     for line in lines:
         for name, pattern in _TOLD.items():
             if found := pattern.search(line):

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Literal
 
-Values = dict[str, Any]
+from nerv360.viewer.commands.gpu_report.values import (
+    Decoding,
+    Memory,
+    Outcome,
+    Result,
+    Timing,
+    Upload,
+)
 
 _GIB = 1 / 1024
 
 
-def one_line(outcome: Values) -> str:
+def one_line(outcome: Outcome) -> str:
     """Return the outcome of a step for a terminal."""
     if outcome["state"] != "done":
         return f"{outcome['state']}: {outcome['reason']}"
     return f"{_gist(outcome['result'])} ({outcome['seconds']:.0f} s)"
 
 
-def _gist(result: Values) -> str:
+def _gist(result: Result) -> str:
     """Return the number that a step was made for."""
     if "playing" in result:
         looking = result["looking"]
@@ -29,8 +36,8 @@ def _gist(result: Values) -> str:
         each = [f"{u['median_ms']:.2f} ms of {size(u)} by {u['path']}" for u in result["uploads"]]
         return ", ".join(each)
     if "cold" in result:
-        times = (f"{result[key]['fastest_engine_after_s']:.1f} s" for key in ("cold", "warm"))
-        return "the fastest engine after {} cold, {} warm".format(*times)
+        cold, warm = (each["fastest_engine_after_s"] for each in (result["cold"], result["warm"]))
+        return f"the fastest engine after {cold:.1f} s cold, {warm:.1f} s warm"
     if "passed" in result:
         return f"{result['passed']} passed, {result['skipped']} skipped"
     if "shown" in result:
@@ -38,13 +45,15 @@ def _gist(result: Values) -> str:
     return "done"
 
 
-def size(result: Values) -> str:
+def size(result: Decoding | Upload) -> str:
     """Return the width and height of pictures."""
     height, width = result["size"]
     return f"{width}×{height}"
 
 
-def rate(timing: Values | None, key: str = "median_ms") -> str:
+def rate(
+    timing: Timing | None, key: Literal["median_ms", "slowest_percent_ms"] = "median_ms"
+) -> str:
     """Return pictures a second, or a dash without a timing."""
     return "–" if timing is None else number(1000 / timing[key])
 
@@ -59,7 +68,7 @@ def optional(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
 
 
-def gib(memory_mib: Values) -> str:
+def gib(memory_mib: Memory) -> str:
     """Return torch's peak of an engine in GiB, or a dash if it was not on a GPU."""
     return f"{memory_mib['allocated'] * _GIB:.2f}" if "allocated" in memory_mib else "–"
 

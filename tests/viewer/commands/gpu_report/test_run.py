@@ -64,7 +64,7 @@ def report(
     tell: Callable[[str], None] = print,
 ) -> tuple[bool, dict[str, Any]]:
     folder.mkdir(exist_ok=True)
-    known = dict(FACTS) if facts is None else facts
+    known: Any = dict(FACTS) if facts is None else facts
     complete = report_gpu(folder, REHEARSAL, known, minutes, tell, lambda *_: list(steps))
     return complete, json.loads((folder / "report.json").read_text())["steps"]
 

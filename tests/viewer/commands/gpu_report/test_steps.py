@@ -38,11 +38,12 @@ from nerv360.viewer.commands.gpu_report.plan import ReportStep, planned_steps
 from nerv360.viewer.commands.gpu_report.predictions import PREDICTIONS
 from nerv360.viewer.commands.gpu_report.suite import run_tests
 from nerv360.viewer.commands.gpu_report.tasks import Subject
+from nerv360.viewer.commands.gpu_report.values import Facts
 from nerv360.viewer.commands.gpu_report.viewing import told
 from tests.support.fake_driver import install_driver, install_torch
 from tests.support.fake_gpu import FakeGpu
 
-CARD: dict[str, Any] = {
+CARD: Any = {
     "date": "2026-11-30T05:00:00+00:00",
     "commit": "a" * 40,
     "device": "cuda",
@@ -86,7 +87,7 @@ def test_every_step_runs_in_small(
     monkeypatch.setattr(suite, "SOAK", f"{suite.SOAK}::{quick}")
     lines: list[str] = []
 
-    def steps(plan: ReportSize, facts: dict[str, Any]) -> list[ReportStep]:
+    def steps(plan: ReportSize, facts: Facts) -> list[ReportStep]:
         # Windows of the other two are the same again, and a process each.
         others = ("window-hnerv", "window-hnerv-boost")
         return [step for step in planned_steps(plan, facts) if step.name not in others]
@@ -193,7 +194,8 @@ def test_measurements_stand_beside_predictions_and_the_paper() -> None:
         failed = {"state": "failed", "reason": "CUDA error: a | b", "seconds": 1.0}
         steps[step.name] = {"title": step.title, **(done if step.name in results else failed)}
     plan = {"preset": "paper", "scale": "1", "pictures": 300, "shown_s": 12.0}
-    document = as_markdown({**CARD, "plan": plan, "steps": steps})
+    report: Any = {**CARD, "plan": plan, "steps": steps}
+    document = as_markdown(report)
     assert "rehearsal" not in document
     assert "NeRV360, viewports of 1920×1080." in document
     for row in (
