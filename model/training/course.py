@@ -23,7 +23,12 @@ from nerv360.progress import stage
 from nerv360.scene import Attribution, CodedScene, StillPanorama, merged, with_sound, write_coded
 from nerv360.sound import clip_sound, encoded
 from nerv360.training.by_clock import ByClock
-from nerv360.training.checkpoint import check_replaceable, checkpoint_path, discard_checkpoint
+from nerv360.training.checkpoint import (
+    check_replaceable,
+    checkpoint_path,
+    discard_checkpoint,
+    load_checkpoint,
+)
 from nerv360.training.choice import FINER_CHANNELS, suited_to_clip
 from nerv360.training.clock import Allowance
 from nerv360.training.dataset import fit_config, read_clip
@@ -97,6 +102,8 @@ class Training:
         clock: when the training is to end; None if the settings have a number of steps.
         sound_kbps: kilobits a second of two channels of sound; None leaves the sound out.
         stores_on_the_way: the scene so far is written after a third of the steps, too.
+        begins_with: a checkpoint that has the weights to begin with; None for random ones.
+        kept_as: file that the last checkpoint becomes; None deletes it.
         trainer: set by `prepared`.
         why: what the clip chose, in a sentence; set by `prepared`.
         silent: why the scene has no sound although it should; set by `sound`.
@@ -121,6 +128,8 @@ class Training:
     clock: ByClock | None = None
     sound_kbps: int | None = None
     stores_on_the_way: bool = True
+    begins_with: Path | None = None
+    kept_as: Path | None = None
     trainer: Trainer = field(init=False)
     why: str | None = field(init=False, default=None)
     silent: str | None = field(init=False, default=None)
@@ -216,6 +225,8 @@ class Training:
                 sentence = f"{self.target} could not be stored: {first_line(error)}"
             raise TrainingError(sentence, "broken off") from error
         if self.finished:
+            if self.kept_as is not None and self.trainer.is_saved:
+                self.checkpoint.replace(self.kept_as)
             discard_checkpoint(self.checkpoint)
         return result
 
@@ -291,6 +302,8 @@ class Training:
             with about("settings"):
                 config, settings, self.why = suited_to_clip(config, settings, frames, self.changes)
         self.trainer = Trainer(config, settings, frames, self.device, self.group, self.still)
+        if self.begins_with is not None:
+            self.trainer.network.load_state_dict(load_checkpoint(self.begins_with)["network"])
         if self.resume:
             with about("checkpoint"):
                 self.trainer.resume(self.checkpoint, keeps_end=self.clock is not None)

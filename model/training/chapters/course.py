@@ -14,7 +14,7 @@ import shutil
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -155,7 +155,8 @@ class ChapterCourse:
             while not stop() and self._is_incomplete():
                 taken = False
                 for number in range(len(self.plan.chapters)):
-                    if self._is_finished(number):
+                    waits = self.plan.chained and number and not self._is_finished(number - 1)
+                    if waits or self._is_finished(number):
                         continue
                     with self._claimed(number) as training:
                         if training is None:
@@ -167,6 +168,7 @@ class ChapterCourse:
                     if not reserved:
                         self._reserve(number, stack)
                         reserved = True
+                    self._network(number - 1).unlink(missing_ok=True)  # nobody needs it now
                     del training
                     gc.collect()  # its pictures are freed before the next chapter's are read
                     release_freed_memory()
@@ -183,7 +185,7 @@ class ChapterCourse:
             InputError: the scene cannot be written; the chapters stay.
         """
         with about("broken off"), locked(self.whole.target, wait=True):
-            if not self.folder.exists():
+            if not self._plan_file.exists():
                 return None
             with stage("joining the chapters"):
                 parts = [read_coded_scene(self.file(n)) for n in range(len(self.plan.chapters))]
@@ -218,6 +220,10 @@ class ChapterCourse:
     def _plan_file(self) -> Path:
         return self.folder / "plan.json"
 
+    def _network(self, number: int) -> Path:
+        """Return the file of a chapter's network, which the next one begins with."""
+        return self.folder / f"{number:04d}.network"
+
     def _is_incomplete(self) -> bool:
         """Return whether a chapter is not finished, unless another process has joined them."""
         return len(self.finished()) < len(self.plan.chapters) and self._plan_file.exists()
@@ -238,6 +244,8 @@ class ChapterCourse:
     def _decide(self, longest: float) -> None:
         """Read the plan, or make one with chapters of ``longest`` frames at most."""
         if self._plan_file.exists() and not self.whole.resume:
+            for file in self.folder.glob("[0-9]*.network"):
+                file.unlink()
             for file in self.folder.glob("[0-9]*.safetensors*"):
                 with locked(file.with_name(file.name.removesuffix(".checkpoint"))):
                     file.unlink(missing_ok=True)
@@ -283,7 +291,7 @@ class ChapterCourse:
             frame_s = whole.clock.left_s * share / frames
         return ChapterPlan(
             self._asked(), chapters, frames, config, settings.looks_at_motion, why, fingerprint,
-            frame_s,
+            frame_s, whole.group.count == 1,
         )  # fmt: skip
 
     def _asked(self) -> dict[str, Any]:
@@ -340,24 +348,25 @@ class ChapterCourse:
     @contextmanager
     def _claimed(self, number: int) -> Iterator[Training | None]:
         """Prepare a chapter; yield None if another process trains it or has finished it."""
-        training = self._training(number)
+        training, ready = self._training(number), False
         with ExitStack() as stack:
             try:
                 stack.enter_context(training.prepared())
+                ready = self._plan_file.exists() and not self._is_finished(number)
             except InputError as error:
                 # Held by another process, left by one after its checkpoint was looked for, or
                 # finished in the meantime, and perhaps all joined.
-                held = (
-                    isinstance(error.__cause__, LockedError)
-                    or getattr(error, "subject", "") == "left"
-                )
-                if not (held or self._is_finished(number)) and self._plan_file.exists():
+                left = getattr(error, "subject", "") == "left"
+                expected = left or isinstance(error.__cause__, LockedError)
+                expected = expected or self._is_finished(number)
+                if not expected and self._plan_file.exists():
                     raise
-                yield None
-                return
-            if self.plan.why is not None:
+            if ready and self.plan.why is not None:
                 still_shares(training.trainer.frames)  # for the chapter's header
-            yield None if self._is_finished(number) else training
+            yield training if ready else None
+        if not self._plan_file.exists():
+            with suppress(OSError):
+                self.folder.rmdir()  # a lock makes it again after all are joined
 
     def _training(self, number: int) -> Training:
         whole, plan = self.whole, self.plan
@@ -369,7 +378,7 @@ class ChapterCourse:
             steps=whole.settings.steps
             and max(1, round(whole.settings.steps * count / plan.frames)),
         )
-        file = self.file(number)
+        file, before = self.file(number), self._network(number - 1)
         return Training(
             whole.clip.taken(slice(first, first + count)),
             file,
@@ -385,6 +394,8 @@ class ChapterCourse:
             if plan.frame_s is None
             else ByClock(plan.frame_s * count / 60, time.monotonic()),
             stores_on_the_way=False,
+            begins_with=before if self.plan.chained and before.exists() else None,
+            kept_as=self._network(number) if self.plan.chained else None,
         )
 
     def _still(self, number: int) -> StillPanorama | None:

@@ -28,6 +28,7 @@ class ChapterPlan:
         why: what the clip chose, in a sentence; None if it chose nothing.
         fingerprint: of the clip.
         frame_s: seconds that a frame's training takes; None if it is not by the clock.
+        chained: each chapter begins with the network of the one before.
     """
 
     asked: dict[str, Any]
@@ -38,6 +39,7 @@ class ChapterPlan:
     why: str | None
     fingerprint: Fingerprint
     frame_s: float | None
+    chained: bool
 
     def write(self, path: Path) -> None:
         """Write it to ``path``, completely or not at all.
@@ -55,6 +57,7 @@ class ChapterPlan:
             "why": self.why,
             "fingerprint": self.fingerprint.to_json(),
             "frame_s": self.frame_s,
+            "chained": self.chained,
         }
         try:
             with atomic_write(path) as partial:
@@ -83,6 +86,7 @@ class ChapterPlan:
                 why=values["why"],
                 fingerprint=Fingerprint.from_json(values["fingerprint"], frames),
                 frame_s=None if values["frame_s"] is None else float(values["frame_s"]),
+                chained=bool(values["chained"]),
             )
         except OSError as error:
             raise InputError(f"{path} cannot be read: {error.strerror or error}") from error

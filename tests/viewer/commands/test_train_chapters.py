@@ -143,15 +143,25 @@ def test_after_a_kill_at_any_time_it_is_the_same_scene(
     assert same(target, unbroken)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_two_processes_share_the_chapters(clip: Path, unbroken: Path, tmp_path: Path) -> None:
-    target = tmp_path / "waves.safetensors"
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
+def shared(clip: Path, target: Path, processes: int) -> None:
+    launch = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={processes}"]
     launch += ["--master-port=0", "--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0"]
     run([*launch, *command(clip, target)[1:]])
-    assert [file.name for file in tmp_path.iterdir()] == [target.name]
-    assert same(target, unbroken)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_processes_share_the_chapters(clip: Path, unbroken: Path, tmp_path: Path) -> None:
+    """Two and three end with the same scene; its first chapter is also that of one process."""
+    two, three = tmp_path / "two" / "waves.safetensors", tmp_path / "three" / "waves.safetensors"
+    for target, count in ((two, 2), (three, 3)):
+        target.parent.mkdir()
+        shared(clip, target, count)
+        assert [file.name for file in target.parent.iterdir()] == [target.name]
+    assert same(two, three)
+    scenes = [read_scene(file, chapter=0) for file in (two, unbroken)]
+    one, other = (scene.decoders["nerv360"].embeddings for scene in scenes)
+    assert torch.equal(one, other)
 
 
 @pytest.mark.slow
