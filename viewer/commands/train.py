@@ -158,8 +158,8 @@ def train(
         opened = clip_option(clip, eye, raw, start, duration, scaled).taken(slice(frames))
         training = Training(
             opened, target, config, settings, attribution, _own_device(chosen, group),
-            dict(map(_assignment, changes or [])), name == "demo", group, existing, still, resume, overwrite, clock,
-            _sound_kbps(sound_kbps, no_sound),
+            dict(map(_assignment, changes or [])), name == "demo", group, existing, still, resume,
+            overwrite, clock, _sound_kbps(sound_kbps, no_sound),
         )  # fmt: skip
         _say_clip(training)
         course = train_or_prepare(training, chapter_seconds, again, serve)
