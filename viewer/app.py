@@ -120,7 +120,7 @@ class App:
             self.status,
             MinimapPanel(self.window, self.camera, self.panes),
             SplitPanel(self.worker, self.panes),
-            TimelinePanel(self.playback, self.menu.open),
+            TimelinePanel(self.playback, self.menu.open, lambda: self.panes.scene.chapters),
             GazePanel(self.gaze),
             self.messages,
             self.keys,
@@ -195,6 +195,7 @@ class App:
             self._follow_by_sound(now)
         self.arrivals.take()
         self._receive()
+        self.panes.expect(self.playback.frame)
         self.worker.request(self.request())
 
     def _follow_by_sound(self, now: float) -> None:

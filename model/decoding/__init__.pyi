@@ -1,3 +1,4 @@
+from .chapters import KEPT_CHAPTERS as KEPT_CHAPTERS
 from .chapters import ChapterEngine as ChapterEngine
 from .clip import ClipEngine as ClipEngine
 from .eager import EagerEngine as EagerEngine

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from nerv360.decoding.engine import Engine, Picture, engine_repr
@@ -13,7 +14,7 @@ from nerv360.scene import chapter_of
 if TYPE_CHECKING:
     from nerv360.geometry import Look
 
-KEPT = 2
+KEPT_CHAPTERS = 2
 """Engines that are kept: of the chapter that is shown, and of the next or the one before."""
 
 
@@ -30,6 +31,7 @@ class ChapterEngine:
         chapters: Sequence[int],
         frames: int,
         open_chapter: Callable[[int, str | None], Engine],
+        ahead: Callable[[Callable[[], None]], None] | None = None,
     ) -> None:
         """Open the first chapter.
 
@@ -38,9 +40,12 @@ class ChapterEngine:
             frames: number of frames of the clip.
             open_chapter: opens a chapter by its number, with the engine of a name in `ENGINES`,
                 or with one of its choice if None.
+            ahead: runs a function on another thread, to open the next chapter while one is decoded;
+                None to open a chapter only when it is decoded.
         """
         self._chapters, self._frames, self._open = tuple(chapters), frames, open_chapter
-        self._opening = threading.Lock()
+        self._opening = threading.RLock()
+        self._ahead, self._entered = ahead, -1
         self._shown = first = open_chapter(0, None)
         self._engines = {0: first}
         self.name, self.device, self.size = first.name, first.device, first.size
@@ -62,6 +67,10 @@ class ChapterEngine:
         self._shown = self._opened(chapter)
         picture = self._shown.decode(look, local)
         self.still = self._shown.still
+        if chapter != self._entered:
+            self._entered = chapter
+            if self._ahead is not None:
+                self._ahead(partial(self._prepare_after, chapter))
         return replace(picture, frame=frame)
 
     def prepare(self, chapter: int) -> None:
@@ -72,13 +81,19 @@ class ChapterEngine:
         """
         self._opened(chapter)
 
+    def _prepare_after(self, chapter: int) -> None:
+        with self._opening:
+            if chapter == self._entered:
+                self.prepare((chapter + 1) % len(self._chapters))
+
     def _opened(self, chapter: int) -> Engine:
+        engine = self._engines.get(chapter)  # without the lock: another may be opened meanwhile
+        if engine is not None:
+            return engine
         with self._opening:
             if chapter not in self._engines:
                 unused = [k for k, engine in self._engines.items() if engine is not self._shown]
-                for number in unused[: max(0, len(self._engines) + 1 - KEPT)]:
+                for number in unused[: max(0, len(self._engines) + 1 - KEPT_CHAPTERS)]:
                     del self._engines[number]
                 self._engines[chapter] = self._open(chapter, self.name)
-            engine = self._engines.pop(chapter)
-            self._engines[chapter] = engine  # the one used last is the last
-            return engine
+            return self._engines[chapter]

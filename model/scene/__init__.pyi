@@ -1,4 +1,5 @@
 from .chapters import MAX_CHAPTERS as MAX_CHAPTERS
+from .chapters import WHOLE as WHOLE
 from .chapters import chapter_lengths as chapter_lengths
 from .chapters import chapter_of as chapter_of
 from .coded import CodedScene as CodedScene

@@ -172,7 +172,7 @@ def gated_scene(gate: Gate, scene: str) -> OpenScene:
         source=source,
         cost=lambda decoder: Cost(16 * 32, decoder != "nerv360", 1),
         free_bytes=lambda: 2,
-        still=lambda decoder: _PIXELS if decoder in COVERING[scene] else None,
+        still=lambda decoder, _: _PIXELS if decoder in COVERING[scene] else None,
     )
 
 

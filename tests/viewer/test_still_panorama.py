@@ -67,7 +67,7 @@ def still_scene(
         source=lambda name: EngineSource([partial(engine, name)]),
         cost=lambda name: Cost(64 * 128, True, 2**20),
         free_bytes=lambda: 2**30,
-        still=lambda name: still if name in COVERING else None,
+        still=lambda name, _: still if name in COVERING else None,
     )
 
 
@@ -276,7 +276,7 @@ def test_a_scene_file_hands_on_the_one_that_all_its_decoders_cover() -> None:
     plain = tiny_scene("hnerv-boost").decoders["hnerv-boost"]
     scene.decoders["hnerv-boost"] = plain
     opened = prepare_scene(scene, Path("pier.safetensors"), DeviceChoice("cpu"))
-    stills = {name: opened.still(name) for name in decoder_names(scene.decoders)}
+    stills = {name: opened.still(name, 0) for name in decoder_names(scene.decoders)}
     assert scene.still is not None
     still = stills["nerv360"]
     assert still is not None
@@ -293,5 +293,5 @@ def test_a_scene_file_hands_on_the_one_that_all_its_decoders_cover() -> None:
 def test_the_clip_beside_its_scene_covers_none() -> None:
     index = None  # no picture of it is decoded
     beside = put_beside(still_scene("frame"), index, "beside")  # type: ignore[arg-type]
-    assert beside.still("original") is None
-    assert beside.still("frame") is not None
+    assert beside.still("original", 0) is None
+    assert beside.still("frame", 0) is not None

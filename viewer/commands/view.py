@@ -130,7 +130,7 @@ def view(
     file = scene or DEMO
     read = partial(clip_option, eye=eye, raw=raw, start=start, duration=duration)
     glimpsed = video is None and engine == "auto"
-    begin = first_sight(file, decoder, device) if glimpsed else None
+    begin = first_sight(file, decoder, device, frame or 0) if glimpsed else None
     begin = begin or _whole(file, video, decoder, DeviceChoice(device), engine, read)
     check_frame(begin.scene, frame)
     options = Options(
@@ -162,14 +162,14 @@ def _whole(
             here, or ``video`` is not the scene's clip.
     """
     from nerv360.decoding import check_engine
-    from nerv360.scene import read_scene
+    from nerv360.scene import read_header
     from nerv360.viewer.decode import ORIGINAL
     from nerv360.viewer.opening import Start as Begin
     from nerv360.viewer.opening import (
         compare_clip,
         is_scene,
         prepare_clip,
-        prepare_scene,
+        prepare_file,
         put_beside,
     )
 
@@ -184,12 +184,12 @@ def _whole(
             raise InputError(f"--engine: a video is decoded by its own codec, not by {engine}")
         clip = read(file, wanted=f"{SCENE_OR_CLIP}, and gaze paths by --trajectory")
         return Begin(prepare_clip(clip), ORIGINAL, choice)
-    stored = read_scene(file)
+    configs = read_header(file).header.configs
     wants_clip = video is not None and decoder == ORIGINAL
-    name = decoder_option(stored.decoders, None if wants_clip else decoder)
+    name = decoder_option(configs, None if wants_clip else decoder)
     with for_option("--engine"):
-        check_engine(engine, stored.decoder(name).config, device)
-    scene = prepare_scene(stored, file, choice, engine)
+        check_engine(engine, configs[name], device)
+    scene = prepare_file(file, choice, engine)
     if video is not None:
         with for_option("--video"):
             clip = read(video).at_size(scene.size)

@@ -1,3 +1,4 @@
+from .chapter_file import ChapterFile as ChapterFile
 from .look_prediction import Request as Request
 from .open_scene import ORIGINAL as ORIGINAL
 from .open_scene import Cost as Cost

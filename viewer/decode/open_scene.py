@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nerv360.decoding import Engine
+from nerv360.scene import WHOLE
 
 if TYPE_CHECKING:
     from nerv360.sound import SoundTrack
@@ -73,8 +74,10 @@ class OpenScene:
         source: returns the `EngineSource` of a decoder by name.
         cost: returns the cost of one picture of a decoder, by name.
         free_bytes: returns the memory available for another decoder now.
-        still: returns the still panorama behind a decoder's pictures, by name, height×width×3 and
-            one array for all decoders; None without one.
+        still: returns the still panorama behind a decoder's pictures, by name and chapter,
+            height×width×3 and one array for all decoders; None without one, or if it is not known
+            yet. May read a file; callable from any thread.
+        chapters: their first frames.
         sameness: describes how well a clip matches the scene; raises InputError if it does not.
             Takes seconds. None if the scene is itself a clip.
         remark: one sentence to show on opening, or None.
@@ -96,7 +99,8 @@ class OpenScene:
     source: Callable[[str], EngineSource]
     cost: Callable[[str], Cost]
     free_bytes: Callable[[], int]
-    still: Callable[[str], npt.NDArray[np.uint8] | None] = lambda decoder: None
+    still: Callable[[str, int], npt.NDArray[np.uint8] | None] = lambda decoder, chapter: None
+    chapters: tuple[int, ...] = WHOLE
     sameness: Callable[[Clip], str] | None = None
     remark: str | None = None
     whole: bool = True

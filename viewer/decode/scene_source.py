@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -9,6 +10,7 @@ import torch
 from nerv360.decoding import (
     ENGINES,
     PLAINEST,
+    Engine,
     decoding_bytes,
     open_engine,
     picture_size,
@@ -18,6 +20,7 @@ from nerv360.decoding import (
 from nerv360.devices import free_bytes
 from nerv360.networks import architecture_of, shows_frames
 from nerv360.scene import Scene
+from nerv360.viewer.decode.chapter_file import ChapterFile
 from nerv360.viewer.decode.open_scene import Cost, EngineSource
 from nerv360.viewer.shading import DRAWER, faster_drawn
 
@@ -52,25 +55,34 @@ def free_memory(device: torch.device) -> int:
 
 
 def engine_source(
-    scene: Scene, decoder: str, device: torch.device, engine: str = "auto"
+    scene: Scene,
+    decoder: str,
+    device: torch.device,
+    engine: str = "auto",
+    chapters: ChapterFile | None = None,
 ) -> EngineSource:
     """Return the engines of one decoder of a scene.
 
     The first is available at once; its fallbacks end with the plainest on the CPU. The upgrade is a
     compiled engine, or drawing if that proves faster.
+
+    Args:
+        chapters: opens engines for all chapters; ``scene`` is the first. They are not compiled.
     """
     at_once = without_compiler(engine, device)
     chain = [(device, at_once)]
     if device.type != "cpu":
         chain.append((device, PLAINEST))
     chain += [(_CPU, "auto"), (_CPU, PLAINEST)]
-    opened = partial(open_engine, scene, decoder)
+    opened: Callable[..., Engine] = partial(open_engine, scene, decoder)
+    if chapters is not None:
+        opened = partial(chapters.engine, decoder)
     engines = [partial(opened, where, kind=kind) for where, kind in dict.fromkeys(chain)]
     upgrade = None
     config = scene.decoders[decoder].config
     if at_once != engine:
         compiled = with_compiler(engine, device)
-        if ENGINES[compiled].unsuited(config) is None:
+        if chapters is None and ENGINES[compiled].unsuited(config) is None:
             upgrade = partial(opened, device, kind=compiled)
     elif (
         engine == "auto" and DRAWER.renderer is not None and ENGINES["gl"].unsuited(config) is None

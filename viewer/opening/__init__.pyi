@@ -11,6 +11,7 @@ from .dialog import OpenDialog as OpenDialog
 from .file import Content as Content
 from .file import open_file as open_file
 from .loader import opening_sentence as opening_sentence
+from .scene import prepare_file as prepare_file
 from .scene import prepare_scene as prepare_scene
 from .start import Start as Start
 from .start import first_sight as first_sight

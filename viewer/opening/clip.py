@@ -70,7 +70,7 @@ def put_beside(scene: OpenScene, clip: Clip, remark: str | None) -> OpenScene:
         decoders=(others[0], ORIGINAL, *others[1:]),
         source=lambda name: clip_source(clip) if name == ORIGINAL else scene.source(name),
         cost=lambda name: clip_cost(clip) if name == ORIGINAL else scene.cost(name),
-        still=lambda name: None if name == ORIGINAL else scene.still(name),
+        still=lambda name, chapter: None if name == ORIGINAL else scene.still(name, chapter),
         remark=remark,
         beside=clip,
         sound=partial(clip_sound, clip),

@@ -33,12 +33,11 @@ def open_file(path: Path, choice: DeviceChoice, engine: str = "auto") -> Content
         InputError: it is neither a scene, a video nor a gaze path, or cannot be read.
     """
     # These need torch or PyAV, which are not loaded before the first picture of a run.
-    from nerv360.scene import read_scene
     from nerv360.video import open_clip
-    from nerv360.viewer.opening.scene import prepare_scene
+    from nerv360.viewer.opening.scene import prepare_file
 
     if is_scene(path):
-        return prepare_scene(read_scene(path), path, choice, engine)
+        return prepare_file(path, choice, engine)
     if not is_gaze_path(path):
         return open_clip(path)
     try:

@@ -11,12 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from nerv360.decoding import ENGINES
+from nerv360.decoding import ENGINES, KEPT_CHAPTERS
 from nerv360.errors import InputError
 from nerv360.networks import in_crops
-from nerv360.scene import Scene, outcome_sentences, read_scene
-from nerv360.sound import find_track
+from nerv360.scene import Scene, outcome_sentences, read_header, read_scene, read_sound
+from nerv360.sound import SoundTrack, find_track
 from nerv360.viewer.decode import (
+    ChapterFile,
+    Cost,
     OpenScene,
     decoder_cost,
     decoder_names,
@@ -25,6 +27,46 @@ from nerv360.viewer.decode import (
 )
 from nerv360.viewer.opening.clip import clip_sameness
 from nerv360.viewer.opening.device import DeviceChoice
+
+
+def prepare_file(path: Path, choice: DeviceChoice, engine: str = "auto") -> OpenScene:
+    """Return the scene file at ``path`` as an open scene; chapters are read when they are needed.
+
+    Args:
+        choice, engine: see `prepare_scene`.
+
+    Raises:
+        InputError: as in `read_scene`, of the first chapter.
+    """
+    if len(read_header(path).header.chapters) == 1:
+        return prepare_scene(read_scene(path), path, choice, engine)
+    file = ChapterFile(path)
+    header, scene = file.header, prepare_scene(file.first, path, choice, engine)
+
+    def cost(decoder: str) -> Cost:
+        of_one = scene.cost(decoder)
+        return replace(of_one, peak_bytes=KEPT_CHAPTERS * of_one.peak_bytes)
+
+    def sound() -> SoundTrack | None:
+        stored = read_sound(path)
+        return None if stored is None else find_track(stored, str(path))
+
+    return replace(
+        scene,
+        frames=header.frames,
+        chapters=header.chapters,
+        source=lambda decoder: engine_source(file.first, decoder, choice.device, engine, file),
+        cost=functools.cache(cost),
+        still=lambda decoder, chapter: (
+            None if scene.still(decoder, 0) is None else file.still(chapter)
+        ),
+        sameness=partial(clip_sameness, header, path),
+        cropped=None,
+        sound=None if header.sound_channels is None else sound,
+        outcome=lambda decoder: outcome_sentences(
+            header.configs[decoder], header.trainings[decoder]
+        ),
+    )
 
 
 def prepare_scene(
@@ -45,7 +87,7 @@ def prepare_scene(
         source=lambda decoder: engine_source(scene, decoder, choice.device, engine),
         cost=functools.cache(lambda decoder: decoder_cost(scene, decoder, choice.device)),
         free_bytes=lambda: free_memory(choice.device),
-        still=lambda decoder: None if scene.decoders[decoder].still is None else still,
+        still=lambda decoder, _: None if scene.decoders[decoder].still is None else still,
         sameness=partial(clip_sameness, scene.header, path),
         file=path,
         cropped=functools.cache(lambda: prepare_scene(_cropped(scene), path, choice, engine)),
@@ -79,25 +121,31 @@ def _engines(scene: Scene, device: torch.device) -> tuple[str, ...]:
     return ("auto", *named)
 
 
-def complete_scene(seen: OpenScene, path: Path, choice: DeviceChoice) -> OpenScene:
+def complete_scene(
+    seen: OpenScene, path: Path, choice: DeviceChoice, chapter: int = 0
+) -> OpenScene:
     """Read the whole scene file at ``path``, shown so far as ``seen`` by `prepare_glimpse`.
+
+    Args:
+        chapter: whose still panorama is shown.
 
     Raises:
         InputError: it cannot be read, or has changed since.
     """
-    whole = prepare_scene(read_scene(path), path, choice)
+    whole = prepare_file(path, choice)
     if _outline(seen) != _outline(whole) or not all(
-        np.array_equal(_pixels(seen, name), _pixels(whole, name)) for name in whole.decoders
+        np.array_equal(_pixels(seen, name, chapter), _pixels(whole, name, chapter))
+        for name in whole.decoders
     ):
         raise InputError(f"{path} has changed while it was being opened: open it again")
     # The same array that is on screen, so that it is not uploaded again.
-    return replace(whole, still=seen.still)
+    return replace(whole, still=lambda name, of: (seen if of == chapter else whole).still(name, of))
 
 
-def _pixels(scene: OpenScene, decoder: str) -> npt.NDArray[np.uint8]:
-    still = scene.still(decoder)
+def _pixels(scene: OpenScene, decoder: str, chapter: int) -> npt.NDArray[np.uint8]:
+    still = scene.still(decoder, chapter)
     return np.zeros(0, np.uint8) if still is None else still
 
 
 def _outline(scene: OpenScene) -> tuple[object, ...]:
-    return scene.title, scene.frames, scene.fps, scene.size, scene.decoders
+    return scene.title, scene.frames, scene.fps, scene.size, scene.decoders, scene.chapters

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nerv360.decoding import load_compilers, needs_compiler, window_comes_first
 from nerv360.errors import InputError
-from nerv360.scene import read_glimpse
+from nerv360.scene import chapter_of, read_glimpse
 from nerv360.viewer.decode import OpenScene
 from nerv360.viewer.opening.content import is_scene
 from nerv360.viewer.opening.device import DeviceChoice
@@ -47,7 +47,7 @@ class Start:
         return self.scene
 
 
-def first_sight(path: Path, decoder: str | None, device: str) -> Start | None:
+def first_sight(path: Path, decoder: str | None, device: str, frame: int = 0) -> Start | None:
     """Return a start with what the scene file at ``path`` can show before torch is loaded.
 
     None if that is nothing, or something must come before the window: a GPU's compilers, or an
@@ -56,11 +56,15 @@ def first_sight(path: Path, decoder: str | None, device: str) -> Start | None:
     Args:
         decoder: to begin with; None means the scene's first.
         device: its name.
+        frame: to begin with.
     """
     if not is_scene(path) or device not in ("auto", "cpu"):
         return None
     try:
-        glimpse = read_glimpse(path)
+        glimpse, chapter = read_glimpse(path), 0
+        if glimpse is not None and 0 < frame < glimpse.frames:
+            chapter, _ = chapter_of(glimpse.chapters, frame)
+            glimpse = read_glimpse(path, chapter) if chapter else glimpse
     except InputError:
         return None
     if glimpse is None or (device == "auto" and not window_comes_first()):
@@ -70,10 +74,11 @@ def first_sight(path: Path, decoder: str | None, device: str) -> Start | None:
     if not glimpse.covering.get(name, False):
         return None
     choice = DeviceChoice(device)
-    return Start(scene, name, choice, rest=functools.partial(_complete, scene, path, choice))
+    rest = functools.partial(_complete, scene, path, choice, chapter)
+    return Start(scene, name, choice, rest=rest)
 
 
-def _complete(seen: OpenScene, path: Path, choice: DeviceChoice) -> OpenScene:
+def _complete(seen: OpenScene, path: Path, choice: DeviceChoice, chapter: int) -> OpenScene:
     from nerv360.viewer.opening.scene import complete_scene  # loads torch
 
-    return choice.remark_on(complete_scene(seen, path, choice))
+    return choice.remark_on(complete_scene(seen, path, choice, chapter))

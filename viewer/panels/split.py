@@ -90,7 +90,7 @@ class SplitPanel:
         share = cost.pixels / (scene.size[0] * scene.size[1])
         part = "the crop that the look sees" if self._panes.crops(decoder) else "the viewport"
         rows = [("Decodes", "the whole frame" if cost.full_frame else part)]
-        if scene.still(decoder) is not None:
+        if scene.still(decoder, 0) is not None:
             rows += [("Over", "the still panorama")]
         rows += [("Pixels", f"{cost.pixels / 1e6:.2f} M, {share:.0%} of the frame")]
         if report.times:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from imgui_bundle import ImVec2, imgui
 
@@ -16,8 +16,14 @@ class TimelinePanel:
 
     hideable = True
 
-    def __init__(self, playback: Playback, open_menu: Callable[[], None]) -> None:
-        self._playback, self._open_menu = playback, open_menu
+    def __init__(
+        self,
+        playback: Playback,
+        open_menu: Callable[[], None],
+        chapters: Callable[[], Sequence[int]] = tuple,
+    ) -> None:
+        """Show ``playback``, with a tick at the first frame of each chapter but the first."""
+        self._playback, self._open_menu, self._chapters = playback, open_menu, chapters
 
     def draw(self, scale: float) -> None:
         display, playback = imgui.get_io().display_size, self._playback
@@ -34,7 +40,7 @@ class TimelinePanel:
         speed = f"{playback.speed:g}×"
         widths = [imgui.calc_text_size(t).x + 14 * scale for t in ("0.25×", "Loop", "Menu")]
         room = imgui.get_content_region_avail().x - sum(widths) - 32 * scale
-        _scrub(playback, room, line, scale)
+        _scrub(playback, self._chapters()[1:], room, line, scale)
         imgui.same_line(0, 12 * scale)
         if imgui.button(f"{speed}###speed", ImVec2(widths[0], 0)):
             playback.change_speed(1)
@@ -72,7 +78,9 @@ def _play_button(playing: bool, size: float) -> bool:
     return bool(pressed)
 
 
-def _scrub(playback: Playback, width: float, height: float, scale: float) -> None:
+def _scrub(
+    playback: Playback, ticks: Sequence[int], width: float, height: float, scale: float
+) -> None:
     corner = imgui.get_cursor_screen_pos()
     width = max(width, 20 * scale)
     imgui.invisible_button("scrub", ImVec2(width, height))
@@ -91,5 +99,8 @@ def _scrub(playback: Playback, width: float, height: float, scale: float) -> Non
             ink,
             thickness / 2,
         )
+    for tick in ticks:
+        x = corner.x + width * tick / last
+        draw.add_line(ImVec2(x, y - 6 * scale), ImVec2(x, y + 6 * scale), colour(QUIET), scale)
     knob = (7 if hovered or active else 5) * scale
     draw.add_circle_filled(ImVec2(corner.x + width * share, y), knob, colour(TEXT))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
+import numpy.typing as npt
+
 from nerv360.decoding import Picture
 from nerv360.geometry import Look
+from nerv360.scene import chapter_of
 from nerv360.viewer.decode import (
     ORIGINAL,
     Cost,
@@ -19,25 +24,34 @@ from nerv360.viewer.decode import (
 from nerv360.viewer.picture.comparison import GAIN, Difference, Split, other_decoder
 from nerv360.viewer.picture.gl import Texture
 from nerv360.viewer.picture.renderer import Renderer
-from nerv360.viewer.picture.still import Compositing, StillTexture
+from nerv360.viewer.picture.still import Compositing, StillReader, StillTexture
 from nerv360.viewer.picture.upload import Upload
 
 _GIB = 2**30
+_LATE_S = 0.1
+"""Seconds after a jump until a chapter's still panorama replaces the picture before."""
+_PLAYED_LATE_S = 1.0
+"""The same when the next chapter begins: its pictures come soon, and are better."""
 
 
 @dataclass
 class _Pane:
-    """A pane, and the decoder whose picture it shows."""
+    """A pane, the decoder whose picture it shows, and the chapter of its still panorama."""
 
     renderer: Renderer
     pictured: str = ""
+    chapter: int = 0
 
-    def show(self, picture: Picture, decoder: str, still: Texture | None) -> None:
+    def show(self, picture: Picture, decoder: str, still: Texture | None, chapter: int) -> None:
         if decoder != self.pictured:
             self.renderer.clear_background()
         self.renderer.show(picture)
         self.renderer.still = still
-        self.pictured = decoder
+        self.pictured, self.chapter = decoder, chapter
+
+    def show_only(self, still: Texture | None, chapter: int) -> None:
+        self.renderer.picture, self.renderer.still = None, still
+        self.chapter = chapter
 
     def clear(self) -> None:
         self.renderer.clear()
@@ -67,6 +81,8 @@ class Panes:
         self._sources: dict[str, EngineSource] = {}
         self._cropped: set[str] = set()
         self._working = ""
+        self._chapter, self._late = 0, 0.0
+        self._reader: StillReader | None = None
         self._told: tuple[tuple[str | None, bool], ...] = ()
         self._remarks = set[str]()
         self.scene: OpenScene
@@ -137,6 +153,7 @@ class Panes:
         """Show only ``scene``, by ``decoder``; nothing of another scene stays."""
         self.scene, self.decoder = scene, decoder
         self._sources, self._working, self._cropped = {}, "", set()
+        self._chapter, self._reader = 0, None
         self.compositing = Compositing.COMPOSITE
         self._close_split()
         self._panes[0].clear()
@@ -148,7 +165,7 @@ class Panes:
 
         The picture on screen stays.
         """
-        self.scene = scene
+        self.scene, self._reader = scene, None
         for decoder in decoders:
             self._sources.pop(decoder, None)
         if any(decoder in self.shown for decoder in decoders):
@@ -257,7 +274,8 @@ class Panes:
         with self._worker.results() as results:
             for pane, picture in results.pictures.items():
                 name = self.shown[pane]
-                self._panes[pane].show(picture, name, self._still_of(name))
+                chapter, _ = chapter_of(self.scene.chapters, picture.frame)
+                self._panes[pane].show(picture, name, self._still_of(name, chapter), chapter)
             for pane, pixels in results.backgrounds.items():
                 self._panes[pane].renderer.show_background(pixels)
         if 0 in results.pictures:
@@ -273,6 +291,27 @@ class Panes:
                 if error and error != before.get(pane, (None, False))[0]:
                     self._notify(error)
             self._step_back(results.reports)
+
+    def expect(self, frame: int) -> None:
+        """Prepare for ``frame``; show its chapter's still panorama if pictures of it are late."""
+        chapter, _ = chapter_of(self.scene.chapters, frame)
+        covering = self._covering
+        if len(self.scene.chapters) == 1 or not covering:
+            return
+        following = (chapter + 1) % len(self.scene.chapters)
+        if chapter != self._chapter or self._reader is None:
+            played = chapter == (self._chapter + 1) % len(self.scene.chapters)
+            self._late = time.monotonic() + (_PLAYED_LATE_S if played else _LATE_S)
+            self._chapter = chapter
+            read = partial(self.scene.still, covering[0])
+            self._reader = StillReader(read, (chapter, following))
+        if (pixels := self._reader.get(following)) is not None:
+            self._texture(pixels)
+        pixels = self._reader.get(chapter)
+        for name, pane in zip(self.shown, self._panes, strict=True):
+            late = not pane.pictured or time.monotonic() > self._late
+            if late and pane.chapter != chapter and name in covering and pixels is not None:
+                pane.show_only(self._texture(pixels), chapter)
 
     def state(self) -> object:
         """Return a value that changes whenever the window must be drawn again."""
@@ -294,7 +333,7 @@ class Panes:
                 self._sources[name] = self._scene_of(name).source(name)
         for name, pane in zip(self.shown, self._panes, strict=True):
             if not pane.pictured:
-                pane.renderer.still = self._still_of(name)
+                pane.show_only(self._still_of(name, self._chapter), self._chapter)
         self._worker.open(*(self._sources[name] for name in self.shown))
 
     def _scene_of(self, decoder: str) -> OpenScene:
@@ -330,11 +369,14 @@ class Panes:
     @property
     def _covering(self) -> list[str]:
         """The decoders on screen with a still panorama."""
-        return [name for name in self.shown if self.scene.still(name) is not None]
+        return [name for name in self.shown if self.scene.still(name, 0) is not None]
 
-    def _still_of(self, decoder: str) -> Texture | None:
-        pixels = self.scene.still(decoder)
-        return None if pixels is None else self._still.texture(pixels)
+    def _still_of(self, decoder: str, chapter: int) -> Texture | None:
+        pixels = self.scene.still(decoder, chapter)
+        return None if pixels is None else self._texture(pixels)
+
+    def _texture(self, pixels: npt.NDArray[np.uint8]) -> Texture:
+        return self._still.texture(pixels, [each.still for each in self.renderers])
 
     def _pane(self) -> _Pane:
         return _Pane(Renderer(self._upload() if self._upload else None))

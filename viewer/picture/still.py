@@ -6,14 +6,23 @@ Main thread only.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Collection, Iterable
 from enum import Enum
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from nerv360.errors import InputError
+from nerv360.viewer import process_end
 from nerv360.viewer.picture.gl import Texture, largest_texture
+
+_KEPT = 3
+"""Textures: of the chapter that is shown, of the next, and of one more."""
+_THREAD = "still"
+
+process_end.watch(lambda: any(thread.name == _THREAD for thread in threading.enumerate()))
 
 
 class Compositing(Enum):
@@ -39,7 +48,7 @@ class Compositing(Enum):
 
 
 class StillTexture:
-    """Texture of a still panorama, shared by all panes of a window."""
+    """Textures of still panoramas, shared by all panes of a window; the latest ones are kept."""
 
     def __init__(self, notify: Callable[[str], None]) -> None:
         """Start without a texture.
@@ -48,22 +57,33 @@ class StillTexture:
             notify: receives a sentence if the panorama must be shown smaller.
         """
         self._notify = notify
-        self._pixels: npt.NDArray[np.uint8] | None = None
-        self._texture: Texture | None = None
+        self._kept: list[tuple[npt.NDArray[np.uint8], Texture]] = []
 
-    def texture(self, pixels: npt.NDArray[np.uint8]) -> Texture:
-        """Return the texture of ``pixels``, height×width×3, uploading them if they are new."""
-        if self._texture is None or self._pixels is not pixels:
-            self.forget()
-            self._texture, self._pixels = Texture(wraps=True, levels=True), pixels
-            self._upload(self._texture, pixels)
-        return self._texture
+    def texture(
+        self, pixels: npt.NDArray[np.uint8], used: Collection[Texture | None] = ()
+    ) -> Texture:
+        """Return the texture of ``pixels``, height×width×3, uploading them if they are new.
+
+        Args:
+            used: textures that are drawn and must stay.
+        """
+        for kept in self._kept:
+            if kept[0] is pixels:
+                return kept[1]
+        unused = [kept for kept in self._kept if all(kept[1] is not each for each in used)]
+        for kept in unused[: max(0, len(self._kept) + 1 - _KEPT)]:
+            self._kept.remove(kept)
+            kept[1].close()
+        texture = Texture(wraps=True, levels=True)
+        self._kept.append((pixels, texture))
+        self._upload(texture, pixels)
+        return texture
 
     def forget(self) -> None:
-        """Free the texture; the context must still be current."""
-        if self._texture is not None:
-            self._texture.close()
-        self._texture = self._pixels = None
+        """Free the textures; the context must still be current."""
+        for _, texture in self._kept:
+            texture.close()
+        self._kept.clear()
 
     def _upload(self, texture: Texture, pixels: npt.NDArray[np.uint8]) -> None:
         height, width, _ = pixels.shape
@@ -76,3 +96,27 @@ class StillTexture:
             )
             shown = np.asarray(Image.fromarray(shown).reduce(step))
         texture.put(np.ascontiguousarray(shown))
+
+
+class StillReader:
+    """Reads still panoramas of chapters on a thread of its own."""
+
+    def __init__(
+        self, read: Callable[[int], npt.NDArray[np.uint8] | None], chapters: Iterable[int]
+    ) -> None:
+        """Begin to read those of ``chapters`` in order; ``read`` is called with each."""
+        self._read, self._stills = read, dict[int, npt.NDArray[np.uint8]]()
+        threading.Thread(target=self._run, args=(chapters,), name=_THREAD, daemon=True).start()
+
+    def get(self, chapter: int) -> npt.NDArray[np.uint8] | None:
+        """Return a chapter's still panorama, or None if it has not been read."""
+        return self._stills.get(chapter)
+
+    def _run(self, chapters: Iterable[int]) -> None:
+        for chapter in chapters:
+            try:
+                still = self._read(chapter)
+            except InputError:
+                return  # decoding says why
+            if still is not None:
+                self._stills[chapter] = still

@@ -64,6 +64,22 @@ def check_folder(folder: Path) -> None:
         )
 
 
+def refuse_chapters(scene_file: Path) -> None:
+    """Raise InputError if the scene in ``scene_file`` has several chapters.
+
+    Raises:
+        InputError: it has, or it cannot be read.
+    """
+    from nerv360.scene import read_header
+
+    chapters = len(read_header(scene_file).header.chapters)
+    if chapters > 1:
+        raise InputError(
+            f"{scene_file} has {chapters} chapters, and a page shows a scene of one: open it by "
+            f"`nerv360 view`, or write a film by `nerv360 render`"
+        )
+
+
 def export_web(scene_file: Path, folder: Path, live: dict[str, Any] | None = None) -> int:
     """Write the scene in ``scene_file`` as a page to ``folder``, completely or not at all.
 
@@ -76,10 +92,11 @@ def export_web(scene_file: Path, folder: Path, live: dict[str, Any] | None = Non
         Bytes of all its files.
 
     Raises:
-        InputError: the scene cannot be read or shown on a page, or the folder cannot be written
+        InputError: the scene cannot be read or shown on a page, has several chapters, or the folder cannot be written
             without overwriting other files.
     """
     check_folder(folder)
+    refuse_chapters(scene_file)
     files = _files(scene_file)
     _write(files, folder, live)
     return sum(map(len, files.values()))

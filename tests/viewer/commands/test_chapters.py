@@ -49,3 +49,18 @@ def test_render_takes_a_frame_of_the_whole_clip(
     film = tmp_path / "film.mp4"
     assert main([*arguments, "-o", str(film)]) == 0
     assert nerv360.open_clip(film).info.frames == 9
+
+
+def test_pages_refuse_it_in_one_sentence(
+    scene: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = ["serve", str(scene), "--port", "0", "--no-browser"]
+    page = ["export-web", str(scene), "-o", str(tmp_path / "page")]
+    for arguments in (page, here, [*here, "--decode", "browser"]):
+        assert main(arguments) == 2
+        error = capsys.readouterr().err
+        assert f"{scene} has 3 chapters, and a page shows a scene of one: open it by" in error
+        assert "Traceback" not in error
+    assert not (tmp_path / "page").exists()
+    with pytest.raises(nerv360.InputError, match="a page shows a scene of one"):
+        nerv360.show(scene)

@@ -112,8 +112,10 @@ class _Decoding:
 def _page(path: Path, folder: Path, options: _Decoding) -> Live | None:
     """Write the page of a scene or clip; return what decodes here, if anything does."""
     from nerv360.viewer.opening import is_scene
-    from nerv360.viewer.sharing import Live, SharedDecoding, export_web, id_of
+    from nerv360.viewer.sharing import Live, SharedDecoding, export_web, id_of, refuse_chapters
 
+    if is_scene(path):
+        refuse_chapters(path)
     if not is_scene(path):
         opened = _clip_page(path, folder, options)
     elif options.place == "browser":
