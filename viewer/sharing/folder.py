@@ -92,8 +92,8 @@ def export_web(scene_file: Path, folder: Path, live: dict[str, Any] | None = Non
         Bytes of all its files.
 
     Raises:
-        InputError: the scene cannot be read or shown on a page, has several chapters, or the folder cannot be written
-            without overwriting other files.
+        InputError: the scene cannot be read or shown on a page, it has several chapters, or the
+            folder cannot be written without overwriting other files.
     """
     check_folder(folder)
     refuse_chapters(scene_file)
