@@ -13,11 +13,12 @@ class ViewportGrids:
     def __init__(self) -> None:
         self._look: Tensor | None = None
         self._angles: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
+        self._tiles: tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None
 
     def turn(self, look: Tensor) -> None:
         """Set the look, float64 1×4 of yaw, pitch, roll and horizontal field of view."""
         if self._look is None or not self._look.equal(look):
-            self._look, self._angles = look, {}
+            self._look, self._angles, self._tiles = look, {}, None
 
     def project(self, features: Tensor, size: tuple[int, int]) -> Tensor:
         """Sample ERP features that were widened by one pixel a side, bilinearly: 1×c×size.
@@ -32,7 +33,7 @@ class ViewportGrids:
     def angles(
         self, size: tuple[int, int], at: tuple[Tensor, Tensor] | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Return `viewport_angles` of the look; those of a whole viewport are kept."""
+        """Return `viewport_angles` of the look; whole viewports and the latest tiles are kept."""
         assert self._look is not None
         known = self._angles.get(size)
         if at is None:
@@ -40,7 +41,9 @@ class ViewportGrids:
                 known = self._angles[size] = viewport_angles(self._look.float(), size)
             return known
         if known is None:
-            return viewport_angles(self._look.float(), size, at)
+            if self._tiles is None or self._tiles[0] is not at:
+                self._tiles = at, viewport_angles(self._look.float(), size, at)
+            return self._tiles[1]
         place = (at[0][:, :, None] * size[1] + at[1][:, None]).flatten(0, 1)
         longitude, latitude = (each.flatten()[place][None] for each in known)
         return longitude, latitude

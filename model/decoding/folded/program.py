@@ -17,10 +17,14 @@ from nerv360.decoding.folded.feature_crop import CropPlan, sampled_crop
 from nerv360.decoding.folded.stage import FoldedStages
 from nerv360.decoding.folded.stem import FoldedStem, widen
 from nerv360.decoding.folded.tiled import TiledPicture, TiledSphere, cut, sampled
+from nerv360.decoding.folded.tiles import Tiles
 from nerv360.decoding.grids import ViewportGrids
 from nerv360.decoding.lowering import rgba_bytes, rgba_of, to_bytes_
 from nerv360.geometry import pad_erp, sample_padded, viewport_grid
 from nerv360.networks import Architecture, FrameCrop, KeptCrop, Stage, project
+
+MOST_BYTES = 512 * 2**20
+"""Largest features of a whole sphere that are kept for tiles."""
 
 Decoded = tuple[Tensor, float]
 """A picture, and the share of it that was decoded, 0 to 1."""
@@ -210,10 +214,10 @@ class FoldedSphere:
         self.sphere = FoldedStages((layout.stem, *first), None, dtype)
         self.stages = FoldedStages(last, layout.head, dtype)
         self.tiled = TiledPicture.of(self.stages, last, layout.head, alpha)
-        self._tiled_sphere: TiledSphere | None = None
-        if self.tiled is not None and alpha is not None:
-            around, before = self.tiled.angle(config), (layout.stem, *first)
-            self._tiled_sphere = TiledSphere(self.sphere, before, config, alpha, around)
+        before = (layout.stem, *first)
+        self._tiled_sphere = TiledSphere(self.sphere, before, config.embedding_size)
+        if self._tiled_sphere.feature_bytes > MOST_BYTES:
+            self.tiled = None
         self._levels = sum(stage.finer is not None for stage in first)
         scale = math.prod(config.strides[: config.project_after])
         height, width = config.viewport_embedding_size
@@ -225,8 +229,6 @@ class FoldedSphere:
     def __call__(
         self, frame: int, embedding: Tensor, finer: Sequence[Tensor], time: Tensor, look: Tensor
     ) -> Decoded:
-        expand = partial(self._expand, frame, embedding, finer, time)
-        crop = self._kept.covering(frame, self.network.crop_of(look), expand)
         self.grids.turn(look)
         condition, motion = self.network.condition(time, look), None
         if self.tiled is not None:
@@ -234,15 +236,28 @@ class FoldedSphere:
             motion = self.tiled.motion(frame, size, self.grids.project)
             plan = self.tiled.plan(motion)
             if plan is not None:
-                seen, still = partial(sampled, self.grids, crop=crop), partial(sampled, self.grids)
-                x = self.tiled(plan, self._features, condition, self._finer, seen, still)
+                before, after = _parted(finer, self._levels)
+                after = [pad_erp(level, 1) for level in after]
+                features = self._tiles(frame, embedding, before, time, plan.stages[0])
+                seen = partial(sampled, self.grids)
+                x = self.tiled(plan, features, condition, after, seen, seen)
                 return x, plan.picture.share
+        expand = partial(self._expand, frame, embedding, finer, time)
+        crop = self._kept.covering(frame, self.network.crop_of(look), expand)
 
         def projected(features: Tensor, size: tuple[int, int]) -> Tensor:
             return project(features, look, size, crop)
 
         x = self.stages(projected(self._features, self._size), condition, self._finer, projected)
         return rgba_bytes(x, alpha_of(self.alpha, frame, self.grids.project, motion)), 1.0
+
+    def _tiles(
+        self, frame: int, embedding: Tensor, finer: Sequence[Tensor], time: Tensor, tiles: Tiles
+    ) -> Tensor:
+        """Return the features before the projection, at least those that ``tiles`` sample."""
+        angles = self.grids.angles(tiles.size, tiles.at)
+        condition = self.network.time_condition(time)
+        return self._tiled_sphere(frame, embedding, condition, finer, angles)
 
     def _expand(
         self,
@@ -257,13 +272,8 @@ class FoldedSphere:
         before, after = ([within(x) for x in part] for part in _parted(finer, self._levels))
         condition = self.network.time_condition(time)
         self._finer = [pad_erp(level, 1) for level in after]
-        features = None
-        if self._tiled_sphere is not None:
-            features = self._tiled_sphere(frame, within(embedding), condition, before, crop)
-        if features is None:
-            x = self.sphere(within(embedding), condition, before, lambda level, size: level)
-            features = pad_erp(x.float(), 1).contiguous(memory_format=torch.channels_last)
-        self._features = features
+        x = self.sphere(within(embedding), condition, before, lambda level, size: level)
+        self._features = pad_erp(x.float(), 1).contiguous(memory_format=torch.channels_last)
         return crop
 
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nerv360.config import ModelConfig
 from nerv360.decoding.alpha import Projection, StillAlpha, cell_means
 from nerv360.decoding.folded.stage import FoldedConv, FoldedStages, gelu_
 from nerv360.decoding.folded.tiles import (
     WORTH,
     WORTH_ALONE,
-    WORTH_ON_SPHERE,
     Need,
     TileMap,
     Tiles,
@@ -25,10 +25,9 @@ from nerv360.decoding.folded.tiles import (
     side_of,
 )
 from nerv360.decoding.grids import ViewportGrids
-from nerv360.decoding.looks import hfov_range
 from nerv360.decoding.lowering import shuffle, to_bytes_
 from nerv360.geometry import erp_grid, pad_erp, sample_padded
-from nerv360.networks import ColourHead, Coverage, FrameCrop, Stage
+from nerv360.networks import ColourHead, Coverage, Stage
 
 TileProjection = Callable[[Tensor, Tiles], Tensor]
 """Samples or cuts features 1×c×H×W for tiles of a map: n×c×height×width."""
@@ -175,12 +174,6 @@ class TiledPicture:
             return None
         return cls(stages, layout, head, alpha)
 
-    def angle(self, config: ModelConfig) -> float:
-        """Return how far from motion a viewport's features are read, radians."""
-        pixels = 1.5 * self._alpha.coverage.cell + self.tiled.reaches[0]
-        widest = math.tan(hfov_range(config)[1] / 2)
-        return math.atan(pixels * 2 * widest / config.viewport_width)
-
     def motion(self, frame: int, size: tuple[int, int], project: Projection) -> Tensor:
         """Return `StillAlpha.motion_at` of the cells of a picture of ``size``."""
         cell = self._alpha.coverage.cell
@@ -309,24 +302,25 @@ def _enlarging(cells: int, cell: int) -> Tensor:
 
 
 class TiledSphere:
-    """The stages of a crop of the sphere before the projection, for tiles."""
+    """The stages before the projection, computed where the tiles of viewports sample them."""
 
     def __init__(
-        self,
-        stages: FoldedStages,
-        layout: Sequence[Stage],
-        config: ModelConfig,
-        alpha: StillAlpha,
-        angle: float,
+        self, stages: FoldedStages, layout: Sequence[Stage], size: tuple[int, int]
     ) -> None:
         """Use folded stages.
 
         Args:
             layout: the same before folding.
-            angle: radians around motion in which their results are read.
+            size: height and width of the embedding.
         """
-        self._tiled = TiledStages(stages, layout, 1)  # sampling reads the next pixel
-        self._alpha, self._size, self._angle = alpha, config.embedding_size, angle
+        self._tiled = TiledStages(stages, layout, 0)
+        self._size, self._frame = size, -1
+        self._valid = torch.zeros(size, dtype=torch.bool)
+
+    @property
+    def feature_bytes(self) -> int:
+        """Bytes of its results."""
+        return 4 * self._tiled.width * math.prod(self._size) * self._tiled.scales[0] ** 2
 
     def __call__(
         self,
@@ -334,75 +328,65 @@ class TiledSphere:
         embedding: Tensor,
         condition: Tensor,
         finer: Sequence[Tensor],
-        crop: FrameCrop | None,
-    ) -> Tensor | None:
-        """Return float32 features of all that moves in a crop, widened by one pixel a side.
+        angles: tuple[Tensor, Tensor],
+    ) -> Tensor:
+        """Return float32 features of the sphere, widened by one pixel a side.
 
-        They are valid until the next call. None if it is faster to compute the whole crop.
+        They are valid until the next call, and only as far as bilinear sampling at ``angles`` reads
+        them. The parts of a frame that earlier looks sampled are not computed again.
 
         Args:
-            embedding: 1×d×h×w of the crop.
-            finer: embeddings of the crop before the projection.
+            embedding: 1×d×h×w.
+            finer: embeddings before the projection.
+            angles: longitudes and latitudes, any shape.
         """
-        tiled = self._tiled
-        moves = self._around(self._alpha.motion[frame, 0])
-        scale = tiled.scales[0]
-        wrap = crop is None or crop.width == crop.columns
-        need = Need(moves if crop is None else crop.cut(moves), scale, wrap)
-        plan = tiled.plan(need, side_of(scale, scale))
-        last = plan[-1]
-        if last.share > WORTH_ON_SPHERE:
-            return None
-        there = tiled.map((len(plan), 0), tiled.width, last.size, 1, torch.float32)
-        if len(last):
-            x = tiled(embedding, condition, finer, cut, plan, wrap=wrap)
-            there.put(last, x.float())
-        if wrap:
+        tiled, scale = self._tiled, self._tiled.scales[0]
+        if frame != self._frame:
+            self._valid.zero_()
+        self._frame = -1  # an interruption leaves tiles half computed
+        seen = sampled_cells(angles, self._size, scale)
+        missing = seen & ~self._valid
+        size = self._size[0] * scale, self._size[1] * scale
+        there = tiled.map((len(tiled.scales), 0), tiled.width, size, 1, torch.float32)
+        if missing.any():
+            plan = tiled.plan(Need(missing.float()[None, None], scale, True), side_of(scale, scale))
+            there.put(plan[-1], tiled(embedding, condition, finer, cut, plan).float())
             there.wrap()
+            self._valid |= seen
+        self._frame = frame
         return there.pixels.permute(2, 0, 1)[None]
 
-    def _around(self, motion: Tensor) -> Tensor:
-        """Return which pixels of the embedding are needed for what moves, 1×1×h×w, 0 or 1."""
-        rows, columns = motion.shape
-        before, after, above = near(rows, columns, self._angle)
-        moves = F.max_pool2d(pad_erp((motion > 0).float()[None, None], 1), 3, stride=1)[0, 0]
-        total = F.pad(moves.repeat(1, 3).cumsum(1), (1, 0))
-        moves = (total.gather(1, after) > total.gather(1, before)).float()[None, None]
-        moves = F.max_pool2d(moves, (2 * above + 1, 1), stride=1, padding=(above, 0))
-        return F.adaptive_max_pool2d(moves, self._size)
 
-
-@functools.lru_cache(maxsize=8)
-def near(rows: int, columns: int, angle: float) -> tuple[Tensor, Tensor, int]:
-    """Return what is within ``angle`` of the pixels of an ERP map, or a little more.
-
-    Returns:
-        Of each pixel the first column and the one after the last, rows×columns, counted in three
-        maps beside each other from the middle one; and the number of rows above and below.
-    """
-    # Of each row, its edge that is nearer to a pole.
-    latitude = (0.5 - (torch.arange(rows) + 0.5) / rows).abs() * math.pi + math.pi / (2 * rows)
-    sine = math.sin(angle) / latitude.cos().clamp(min=1e-6)
-    aside = torch.where(sine < 1, sine.clamp(max=1).asin() * columns / (2 * math.pi), columns)
-    aside = aside.ceil().clamp(max=columns // 2).long()[:, None]
-    at = torch.arange(columns) + columns
-    return at - aside, at + aside + 1, math.ceil(angle / math.pi * rows)
-
-
-def sampled(
-    grids: ViewportGrids, features: Tensor, tiles: Tiles, crop: FrameCrop | None = None
-) -> Tensor:
-    """Sample features that were widened by one pixel a side for tiles of a viewport.
+def sampled_cells(angles: tuple[Tensor, Tensor], size: tuple[int, int], cell: int) -> Tensor:
+    """Return which cells of an ERP frame bilinear sampling at ``angles`` reads, a mask of ``size``.
 
     Args:
-        crop: the part of the frame that the features are of; None for all of it.
-
-    Returns:
-        n×c×height×width.
+        angles: longitudes and latitudes, any shape.
+        size: height and width of the frame in cells.
+        cell: pixels along a side of a cell.
     """
-    angles = grids.angles(tiles.size, tiles.at)
+    rows, columns = size
+    longitude, latitude = (each.flatten() for each in angles)
+    column = longitude * (columns / (2 * math.pi)) + columns / 2
+    row = latitude * (-rows / math.pi) + rows / 2
+    reach = 0.55 / cell  # half a pixel, and rounding
+    above, below = (((row + side) + 1).int() * columns for side in (-reach, reach))
+    left, right = ((column + side).floor().int() % columns for side in (-reach, reach))
+    seen = np.zeros((rows + 2) * columns, bool)
+    for first, second in itertools.product((above, below), (left, right)):
+        seen[(first + second).numpy()] = True
+    found = seen.reshape(rows + 2, columns)
+    # Beyond a pole lies the opposite meridian.
+    opposite = np.roll(found, columns // 2, 1)
+    found[1] |= opposite[0]
+    found[-2] |= opposite[-1]
+    return torch.from_numpy(found[1:-1])
+
+
+def sampled(grids: ViewportGrids, features: Tensor, tiles: Tiles) -> Tensor:
+    """Sample features that were widened by one pixel a side for tiles: n×c×height×width."""
     height, width = (side - 2 for side in features.shape[-2:])
-    grid = erp_grid(*angles, height, width) if crop is None else crop.grid(*angles, height)
+    grid = erp_grid(*grids.angles(tiles.size, tiles.at), height, width)
     pixels = sample_padded(features, grid)[0]
     return pixels.view(-1, len(tiles), *tiles.side).transpose(0, 1)
 

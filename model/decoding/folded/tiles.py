@@ -27,7 +27,6 @@ WORTH = 0.45
 """Largest share of tiles that is faster than a whole picture."""
 WORTH_ALONE = 0.75
 """The same of a picture without stages after the projection, whose samples take the time."""
-WORTH_ON_SPHERE = 0.75
 _WIDEST = (torch.complex128, torch.float64, torch.float32, torch.int16)
 _COUNTS = 8
 """Batches of tiles have this many sizes an octave: convolutions are set up for each."""

@@ -120,7 +120,8 @@ def test_pictures_before_leave_no_trace(name: str) -> None:
     still = opened.decoders[config.architecture].still
     assert still is not None
     engine = open_engine(opened, device="cpu", kind="folded")
-    for look in (*LOOKS, Look.from_degrees(14, 2), LOOKS[0]):
+    nearby = [Look.from_degrees(*it) for it in ((3, 1), (14, 2), (170, -60), (60, 80))]
+    for look in (*LOOKS, *nearby, LOOKS[0]):
         fresh = open_engine(opened, device="cpu", kind="folded")
         first, second = (each.decode(look, 0).pixels for each in (engine, fresh))
         assert int((first.int() - second.int()).abs().max()) <= 1
