@@ -16,7 +16,13 @@ from nerv360.decoding.cropped_frames import CroppedFrames
 from nerv360.decoding.folded.feature_crop import CropPlan, sampled_crop
 from nerv360.decoding.folded.stage import FoldedStages
 from nerv360.decoding.folded.stem import FoldedStem, widen
-from nerv360.decoding.folded.tiled import TiledPicture, TiledSphere, cut, sampled
+from nerv360.decoding.folded.tiled import (
+    TiledPicture,
+    TiledSphere,
+    cut,
+    sampled,
+    sampled_sphere,
+)
 from nerv360.decoding.folded.tiles import Tiles
 from nerv360.decoding.grids import ViewportGrids
 from nerv360.decoding.lowering import rgba_bytes, rgba_of, to_bytes_
@@ -239,8 +245,8 @@ class FoldedSphere:
                 before, after = _parted(finer, self._levels)
                 after = [pad_erp(level, 1) for level in after]
                 features = self._tiles(frame, embedding, before, time, plan.stages[0])
-                seen = partial(sampled, self.grids)
-                x = self.tiled(plan, features, condition, after, seen, seen)
+                seen, still = (partial(it, self.grids) for it in (sampled_sphere, sampled))
+                x = self.tiled(plan, features, condition, after, seen, still)
                 return x, plan.picture.share
         expand = partial(self._expand, frame, embedding, finer, time)
         crop = self._kept.covering(frame, self.network.crop_of(look), expand)

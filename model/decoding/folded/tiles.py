@@ -172,7 +172,9 @@ class Need:
             cells, around = cells.amax().expand_as(cells), 0
         cells = pad_erp(cells, around) if self.wrap else F.pad(cells, (around,) * 4)
         cells = F.pad(cells, (0, -self.cells.shape[-1] % length, 0, -self.cells.shape[-2] % length))
-        pooled = F.max_pool2d(cells, length + 2 * around, stride=length)[0, 0]
+        window = length + 2 * around
+        pooled = F.max_pool2d(cells, (1, window), (1, length))  # by direction: fewer comparisons
+        pooled = F.max_pool2d(pooled, (window, 1), (length, 1))[0, 0]
         rows, columns = (pooled > 0).nonzero(as_tuple=True)
         size = (self.cells.shape[-2] * self.cell, self.cells.shape[-1] * self.cell)
         sides = (min(side, size[0]), min(side, size[1]))
