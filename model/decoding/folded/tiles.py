@@ -25,8 +25,8 @@ SIDE = 32
 """Pixels along a side of a tile, rounded to a multiple of the decoder's scale."""
 WORTH = 0.45
 """Largest share of tiles that is faster than a whole picture."""
-WORTH_ALONE = 0.75
-"""The same of a picture without stages after the projection, whose samples take the time."""
+WORTH_ALONE = 1.0
+"""The same of a picture without stages after the projection: what it samples is kept in tiles."""
 _WIDEST = (torch.complex128, torch.float64, torch.float32, torch.int16)
 _COUNTS = 8
 """Batches of tiles have this many sizes an octave: convolutions are set up for each."""
@@ -52,8 +52,8 @@ class Tiles:
 
     @property
     def share(self) -> float:
-        """Share of the map's pixels in the tiles."""
-        return len(self) * self.side[0] * self.side[1] / (self.size[0] * self.size[1])
+        """Share of the map's pixels in the tiles, at most 1."""
+        return min(1.0, len(self) * math.prod(self.side) / math.prod(self.size))
 
     @functools.cached_property
     def at(self) -> tuple[Tensor, Tensor]:
