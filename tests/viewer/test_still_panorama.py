@@ -164,7 +164,7 @@ def test_the_key_shows_the_picture_alone_its_share_and_the_composite_again(
         assert caption(app) is None
         assert_shows(app, DECODED, STILL)
         press(app, "P")
-        assert caption(app) == f"{decoder}: decoded picture alone"
+        assert caption(app) == f"{decoder}: decoded picture alone (black: not decoded)"
         assert_shows(app, DECODED, DECODED)
         press(app, "P")
         assert caption(app) == f"{decoder}: share of the decoded picture (white)"
@@ -215,13 +215,13 @@ def test_side_by_side_each_decoder_has_its_own(open_app: Callable[..., App]) -> 
     assert_shows(app, DECODED, STILL, x=0.05)
     plain = halves(app, 0.95)
     press(app, "P")
-    assert caption(app) == "viewport: decoded picture alone"
+    assert caption(app) == "viewport: decoded picture alone (black: not decoded)"
     assert_shows(app, DECODED, DECODED, x=0.05)
     assert halves(app, 0.95) == plain, "it has nothing but its own"
     press(app, "TAB")
     settle(app)
     assert app.panes.shown == ("viewport", "frame")
-    assert caption(app) == "viewport and frame: decoded picture alone"
+    assert caption(app) == "viewport and frame: decoded picture alone (black: not decoded)"
     left, right = app.panes.renderers
     assert left.still is right.still, "it is uploaded once"
     press(app, "P")
@@ -255,7 +255,8 @@ def test_the_difference_to_the_original_is_the_composites(open_app: Callable[...
     assert_shows(app, apart, BLACK)
     press(app, "P")
     assert caption(app) == (
-        "Difference of frame and original, 8 times\nframe: decoded picture alone"
+        "Difference of frame and original, 8 times\n"
+        "frame: decoded picture alone (black: not decoded)"
     )
     assert_shows(app, apart, apart)
 

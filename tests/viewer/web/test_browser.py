@@ -88,7 +88,7 @@ def test_a_gaze_path_is_recorded_and_saved(exported: Path, page: Browser, tmp_pa
         page.key("r")
         file = tmp_path / "nerv360-path.csv"
         page.wait(file.exists)
-        assert page.run("return document.getElementById('record').hidden")
+        page.wait(lambda: page.run("return document.getElementById('record').hidden"))
     path = read_trajectory(str(file))
     assert path.frame is not None
     assert [path.frame[0], path.frame[-1]] == [1, 2]
