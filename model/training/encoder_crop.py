@@ -16,9 +16,10 @@ from nerv360.training.crops import Crop
 def encoded_crop(config: ModelConfig, looks: Tensor) -> FrameCrop | None:
     """Return the crop that viewports at ``looks``, float64 N×4, depend on, or None for all.
 
-    It is the whole frame for full-frame decoders, and as `seen_crop` says.
+    It is the whole frame for full-frame decoders, for networks that do not continue across the
+    seam, and as `seen_crop` says.
     """
-    if architecture_of(config).full_frame:
+    if architecture_of(config).full_frame or config.erp_padding != "wrap":
         return None
     return seen_crop(config, looks, features_reach(config) + encoder_reach(config))
 

@@ -52,11 +52,11 @@ def nested(levels: int) -> list[object]:
 MUTATIONS: dict[str, tuple[Mutation, str]] = {
     "unknown version": (
         at("version", value=99),
-        "versions 2 to 4; a newer version of the program wrote it",
+        "versions 2 to 5; a newer version of the program wrote it",
     ),
     "earlier networks": (
         at("version", value=1),
-        "format version is 1, this program reads versions 2 to 4; train it again\n",
+        "format version is 1, this program reads versions 2 to 5; train it again\n",
     ),
     "no version": (without("version"), "version is None"),
     "plain safetensors": (drop_the_scene, "not a scene"),

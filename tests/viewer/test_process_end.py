@@ -45,7 +45,7 @@ def test_a_command_that_is_ended_leaves_nothing_half_written(
 def test_a_real_command_tells_by_which_signal_it_ended(
     name: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nerv360.scene.read_scene", lambda *_: send(name))
+    monkeypatch.setattr("nerv360.scene.read_scene", lambda *_, **__: send(name))
     assert main(["render", "-o", str(tmp_path / "film.mp4")]) == code
     assert list(tmp_path.iterdir()) == []
 
