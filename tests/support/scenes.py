@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from nerv360.config import ModelConfig
 from nerv360.networks import build_decoder
@@ -65,6 +66,12 @@ def decoder_over_still(config: ModelConfig, frames: int = 3) -> Decoder:
     picture = torch.stack(planes, -1).to(torch.uint8)
     moved = [picture.roll(20 * k, 1) if k else picture for k in range(frames)]
     return replace(decoder, still=StillPanorama.of(picture, moved))
+
+
+def shown(pixels: Tensor) -> Tensor:
+    """Return height×width×4 pixels with colours times alpha, as they count over the panorama."""
+    colours, alpha = pixels[..., :3].float(), pixels[..., 3:].float()
+    return torch.cat([colours * alpha / 255, alpha], -1)
 
 
 def tiny_scene(*names: str, frames: int = 3) -> Scene:

@@ -110,8 +110,10 @@ class TileMap:
 
     def put(self, tiles: Tiles, values: Tensor) -> None:
         """Write values n×c×height×width, channels-last."""
-        values = values.permute(0, 2, 3, 1).contiguous().view(self._element)
-        self._windows(tiles.side, 0)[tiles.rows, tiles.columns] = values
+        windows = self._windows(tiles.side, 0)
+        # Flat, because a side of one pixel may have a stride that no wider element allows.
+        flat = values.permute(0, 2, 3, 1).flatten().view(self._element)
+        windows[tiles.rows, tiles.columns] = flat.view(-1, *windows.shape[2:])
 
     def cut(self, tiles: Tiles, halo: int = 0) -> Tensor:
         """Read tiles with ``halo`` pixels around them: n×c×h×w, channels-last."""

@@ -57,6 +57,7 @@ def test_a_crop_has_the_pixels_of_the_whole_frame(
         directions = viewport_directions(picture.look, 48, 84)
         seen = sample_erp(frame_pixels, directions)[0].permute(1, 2, 0)
         difference = (seen - picture.pixels.float()).abs()
+        difference[..., :3] *= picture.pixels[..., 3:] / 255
         # The alpha of whole frames is not interpolated across their border.
         longitude, _ = directions_to_angles(directions)
         difference[..., 3] *= (longitude.abs() < math.pi - SEAM).reshape(48, 84)

@@ -14,7 +14,7 @@ from nerv360.decoding.alpha import cell_means
 from nerv360.geometry import Look, sample_erp, viewport_directions
 from nerv360.rendering import render_sphere, render_view
 from nerv360.scene import Scene, read_scene, write_scene
-from tests.support.scenes import CONFIGS, over_still_scene
+from tests.support.scenes import CONFIGS, over_still_scene, shown
 
 LOOKS = [Look.from_degrees(*it) for it in ((0, 0), (178, -3), (60, 88), (-90, -60))]
 
@@ -41,12 +41,7 @@ def test_the_frames_before_leave_no_trace(name: str, kind: str) -> None:
         look = LOOKS[index % len(LOOKS)]
         pixels = engine.decode(look, frame).pixels.int()
         alone = open_engine(scene, name, "cpu", kind=kind).decode(look, frame).pixels.int()
-        assert int((shown(pixels) - shown(alone)).abs().max()) <= 1
-
-
-def shown(pixels: Tensor) -> Tensor:
-    """Return height×width×4 pixels, black where they are not shown at all."""
-    return pixels * (pixels[..., 3:] > 0)
+        assert float((shown(pixels) - shown(alone)).abs().max()) <= 1
 
 
 @pytest.mark.parametrize("name", CONFIGS)

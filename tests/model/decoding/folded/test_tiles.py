@@ -10,6 +10,7 @@ from torch import Tensor
 
 from nerv360.config import DEMO, ModelConfig
 from nerv360.decoding import open_engine, timed_pictures
+from nerv360.decoding.folded.tiles import TileMap, Tiles
 from nerv360.geometry import Look
 from nerv360.scene import Attribution, Scene
 from tests.support.scenes import decoder_over_still
@@ -70,6 +71,18 @@ def decibels(first: Tensor, second: Tensor) -> float:
     seen = (first[..., 3] > 0) | (second[..., 3] > 0)
     error = (first[seen].double() - second[seen].double()).square().mean()
     return 10 * math.log10(255**2 / max(float(error), 1e-9))
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("side", [1, 2])
+def test_tiles_of_any_size_are_written_and_read(side: int, channels: int) -> None:
+    tiles = Tiles(torch.tensor([2]), torch.tensor([4]), (side, side), (6, 8))
+    there = TileMap(channels, tiles.size, 1, torch.float32)
+    values = torch.rand(1, channels, side, side)
+    for layout in (torch.contiguous_format, torch.channels_last):
+        there.put(tiles, values.contiguous(memory_format=layout))
+        assert torch.equal(there.cut(tiles), values)
+        assert there.pixels.count_nonzero() == values.numel()
 
 
 @pytest.mark.parametrize("name", CASES)
