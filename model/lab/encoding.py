@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -49,5 +51,28 @@ def encode(
                 context.color_primaries = frame.color_primaries
                 context.color_trc = frame.color_trc
             frame.pts, frame.time_base = index, 1 / rate
+            if index == 0:
+                with _scheduling_kept():
+                    context.open(strict=False)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+
+
+@contextlib.contextmanager
+def _scheduling_kept() -> Iterator[None]:
+    """Give all threads of this process the scheduling back that this thread has on entry.
+
+    SVT-AV1, opened by root, makes the opening thread and its own ones real-time threads of the
+    highest priority. They and every process they start would stop all others from running.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    policy, priority = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        for thread in Path("/proc/self/task").iterdir():
+            with contextlib.suppress(ProcessLookupError):
+                if os.sched_getscheduler(int(thread.name)) != policy:
+                    os.sched_setscheduler(int(thread.name), policy, priority)

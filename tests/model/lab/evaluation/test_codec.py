@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -9,9 +14,10 @@ import pytest
 import torch
 
 from nerv360.errors import InputError
+from nerv360.lab.encoding import encode
 from nerv360.lab.evaluation.codec import encode_at, encode_with_crf
 from nerv360.metrics.similarity import psnr_8bit
-from nerv360.video import open_clip
+from nerv360.video import encodable, open_clip
 from nerv360.video.writing import VideoWriter
 from tests.support.spheres import smooth_sphere
 
@@ -43,6 +49,22 @@ def test_the_bytes_are_those_asked_for(clip: Path, tmp_path: Path, codec: str) -
     assert len(pictures) == FRAMES
     for original, decoded in zip(open_clip(clip), pictures, strict=False):
         assert psnr_8bit(original, decoded) > 22
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the scheduling of threads")
+@pytest.mark.parametrize("library", ["libx265", "libsvtav1"])
+def test_no_thread_becomes_a_real_time_one(clip: Path, tmp_path: Path, library: str) -> None:
+    seen = set[int]()
+
+    def pictures() -> Iterator[av.VideoFrame]:
+        for picture in open_clip(clip):
+            yield encodable(picture.numpy())
+            for thread in Path("/proc/self/task").iterdir():
+                with contextlib.suppress(ProcessLookupError):
+                    seen.add(os.sched_getscheduler(int(thread.name)))
+
+    encode(pictures(), tmp_path / "out.mp4", library, {}, Fraction(25))
+    assert seen == {os.SCHED_OTHER}
 
 
 @pytest.mark.parametrize(("codec", "crfs"), [("x265", (20, 40)), ("av1", (20, 55))])
