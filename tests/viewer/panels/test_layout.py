@@ -52,7 +52,7 @@ def test_no_panel_covers_another(
     monkeypatch.setattr(platformdirs, "user_documents_path", lambda: tmp_path)
     still = np.zeros((512, 1024, 3), np.uint8)
     scene = sphere_scene(title="A harbour with a title that is rather long for small windows")
-    object.__setattr__(scene, "still", lambda decoder: still)
+    object.__setattr__(scene, "still", lambda decoder, chapter: still)
     app = open_app(scene, settings=Settings(inertia=False))
     glfw.set_window_size(app.window.handle, *size)
     run_until(app, lambda: app.window.size == size)
