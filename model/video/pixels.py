@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 from av.sidedata.sidedata import Type
-from av.video.reformatter import ColorRange, Colorspace, Interpolation
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 HD_HEIGHT = 720
 # For shrinking and other scaling. Without full chroma swscale darkens pictures by about 2 of 255.
@@ -98,6 +99,24 @@ class Orientation:
         return quarter.get((self.transposed, self.mirrored, self.flipped), "")
 
 
+class _PerThread(threading.local):
+    """The calling thread's converter."""
+
+    def __init__(self) -> None:
+        self.reformatter = VideoReformatter()
+
+
+_OF_THREAD = _PerThread()
+
+
+def reformatted(frame: av.VideoFrame, *arguments: Any, **options: Any) -> av.VideoFrame:
+    """Convert a picture, with the arguments of PyAV's `VideoFrame.reformat`.
+
+    That one leaves a converter with a thread for each core at every picture that is kept.
+    """
+    return _OF_THREAD.reformatter.reformat(frame, *arguments, **options)
+
+
 def to_pixels(
     frame: av.VideoFrame, layout: str = "rgb24", size: tuple[int, int] | None = None
 ) -> Pixels:
@@ -111,7 +130,8 @@ def to_pixels(
     untagged_hd = frame.colorspace == 2 and frame.height >= HD_HEIGHT
     width, height = size or (frame.width, frame.height)
     shrinks = width < frame.width and height < frame.height
-    converted = frame.reformat(
+    converted = reformatted(
+        frame,
         width,
         height,
         format=layout,
@@ -145,7 +165,8 @@ def encodable(picture: Pixels, size: tuple[int, int] | None = None) -> av.VideoF
         size: width and height to scale it to.
     """
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-    frame = frame.reformat(
+    frame = reformatted(
+        frame,
         *(size or (frame.width, frame.height)),
         format="yuv420p",
         dst_colorspace=Colorspace.ITU709,

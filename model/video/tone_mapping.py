@@ -27,7 +27,7 @@ from av.filter import Graph
 from torch import Tensor
 
 from nerv360.errors import InputError
-from nerv360.video.pixels import SCALING
+from nerv360.video.pixels import SCALING, reformatted
 
 PEAK = 1000.0
 """Brightest light whose differences are kept, in cd/m²; PQ goes on to 10,000."""
@@ -99,7 +99,7 @@ class ToneMapper:
 
     def to_rgb(self, frame: av.VideoFrame) -> Tensor:
         """Return a decoded HDR picture as height×width×3 uint8, as it is coded, not turned."""
-        wide = frame.reformat(format="gbrp16le", interpolation=SCALING)
+        wide = reformatted(frame, format="gbrp16le", interpolation=SCALING)
         if self._graph is None or self._size != (wide.width, wide.height):
             self._size = wide.width, wide.height
             self._graph = _graph(wide, self._tables)
