@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -52,27 +53,24 @@ def encode(
                 context.color_trc = frame.color_trc
             frame.pts, frame.time_base = index, 1 / rate
             if index == 0:
-                with _scheduling_kept():
-                    context.open(strict=False)
+                _open(context)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
 
 
-@contextlib.contextmanager
-def _scheduling_kept() -> Iterator[None]:
-    """Give all threads of this process the scheduling back that this thread has on entry.
+def _open(context: av.VideoCodecContext) -> None:
+    """Open an encoder; the scheduling of this process's threads stays.
 
     SVT-AV1, opened by root, makes the opening thread and its own ones real-time threads of the
-    highest priority. They and every process they start would stop all others from running.
+    highest priority. They and every process they start would stop all others from running. The C
+    library remembers this of a thread even if it is taken back, so a thread of its own opens it.
     """
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(context.open, strict=False).result()
     if sys.platform != "linux":
-        yield
         return
     policy, priority = os.sched_getscheduler(0), os.sched_getparam(0)
-    try:
-        yield
-    finally:
-        for thread in Path("/proc/self/task").iterdir():
-            with contextlib.suppress(ProcessLookupError):
-                if os.sched_getscheduler(int(thread.name)) != policy:
-                    os.sched_setscheduler(int(thread.name), policy, priority)
+    for each in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(ProcessLookupError):
+            if os.sched_getscheduler(int(each.name)) != policy:
+                os.sched_setscheduler(int(each.name), policy, priority)

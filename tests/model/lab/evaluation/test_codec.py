@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import sys
 from collections.abc import Iterator
@@ -65,6 +66,12 @@ def test_no_thread_becomes_a_real_time_one(clip: Path, tmp_path: Path, library: 
 
     encode(pictures(), tmp_path / "out.mp4", library, {}, Fraction(25))
     assert seen == {os.SCHED_OTHER}
+    # The C library's own idea of it, which threads of other libraries inherit.
+    libc, policy = ctypes.CDLL(None), ctypes.c_int(-1)
+    libc.pthread_self.restype = ctypes.c_void_p
+    thread = ctypes.c_void_p(libc.pthread_self())
+    assert libc.pthread_getschedparam(thread, ctypes.byref(policy), (ctypes.c_int * 16)()) == 0
+    assert policy.value == os.SCHED_OTHER
 
 
 @pytest.mark.parametrize(("codec", "crfs"), [("x265", (20, 40)), ("av1", (20, 55))])
