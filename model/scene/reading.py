@@ -184,7 +184,7 @@ def read_stored(
 def _read_chapter(
     path: str | os.PathLike[str], only: str | None, chapter: int | None
 ) -> tuple[SceneHeader, dict[str, Tensor]]:
-    """Read header and tensors of one chapter, as those of a scene of its own."""
+    """Read one chapter as a scene of its own: its header and tensors."""
     header = read_header(path).header
     if chapter is None and len(header.chapters) > 1:
         raise InputError(f"{path} has {len(header.chapters)} chapters: name one of them")

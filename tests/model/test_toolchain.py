@@ -1,4 +1,4 @@
-"""What compilers take from the system is looked for before they are, and named with its remedy."""
+"""Files of the system that a compiler needs are looked for first; what is missing is named."""
 
 from __future__ import annotations
 

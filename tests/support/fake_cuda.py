@@ -20,7 +20,7 @@ POISON = 0xDD
 
 
 class FakeEvent:
-    """As `torch.cuda.Event`; what it stands for is what its latest recording does."""
+    """A stand-in for `torch.cuda.Event`, of the latest recording."""
 
     def __init__(self, **_: bool) -> None:
         self.stream: FakeStream | None = None
@@ -46,7 +46,7 @@ class FakeEvent:
 
 
 class FakeStream:
-    """As `torch.cuda.Stream`.
+    """A stand-in for `torch.cuda.Stream`.
 
     Attributes:
         calls: what was asked of it but for work.
@@ -189,7 +189,7 @@ class FakeCuda:
         self.read_at(pixels.data_ptr(), stream, take)
 
     def read_at(self, address: int, stream: FakeStream, take: Callable[[Tensor], object]) -> None:
-        """As `read`, of the picture at an address."""
+        """Read the picture at an address, as `read` does."""
         assert address in self._memory, "there is no picture there"
         self.busy[address] += 1
 

@@ -14,7 +14,7 @@ INVALID_VALUE, NOT_INITIALISED = 1, 3
 
 
 class FakeLibrary:
-    """As ``libcuda.so.1``: nothing but its version can be asked before it is initialised."""
+    """A stand-in for ``libcuda.so.1``: before it is initialised, it tells only its version."""
 
     def __init__(self, version: int, cards: int, error: int) -> None:
         self._version, self._cards, self._error = version, cards, error

@@ -32,7 +32,7 @@ Colour = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Expected:
-    """What a clip must be.
+    """The properties that a clip must have.
 
     Attributes:
         size: width and height.

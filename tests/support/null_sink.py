@@ -81,7 +81,7 @@ class NullSink:
 
 
 class Recording:
-    """What a sink plays, with the times at which it does."""
+    """A recording of a sink, with times."""
 
     def __init__(self, sink: NullSink) -> None:
         self._process = subprocess.Popen(

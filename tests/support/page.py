@@ -37,7 +37,7 @@ def plain_scene() -> Scene:
 
 
 def psnr(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> float:
-    """How alike two pictures are, in dB."""
+    """Return how alike two pictures are, in dB."""
     error = np.square(one.astype(float) - other.astype(float)).mean()
     return 10 * math.log10(255**2 / error)
 

@@ -46,7 +46,7 @@ def over_still(config: ModelConfig) -> ModelConfig:
 
 
 def over_still_scene(*names: str, frames: int = 3) -> Scene:
-    """As `tiny_scene`, of `over_still` configurations, over waves of colour."""
+    """Like `tiny_scene`, of `over_still` configurations, over waves of colour."""
     decoders = {n: decoder_over_still(CONFIGS[n], frames) for n in names or ("nerv360",)}
     attribution = Attribution("Pier", "Apache-2.0", "A. N. Author", "pier.mp4")
     return Scene(attribution, 96, 48, 29.97, frames, decoders)

@@ -232,7 +232,7 @@ def test_side_by_side_each_decoder_has_its_own(open_app: Callable[..., App]) -> 
 
 
 class Original(FakeEngine):
-    """What the still panorama shows, everywhere."""
+    """An engine that shows the still panorama everywhere."""
 
     def decode(self, look: Look, frame: int) -> Picture:
         pixels = torch.tensor([*STILL, 255], dtype=torch.uint8).repeat(*self.size, 1)

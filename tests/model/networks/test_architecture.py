@@ -12,7 +12,7 @@ from tests.support.scenes import CONFIGS
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_the_layout_is_the_whole_network(name: str) -> None:
-    """Whatever an engine takes from it, no convolution and no condition is left out."""
+    """No convolution and no condition is left out by any engine."""
     network = build_decoder(CONFIGS[name])
     layout = network.layout()
     stages = (layout.stem, *layout.stages)
@@ -36,7 +36,7 @@ def test_a_look_is_needed_for_viewports_alone(name: str) -> None:
 
 
 def _shuffle_of_cuda(x: torch.Tensor, stride: int) -> torch.Tensor:
-    """As ATen has it for devices without a kernel of their own: the result is in N,C,H,W."""
+    """Return the result in N,C,H,W, like ATen on devices without a kernel of their own."""
     n, c, h, w = x.shape
     cells = x.reshape(n, c // stride**2, stride, stride, h, w).permute(0, 1, 4, 2, 5, 3)
     return cells.reshape(n, c // stride**2, h * stride, w * stride)

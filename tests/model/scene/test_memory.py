@@ -1,4 +1,4 @@
-"""What a scene unpacks to, and what a picture takes, is compared with the memory there is."""
+"""The memory that a scene and a picture need is compared with the memory there is."""
 
 from __future__ import annotations
 

@@ -209,7 +209,7 @@ def _affines(
     frame: int,
     look: tuple[float, ...],
 ) -> np.ndarray:
-    """As a web page computes them."""
+    """Return the affine layers as a web page computes them."""
 
     def linear(layer: dict[str, Any], x: np.ndarray) -> np.ndarray:
         return array(layer["weight"]) @ x + array(layer["bias"])

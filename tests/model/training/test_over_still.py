@@ -76,7 +76,7 @@ def test_it_is_sharp_and_does_not_freeze(architecture: str, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("architecture", ["nerv360", "hnerv"])
 def test_in_training_alpha_is_shut_where_nothing_moves(architecture: str) -> None:
-    """What is drawn there has no effect on the picture, the loss or the weights."""
+    """Pixels drawn there have no effect on the picture, the loss or the weights."""
     frames = clip()
     over = config(architecture).replace(still_panorama=True)
     network = Trainer(over, SETTINGS, frames, torch.device("cpu"), Processes()).network

@@ -79,7 +79,7 @@ def renderer(window: Window) -> Iterator[Renderer]:
 
 @pytest.fixture
 def still(window: Window) -> Iterator[StillTexture]:
-    """None yet; what it says is a failure."""
+    """Yield an empty one; a warning of it fails the test."""
     panorama = StillTexture(pytest.fail)
     yield panorama
     panorama.forget()

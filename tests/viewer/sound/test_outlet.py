@@ -1,4 +1,4 @@
-"""What a device takes: the samples that are due, without clicks, whatever happens in between."""
+"""A device takes the samples that are due, without clicks, whatever happens in between."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def luminance(colour: list[float]) -> float:
 
 @pytest.mark.parametrize("text", ["text", "quiet"])
 def test_words_can_be_read_over_a_white_picture(text: str) -> None:
-    """As WCAG 2 asks for small text."""
+    """Small text has the contrast that WCAG 2 asks for."""
     style = (ROOT / "viewer" / "web" / "style.css").read_text()
     panel = re.search(r"--panel: rgb\((\d+) (\d+) (\d+) / ([\d.]+)\)", style)
     digits = re.search(rf"--{text}: #(\w\w)(\w\w)(\w\w);", style)

@@ -1,4 +1,4 @@
-"""What goes wrong on a page is said, and what works goes on."""
+"""A page says what goes wrong, and goes on with what works."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def start(gpu: Gpu, folder: Path, build: Callable[..., str]) -> str:
 
 
 class CacheFileThatLoads(CacheFile):
-    """As `CompileCache`, with nothing in it."""
+    """An empty stand-in for `CompileCache`."""
 
     def load(self) -> bool:
         return False

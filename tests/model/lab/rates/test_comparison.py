@@ -1,4 +1,4 @@
-"""What the table says of its rows: rivals that win are named."""
+"""Rivals that win are named below the table."""
 
 from __future__ import annotations
 
