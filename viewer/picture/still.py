@@ -71,9 +71,10 @@ class StillTexture:
             if kept[0] is pixels:
                 return kept[1]
         unused = [kept for kept in self._kept if all(kept[1] is not each for each in used)]
-        for kept in unused[: max(0, len(self._kept) + 1 - _KEPT)]:
-            self._kept.remove(kept)
-            kept[1].close()
+        for old in unused[: max(0, len(self._kept) + 1 - _KEPT)]:
+            # By identity: `list.remove` would compare the pixels.
+            self._kept = [kept for kept in self._kept if kept is not old]
+            old[1].close()
         texture = Texture(wraps=True, levels=True)
         self._kept.append((pixels, texture))
         self._upload(texture, pixels)

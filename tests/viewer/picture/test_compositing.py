@@ -160,6 +160,15 @@ def test_it_is_there_before_any_picture(renderer: Renderer, still: StillTexture)
     assert (drawn(renderer, Look()).int() - nothing).abs().max() <= 1
 
 
+def test_the_oldest_that_is_not_drawn_makes_room(still: StillTexture) -> None:
+    panoramas = [np.full((8, 16, 3), grey, np.uint8) for grey in range(5)]
+    drawn_one = still.texture(panoramas[0])
+    for pixels in panoramas[1:]:
+        still.texture(pixels, [drawn_one])
+    assert [grey[0, 0, 0] for grey, _ in still._kept] == [0, 3, 4]
+    assert still.texture(panoramas[0]) is drawn_one
+
+
 def test_a_picture_without_a_still_panorama_is_shown_as_it_is(renderer: Renderer) -> None:
     engine = FakeEngine((256, 512), full_frame=True)
     renderer.show(engine.decode(Look(), 0))
