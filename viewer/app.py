@@ -86,6 +86,7 @@ class App:
         self.film: Film | None = None
         self._delay = PictureDelay()
         self._timed: object = None
+        self._pictured = False
         self.redraw = Redraw()
         self.window = window
         self.messages = MessagePanel(self._standing_message)
@@ -345,11 +346,11 @@ class App:
         return opening_sentence(self.loader.opening) or self.panes.error
 
     def _receive(self) -> None:
-        first = self.renderer.picture is None
         self.panes.receive()
         for renderer in self.panes.renderers:
             if renderer.notice is not None:
                 self.messages.notify(renderer.notice)
                 renderer.notice = None
-        if first and self.renderer.picture is not None:
+        if not self._pictured and self.renderer.picture is not None:
+            self._pictured = True
             log.info("first picture %.2f s after the start", seconds_since_start())
