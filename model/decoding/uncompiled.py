@@ -22,7 +22,6 @@ class UncompiledEngine(ABC):
 
     Attributes:
         network: the decoder's, in evaluation mode on the engine's device.
-        embeddings: of all frames, n×d×h×w, coarsest first, if the decoder has them.
         times: float64 n, of all frames.
     """
 
@@ -48,8 +47,7 @@ class UncompiledEngine(ABC):
         self.network = network.to(device).eval().requires_grad_(False)
         self.full_frame = network.shows_frames
         self.frames = decoder.frames
-        # Not on the device: of a long clip with finer embeddings they are gigabytes.
-        self.embeddings = (decoder.embeddings, *decoder.finer)
+        self._maps = decoder.maps  # on the CPU: of a long clip they are gigabytes
         self._latest: tuple[int, tuple[Tensor, ...]] | None = None
         self.still = covered_still(decoder, device)
         self.times = frame_times(self.frames).to(float64_device(device))
@@ -74,8 +72,8 @@ class UncompiledEngine(ABC):
     def _code(self, frame: int) -> tuple[Tensor, list[Tensor], Tensor]:
         """Return a frame's embedding, 1×d×h×w, its finer embeddings, and its time, float64 1."""
         if self._latest is None or self._latest[0] != frame:
-            codes = (e[frame : frame + 1].to(self.device) for e in self.embeddings)
-            self._latest = frame, tuple(codes)
+            codes = self._maps(slice(frame, frame + 1))
+            self._latest = frame, tuple(each.to(self.device) for each in codes)
         coarsest, *finer = self._latest[1]
         return coarsest, finer, self.times[frame : frame + 1]
 

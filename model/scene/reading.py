@@ -90,7 +90,11 @@ def read_header(path: str | os.PathLike[str]) -> StoredScene:
 
 
 def read_scene(
-    path: str | os.PathLike[str], only: str | None = None, *, chapter: int | None = None
+    path: str | os.PathLike[str],
+    only: str | None = None,
+    *,
+    chapter: int | None = None,
+    as_levels: bool = False,
 ) -> Scene:
     """Read the scene in the file at ``path``; its tensors are float32 on the CPU.
 
@@ -100,6 +104,7 @@ def read_scene(
     Args:
         only: name of the only decoder to load.
         chapter: its number; may be None if there is only one.
+        as_levels: embeddings stay levels if they are coded, a quarter of the memory; for engines.
 
     Raises:
         InputError: it is not a scene file, it is damaged, a value in it is not finite, it has no
@@ -111,12 +116,16 @@ def read_scene(
         if tensor.is_floating_point() and not is_finite(tensor):
             raise InputError(f"{path} is damaged: its tensor {quoted(name)} is not finite")
     try:
-        scene = from_stored(header, tensors)
+        scene = from_stored(header, tensors, as_levels=as_levels)
     except InputError as error:
         raise InputError(f"{path} is damaged: {error}") from error
     for name, decoder in scene.decoders.items():
         parts = {
-            "embeddings": (decoder.embeddings, *decoder.finer),
+            "embeddings": [
+                values
+                for values in (decoder.embeddings, *decoder.finer)
+                if values.is_floating_point()  # tables of levels are checked as they are read
+            ],
             "weights": decoder.weights.values(),
         }
         for part, values in parts.items():

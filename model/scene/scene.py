@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import itertools
 from dataclasses import dataclass
 
 from PIL import Image
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from nerv360.config import ModelConfig
 from nerv360.errors import InputError
+from nerv360.scene.coding import values_of
 from nerv360.scene.fingerprint import Fingerprint
 from nerv360.scene.header import Attribution, SceneHeader, TrainingSummary
 from nerv360.scene.still import StillPanorama
@@ -32,6 +34,9 @@ class Decoder:
         finer: its finer embeddings, frames×c×h×w each, coarser ones first.
         still: the still panorama behind its pictures, the same for all decoders of a scene; None
             without one.
+        tables: for each of ``embeddings`` and ``finer`` None, or, if they are levels, uint8, the
+            values of these, c×L; empty is None for all. Only `read_scene` with ``as_levels`` makes
+            them.
     """
 
     config: ModelConfig
@@ -40,11 +45,20 @@ class Decoder:
     training: TrainingSummary
     finer: tuple[Tensor, ...] = ()
     still: StillPanorama | None = None
+    tables: tuple[Tensor | None, ...] = ()
 
     @property
     def frames(self) -> int:
         """Number of pictures of the clip."""
         return self.embeddings.shape[0]
+
+    def maps(self, frames: slice) -> tuple[Tensor, ...]:
+        """Return the embeddings of ``frames``, n×c×h×w float32 each, the coarsest first."""
+        pairs = itertools.zip_longest((self.embeddings, *self.finer), self.tables)
+        return tuple(
+            every[frames] if table is None else values_of(every[frames], table)
+            for every, table in pairs
+        )
 
     def __repr__(self) -> str:
         numbers = sum(weight.numel() for weight in self.weights.values())

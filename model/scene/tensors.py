@@ -20,6 +20,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -35,9 +36,10 @@ from nerv360.scene.coding import (
     packed_embeddings,
     packed_weights,
     rounded_embeddings,
-    unpacked_embeddings,
+    unpacked_levels,
     unpacked_series,
     unpacked_weights,
+    values_of,
 )
 from nerv360.scene.header import SceneHeader
 from nerv360.scene.packed_still import STILL, check_packed, still_size
@@ -47,6 +49,7 @@ from nerv360.scene.still import StillPanorama
 from nerv360.sound import MAX_SOUND_BYTES, check_opus
 from nerv360.text import quoted
 
+_T = TypeVar("_T")
 _Expected = dict[str, tuple[tuple[int, ...], tuple[str, ...]]]
 """Shapes and possible types of tensors, by name."""
 _FLOATS = {16: torch.float16, 32: torch.float32}
@@ -230,8 +233,13 @@ def kept_weights(weight: Tensor) -> Tensor:
     return _narrowed(weight, torch.float16).float()
 
 
-def from_stored(header: SceneHeader, stored: dict[str, Tensor]) -> Scene:
+def from_stored(
+    header: SceneHeader, stored: dict[str, Tensor], *, as_levels: bool = False
+) -> Scene:
     """Build a scene, in float32, from the tensors of `to_stored`.
+
+    Args:
+        as_levels: coded embeddings stay levels; see `Decoder.tables`.
 
     Raises:
         InputError: a coded tensor does not unpack to the shape given by ``header``.
@@ -240,7 +248,7 @@ def from_stored(header: SceneHeader, stored: dict[str, Tensor]) -> Scene:
     with ThreadPoolExecutor(4) as pool:  # unpacking releases the interpreter lock
         unpacking = {
             name: [
-                pool.submit(_embeddings, stored, key, shape)
+                pool.submit(_embeddings, stored, key, shape, as_levels)
                 for key, shape in embedding_shapes(header, name).items()
             ]
             for name, config in header.configs.items()
@@ -257,7 +265,8 @@ def from_stored(header: SceneHeader, stored: dict[str, Tensor]) -> Scene:
                 key: _weight(stored, f"{name}.weights.{key}", shape)
                 for key, shape in weight_shapes(config).items()
             }
-            embeddings, *finer = (unpacked.result() for unpacked in unpacking[name])
+            maps = [unpacked.result() for unpacked in unpacking[name]]
+            embeddings, *finer = (each for each, _ in maps)
             decoders[name] = Decoder(
                 config=replace(config),
                 weights=weights,
@@ -265,6 +274,7 @@ def from_stored(header: SceneHeader, stored: dict[str, Tensor]) -> Scene:
                 training=header.trainings[name],
                 finer=tuple(finer),
                 still=still if config.still_panorama else None,
+                tables=tuple(table for _, table in maps) if as_levels else (),
             )
     return Scene(
         header.attribution, header.width, header.height, header.fps, header.frames, decoders,
@@ -318,14 +328,18 @@ def _coded(
     return found.shape, ("U8",)
 
 
-def _embeddings(stored: dict[str, Tensor], name: str, shape: tuple[int, ...]) -> Tensor:
+def _embeddings(
+    stored: dict[str, Tensor], name: str, shape: tuple[int, ...], as_levels: bool
+) -> tuple[Tensor, Tensor | None]:
+    """Return values and None, or levels and their table."""
     tensor = stored[name]
     if tensor.dtype != torch.uint8:
-        return tensor.float()
+        return tensor.float(), None
     if tensor.dim() == 1:
-        return _unpacked(unpacked_embeddings, name, tensor, shape)
+        levels, table = _unpacked(unpacked_levels, name, tensor, shape)
+        return (levels, table) if as_levels else (values_of(levels, table), None)
     scale, offset = stored[f"{name}.scale"], stored[f"{name}.offset"]
-    return tensor.float().mul_(scale[..., None, None]).add_(offset[..., None, None])
+    return tensor.float().mul_(scale[..., None, None]).add_(offset[..., None, None]), None
 
 
 def _weight(stored: dict[str, Tensor], name: str, shape: tuple[int, ...]) -> Tensor:
@@ -336,11 +350,11 @@ def _weight(stored: dict[str, Tensor], name: str, shape: tuple[int, ...]) -> Ten
 
 
 def _unpacked(
-    unpack: Callable[[Tensor, tuple[int, ...]], Tensor],
+    unpack: Callable[[Tensor, tuple[int, ...]], _T],
     name: str,
     coded: Tensor,
     shape: tuple[int, ...],
-) -> Tensor:
+) -> _T:
     try:
         return unpack(coded, shape)
     except InputError as error:

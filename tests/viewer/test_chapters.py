@@ -123,8 +123,8 @@ def test_the_next_chapter_is_opened_before_it_begins(
 ) -> None:
     by = list[tuple[int, str]]()
 
-    def noted(path: Path, only: str, chapter: int) -> nerv360.Scene:
-        scene = read_scene(path, only, chapter=chapter)
+    def noted(path: Path, only: str, chapter: int, as_levels: bool) -> nerv360.Scene:
+        scene = read_scene(path, only, chapter=chapter, as_levels=as_levels)
         by.append((chapter, threading.current_thread().name))
         return scene
 
@@ -140,14 +140,27 @@ def test_the_next_chapter_is_opened_before_it_begins(
     assert by == [(1, "chapter"), (2, "chapter"), (1, "chapter")]
 
 
+def test_it_says_once_when_the_first_picture_came(
+    opened: OpenScene, open_app: Callable[..., App], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "nerv360")
+    app = open_app(opened)
+    for frame in (0, 6):
+        settle(app)
+        app.panes._panes[0].show_only(None, 0)  # as a late chapter does
+        app.playback.seek(frame + 1)
+    settle(app)
+    assert len([text for text in caplog.messages if text.startswith("first picture")]) == 1
+
+
 def test_after_a_jump_the_still_panorama_comes_first(
     file: Path, opened: OpenScene, open_app: Callable[..., App]
 ) -> None:
     gate = threading.Event()
 
-    def held(path: Path, only: str, chapter: int) -> nerv360.Scene:
+    def held(path: Path, only: str, chapter: int, as_levels: bool) -> nerv360.Scene:
         assert gate.wait(60)
-        return read_scene(path, only, chapter=chapter)
+        return read_scene(path, only, chapter=chapter, as_levels=as_levels)
 
     app = open_app(opened)
     with patch(READING, held):

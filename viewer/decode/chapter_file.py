@@ -40,7 +40,7 @@ class ChapterFile:
         """
         self._path, self._state = path, _state(path)
         self.header = read_header(path).header
-        self.first = read_scene(path, chapter=0)
+        self.first = read_scene(path, chapter=0, as_levels=True)
         self._reading = threading.Lock()
         self._stills: dict[int, npt.NDArray[np.uint8]] = {}
         self._first_still = None if self.first.still is None else self.first.still.pixels.numpy()
@@ -84,7 +84,7 @@ class ChapterFile:
         if chapter == 0:
             return self.first
         self._check()
-        scene = read_scene(self._path, decoder, chapter=chapter)
+        scene = read_scene(self._path, decoder, chapter=chapter, as_levels=True)
         if scene.still is not None:
             with self._reading:
                 if chapter not in self._stills:

@@ -90,8 +90,9 @@ class ShaderEngine:
 
     def _give(self, frame: int) -> None:
         decoder = self._decoder
-        self._drawn.give("embedding", decoder.embeddings[frame].numpy())
-        for number, finer in enumerate(decoder.finer):
-            self._drawn.give(f"finer{number}", finer[frame].numpy())
+        coarsest, *finer = decoder.maps(slice(frame, frame + 1))
+        self._drawn.give("embedding", coarsest[0].numpy())
+        for number, level in enumerate(finer):
+            self._drawn.give(f"finer{number}", level[0].numpy())
         if self.still is not None and decoder.still is not None:
             self._drawn.give("motion", decoder.still.motion[frame].numpy())

@@ -27,7 +27,7 @@ class Frames:
         """Copy the embeddings of ``decoder`` to pinned memory, in ``dtype``."""
         self._gpu = gpu
         self._times: list[float] = frame_times(decoder.frames).tolist()
-        self._maps = [self._pinned(each, dtype) for each in (decoder.embeddings, *decoder.finer)]
+        self._maps = [self._pinned(each, dtype) for each in decoder.maps(slice(None))]
         if decoder.config.still_panorama and decoder.still is not None:
             self._maps.append(self._pinned(decoder.still.motion[:, None], torch.uint8))
         self._selected = [torch.empty_like(rows[:1], device=gpu.device) for rows in self._maps]

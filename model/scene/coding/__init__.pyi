@@ -5,8 +5,10 @@ from .packing import packed_embeddings as packed_embeddings
 from .packing import packed_series as packed_series
 from .packing import packed_weights as packed_weights
 from .packing import unpacked_embeddings as unpacked_embeddings
+from .packing import unpacked_levels as unpacked_levels
 from .packing import unpacked_series as unpacked_series
 from .packing import unpacked_weights as unpacked_weights
+from .packing import values_of as values_of
 from .rounding import FINE as FINE
 from .rounding import LEVELS as LEVELS
 from .rounding import WEIGHT_BITS as WEIGHT_BITS

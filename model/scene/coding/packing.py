@@ -105,8 +105,10 @@ def check_series(coded: Tensor, shape: tuple[int, ...]) -> None:
     _check_stream(_content(coded), math.prod(shape))
 
 
-def unpacked_embeddings(coded: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Unpack embeddings, float32, of ``shape`` frames×channels×h×w.
+def unpacked_levels(coded: Tensor, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """Unpack embeddings as levels, uint8 of ``shape`` frames×channels×h×w, and their table.
+
+    The table is channels×L float32: the value of each level.
 
     Raises:
         InputError: it is not a coded tensor of such embeddings.
@@ -117,12 +119,25 @@ def unpacked_embeddings(coded: Tensor, shape: tuple[int, ...]) -> Tensor:
     levels = _sums(_unpacked(stream, math.prod(shape)), shape)
     if (largest := int(levels.max())) >= count:
         raise InputError(f"it has the level {largest}, though its table has only {count}")
-    result = np.empty(shape, np.float32)
-    for channel, of_channel in enumerate(values.reshape(-1, count)):
-        for frame in range(shape[0]):
-            chosen = result[frame, channel]
-            np.take(of_channel, levels[frame, channel], out=chosen, mode="clip")
+    return torch.from_numpy(levels), torch.from_numpy(values.reshape(-1, count).copy())
+
+
+def values_of(levels: Tensor, table: Tensor) -> Tensor:
+    """Return the values, float32, of frames×channels×h×w levels; ``table`` is channels×L."""
+    result = np.empty(levels.shape, np.float32)
+    for channel, values in enumerate(table.numpy()):
+        for chosen, frame in zip(result[:, channel], levels[:, channel].numpy(), strict=True):
+            np.take(values, frame, out=chosen, mode="clip")
     return torch.from_numpy(result)
+
+
+def unpacked_embeddings(coded: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Unpack embeddings, float32, of ``shape`` frames×channels×h×w.
+
+    Raises:
+        InputError: it is not a coded tensor of such embeddings.
+    """
+    return values_of(*unpacked_levels(coded, shape))
 
 
 def packed_weights(numbers: npt.NDArray[np.int16], scales: Floats) -> Tensor:

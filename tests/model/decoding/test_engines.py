@@ -339,7 +339,7 @@ def test_embeddings_of_other_frames_take_no_memory_of_the_device(kind: str) -> N
     scene = tiny_scene(frames=3)
     stored = scene.decoders["nerv360"]
     engine: Any = ENGINES[kind].opener(stored, torch.device("meta"), picture_size(stored.config))
-    assert {each.device.type for each in engine.embeddings} == {"cpu"}
+    assert {each.device.type for each in engine._maps(slice(None))} == {"cpu"}
     coarsest, finer, _ = engine._code(2)
     assert {each.device.type for each in (coarsest, *finer)} == {"meta"}
     assert coarsest.shape[0] == 1

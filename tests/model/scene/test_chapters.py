@@ -57,6 +57,22 @@ def test_every_frame_is_in_one_chapter() -> None:
     assert chapter_lengths((0, 3, 5), 9) == list(LENGTHS)
 
 
+def test_levels_take_a_byte_a_value_and_are_decoded_to_the_same_pictures(
+    files: tuple[Path, ...],
+) -> None:
+    for name in ("nerv360", "hnerv"):
+        scenes = [read_scene(files[0], chapter=1, as_levels=each) for each in (False, True)]
+        values, levels = (scene.decoders[name] for scene in scenes)
+        assert {each.dtype for each in (levels.embeddings, *levels.finer)} == {torch.uint8}
+        pairs = zip(levels.maps(slice(1, 2)), values.maps(slice(1, 2)), strict=True)
+        assert all(torch.equal(one, other) for one, other in pairs)
+        one, other = (
+            nerv360.open_engine(scene, name, "cpu", kind="folded").decode(LOOK, 1).pixels
+            for scene in scenes
+        )
+        assert torch.equal(one, other)
+
+
 def test_a_chapter_is_read_as_a_scene_of_its_own(files: tuple[Path, ...]) -> None:
     whole, *parts = files
     header = read_header(whole).header
