@@ -383,7 +383,8 @@ def sampled_cells(angles: tuple[Tensor, Tensor], size: tuple[int, int]) -> Tenso
     around = pad_erp(seen[None, None, 1:-1, 1:-1], 1)[0, 0]
     rows = around[:-2] | around[1:-1] | around[2:]
     found = rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:]
-    return found.view(size[0], 2, size[1], 2).amax((1, 3)) > 0
+    pairs = found[::2] | found[1::2]
+    return (pairs[:, ::2] | pairs[:, 1::2]) > 0
 
 
 def sampled(grids: ViewportGrids, features: Tensor, tiles: Tiles) -> Tensor:
