@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -119,11 +120,39 @@ def pad_erp(x: Tensor, amount: int) -> Tensor:
     """
     if amount == 0:
         return x
+    if x.requires_grad and torch.is_grad_enabled():
+        widened: Tensor = _Widened.apply(x, amount)  # type: ignore[no-untyped-call]
+        return widened
+    return _widened(x, amount)
+
+
+def _widened(x: Tensor, amount: int) -> Tensor:
     half = x.shape[-1] // 2
     top = x[..., :amount, :].flip(-2).roll(half, -1)
     bottom = x[..., -amount:, :].flip(-2).roll(half, -1)
     x = torch.cat([top, x, bottom], -2)
     return torch.cat([x[..., -amount:], x, x[..., :amount]], -1)
+
+
+class _Widened(torch.autograd.Function):
+    """`pad_erp`; autograd would add up a map of the whole size for each slice."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, amount: int) -> Tensor:
+        ctx.amount = amount
+        return _widened(x, amount)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (gradient,), amount = gradients, ctx.amount
+        tall = gradient[..., amount:-amount].clone()
+        tall[..., :amount] += gradient[..., -amount:]
+        tall[..., -amount:] += gradient[..., :amount]
+        half = tall.shape[-1] // 2
+        x = tall[..., amount:-amount, :]
+        x[..., :amount, :] += tall[..., :amount, :].roll(-half, -1).flip(-2)
+        x[..., -amount:, :] += tall[..., -amount:, :].roll(-half, -1).flip(-2)
+        return x, None
 
 
 def erp_grid(longitude: Tensor, latitude: Tensor, height: int, width: int) -> Tensor:

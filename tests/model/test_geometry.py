@@ -136,6 +136,23 @@ def test_padding_continues_over_seam_and_poles() -> None:
     assert torch.equal(padded[..., -1, 2:-2], wide[..., -2, :].roll(64, -1))
 
 
+@pytest.mark.parametrize(("height", "width", "amount"), [(5, 8, 1), (6, 7, 3), (3, 6, 3)])
+def test_the_gradient_of_padding_returns_to_the_pixels_it_copied(
+    height: int, width: int, amount: int
+) -> None:
+    torch.manual_seed(0)
+    places = torch.arange(height * width, dtype=torch.float64).view(1, 1, height, width)
+    copied = pad_erp(places, amount)[0, 0].long()
+    x = torch.randn(2, 3, height, width, requires_grad=True)
+    padded = pad_erp(x, amount)
+    assert torch.equal(padded, x.flatten(-2)[..., copied])
+    weights = torch.randn_like(padded)
+    (gradient,) = torch.autograd.grad((padded * weights).sum(), x)
+    expected = torch.zeros(2, 3, height * width)
+    expected.index_add_(-1, copied.flatten(), weights.flatten(-2))
+    torch.testing.assert_close(gradient, expected.view_as(x))
+
+
 @settings(max_examples=30)
 @given(yaws, st.floats(-math.pi / 2, math.pi / 2), rolls)
 def test_sampling_has_no_seam_and_no_pinch(yaw: float, pitch: float, roll: float) -> None:
