@@ -9,7 +9,7 @@ import torch
 from pytorch_msssim import MS_SSIM
 from torch import Tensor, nn
 
-from nerv360.training.ms_ssim import TrainingMSSSIM
+from nerv360.training.ms_ssim import ms_ssim_with_gradient
 
 WINDOW = 11
 HALVINGS = 4
@@ -46,24 +46,53 @@ def ms_ssim_window(height: int, width: int) -> int:
 class DistortionLoss(nn.Module):
     """Scalar loss of equation 2: L1 of the Fourier transforms + λ·α·L1 + λ·(1 − α)·(1 − MS-SSIM).
 
-    λ is the ``balance``. Pictures are N×3×H×W in [0, 1]; everything is computed in float32.
+    λ is the ``balance``. Pictures are N×3×H×W in [0, 1]; everything is computed in float32. The
+    originals get no gradient.
     """
 
     def __init__(self, height: int, width: int, balance: float = 60.0, alpha: float = 0.7) -> None:
         super().__init__()
         self.ms_ssim = ms_ssim_module(height, width)
-        self.ms_ssim_on_cpu = TrainingMSSSIM(ms_ssim_window(height, width))
+        self.window = ms_ssim_window(height, width)
         self.balance = balance
         self.alpha = alpha
 
     def forward(self, decoded: Tensor, original: Tensor) -> Tensor:
-        decoded, original = decoded.float(), original.float()
+        decoded, original = decoded.float(), original.detach().float()
+        if decoded.device.type == "cpu":
+            known: Tensor = _Known.apply(  # type: ignore[no-untyped-call]
+                decoded, *self._with_gradient(decoded, original)
+            )
+            return known
         error = decoded - original
-        on_cpu = decoded.device.type == "cpu"
-        ms_ssim = self.ms_ssim_on_cpu if on_cpu else self.ms_ssim
-        structure: Tensor = 1 - ms_ssim(decoded, original)
+        structure: Tensor = 1 - self.ms_ssim(decoded, original)
         pixels = self.alpha * error.abs().mean() + (1 - self.alpha) * structure
         return fourier_l1(error) + self.balance * pixels
+
+    @torch.no_grad()
+    def _with_gradient(self, decoded: Tensor, original: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the loss and its gradient; autograd would pass over the pictures more often."""
+        structure, gradient = ms_ssim_with_gradient(decoded, original, self.window)
+        error = decoded - original
+        frequencies, spectrum = _spectral_l1(error)
+        of_pixels, of_structure = self.balance * self.alpha, self.balance * (1 - self.alpha)
+        value = frequencies + of_pixels * error.abs().mean() + of_structure * (1 - structure)
+        gradient.mul_(-of_structure).add_(_spectral_gradient(spectrum, error.shape))
+        return value, gradient.add_(error.sign_(), alpha=of_pixels / error.numel())
+
+
+class _Known(torch.autograd.Function):
+    """A scalar of a picture whose gradient is known."""
+
+    @staticmethod
+    def forward(ctx: Any, picture: Tensor, value: Tensor, gradient: Tensor) -> Tensor:
+        ctx.save_for_backward(gradient)
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (gradient,) = ctx.saved_tensors
+        return gradient * gradients[0], None, None
 
 
 def fourier_l1(error: Tensor) -> Tensor:
@@ -81,19 +110,30 @@ class _FourierL1(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, error: Tensor) -> Tensor:
-        spectrum = torch.fft.rfft2(error)
-        ctx.size = error.shape[-2:]
+        value, spectrum = _spectral_l1(error)
+        ctx.size = error.shape
         ctx.save_for_backward(spectrum)
-        parts = torch.view_as_real(spectrum)
-        total = 2 * parts.abs().sum() - parts[..., 0, :].abs().sum()
-        if error.shape[-1] % 2 == 0:
-            total = total - parts[..., -1, :].abs().sum()
-        return total / (2 * error.numel())
+        return value
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         (spectrum,) = ctx.saved_tensors
-        signs = torch.view_as_complex(torch.view_as_real(spectrum).sign())
-        # irfft2 divides by the pixels, and counts the inner columns twice as the value does.
-        back = torch.fft.irfft2(signs, s=ctx.size)
-        return back.mul_(gradients[0] / (2 * math.prod(spectrum.shape[:-2])))
+        return _spectral_gradient(spectrum, ctx.size).mul_(gradients[0])
+
+
+def _spectral_l1(error: Tensor) -> tuple[Tensor, Tensor]:
+    """Return `fourier_l1` and the half spectrum."""
+    spectrum = torch.fft.rfft2(error)
+    parts = torch.view_as_real(spectrum)
+    total = 2 * parts.abs().sum() - parts[..., 0, :].abs().sum()
+    if error.shape[-1] % 2 == 0:
+        total = total - parts[..., -1, :].abs().sum()
+    return total / (2 * error.numel()), spectrum
+
+
+def _spectral_gradient(spectrum: Tensor, size: torch.Size) -> Tensor:
+    """Return the gradient of `fourier_l1` for a difference of this size."""
+    signs = torch.view_as_complex(torch.view_as_real(spectrum).sign())
+    # irfft2 divides by the pixels, and counts the inner columns twice as the value does.
+    back = torch.fft.irfft2(signs, s=size[-2:])
+    return back.div_(2 * math.prod(size[:-2]))
