@@ -187,6 +187,8 @@ class TiledPicture:
         """
         coverage = self._alpha.coverage
         moves = (motion > 0).float()
+        if float(moves.mean()) > self._worth:  # tiles cover them, at least
+            return None
         # Cells are compared with their neighbours, and alpha is interpolated between them.
         moves = pad_erp(moves, 1) if self._wrap else F.pad(moves, (1,) * 4)
         need = Need(F.max_pool2d(moves, 3, stride=1), coverage.cell, self._wrap)
