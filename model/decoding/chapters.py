@@ -46,6 +46,7 @@ class ChapterEngine:
         self._chapters, self._frames, self._open = tuple(chapters), frames, open_chapter
         self._opening = threading.RLock()
         self._ahead, self._entered = ahead, -1
+        self._look: Look | None = None
         self._shown = first = open_chapter(0, None)
         self._engines = {0: first}
         self.name, self.device, self.size = first.name, first.device, first.size
@@ -65,7 +66,7 @@ class ChapterEngine:
             raise IndexError(f"there is no frame {frame}, only 0 to {self._frames - 1}")
         chapter, local = chapter_of(self._chapters, frame)
         self._shown = self._opened(chapter)
-        picture = self._shown.decode(look, local)
+        picture, self._look = self._shown.decode(look, local), look
         self.still = self._shown.still
         if chapter != self._entered:
             self._entered = chapter
@@ -83,8 +84,11 @@ class ChapterEngine:
 
     def _prepare_after(self, chapter: int) -> None:
         with self._opening:
-            if chapter == self._entered:
-                self.prepare((chapter + 1) % len(self._chapters))
+            following = (chapter + 1) % len(self._chapters)
+            if chapter == self._entered and following not in self._engines:
+                engine = self._opened(following)
+                assert self._look is not None
+                engine.decode(self._look, 0)  # an engine's first picture takes twice as long
 
     def _opened(self, chapter: int) -> Engine:
         engine = self._engines.get(chapter)  # without the lock: another may be opened meanwhile

@@ -39,7 +39,7 @@ def prepare_file(path: Path, choice: DeviceChoice, engine: str = "auto") -> Open
         InputError: as in `read_scene`, of the first chapter.
     """
     if len(read_header(path).header.chapters) == 1:
-        return prepare_scene(read_scene(path), path, choice, engine)
+        return prepare_scene(read_scene(path, as_levels=True), path, choice, engine)
     file = ChapterFile(path)
     header, scene = file.header, prepare_scene(file.first, path, choice, engine)
 

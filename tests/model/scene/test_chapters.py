@@ -12,6 +12,7 @@ import torch
 from safetensors import safe_open
 
 import nerv360
+from nerv360.decoding import Picture
 from nerv360.errors import InputError
 from nerv360.geometry import Look
 from nerv360.scene import (
@@ -34,6 +35,7 @@ from nerv360.scene import (
 from nerv360.sound import clip_sound, encoded
 from nerv360.video import open_clip
 from tests.support.broken_scenes import Mutation, Parts, at, tensor, without
+from tests.support.fake_engine import FakeEngine
 from tests.support.scenes import chaptered_scene, over_still_scene, tiny_scene
 from tests.support.sounds import clicks, sounding_clip
 
@@ -221,6 +223,26 @@ def test_two_chapters_stay_open(files: tuple[Path, ...], monkeypatch: pytest.Mon
     assert opened == [0, 1, 2], "the one that is shown is kept, and the next is ready"
     engine.decode(LOOK, 0)
     assert opened == [0, 1, 2, 0]
+
+
+def test_the_next_chapter_has_decoded_a_picture_before_it_begins() -> None:
+    decoded: list[tuple[int, int]] = []
+
+    def opened(chapter: int, kind: str | None) -> FakeEngine:
+        engine = FakeEngine((8, 16), full_frame=True)
+        decode = engine.decode
+
+        def noted(look: Look, frame: int) -> Picture:
+            decoded.append((chapter, frame))
+            return decode(look, frame)
+
+        engine.decode = noted  # type: ignore[method-assign]
+        return engine
+
+    engine = nerv360.decoding.ChapterEngine((0, 3, 5), 9, opened, ahead=lambda prepare: prepare())
+    for frame in (1, 2, 3):
+        engine.decode(LOOK, frame)
+    assert decoded == [(0, 1), (1, 0), (0, 2), (1, 0), (2, 0)]
 
 
 def _only_zero(parts: Parts) -> None:
