@@ -19,6 +19,7 @@ from nerv360.devices import free_bytes
 from nerv360.disk_space import ReservedSpace
 from nerv360.errors import InputError, first_line
 from nerv360.locks import locked
+from nerv360.memory import release_freed_memory
 from nerv360.progress import stage
 from nerv360.scene import Attribution, CodedScene, StillPanorama, merged, with_sound, write_coded
 from nerv360.sound import clip_sound, encoded
@@ -215,6 +216,7 @@ class Training:
             with stage("coding the scene"):
                 searches = self.clock is None or self.clock.searches
                 export = export_scene if searches else export_plainly
+                release_freed_memory()  # of the steps
                 result = export(self.trainer, self.attribution)
             scene = self._whole(result.scene)
             self._space.release()

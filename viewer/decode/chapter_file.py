@@ -13,6 +13,7 @@ import torch
 
 from nerv360.decoding import KEPT_CHAPTERS, ChapterEngine, Engine, open_engine
 from nerv360.errors import InputError
+from nerv360.memory import release_freed_memory
 from nerv360.scene import Scene, read_glimpse, read_header, read_scene
 from nerv360.viewer import process_end
 from nerv360.viewer.failures import describe
@@ -85,6 +86,7 @@ class ChapterFile:
             return self.first
         self._check()
         scene = read_scene(self._path, decoder, chapter=chapter, as_levels=True)
+        release_freed_memory()  # of unpacking it
         if scene.still is not None:
             with self._reading:
                 if chapter not in self._stills:

@@ -41,7 +41,7 @@ _MAX_LOW_BITS = 8
 _BLOCK = 4096
 """Pixels whose series are transposed at a time: they fit into a CPU's cache."""
 _AT_ONCE = 2**20
-"""Bytes that are unpacked at a time to be counted."""
+"""Bytes that are unpacked at a time."""
 _FILTERS = [
     {
         "id": lzma.FILTER_LZMA2,
@@ -295,12 +295,19 @@ def _check_stream(stream: bytes, count: int) -> None:
 def _unpacked(stream: bytes, count: int) -> Bytes:
     """Unpack the ``count`` bytes of a raw LZMA2 stream, and never more than that."""
     decompressor = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_FILTERS)
+    data, found, given = np.empty(count, np.uint8), 0, stream
     try:
-        data = decompressor.decompress(stream, max_length=count)
-        more = b"" if decompressor.eof else decompressor.decompress(b"", max_length=1)
+        # All at once, Python would hold the bytes twice.
+        while found < count and not decompressor.eof:
+            part = decompressor.decompress(given, max_length=min(_AT_ONCE, count - found))
+            data[found : found + len(part)] = np.frombuffer(part, np.uint8)
+            found, given = found + len(part), b""
+            if not part and decompressor.needs_input:
+                break
+        more = b"" if decompressor.eof else decompressor.decompress(given, max_length=1)
     except lzma.LZMAError as error:
         raise InputError(f"it is damaged ({error})") from error
-    if len(data) < count or more or not decompressor.eof or decompressor.unused_data:
-        found = f"{len(data)} bytes, fewer" if len(data) < count else "more bytes"
-        raise InputError(f"it holds {found} than the {count} that its shape needs")
-    return np.frombuffer(data, np.uint8)
+    if found < count or more or not decompressor.eof or decompressor.unused_data:
+        size = f"{found} bytes, fewer" if found < count else "more bytes"
+        raise InputError(f"it holds {size} than the {count} that its shape needs")
+    return data
