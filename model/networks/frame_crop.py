@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,7 +20,6 @@ from torch import Tensor
 from nerv360.config import ModelConfig
 from nerv360.geometry import (
     Look,
-    pad_erp,
     sample_padded,
     viewport_angles,
     viewport_grid,
@@ -136,11 +135,10 @@ class FrameCrop:
             [(column + 1.5) / (width + 2) * 2 - 1, (row + 1.5) / (height + 2) * 2 - 1], -1
         )
 
-    def sample(self, part: Tensor, longitude: Tensor, latitude: Tensor) -> Tensor:
-        """Sample the result of `cut`, N×C×h×w, bilinearly at angles h×w; see `grid`."""
-        padded = pad_erp(part.float() if part.dtype.itemsize < 4 else part, 1)
-        grid = self.grid(longitude, latitude, part.shape[-2])
-        return sample_padded(padded, grid[None].expand(part.shape[0], -1, -1, -1))
+    def sample(self, parts: Sequence[Tensor], longitude: Tensor, latitude: Tensor) -> list[Tensor]:
+        """Sample results of `cut`, widened by a pixel, bilinearly at angles N×h×w; see `grid`."""
+        grid = self.grid(longitude, latitude, parts[0].shape[-2] - 2)
+        return [sample_padded(part, grid) for part in parts]
 
 
 def seen_crop(config: ModelConfig, looks: Tensor, margin: int) -> FrameCrop | None:

@@ -10,11 +10,10 @@ from torch import Tensor, nn
 
 from nerv360.config import ModelConfig
 from nerv360.geometry import (
-    camera_rays,
-    directions_to_angles,
+    erp_grid,
     pad_erp,
-    rotation_tensor,
-    sample_erp,
+    sample_padded,
+    viewport_angles,
     without_autocast,
 )
 from nerv360.networks import (
@@ -160,10 +159,8 @@ class Autoencoder(nn.Module):
         seen = self._encoded_crop(looks)
         if seen is None:
             return [cut_viewports(_unit(each), looks, *size) for each in pictures]
-        directions = _directions(looks, *size, pictures[0].device)[0]
-        with without_autocast(directions.device):
-            angles = directions_to_angles(directions)
-            return [seen.sample(_unit(seen.cut(each)), *angles) for each in pictures]
+        angles = _angles(looks, size, pictures[0].device)
+        return seen.sample([_unit(pad_erp(seen.cut(each), 1)) for each in pictures], *angles)
 
     def _crop(self, looks: Tensor) -> Crop | None:
         return crop_at(self.config, looks[0]) if self.crops and self.training else None
@@ -179,18 +176,12 @@ def cut_viewports(frame: Tensor, looks: Tensor, height: int, width: int) -> Tens
 
     The result is at least float32, also under autocast.
     """
-    with without_autocast(frame.device):
-        directions = _directions(looks, height, width, frame.device)
-        return torch.cat([sample_erp(frame, each) for each in directions])
+    padded, size = pad_erp(frame, 1), (height, width)
+    angles = (_angles(look[None], size, frame.device) for look in looks)
+    grids = (erp_grid(*each, frame.shape[-2], frame.shape[-1]) for each in angles)
+    return torch.cat([sample_padded(padded, grid) for grid in grids])
 
 
-def _directions(looks: Tensor, height: int, width: int, device: torch.device) -> list[Tensor]:
-    """Return world directions height×width×3, float32, of each look's pixel centres."""
-    rays = camera_rays(height, width, 1.0, device)
-    rotations = rotation_tensor(looks[:, 0], looks[:, 1], looks[:, 2]).float().to(device)
-    tangents = torch.tan(looks[:, 3] / 2).float().to(device)
-    with without_autocast(device):
-        return [
-            torch.cat([rays[..., :2] * tangent, rays[..., 2:]], -1) @ rotation.T
-            for rotation, tangent in zip(rotations, tangents, strict=True)
-        ]
+def _angles(looks: Tensor, size: tuple[int, int], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return longitudes and latitudes, N×size, of pixel centres; float32 is exact enough."""
+    return viewport_angles(looks.float().to(device), size)
