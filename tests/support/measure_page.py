@@ -162,6 +162,13 @@ def by_browser(page: Browser, url: str) -> float:
     return float(found[1]) / (1000 if found[2] == "ms" else 1)
 
 
+def kept_mib(page: Browser) -> float:
+    """Return what the page's scripts hold after a collection of garbage, MiB."""
+    page.devtools("HeapProfiler.collectGarbage")
+    used: int = page.devtools("Runtime.getHeapUsage")["usedSize"]
+    return used / 2**20
+
+
 def far_away(
     page: Browser, url: str, process: psutil.Process, size: tuple[int, int], minutes: float
 ) -> dict[str, Any]:
@@ -175,8 +182,7 @@ def far_away(
         end = time.monotonic() + 60 * minutes
         while time.monotonic() < end:
             turned(page, 20)
-            heap = page.run("return performance.memory.usedJSHeapSize")
-            memory.append([heap / 2**20, process.memory_info().rss / 2**20])
+            memory.append([kept_mib(page), process.memory_info().rss / 2**20])
         found["page_and_server_mib"] = memory
         page.driver.get("about:blank")
     return found
