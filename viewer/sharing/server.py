@@ -144,6 +144,7 @@ class WebServer:
             self._loop = None
             listening.close()
             await runner.cleanup()
+            self._live = None  # aiohttp keeps handlers of ended servers in a cache
 
     def _drop_silent(self, handler: web.RequestHandler) -> None:
         if handler in self._silent:
@@ -155,8 +156,12 @@ class WebServer:
         application.on_response_prepare.append(self._add_headers)
         application.router.add_route("*", "/{path:.*}", self._answer)
         if self._live is not None:
-            application.on_shutdown.append(self._live.close)
+            application.on_shutdown.append(self._part)
         return application
+
+    async def _part(self, application: web.Application) -> None:
+        if self._live is not None:
+            await self._live.close(application)
 
     async def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
         response.headers.update(self._headers)

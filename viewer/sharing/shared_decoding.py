@@ -122,7 +122,7 @@ class SharedDecoding:
             return visitor.pace.oldest(time.monotonic())
 
     def stop(self, timeout: float = 60.0) -> None:
-        """End the thread after the current picture."""
+        """End the thread after the current picture, and free the engines."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -146,6 +146,7 @@ class SharedDecoding:
             except Exception as error:
                 log.exception("something failed that nobody foresaw; decoding goes on")
                 visitor.deliver(Failure(ask, describe(error), ended=True))
+        self._sessions, self._whole = {}, {}
 
     def _next(self) -> tuple[Visitor, Ask] | None:
         """Return who is served next, and with what; None if there is to be an end."""

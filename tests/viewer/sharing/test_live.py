@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import socket
 import struct
 import threading
+import weakref
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -297,6 +299,23 @@ def test_a_visitor_that_lies_about_its_pictures_takes_little_memory(live: Live) 
         kept += 1
     assert kept == 8
     live.decoding.leave(visitor)
+
+
+def test_a_server_that_has_ended_keeps_nothing(tmp_path: Path) -> None:
+    decoding = SharedDecoding(sphere_scene(partial(FakeEngine, (90, 160), frames=FRAMES)))
+    live = Live(decoding, "sphere", 2)
+    ended = weakref.ref(live)
+
+    async def page(address: Address) -> None:
+        async with visit(address) as opened:
+            assert "hello" in await heard(opened)
+
+    with running(tmp_path, live=live) as address:
+        asyncio.run(page(address))
+    decoding.stop()
+    del live
+    gc.collect()
+    assert ended() is None
 
 
 def test_the_end_of_the_server_is_told(live: Live, tmp_path: Path) -> None:

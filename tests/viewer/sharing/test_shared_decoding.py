@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import queue
 import threading
+import weakref
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -190,6 +192,23 @@ def test_decoders_that_nobody_looks_at_are_closed() -> None:
         who.next()
     assert len(made) == 4, "both are in use"
     decoding.stop()
+
+
+def test_the_end_frees_engines_and_pictures() -> None:
+    made: list[weakref.ref[FakeEngine]] = []
+
+    def make() -> FakeEngine:
+        engine = FakeEngine((128, 256), frames=FRAMES, full_frame=True)
+        made.append(weakref.ref(engine))
+        return engine
+
+    decoding = SharedDecoding(sphere_scene(make))
+    page = Page(decoding)
+    page.ask(1)
+    page.next()
+    decoding.stop()
+    gc.collect()
+    assert [engine() for engine in made] == [None]
 
 
 def arrive(pace: Pace, delay: float, rounds: int) -> int:
