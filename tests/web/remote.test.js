@@ -78,15 +78,17 @@ test("the newest picture is unpacked, and the bitmaps of outdated ones are close
   t.after(() => link.disconnect());
   /** @type {number[]} */
   const shown = [];
-  link.onPicture = ({ header, colours }) => {
+  /** @param {{header: {number: number}, colours: ImageBitmap}} arrival */
+  const receive = ({ header, colours }) => {
     shown.push(header.number);
     colours.close();
   };
+  link.listeners.set(1, { newest: 0, next: null, receive, fail: () => {} });
   link.connect();
   const socket = FakeSocket.newest;
   socket.onmessage({ data: JSON.stringify({ hello: { version: 1, scene: "scene" } }) });
   for (let number = 1; number <= 8; number++)
-    socket.onmessage({ data: packed({ number, colour: 3, alpha: 0 }) });
+    socket.onmessage({ data: packed({ number, generation: 1, colour: 3, alpha: 0 }) });
   assert.equal(unpacking.length, 3);
   unpacking[2]();
   await settled();

@@ -207,7 +207,7 @@ class Live:
                 if not budget.spend(loop.time()):
                     raise MessageError("it is one of too many")
                 heard = parsed(message.data)
-                changes = isinstance(heard, Ask) and heard.decoder != visitor.decoder
+                changes = isinstance(heard, Ask) and not visitor.decodes(heard)
                 if changes and not budget.spend(loop.time(), _CHANGE_COST):
                     raise MessageError("it is one of too many changes of the decoder")
                 self._hear(heard, outbox, visitor)

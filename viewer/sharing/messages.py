@@ -4,12 +4,13 @@ They go over one WebSocket, ``live`` beside the page.
 
 The page sends JSON texts of at most `MAX_MESSAGE` bytes, each an object with one key:
 
-- ``{"ask": {...}}``: the picture that it wants next. A newer ask replaces an older one that has not
-  been begun; none are queued. Its fields:
+- ``{"ask": {...}}``: the picture that it wants next. A newer ask replaces an older one of the same
+  side that has not been begun; none are queued. Its fields:
 
   - ``id`` and ``generation``: whole numbers that the picture brings back. The generation grows
     whenever the page opens a decoder.
   - ``decoder``: a name of the scene's.
+  - ``side``: 1 for the right side of a comparison, else 0, as if it is left out.
   - ``frame``: the index of the frame to show when the picture arrives.
   - ``look``: yaw, pitch, roll and horizontal field of view to decode, radians. The page predicts
     it from the view, its speed and the time that pictures take, as for its own decoders.
@@ -79,6 +80,7 @@ class Ask:
         look: to decode.
         frame: index of the frame.
         width: most columns of use.
+        side: 1 for the right side of a comparison, else 0.
     """
 
     id: int
@@ -87,6 +89,7 @@ class Ask:
     look: Look
     frame: int
     width: int
+    side: int = 0
 
 
 @dataclass(frozen=True)
@@ -144,6 +147,7 @@ def _ask(fields: dict[str, Any]) -> Ask:
         ),
         _count(fields.get("frame"), "frame", _MOST_COUNT),
         _count(fields.get("width"), "width", _MAX_WIDTH),
+        _count(fields.get("side", 0), "side", 1),
     )
 
 

@@ -35,25 +35,29 @@ class Failure:
 
 
 class Visitor:
-    """One page: its newest ask, and the pictures on their way to it.
+    """One page: its newest ask for each side, and the pictures on their way to it.
 
     Only `SharedDecoding` changes it, under its lock.
 
     Attributes:
         deliver: takes a picture's message, or why there is none. Called on the decoding thread, and
             must not wait.
-        ask: what it wants next; None if that was begun.
-        decoder: name of the decoder that it last asked for.
+        asks: what it wants next, by the side of a comparison; who waits longest comes first.
+        decoders: name of the decoder that each side last asked for.
         pace: pictures on their way.
         number: of its newest picture.
     """
 
     def __init__(self, deliver: Callable[[bytes | Failure], None]) -> None:
         self.deliver = deliver
-        self.ask: Ask | None = None
-        self.decoder = ""
+        self.asks: dict[int, Ask] = {}
+        self.decoders: dict[int, str] = {}
         self.pace = Pace()
         self.number = 0
+
+    def decodes(self, ask: Ask) -> bool:
+        """Return whether its decoder is the one that its side has asked for before."""
+        return self.decoders.get(ask.side) == ask.decoder
 
 
 class SharedDecoding:
@@ -96,7 +100,7 @@ class SharedDecoding:
             self._visitors.remove(visitor)
 
     def ask(self, visitor: Visitor, ask: Ask) -> None:
-        """Ask for a picture, in place of an earlier ask that was not begun.
+        """Ask for a picture, in place of an earlier ask of its side that was not begun.
 
         Raises:
             KeyError: the scene has no such decoder.
@@ -107,7 +111,7 @@ class SharedDecoding:
         if ask.frame >= self.scene.frames:
             raise IndexError(ask.frame)
         with self._changed:
-            visitor.ask, visitor.decoder = ask, ask.decoder
+            visitor.asks[ask.side], visitor.decoders[ask.side] = ask, ask.decoder
             self._changed.notify_all()
 
     def seen(self, visitor: Visitor, number: int) -> None:
@@ -153,8 +157,8 @@ class SharedDecoding:
         with self._changed:
             while not self._stopping:
                 for visitor in self._visitors:
-                    if visitor.ask is not None and visitor.pace.open:
-                        ask, visitor.ask = visitor.ask, None
+                    if visitor.asks and visitor.pace.open:
+                        ask = visitor.asks.pop(next(iter(visitor.asks)))
                         self._visitors.remove(visitor)
                         self._visitors.append(visitor)
                         return visitor, ask
@@ -188,7 +192,7 @@ class SharedDecoding:
         if decoder in self._sessions:
             return self._sessions[decoder]
         with self._changed:
-            used = {visitor.decoder for visitor in self._visitors}
+            used = {name for visitor in self._visitors for name in visitor.decoders.values()}
         self._sessions = {name: it for name, it in self._sessions.items() if name in used}
         self._whole = {name: it for name, it in self._whole.items() if name in used}
         session = DecodeSession(self.scene.source(decoder), wake=lambda: None)

@@ -79,6 +79,7 @@ export class Controls {
       ["sound", "mute"],
       ["record", "record"],
       ["flip", "decoder"],
+      ["split", "split"],
       ["help", "keys"],
       ["full", "fullscreen"],
     ]))
@@ -111,7 +112,7 @@ export class Controls {
    */
   showDecoder(decoder, count) {
     const flip = element("flip", HTMLButtonElement);
-    flip.hidden = count < 2;
+    flip.hidden = element("split", HTMLButtonElement).hidden = count < 2;
     flip.setAttribute("aria-label", `Decoder ${decoder}: show the next one`);
     element("decoder-name", HTMLSpanElement).textContent = decoder;
   }
@@ -125,6 +126,31 @@ export class Controls {
     const button = element("record", HTMLButtonElement);
     button.hidden = !on;
     if (on) set(element("recorded", HTMLSpanElement), clock(elapsed));
+  }
+
+  /**
+   * Show the names of a comparison's two sides and the divider; nothing of one side.
+   *
+   * @param {string[]} names
+   * @param {number} divider - share of the width.
+   */
+  showSides(names, divider) {
+    const compares = names.length > 1;
+    for (const [index, id] of ["side-left", "side-right"].entries()) {
+      const side = element(id, HTMLElement);
+      side.hidden = !compares;
+      side.textContent = names[index] ?? "";
+    }
+    element("divider", HTMLElement).hidden = !compares;
+    element("split", HTMLButtonElement).ariaPressed = String(compares);
+    this.placeDivider(divider);
+  }
+
+  /** @param {number} share - of the width. */
+  placeDivider(share) {
+    const divider = element("divider", HTMLElement);
+    divider.ariaValueNow = (100 * share).toFixed(0);
+    document.documentElement.style.setProperty("--divider", `${100 * share}%`);
   }
 
   /** Show the position in the clip. */

@@ -2,15 +2,17 @@
 
 import { Controls, element, message, say, showLoading, unsay } from "./controls.js";
 import { DeviceLook, hasOrientation } from "./input/orientation.js";
+import { listenToDivider } from "./input/divider.js";
 import { listen } from "./input/hands.js";
 import { GraphicsError } from "./picture/gl.js";
+import { undecodable } from "./pane.js";
 import { drawMap } from "./picture/minimap.js";
 import { DataError } from "./scene/errors.js";
 import { Places } from "./remote/places.js";
 import { loadDescription, loadStill } from "./scene/loading.js";
 import { Sound } from "./sound/control.js";
 import { startOf } from "./start.js";
-import { View, undecodable } from "./view.js";
+import { View } from "./view.js";
 import { Headset, hasHeadset } from "./xr.js";
 
 /** @typedef {import("./input/keymap.js").Action} Action */
@@ -103,6 +105,13 @@ function saveRecording(recorder, controls) {
  */
 function actionsOf(view, sound, controls) {
   const { camera, playback } = view;
+  const names = view.description.decoders.map(({ name }) => name);
+  /** The next decoder after one that is not on screen; empty if there is none. */
+  const other = (/** @type {string} */ name) => {
+    const at = names.indexOf(name);
+    const shown = view.panes.map(({ asked }) => asked);
+    return [...names.slice(at + 1), ...names.slice(0, at)].find((each) => !shown.includes(each)) ?? "";
+  };
   const showSpeed = () => {
     const silent = sound && !sound.audible ? ", without sound" : "";
     controls().note(`${playback.speed}× speed${silent}`);
@@ -112,7 +121,6 @@ function actionsOf(view, sound, controls) {
     sound.changeVolume(steps);
     return controls().note(`Volume ${Math.round(100 * sound.volume)} %`);
   };
-  const names = view.description.decoders.map(({ name }) => name);
   return {
     "zoom in": () => camera.zoom(1),
     "zoom out": () => camera.zoom(-1),
@@ -146,7 +154,16 @@ function actionsOf(view, sound, controls) {
     decoder: () => {
       if (names.length < 2) return controls().note(`This scene has one decoder, ${names[0]}.`);
       unsay();
-      return void view.open(names[(names.indexOf(view.asked) + 1) % names.length]);
+      const turned = view.right ?? view.left;
+      const next = other(turned.asked);
+      if (!next) return controls().note(`This scene has two decoders, ${names.join(" and ")}.`);
+      return void turned.open(next);
+    },
+    split: () => {
+      if (names.length < 2)
+        return controls().note("There is nothing to compare with: this scene has one decoder.");
+      unsay();
+      return view.compare(view.right ? "" : other(view.left.asked));
     },
     compositing: () => {
       if (!view.warp.stillWidth)
@@ -183,7 +200,15 @@ function connect(view) {
     actions[action]();
     view.wake();
   };
-  const controls = new Controls(view.playback, act, view.wake, new Set(sound ? ["sound"] : []));
+  /** @type {Set<import("./input/keymap.js").Need | undefined>} */
+  const offers = new Set();
+  if (sound) offers.add("sound");
+  if (view.description.decoders.length > 1) offers.add("decoders");
+  const controls = new Controls(view.playback, act, view.wake, offers);
+  listenToDivider((share) => {
+    view.divide(share);
+    controls.placeDivider(view.divider);
+  });
   if (sound) view.onTurn = (now) => sound.follow(now);
   listen(canvas, view.camera, act, view.wake);
   if (hasOrientation()) {
@@ -217,7 +242,7 @@ function begin(view) {
     view.playback.seek(start.frame);
   }
   view.wake();
-  return start.decoder ?? (view.wanted || names[0]);
+  return start.decoder ?? (view.left.wanted || names[0]);
 }
 
 /**
@@ -269,16 +294,16 @@ async function main() {
   view.onFrame = (now) => {
     const look = view.camera.look();
     controls.showPlace();
-    if (opens) controls.showLoading(view.loading);
+    if (opens) controls.showLoading(view.panes.map(({ loading }) => loading).find(Boolean) ?? "");
     if (view.recorder.full) saveRecording(view.recorder, controls);
     controls.showRecording(view.recorder);
     places?.show(now);
     controls.showNumbers(now, () => ({
       display: view.displayRate(now),
-      decode: view.decoding.rate(now),
-      latency: view.decoding.latency,
+      decode: view.left.decoding.rate(now),
+      latency: view.left.decoding.latency,
       look,
-      decoder: view.shown,
+      decoder: view.panes.flatMap(({ shown }) => shown || []).join(", "),
     }));
     // Redrawing the map causes a layout, which takes time from decoding.
     const state = `${look.yaw} ${look.pitch} ${look.roll} ${look.hfov} ${view.aspect} ${still !== null}`;
@@ -289,9 +314,13 @@ async function main() {
   surviveLoss(view, headset);
   const places = description.live ? new Places(view, description.live) : null;
   const count = description.decoders.length;
-  view.onDecoder = () => controls.showDecoder(view.wanted || view.asked, count);
+  view.onDecoder = () => {
+    const names = view.panes.map(({ wanted, asked }) => wanted || asked);
+    controls.showDecoder(names[names.length - 1], count);
+    controls.showSides(names, view.divider);
+  };
   const decoder = begin(view);
-  window.addEventListener("hashchange", () => void view.open(begin(view)));
+  window.addEventListener("hashchange", () => void view.left.open(begin(view)));
   controls.showDecoder(decoder, count);
   try {
     still = await loadStill(description, gl.getParameter(gl.MAX_TEXTURE_SIZE));
@@ -300,7 +329,7 @@ async function main() {
     say(`${sentenceOf(error)} What stands still in it is dark.`);
   }
   opens = true;
-  await view.open(view.asked || decoder);
+  await view.left.open(view.left.asked || decoder);
 }
 
 showLoading("Loading…");

@@ -3,17 +3,14 @@
 import { Camera } from "./input/camera.js";
 import { Playback } from "./input/playback.js";
 import { Recorder } from "./input/recorder.js";
-import { frustumOf, predictedLook } from "./look.js";
-import { beyond, pointsOf } from "./picture/covering.js";
-import { Decoder } from "./picture/decoder.js";
-import { Decoding, TURNING_MS } from "./picture/decoding.js";
-import { GraphicsError, drawsHalfFloats } from "./picture/gl.js";
+import { clamp, frustumOf } from "./look.js";
+import { Pane } from "./pane.js";
+import { TURNING_MS } from "./picture/decoding.js";
+import { drawsHalfFloats } from "./picture/gl.js";
 import { COMPOSITING, Warp } from "./picture/warp.js";
-import { RemoteDecoder } from "./remote/decoder.js";
 import { loadDecoder } from "./scene/loading.js";
 
 /** @typedef {import("./look.js").Look} Look */
-/** @typedef {import("./picture/decoding.js").Wanted} Wanted */
 /** @typedef {import("./scene/description.js").DecoderEntry} DecoderEntry */
 /** @typedef {import("./scene/description.js").Description} Description */
 /** @typedef {import("./scene/loading.js").Unpacked} Unpacked */
@@ -25,61 +22,29 @@ import { loadDecoder } from "./scene/loading.js";
  *
  * @typedef {{look: Look, aspect: number, frusta: Frustum[]}} Sight
  */
-/** @typedef {{decoder: Decoder | RemoteDecoder, name: string, hfov: number[]}} Opened */
 
 const MAX_PIXEL_RATIO = 2;
 const LONGEST_STEP_S = 0.25;
 const DISPLAY_MS = 1000;
 const HEADSET_TOLD_MS = 250;
-
-/**
- * Return the message of a page that cannot decode here.
- *
- * @param {string} reason - why, the beginning of a sentence.
- * @param {Description} description
- * @returns {string}
- */
-export function undecodable(reason, { still }) {
-  const shown = still ? " What stands still in it is shown." : "";
-  return `${reason}, with which this page decodes its video.${shown}`;
-}
+const LEAST_SHARE = 0.05;
 
 /** One scene on a canvas. */
 export class View {
   /** @type {Map<string, Promise<Unpacked>>} */
   #unpacked = new Map();
-  /** @type {Opened | null} */
-  #compiling = null;
   #scheduled = false;
   #before = NaN;
   #drawn = "";
   /** @type {number[]} */
   #drawings = [];
-  /**
-   * The decoder in use.
-   *
-   * @type {Opened | null}
-   */
-  #opened = null;
-  /**
-   * The decoder used before, while its picture is still on screen.
-   *
-   * @type {Opened | null}
-   */
-  #retired = null;
   /** @type {ImageBitmap | null} */
   #still = null;
-  /** Whether the graphics context is lost. */
-  #lost = false;
   /** Whether a headset shows the view, and calls for each picture. */
   #presents = false;
-  /**
-   * Sight of the headset; null on the page.
-   *
-   * @type {Sight | null}
-   */
-  #sight = null;
   #toldAt = 0;
+  /** Number of pictures that panes have had in turn. */
+  #served = 0;
 
   /**
    * @param {HTMLCanvasElement} canvas
@@ -96,7 +61,23 @@ export class View {
     this.playback = new Playback(description.frames, description.fps);
     this.recorder = new Recorder(description.recording);
     this.warp = new Warp(gl, description.shaders);
-    this.decoding = new Decoding(gl);
+    /** Whether the graphics context is lost. */
+    this.lost = false;
+    /**
+     * Sight of the headset; null on the page.
+     *
+     * @type {Sight | null}
+     */
+    this.sight = null;
+    this.left = new Pane(this, fail);
+    /**
+     * The right side of a comparison.
+     *
+     * @type {Pane | null}
+     */
+    this.right = null;
+    /** Where the sides meet, as a share of the width. */
+    this.divider = 0.5;
     this.compositing = COMPOSITING.whole;
     /** Whether it can decode; otherwise it shows only the still panorama. */
     this.decodes = drawsHalfFloats(gl);
@@ -106,10 +87,6 @@ export class View {
      * @type {Link | null}
      */
     this.remote = null;
-    /** Name of the wanted decoder; empty if there is none that works. */
-    this.wanted = "";
-    /** Name of the decoder that was last asked for, whether or not it works. */
-    this.asked = "";
     /** @type {(now: number) => void} */
     this.onFrame = () => {};
     /** @type {(now: number) => void} - called after each turn, also in a headset. */
@@ -120,20 +97,9 @@ export class View {
     new ResizeObserver(this.wake).observe(canvas);
   }
 
-  /** Name of the decoder of the picture on screen; empty before the first picture. */
-  get shown() {
-    if (!this.warp.picture) return "";
-    return (this.#retired ?? this.#opened)?.name ?? "";
-  }
-
-  /** Whether the picture on screen comes from the server. */
-  get shownThere() {
-    return (this.#retired ?? this.#opened)?.decoder instanceof RemoteDecoder;
-  }
-
-  /** Name of the decoder whose first picture is awaited; empty if there is none. */
-  get loading() {
-    return this.wanted === this.shown || this.#lost ? "" : this.wanted;
+  /** What is shown, from left to right. */
+  get panes() {
+    return this.right ? [this.left, this.right] : [this.left];
   }
 
   /** Width over height of the view. */
@@ -167,17 +133,15 @@ export class View {
    */
   showStill(still) {
     this.#still = still;
-    if (!this.#lost) this.warp.showStill(still);
+    if (!this.lost) this.warp.showStill(still);
     this.#drawn = "";
     this.wake();
   }
 
   /** Stop drawing, because the graphics context is lost with everything in it. */
   lose() {
-    this.#lost = true;
-    this.#compiling = this.#opened = this.#retired = null;
-    this.decoding.close();
-    this.#synchronise();
+    this.lost = true;
+    for (const pane of this.panes) pane.lose();
   }
 
   /**
@@ -186,15 +150,12 @@ export class View {
    * @throws {GraphicsError} the driver refuses a shader.
    */
   restore() {
-    this.#lost = false;
+    this.lost = false;
     this.warp = new Warp(this.gl, this.description.shaders);
-    this.decoding = new Decoding(this.gl);
     this.decodes = drawsHalfFloats(this.gl);
     if (this.#still) this.warp.showStill(this.#still);
     this.#drawn = "";
-    const name = this.wanted;
-    this.wanted = "";
-    if (name) void this.open(name);
+    for (const pane of this.panes) pane.restore();
     this.wake();
   }
 
@@ -206,83 +167,57 @@ export class View {
   decodeBy(remote) {
     if (remote === this.remote) return;
     this.remote = remote;
-    const name = this.wanted || this.asked;
-    this.wanted = "";
-    if (name) void this.open(name);
+    for (const pane of this.panes) pane.reopen();
   }
 
   /**
-   * Decode by this decoder as soon as it is ready; the current picture stays until then.
+   * Show another decoder on the right, or none.
    *
-   * @param {string} name
+   * @param {string} name - empty for none.
    */
-  async open(name) {
-    this.asked = name;
-    if (name === this.wanted) return;
-    this.wanted = name;
-    this.onDecoder();
-    this.#compiling?.decoder.close();
-    this.#compiling = null;
-    const there = this.#opened?.decoder instanceof RemoteDecoder;
-    if (name === this.#opened?.name && there === (this.remote !== null)) return this.wake();
-    try {
-      const decoder = await this.#prepare(name);
-      if (decoder) this.#compiling = decoder;
-    } catch (error) {
-      if (name === this.wanted) this.#refuse(error);
+  compare(name) {
+    this.right?.close();
+    this.right = null;
+    this.divider = 0.5;
+    this.#drawn = "";
+    this.canvas.dataset.right = "";
+    if (name) {
+      this.right = new Pane(this, (error) => {
+        if (!this.right?.wanted) this.compare("");
+        this.fail(error);
+      });
+      void this.right.open(name);
     }
+    this.onDecoder();
+    this.wake();
+  }
+
+  /** Part of the width of each pane, from begin to end. */
+  get parts() {
+    return this.right ? [[0, this.divider], [this.divider, 1]] : [[0, 1]]; // prettier-ignore
+  }
+
+  /**
+   * Move the divider.
+   *
+   * @param {number} share - of the width.
+   */
+  divide(share) {
+    this.divider = clamp(share, LEAST_SHARE, 1 - LEAST_SHARE);
     this.wake();
   }
 
   /**
-   * Load a decoder and start compiling it; null if it is not wanted any more.
+   * Load a decoder, unless it has been.
    *
-   * @param {string} name
-   * @returns {Promise<Opened | null>}
-   */
-  async #prepare(name) {
-    const { gl, description, remote } = this;
-    const entry = description.decoders.find((each) => each.name === name);
-    if (!entry) throw new GraphicsError(`There is no decoder ${name}.`);
-    const vertex = description.shaders["whole.vert"];
-    const shape = description.live?.decoders[name];
-    if (remote && shape) {
-      const decoder = new RemoteDecoder(gl, remote, name, shape.aspect, vertex);
-      return { decoder, name, hfov: shape.hfov };
-    }
-    if (!entry.file) throw new GraphicsError(`Only the server decodes ${name}.`);
-    if (!this.decodes)
-      throw new GraphicsError(
-        undecodable("The graphics here cannot draw into textures of half floats", description),
-      );
-    const { plan, embeddings, motion } = await this.#load(entry);
-    if (name !== this.wanted || this.#compiling || this.#lost || this.remote) return null;
-    const decoder = new Decoder(gl, plan, embeddings, motion, this.warp.still, vertex);
-    return { decoder, name, hfov: entry.hfov };
-  }
-
-  /**
    * @param {DecoderEntry} entry
    * @returns {Promise<Unpacked>}
    */
-  #load(entry) {
+  load(entry) {
     const unpacked = this.#unpacked.get(entry.name) ?? loadDecoder(this.description, entry);
     this.#unpacked.set(entry.name, unpacked);
     unpacked.catch(() => this.#unpacked.delete(entry.name));
     return unpacked;
-  }
-
-  /**
-   * Go on with the decoder in use, if there is one, because the wanted one cannot be used.
-   *
-   * @param {unknown} error
-   */
-  #refuse(error) {
-    if (this.gl.isContextLost()) return;
-    this.wanted = this.#opened?.name ?? "";
-    if (!this.#opened) this.playback.playing = false;
-    this.onDecoder();
-    this.fail(error);
   }
 
   /**
@@ -292,17 +227,17 @@ export class View {
    */
   #turn(now) {
     this.#scheduled = false;
-    if (this.#lost || this.#presents) return;
+    if (this.lost || this.#presents) return;
     const { camera, playback } = this;
     this.#advance(now);
     const moves = camera.moving;
     this.#resize();
-    this.#begin();
     this.#decode(now, moves);
     this.#draw(now);
     this.onTurn(now);
     this.onFrame(now);
-    if (moves || playback.playing || this.recorder.on || this.decoding.busy || this.#compiling) this.wake();
+    const works = this.panes.some(({ decoding, compiling }) => decoding.busy || compiling);
+    if (moves || playback.playing || this.recorder.on || works) this.wake();
     else this.#before = NaN;
   }
 
@@ -323,14 +258,15 @@ export class View {
   present(sliceMs) {
     this.#presents = true;
     this.camera.letGoAll();
-    this.decoding.pace.turningMs = sliceMs;
+    this.compare("");
+    this.left.decoding.pace.turningMs = sliceMs;
   }
 
   /** Draw on the page again. */
   presentOnPage() {
     this.#presents = false;
-    this.#sight = null;
-    this.decoding.pace.turningMs = TURNING_MS;
+    this.sight = null;
+    this.left.decoding.pace.turningMs = TURNING_MS;
     this.#drawn = "";
     this.wake();
   }
@@ -343,112 +279,50 @@ export class View {
    * @param {{frustum: Frustum, target: Target}[]} eyes
    */
   turnInHeadset(now, sight, eyes) {
-    if (this.#lost) return;
+    if (this.lost) return;
     const { camera } = this;
-    this.#sight = sight;
+    this.sight = sight;
     for (const angle of /** @type {const} */ (["yaw", "pitch", "roll"]))
       camera[angle].place(sight.look[angle]);
     this.#advance(now);
-    this.#begin();
     this.#decode(now, true);
-    for (const { frustum, target } of eyes) this.warp.draw(frustum, this.compositing, target);
+    for (const { frustum, target } of eyes)
+      this.warp.draw(frustum, this.compositing, this.left.decoding, target);
     this.onTurn(now);
     if (now - this.#toldAt < HEADSET_TOLD_MS) return;
     this.#toldAt = now;
     this.onFrame(now);
   }
 
-  /** Switch to the decoder that has been compiled, if any. */
-  #begin() {
-    const compiled = this.#compiling;
-    if (!compiled) return;
-    try {
-      if (!compiled.decoder.ready()) return;
-    } catch (error) {
-      this.#compiling = null;
-      compiled.decoder.close();
-      return this.#refuse(error);
-    }
-    this.#compiling = null;
-    if (this.#retired || !this.warp.picture) this.#opened?.decoder.close();
-    else this.#retired = this.#opened;
-    this.#opened = compiled;
-    this.decoding.open(compiled.decoder);
-  }
-
   /**
+   * Decode for each pane; in the browser for one after the other, a picture each.
+   *
    * @param {number} now
    * @param {boolean} moves
    */
   #decode(now, moves) {
-    if (!this.#opened) return;
-    const first = !this.warp.picture;
-    try {
-      const frame = this.#frameOf(this.#opened);
-      if (!this.decoding.step(now, frame, this.#wantedOf(this.#opened), moves)) {
-        this.#synchronise();
-        return;
+    for (const pane of this.panes) pane.begin();
+    // An error may have closed the right one.
+    const { panes, canvas } = this;
+    for (const pane of panes) if (pane.there) pane.decode(now, moves, true);
+    const turns = panes.filter(({ there }) => !there);
+    if (turns.length) {
+      const next = () => turns[this.#served % turns.length];
+      next().decode(now, moves, turns.length === 1);
+      for (let k = 1; turns.length > 1 && k <= turns.length && !next().decoding.busy; k++) {
+        this.#served += 1;
+        next().decode(now, moves, true);
       }
-    } catch (error) {
-      return this.#abandon(error);
     }
-    if (first) performance.mark("decoded");
-    this.#retired?.decoder.close();
-    this.#retired = null;
-    this.#synchronise();
-    this.canvas.dataset.frame = String(this.warp.picture?.frame);
-    this.canvas.dataset.decoder = this.shown;
-  }
-
-  /**
-   * Return the frame to decode: the one that is due when the picture arrives.
-   *
-   * @param {Opened} opened
-   * @returns {number}
-   */
-  #frameOf({ decoder }) {
-    const { playback, camera, canvas } = this;
-    if (!(decoder instanceof RemoteDecoder)) return playback.frame;
-    decoder.columns = canvas.width / (2 * Math.tan(camera.look().hfov / 2));
-    return decoder.frameAhead(playback, this.decoding.latency / 1000);
-  }
-
-  /**
-   * Return what to decode for the view.
-   *
-   * @param {Opened} opened
-   * @returns {Wanted}
-   */
-  #wantedOf({ decoder, hfov }) {
-    const overscan = (this.camera.speed * this.decoding.latency) / 1000;
-    const now = this.#sight ?? { look: this.camera.look(), aspect: this.aspect, frusta: null };
-    const look = predictedLook(now.look, now.aspect, overscan, { aspect: decoder.aspect, hfov });
-    if (decoder.plan.full_frame || look.hfov < hfov[1]) return { look, points: [], hfov };
-    const points = (now.frusta ?? [frustumOf(now.look, now.aspect)]).flatMap(pointsOf);
-    return { look, points: beyond(points, look, decoder.aspect), hfov };
-  }
-
-  /** Show what is decoded. */
-  #synchronise() {
-    this.warp.picture = this.decoding.picture;
-    this.warp.others = this.decoding.others;
-    this.canvas.dataset.whole = String(this.decoding.whole);
-  }
-
-  /**
-   * Close the decoder in use, because it cannot decode, and go back to the one before.
-   *
-   * @param {unknown} error
-   */
-  #abandon(error) {
-    if (this.gl.isContextLost()) return;
-    this.#opened?.decoder.close();
-    this.#opened = this.#retired;
-    this.#retired = null;
-    if (this.#opened) this.decoding.open(this.#opened.decoder);
-    else this.decoding.close();
-    this.#synchronise();
-    this.#refuse(error);
+    const [{ shown, decoding }, right] = this.panes;
+    const told = (/** @type {string} */ name, /** @type {string | undefined} */ value) => {
+      if (value && canvas.dataset[name] !== value) canvas.dataset[name] = value;
+    };
+    told("whole", String(this.panes.every((pane) => pane.decoding.whole)));
+    told("frame", decoding.picture?.frame.toString());
+    told("decoder", shown);
+    told("right", right?.shown);
+    told("rightFrame", right?.decoding.picture?.frame.toString());
   }
 
   #resize() {
@@ -465,13 +339,20 @@ export class View {
   /** @param {number} now */
   #draw(now) {
     const look = this.camera.look();
-    const { picture } = this.warp;
+    const { picture } = this.left.decoding;
     const { yaw, pitch, roll, hfov } = look;
-    const { count, others } = this.decoding;
-    const state = `${yaw} ${pitch} ${roll} ${hfov} ${this.compositing} ${count} ${others.length}`;
+    const { width, height } = this.canvas;
+    const held = this.panes.map(({ decoding: { count, others } }) => `${count} ${others.length}`);
+    const state = `${yaw} ${pitch} ${roll} ${hfov} ${this.compositing} ${held} ${this.parts}`;
     if (state === this.#drawn) return;
     this.#drawn = state;
-    this.warp.draw(frustumOf(look, this.canvas.width / this.canvas.height), this.compositing);
+    const frustum = frustumOf(look, width / height);
+    for (const [index, { decoding }] of this.panes.entries())
+      this.warp.draw(frustum, this.compositing, decoding, {
+        framebuffer: null,
+        viewport: [0, 0, width, height],
+        part: this.parts[index],
+      });
     this.#drawings = [...this.#drawings.filter((time) => now - time < DISPLAY_MS), now];
     if (!this.canvas.dataset.shown && this.warp.stillWidth) performance.mark("still");
     if (picture || this.warp.stillWidth) this.canvas.dataset.shown = picture ? "decoded" : "still";

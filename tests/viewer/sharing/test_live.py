@@ -281,6 +281,20 @@ def test_changes_of_the_decoder_cost_more_than_other_messages(address: Address) 
     asyncio.run(page())
 
 
+def test_a_comparison_does_not_count_as_changes_of_the_decoder(address: Address) -> None:
+    async def page() -> None:
+        async with visit(address) as opened:
+            assert "hello" in await heard(opened)
+            for number in range(20):
+                side = number % 2
+                await opened.send_str(ask(number, decoder=("one", "two")[side], side=side))
+                header = await heard(opened)
+                assert header["id"] == number
+                await opened.send_str(json.dumps({"seen": header["number"]}))
+
+    asyncio.run(page())
+
+
 def test_a_visitor_that_lies_about_its_pictures_takes_little_memory(live: Live) -> None:
     outbox, delivered = Outbox(), threading.Semaphore(0)
 

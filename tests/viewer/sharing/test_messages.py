@@ -35,6 +35,8 @@ ASK = {
 
 def test_the_three_messages_are_understood() -> None:
     assert parsed(json.dumps({"ask": ASK})) == Ask(7, 2, "one", Look(0.5, -0.2, 0, 1.3), 3, 1280)
+    right = parsed(json.dumps({"ask": {**ASK, "side": 1}}))
+    assert right == Ask(7, 2, "one", Look(0.5, -0.2, 0, 1.3), 3, 1280, 1)
     assert parsed('{"seen": 12}') == Seen(12)
     assert parsed('{"ping": 12.5}') == Ping(12.5)
 
@@ -60,6 +62,7 @@ def test_others_are_refused(text: str) -> None:
         ("frame", True), ("look", [0, 0, 0]), ("look", [0, 0, 0, 0]), ("look", [0, 2, 0, 1]),
         ("look", [0, 0, 0, math.pi]), ("look", [6.5, 0, 0, 1]), ("look", ["0", 0, 0, 1]),
         ("look", {"yaw": 0}), ("width", 2**40), ("width", "wide"), ("look", [math.nan, 0, 0, 1]),
+        ("side", 2), ("side", -1), ("side", None), ("side", True),
     ],
 )  # fmt: skip
 def test_a_wrong_field_is_refused(field: str, value: object) -> None:
@@ -70,7 +73,7 @@ def test_a_wrong_field_is_refused(field: str, value: object) -> None:
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: (
-        st.lists(inner, max_size=5) | st.dictionaries(st.sampled_from([*ASK, "ask"]), inner)
+        st.lists(inner, max_size=5) | st.dictionaries(st.sampled_from([*ASK, "side", "ask"]), inner)
     ),
     max_leaves=12,
 )
@@ -81,7 +84,7 @@ JSON = st.recursive(
     st.text(max_size=200)
     | JSON.map(json.dumps)
     | JSON.map(lambda value: json.dumps({"ask": value}))
-    | st.tuples(st.sampled_from([*ASK]), JSON).map(
+    | st.tuples(st.sampled_from([*ASK, "side"]), JSON).map(
         lambda pair: json.dumps({"ask": {**ASK, pair[0]: pair[1]}})
     )
     | st.tuples(st.sampled_from(["seen", "ping"]), JSON).map(lambda pair: json.dumps(dict([pair])))

@@ -23,8 +23,8 @@ from tests.support.sphere_scene import FRAMES, sphere_scene
 PATIENCE_S = 60.0
 
 
-def ask(number: int, frame: int = 0, decoder: str = "one") -> Ask:
-    return Ask(number, 0, decoder, Look(0.1 * number), frame, 480)
+def ask(number: int, frame: int = 0, decoder: str = "one", side: int = 0) -> Ask:
+    return Ask(number, 0, decoder, Look(0.1 * number), frame, 480, side)
 
 
 class Page:
@@ -78,6 +78,28 @@ def test_each_has_its_turn_and_the_newest_ask_wins(
     assert b'"id": 7' in modest.next()
     assert b'"id": 39' in eager.next()
     assert [round(look.yaw, 3) for look, _ in engine.requests] == [0.0, 0.7, 3.9]
+
+
+def test_both_sides_of_a_comparison_share_the_turns_of_their_visitor(
+    decoding: SharedDecoding, engine: FakeEngine, gate: threading.Semaphore
+) -> None:
+    compares, other = Page(decoding), Page(decoding)
+    compares.ask(0)
+    for _ in range(1000):
+        if engine.requests:
+            break
+        threading.Event().wait(0.005)
+    for number in range(1, 6):  # while picture 0 is decoded
+        compares.ask(number, side=number % 2)
+    other.ask(20)
+    gate.release(100)
+    assert b'"id": 0' in compares.next()
+    decoding.seen(compares.visitor, 1)
+    assert b'"id": 20' in other.next()
+    assert b'"id": 5' in compares.next()
+    assert b'"id": 4' in compares.next()
+    turns = [round(look.yaw, 3) for look, _ in engine.requests]
+    assert turns == [0.0, 2.0, 0.5, 0.4], "the newest of each side, in the order of their first"
 
 
 def test_a_visitor_that_does_not_read_takes_no_more_turns(
@@ -191,6 +213,12 @@ def test_decoders_that_nobody_looks_at_are_closed() -> None:
         who.ask(number, decoder=decoder)
         who.next()
     assert len(made) == 4, "both are in use"
+    decoding.leave(other.visitor)
+    for number, side in enumerate([0, 1, 0, 1], 5):
+        page.ask(number, decoder=("one", "two")[side], side=side)
+        page.next()
+        decoding.seen(page.visitor, number + 1)
+    assert len(made) == 4, "a comparison uses both"
     decoding.stop()
 
 

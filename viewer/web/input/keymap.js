@@ -6,7 +6,7 @@
  * Actions that keys and buttons trigger.
  *
  * @typedef {"zoom in" | "zoom out" | "reset" | "inertia" | "play" | "previous frame" | "next frame"
- *   | "slower" | "faster" | "loop" | "mute" | "louder" | "quieter" | "decoder" | "compositing" | "record"
+ *   | "slower" | "faster" | "loop" | "mute" | "louder" | "quieter" | "decoder" | "split" | "compositing" | "record"
  *   | "fullscreen" | "overlay" | "keys"} Action
  */
 
@@ -14,7 +14,7 @@
  * Keys by their place (`codes`, named after a US keyboard), or by the characters that they type;
  * and what a scene must have for them to be of use.
  *
- * @typedef {"sound"} Need
+ * @typedef {"sound" | "decoders"} Need
  * @typedef {{codes?: string[], keys?: string[], label: string, text: string, drive?: Drive,
  *   action?: Action, needs?: Need}} Binding
  */
@@ -40,7 +40,8 @@ export const KEYMAP = [
   { keys: ["v"], label: "V", action: "mute", text: "Sound on or off", needs: "sound" },
   { keys: ["pageup"], label: "Page up", action: "louder", text: "Louder", needs: "sound" },
   { keys: ["pagedown"], label: "Page down", action: "quieter", text: "Quieter", needs: "sound" },
-  { keys: ["n"], label: "N", action: "decoder", text: "Next decoder of the scene" },
+  { keys: ["n"], label: "N", action: "decoder", text: "Next decoder of the scene", needs: "decoders" },
+  { keys: ["c"], label: "C", action: "split", text: "Compare two decoders, or stop", needs: "decoders" },
   { keys: ["p"], label: "P", action: "compositing", text: "Decoded picture alone, its share, or all" },
   { keys: ["r"], label: "R", action: "record", text: "Record where you look, or stop" },
   { keys: ["f"], label: "F", action: "fullscreen", text: "Full screen on or off" },

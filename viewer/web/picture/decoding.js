@@ -143,9 +143,10 @@ export class Decoding {
    * @param {number} frame
    * @param {Wanted} wanted
    * @param {boolean} turns - whether the view turns.
+   * @param {boolean} begins - whether another picture may be begun in this browser.
    * @returns {boolean} whether a picture has been finished.
    */
-  step(now, frame, wanted, turns) {
+  step(now, frame, wanted, turns, begins) {
     const { gl, decoder } = this;
     if (decoder instanceof RemoteDecoder) return this.#request(now, frame, wanted, decoder);
     if (this.#fence) {
@@ -159,6 +160,7 @@ export class Decoding {
     if (finished && decoder) this.#hold(finished, decoder, now);
     if (!decoder) return false;
     if (!this.#slices) {
+      if (!begins) return finished !== null;
       const look = this.#choose(frame, wanted, decoder);
       if (!look) return finished !== null;
       this.#begun = now;

@@ -17,9 +17,12 @@ import { Program, bindTexture, newTexture } from "./gl.js";
  */
 
 /**
- * Target of a drawing: a framebuffer, and its rectangle: left, lower edge, width, height.
+ * Target of a drawing: a framebuffer, its rectangle (left, lower edge, width, height), and the
+ * part of its width that is drawn, from begin to end in [0, 1]. Pictures: the newest one, and those
+ * of what it cannot show, the newest last.
  *
- * @typedef {{framebuffer: WebGLFramebuffer | null, viewport: number[]}} Target
+ * @typedef {{framebuffer: WebGLFramebuffer | null, viewport: number[], part?: number[]}} Target
+ * @typedef {{picture: Picture | null, others: Picture[]}} Pictures
  * @typedef {{extent: number[], matrix: number[], width: number, alone: boolean,
  *   compositing: number}} Rays
  */
@@ -39,14 +42,6 @@ export class Warp {
    */
   constructor(gl, shaders) {
     this.gl = gl;
-    /** @type {Picture | null} */
-    this.picture = null;
-    /**
-     * Pictures of what the newest one cannot show, the newest last.
-     *
-     * @type {Picture[]}
-     */
-    this.others = [];
     this.stillWidth = 0;
     const shared = shaders["equirectangular.glsl"] + shaders["composite.glsl"];
     const program = (/** @type {string} */ name) =>
@@ -89,33 +84,34 @@ export class Warp {
    *
    * @param {Frustum} frustum
    * @param {number} compositing
-   * @param {Target} [target] - the whole canvas by default.
+   * @param {Pictures} pictures
+   * @param {Target} target
    */
-  draw(frustum, compositing, target) {
-    const { gl, picture, others } = this;
-    const { drawingBufferWidth, drawingBufferHeight } = gl;
-    const [x, y, width, height] = target?.viewport ?? [0, 0, drawingBufferWidth, drawingBufferHeight];
-    gl.bindFramebuffer(gl.FRAMEBUFFER, target?.framebuffer ?? null);
+  draw(frustum, compositing, { picture, others }, { framebuffer, viewport, part = [0, 1] }) {
+    const { gl } = this;
+    const [x, y, width, height] = viewport;
+    const [begin, end] = part.map((share) => Math.round(share * width));
+    gl.bindFramebuffer(gl.FRAMEBUFFER, framebuffer);
     gl.viewport(x, y, width, height);
     gl.enable(gl.SCISSOR_TEST);
-    gl.scissor(x, y, width, height);
+    gl.scissor(x + begin, y, end - begin, height);
     const [red, green, blue] = CLEAR_COLOUR;
     gl.clearColor(red, green, blue, 1);
     gl.clear(gl.COLOR_BUFFER_BIT);
-    gl.disable(gl.SCISSOR_TEST);
     const covers = this.stillWidth > 0;
     const alone = covers && compositing === COMPOSITING.alone;
     const rays = { ...raysOf(frustum), width, alone, compositing: covers ? compositing : 0 };
     if (others.length === 0) {
       if (picture || (covers && !alone)) this.#layer(rays, picture, false);
-      return;
+    } else {
+      if (covers && !alone) this.#layer(rays, null, false);
+      gl.enable(gl.BLEND);
+      gl.blendFuncSeparate(gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA, gl.ZERO, gl.ONE);
+      for (const each of others) this.#layer(rays, each, true);
+      if (picture) this.#layer(rays, picture, true);
+      gl.disable(gl.BLEND);
     }
-    if (covers && !alone) this.#layer(rays, null, false);
-    gl.enable(gl.BLEND);
-    gl.blendFuncSeparate(gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA, gl.ZERO, gl.ONE);
-    for (const each of others) this.#layer(rays, each, true);
-    if (picture) this.#layer(rays, picture, true);
-    gl.disable(gl.BLEND);
+    gl.disable(gl.SCISSOR_TEST);
   }
 
   /**

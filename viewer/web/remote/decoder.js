@@ -51,12 +51,14 @@ export class RemoteDecoder {
    * @param {string} name
    * @param {number} aspect - width over height of its pictures.
    * @param {string} vertex - shader that covers the target.
+   * @param {number} side - 1 for the right side of a comparison, else 0.
    */
-  constructor(gl, link, name, aspect, vertex) {
+  constructor(gl, link, name, aspect, vertex, side) {
     this.gl = gl;
     this.link = link;
     this.name = name;
     this.aspect = aspect;
+    this.side = side;
     /** The server cuts its pictures from whole frames. */
     this.plan = { full_frame: false };
     this.generation = ++generations;
@@ -66,6 +68,12 @@ export class RemoteDecoder {
     this.merge.check();
     this.framebuffer = gl.createFramebuffer();
     this.scratch = [this.#texture(), this.#texture()];
+    link.listeners.set(this.generation, {
+      newest: 0,
+      next: null,
+      receive: (arrival) => void this.#arrived.push(arrival),
+      fail: (failure) => this.#fail(failure),
+    });
   }
 
   /** Number of asks that may still bring a picture. */
@@ -80,7 +88,6 @@ export class RemoteDecoder {
    * @returns {boolean}
    */
   ready() {
-    if (this.link.open) this.#attach();
     return this.link.open;
   }
 
@@ -118,8 +125,6 @@ export class RemoteDecoder {
    * @param {number} now
    */
   ask(frame, look, own, now) {
-    // Another decoder may have listened in between, and failed.
-    this.#attach();
     const { yaw, pitch, roll, hfov } = look;
     const id = ++this.#ids;
     this.#waiting.set(id, { own, begun: now });
@@ -127,6 +132,7 @@ export class RemoteDecoder {
       id,
       generation: this.generation,
       decoder: this.name,
+      side: this.side,
       frame,
       look: [yaw, pitch, roll, hfov],
       width: Math.ceil(this.columns * 2 * Math.tan(hfov / 2)),
@@ -167,7 +173,7 @@ export class RemoteDecoder {
   /** Free the graphics memory, and listen no more. */
   close() {
     const { gl, link } = this;
-    if (link.onPicture === this.#receive) link.onPicture = discard;
+    link.listeners.delete(this.generation);
     this.#arrived.forEach(discard);
     this.#arrived = [];
     for (const texture of [...this.#textures, ...this.scratch]) gl.deleteTexture(texture);
@@ -175,22 +181,13 @@ export class RemoteDecoder {
     this.merge.close();
   }
 
-  #attach() {
-    this.link.onPicture = this.#receive;
-    this.link.onError = ({ error, generation, id, ended }) => {
-      if (generation !== this.generation) return;
-      if (ended) this.#error = error;
-      // Pictures asked for before may still be on their way.
-      for (const each of this.#waiting.keys()) if (each <= this.#failed) this.#waiting.delete(each);
-      this.#failed = id;
-    };
+  /** @param {import("./link.js").Failure} failure */
+  #fail({ error, id, ended }) {
+    if (ended) this.#error = error;
+    // Pictures asked for before may still be on their way.
+    for (const each of this.#waiting.keys()) if (each <= this.#failed) this.#waiting.delete(each);
+    this.#failed = id;
   }
-
-  /** @param {Arrival} arrival */
-  #receive = (arrival) => {
-    if (arrival.header.generation === this.generation) this.#arrived.push(arrival);
-    else discard(arrival);
-  };
 
   /**
    * @param {Arrival} arrival

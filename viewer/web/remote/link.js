@@ -11,9 +11,19 @@
  * @typedef {{number: number, id: number, generation: number, frame: number, look: number[],
  *   width: number, height: number, colour: number, alpha: number}} Header
  * @typedef {{header: Header, colours: ImageBitmap, alphas: ImageBitmap | null}} Arrival
- * @typedef {{id: number, generation: number, decoder: string, frame: number, look: number[],
- *   width: number}} Ask
+ * @typedef {{id: number, generation: number, decoder: string, side: number, frame: number,
+ *   look: number[], width: number}} Ask
  * @typedef {{error: string, generation: number, id: number, ended: boolean}} Failure
+ *
+ * @typedef {{header: Header, colour: Uint8Array<ArrayBuffer>, alpha: Uint8Array<ArrayBuffer>}} Packed
+ */
+
+/**
+ * Who gets the pictures and errors of one generation. The link keeps there the number of the newest
+ * picture, and the newest one that has not been unpacked yet.
+ *
+ * @typedef {{newest: number, next: Packed | null, receive: (arrival: Arrival) => void,
+ *   fail: (failure: Failure) => void}} Listener
  */
 
 const VERSION = 1;
@@ -33,7 +43,7 @@ const NO_ANSWER =
  * Return the parts of a picture's message.
  *
  * @param {ArrayBuffer} message
- * @returns {{header: Header, colour: Uint8Array<ArrayBuffer>, alpha: Uint8Array<ArrayBuffer>}}
+ * @returns {Packed}
  */
 export function parts(message) {
   const begin = 4 + new DataView(message).getUint32(0, true);
@@ -79,13 +89,6 @@ export class Link {
   #heard = 0;
   #ticked = 0;
   #unpacking = 0;
-  #newest = 0;
-  /**
-   * The newest picture that has not been unpacked yet.
-   *
-   * @type {ArrayBuffer | null}
-   */
-  #next = null;
   #bytes = new Recent();
 
   /**
@@ -103,10 +106,12 @@ export class Link {
     this.epoch = 0;
     /** Milliseconds of a round trip; 0 if unknown. */
     this.roundTrip = 0;
-    /** @type {(arrival: Arrival) => void} */
-    this.onPicture = () => {};
-    /** @type {(failure: Failure) => void} */
-    this.onError = () => {};
+    /**
+     * Listeners by their generation.
+     *
+     * @type {Map<number, Listener>}
+     */
+    this.listeners = new Map();
     /** @type {(course: import("./course.js").Course) => void} */
     this.onCourse = () => {};
     /** Called after `open`, `trouble` or what the server decodes has changed. */
@@ -131,8 +136,7 @@ export class Link {
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
     this.#heard = this.#ticked = performance.now();
-    this.#newest = 0;
-    this.#next = null;
+    for (const listener of this.listeners.values()) Object.assign(listener, { newest: 0, next: null });
     socket.onmessage = ({ data }) => this.#hear(socket, data);
     socket.onclose = ({ code, reason }) => this.#lose(socket, code, reason);
     clearInterval(this.#pinging);
@@ -144,7 +148,7 @@ export class Link {
     clearTimeout(this.#retrying);
     clearInterval(this.#pinging);
     const socket = this.#socket;
-    this.#socket = this.#next = null;
+    this.#socket = null;
     socket?.close();
     this.#become(false, "");
   }
@@ -180,13 +184,16 @@ export class Link {
     this.#heard = now;
     this.#bytes.add(now, typeof data === "string" ? data.length : data.byteLength);
     if (typeof data !== "string") {
-      if (this.#unpacking < MOST_UNPACKED) void this.#unpack(socket, data);
-      else this.#next = data;
+      const packed = parts(data);
+      const listener = this.listeners.get(packed.header.generation);
+      if (!listener) this.#say({ seen: packed.header.number });
+      else if (this.#unpacking < MOST_UNPACKED) void this.#unpack(socket, listener, packed);
+      else listener.next = packed;
     } else {
       const message = JSON.parse(data);
       if (message.hello) return this.#greet(message.hello);
       if (message.pong !== undefined) this.roundTrip = now - message.pong;
-      if (message.error !== undefined) this.onError(message);
+      if (message.error !== undefined) this.listeners.get(message.generation)?.fail(message);
       if (message.course !== undefined) this.onCourse(message.course);
       if (message.renewed !== undefined) {
         this.epoch += 1;
@@ -210,35 +217,47 @@ export class Link {
   }
 
   /**
-   * Unpack a picture, let the server send another, and go on with the newest that waits. What
-   * comes after a newer picture is dropped.
+   * Unpack a picture, let the server send another, and go on with the oldest that waits. What
+   * comes after a newer picture of its listener is dropped.
    *
    * @param {WebSocket} socket
-   * @param {ArrayBuffer} data
+   * @param {Listener} listener
+   * @param {Packed} packed
    */
-  async #unpack(socket, data) {
-    const { header, colour, alpha } = parts(data);
+  async #unpack(socket, listener, { header, colour, alpha }) {
     this.#unpacking += 1;
     try {
       const [colours, alphas] = await Promise.all([
         bitmap(colour),
         header.alpha ? bitmap(alpha) : null,
       ]);
-      if (socket !== this.#socket || header.number < this.#newest) {
+      const listens = this.listeners.get(header.generation) === listener;
+      if (!listens || socket !== this.#socket || header.number < listener.newest) {
         colours.close();
         alphas?.close();
         return;
       }
-      this.#newest = header.number;
-      this.onPicture({ header, colours, alphas });
+      listener.newest = header.number;
+      listener.receive({ header, colours, alphas });
     } finally {
       this.#unpacking -= 1;
       // It counts for all pictures before, so also for those that were replaced.
       if (socket === this.#socket) this.#say({ seen: header.number });
-      const next = this.#next;
-      this.#next = null;
-      if (next && this.#socket) void this.#unpack(this.#socket, next);
+      this.#unpackNext();
     }
+  }
+
+  /** Unpack the oldest of the pictures that wait. */
+  #unpackNext() {
+    /** @type {Listener | null} */
+    let oldest = null;
+    for (const each of this.listeners.values())
+      if (each.next && !(oldest?.next && oldest.next.header.number < each.next.header.number))
+        oldest = each;
+    const packed = oldest?.next;
+    if (!oldest || !packed || !this.#socket) return;
+    oldest.next = null;
+    void this.#unpack(this.#socket, oldest, packed);
   }
 
   /** @param {WebSocket} socket */

@@ -92,7 +92,7 @@ export class Places {
    */
   show(now) {
     const { view, link } = this;
-    const { decoding } = view;
+    const { decoding, shownThere } = view.left;
     // Pictures that take seconds have no rate of their own.
     const rate = decoding.rate(now) || (decoding.busy ? 1000 / decoding.latency : 0);
     const slow = decoding.latency > SLOW_MS && decoding.times.length >= ENOUGH;
@@ -103,7 +103,7 @@ export class Places {
     if (now - this.#shownAt < NUMBERS_MS) return;
     this.#shownAt = now;
     const place = view.remote ? "server" : "browser";
-    if (Number.isFinite(rate) && rate && view.shownThere === (view.remote !== null)) this.#rates[place] = rate;
+    if (Number.isFinite(rate) && rate && shownThere === (view.remote !== null)) this.#rates[place] = rate;
     const measured = link.open
       ? `, ${duration(link.roundTrip)} round trip, ${link.kilobytes(now).toFixed(0)} kB/s`
       : "";

@@ -76,15 +76,16 @@ export class Sound {
    * @param {number} now
    */
   follow(now) {
-    const { playback, warp, camera } = this.view;
+    const { playback, camera, left } = this.view;
+    const { picture } = left.decoding;
     const { playing, speed, loop, duration, seconds } = playback;
     const due = { seconds, time: now, playing, speed, loop, duration };
-    if (playing && warp.picture && warp.picture !== this.#shown) {
+    if (playing && picture && picture !== this.#shown) {
       // A slow browser takes a while until here.
       const late = (performance.now() - now) / 1000;
-      this.#delay.add(ahead(due, seconds, warp.picture.frame / playback.fps) / speed + late);
+      this.#delay.add(ahead(due, seconds, picture.frame / playback.fps) / speed + late);
     }
-    this.#shown = warp.picture;
+    this.#shown = picture;
     due.seconds -= this.#delay.seconds * speed;
     const volume = this.muted || this.#failed ? 0 : this.volume;
     this.#player?.follow(due, camera.look(), volume).catch(() => {
