@@ -8,6 +8,7 @@ are composited over the still panorama, sampled at the view's own resolution.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -72,6 +73,17 @@ def render_sphere(engine: Engine, frame: int, height: int, width: int) -> Tensor
     if tuple(picture.pixels.shape[:2]) == (height, width) and engine.still is None:
         return picture.pixels[..., :3].contiguous()
     return _assemble(engine, frame, picture, directions, angle)
+
+
+def opaque(picture: Picture, engine: Engine) -> Picture:
+    """Return a level picture of an engine composited over the engine's still panorama, as RGBA."""
+    if engine.still is None:
+        return picture
+    height, width = picture.pixels.shape[:2]
+    directions = viewport_directions(picture.look, height, width, picture.pixels.device)
+    still = _still_at(engine, directions, 2 * picture.look.half_extent / width)
+    colours = _bytes(_over(_planes(picture)[0], still))
+    return replace(picture, pixels=F.pad(colours, (0, 1), value=255))
 
 
 def _check_size(height: int, width: int) -> None:

@@ -3,7 +3,6 @@ from .address import check_host as check_host
 from .folder import check_folder as check_folder
 from .folder import export_clip as export_clip
 from .folder import export_web as export_web
-from .folder import refuse_chapters as refuse_chapters
 from .live import PLACES as PLACES
 from .live import Live as Live
 from .live import live_description as live_description

@@ -18,7 +18,7 @@ from nerv360.text import escaped, file_name
 from nerv360.viewer.paths import data_file
 
 if TYPE_CHECKING:
-    from nerv360.scene import StillPanorama
+    from nerv360.scene import Attribution, StillPanorama
     from nerv360.viewer.decode import OpenScene
 
 DESCRIPTION = "scene.json"
@@ -64,7 +64,7 @@ def check_folder(folder: Path) -> None:
         )
 
 
-def refuse_chapters(scene_file: Path) -> None:
+def _refuse_chapters(scene_file: Path) -> None:
     """Raise InputError if the scene in ``scene_file`` has several chapters.
 
     Raises:
@@ -75,8 +75,8 @@ def refuse_chapters(scene_file: Path) -> None:
     chapters = len(read_header(scene_file).header.chapters)
     if chapters > 1:
         raise InputError(
-            f"{scene_file} has {chapters} chapters, and a page shows a scene of one: open it by "
-            f"`nerv360 view`, or write a film by `nerv360 render`"
+            f"{scene_file} has {chapters} chapters, and a page decodes a scene of one: use "
+            f"`nerv360 serve --decode here`, or write a film by `nerv360 render`"
         )
 
 
@@ -96,7 +96,7 @@ def export_web(scene_file: Path, folder: Path, live: dict[str, Any] | None = Non
             folder cannot be written without overwriting other files.
     """
     check_folder(folder)
-    refuse_chapters(scene_file)
+    _refuse_chapters(scene_file)
     files = _files(scene_file)
     _write(files, folder, live)
     return sum(map(len, files.values()))
@@ -108,6 +108,7 @@ def export_clip(
     live: dict[str, Any],
     sounds: bool = False,
     still: StillPanorama | None = None,
+    attribution: Attribution | None = None,
 ) -> None:
     """Write a page to ``folder`` for a clip or scene that only its server decodes.
 
@@ -117,6 +118,7 @@ def export_clip(
         live: as in `export_web`.
         sounds: its server sends its sound, too.
         still: the still panorama under its pictures.
+        attribution: names licence and credit.
 
     Raises:
         InputError: the folder cannot be written without overwriting other files.
@@ -125,6 +127,8 @@ def export_clip(
     title = escaped(clip.title)
     height, width = clip.size
     description = _description(title, width, height, clip.fps, clip.frames)
+    if attribution is not None:
+        description |= _terms(attribution)
     if sounds:  # encoded while it is sent, so that its size is not known
         description["sound"] = {"file": SOUND, "bytes": 0}
     for name in clip.decoders:
@@ -197,8 +201,7 @@ def _files(scene_file: Path) -> dict[str, bytes]:
     files = _page_files()
     title = escaped(scene.attribution.title) or file_name(scene_file.with_suffix(""))
     description = _description(title, scene.width, scene.height, scene.fps, scene.frames)
-    description["licence"] = escaped(_known(scene.attribution.licence))
-    description["credit"] = escaped(_known(scene.attribution.credit))
+    description |= _terms(scene.attribution)
 
     def put(name: str, content: bytes) -> dict[str, Any]:
         files[name] = content
@@ -225,6 +228,13 @@ def _files(scene_file: Path) -> dict[str, bytes]:
             }
         )
     return _with_words(files, description)
+
+
+def _terms(attribution: Attribution) -> dict[str, str]:
+    return {
+        "licence": escaped(_known(attribution.licence)),
+        "credit": escaped(_known(attribution.credit)),
+    }
 
 
 def _description(title: str, width: int, height: int, fps: float, frames: int) -> dict[str, Any]:

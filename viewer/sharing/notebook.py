@@ -19,7 +19,6 @@ from nerv360.viewer.decode import OpenScene
 from nerv360.viewer.input import view_fragment
 from nerv360.viewer.opening import DeviceChoice, is_scene
 from nerv360.viewer.sharing.address import ADDRESS, Address
-from nerv360.viewer.sharing.folder import refuse_chapters
 from nerv360.viewer.sharing.live import Live
 from nerv360.viewer.sharing.pages import clip_page, id_of, scene_page
 from nerv360.viewer.sharing.server import WebServer
@@ -133,8 +132,7 @@ def _opened(
         path = Path(given)
         if not is_scene(path):
             return clip_page(open_clip(path), page)
-        refuse_chapters(path)
-    return scene_page(read_scene(path), path, page, "here", choice, engine)
+    return scene_page(read_scene(path, chapter=0), path, page, "here", choice, engine)
 
 
 def _fragment(opened: OpenScene, look: Look | None, decoder: str | None, frame: int | None) -> str:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from nerv360.decoding import check_engine
 from nerv360.errors import InputError
-from nerv360.scene import Scene
+from nerv360.scene import Scene, read_header
 from nerv360.video import Clip
 from nerv360.viewer.decode import OpenScene
-from nerv360.viewer.opening import DeviceChoice, prepare_clip, prepare_scene
+from nerv360.viewer.opening import DeviceChoice, prepare_clip, prepare_file, prepare_scene
 from nerv360.viewer.sharing.folder import export_clip, export_web
 from nerv360.viewer.sharing.live import live_description
 
@@ -24,8 +24,9 @@ def scene_page(
     """Write the page of a scene to ``folder``, and return what its server decodes.
 
     Args:
-        scene: read from ``path``.
-        prefers: where pictures are decoded at first, one of `PLACES`.
+        scene: read from ``path``, or its first chapter.
+        prefers: where pictures are decoded at first, one of `PLACES`; several chapters are decoded
+            only here.
         choice: the device.
         engine: its kind.
 
@@ -35,6 +36,11 @@ def scene_page(
     for decoder in scene.decoders.values():
         check_engine(engine, decoder.config, choice.device)
     gpu = choice.device.type != "cpu"
+    if len(read_header(path).header.chapters) > 1:
+        opened = prepare_file(path, choice, engine)
+        live = live_description(scene, id_of(path), "here", gpu)
+        export_clip(opened, folder, live, _sounds(opened), attribution=scene.attribution)
+        return opened
     export_web(path, folder, live_description(scene, id_of(path), prefers, gpu))
     return prepare_scene(scene, path, choice, engine)
 
@@ -46,13 +52,18 @@ def clip_page(clip: Clip, folder: Path) -> OpenScene:
         InputError: the clip is not equirectangular, or the page cannot be written.
     """
     opened = prepare_clip(clip, planes=False)
+    live = live_description(None, id_of(clip.path), "here", False)
+    export_clip(opened, folder, live, _sounds(opened))
+    return opened
+
+
+def _sounds(opened: OpenScene) -> bool:
+    """Return whether the server can send sound."""
     try:
-        sounds = opened.sound is not None and opened.sound() is not None
+        return opened.sound is not None and opened.sound() is not None
     except InputError as error:
         log.warning("%s: the page goes on without sound", error)
-        sounds = False
-    export_clip(opened, folder, live_description(None, id_of(clip.path), "here", False), sounds)
-    return opened
+        return False
 
 
 def id_of(path: Path) -> str:

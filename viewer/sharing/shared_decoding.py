@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from nerv360.decoding import Picture
+from nerv360.rendering import opaque
 from nerv360.viewer import process_end
 from nerv360.viewer.decode import DecodeSession, OpenScene
 from nerv360.viewer.failures import describe
@@ -166,12 +167,25 @@ class SharedDecoding:
         return None
 
     def _decode(self, ask: Ask) -> Picture | Failure:
-        """Return a picture, or why there is none."""
+        """Return a picture, or why there is none.
+
+        A page has at most one still panorama, so pictures of several chapters cover it.
+        """
         with self._changed:
             incoming, self._incoming = self._incoming, None
         if incoming is not None:
             self.scene, self._sessions, self._whole = incoming, {}, {}
         session = self._session(ask.decoder)
+        picture, engine = self._seen(session, ask), session.report.engine
+        if picture is None:
+            sentence = session.report.error or "The decoder cannot be opened."
+            return Failure(ask, sentence, ended=engine is None)
+        if engine is not None and len(self.scene.chapters) > 1:
+            return opaque(picture, engine)
+        return picture
+
+    def _seen(self, session: DecodeSession, ask: Ask) -> Picture | None:
+        """Return what the look sees, or None; then the session's report has the reason."""
         whole = self._whole.get(ask.decoder)
         if whole is not None and whole.frame == ask.frame:
             return cut(whole, ask.look, ask.width)
@@ -184,8 +198,7 @@ class SharedDecoding:
                 return picture
             if session.report.engine is engine:  # this frame's fault, not the engine's
                 break
-        sentence = session.report.error or "The decoder cannot be opened."
-        return Failure(ask, sentence, ended=session.report.engine is None)
+        return None
 
     def _session(self, decoder: str) -> DecodeSession:
         """Return the session of a decoder; free those that no visitor looks at."""

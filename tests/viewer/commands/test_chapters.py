@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -51,16 +52,21 @@ def test_render_takes_a_frame_of_the_whole_clip(
     assert nerv360.open_clip(film).info.frames == 9
 
 
-def test_pages_refuse_it_in_one_sentence(
+def test_pages_that_decode_by_themselves_refuse_it_in_one_sentence(
     scene: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    here = ["serve", str(scene), "--port", "0", "--no-browser"]
+    there = ["serve", str(scene), "--port", "0", "--no-browser", "--decode", "browser"]
     page = ["export-web", str(scene), "-o", str(tmp_path / "page")]
-    for arguments in (page, here, [*here, "--decode", "browser"]):
+    for arguments in (page, there):
         assert main(arguments) == 2
         error = capsys.readouterr().err
-        assert f"{scene} has 3 chapters, and a page shows a scene of one: open it by" in error
+        assert f"{scene} has 3 chapters, and a page decodes a scene of one: use" in error
         assert "Traceback" not in error
     assert not (tmp_path / "page").exists()
-    with pytest.raises(nerv360.InputError, match="a page shows a scene of one"):
-        nerv360.show(scene)
+
+
+def test_a_notebook_shows_it(scene: Path) -> None:
+    with nerv360.show(scene, frame=7) as page, urllib.request.urlopen(page.url) as answer:
+        assert b"<canvas" in answer.read()
+    with pytest.raises(nerv360.InputError, match="frames 0 to 8, not 9"):
+        nerv360.show(scene, frame=9)

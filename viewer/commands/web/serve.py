@@ -112,10 +112,8 @@ class _Decoding:
 def _page(path: Path, folder: Path, options: _Decoding) -> Live | None:
     """Write the page of a scene or clip; return what decodes here, if anything does."""
     from nerv360.viewer.opening import is_scene
-    from nerv360.viewer.sharing import Live, SharedDecoding, export_web, id_of, refuse_chapters
+    from nerv360.viewer.sharing import Live, SharedDecoding, export_web, id_of
 
-    if is_scene(path):
-        refuse_chapters(path)
     if not is_scene(path):
         opened = _clip_page(path, folder, options)
     elif options.place == "browser":
@@ -146,7 +144,7 @@ def _scene_page(path: Path, folder: Path, options: _Decoding) -> OpenScene:
     from nerv360.viewer.opening import DeviceChoice
     from nerv360.viewer.sharing import scene_page
 
-    scene = read_scene(path)
+    scene = read_scene(path, chapter=0)
     choice = DeviceChoice(options.device)
     with for_option("--device"):
         chosen = choice.device

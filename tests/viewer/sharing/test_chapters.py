@@ -1,0 +1,73 @@
+"""A page of a scene with several chapters: the server sends whole pictures of any frame."""
+
+from __future__ import annotations
+
+import io
+import json
+import queue
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nerv360.decoding import open_engine
+from nerv360.geometry import Look
+from nerv360.rendering import render_view
+from nerv360.scene import read_scene, write_coded
+from nerv360.viewer.opening import DeviceChoice
+from nerv360.viewer.sharing import SharedDecoding, scene_page
+from nerv360.viewer.sharing.messages import Ask
+from tests.support.page import psnr
+from tests.support.scenes import chaptered_scene
+
+LOOK = Look(0.5, 0.2, 0.0, 1.0)
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("scene") / "pier.safetensors"
+    write_coded(file, chaptered_scene("nerv360", "hnerv")[0])
+    return file
+
+
+@pytest.fixture
+def decoding(file: Path, tmp_path: Path) -> Iterator[SharedDecoding]:
+    first = read_scene(file, chapter=0)
+    shared = SharedDecoding(scene_page(first, file, tmp_path / "page", "auto", DeviceChoice("cpu")))
+    yield shared
+    shared.stop()
+
+
+def test_its_page_is_decoded_by_the_server_only(decoding: SharedDecoding, tmp_path: Path) -> None:
+    description = json.loads((tmp_path / "page" / "scene.json").read_text())
+    assert description["frames"] == decoding.scene.frames == 9
+    assert description["live"]["prefers"] == "here"
+    assert [each["file"] for each in description["decoders"]] == ["", ""]
+    assert description["still"] is None
+
+
+@pytest.mark.parametrize("decoder", ["nerv360", "hnerv"])
+def test_pictures_of_all_chapters_are_those_that_render_makes(
+    decoder: str, file: Path, decoding: SharedDecoding
+) -> None:
+    got: queue.Queue[Any] = queue.Queue()
+    visitor = decoding.join(got.put)
+    engine = open_engine(file, decoder, "cpu")
+    pictures = []
+    for number, frame in enumerate([0, 7, 4, 8, 1], 1):
+        decoding.ask(visitor, Ask(number, 1, decoder, LOOK, frame, 4000))
+        message = got.get(timeout=60)
+        decoding.seen(visitor, number)
+        length = int.from_bytes(message[:4], "little")
+        header = json.loads(message[4 : 4 + length])
+        assert (header["frame"], header["alpha"]) == (frame, 0)
+        colours = Image.open(io.BytesIO(message[4 + length :]))
+        picture = np.array(colours)
+        look = Look(*header["look"])
+        wanted = render_view(engine, look, frame, header["height"], header["width"]).numpy()
+        assert psnr(picture, wanted) > 32, f"frame {frame}"
+        pictures.append(picture)
+    assert psnr(pictures[0], pictures[1]) < 25, "chapters look different"
