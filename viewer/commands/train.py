@@ -164,7 +164,7 @@ def train(
         _say_clip(training)
         course = train_or_prepare(training, chapter_seconds, again, serve)
     if course is not None:  # the processes no longer talk to each other
-        run_chapters(course, again, into)
+        run_chapters(course, again, into, serve)
 
 
 def _preset(name: str, model: str, **changes: float | None) -> tuple[ModelConfig, TrainingSettings]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from nerv360.errors import InputError
 from nerv360.progress import stage
 from nerv360.text import escaped
 from nerv360.training import TrainingError
-from nerv360.viewer.commands.options import check_range
+from nerv360.viewer.commands.options import check_range, for_option
 from nerv360.viewer.commands.terminal import StopOnInterrupt
 from nerv360.viewer.commands.train_progress import (
     by_options,
@@ -22,12 +23,14 @@ from nerv360.viewer.commands.train_progress import (
     plan_sentence,
     run,
     say,
+    shown_page,
     step_report,
 )
 from nerv360.viewer.process_end import INTERRUPTED
 
 if TYPE_CHECKING:
-    from nerv360.training import ChapterCourse, Training
+    from nerv360.training import ChapterCourse, StepReport, Training
+    from nerv360.viewer.sharing import TrainingPage
 
 _LEAST_S, _MOST_S = 1.0, 3600.0
 
@@ -53,23 +56,23 @@ def train_or_prepare(
     if not ChapterCourse.suits(whole, wanted):
         run(whole, again, port)
         return None
-    if port is not None:
-        raise InputError(
-            "--serve: the clip is trained in several chapters, and a page can show one: give a "
-            "longer --chapter-seconds, or leave --serve out"
-        )
+    if port is not None and whole.group.is_first:
+        _free_port(port)
     course = ChapterCourse(whole, wanted)
     course.prepare()
     return course
 
 
-def run_chapters(course: ChapterCourse, again: str, into: Path | None) -> None:
+def run_chapters(
+    course: ChapterCourse, again: str, into: Path | None, port: int | None = None
+) -> None:
     """Train the chapters that no other process trains, and write the scene when all are there.
 
     Args:
         course: prepared.
         again: the command that continues it.
         into: the scene that the decoder is added to.
+        port: of a page that shows the chapter in work; None for no page.
 
     Raises:
         InputError: a chapter cannot be trained, or the scene cannot be written; the chapters stay.
@@ -78,9 +81,11 @@ def run_chapters(course: ChapterCourse, again: str, into: Path | None) -> None:
     whole = course.whole
     if whole.group.is_first:
         _say_chapters(course)
+    # All chapters have one port, and only the first process has a page.
+    port = _free_port(port) if port is not None and whole.group.is_first else None
     with by_options(into), StopOnInterrupt() as stop:
         try:
-            finished = course.run(partial(_train, course, again, stop), stop)
+            finished = course.run(partial(_train, course, again, stop, port), stop)
         except KeyboardInterrupt:
             say(f"stopped; {course.folder} has the chapters so far: {again} goes on")
             raise
@@ -102,6 +107,20 @@ def run_chapters(course: ChapterCourse, again: str, into: Path | None) -> None:
         print(escaped(f"{whole.target}: {count} chapters, {size:.2f} MiB{quality}"))
 
 
+def _free_port(port: int) -> int:
+    """Return ``port``, or a free one if it is 0.
+
+    Raises:
+        InputError: it is taken.
+    """
+    from nerv360.viewer.sharing import Address
+
+    with for_option("--serve"):
+        address = Address(port=port)
+    address.socket.close()
+    return address.port
+
+
 def _say_chapters(course: ChapterCourse) -> None:
     path, plan, fps = course.whole.clip.path, course.plan, course.whole.clip.info.fps
     if plan.why is not None:
@@ -114,7 +133,12 @@ def _say_chapters(course: ChapterCourse) -> None:
 
 
 def _train(
-    course: ChapterCourse, again: str, stop: StopOnInterrupt, number: int, training: Training
+    course: ChapterCourse,
+    again: str,
+    stop: StopOnInterrupt,
+    port: int | None,
+    number: int,
+    training: Training,
 ) -> bool:
     """Train and store one chapter; return False if it was stopped."""
     count, finished = len(course.lengths), course.finished()
@@ -133,9 +157,16 @@ def _train(
     qualities = [course.quality_db(each) for each in finished]
     known = [quality for quality in qualities if quality is not None]
     so_far = f", {sum(known) / len(known):.2f} dB in {len(known)} chapters so far" if known else ""
-    with nothing_lost(training, again):
+    with nothing_lost(training, again), ExitStack() as stack:
+        page = _page(training, port, stack, name)
         with stage(name, before + trainer.steps + after, before + trainer.step) as shown:
-            report = step_report(shown, name, before, after, so_far)
+            tell = step_report(shown, name, before, after, so_far)
+
+            def report(step: StepReport) -> None:
+                tell(step)
+                if page is not None:
+                    page.after_step(trainer, step)
+
             training.take_steps(report, stop)
         if not training.finished:
             if not trainer.is_saved:
@@ -145,6 +176,15 @@ def _train(
         export = training.store()
     print(escaped(f"{name}: {outcome(training.target, export)}"), flush=True)
     return training.finished
+
+
+def _page(training: Training, port: int | None, stack: ExitStack, name: str) -> TrainingPage | None:
+    """Start the page of one chapter; the training goes on if it cannot be shown."""
+    try:
+        return shown_page(training, port, stack, name)
+    except InputError as error:
+        say(f"{error}; the training goes on without a page")
+        return None
 
 
 def _stop_early(course: ChapterCourse, again: str) -> None:

@@ -53,7 +53,7 @@ def run(training: Training, again: str, port: int | None = None) -> None:
         typer.Exit: it was stopped.
     """
     with ExitStack() as stack:
-        page = _page(training, port, stack)
+        page = shown_page(training, port, stack)
         stop = _prepare(training, stack)
         with nothing_lost(training, again):
             with stage("training", training.trainer.steps, training.trainer.step) as shown:
@@ -69,15 +69,26 @@ def run(training: Training, again: str, port: int | None = None) -> None:
                 _store(training, again)
 
 
-def _page(training: Training, port: int | None, stack: ExitStack) -> TrainingPage | None:
-    """Start the page of the training, and print its address."""
+def shown_page(
+    training: Training, port: int | None, stack: ExitStack, what: str = "the training"
+) -> TrainingPage | None:
+    """Start the page of the training, and print its address.
+
+    Args:
+        port: as of `TrainingPage`; None for no page.
+        stack: closes it.
+        what: it shows.
+
+    Raises:
+        InputError: the port is taken.
+    """
     if port is None or not training.group.is_first:
         return None
     from nerv360.viewer.sharing import TrainingPage
 
     with for_option("--serve"):
         page = stack.enter_context(closing(TrainingPage(port, training.attribution)))
-    print(f"{page.address.url} shows the training, after its first step", flush=True)
+    print(f"{page.address.url} shows {what}, after its first step", flush=True)
     return page
 
 

@@ -11,6 +11,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 from unittest.mock import patch
 
 import pytest
@@ -28,10 +29,11 @@ from nerv360.scene import (
     read_scene,
     read_sound,
 )
-from nerv360.training import ChapterCourse, Training
+from nerv360.training import ChapterCourse, StepReport, Training
 from nerv360.video import ClipReader, open_clip
 from nerv360.video.writing import VideoWriter
 from nerv360.viewer.cli import main
+from nerv360.viewer.sharing import Address
 from tests.support.sounds import sounding_clip, tone
 
 ROOT = Path(__file__).parents[3]
@@ -216,6 +218,42 @@ def test_a_decoder_is_added_chapter_by_chapter(clip: Path, unbroken: Path, tmp_p
     assert sorted(header.configs) == ["hnerv", "nerv360"]
     assert header.chapters == (0, 4, 8)
     assert sorted(read_scene(target, chapter=2).decoders) == ["hnerv", "nerv360"]
+
+
+class Shown:
+    """A page that notes which steps it is told."""
+
+    pages: ClassVar[list[Shown]] = []
+
+    def __init__(self, port: int, attribution: object) -> None:
+        if len(self.pages) == 2:
+            raise InputError(f"{port} is taken")
+        self.address = Address(port=port)
+        self.steps: list[int] = []
+        self.pages.append(self)
+
+    def after_step(self, trainer: object, step: StepReport) -> None:
+        self.steps.append(step.step)
+
+    def close(self) -> None:
+        self.address.socket.close()
+
+
+def test_each_chapter_has_its_page_at_the_same_address(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "waves.safetensors"
+    Shown.pages.clear()
+    with patch("nerv360.viewer.sharing.TrainingPage", Shown):
+        assert main(["train", str(clip), "-o", str(target), *SHORT, "--serve=0"]) == 0
+    assert len(read_header(target).header.chapters) == 3
+    said = capsys.readouterr()
+    first, second = Shown.pages
+    for number, page in enumerate((first, second), 1):
+        url = first.address.url
+        assert f"{url} shows chapter {number} of 3, after its first step" in said.out
+        assert page.steps == [1, 2, 3]
+    assert "is taken; the training goes on without a page" in said.err
 
 
 @pytest.mark.slow
