@@ -76,7 +76,7 @@ export class View {
      * @type {Pane | null}
      */
     this.right = null;
-    /** Where the sides meet, as a share of the width. */
+    /** Place of the divider, as a share of the width. */
     this.divider = 0.5;
     this.compositing = COMPOSITING.whole;
     /** Whether it can decode; otherwise it shows only the still panorama. */
@@ -97,7 +97,7 @@ export class View {
     new ResizeObserver(this.wake).observe(canvas);
   }
 
-  /** What is shown, from left to right. */
+  /** All panes, from left to right. */
   get panes() {
     return this.right ? [this.left, this.right] : [this.left];
   }
