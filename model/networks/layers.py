@@ -88,10 +88,13 @@ class SphereConv(nn.Conv2d):
         _normal(self.weight, gain / math.sqrt(channels_in * kernel**2))
         nn.init.uniform_(self.bias, -0.1, 0.1)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, order: Tensor | None = None) -> Tensor:
+        """Convolve N×c×h×w; ``order`` rearranges the channels of the result."""
         if self.wrap:
             x = pad_erp(x, self.kernel_size[0] // 2)
-        return super().forward(x)
+        if order is None:
+            return super().forward(x)
+        return self._conv_forward(x, self.weight[order], self.bias[order])
 
 
 class UpsamplingBlock(nn.Module):
@@ -116,9 +119,23 @@ class UpsamplingBlock(nn.Module):
         self.sine = sine
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.conv(x)
+        order = None
+        if self.stride > 1 and self.training and x.device.type == "cpu":
+            # The shuffle then copies runs of channels, there and in the backward pass.
+            order = torch.arange(self.conv.out_channels).view(-1, self.stride**2).T.flatten()
+        x = self.conv(x) if order is None else self.conv(x, order)
         x = x.sin() if self.sine else F.gelu(x)
+        if order is not None:
+            return _shuffled_runs(x, self.stride)
         return pixel_shuffle(x, self.stride) if self.stride > 1 else x
+
+
+def _shuffled_runs(x: Tensor, stride: int) -> Tensor:
+    """Shuffle pixels as `pixel_shuffle` does, of channels in the order s×s×c."""
+    count, channels, height, width = x.shape
+    runs = x.permute(0, 2, 3, 1).reshape(count, height, width, stride, channels // stride)
+    rows = runs.transpose(2, 3)
+    return rows.reshape(count, height * stride, width * stride, -1).permute(0, 3, 1, 2)
 
 
 def pixel_shuffle(x: Tensor, stride: int) -> Tensor:
@@ -188,6 +205,9 @@ class Affine(nn.Module):
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         scale, shift = self.parameters_for(condition)
+        if x.dtype is torch.bfloat16 and x.device.type == "cpu":
+            # torch adds a few channels of bfloat16 to each pixel one by one.
+            shift = shift.expand_as(x).contiguous(memory_format=torch.channels_last)
         return x * scale + shift
 
 

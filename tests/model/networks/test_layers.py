@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from nerv360.networks.layers import (
+    Affine,
     SphereConv,
     UpsamplingBlock,
     periodic_encoding,
@@ -27,6 +28,37 @@ def test_encodings_need_and_use_double_precision() -> None:
         positional_encoding(value.float(), 1.25, 80)
     turn = periodic_encoding(torch.tensor([0.4, 0.4 + 2 * math.pi], dtype=torch.float64), 8)
     torch.testing.assert_close(turn[0], turn[1], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("stride", "sine"), [(1, True), (2, True), (3, False)])
+def test_an_upsampling_block_in_training_is_the_same_with_the_same_gradients(
+    stride: int, sine: bool
+) -> None:
+    torch.manual_seed(0)
+    block = UpsamplingBlock(8, 5, stride, 3, wrap=True, sine=sine)
+    x = torch.randn(2, 8, 6, 10).contiguous(memory_format=torch.channels_last)
+    weights = torch.randn(2, 5, 6 * stride, 10 * stride)
+    results = []
+    for training in (False, True):
+        block.train(training)
+        leaf = x.clone().requires_grad_()
+        y = block(leaf)
+        gradients = torch.autograd.grad((y * weights).sum(), [leaf, *block.parameters()])
+        results.append((y, *gradients))
+        assert y.is_contiguous(memory_format=torch.channels_last)
+    for evaluated, trained in zip(*results, strict=True):
+        torch.testing.assert_close(trained, evaluated)
+
+
+def test_an_affine_transform_in_bfloat16_is_the_one_of_equation_1() -> None:
+    torch.manual_seed(0)
+    affine = Affine(4, 16).to(torch.bfloat16)
+    x = torch.randn(2, 16, 5, 7).to(torch.bfloat16).contiguous(memory_format=torch.channels_last)
+    condition = torch.randn(2, 4).to(torch.bfloat16)
+    scale, shift = affine.parameters_for(condition)
+    y = affine(x, condition)
+    assert torch.equal(y, x * scale + shift)
+    assert y.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_channels_last_survives_the_pixel_shuffle() -> None:
