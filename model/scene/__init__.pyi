@@ -39,6 +39,7 @@ from .reading import read_coded as read_coded
 from .reading import read_header as read_header
 from .reading import read_scene as read_scene
 from .reading import read_sound as read_sound
+from .safetensors_file import file_state as file_state
 from .same_clip import SAME as SAME
 from .same_clip import UNCHECKED as UNCHECKED
 from .same_clip import check_clip as check_clip

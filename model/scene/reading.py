@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from nerv360.scene.chapters import prefix_of, without_prefix
 from nerv360.scene.fields import HEADER_KEY
 from nerv360.scene.header import SceneHeader, header_from_json, header_to_json
 from nerv360.scene.packed_still import STILL
-from nerv360.scene.safetensors_file import parse_json, read_contents
+from nerv360.scene.safetensors_file import file_state, parse_json, read_contents
 from nerv360.scene.scene import Scene
 from nerv360.scene.tensors import (
     MOTION,
@@ -61,6 +62,11 @@ def read_header(path: str | os.PathLike[str]) -> StoredScene:
         InputError: it is not a scene file or it is damaged.
     """
     path = Path(path)
+    return _stored(path, file_state(path))
+
+
+@functools.lru_cache(maxsize=2)
+def _stored(path: Path, state: tuple[int, ...] | None) -> StoredScene:
     contents = read_contents(path)
     if HEADER_KEY not in contents.metadata:
         raise InputError(f"{path} is a safetensors file but not a scene: it has no scene header")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import math
@@ -83,13 +84,29 @@ def _is_nested(value: object, levels: int) -> bool:
     return True
 
 
+def file_state(path: Path) -> tuple[int, ...] | None:
+    """Return what changes when a file is written or replaced; None if it is not there."""
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns
+
+
 def read_contents(path: Path) -> Contents:
     """Read the header of the safetensors file at ``path``, and nothing else.
+
+    It is kept: that of a scene of many chapters has thousands of tensors, and is asked for by each.
 
     Raises:
         InputError: there is no such file, it is not a safetensors file, its header does not match
             its length, or a tensor has a type that no scene has.
     """
+    return _contents(path, file_state(path))
+
+
+@functools.lru_cache(maxsize=2)
+def _contents(path: Path, state: tuple[int, ...] | None) -> Contents:
     try:
         # Checked before opening: opening a pipe would wait for its writer.
         mode = path.stat().st_mode

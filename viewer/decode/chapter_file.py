@@ -14,7 +14,7 @@ import torch
 from nerv360.decoding import KEPT_CHAPTERS, ChapterEngine, Engine, open_engine
 from nerv360.errors import InputError
 from nerv360.memory import release_freed_memory
-from nerv360.scene import Scene, read_glimpse, read_header, read_scene
+from nerv360.scene import Scene, file_state, read_glimpse, read_header, read_scene
 from nerv360.viewer import process_end
 from nerv360.viewer.failures import describe
 
@@ -39,7 +39,7 @@ class ChapterFile:
         Raises:
             InputError: as in `read_scene`.
         """
-        self._path, self._state = path, _state(path)
+        self._path, self._state = path, file_state(path)
         self.header = read_header(path).header
         self.first = read_scene(path, chapter=0, as_levels=True)
         self._reading = threading.Lock()
@@ -99,17 +99,8 @@ class ChapterFile:
         self._stills[chapter] = still
 
     def _check(self) -> None:
-        if _state(self._path) != self._state:
+        if file_state(self._path) != self._state:
             raise InputError(f"{self._path} has changed since it was opened: open it again")
-
-
-def _state(path: Path) -> tuple[int, int] | None:
-    """Return what changes with a file; None if it is not there."""
-    try:
-        state = path.stat()
-    except OSError:
-        return None
-    return state.st_size, state.st_mtime_ns
 
 
 def _ahead(prepare: Callable[[], None]) -> None:

@@ -225,6 +225,29 @@ def test_two_chapters_stay_open(files: tuple[Path, ...], monkeypatch: pytest.Mon
     assert opened == [0, 1, 2, 0]
 
 
+def test_the_header_is_read_once_until_the_file_changes(
+    files: tuple[Path, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Path] = []
+
+    def counting(path: Path, framework: str) -> Any:
+        opened.append(path)
+        return safe_open(path, framework=framework)
+
+    monkeypatch.setattr("nerv360.scene.safetensors_file.safe_open", counting)
+    path = tmp_path / "scene.safetensors"
+    path.write_bytes(files[0].read_bytes())
+    for number in range(3):
+        read_scene(path, chapter=number)
+        read_glimpse(path, number)
+    assert opened == [path]
+    path.write_bytes(files[1].read_bytes())
+    assert read_header(path).header.frames == LENGTHS[0]
+    path.unlink()
+    with pytest.raises(InputError, match="does not exist"):
+        read_header(path)
+
+
 def test_the_next_chapter_has_decoded_a_picture_before_it_begins() -> None:
     decoded: list[tuple[int, int]] = []
 
