@@ -96,7 +96,7 @@ def file_state(path: Path) -> tuple[int, ...] | None:
 def read_contents(path: Path) -> Contents:
     """Read the header of the safetensors file at ``path``, and nothing else.
 
-    It is kept: that of a scene of many chapters has thousands of tensors, and is asked for by each.
+    It is kept: every chapter of a scene asks for it, and it may describe thousands of tensors.
 
     Raises:
         InputError: there is no such file, it is not a safetensors file, its header does not match
