@@ -21,8 +21,8 @@ from nerv360.training.autoencoder import Autoencoder
 from nerv360.training.dataset import ClipFrames
 
 _LARGEST = 2**16 - 1
-_BLOCK = 2**22
-"""Values that are rounded at once: about 100 MB, however long the clip is."""
+_BLOCK = 2**20
+"""Values that are rounded at once: about 25 MB, however long the clip is."""
 
 _POLAR = 5
 """One in so many rows at each pole is kept whole."""
