@@ -91,7 +91,8 @@ def settings() -> str:
         "presets. A list is written with commas, such as `--set strides=3,2,2,2`; `true` and "
         "`false` switch.",
         "For each clip preset `demo` chooses `still_panorama`, `level_channels` and "
-        "`looks_at_motion` itself, and says so; `--set` overrides it.",
+        "`looks_at_motion` itself, and says so. NeRV360 then projects after all stages "
+        "(`project_after`); 0 is the paper's order. `--set` overrides each of these.",
         *parts,
     )
 

@@ -1,4 +1,4 @@
-"""Chooses features that suit a clip: a still panorama, finer embeddings."""
+"""Chooses features for a clip: a still panorama, finer embeddings, where the network projects."""
 
 from __future__ import annotations
 
@@ -35,18 +35,30 @@ def suited_to_clip(
     stands = min(shares.sphere, shares.horizon) >= STANDS_STILL
     full_frame = architecture_of(config).full_frame
     plain_video = full_frame and config.frame_width != 2 * config.frame_height
-    network: dict[str, Any] = {
-        "still_panorama": stands and not plain_video,
-        "level_channels": FINER_CHANNELS,
-    }
     training: dict[str, Any] = {"looks_at_motion": LOOKS_AT_MOTION if stands else 0.0}
-    if len(config.strides) < 2:
-        del network["level_channels"]
     for name in fixed:
-        network.pop(name, None)
         training.pop(name, None)
-    chosen = checked(config.replace(**network))
+    chosen = checked(sharpened(config, fixed))
+    if "still_panorama" not in fixed:
+        chosen = checked(chosen.replace(still_panorama=stands and not plain_video))
     return chosen, replace(settings, **training), _sentence(shares, chosen)
+
+
+def sharpened(config: ModelConfig, fixed: Collection[str] = ()) -> ModelConfig:
+    """Return the configuration with what suits every clip: finer embeddings, late projection.
+
+    NeRV360 projects after all stages if they can run on the sphere (docs/quality.md).
+
+    Args:
+        fixed: names of numbers to keep.
+    """
+    chosen: dict[str, Any] = {}
+    if len(config.strides) > 1:
+        chosen["level_channels"] = FINER_CHANNELS
+    on_sphere = config.erp_padding == "wrap" and config.expand_before_projection
+    if on_sphere and not architecture_of(config).full_frame:
+        chosen["project_after"] = len(config.strides)
+    return config.replace(**{name: v for name, v in chosen.items() if name not in fixed})
 
 
 def _sentence(shares: StillShares, config: ModelConfig) -> str:

@@ -30,7 +30,7 @@ from nerv360.training.checkpoint import (
     discard_checkpoint,
     load_checkpoint,
 )
-from nerv360.training.choice import FINER_CHANNELS, suited_to_clip
+from nerv360.training.choice import sharpened, suited_to_clip
 from nerv360.training.clock import Allowance
 from nerv360.training.dataset import fit_config, read_clip
 from nerv360.training.export import (
@@ -268,9 +268,9 @@ class Training:
         """Yield name, needed and free bytes of each memory for a training on ``pictures``."""
         config = self.config
         if self.suits:  # assumes the largest that the clip may choose
-            config = config.replace(still_panorama="still_panorama" not in self.changes)
-            if "level_channels" not in self.changes and len(config.strides) > 1:
-                config = config.replace(level_channels=FINER_CHANNELS)
+            config = sharpened(config, self.changes)
+            if "still_panorama" not in self.changes:
+                config = config.replace(still_panorama=True)
         needs = training_needs(
             config, self.settings, self.device, pictures=pictures, reading=self.clip.peak_bytes
         )

@@ -12,7 +12,13 @@ from nerv360.lab.rates.bjontegaard import rising
 from nerv360.lab.rates.comparison import METRICS
 from nerv360.lab.rates.measure import RateCurve
 
-STYLES = {"": (":", "o"), "levels": ("--", "s"), "still": ("-", "D"), None: ("-", ".")}
+STYLES = {
+    "": (":", "o"),
+    "last": ("-.", "^"),
+    "levels": ("--", "s"),
+    "still": ("-", "D"),
+    None: ("-", "."),
+}
 """Line and marker, by the last feature in a network's name; None for codecs."""
 
 

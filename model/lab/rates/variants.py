@@ -45,17 +45,20 @@ def network_variants(
 ) -> list[NetworkVariant]:
     """Return the networks to compare.
 
-    NeRV360 comes plain, with finer embeddings, and with the still panorama too; the others plain
-    and with both. All have the finer embeddings that suit the clip, and all are trained equally
-    long.
+    NeRV360 comes plain as in the paper, then projected last, with finer embeddings too, and over
+    the still panorama too; the others plain and with both. All have the finer embeddings that suit
+    the clip, and all are trained equally long.
     """
     variants = []
     for name, title in TITLES.items():
         plain, training = configs[name], settings[name]
         suited, over_still, _ = suited_to_clip(plain, training, frames)
-        levels = plain.replace(level_channels=suited.level_channels)
+        last = plain.replace(project_after=suited.project_after)
+        levels = last.replace(level_channels=suited.level_channels)
         both = levels.replace(still_panorama=True)
         variants.append(NetworkVariant(name, title, plain, training))
+        if last != plain:
+            variants.append(NetworkVariant(f"{name}-last", f"{title}, last", last, training))
         if name == "nerv360":
             variants.append(NetworkVariant(f"{name}-levels", f"{title}, levels", levels, training))
         variants.append(

@@ -10,6 +10,7 @@ import torch
 
 from nerv360.networks import count_parameters, preset
 from nerv360.training.autoencoder import Autoencoder
+from nerv360.training.choice import sharpened
 from nerv360.training.dataset import ClipFrames, fit_config
 from nerv360.training.loss import DistortionLoss
 from nerv360.training.memory_estimate import (
@@ -84,7 +85,7 @@ def test_full_frames_take_more_to_decode_and_training_more_than_decoding() -> No
 @pytest.mark.slow
 def test_a_steps_tensors_stay_below_what_a_whole_training_is_said_to_take() -> None:
     config, settings = training_preset("demo", "nerv360")
-    config = fit_config(config.replace(level_channels=(2,)), VideoInfo(512, 256, 30.0, 4), "")
+    config = fit_config(sharpened(config), VideoInfo(512, 256, 30.0, 4), "")
     pictures = torch.randint(
         256, (4, config.frame_height, config.frame_width, 3), dtype=torch.uint8
     )

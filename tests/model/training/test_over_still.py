@@ -158,3 +158,15 @@ def test_a_clip_chooses_its_panorama() -> None:
     assert not fixed.still_panorama
     fixed = suited_to_clip(config(), TrainingSettings(), still, {"level_channels"})[0]
     assert fixed.level_channels == ()
+
+
+def test_nerv360_projects_last_if_its_stages_can_run_on_the_sphere() -> None:
+    def chosen(network: ModelConfig, *fixed: str) -> int:
+        return suited_to_clip(network, TrainingSettings(), clip(), fixed)[0].project_after
+
+    base = config()
+    assert chosen(base) == len(base.strides)
+    assert chosen(base, "project_after") == 0
+    assert chosen(base.replace(erp_padding="zeros")) == 0
+    assert chosen(base.replace(expand_before_projection=False)) == 0
+    assert chosen(config("hnerv")) == 0

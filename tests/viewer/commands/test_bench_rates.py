@@ -22,6 +22,7 @@ from tests.support.spheres import smooth_sphere
 SETTINGS = TrainingSettings(epochs=100, learning_rate=5e-3, held_out=2, crops=True)
 NETWORKS = [
     "nerv360",
+    "nerv360-last",
     "nerv360-levels",
     "nerv360-levels-still",
     "hnerv",
@@ -93,12 +94,13 @@ def test_table_3_is_printed_written_and_drawn(
         low, high = (point["psnr_db"] for point in rows[name]["points"])
         assert low < high
     trainings = [row["training"] for row in rows.values()]
-    assert [it and it.keys() for it in trainings] == [None] * 2 + [SETTINGS.to_dict().keys()] * 7
-    plain, levels, over = (rows[name]["network"] for name in NETWORKS[:3])
+    assert [it and it.keys() for it in trainings] == [None] * 2 + [SETTINGS.to_dict().keys()] * 8
+    plain, last, levels, over = (rows[name]["network"] for name in NETWORKS[:4])
     assert (plain["level_channels"], plain["still_panorama"]) == ([], False)
+    assert last == plain | {"project_after": len(plain["strides"])}
     assert (bool(levels["level_channels"]), levels["still_panorama"]) == (True, False)
     assert (over["level_channels"], over["still_panorama"]) == (levels["level_channels"], True)
-    bytes_ = [rows[name]["points"][0]["bytes"] for name in NETWORKS[:3]]
+    bytes_ = [rows[name]["points"][0]["bytes"] for name in NETWORKS[1:4]]
     assert bytes_ == sorted(set(bytes_)), "what a decoder needs besides is counted with it"
     assert plot.read_bytes().startswith(b"\x89PNG")
 
@@ -122,7 +124,7 @@ def test_ctrl_c_keeps_the_methods_that_are_finished(
     file, plot = tmp_path / "table3.json", tmp_path / "table3.png"
     options = ["--device", "cpu", "-o", str(file), "--plot", str(plot)]
     assert main(["bench", "rates", str(clip), *options]) == 130
-    assert "stopped early: 1 of 9 methods are finished" in capsys.readouterr().out
+    assert "stopped early: 1 of 10 methods are finished" in capsys.readouterr().out
     report = json.loads(file.read_text())
     assert not report["complete"]
     assert [row["method"] for row in report["rows"]] == ["x265"]
