@@ -13,7 +13,7 @@ import torch
 from nerv360.decoding import ClipEngine, open_engine
 from nerv360.geometry import Look
 from nerv360.rendering import render_view
-from nerv360.scene import read_scene
+from nerv360.scene import read_scene, write_coded
 from nerv360.video import VideoWriter, open_clip
 from nerv360.viewer.opening import DeviceChoice, prepare_clip, prepare_scene
 from nerv360.viewer.paths import DEMO
@@ -23,12 +23,15 @@ from nerv360.viewer.sharing import (
     SharedDecoding,
     export_clip,
     export_web,
+    id_of,
     live_description,
+    scene_page,
 )
 from tests.support.browser import Browser
 from tests.support.fake_engine import sphere_panorama
 from tests.support.link import slow_link
 from tests.support.page import psnr
+from tests.support.scenes import chaptered_scene
 from tests.support.serving import running
 
 pytestmark = pytest.mark.slow
@@ -114,6 +117,29 @@ def test_a_clip_is_shown_by_its_codec(page: Browser, tmp_path: Path) -> None:
     look = Look.from_degrees(170, 20, 0, 80)
     assert psnr(picture, render_view(ClipEngine(clip), look, 2, 450, 800).numpy()) > 38
     assert psnr(picture, render_view(ClipEngine(clip), look, 0, 450, 800).numpy()) < 35
+
+
+def test_all_chapters_of_a_scene_are_shown(page: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "pier.safetensors"
+    write_coded(file, chaptered_scene("nerv360")[0])
+    first, folder = read_scene(file, chapter=0), tmp_path / "page"
+    shared = SharedDecoding(scene_page(first, file, folder, "auto", DeviceChoice("cpu")))
+    engine, look = open_engine(file, "nerv360", "cpu"), Look.from_degrees(30, 10, 0, 50)
+    views = [render_view(engine, look, frame, 450, 800).numpy() for frame in (1, 7)]
+    with running(folder, live=Live(shared, id_of(file), 2)) as address:
+        page.open(f"{address.url}#yaw=30&pitch=10&hfov=50&frame=1", 800, 450)
+        for frame, shown, other in ((1, *views), (7, *views[::-1])):
+            page.run(f"location.hash = '#yaw=30&pitch=10&hfov=50&frame={frame}'")
+            page.wait(lambda index=str(frame): page.shown("frame") == index)
+            page.wait(lambda: page.shown("whole") == "true")
+            page.key("h")
+            page.settle()
+            picture = page.picture()
+            page.key("h")
+            assert psnr(picture, shown) > 30
+            assert psnr(picture, other) < 25
+        assert page.run("return document.getElementById('place').hidden"), "there is one place"
+    shared.stop()
 
 
 def test_a_switch_changes_the_place(address: Address, page: Browser) -> None:
