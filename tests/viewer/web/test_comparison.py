@@ -138,6 +138,8 @@ def test_a_comparison_follows_the_switch_of_the_place(
         whole(page, "nerv360")
         page.key("c")
         whole(page, "nerv360", "hnerv")
+        page.key("h")
+        page.settle()
         by_server = page.picture()
         page.run("document.getElementById('place').click()")
         files = "return performance.getEntriesByType('resource').map(e => e.name)"
@@ -146,8 +148,8 @@ def test_a_comparison_follows_the_switch_of_the_place(
         )
         page.run("location.hash = '#yaw=100&pitch=-60&hfov=70&frame=1&decoder=nerv360'")
         whole(page, "nerv360", "hnerv")
-        assert psnr(page.picture(), by_server) < 30
+        assert psnr(page.picture(), by_server) < 20
         page.run(f"location.hash = '{START}&decoder=nerv360'")
         whole(page, "nerv360", "hnerv")
-        page.wait(lambda: psnr(page.picture(), by_server) > 35)
+        page.wait(lambda: psnr(page.picture(), by_server) > 28)  # JPEG changes noise much
     shared.stop()
