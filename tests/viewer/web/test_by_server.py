@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 
@@ -128,16 +130,21 @@ def test_all_chapters_of_a_scene_are_shown(page: Browser, tmp_path: Path) -> Non
     views = [render_view(engine, look, frame, 450, 800).numpy() for frame in (1, 7)]
     with running(folder, live=Live(shared, id_of(file), 2)) as address:
         page.open(f"{address.url}#yaw=30&pitch=10&hfov=50&frame=1", 800, 450)
-        for frame, shown, other in ((1, *views), (7, *views[::-1])):
+
+        def view(frame: int) -> npt.NDArray[np.uint8]:
             page.run(f"location.hash = '#yaw=30&pitch=10&hfov=50&frame={frame}'")
-            page.wait(lambda index=str(frame): page.shown("frame") == index)
+            page.wait(lambda: page.shown("frame") == str(frame))
             page.wait(lambda: page.shown("whole") == "true")
             page.key("h")
             page.settle()
             picture = page.picture()
             page.key("h")
-            assert psnr(picture, shown) > 30
-            assert psnr(picture, other) < 25
+            return picture
+
+        for index, frame in enumerate((1, 7)):
+            picture = view(frame)
+            assert psnr(picture, views[index]) > 30
+            assert psnr(picture, views[1 - index]) < 25
         assert page.run("return document.getElementById('place').hidden"), "there is one place"
     shared.stop()
 
