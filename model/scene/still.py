@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from nerv360.networks import motion_map
+from nerv360.networks import motion_map, motion_size
 from nerv360.scene.coding import packed_series
 from nerv360.scene.packed_still import pack, unpack
 
@@ -53,7 +53,11 @@ class StillPanorama:
         packed = torch.from_numpy(pack(picture.cpu().contiguous().numpy()))
         size = (picture.shape[0], picture.shape[1])
         shipped = _planes(_unpacked(packed, size))
-        motion = torch.stack([motion_map(_planes(frame), shipped) for frame in pictures])
+        # In one piece: small maps that stay between large pictures that go would break up the heap.
+        maps = bytearray()
+        for frame in pictures:
+            maps += motion_map(_planes(frame), shipped).cpu().numpy().tobytes()
+        motion = torch.frombuffer(maps, dtype=torch.uint8).view(-1, *motion_size(*size))
         return cls(packed, size, motion if shown is None else motion[list(shown)])
 
 
