@@ -61,15 +61,20 @@ def decoding(engine: FakeEngine, gate: threading.Semaphore) -> Iterator[SharedDe
     shared.stop()
 
 
+def _begun(engine: FakeEngine) -> None:
+    """Wait until a picture is being decoded."""
+    for _ in range(1000):
+        if engine.requests:
+            break
+        threading.Event().wait(0.005)
+
+
 def test_each_has_its_turn_and_the_newest_ask_wins(
     decoding: SharedDecoding, engine: FakeEngine, gate: threading.Semaphore
 ) -> None:
     eager, modest = Page(decoding), Page(decoding)
     eager.ask(0)
-    for _ in range(1000):
-        if engine.requests:
-            break
-        threading.Event().wait(0.005)
+    _begun(engine)
     for number in range(1, 40):  # while picture 0 is decoded
         eager.ask(number)
     modest.ask(7)
@@ -85,10 +90,7 @@ def test_both_sides_of_a_comparison_share_the_turns_of_their_visitor(
 ) -> None:
     compares, other = Page(decoding), Page(decoding)
     compares.ask(0)
-    for _ in range(1000):
-        if engine.requests:
-            break
-        threading.Event().wait(0.005)
+    _begun(engine)
     for number in range(1, 6):  # while picture 0 is decoded
         compares.ask(number, side=number % 2)
     other.ask(20)

@@ -189,7 +189,7 @@ def held_for(kind: str, decoder: Decoder) -> int:
     + [("with a runner", "nerv360")],
 )
 def test_an_engine_holds_few_frames_of_embeddings_on_its_device(kind: str, name: str) -> None:
-    """Those of 300 frames with a finer level take 1.4 GiB in the paper's preset."""
+    """The embeddings of 300 frames with a finer level take 1.4 GiB in the paper's preset."""
     short, long = (decoder_over_still(CONFIGS[name], frames) for frames in (3, 43))
     assert short.still is not None
     each = [*(e[0] for e in (short.embeddings, *short.finer)), short.still.motion[0]]
