@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import weakref
 from collections.abc import Callable
@@ -118,21 +119,38 @@ def training_needs(
         pictures: number of the clip's different pictures, all in memory.
         reading: additional bytes for reading the clip.
     """
-    plain = config.replace(still_panorama=False)
     picture = 3 * config.frame_height * config.frame_width
     # The still panorama and what is compared with it, in float32, and a second loss.
     over_still = 4 * 2 * picture if config.still_panorama else 0
-    losses = 2 if config.still_panorama else 1
-    step = predicted_bytes("training", plain, settings=settings)
-    step += over_still + (losses - 1) * _loss_bytes(plain, settings)
-    judging = predicted_bytes("encoding", plain) + predicted_bytes("decoding", plain)
+    plain = config.replace(still_panorama=False)
+    step, loss, judging, states = _parts(
+        plain, settings.viewports, settings.optimiser, settings.crops
+    )
+    step += over_still + (loss if config.still_panorama else 0)
     judging += over_still + 4 * 2 * picture
-    kept = over_still + optimiser_bytes(Autoencoder(plain).to("meta"), settings)
+    kept = over_still + states
     working, storing = round(_WORKSPACE * max(step, judging)), export_bytes(config, pictures)
     held = pictures * picture + _LIBRARIES
     if device.type == "cpu":
         return TrainingNeeds(held + kept + max(reading, working, storing + judging), 0)
     return TrainingNeeds(held + max(reading, storing), kept + working)
+
+
+@functools.lru_cache(maxsize=8)
+def _parts(
+    config: ModelConfig, viewports: int, optimiser: str, crops: bool
+) -> tuple[int, int, int, int]:
+    """Return the bytes of a step, of another loss, of an evaluation and of the optimiser's states.
+
+    Finding them takes a second, which trainings in chapters would spend on each.
+    """
+    settings = TrainingSettings(viewports=viewports, optimiser=optimiser, crops=crops)
+    return (
+        predicted_bytes("training", config, settings=settings),
+        _loss_bytes(config, settings),
+        predicted_bytes("encoding", config) + predicted_bytes("decoding", config),
+        optimiser_bytes(Autoencoder(config).to("meta"), settings),
+    )
 
 
 def _loss_bytes(config: ModelConfig, settings: TrainingSettings) -> int:

@@ -128,12 +128,15 @@ class Clip:
                 picture, last = next(pictures), last + 1
             yield picture
 
-    def decoded(self) -> Iterator[av.VideoFrame] | None:
+    def decoded(self, *, placed: bool = True) -> Iterator[av.VideoFrame] | None:
         """Return the picture of each frame in the file's own planes, colours and range.
 
-        None if the clip changes the pictures that the file stores.
+        None if the file has no such planes, or if the clip places or scales its pictures.
+
+        Args:
+            placed: False for the pictures of the file even if the clip places or scales them.
         """
-        if not (isinstance(self.stored, StoredVideo) and self._placer.is_plain):
+        if not isinstance(self.stored, StoredVideo) or (placed and not self._placer.is_plain):
             return None
         return self.stored.decoded(self.numbers[self.shown])
 

@@ -60,7 +60,7 @@ def _is_cut(apart: Sequence[float], gaps: Sequence[float], frame: int) -> bool:
 
 def _thumbnails(clip: Clip) -> Iterator[npt.NDArray[np.float32]]:
     """Yield the greys of each frame, reduced to `_GRID`."""
-    decoded = clip.decoded()
+    decoded = clip.decoded(placed=False)
     if decoded is not None:
         for frame in decoded:
             yield (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Sequence
 
@@ -187,20 +188,16 @@ def needed_pixels(config: ModelConfig, motion: Tensor) -> list[Tensor]:
     Returns:
         for each level of the embedding, the coarsest first, height×width bool.
     """
-    network = build_decoder(config, "meta")
-    layout, on_sphere = network.layout(), network.full_frame
-    on_sphere = on_sphere or config.project_after == len(config.strides)
+    on_sphere, reaches = _reaches(config)
     cell = config.frame_height / motion.shape[0]
     hfov = math.radians(config.hfov_deg * (1 + config.hfov_jitter))
     pixel = 2 * math.tan(hfov / 2) / config.viewport_width  # of a viewport, at its centre
     wider = max(1.0, pixel * config.frame_width / (2 * math.pi))
     moving = (motion[None, None] > 0).float()
     result = []
-    entries = (0, *(stage + 1 for stage in config.level_stages))
-    for entry, (_, height, width) in zip(entries, config.embedding_shapes, strict=True):
+    for reach, (_, height, width) in zip(reaches, config.embedding_shapes, strict=True):
         # Alpha is interpolated between cells of the map, and compares 3×3 cells of a picture.
         seen = wider * (cell + 3 * config.comparison_cell + config.frame_height / height)
-        reach = layout.reach_from(entry) * config.scale
         rows, columns = seen + reach, _NARROWEST * seen + reach
         if not on_sphere:
             rows, columns = seen + wider * reach, _NARROWEST * (seen + wider * reach)
@@ -208,6 +205,15 @@ def needed_pixels(config: ModelConfig, motion: Tensor) -> list[Tensor]:
         fine = F.interpolate(wide, (max(height, wide.shape[-2]), max(width, wide.shape[-1])))
         result.append(F.adaptive_max_pool2d(fine, (height, width))[0, 0] > 0)
     return result
+
+
+@functools.lru_cache(maxsize=8)
+def _reaches(config: ModelConfig) -> tuple[bool, tuple[float, ...]]:
+    """Return whether all layers are on the sphere, and their reach from each level on, pixels."""
+    network = build_decoder(config, "meta")
+    on_sphere = network.full_frame or config.project_after == len(config.strides)
+    layout, entries = network.layout(), (0, *(stage + 1 for stage in config.level_stages))
+    return on_sphere, tuple(config.scale * layout.reach_from(entry) for entry in entries)
 
 
 def _grown(moving: Tensor, rows: int, columns: int) -> Tensor:

@@ -40,7 +40,7 @@ def rehearse(
         single = TrainedEmbeddings(trainer.config, 1)
         single.put(0, first)
         weights = {name: kept_weights(weight) for name, weight in trained_weights(trainer).items()}
-        embeddings = single.coded(FINE, [0] * frames)
+        embeddings = single.coded(FINE, [0] * frames, quick=True)
         scene = assembled(scene_header(trainer, attribution), weights, embeddings, trainer.still)
         try:
             write_coded(rehearsal, merged(existing, scene) if existing is not None else scene)

@@ -19,7 +19,7 @@ from nerv360.video.index import VideoIndex, index_video
 from nerv360.video.matroska import read_projections
 from nerv360.video.pixels import Orientation, to_opaque, to_pixels, with_alpha
 from nerv360.video.planes import Planes
-from nerv360.video.random_access import VideoReader
+from nerv360.video.random_access import DamagedPictureError, VideoReader
 from nerv360.video.reading import Opening
 from nerv360.video.spherical import TWO_EAC_STREAMS, SphericalLayout, check_bounds
 from nerv360.video.stored.pictures import Channels, OpenedPictures, StoredPictures
@@ -93,11 +93,22 @@ class StoredVideo(StoredPictures):
         return self.orientation.is_plain and self.other is None and self.transfer is None
 
     def decoded(self, numbers: npt.NDArray[np.int64]) -> Iterator[av.VideoFrame] | None:
-        """Return the pictures of these numbers as decoded, or None if they are changed."""
-        if not self.is_plain:
-            return None
+        """Return the pictures of these numbers as decoded, or None if they are changed.
+
+        For a damaged picture the one before comes again.
+        """
+        return self._decoded(numbers) if self.is_plain else None
+
+    def _decoded(self, numbers: npt.NDArray[np.int64]) -> Iterator[av.VideoFrame]:
         reader = VideoReader(self.index, kept_bytes=0)
-        return (reader.picture(int(number)) for number in numbers)
+        latest: av.VideoFrame | None = None
+        for number in numbers:
+            try:
+                latest = reader.picture(int(number))
+            except DamagedPictureError:
+                if latest is None:
+                    raise
+            yield latest
 
 
 class OpenedVideo:

@@ -84,6 +84,11 @@ def test_the_median_is_that_of_each_sample(monkeypatch: pytest.MonkeyPatch) -> N
     generator = torch.Generator().manual_seed(0)
     clip = torch.randint(256, (7, 10, 8, 3), generator=generator, dtype=torch.uint8)
     assert np.array_equal(temporal_median(list(clip)).numpy(), np.median(clip.numpy(), 0))
+    for count in (1, 2, 6):  # torch takes the lower one of an even number, too
+        wanted = clip[:count].median(0).values
+        assert torch.equal(temporal_median(list(clip[:count])), wanted)
+    ends = torch.tensor([[[[255] * 3]], [[[0] * 3]], [[[255] * 3]]], dtype=torch.uint8)
+    assert temporal_median(list(ends)).tolist() == [[[255] * 3]]
 
 
 @pytest.mark.parametrize(

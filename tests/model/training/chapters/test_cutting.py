@@ -13,8 +13,9 @@ from torch import Tensor
 
 from nerv360.scene import MAX_CHAPTERS, chapter_lengths
 from nerv360.training.chapters import cut_into_chapters, find_cuts
-from nerv360.video import open_clip
+from nerv360.video import Clip, open_clip
 from nerv360.video.writing import FolderWriter, VideoWriter
+from tests.support.clips import damaged, encode
 
 
 def scene(number: int, frame: int, speed: int = 1) -> Tensor:
@@ -39,6 +40,23 @@ def test_other_scenes_are_found_in_a_video(tmp_path: Path) -> None:
     clip = open_clip(tmp_path / "clip.mp4")
     assert clip.decoded() is not None
     assert find_cuts(clip) == [10, 20]
+
+
+def test_a_clip_is_not_scaled_to_find_its_cuts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with VideoWriter(tmp_path / "clip.mp4", 128, 64, 10.0) as writer:
+        for picture in pictures():
+            writer.write(picture)
+    clip = open_clip(tmp_path / "clip.mp4", size=(16, 32))
+    assert clip.decoded() is None
+    monkeypatch.setattr(Clip, "read", None)
+    assert find_cuts(clip) == [10, 20]
+
+
+def test_damaged_pictures_do_not_stop_the_search(tmp_path: Path) -> None:
+    whole = encode(tmp_path / "clip.mp4", [scene(0, 0)] * 24 + [scene(1, 0)] * 24)
+    assert find_cuts(open_clip(damaged(whole, 8, 20))) == [24]
 
 
 def test_other_scenes_are_found_in_a_folder(tmp_path: Path) -> None:
