@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
+
+from OpenGL import GL
 
 from nerv360.geometry import Look
 from nerv360.trajectories import Trajectory
@@ -17,7 +20,7 @@ from nerv360.viewer.failures import describe
 from nerv360.viewer.opening import Start, open_file
 from nerv360.viewer.picture import Window, upload_by
 from nerv360.viewer.settings import Settings, load_settings, save_settings, settings_path
-from nerv360.viewer.shading import DRAWER
+from nerv360.viewer.shading import DRAWER, draws_in_software
 from nerv360.viewer.window_system import when_display_is_lost
 
 log = logging.getLogger(__name__)
@@ -79,11 +82,30 @@ def run_window(start: Start, options: Options) -> None:
         _run(window, start, options, settings, stored)
 
 
+def leave_a_core() -> None:
+    """Decode by one thread fewer than there are cores, unless the user has chosen their number.
+
+    A decoder's threads wait for each other many times a picture. If software draws the window on
+    the same cores, they wait for the thread that it interrupts, up to three times as long.
+    """
+    if "OMP_NUM_THREADS" in os.environ:
+        return
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    threads = max(1, cores - 1)
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # read when torch is imported
+    if "torch" in sys.modules:
+        import torch
+
+        torch.set_num_threads(min(threads, torch.get_num_threads()))
+
+
 def _run(
     window: Window, start: Start, options: Options, settings: Settings, stored: Settings
 ) -> None:
     """Run the application in ``window``, and close both however it ends."""
     try:
+        if draws_in_software(GL.glGetString(GL.GL_RENDERER).decode(errors="replace")):
+            leave_a_core()
         DRAWER.attach_for(options.engine)
         app = App(
             window,

@@ -249,10 +249,10 @@ def from_stored(
         unpacking = {
             name: [
                 pool.submit(_embeddings, stored, key, shape, as_levels)
-                for key, shape in embedding_shapes(header, name).items()
+                for key, shape in reversed(embedding_shapes(header, name).items())
             ]
             for name, config in header.configs.items()
-        }
+        }  # the largest first: the others are unpacked beside it
         still = None
         if (size := still_size(header.configs.values())) is not None:
             motion = stored[MOTION]
@@ -265,7 +265,7 @@ def from_stored(
                 key: _weight(stored, f"{name}.weights.{key}", shape)
                 for key, shape in weight_shapes(config).items()
             }
-            maps = [unpacked.result() for unpacked in unpacking[name]]
+            maps = [unpacked.result() for unpacked in reversed(unpacking[name])]
             embeddings, *finer = (each for each, _ in maps)
             decoders[name] = Decoder(
                 config=replace(config),

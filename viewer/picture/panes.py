@@ -303,11 +303,13 @@ class Panes:
             played = chapter == (self._chapter + 1) % len(self.scene.chapters)
             self._late = time.monotonic() + (_PLAYED_LATE_S if played else _LATE_S)
             self._chapter = chapter
-            read = partial(self.scene.still, covering[0])
-            self._reader = StillReader(read, (chapter, following))
-        if (pixels := self._reader.get(following)) is not None:
-            self._texture(pixels)
+            self._reader = StillReader(partial(self.scene.still, covering[0]))
         pixels = self._reader.get(chapter)
+        first = self._panes[0]
+        shown = first.chapter == chapter and first.renderer.picture is not None
+        # The next one is read only then: it would delay the picture after a jump.
+        if shown and (next_pixels := self._reader.get(following)) is not None:
+            self._texture(next_pixels)
         for name, pane in zip(self.shown, self._panes, strict=True):
             late = not pane.pictured or time.monotonic() > self._late
             if late and pane.chapter != chapter and name in covering and pixels is not None:

@@ -5,9 +5,10 @@ Main thread only.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from enum import Enum
 
 import numpy as np
@@ -100,24 +101,19 @@ class StillTexture:
 
 
 class StillReader:
-    """Reads still panoramas of chapters on a thread of its own."""
+    """Reads still panoramas of chapters on threads of its own."""
 
-    def __init__(
-        self, read: Callable[[int], npt.NDArray[np.uint8] | None], chapters: Iterable[int]
-    ) -> None:
-        """Begin to read those of ``chapters`` in order; ``read`` is called with each."""
-        self._read, self._stills = read, dict[int, npt.NDArray[np.uint8]]()
-        threading.Thread(target=self._run, args=(chapters,), name=_THREAD, daemon=True).start()
+    def __init__(self, read: Callable[[int], npt.NDArray[np.uint8] | None]) -> None:
+        """Read a chapter's by ``read``, once somebody asks for it."""
+        self._read, self._stills = read, dict[int, npt.NDArray[np.uint8] | None]()
 
     def get(self, chapter: int) -> npt.NDArray[np.uint8] | None:
-        """Return a chapter's still panorama, or None if it has not been read."""
-        return self._stills.get(chapter)
+        """Return a chapter's still panorama, or None until it has been read."""
+        if chapter not in self._stills:
+            self._stills[chapter] = None
+            threading.Thread(target=self._run, args=(chapter,), name=_THREAD, daemon=True).start()
+        return self._stills[chapter]
 
-    def _run(self, chapters: Iterable[int]) -> None:
-        for chapter in chapters:
-            try:
-                still = self._read(chapter)
-            except InputError:
-                return  # decoding says why
-            if still is not None:
-                self._stills[chapter] = still
+    def _run(self, chapter: int) -> None:
+        with contextlib.suppress(InputError):  # decoding says why
+            self._stills[chapter] = self._read(chapter)
