@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import mmap
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,6 +52,21 @@ def release_freed_memory() -> None:
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).malloc_trim(0)
+
+
+def release_pages(address: int, size: int) -> None:
+    """Return the whole pages of a part of a buffer to the system; their values are lost.
+
+    Linux only; elsewhere, and in the rest of the part, the values stay.
+    """
+    if sys.platform != "linux":
+        return
+    first = -(-address // mmap.PAGESIZE) * mmap.PAGESIZE
+    whole = (address + size - first) // mmap.PAGESIZE * mmap.PAGESIZE
+    if whole > 0:
+        with contextlib.suppress(OSError, AttributeError):
+            madvise = ctypes.CDLL(None).madvise
+            madvise(ctypes.c_void_p(first), ctypes.c_size_t(whole), mmap.MADV_DONTNEED)
 
 
 def _left_in_groups() -> Iterator[int]:

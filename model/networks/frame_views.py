@@ -40,6 +40,7 @@ class FrameViews:
 
     def _expand(self, crop: FrameCrop | None) -> FrameCrop | None:
         embedding, finer = self._embedding, self._finer
+        self._expanded = embedding, finer  # those of the crop before are freed first
         if crop is not None:
             embedding, finer = crop.cut(embedding), [crop.cut(level) for level in finer]
         self._expanded = self._network.expand(embedding, self._time, finer), finer

@@ -217,7 +217,7 @@ class Training:
                 searches = self.clock is None or self.clock.searches
                 export = export_scene if searches else export_plainly
                 release_freed_memory()  # of the steps
-                result = export(self.trainer, self.attribution)
+                result = export(self.trainer, self.attribution, last=True)
             scene = self._whole(result.scene)
             self._space.release()
             write_coded(self.target, scene)

@@ -88,6 +88,7 @@ def held_out_quality(
                 planes = unit(as_shown(shown)).permute(2, 0, 1)[None]
                 known = 1.0 if coverage is None else seen
                 similarities.append(float(ms_ssim(planes * known, original * known)))
+        del frame, code, view_at  # or the next frame's would come on top of them
     mean = sum(ratios) / len(ratios)
     structure_mean = sum(similarities) / len(similarities) if similarities else None
     return Quality(mean, pooled(moving).db, structure_mean)

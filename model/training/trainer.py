@@ -17,6 +17,7 @@ from typing import Any
 from torch import Tensor
 
 from nerv360.errors import InputError
+from nerv360.memory import release_freed_memory
 from nerv360.training.autoencoder import Autoencoder
 from nerv360.training.checkpoint import (
     SavingTimes,
@@ -207,6 +208,8 @@ class Trainer(Learner):
     def evaluate(self) -> None:
         """Measure the current network on the held-out looks; keep its weights if it is the best."""
         self.network.eval()
+        if self.device.type == "cpu":
+            release_freed_memory()  # of the steps, which an evaluation cannot take all of
         quality = self._held_out()
         self.psnr_db, self.moving_db = quality.psnr_db, quality.moving_db
         self._course += ((self.step, quality.psnr_db),)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
@@ -76,3 +77,14 @@ def test_freed_memory_is_kept_for_the_next_step() -> None:
     )
     child = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     assert int(child.stdout) < 1000  # three times 5,860 pages otherwise
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems keep the pages")
+def test_a_part_of_a_buffer_that_is_released_takes_no_memory_and_leaves_the_rest() -> None:
+    buffer, process = np.full((3, 8 * MIB + 123), 7, np.uint8), psutil.Process()
+    before = process.memory_info().rss
+    memory.release_pages(buffer[1].ctypes.data, buffer[1].nbytes)
+    assert before - process.memory_info().rss > 7 * MIB
+    assert (buffer[[0, 2]] == 7).all()
+    memory.release_pages(buffer[0].ctypes.data + 1, 20)  # no whole page
+    assert (buffer[0] == 7).all()

@@ -158,6 +158,7 @@ class ChapterCourse:
                     waits = self.plan.chained and number and not self._is_finished(number - 1)
                     if waits or self._is_finished(number):
                         continue
+                    release_freed_memory()  # of what came before
                     with self._claimed(number) as training:
                         if training is None:
                             continue
@@ -170,8 +171,7 @@ class ChapterCourse:
                         reserved = True
                     self._network(number - 1).unlink(missing_ok=True)  # nobody needs it now
                     del training
-                    gc.collect()  # its pictures are freed before the next chapter's are read
-                    release_freed_memory()
+                    gc.collect()  # what it holds is freed before the next chapter is read
                 if not taken:
                     time.sleep(_POLL_S)
         return not self._is_incomplete()

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from nerv360.config import ModelConfig
 from nerv360.errors import InputError
+from nerv360.memory import release_pages
 from nerv360.metrics import median_frames, temporal_median
 from nerv360.networks import architecture_of, checked, smallest_embedding
 from nerv360.progress import track
@@ -67,6 +68,7 @@ class ClipFrames:
         self.coverage = coverage
         self.still_shares: StillShares | None = None
         self._still: Tensor | None = None
+        self._forgotten: set[int] = set()
 
     def __len__(self) -> int:
         return len(self.shown)
@@ -76,9 +78,26 @@ class ClipFrames:
         """Number of different pictures."""
         return self.bytes.shape[0]
 
+    def forget(self, picture: int) -> None:
+        """Free the memory of a picture that no frame needs any more, where the system can.
+
+        What follows from all pictures stays known.
+        """
+        self.still_bytes()
+        _ = self.digest
+        release_pages(self.bytes[picture].data_ptr(), self.bytes[picture].nbytes)
+        self._forgotten.add(picture)
+
     def picture(self, index: int) -> Tensor:
-        """Return the picture of frame ``index``, H×W×3 uint8."""
-        return self.bytes[self.shown[index]]
+        """Return the picture of frame ``index``, H×W×3 uint8.
+
+        Raises:
+            ValueError: it is forgotten.
+        """
+        picture = self.shown[index]
+        if picture in self._forgotten:
+            raise ValueError(f"picture {picture} is forgotten")
+        return self.bytes[picture]
 
     def frame(self, index: int, device: torch.device) -> Tensor:
         """Return frame ``index`` as 1×3×H×W floats in [0, 1], channels-last."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -55,9 +55,16 @@ class TrainedEmbeddings:
     @classmethod
     @torch.no_grad()
     def of(
-        cls, network: Autoencoder, frames: ClipFrames, device: torch.device
+        cls,
+        network: Autoencoder,
+        frames: ClipFrames,
+        device: torch.device,
+        done: Callable[[int], None] = lambda picture: None,
     ) -> TrainedEmbeddings:
         """Encode all frames.
+
+        Args:
+            done: called after each picture with its number.
 
         Raises:
             InputError: an embedding is not finite.
@@ -69,6 +76,7 @@ class TrainedEmbeddings:
             if network.motion is not None:
                 needed = needed_pixels(network.config, network.motion[index, 0].cpu())
             result.put(picture, network.encoder.embeddings(frames.frame(index, device)), needed)
+            done(picture)
         return result
 
     def put(

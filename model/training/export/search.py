@@ -56,9 +56,13 @@ class Export:
 
 
 @torch.no_grad()
-def export_plainly(trainer: Trainer, attribution: Attribution) -> Export:
-    """Code the scene with 256 levels and 16-bit weights."""
-    storage = _Storage(trainer)
+def export_plainly(trainer: Trainer, attribution: Attribution, *, last: bool = False) -> Export:
+    """Code the scene with 256 levels and 16-bit weights.
+
+    Args:
+        last: no step follows; the trainer forgets the pictures that it is not measured with.
+    """
+    storage = _Storage(trainer, last=last)
     return storage.export(storage.measured(None), None, attribution)
 
 
@@ -73,7 +77,7 @@ def export_so_far(trainer: Trainer, attribution: Attribution) -> CodedScene:
 
 
 @torch.no_grad()
-def export_scene(trainer: Trainer, attribution: Attribution) -> Export:
+def export_scene(trainer: Trainer, attribution: Attribution, *, last: bool = False) -> Export:
     """Code the best network's decoder and all embeddings as coarsely as ``settings.rate`` allows.
 
     The quality in the summary is measured on what is stored.
@@ -81,10 +85,13 @@ def export_scene(trainer: Trainer, attribution: Attribution) -> Export:
     If the search or the coding fails, for example for lack of memory, the scene is stored with 256
     levels and 16-bit weights, and a warning is logged.
 
+    Args:
+        last: as of `export_plainly`.
+
     Raises:
         Exception: even that failed.
     """
-    storage = _Storage(trainer)
+    storage = _Storage(trainer, last=last)
     before = storage.measured(None)
     try:
         chosen = _coarsest(storage, before, trainer.settings.rate)
@@ -116,14 +123,19 @@ class _Storage:
     one way.
     """
 
-    def __init__(self, trainer: Trainer) -> None:
+    def __init__(self, trainer: Trainer, *, last: bool = False) -> None:
         self._trainer = trainer
         self._network = trainer.best_network()
         self._weights = trained_weights(trainer)
         frames = trainer.frames
         looks = held_out_looks(trainer.config, len(frames), trainer.settings.held_out)
         self._pictures = sorted({frames.shown[index] for index in looks[0]})
-        self._embeddings = TrainedEmbeddings.of(self._network, trainer.frames, trainer.device)
+
+        def done(picture: int) -> None:
+            if last and picture not in self._pictures:
+                frames.forget(picture)
+
+        self._embeddings = TrainedEmbeddings.of(self._network, frames, trainer.device, done)
         self._rounded = functools.lru_cache(maxsize=1)(self._embeddings.rounded)
         self.quality = functools.cache(self._quality)
 

@@ -92,6 +92,27 @@ def test_the_quality_told_is_that_of_the_file(trainer: Trainer, tmp_path: Path) 
     assert read.training.settings["rate"] == 0.5
 
 
+@pytest.mark.parametrize("export", [export_scene, export_plainly])
+def test_after_the_last_step_only_pictures_to_measure_with_are_kept(
+    trainer: Trainer, export: Any
+) -> None:
+    trainer.settings = replace(SETTINGS, held_out=2, rate=0.5)
+    before, frames = export(trainer, ATTRIBUTION), trainer.frames
+    trainer.frames = ClipFrames(frames.bytes.clone(), frames.info)
+    try:
+        after = export(trainer, ATTRIBUTION, last=True)
+        assert torch.equal(trainer.frames.picture(COUNT // 2), frames.picture(COUNT // 2))
+        assert trainer.frames.digest == frames.digest
+        for index in (0, 1, 3):
+            with pytest.raises(ValueError, match=f"picture {index} is forgotten"):
+                trainer.frames.picture(index)
+    finally:
+        trainer.frames = frames
+    assert after.stored == before.stored
+    assert after.scene.header == before.scene.header
+    assert all(torch.equal(after.scene.tensors[k], t) for k, t in before.scene.tensors.items())
+
+
 def test_a_coarseness_that_costs_too_much_leaves_no_trace(trainer: Trainer, tmp_path: Path) -> None:
     trainer.settings = replace(SETTINGS, rate=0.0)
     trained = trainer.best_network().decoder.state_dict()
