@@ -28,6 +28,8 @@ SMALL = TINY.replace(
     blocks=(1, 0), viewport_height=96, viewport_width=160,
 )  # fmt: skip
 FRAMES = 3
+LENGTHS = (3, 2, 4, 2, 3)
+"""Frames of the chapters of a longer scene."""
 
 
 def plain_scene() -> Scene:

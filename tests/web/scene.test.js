@@ -71,23 +71,29 @@ test("a tensor has the bytes that its shape needs", () => {
 test("a description is believed only where all of it can be true", () => {
   const names = ["camera_rays.vert", "equirectangular.glsl", "composite.glsl", "timewarp.frag"];
   const shaders = Object.fromEntries([...names, "panorama.frag", "whole.vert"].map((n) => [n, "text"]));
-  const sound = {
-    version: 1, title: "Pier", licence: "", credit: "", recording: "", width: 96, height: 48, fps: 20, frames: 4,
-    shaders, still: { file: "still.avif", bytes: 100 },
+  const chapter = {
+    first: 0, still: { file: "still.avif", bytes: 100 },
     motion: { file: "motion.bin", bytes: 9, shape: [4, 1, 6, 12] },
-    decoders: [{ name: "hnerv", file: "hnerv.safetensors", bytes: 7, covers: true, hfov: [1, 1.2] }],
+    decoders: { hnerv: { file: "hnerv.safetensors", bytes: 7 } },
   };
-  assert.equal(checkedDescription(sound), sound);
-  const decoder = sound.decoders[0];
+  const decoder = { name: "hnerv", covers: true, hfov: [1, 1.2] };
+  const sound = {
+    version: 2, title: "Pier", licence: "", credit: "", recording: "", width: 96, height: 48, fps: 20, frames: 4,
+    shaders, decoders: [decoder], chapters: [chapter],
+  };
+  const of = (...changed) => ({ ...sound, chapters: changed.map((each) => ({ ...chapter, ...each })) });
+  const motion = (frames) => ({ ...chapter.motion, shape: [frames, 1, 6, 12] });
+  const halves = [{ motion: motion(3) }, { first: 3, motion: motion(1) }];
+  for (const right of [sound, of(...halves), of({ still: { file: "still.avif", bytes: 0 } })])
+    assert.equal(checkedDescription(right), right);
   for (const wrong of [
-    null, { ...sound, version: 2 }, { ...sound, frames: 0 }, { ...sound, frames: 1e9 },
+    null, { ...sound, version: 1 }, { ...sound, frames: 0 }, { ...sound, frames: 1e9 },
     { ...sound, width: 2 ** 20 }, { ...sound, fps: "fast" }, { ...sound, shaders: {} },
-    { ...sound, decoders: [] }, { ...sound, still: { file: "../etc/passwd", bytes: 1 } },
-    { ...sound, still: { file: "//elsewhere.org", bytes: 1 } }, { ...sound, still: null },
-    { ...sound, still: { file: "still.avif", bytes: 2 ** 40 } },
-    { ...sound, motion: { ...sound.motion, shape: [5, 1, 6, 12] } },
-    { ...sound, decoders: [{ ...decoder, hfov: [2, 1] }] },
-    { ...sound, decoders: [{ ...decoder, bytes: -1 }] },
+    { ...sound, decoders: [] }, { ...sound, decoders: [{ ...decoder, hfov: [2, 1] }] },
+    of(), of({ first: 1 }), of({}, {}), of({}, { first: 3 }), of(...halves, { first: 9 }), of(...halves, {}),
+    of({ still: { file: "../etc/passwd", bytes: 1 } }), of({ still: { file: "//elsewhere.org", bytes: 1 } }),
+    of({ still: null }), of({ still: { file: "still.avif", bytes: 2 ** 40 } }), of({ motion: motion(5) }),
+    of({ decoders: {} }), of({ decoders: { hnerv: { file: "hnerv.safetensors", bytes: -1 } } }),
   ])
     assert.throws(() => checkedDescription(wrong), DataError);
 });

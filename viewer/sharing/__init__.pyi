@@ -11,6 +11,7 @@ from .notebook import show as show
 from .pages import clip_page as clip_page
 from .pages import id_of as id_of
 from .pages import scene_page as scene_page
+from .scene_files import SceneFiles as SceneFiles
 from .server import WebServer as WebServer
 from .shared_decoding import SharedDecoding as SharedDecoding
 from .training_page import TrainingPage as TrainingPage

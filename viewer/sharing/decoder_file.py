@@ -29,7 +29,9 @@ _SIDES = (2048, 4096, 8192, 16384)
 _MAP_BYTES = 256 * 2**20
 
 
-def decoder_file(decoder: Decoder, coded: Sequence[Tensor | None] = ()) -> bytes:
+def decoder_file(
+    decoder: Decoder, coded: Sequence[Tensor | None] = (), *, quick: bool = False
+) -> bytes:
     """Return a safetensors file: the tensor ``plan``, zlib-packed JSON, and the tensors it names.
 
     The plan is `ShaderPlan.to_json`, but an array is the name and shape of a tensor, and these keys
@@ -42,6 +44,7 @@ def decoder_file(decoder: Decoder, coded: Sequence[Tensor | None] = ()) -> bytes
 
     Args:
         coded: its embeddings, coarsest first, if they are coded already.
+        quick: pack embeddings as `deflated` does if quick.
 
     Raises:
         InputError: it exceeds the graphics that a page can rely on.
@@ -62,7 +65,8 @@ def decoder_file(decoder: Decoder, coded: Sequence[Tensor | None] = ()) -> bytes
         name = f"finer{level - 1}" if level else "embedding"
         tensor = coded_embeddings(embeddings) if known is None else known
         shape = tuple(embeddings.shape)
-        stored = put(f"embeddings.{name}", deflated(tensor, shape, "embeddings"))
+        packed = deflated(tensor, shape, "embeddings", quick=quick)
+        stored = put(f"embeddings.{name}", packed)
         values["embeddings"].append({"map": name, "tensor": stored, "shape": list(shape)})
     text = json.dumps(values, allow_nan=False, separators=(",", ":"))
     put("plan", torch.frombuffer(bytearray(zlib.compress(text.encode(), 9)), dtype=torch.uint8))

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import html
+import itertools
 import json
 import posixpath
 import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
 from nerv360.errors import InputError
 from nerv360.files import atomic_write, partial_path
+from nerv360.progress import track
 from nerv360.text import escaped, file_name
 from nerv360.viewer.paths import data_file
 
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 
 DESCRIPTION = "scene.json"
 SOUND = "sound.ogg"
-_VERSION = 1
+_VERSION = 2
 _SHADERS = (
     "camera_rays.vert",
     "equirectangular.glsl",
@@ -64,42 +67,44 @@ def check_folder(folder: Path) -> None:
         )
 
 
-def _refuse_chapters(scene_file: Path) -> None:
-    """Raise InputError if the scene in ``scene_file`` has several chapters.
-
-    Raises:
-        InputError: it has, or it cannot be read.
-    """
-    from nerv360.scene import read_header
-
-    chapters = len(read_header(scene_file).header.chapters)
-    if chapters > 1:
-        raise InputError(
-            f"{scene_file} has {chapters} chapters, and a page decodes a scene of one: use "
-            f"`nerv360 serve --decode here`, or write a film by `nerv360 render`"
-        )
-
-
-def export_web(scene_file: Path, folder: Path, live: dict[str, Any] | None = None) -> int:
+def export_web(
+    scene_file: Path, folder: Path, live: dict[str, Any] | None = None, *, served: bool = False
+) -> int:
     """Write the scene in ``scene_file`` as a page to ``folder``, completely or not at all.
 
     Args:
-        scene_file: the scene.
+        scene_file: the scene. One of its chapters is in memory at a time.
         folder: for the page's files.
         live: how its server decodes for the page (`nerv360.viewer.sharing.live_description`).
+        served: leave out the files that its server makes when they are asked for (`SceneFiles`).
 
     Returns:
         Bytes of all its files.
 
     Raises:
-        InputError: the scene cannot be read or shown on a page, it has several chapters, or the
-            folder cannot be written without overwriting other files.
+        InputError: the scene cannot be read or shown on a page, or the folder cannot be written
+            without overwriting other files.
     """
+    from nerv360.decoding import hfov_range
+    from nerv360.scene import read_sound
+    from nerv360.viewer.sharing.scene_files import SceneFiles
+
     check_folder(folder)
-    _refuse_chapters(scene_file)
-    files = _files(scene_file)
-    _write(files, folder, live)
-    return sum(map(len, files.values()))
+    scene = SceneFiles(scene_file)
+    header, files = scene.header, _page_files()
+    title = escaped(header.attribution.title) or file_name(scene_file.with_suffix(""))
+    description = _description(title, header.width, header.height, header.fps, header.frames)
+    description |= _terms(header.attribution)
+    if (sound := read_sound(scene_file)) is not None:
+        files[SOUND] = sound
+        description["sound"] = {"file": SOUND, "bytes": len(sound)}
+    description["chapters"] = scene.chapters
+    for name in scene.chapters[0]["decoders"]:
+        config = header.configs[name]
+        entry = {"name": name, "covers": config.still_panorama, "hfov": hfov_range(config)}
+        description["decoders"].append(entry)
+    names = track(() if served else scene.names, f"making a page of {scene_file.name}")
+    return _write(files, description, folder, live, ((name, scene.make(name)) for name in names))
 
 
 def export_clip(
@@ -133,31 +138,49 @@ def export_clip(
         description["sound"] = {"file": SOUND, "bytes": 0}
     for name in clip.decoders:
         hfov = live["decoders"][name]["hfov"]
-        entry = {"name": name, "covers": False, "hfov": hfov, "file": "", "bytes": 0}
-        description["decoders"].append(entry)
+        description["decoders"].append({"name": name, "covers": False, "hfov": hfov})
     files = _page_files()
     if still is not None:
         files[_STILL] = still.packed.numpy().tobytes()
-        description["still"] = {"file": _STILL, "bytes": len(files[_STILL])}
-    _write(_with_words(files, description), folder, live)
+        entry = {"file": _STILL, "bytes": len(files[_STILL])}
+        description["chapters"][0]["still"] = entry
+    _write(files, description, folder, live)
 
 
-def _write(files: dict[str, bytes], folder: Path, live: dict[str, Any] | None) -> None:
-    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    description = json.loads(files[DESCRIPTION]) | {"live": live, "files": hashes}
-    del description["files"][DESCRIPTION]
-    files[DESCRIPTION] = _json(description)
+def _write(
+    files: dict[str, bytes],
+    description: dict[str, Any],
+    folder: Path,
+    live: dict[str, Any] | None,
+    made: Iterable[tuple[str, bytes]] = (),
+) -> int:
+    """Write a page, and return its bytes.
+
+    Args:
+        made: names and contents of the chapters' files, one at a time; their sizes are entered into
+            the description.
+    """
+    hashes, sizes = {}, {}
+    files[_PAGE] = _with_words(files, description)
     try:
         with atomic_write(folder) as partial:
-            for name, content in files.items():
+            for name, content in itertools.chain(files.items(), made):
                 file = partial / name
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(content)
+                hashes[name], sizes[name] = hashlib.sha256(content).hexdigest(), len(content)
+            for chapter in description["chapters"]:
+                for entry in (chapter["still"], chapter["motion"], *chapter["decoders"].values()):
+                    if entry is not None:
+                        entry["bytes"] = sizes.get(entry["file"], 0)
+            told = _json(description | {"live": live, "files": hashes})
+            (partial / DESCRIPTION).write_bytes(told)
             check_folder(folder)
             if folder.exists():
                 _empty(folder)
     except OSError as error:
         raise InputError(f"{folder} cannot be written: {error.strerror or error}") from error
+    return sum(sizes.values()) + len(told)
 
 
 def _empty(folder: Path) -> None:
@@ -190,46 +213,6 @@ def _foreign(folder: Path) -> str | None:
     return None
 
 
-def _files(scene_file: Path) -> dict[str, bytes]:
-    """Return all files by name."""
-    from nerv360.decoding import hfov_range
-    from nerv360.scene import coded_motion, deflated, read_coded, read_scene
-    from nerv360.viewer.decode import decoder_names
-    from nerv360.viewer.sharing.decoder_file import decoder_file
-
-    scene, coded = read_scene(scene_file), read_coded(scene_file)
-    files = _page_files()
-    title = escaped(scene.attribution.title) or file_name(scene_file.with_suffix(""))
-    description = _description(title, scene.width, scene.height, scene.fps, scene.frames)
-    description |= _terms(scene.attribution)
-
-    def put(name: str, content: bytes) -> dict[str, Any]:
-        files[name] = content
-        return {"file": name, "bytes": len(content)}
-
-    if scene.still is not None:
-        motion, packed = scene.still.motion, coded.get("still.motion")
-        description["still"] = put(_STILL, scene.still.packed.numpy().tobytes())
-        shape = (motion.shape[0], 1, *motion.shape[1:])
-        series = deflated(packed if packed is not None else coded_motion(motion), shape, "series")
-        description["motion"] = put("motion.bin", series.numpy().tobytes()) | {"shape": shape}
-    if scene.sound is not None:
-        description["sound"] = put(SOUND, scene.sound)
-    for name in decoder_names(scene.decoders):
-        decoder = scene.decoders[name]
-        levels = ["", *(f".{k + 1}" for k in range(len(decoder.finer)))]
-        known = [coded.get(f"{name}.embeddings{level}") for level in levels]
-        description["decoders"].append(
-            {
-                "name": name,
-                "covers": decoder.still is not None,
-                "hfov": hfov_range(decoder.config),
-                **put(f"{name}.safetensors", decoder_file(decoder, known)),
-            }
-        )
-    return _with_words(files, description)
-
-
 def _terms(attribution: Attribution) -> dict[str, str]:
     return {
         "licence": escaped(_known(attribution.licence)),
@@ -238,7 +221,7 @@ def _terms(attribution: Attribution) -> dict[str, str]:
 
 
 def _description(title: str, width: int, height: int, fps: float, frames: int) -> dict[str, Any]:
-    """Return a page's description without decoders."""
+    """Return a page's description without decoders, of one chapter without files."""
     from nerv360.shaders import piece
     from nerv360.trajectories import recording_head
 
@@ -253,22 +236,21 @@ def _description(title: str, width: int, height: int, fps: float, frames: int) -
         "fps": fps,
         "frames": frames,
         "shaders": {**shaders, _COVERING: piece(_COVERING)},
-        "still": None,
-        "motion": None,
         "sound": None,
         "recording": recording_head(title),
         "decoders": [],
+        "chapters": [{"first": 0, "still": None, "motion": None, "decoders": {}}],
     }
 
 
-def _with_words(files: dict[str, bytes], description: dict[str, Any]) -> dict[str, bytes]:
-    """Return ``files`` with the description, and with its title and credit in the page."""
+def _with_words(files: dict[str, bytes], description: dict[str, Any]) -> bytes:
+    """Return the page's HTML with title and credit."""
     credit = " · ".join(filter(None, (description["credit"], description["licence"])))
     words = {"title": description["title"], "credit": credit}
     page = Template(files[_PAGE].decode()).substitute(
         {name: html.escape(word) for name, word in words.items()}, modules=_preloads(files)
     )
-    return {**files, _PAGE: page.encode(), DESCRIPTION: _json(description)}
+    return page.encode()
 
 
 def _preloads(files: dict[str, bytes]) -> str:

@@ -21,6 +21,7 @@ from nerv360.viewer.opening import DeviceChoice, is_scene
 from nerv360.viewer.sharing.address import ADDRESS, Address
 from nerv360.viewer.sharing.live import Live
 from nerv360.viewer.sharing.pages import clip_page, id_of, scene_page
+from nerv360.viewer.sharing.scene_files import SceneFiles
 from nerv360.viewer.sharing.server import WebServer
 from nerv360.viewer.sharing.shared_decoding import SharedDecoding
 
@@ -108,9 +109,9 @@ def show(
         stack.callback(decoding.stop, _END_S)
         file = opened.file
         assert file is not None
-        server = WebServer(
-            folder / "page", address, Live(decoding, id_of(file), _VISITORS), framed=True
-        )
+        live = Live(decoding, id_of(file), _VISITORS)
+        files = SceneFiles(file, quick=True) if is_scene(file) else None
+        server = WebServer(folder / "page", address, live, files, framed=True)
         serving = threading.Thread(target=server.serve_forever, name="serve", daemon=True)
         serving.start()
         stack.callback(serving.join, _END_S)

@@ -23,10 +23,11 @@ def scene_page(
 ) -> OpenScene:
     """Write the page of a scene to ``folder``, and return what its server decodes.
 
+    The server makes the scene's own files (`SceneFiles`).
+
     Args:
         scene: read from ``path``, or its first chapter.
-        prefers: where pictures are decoded at first, one of `PLACES`; several chapters are decoded
-            only here.
+        prefers: where pictures are decoded at first, one of `PLACES`.
         choice: the device.
         engine: its kind.
 
@@ -36,12 +37,9 @@ def scene_page(
     for decoder in scene.decoders.values():
         check_engine(engine, decoder.config, choice.device)
     gpu = choice.device.type != "cpu"
+    export_web(path, folder, live_description(scene, id_of(path), prefers, gpu), served=True)
     if len(read_header(path).header.chapters) > 1:
-        opened = prepare_file(path, choice, engine)
-        live = live_description(scene, id_of(path), "here", gpu)
-        export_clip(opened, folder, live, _sounds(opened), attribution=scene.attribution)
-        return opened
-    export_web(path, folder, live_description(scene, id_of(path), prefers, gpu))
+        return prepare_file(path, choice, engine)
     return prepare_scene(scene, path, choice, engine)
 
 

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from aiohttp import http, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.typedefs import Handler
 
+from nerv360.errors import InputError
 from nerv360.viewer.sharing.address import Address, same_origin
 from nerv360.viewer.sharing.folder import SOUND
 from nerv360.viewer.sharing.live import SOCKET, Live
 from nerv360.viewer.sharing.peers import is_local, peer_of
+
+if TYPE_CHECKING:
+    from nerv360.viewer.sharing.scene_files import SceneFiles
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +30,8 @@ _MOST_CONNECTIONS = 256
 _MOST_OF_A_PEER = 64  # a page has up to 7 connections
 _IDLE_S = 15.0
 _SLOWEST_S = 600.0
+_KEPT_FILES = 12
+"""Made files in memory: those of a few chapters."""
 _LINGER_S = 1.0
 _END_S = 2.0
 _TYPES = {
@@ -68,6 +76,7 @@ class WebServer:
         folder: Path,
         address: Address,
         live: Live | None = None,
+        files: SceneFiles | None = None,
         *,
         idle_s: float = _IDLE_S,
         framed: bool = False,
@@ -78,6 +87,7 @@ class WebServer:
             folder: of an export; read when a file is asked for.
             address: closed together with the server.
             live: decodes for pages; None if they decode by themselves.
+            files: makes the scene's own files, when they are asked for.
             idle_s: seconds that a connection may take for its next request.
             framed: other pages, such as a notebook, may show this one in a frame. They need its
                 address, so it should have a token.
@@ -85,6 +95,9 @@ class WebServer:
         self.address = address
         self._folder = folder
         self._live = live
+        self._made = frozenset(files.names) if files else frozenset[str]()
+        self._make = functools.lru_cache(_KEPT_FILES)(files.make) if files else None
+        self._making = ThreadPoolExecutor(1, "page files")
         self._idle_s = idle_s
         self._headers = _FRAMED if framed else _HEADERS
         self._ended = threading.Event()
@@ -144,6 +157,7 @@ class WebServer:
             self._loop = None
             listening.close()
             await runner.cleanup()
+            self._making.shutdown(cancel_futures=True)
             self._live = None  # aiohttp keeps handlers of ended servers in a cache
 
     def _drop_silent(self, handler: web.RequestHandler) -> None:
@@ -188,6 +202,14 @@ class WebServer:
         sound = None if self._live is None else self._live.sound
         if name == SOUND and sound is not None and not (self._folder / SOUND).is_file():
             return await sound.send(request)
+        if self._make is not None and name in self._made:
+            loop = asyncio.get_running_loop()
+            try:
+                content = await loop.run_in_executor(self._making, self._make, name)
+            except InputError as error:
+                log.warning("%s", error)
+                raise web.HTTPServiceUnavailable(text="The scene cannot be read.") from error
+            return _typed(_Made(body=content), name)
         if name != SOCKET or self._live is None:
             return self._file(name)
         if not same_origin(request.headers.getall("Origin", []), request.headers["Host"]):
@@ -198,12 +220,7 @@ class WebServer:
         path = self._folder / name
         if name.endswith("/") or len(name) > 200 or not path.is_file():
             raise web.HTTPNotFound
-        response = _File(path)
-        kind = _TYPES.get(path.suffix, "application/octet-stream")
-        response.content_type = kind
-        if kind.startswith(_TEXTS):
-            response.charset = "utf-8"
-        return response
+        return _typed(_File(path), name)
 
 
 class _File(web.FileResponse):
@@ -215,6 +232,26 @@ class _File(web.FileResponse):
                 return await super().prepare(request)
         except TimeoutError as error:
             raise ConnectionResetError("the visitor does not read") from error
+
+
+class _Made(web.Response):
+    """Bytes whose visitor is dropped if it does not read."""
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        try:
+            async with asyncio.timeout(_SLOWEST_S):
+                await super().write_eof(data)
+        except TimeoutError as error:
+            raise ConnectionResetError("the visitor does not read") from error
+
+
+def _typed(response: web.StreamResponse, name: str) -> web.StreamResponse:
+    """Return ``response`` with the type of the file ``name``."""
+    kind = _TYPES.get(Path(name).suffix, "application/octet-stream")
+    response.content_type = kind
+    if kind.startswith(_TEXTS):
+        response.charset = "utf-8"
+    return response
 
 
 class _Door(asyncio.Protocol):

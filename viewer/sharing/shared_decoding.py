@@ -169,7 +169,7 @@ class SharedDecoding:
     def _decode(self, ask: Ask) -> Picture | Failure:
         """Return a picture, or why there is none.
 
-        A page has at most one still panorama, so pictures of several chapters cover it.
+        Those of several chapters are sent over their still panoramas, which the page may not have.
         """
         with self._changed:
             incoming, self._incoming = self._incoming, None

@@ -105,6 +105,17 @@ export class Controls {
   }
 
   /**
+   * Draw a tick on the timeline at each of some frames.
+   *
+   * @param {number[]} frames
+   */
+  showTicks(frames) {
+    const last = Math.max(this.playback.frames - 1, 1);
+    const lines = frames.map((frame) => `M${frame / last} 0V1`);
+    document.querySelector("#ticks path")?.setAttribute("d", lines.join(""));
+  }
+
+  /**
    * Show the decoder's name, with a button for the next decoder if there is one.
    *
    * @param {string} decoder

@@ -9,7 +9,7 @@ import { undecodable } from "./pane.js";
 import { drawMap } from "./picture/minimap.js";
 import { DataError } from "./scene/errors.js";
 import { Places } from "./remote/places.js";
-import { loadDescription, loadStill } from "./scene/loading.js";
+import { loadDescription } from "./scene/loading.js";
 import { Sound } from "./sound/control.js";
 import { startOf } from "./start.js";
 import { View } from "./view.js";
@@ -29,11 +29,13 @@ const LOST =
  *
  * @param {Description} description
  * @param {string} sentence
+ * @param {number} [chapter] - its number.
  */
-function showFlat({ still }, sentence) {
+function showFlat({ chapters }, sentence, chapter = 0) {
   root.classList.add("flat");
   showLoading("");
   say(sentence);
+  const { still } = chapters[chapter];
   if (!still) return;
   const figure = element("flat", HTMLElement);
   const picture = figure.querySelector("img");
@@ -56,7 +58,7 @@ function surviveLoss(view, headset) {
     event.preventDefault(); // otherwise it is never restored
     view.lose();
     headset.leave();
-    showFlat(view.description, LOST);
+    showFlat(view.description, LOST, view.chapter);
   });
   canvas.addEventListener("webglcontextrestored", () => {
     try {
@@ -157,7 +159,7 @@ function actionsOf(view, sound, controls) {
       const turned = view.right ?? view.left;
       const next = other(turned.asked);
       if (!next) return controls().note(`This scene has two decoders, ${names.join(" and ")}.`);
-      return void turned.open(next);
+      return turned.open(next);
     },
     split: () => {
       if (names.length < 2)
@@ -166,7 +168,7 @@ function actionsOf(view, sound, controls) {
       return view.compare(view.right ? "" : other(view.left.asked));
     },
     compositing: () => {
-      if (!view.warp.stillWidth)
+      if (!view.still)
         return controls().note("There is no still panorama: the whole picture is decoded.");
       view.compositing = (view.compositing + 1) % 3;
       const captions = ["All", "Decoded picture alone", "Share of the decoded picture (white)"];
@@ -286,15 +288,21 @@ async function main() {
     view.camera.inertia = false;
   }
   const { controls, headset } = connect(view);
+  controls.showTicks(description.chapters.slice(1).map(({ first }) => first));
   const map = element("map", HTMLCanvasElement);
-  /** @type {ImageBitmap | null} */
+  /** @type {import("./picture/warp.js").Still | null} */
   let still = null;
   let mapped = "";
-  let opens = false;
+  let trouble = "";
+  view.onTrouble = (error) => {
+    if (trouble) unsay(trouble);
+    trouble = error ? sentenceOf(error) : "";
+    if (trouble) say(trouble);
+  };
   view.onFrame = (now) => {
     const look = view.camera.look();
     controls.showPlace();
-    if (opens) controls.showLoading(view.panes.map(({ loading }) => loading).find(Boolean) ?? "");
+    controls.showLoading(view.panes.map(({ loading }) => loading).find(Boolean) ?? "");
     if (view.recorder.full) saveRecording(view.recorder, controls);
     controls.showRecording(view.recorder);
     places?.show(now);
@@ -306,10 +314,12 @@ async function main() {
       decoder: view.panes.flatMap(({ shown }) => shown || []).join(", "),
     }));
     // Redrawing the map causes a layout, which takes time from decoding.
-    const state = `${look.yaw} ${look.pitch} ${look.roll} ${look.hfov} ${view.aspect} ${still !== null}`;
-    if (state === mapped || root.classList.contains("quiet")) return;
+    const state = `${look.yaw} ${look.pitch} ${look.roll} ${look.hfov} ${view.aspect}`;
+    const same = state === mapped && (still === view.still || !view.still);
+    if (same || root.classList.contains("quiet")) return;
     mapped = state;
-    drawMap(map, still, look, view.aspect);
+    still = view.still ?? still;
+    drawMap(map, still?.small ?? null, look, view.aspect);
   };
   surviveLoss(view, headset);
   const places = description.live ? new Places(view, description.live) : null;
@@ -320,16 +330,9 @@ async function main() {
     controls.showSides(names, view.divider);
   };
   const decoder = begin(view);
-  window.addEventListener("hashchange", () => void view.left.open(begin(view)));
+  window.addEventListener("hashchange", () => view.left.open(begin(view)));
   controls.showDecoder(decoder, count);
-  try {
-    still = await loadStill(description, gl.getParameter(gl.MAX_TEXTURE_SIZE));
-    if (still) view.showStill(still);
-  } catch (error) {
-    say(`${sentenceOf(error)} What stands still in it is dark.`);
-  }
-  opens = true;
-  await view.left.open(view.left.asked || decoder);
+  view.left.open(view.left.asked || decoder);
 }
 
 showLoading("Loading…");

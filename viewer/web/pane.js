@@ -10,6 +10,7 @@ import { RemoteDecoder } from "./remote/decoder.js";
 /** @typedef {import("./picture/decoding.js").Wanted} Wanted */
 /** @typedef {import("./scene/description.js").Description} Description */
 /** @typedef {import("./view.js").View} View */
+/** @typedef {import("./picture/warp.js").Still} Still */
 /** @typedef {{decoder: Decoder | RemoteDecoder, name: string, hfov: number[]}} Opened */
 
 /**
@@ -19,10 +20,15 @@ import { RemoteDecoder } from "./remote/decoder.js";
  * @param {Description} description
  * @returns {string}
  */
-export function undecodable(reason, { still }) {
-  const shown = still ? " What stands still in it is shown." : "";
+export function undecodable(reason, { chapters }) {
+  const shown = chapters[0].still ? " What stands still in it is shown." : "";
   return `${reason}, with which this page decodes its video.${shown}`;
 }
+
+/** Milliseconds after a jump until a chapter's still panorama replaces pictures of another one. */
+export const LATE_MS = 100;
+/** The same when the next chapter begins: its pictures come soon, and are better. */
+export const PLAYED_LATE_MS = 1000;
 
 /** Opens decoders one after the other; the picture of the one before stays until the next has one. */
 export class Pane {
@@ -48,11 +54,60 @@ export class Pane {
   constructor(view, fail) {
     this.view = view;
     this.fail = fail;
-    this.decoding = new Decoding(view.gl);
+    this.decoding = this.#newDecoding();
+    /** Whether the wanted decoder is made as soon as its files are there. */
+    this.waits = false;
     /** Name of the wanted decoder; empty if there is none that works. */
     this.wanted = "";
     /** Name of the decoder that was last asked for, whether or not it works. */
     this.asked = "";
+  }
+
+  /** Names of the decoders that this browser needs. */
+  get needs() {
+    const { view } = this;
+    const local = this.#opened && !this.there ? [this.#opened.name] : [];
+    const here = this.wanted && view.decodes && !(view.remote && view.description.live?.decoders[this.wanted]);
+    return here ? [...local, this.wanted] : local;
+  }
+
+  /** Number of the chapter that the pane shows. */
+  get chapter() {
+    const { view } = this;
+    const { picture } = this.decoding;
+    return picture ? view.chapters.at(picture.frame) : view.chapter;
+  }
+
+  /** Numbers of the chapters whose still panoramas it draws. */
+  get drawn() {
+    const decoder = this.#opened?.decoder;
+    const { chapters } = this.view;
+    const decoded = decoder instanceof Decoder && decoder.chapter ? [chapters.at(decoder.chapter.first)] : [];
+    return [this.chapter, ...decoded];
+  }
+
+  /**
+   * The still panorama behind its pictures.
+   *
+   * @type {Still | null}
+   */
+  get still() {
+    return this.view.chapters.still(this.chapter);
+  }
+
+  /** Whether pictures of one frame show the whole view. */
+  get whole() {
+    return this.decoding.whole && (this.there || this.#current);
+  }
+
+  /** Whether the decoder in use has the chapter that is played. */
+  get #current() {
+    const { chapter, chapters } = this.view;
+    const first = this.view.description.chapters[chapter].first;
+    const decoder = this.#opened?.decoder;
+    if (!(decoder instanceof Decoder)) return false;
+    const still = chapters.still(chapter)?.texture ?? this.view.warp.nothing;
+    return decoder.chapter?.first === first && decoder.still === still;
   }
 
   /** Whether the decoder in use is the server's. */
@@ -91,12 +146,13 @@ export class Pane {
   /** Forget everything, because the graphics context is lost. */
   lose() {
     this.#compiling = this.#opened = this.#retired = null;
+    this.waits = false;
     this.decoding.close();
   }
 
   /** Start again with a restored graphics context. */
   restore() {
-    this.decoding = new Decoding(this.view.gl);
+    this.decoding = this.#newDecoding();
     const name = this.wanted;
     this.wanted = "";
     if (name) void this.open(name);
@@ -114,31 +170,30 @@ export class Pane {
    *
    * @param {string} name
    */
-  async open(name) {
+  open(name) {
     this.asked = name;
     if (name === this.wanted) return;
     this.wanted = name;
     this.view.onDecoder();
     this.#compiling?.decoder.close();
     this.#compiling = null;
-    if (name === this.#opened?.name && this.there === (this.view.remote !== null)) return this.view.wake();
-    try {
-      const decoder = await this.#prepare(name);
-      if (decoder) this.#compiling = decoder;
-    } catch (error) {
-      if (name === this.wanted) this.#refuse(error);
-    }
+    this.waits = name !== this.#opened?.name || this.there !== (this.view.remote !== null);
     this.view.wake();
   }
 
+  #newDecoding() {
+    return new Decoding(this.view.gl, (frame) => this.view.chapters.at(frame));
+  }
+
   /**
-   * Load a decoder and start compiling it; null if it is not wanted any more.
+   * Start compiling the wanted decoder; null if its files are not there yet.
    *
-   * @param {string} name
-   * @returns {Promise<Opened | null>}
+   * @returns {Opened | null}
+   * @throws {Error} it cannot be used.
    */
-  async #prepare(name) {
-    const { gl, description, remote } = this.view;
+  #made() {
+    const { gl, description, remote, chapter, chapters } = this.view;
+    const name = this.wanted;
     const entry = description.decoders.find((each) => each.name === name);
     if (!entry) throw new GraphicsError(`There is no decoder ${name}.`);
     const vertex = description.shaders["whole.vert"];
@@ -148,14 +203,20 @@ export class Pane {
       const decoder = new RemoteDecoder(gl, remote, name, shape.aspect, vertex, side);
       return { decoder, name, hfov: shape.hfov };
     }
-    if (!entry.file) throw new GraphicsError(`Only the server decodes ${name}.`);
+    if (!description.chapters[0].decoders[name]) throw new GraphicsError(`Only the server decodes ${name}.`);
     if (!this.view.decodes)
       throw new GraphicsError(
         undecodable("The graphics here cannot draw into textures of half floats", description),
       );
-    const { plan, embeddings, motion } = await this.view.load(entry);
-    if (name !== this.wanted || this.#compiling || this.view.lost || this.view.remote) return null;
-    const decoder = new Decoder(gl, plan, embeddings, motion, this.view.warp.still, vertex);
+    const error = chapters.error(chapter, name);
+    if (error && chapters.count === 1) {
+      chapters.forget(chapter, name);
+      throw error;
+    }
+    const unpacked = chapters.unpacked(chapter, name);
+    if (!unpacked) return null;
+    const decoder = new Decoder(gl, unpacked.plan, vertex);
+    decoder.use(unpacked, chapters.still(chapter)?.texture ?? this.view.warp.nothing);
     return { decoder, name, hfov: entry.hfov };
   }
 
@@ -172,8 +233,50 @@ export class Pane {
     this.fail(error);
   }
 
-  /** Switch to the decoder that has been compiled, if any. */
+  /** Make the wanted decoder as soon as it can be, and take the one in use to the chapter played. */
   begin() {
+    try {
+      if (this.waits) this.#compiling = this.#made();
+      if (this.#compiling) this.waits = false;
+    } catch (error) {
+      this.waits = false;
+      this.#refuse(error);
+    }
+    this.#switch();
+    this.#follow();
+  }
+
+  /** Take the decoder in use to the chapter that is played, once it is there. */
+  #follow() {
+    const { chapter, chapters, warp } = this.view;
+    const { decoding } = this;
+    const opened = this.#opened;
+    if (!opened || !(opened.decoder instanceof Decoder) || this.#current || decoding.busy) return;
+    const unpacked = chapters.unpacked(chapter, opened.name);
+    if (!unpacked) return;
+    try {
+      opened.decoder.use(unpacked, chapters.still(chapter)?.texture ?? warp.nothing);
+    } catch (error) {
+      return this.#abandon(error);
+    }
+    decoding.renew();
+  }
+
+  /**
+   * Show only the still panorama of the chapter that is played if its pictures are late.
+   *
+   * @param {number} entered - when the chapter was entered.
+   */
+  giveWay(entered) {
+    const { decoding, view } = this;
+    if (this.chapter === view.chapter || !view.chapters.still(view.chapter)) return;
+    // The server's may be of the next chapter; the last picture of the chapter before is finished first.
+    const waits = this.there ? decoding.finished > entered : decoding.busy && !this.#current;
+    if (!waits) decoding.clear();
+  }
+
+  /** Switch to the decoder that has been compiled, if any. */
+  #switch() {
     const compiled = this.#compiling;
     if (!compiled) return;
     try {
@@ -202,7 +305,8 @@ export class Pane {
     const first = !this.decoding.picture;
     try {
       const frame = this.#frameOf(this.#opened);
-      if (!this.decoding.step(now, frame, this.#wantedOf(this.#opened), moves, begins)) return;
+      const wanted = this.#wantedOf(this.#opened);
+      if (!this.decoding.step(now, frame, wanted, moves, begins && this.#current)) return;
     } catch (error) {
       return this.#abandon(error);
     }

@@ -4,16 +4,16 @@ import { Camera } from "./input/camera.js";
 import { Playback } from "./input/playback.js";
 import { Recorder } from "./input/recorder.js";
 import { clamp, frustumOf } from "./look.js";
-import { Pane } from "./pane.js";
+import { LATE_MS, PLAYED_LATE_MS, Pane } from "./pane.js";
 import { TURNING_MS } from "./picture/decoding.js";
 import { drawsHalfFloats } from "./picture/gl.js";
-import { COMPOSITING, Warp } from "./picture/warp.js";
-import { loadDecoder } from "./scene/loading.js";
+import { COMPOSITING, Warp, newStill } from "./picture/warp.js";
+import { Chapters } from "./scene/chapters.js";
+import { DataError } from "./scene/errors.js";
 
 /** @typedef {import("./look.js").Look} Look */
-/** @typedef {import("./scene/description.js").DecoderEntry} DecoderEntry */
 /** @typedef {import("./scene/description.js").Description} Description */
-/** @typedef {import("./scene/loading.js").Unpacked} Unpacked */
+/** @typedef {import("./picture/warp.js").Still} Still */
 /** @typedef {import("./remote/link.js").Link} Link */
 /** @typedef {import("./look.js").Frustum} Frustum */
 /** @typedef {import("./picture/warp.js").Target} Target */
@@ -31,15 +31,16 @@ const LEAST_SHARE = 0.05;
 
 /** One scene on a canvas. */
 export class View {
-  /** @type {Map<string, Promise<Unpacked>>} */
-  #unpacked = new Map();
   #scheduled = false;
   #before = NaN;
   #drawn = "";
   /** @type {number[]} */
   #drawings = [];
-  /** @type {ImageBitmap | null} */
-  #still = null;
+  /** When the chapter that is played was entered, and after which time others are late there. */
+  #entered = 0;
+  #lateMs = 0;
+  /** @type {Error | null} */
+  #trouble = null;
   /** Whether a headset shows the view, and calls for each picture. */
   #presents = false;
   #toldAt = 0;
@@ -61,6 +62,15 @@ export class View {
     this.playback = new Playback(description.frames, description.fps);
     this.recorder = new Recorder(description.recording);
     this.warp = new Warp(gl, description.shaders);
+    this.wake = this.wake.bind(this);
+    const stills = {
+      show: (/** @type {ImageBitmap} */ bitmap) => newStill(gl, bitmap),
+      drop: (/** @type {Still} */ still) => gl.deleteTexture(still.texture),
+      largest: gl.getParameter(gl.MAX_TEXTURE_SIZE),
+    };
+    this.chapters = new Chapters(description, stills, this.wake);
+    /** Number of the chapter that is played. */
+    this.chapter = 0;
     /** Whether the graphics context is lost. */
     this.lost = false;
     /**
@@ -93,8 +103,18 @@ export class View {
     this.onTurn = () => {};
     /** Called after another decoder is wanted. */
     this.onDecoder = () => {};
-    this.wake = this.wake.bind(this);
+    /** @type {(error: Error | null) => void} - called with what the chapter lacks, and null later. */
+    this.onTrouble = () => {};
     new ResizeObserver(this.wake).observe(canvas);
+  }
+
+  /**
+   * The still panorama of the chapter that is played.
+   *
+   * @type {Still | null}
+   */
+  get still() {
+    return this.chapters.still(this.chapter);
   }
 
   /** All panes, from left to right. */
@@ -126,21 +146,10 @@ export class View {
     requestAnimationFrame((now) => this.#turn(now));
   }
 
-  /**
-   * Show the still panorama.
-   *
-   * @param {ImageBitmap} still
-   */
-  showStill(still) {
-    this.#still = still;
-    if (!this.lost) this.warp.showStill(still);
-    this.#drawn = "";
-    this.wake();
-  }
-
   /** Stop drawing, because the graphics context is lost with everything in it. */
   lose() {
     this.lost = true;
+    this.chapters.lose();
     for (const pane of this.panes) pane.lose();
   }
 
@@ -153,7 +162,6 @@ export class View {
     this.lost = false;
     this.warp = new Warp(this.gl, this.description.shaders);
     this.decodes = drawsHalfFloats(this.gl);
-    if (this.#still) this.warp.showStill(this.#still);
     this.#drawn = "";
     for (const pane of this.panes) pane.restore();
     this.wake();
@@ -186,7 +194,7 @@ export class View {
         if (!this.right?.wanted) this.compare("");
         this.fail(error);
       });
-      void this.right.open(name);
+      this.right.open(name);
     }
     this.onDecoder();
     this.wake();
@@ -208,19 +216,6 @@ export class View {
   }
 
   /**
-   * Load a decoder, unless it has been.
-   *
-   * @param {DecoderEntry} entry
-   * @returns {Promise<Unpacked>}
-   */
-  load(entry) {
-    const unpacked = this.#unpacked.get(entry.name) ?? loadDecoder(this.description, entry);
-    this.#unpacked.set(entry.name, unpacked);
-    unpacked.catch(() => this.#unpacked.delete(entry.name));
-    return unpacked;
-  }
-
-  /**
    * Run the loop once.
    *
    * @param {number} now
@@ -232,6 +227,7 @@ export class View {
     this.#advance(now);
     const moves = camera.moving;
     this.#resize();
+    this.#visit(now);
     this.#decode(now, moves);
     this.#draw(now);
     this.onTurn(now);
@@ -248,6 +244,50 @@ export class View {
     this.camera.advance(seconds);
     this.playback.advance(seconds);
     this.recorder.add(now, this.playback.frame, this.camera.look());
+  }
+
+  /**
+   * Enter the chapter of the frame that is played, and fetch what it and the next one need. The clip
+   * waits as long as a chapter is fetched, but goes on without it if it cannot be.
+   *
+   * @param {number} now
+   */
+  #visit(now) {
+    const { playback, chapters, panes } = this;
+    const number = chapters.at(playback.frame);
+    if (number !== this.chapter) {
+      this.#lateMs = number === (this.chapter + 1) % chapters.count ? PLAYED_LATE_MS : LATE_MS;
+      this.#entered = now;
+      this.chapter = number;
+      setTimeout(this.wake, this.#lateMs + LATE_MS);
+    }
+    if (now - this.#entered >= this.#lateMs) for (const pane of panes) pane.giveWay(this.#entered);
+    const needs = [...new Set(panes.flatMap((pane) => pane.needs))];
+    chapters.visit(number, needs, playback.playing, panes.flatMap(({ drawn }) => drawn));
+    if (chapters.count > 1) playback.held = chapters.awaited(number, needs);
+    this.#tell(this.#lacking(number, needs));
+  }
+
+  /**
+   * Return why a chapter is not shown whole; null if it is, or may be.
+   *
+   * @param {number} number
+   * @param {string[]} decoders
+   * @returns {Error | null}
+   */
+  #lacking(number, decoders) {
+    const { chapters } = this;
+    const still = chapters.stillError(number);
+    if (still) return new DataError(`${still.message} What stands still in it is dark.`);
+    if (chapters.count === 1) return null;
+    return decoders.map((name) => chapters.error(number, name)).find(Boolean) ?? null;
+  }
+
+  /** @param {Error | null} trouble */
+  #tell(trouble) {
+    if (trouble?.message === this.#trouble?.message) return;
+    this.#trouble = trouble;
+    this.onTrouble(trouble);
   }
 
   /**
@@ -285,9 +325,10 @@ export class View {
     for (const angle of /** @type {const} */ (["yaw", "pitch", "roll"]))
       camera[angle].place(sight.look[angle]);
     this.#advance(now);
+    this.#visit(now);
     this.#decode(now, true);
     for (const { frustum, target } of eyes)
-      this.warp.draw(frustum, this.compositing, this.left.decoding, target);
+      this.warp.draw(frustum, this.compositing, this.left.decoding, this.left.still, target);
     this.onTurn(now);
     if (now - this.#toldAt < HEADSET_TOLD_MS) return;
     this.#toldAt = now;
@@ -318,7 +359,9 @@ export class View {
     const told = (/** @type {string} */ name, /** @type {string | undefined} */ value) => {
       if (value && canvas.dataset[name] !== value) canvas.dataset[name] = value;
     };
-    told("whole", String(this.panes.every((pane) => pane.decoding.whole)));
+    told("whole", String(this.panes.every(({ whole }) => whole)));
+    told("chapter", String(this.left.chapter));
+    told("held", this.chapters.held.join(" "));
     told("frame", decoding.picture?.frame.toString());
     told("decoder", shown);
     told("right", right?.shown);
@@ -342,19 +385,22 @@ export class View {
     const { picture } = this.left.decoding;
     const { yaw, pitch, roll, hfov } = look;
     const { width, height } = this.canvas;
-    const held = this.panes.map(({ decoding: { count, others } }) => `${count} ${others.length}`);
+    const stills = this.panes.map(({ still }) => still);
+    const held = this.panes.map(
+      ({ chapter, decoding: { count, others } }, k) => `${count} ${others.length} ${chapter} ${stills[k]?.width}`,
+    );
     const state = `${yaw} ${pitch} ${roll} ${hfov} ${this.compositing} ${held} ${this.parts}`;
     if (state === this.#drawn) return;
     this.#drawn = state;
     const frustum = frustumOf(look, width / height);
     for (const [index, { decoding }] of this.panes.entries())
-      this.warp.draw(frustum, this.compositing, decoding, {
+      this.warp.draw(frustum, this.compositing, decoding, stills[index], {
         framebuffer: null,
         viewport: [0, 0, width, height],
         part: this.parts[index],
       });
     this.#drawings = [...this.#drawings.filter((time) => now - time < DISPLAY_MS), now];
-    if (!this.canvas.dataset.shown && this.warp.stillWidth) performance.mark("still");
-    if (picture || this.warp.stillWidth) this.canvas.dataset.shown = picture ? "decoded" : "still";
+    if (!this.canvas.dataset.shown && stills[0]) performance.mark("still");
+    if (picture || stills[0]) this.canvas.dataset.shown = picture ? "decoded" : "still";
   }
 }

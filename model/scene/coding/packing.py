@@ -177,13 +177,20 @@ def unpacked_weights(coded: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 
 def deflated(
-    coded: Tensor, shape: tuple[int, ...], kind: Literal["series", "embeddings", "weights"]
+    coded: Tensor,
+    shape: tuple[int, ...],
+    kind: Literal["series", "embeddings", "weights"],
+    *,
+    quick: bool = False,
 ) -> Tensor:
     """Pack a coded tensor of ``shape`` by zlib, which browsers can unpack themselves.
 
     The result is n uint8: the number of this coding (2), and a zlib stream of the table and of the
     bytes that the LZMA2 stream holds. A series is mostly zeros, and zlib has no code for long runs:
     of its bytes only those that are not zero are held, after the number of zeros before each.
+
+    Args:
+        quick: pack in a fraction of the time, to some more bytes.
 
     Raises:
         InputError: it is not a coded tensor of this shape.
@@ -197,12 +204,13 @@ def deflated(
     }[kind]
     data = _unpacked(content[table:], 2 * count if kind == "weights" and first else count)
     rest = data.tobytes() if kind == "weights" else _sparse(data)
-    packed = min((_zlib(content[:table] + rest, each) for each in _STRATEGIES), key=len)
+    tried = [(1, zlib.Z_DEFAULT_STRATEGY)] if quick else [(9, each) for each in _STRATEGIES]
+    packed = min((_zlib(content[:table] + rest, *each) for each in tried), key=len)
     return torch.frombuffer(bytearray([_DEFLATED]) + packed, dtype=torch.uint8)
 
 
-def _zlib(data: bytes, strategy: int) -> bytes:
-    compressor = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS, 9, strategy)
+def _zlib(data: bytes, level: int, strategy: int) -> bytes:
+    compressor = zlib.compressobj(level, zlib.DEFLATED, zlib.MAX_WBITS, 9, strategy)
     return compressor.compress(data) + compressor.flush()
 
 

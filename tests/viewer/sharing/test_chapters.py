@@ -18,10 +18,11 @@ from nerv360.geometry import Look
 from nerv360.rendering import render_view
 from nerv360.scene import read_scene, write_coded
 from nerv360.viewer.opening import DeviceChoice
-from nerv360.viewer.sharing import SharedDecoding, scene_page
+from nerv360.viewer.sharing import SceneFiles, SharedDecoding, export_web, scene_page
 from nerv360.viewer.sharing.messages import Ask
 from tests.support.page import psnr
 from tests.support.scenes import chaptered_scene
+from tests.support.serving import answer, get, running, status
 
 LOOK = Look(0.5, 0.2, 0.0, 1.0)
 
@@ -41,12 +42,29 @@ def decoding(file: Path, tmp_path: Path) -> Iterator[SharedDecoding]:
     shared.stop()
 
 
-def test_its_page_is_decoded_by_the_server_only(decoding: SharedDecoding, tmp_path: Path) -> None:
+def test_its_page_is_decoded_where_the_visitor_likes(
+    file: Path, decoding: SharedDecoding, tmp_path: Path
+) -> None:
     description = json.loads((tmp_path / "page" / "scene.json").read_text())
     assert description["frames"] == decoding.scene.frames == 9
-    assert description["live"]["prefers"] == "here"
-    assert [each["file"] for each in description["decoders"]] == ["", ""]
-    assert description["still"] is None
+    assert description["live"]["prefers"] == "auto"
+    files = SceneFiles(file, quick=True)
+    assert description["chapters"] == files.chapters
+    assert not [name for name in files.names if (tmp_path / "page" / name).exists()]
+
+
+def test_a_server_makes_the_files_of_chapters(file: Path, tmp_path: Path) -> None:
+    export_web(file, tmp_path / "page")
+    copy = tmp_path / "scene.safetensors"
+    copy.write_bytes(file.read_bytes())
+    export_web(copy, tmp_path / "served", served=True)
+    with running(tmp_path / "served", files=SceneFiles(copy)) as address:
+        for name in ("still-0002.avif", "motion-0001.bin", "hnerv-0000.safetensors"):
+            said = answer(address.port, get(f"/{name}", f"127.0.0.1:{address.port}"))
+            assert said.partition(b"\r\n\r\n")[2] == (tmp_path / "page" / name).read_bytes()
+        assert status(answer(address.port, get("/still-0003.avif", "localhost"))) == 404
+        copy.write_bytes(b"")
+        assert status(answer(address.port, get("/still-0001.avif", "localhost"))) == 503
 
 
 @pytest.mark.parametrize("decoder", ["nerv360", "hnerv"])

@@ -11,7 +11,7 @@ import pytest
 
 from nerv360.scene import read_scene
 from nerv360.viewer.opening import DeviceChoice
-from nerv360.viewer.sharing import Live, SharedDecoding, id_of, scene_page
+from nerv360.viewer.sharing import Live, SceneFiles, SharedDecoding, id_of, scene_page
 from tests.support.browser import Browser, served
 from tests.support.page import psnr
 from tests.support.serving import running
@@ -34,7 +34,8 @@ def url(
         return
     opened = scene_page(read_scene(scene), scene, tmp_path / "page", "here", DeviceChoice("cpu"))
     shared = SharedDecoding(opened)
-    with running(tmp_path / "page", live=Live(shared, id_of(scene), 2)) as address:
+    live, files = Live(shared, id_of(scene), 2), SceneFiles(scene, quick=True)
+    with running(tmp_path / "page", live=live, files=files) as address:
         yield address.url
     shared.stop()
 
@@ -133,7 +134,8 @@ def test_a_comparison_follows_the_switch_of_the_place(
 ) -> None:
     opened = scene_page(read_scene(scene), scene, tmp_path / "page", "here", DeviceChoice("cpu"))
     shared = SharedDecoding(opened)
-    with running(tmp_path / "page", live=Live(shared, id_of(scene), 2)) as address:
+    live, files = Live(shared, id_of(scene), 2), SceneFiles(scene, quick=True)
+    with running(tmp_path / "page", live=live, files=files) as address:
         page.open(f"{address.url}{START}&decoder=nerv360", WIDTH, HEIGHT)
         whole(page, "nerv360")
         page.key("c")

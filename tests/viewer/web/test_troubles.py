@@ -77,9 +77,11 @@ def broken(exported: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "page"
     shutil.copytree(exported, folder)
     scene = json.loads((folder / "scene.json").read_text())
+    files = scene["chapters"][0]["decoders"]
     scene["decoders"].append({**scene["decoders"][0], "name": "third"})
+    files["third"] = files["nerv360"]
     (folder / "scene.json").write_text(json.dumps(scene))
-    file = folder / scene["decoders"][1]["file"]
+    file = folder / files["hnerv"]["file"]
     file.write_bytes(bytes(file.stat().st_size))
     return folder
 

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from nerv360.progress import stage
 from nerv360.text import escaped
 from nerv360.viewer.commands.options import SceneFile, for_option
 from nerv360.viewer.paths import DEMO
@@ -32,6 +31,5 @@ def export_web(
     folder = output.parent.resolve() / output.name if named else output.resolve()
     with for_option("-o"):
         sharing.check_folder(folder)
-    with stage(f"making a page of {(scene or DEMO).name}"):
-        size = sharing.export_web(scene or DEMO, folder)
+    size = sharing.export_web(scene or DEMO, folder)
     print(escaped(f"{output}: {size / 2**20:.2f} MiB, its page is index.html"))

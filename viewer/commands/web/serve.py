@@ -30,7 +30,7 @@ from nerv360.viewer.paths import DEMO
 
 if TYPE_CHECKING:
     from nerv360.viewer.decode import OpenScene
-    from nerv360.viewer.sharing import Address, Live
+    from nerv360.viewer.sharing import Address, Live, SceneFiles
 
 Host = Annotated[
     str,
@@ -88,10 +88,10 @@ def serve(
         with for_option("--port"):
             address = Address(host, port)
         stack.callback(address.socket.close)
-        live = _page(path, folder, _Decoding(decode, device, engine, visitors))
+        live, files = _page(path, folder, _Decoding(decode, device, engine, visitors))
         if live is not None:
             stack.callback(live.decoding.stop)
-        server = stack.enter_context(WebServer(folder, address, live))
+        server = stack.enter_context(WebServer(folder, address, live, files))
         _announce(address)
         if _has_screen() and not no_browser:
             webbrowser.open(address.url)
@@ -109,23 +109,21 @@ class _Decoding:
     visitors: int
 
 
-def _page(path: Path, folder: Path, options: _Decoding) -> Live | None:
-    """Write the page of a scene or clip; return what decodes here, if anything does."""
+def _page(path: Path, folder: Path, options: _Decoding) -> tuple[Live | None, SceneFiles | None]:
+    """Write the page of a scene or clip; return what decodes here and makes its files, if any."""
     from nerv360.viewer.opening import is_scene
-    from nerv360.viewer.sharing import Live, SharedDecoding, export_web, id_of
+    from nerv360.viewer.sharing import Live, SceneFiles, SharedDecoding, export_web, id_of
 
-    if not is_scene(path):
+    files = SceneFiles(path, quick=True) if is_scene(path) else None
+    if files is None:
         opened = _clip_page(path, folder, options)
     elif options.place == "browser":
-        opened = None
         _refuse_ignored(options)
-        with stage(f"making a page of {path.name}"):
-            export_web(path, folder)
+        export_web(path, folder, served=True)
+        return None, files
     else:
         opened = _scene_page(path, folder, options)
-    if opened is None:
-        return None
-    return Live(SharedDecoding(opened), id_of(path), options.visitors)
+    return Live(SharedDecoding(opened), id_of(path), options.visitors), files
 
 
 def _refuse_ignored(options: _Decoding) -> None:

@@ -21,6 +21,8 @@ export class Playback {
     this.speed = 1;
     this.loop = true;
     this.playing = true;
+    /** Whether it waits, because what is to be shown is not there yet. */
+    this.held = false;
   }
 
   /** Index of the current frame. */
@@ -44,7 +46,7 @@ export class Playback {
    * @param {number} seconds
    */
   advance(seconds) {
-    if (!this.playing) return;
+    if (!this.playing || this.held) return;
     this.#position += seconds * this.fps * this.speed;
     if (this.#position < this.frames) return;
     if (this.loop) {

@@ -8,6 +8,7 @@ import { GraphicsError, Program, bindTexture, newTexture } from "./gl.js";
 
 /** @typedef {import("../look.js").Look} Look */
 /** @typedef {import("../scene/coding.js").Series} Series */
+/** @typedef {import("../scene/loading.js").Unpacked} Unpacked */
 /** @typedef {import("../scene/decoder_file.js").Embeddings} Embeddings */
 /** @typedef {import("../scene/decoder_file.js").Plan} Plan */
 /** @typedef {import("../scene/decoder_file.js").PlanMap} PlanMap */
@@ -27,7 +28,7 @@ const MATRIX_BYTES = 64;
 /** Work of a pass without weights, in matrices per texel. */
 const PLAIN_WORK = 8;
 
-/** A decoder whose pictures are drawn. */
+/** A decoder whose pictures are drawn, of one chapter at a time. */
 export class Decoder {
   /** @type {Map<string, WebGLTexture>} */
   #textures = new Map();
@@ -53,36 +54,48 @@ export class Decoder {
   #free = [];
   /** @type {Program[]} */
   programs = [];
+  /** @type {Embeddings[]} */
+  embeddings = [];
+  /** @type {Series | null} */
+  motion = null;
+  /**
+   * The chapter in use.
+   *
+   * @type {Unpacked | null}
+   */
+  chapter = null;
+  /**
+   * Its still panorama.
+   *
+   * @type {WebGLTexture | null}
+   */
+  still = null;
   /** @type {WebGLBuffer | null} */
   buffer = null;
   /** @type {WebGLTexture | null} */
   weights = null;
 
   /**
-   * Start compiling a plan's programs, and create its textures.
+   * Start compiling a plan's programs, and create its textures. A chapter must follow by `use`.
    *
    * @param {WebGL2RenderingContext} gl
    * @param {Plan} plan
-   * @param {Embeddings[]} embeddings
-   * @param {Series | null} motion - over the still panorama.
-   * @param {WebGLTexture} still
    * @param {string} vertex - text of the shader that covers a target.
    * @throws {GraphicsError} the graphics cannot draw it.
    */
-  constructor(gl, plan, embeddings, motion, still, vertex) {
+  constructor(gl, plan, vertex) {
     this.gl = gl;
     this.plan = plan;
-    this.embeddings = embeddings;
-    this.motion = motion;
     this.maps = new Map(plan.maps.map((map) => [map.name, map]));
     this.#checkLimits();
     try {
       for (const { source } of plan.programs) this.programs.push(new Program(gl, vertex, source));
       for (const map of plan.maps)
-        if (map.kind === "colours") this.#textures.set(map.name, still);
-        else if (map.name !== plan.picture) this.#textures.set(map.name, this.#texture(map));
+        if (map.kind !== "colours" && map.name !== plan.picture)
+          this.#textures.set(map.name, this.#texture(map));
       this.#map(plan.picture);
-      this.#storeWeights();
+      this.buffer = gl.createBuffer();
+      this.weights = newTexture(gl, gl.TEXTURE_2D);
     } catch (error) {
       this.close();
       throw error;
@@ -102,7 +115,7 @@ export class Decoder {
     }, 0);
   }
 
-  /** Number of frames of the clip. */
+  /** Number of frames of the chapter. */
   get frames() {
     return this.embeddings[0].series.frames;
   }
@@ -110,6 +123,28 @@ export class Decoder {
   /** Width over height of its pictures. */
   get aspect() {
     return this.plan.size[1] / this.plan.size[0];
+  }
+
+  /**
+   * Decode frames of a chapter from now on.
+   *
+   * @param {Unpacked} chapter
+   * @param {WebGLTexture} still - its still panorama.
+   * @throws {GraphicsError} it needs other programs than those compiled.
+   */
+  use(chapter, still) {
+    const { plan } = chapter;
+    if (drawn(plan) !== drawn(this.plan))
+      throw new GraphicsError("This chapter's decoder is drawn in another way than the first one's.");
+    this.plan = plan;
+    this.embeddings = chapter.embeddings;
+    this.motion = chapter.motion;
+    this.chapter = chapter;
+    this.still = still;
+    for (const { kind, name } of plan.maps) if (kind === "colours") this.#textures.set(name, still);
+    this.#frame = -1;
+    this.#crop = null;
+    this.#storeWeights();
   }
 
   /**
@@ -139,8 +174,9 @@ export class Decoder {
     const tangent = Math.tan(look.hfov / 2);
     const wanted = this.#seenCrop(look);
     const seen = { rotation, extent: [tangent, tangent / this.aspect], crop: wanted };
+    const local = frame - (this.chapter?.first ?? 0);
     if (plan.conditions)
-      this.#affines = conditionsOf(plan.conditions, frame, this.frames, look);
+      this.#affines = conditionsOf(plan.conditions, local, this.frames, look);
     const texture = this.#free.pop() ?? this.#newPicture();
     this.#textures.set(plan.picture, texture);
     /** @type {[string, Plan["bands"][number]][]} */
@@ -148,7 +184,7 @@ export class Decoder {
     moments.push(["picture", {}]);
     if (frame !== this.#frame) {
       this.#frame = -1;
-      this.#give(frame);
+      this.#give(local);
       moments.unshift(["frame", {}]);
     }
     if (wanted && plan.crops) {
@@ -287,7 +323,7 @@ export class Decoder {
   /**
    * Upload a frame's embeddings and motion to their maps.
    *
-   * @param {number} frame
+   * @param {number} frame - of the chapter.
    */
   #give(frame) {
     const { gl } = this;
@@ -379,10 +415,9 @@ export class Decoder {
 
   #storeWeights() {
     const { gl, plan } = this;
-    this.buffer = gl.createBuffer();
     gl.bindBuffer(gl.UNIFORM_BUFFER, this.buffer);
     gl.bufferData(gl.UNIFORM_BUFFER, plan.weights, gl.STATIC_DRAW);
-    this.weights = newTexture(gl, gl.TEXTURE_2D);
+    bindTexture(gl, 0, gl.TEXTURE_2D, this.weights);
     if (plan.programs.some((program) => program.texture)) {
       const [width, row] = [plan.weights_width, 4 * plan.weights_width];
       const height = Math.ceil(plan.weights.length / row);
@@ -450,4 +485,15 @@ export class Decoder {
  */
 function targetOf(gl, { kind }) {
   return kind === "features" || kind === "embedding" ? gl.TEXTURE_2D_ARRAY : gl.TEXTURE_2D;
+}
+
+/**
+ * Return all that a plan's textures and programs depend on, which chapters have in common.
+ *
+ * @param {Plan} plan
+ * @returns {string}
+ */
+function drawn({ size, picture, limits, maps, programs, passes, bands, crops, weights }) {
+  const shared = passes.map((pass) => ({ ...pass, learnt: pass.learnt !== null }));
+  return JSON.stringify([size, picture, limits, maps, programs, shared, bands, crops, weights.length]);
 }

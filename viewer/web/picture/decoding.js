@@ -72,9 +72,13 @@ export class Decoding {
   /** @type {Other[]} */
   #others = [];
 
-  /** @param {WebGL2RenderingContext} gl */
-  constructor(gl) {
+  /**
+   * @param {WebGL2RenderingContext} gl
+   * @param {(frame: number) => number} chapterAt - returns the number of a frame's chapter.
+   */
+  constructor(gl, chapterAt) {
     this.gl = gl;
+    this.chapterAt = chapterAt;
     /** @type {Decoder | RemoteDecoder | null} */
     this.decoder = null;
     /**
@@ -91,6 +95,8 @@ export class Decoding {
     this.times = [];
     /** Number of pictures finished. */
     this.count = 0;
+    /** When the view's newest picture was finished, in milliseconds. */
+    this.finished = 0;
     /** Milliseconds from the request to the end of the last picture. */
     this.latency = 0;
     /** Whether pictures of one frame show the whole view. */
@@ -124,9 +130,23 @@ export class Decoding {
   open(decoder) {
     this.decoder = decoder;
     this.#slices = this.#finished = null;
+    this.renew();
+    this.times = [];
+  }
+
+  /** Decode the view's own picture next, whatever was asked for before. */
+  renew() {
     this.#asked = "";
     this.#own = this.whole = false;
-    this.times = [];
+  }
+
+  /** Hold no picture, because they are of another chapter. */
+  clear() {
+    if (this.picture) this.#owner?.release(this.picture);
+    this.picture = null;
+    this.#keep(() => false);
+    this.count += 1;
+    if (!this.busy) this.renew();
   }
 
   /** Decode no more, and hold no picture; the decoder is closed by its owner. */
@@ -252,10 +272,13 @@ export class Decoding {
       this.picture = null;
     }
     this.count += 1;
+    const chapter = this.chapterAt(picture.frame);
+    this.#keep((each) => this.chapterAt(each.frame) === chapter);
     for (const each of this.#others) each.age += 1;
     if (this.#own) {
       if (this.picture) decoder.release(this.picture);
       this.picture = picture;
+      this.finished = now;
       this.latency = now - this.#begun;
       this.times = [...this.times.slice(1 - TIMES), now];
       return;

@@ -17,13 +17,19 @@ import { Program, bindTexture, newTexture } from "./gl.js";
  */
 
 /**
+ * A still panorama: its texture, the columns of that, and a small picture of it for the map.
+ *
+ * @typedef {{texture: WebGLTexture, width: number, small: HTMLCanvasElement}} Still
+ */
+
+/**
  * Target of a drawing: a framebuffer, its rectangle (left, lower edge, width, height), and the
  * part of its width that is drawn, from begin to end in [0, 1]. Pictures: the newest one, and those
  * of what it cannot show, the newest last.
  *
  * @typedef {{framebuffer: WebGLFramebuffer | null, viewport: number[], part?: number[]}} Target
  * @typedef {{picture: Picture | null, others: Picture[]}} Pictures
- * @typedef {{extent: number[], matrix: number[], width: number, alone: boolean,
+ * @typedef {{extent: number[], matrix: number[], width: number, behind: Still | null,
  *   compositing: number}} Rays
  */
 
@@ -32,6 +38,8 @@ export const COMPOSITING = { whole: 0, alone: 1, share: 2 };
 
 const CLEAR_COLOUR = [0.055, 0.06, 0.07];
 const FEATHER = 0.02;
+/** Columns of the small picture of a still panorama. */
+const SMALL = 440;
 
 /** Draws the newest picture at the newest look, no matter when it was decoded. */
 export class Warp {
@@ -42,7 +50,6 @@ export class Warp {
    */
   constructor(gl, shaders) {
     this.gl = gl;
-    this.stillWidth = 0;
     const shared = shaders["equirectangular.glsl"] + shaders["composite.glsl"];
     const program = (/** @type {string} */ name) =>
       new Program(gl, shaders["camera_rays.vert"], shared + shaders[name]);
@@ -52,7 +59,6 @@ export class Warp {
     gl.texImage2D(
       gl.TEXTURE_2D, 0, gl.RGBA8, 1, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4),
     ); // prettier-ignore
-    this.still = this.nothing;
     for (const each of [this.timewarp, this.cut]) {
       each.check();
       each.use();
@@ -64,30 +70,15 @@ export class Warp {
   }
 
   /**
-   * Show a still panorama behind pictures, and before the first picture.
-   *
-   * @param {ImageBitmap} bitmap
-   */
-  showStill(bitmap) {
-    const { gl } = this;
-    this.still = newTexture(gl, gl.TEXTURE_2D);
-    this.stillWidth = bitmap.width;
-    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_WRAP_S, gl.REPEAT);
-    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.LINEAR_MIPMAP_LINEAR);
-    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, gl.LINEAR);
-    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, gl.RGBA, gl.UNSIGNED_BYTE, bitmap);
-    gl.generateMipmap(gl.TEXTURE_2D);
-  }
-
-  /**
    * Draw a view: the newest picture over the others, over the still panorama.
    *
    * @param {Frustum} frustum
    * @param {number} compositing
    * @param {Pictures} pictures
+   * @param {Still | null} still
    * @param {Target} target
    */
-  draw(frustum, compositing, { picture, others }, { framebuffer, viewport, part = [0, 1] }) {
+  draw(frustum, compositing, { picture, others }, still, { framebuffer, viewport, part = [0, 1] }) {
     const { gl } = this;
     const [x, y, width, height] = viewport;
     const [begin, end] = part.map((share) => Math.round(share * width));
@@ -98,9 +89,10 @@ export class Warp {
     const [red, green, blue] = CLEAR_COLOUR;
     gl.clearColor(red, green, blue, 1);
     gl.clear(gl.COLOR_BUFFER_BIT);
-    const covers = this.stillWidth > 0;
+    const covers = still !== null;
     const alone = covers && compositing === COMPOSITING.alone;
-    const rays = { ...raysOf(frustum), width, alone, compositing: covers ? compositing : 0 };
+    const behind = alone ? null : still;
+    const rays = { ...raysOf(frustum), width, behind, compositing: covers ? compositing : 0 };
     if (others.length === 0) {
       if (picture || (covers && !alone)) this.#layer(rays, picture, false);
     } else {
@@ -121,7 +113,7 @@ export class Warp {
    * @param {Picture | null} picture
    * @param {boolean} layered - over what is drawn already.
    */
-  #layer({ extent, matrix, width, alone, compositing }, picture, layered) {
+  #layer({ extent, matrix, width, behind, compositing }, picture, layered) {
     const { gl } = this;
     const flat = picture !== null && !picture.sphere;
     const program = flat ? this.timewarp : this.cut;
@@ -130,9 +122,9 @@ export class Warp {
     gl.uniformMatrix3fv(program.place("shown_to_world"), false, matrix);
     gl.uniform1i(program.place("compositing"), compositing);
     gl.uniform1i(program.place("layered"), Number(layered));
-    const detail = this.stillWidth ? levelOfDetail(this.stillWidth, (2 * extent[0]) / width) : 0;
+    const detail = behind ? levelOfDetail(behind.width, (2 * extent[0]) / width) : 0;
     gl.uniform1f(program.place("detail"), detail);
-    bindTexture(gl, 1, gl.TEXTURE_2D, alone ? this.nothing : this.still);
+    bindTexture(gl, 1, gl.TEXTURE_2D, behind?.texture ?? this.nothing);
     bindTexture(gl, 0, gl.TEXTURE_2D, picture ? picture.texture : this.nothing);
     if (flat) {
       const tangent = Math.tan(picture.look.hfov / 2);
@@ -159,4 +151,24 @@ export function raysOf({ rotation, tangents: [left, right, down, up] }) {
     extent: [(right - left) / 2, (up - down) / 2],
     matrix: [...rotation.slice(0, 6), ...ahead],
   };
+}
+
+/**
+ * Make a still panorama that can be drawn.
+ *
+ * @param {WebGL2RenderingContext} gl
+ * @param {ImageBitmap} bitmap
+ * @returns {Still}
+ */
+export function newStill(gl, bitmap) {
+  const texture = newTexture(gl, gl.TEXTURE_2D);
+  gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_WRAP_S, gl.REPEAT);
+  gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.LINEAR_MIPMAP_LINEAR);
+  gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, gl.LINEAR);
+  gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, gl.RGBA, gl.UNSIGNED_BYTE, bitmap);
+  gl.generateMipmap(gl.TEXTURE_2D);
+  const small = document.createElement("canvas");
+  [small.width, small.height] = [SMALL, SMALL / 2];
+  small.getContext("2d")?.drawImage(bitmap, 0, 0, SMALL, SMALL / 2);
+  return { texture, width: bitmap.width, small };
 }

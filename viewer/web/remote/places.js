@@ -60,7 +60,8 @@ export class Places {
     const there = beginsThere(live, slow);
     this.#undecided = live.prefers === "auto" && !there;
     this.button = element("place", HTMLButtonElement);
-    this.button.hidden = !view.description.decoders.every(({ file }) => file);
+    const { chapters, decoders } = view.description;
+    this.button.hidden = !decoders.every(({ name }) => chapters[0].decoders[name]);
     for (const each of document.querySelectorAll(".place")) each.removeAttribute("hidden");
     this.button.addEventListener("click", () => {
       this.#undecided = false;

@@ -2,23 +2,26 @@
 
 import { DataError } from "./errors.js";
 
-const VERSION = 1;
+const VERSION = 2;
 const MAX_SIDE = 16384;
 const MAX_FRAMES = 10 ** 6;
 /** Limit for the bytes of one file. */
 export const MAX_FILE_BYTES = 2 ** 28;
 
 /**
+ * A file beside the page; its bytes are 0 if they are not known.
+ *
  * @typedef {{file: string, bytes: number}} File
- * @typedef {{name: string, covers: boolean, hfov: [number, number], file: string,
- *   bytes: number}} DecoderEntry - without a file if only the server decodes it.
+ * @typedef {{name: string, covers: boolean, hfov: [number, number]}} DecoderEntry
+ * @typedef {{first: number, still: File | null, motion: (File & {shape: number[]}) | null,
+ *   decoders: Record<string, File>}} Chapter - first frame, and files; without those of decoders if
+ *   only the server decodes.
  * @typedef {{socket: string, scene: string, prefers: string, gpu: boolean,
  *   decoders: Record<string, {aspect: number, hfov: number[]}>}} Live
  * @typedef {{title: string, licence: string, credit: string, width: number, height: number,
- *   fps: number, frames: number, shaders: Record<string, string>, still: File | null,
- *   motion: (File & {shape: number[]}) | null, decoders: DecoderEntry[],
- *   sound?: File | null, recording: string, live?: Live | null}} Description - sound of 0 bytes is made
- *   while it is sent; recording has the first lines of a recorded gaze path.
+ *   fps: number, frames: number, shaders: Record<string, string>, decoders: DecoderEntry[],
+ *   chapters: Chapter[], sound?: File | null, recording: string, live?: Live | null}} Description -
+ *   recording has the first lines of a recorded gaze path.
  */
 
 const SHADERS = [
@@ -48,24 +51,42 @@ export function checkedDescription(value) {
   need(value.fps > 0 && value.fps <= 1000, "its frame rate is not one");
   for (const name of SHADERS)
     need(typeof value.shaders?.[name] === "string", `it lacks the shader ${name}`);
-  if (value.still !== null) checkFile(value.still, "the still panorama");
-  if (value.motion !== null) {
-    checkFile(value.motion, "the motion maps");
-    const { shape } = value.motion;
-    const sound = Array.isArray(shape) && shape.length === 4 && shape[0] === value.frames;
-    need(sound && shape.every((side) => isCount(side, MAX_FRAMES)), "its motion has no shape");
-  }
   need(Array.isArray(value.decoders) && value.decoders.length > 0, "it names no decoder");
   for (const decoder of value.decoders) {
     need(typeof decoder?.name === "string", "a decoder of it has no name");
-    if (decoder.file || !value.live) checkFile(decoder, `the decoder ${decoder.name}`);
     const [low, high] = Array.isArray(decoder.hfov) ? decoder.hfov : [];
     need(0 < low && low <= high && high < Math.PI, `${decoder.name} has no fields of view`);
-    need(!decoder.covers || (value.still && value.motion), `${decoder.name} lacks what it covers`);
   }
-  if (value.sound && !(value.live && value.sound.bytes === 0)) checkFile(value.sound, "the sound");
+  need(Array.isArray(value.chapters) && value.chapters[0]?.first === 0, "it has no first chapter");
+  for (const [number, chapter] of value.chapters.entries()) {
+    const end = number + 1 < value.chapters.length ? value.chapters[number + 1]?.first : value.frames;
+    const frames = end - chapter.first;
+    need(isCount(frames, MAX_FRAMES), `its chapter ${number} has no frames`);
+    checkChapter(chapter, frames, value);
+  }
+  if (value.sound) checkFile(value.sound, "the sound");
   if (value.live) checkLive(value.live, value.decoders);
   return value;
+}
+
+/**
+ * @param {any} chapter
+ * @param {number} frames - of the chapter.
+ * @param {{decoders: DecoderEntry[], live?: unknown}} description
+ */
+function checkChapter({ still, motion, decoders }, frames, description) {
+  if (still !== null) checkFile(still, "the still panorama");
+  if (motion !== null) {
+    checkFile(motion, "the motion maps");
+    const { shape } = motion;
+    const sound = Array.isArray(shape) && shape.length === 4 && shape[0] === frames;
+    need(sound && shape.every((side) => isCount(side, MAX_FRAMES)), "its motion has no shape");
+  }
+  for (const { name, covers } of description.decoders) {
+    if (!decoders?.[name] && description.live) continue;
+    checkFile(decoders?.[name], `the decoder ${name}`);
+    need(!covers || (still && motion), `${name} lacks what it covers`);
+  }
 }
 
 /**
@@ -121,7 +142,8 @@ export function avifSize(file) {
 function checkFile(entry, what) {
   const named = typeof entry?.file === "string" && /^[\w-][\w.-]*$/.test(entry.file);
   need(named, `it names no file of ${what}`);
-  need(isCount(entry.bytes, MAX_FILE_BYTES), `${what} must have 1 to ${MAX_FILE_BYTES} bytes`);
+  const known = entry.bytes === 0 || isCount(entry.bytes, MAX_FILE_BYTES);
+  need(known, `${what} must have at most ${MAX_FILE_BYTES} bytes`);
 }
 
 /**

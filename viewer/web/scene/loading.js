@@ -1,19 +1,18 @@
 /** Fetches and unpacks the scene's files. */
 
 import { MAX_FILE_BYTES, avifSize, checkedDescription } from "./description.js";
-import { DataError } from "./errors.js";
+import { DataError, FetchError } from "./errors.js";
 import { joined } from "./inflating.js";
 
 /** @typedef {import("./coding.js").Series} Series */
 /** @typedef {import("./decoder_file.js").Embeddings} Embeddings */
 /** @typedef {import("./decoder_file.js").Plan} Plan */
-/** @typedef {import("./description.js").DecoderEntry} DecoderEntry */
 /** @typedef {import("./description.js").Description} Description */
 
 /**
- * A decoder ready to be drawn.
+ * A decoder's part of a chapter, ready to be drawn, and the chapter's first frame.
  *
- * @typedef {{plan: Plan, embeddings: Embeddings[], motion: Series | null}} Unpacked
+ * @typedef {{plan: Plan, embeddings: Embeddings[], motion: Series | null, first: number}} Unpacked
  */
 
 const DESCRIPTION = "scene.json";
@@ -31,7 +30,7 @@ let policy;
  * @throws {DataError} it cannot be fetched, or is damaged.
  */
 export async function loadDescription() {
-  const bytes = await fetched(DESCRIPTION, MAX_DESCRIPTION_BYTES, false);
+  const bytes = await fetched({ file: DESCRIPTION, bytes: 0 }, { most: MAX_DESCRIPTION_BYTES });
   return told(DESCRIPTION, () => {
     try {
       return checkedDescription(JSON.parse(new TextDecoder().decode(bytes)));
@@ -42,16 +41,19 @@ export async function loadDescription() {
 }
 
 /**
- * Load the still panorama, with no side above `limit`; null if there is none.
+ * Load the still panorama of a chapter, with no side above `limit`; null if there is none.
  *
  * @param {Description} description
+ * @param {number} chapter
  * @param {number} limit
+ * @param {AbortSignal} signal
  * @returns {Promise<ImageBitmap | null>}
  * @throws {DataError} it cannot be fetched, or is damaged.
  */
-export async function loadStill({ still, width, height }, limit) {
+export async function loadStill({ chapters, width, height }, chapter, limit, signal) {
+  const { still } = chapters[chapter];
   if (!still) return null;
-  const bytes = await fetched(still.file, still.bytes, true);
+  const bytes = await fetched(still, { signal });
   return told(still.file, async () => {
     const size = avifSize(bytes);
     if (size.width > width || size.height > height)
@@ -77,30 +79,40 @@ export async function loadStill({ still, width, height }, limit) {
  * @returns {Promise<void>}
  * @throws {DataError} it cannot be fetched, or is damaged.
  */
-export async function loadSound({ file, bytes }, take) {
-  await fetched(file, bytes || MAX_FILE_BYTES, bytes > 0, (part) => told(file, () => take(part)));
+export async function loadSound(sound, take) {
+  await fetched(sound, { take: (part) => told(sound.file, () => take(part)) });
 }
 
 /**
+ * Load a decoder's part of a chapter.
+ *
  * @param {Description} description
- * @param {DecoderEntry} decoder
+ * @param {number} chapter
+ * @param {string} name - of the decoder.
+ * @param {AbortSignal} signal
  * @returns {Promise<Unpacked>}
  * @throws {DataError} it cannot be fetched, or is damaged.
  */
-export async function loadDecoder({ frames, motion }, decoder) {
-  const [file, maps] = await Promise.all([
-    fetched(decoder.file, decoder.bytes, true),
-    decoder.covers && motion ? fetched(motion.file, motion.bytes, true) : null,
+export async function loadDecoder({ chapters, decoders, frames }, chapter, name, signal) {
+  const { first, motion, decoders: files } = chapters[chapter];
+  const covers = decoders.some((each) => each.name === name && each.covers);
+  const [packed, maps] = await Promise.all([
+    fetched(files[name], { signal }),
+    covers && motion ? fetched(motion, { signal }) : null,
   ]);
-  const worker = startedWorker(decoder.file);
+  const { file } = files[name];
+  const length = (chapters[chapter + 1]?.first ?? frames) - first;
+  const motionShape = motion?.shape ?? null;
+  const worker = startedWorker(file);
   try {
     const data = await new Promise((resolve, reject) => {
+      signal.addEventListener("abort", () => reject(new DataError(`${file} is of no use any more.`)));
       worker.onmessage = (event) => resolve(event.data);
-      worker.onerror = () => reject(new DataError(`${decoder.file} ${NO_WORKER}`));
-      worker.postMessage({ file, frames, motion: maps, motionShape: motion?.shape ?? null });
+      worker.onerror = () => reject(new DataError(`${file} ${NO_WORKER}`));
+      worker.postMessage({ file: packed, frames: length, motion: maps, motionShape });
     });
-    if (data.error) throw new DataError(`${decoder.file} is damaged: ${data.error}.`);
-    return data;
+    if (data.error) throw new DataError(`${file} is damaged: ${data.error}.`);
+    return { ...data, first };
   } finally {
     worker.terminate();
   }
@@ -128,26 +140,26 @@ function startedWorker(file) {
 /**
  * Fetch the bytes of a file beside the page.
  *
- * @param {string} file
- * @param {number} most - most bytes.
- * @param {boolean} exactly - whether it must have exactly that many.
- * @param {(part: Uint8Array) => unknown} [take] - takes each part; otherwise all are returned.
+ * @param {import("./description.js").File} file
+ * @param {{signal?: AbortSignal, take?: (part: Uint8Array) => unknown, most?: number}} options - take
+ *     gets each part, otherwise all are returned; most is the limit for bytes that are not known.
  * @returns {Promise<Uint8Array>}
  * @throws {DataError} it cannot be fetched, or is of another size.
  */
-async function fetched(file, most, exactly, take) {
+async function fetched({ file, bytes }, { signal, take, most = MAX_FILE_BYTES }) {
   /** @type {Response} */
   let response;
   try {
-    response = await fetch(new URL(`../${file}`, import.meta.url));
+    response = await fetch(new URL(`../${file}`, import.meta.url), { signal });
   } catch {
-    throw new DataError(`${file} cannot be fetched: the server does not answer.`);
+    throw new FetchError(`${file} cannot be fetched: the server does not answer.`);
   }
   if (!response.ok || !response.body)
-    throw new DataError(`${file} cannot be fetched: the server answers ${response.status}.`);
+    throw new FetchError(`${file} cannot be fetched: the server answers ${response.status}.`);
   /** @type {Uint8Array[]} */
   const parts = [];
-  await readAll(response.body, file, most, exactly, take ?? ((part) => parts.push(part)));
+  const each = take ?? ((part) => parts.push(part));
+  await readAll(response.body, file, bytes || most, bytes > 0, each);
   return joined(parts);
 }
 
@@ -162,7 +174,7 @@ async function readAll(body, file, most, exactly, take) {
   let length = 0;
   for (const reader = body.getReader(); ; ) {
     const { done, value } = await reader.read().catch(() => {
-      throw new DataError(`${file} cannot be fetched: the connection has broken.`);
+      throw new FetchError(`${file} cannot be fetched: the connection has broken.`);
     });
     if (done) break;
     length += value.length;

@@ -78,7 +78,8 @@ export class Sound {
   follow(now) {
     const { playback, camera, left } = this.view;
     const { picture } = left.decoding;
-    const { playing, speed, loop, duration, seconds } = playback;
+    const { speed, loop, duration, seconds } = playback;
+    const playing = playback.playing && !playback.held;
     const due = { seconds, time: now, playing, speed, loop, duration };
     if (playing && picture && picture !== this.#shown) {
       // A slow browser takes a while until here.
