@@ -144,9 +144,9 @@ def test_a_comparison_follows_the_switch_of_the_place(
         page.settle()
         by_server = page.picture()
         page.run("document.getElementById('place').click()")
-        files = "return performance.getEntriesByType('resource').map(e => e.name)"
+        names = "return performance.getEntriesByType('resource').map(e => e.name)"
         page.wait(
-            lambda: sum(each.endswith(".safetensors") for each in page.run(files)) == 2,
+            lambda: sum(each.endswith(".safetensors") for each in page.run(names)) == 2,
         )
         page.run("location.hash = '#yaw=100&pitch=-60&hfov=70&frame=1&decoder=nerv360'")
         whole(page, "nerv360", "hnerv")
