@@ -1,4 +1,4 @@
-"""When the window is drawn again: at once after a change, and now and then without one."""
+"""Times to draw the window: at once after a change, and now and then without one."""
 
 from __future__ import annotations
 

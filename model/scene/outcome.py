@@ -1,4 +1,4 @@
-"""How well a decoder came out, and why, in sentences. Importing it does not load torch."""
+"""Sentences on a decoder's quality and its causes. Importing it does not load torch."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _ON_THE_LEFT = ("h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4")
 
 @dataclass(frozen=True)
 class _Layout:
-    """How a pixel format stores a value: in its low bits, or shifted up; blue and red in turn."""
+    """Layout of values in a pixel format: in the low bits, or shifted up; blue and red in turn."""
 
     bits: int = 8
     shift: int = 0

@@ -34,7 +34,7 @@ class VideoInfo:
 
 @dataclass(frozen=True)
 class Opening:
-    """How to open a file.
+    """Options for opening a file.
 
     Attributes:
         path: of the file.

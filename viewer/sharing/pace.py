@@ -1,4 +1,4 @@
-"""How many pictures may be on their way to a visitor."""
+"""Limit on the pictures that are on their way to a visitor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much the visitors from one address may take of a server."""
+"""Limits on the visitors from one address."""
 
 from __future__ import annotations
 

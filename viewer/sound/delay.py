@@ -1,4 +1,4 @@
-"""How late pictures are on screen, so that the sound can be as late."""
+"""Delay of pictures until they are on screen, which the sound follows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a training on its way is saved."""
+"""Times at which a training is saved while it runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well a decoder came out is said by what was measured, and by no more."""
+"""A decoder's quality is told by measured values only."""
 
 from __future__ import annotations
 
