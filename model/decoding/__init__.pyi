@@ -14,6 +14,7 @@ from .looks import decoded_look as decoded_look
 from .looks import hfov_range as hfov_range
 from .lowering import covered_still as covered_still
 from .memory_estimate import decoding_bytes as decoding_bytes
+from .memory_estimate import tile_bytes as tile_bytes
 from .opening import PLAINEST as PLAINEST
 from .opening import abandon_builds as abandon_builds
 from .opening import check_engine as check_engine

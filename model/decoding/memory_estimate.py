@@ -24,6 +24,8 @@ from nerv360.networks import (
     seen_crop,
 )
 
+MOST_FEATURES = 512 * 2**20
+"""Bytes of the largest features of a whole sphere that are kept for tiles."""
 _GRID = 17
 """Elements per point of a viewport while its float64 position on the sphere is computed."""
 _WIDEST_PITCH = math.radians(60)
@@ -93,6 +95,25 @@ def decoding_bytes(config: ModelConfig, element_bytes: int = 4) -> int:
     half = (3, config.frame_height // COMPARED_PANORAMA, config.frame_width // COMPARED_PANORAMA)
     compared = _elements(cells) if network.full_frame else _widened(half, 1)
     return max(peaks) * element_bytes + 4 * compared
+
+
+def tile_bytes(config: ModelConfig) -> int:
+    """Estimate the bytes of the maps that the folded engine writes the sphere's tiles to.
+
+    In float32, with all stages that come before the projection; 0 if it decodes without them.
+    """
+    if not config.still_panorama or not config.project_after:
+        return 0
+    network = build_decoder(config, "meta")
+    if network.full_frame:
+        return 0
+    layout, maps = network.layout(), 0
+    x = (config.embedding_channels, *config.embedding_size)
+    for stage in (layout.stem, *layout.stages[: config.project_after]):
+        maps += _widened(x, stage.conv.kernel_size[0] // 2)
+        x = _after(stage, x)
+        maps += 2 * len(stage.residuals) * _widened(x, 1)
+    return 4 * (maps + _widened(x, 1)) if 4 * _elements(x) <= MOST_FEATURES else 0
 
 
 def _on_sphere(config: ModelConfig, layout: Layout, kept: int, peaks: list[int]) -> Shape:

@@ -14,6 +14,7 @@ from nerv360.decoding import (
     decoding_bytes,
     open_engine,
     picture_size,
+    tile_bytes,
     with_compiler,
     without_compiler,
 )
@@ -43,6 +44,8 @@ def decoder_cost(scene: Scene, decoder: str, device: torch.device) -> Cost:
     held = sum(tensor.nbytes for tensor in tensors)
     network = 4 * sum(tensor.numel() for tensor in stored.weights.values())
     activations = decoding_bytes(config, 2 if device.type == "cuda" else 4)
+    if device.type == "cpu":
+        activations = max(activations, tile_bytes(config))
     return Cost(height * width, shows_frames(config), held + network + activations)
 
 

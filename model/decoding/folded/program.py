@@ -26,11 +26,9 @@ from nerv360.decoding.folded.tiled import (
 from nerv360.decoding.folded.tiles import Tiles
 from nerv360.decoding.grids import ViewportGrids
 from nerv360.decoding.lowering import rgba_bytes, rgba_of, to_bytes_
+from nerv360.decoding.memory_estimate import MOST_FEATURES
 from nerv360.geometry import pad_erp, sample_padded, viewport_grid
 from nerv360.networks import Architecture, FrameCrop, KeptCrop, Stage, project
-
-MOST_BYTES = 512 * 2**20
-"""Largest features of a whole sphere that are kept for tiles."""
 
 Decoded = tuple[Tensor, float]
 """A picture, and the share of it that was decoded, 0 to 1."""
@@ -222,7 +220,7 @@ class FoldedSphere:
         self.tiled = TiledPicture.of(self.stages, last, layout.head, alpha)
         before = (layout.stem, *first)
         self._tiled_sphere = TiledSphere(self.sphere, before, config.embedding_size)
-        if self._tiled_sphere.feature_bytes > MOST_BYTES:
+        if self._tiled_sphere.feature_bytes > MOST_FEATURES:
             self.tiled = None
         self._levels = sum(stage.finer is not None for stage in first)
         scale = math.prod(config.strides[: config.project_after])

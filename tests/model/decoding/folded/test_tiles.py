@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 import torch
 from torch import Tensor
 
 from nerv360.config import DEMO, ModelConfig
-from nerv360.decoding import open_engine, timed_pictures
+from nerv360.decoding import open_engine, tile_bytes, timed_pictures
 from nerv360.decoding.folded.tiles import TileMap, Tiles
 from nerv360.geometry import Look
 from nerv360.scene import Attribution, Scene
@@ -138,6 +140,27 @@ def test_pictures_before_leave_no_trace(name: str) -> None:
         fresh = open_engine(opened, device="cpu", kind="folded")
         first, second = (each.decode(look, 0).pixels for each in (engine, fresh))
         assert int((first.int() - second.int()).abs().max()) <= 1
+
+
+@pytest.mark.parametrize("name", ["before", "after 1", "after all", "no blocks after 2"])
+def test_the_spheres_maps_take_the_memory_that_is_told(name: str) -> None:
+    config = {**CASES, "no blocks after 2": CASES["no blocks"].replace(project_after=2)}[name]
+    opened = scene(config, moving(config))
+    engine = open_engine(opened, device="cpu", kind="folded")
+    config = opened.decoders[config.architecture].config
+    maps, create = list[TileMap](), TileMap.__init__
+
+    def created(self: TileMap, *given: Any) -> None:
+        create(self, *given)
+        maps.append(self)
+
+    with patch.object(TileMap, "__init__", created):
+        for yaw in range(0, 360, 30):
+            engine.decode(Look.from_degrees(yaw, 5), 0)
+    sphere = [it for it in maps if it.size[1] == 2 * it.size[0]]
+    assert sum(it.pixels.nbytes for it in sphere) == tile_bytes(config)
+    larger = config.replace(frame_height=8192, frame_width=16384, channels=64)
+    assert tile_bytes(larger) == 0, "features of half a gigabyte are not kept"
 
 
 def test_a_map_smaller_than_a_tile_is_one_tile() -> None:
