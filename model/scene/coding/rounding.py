@@ -106,8 +106,11 @@ def numbers_of(weight: Tensor) -> tuple[npt.NDArray[np.int16], Floats] | None:
         return None
     values = weight.detach().cpu().float()
     for bits in range(2, MAX_WEIGHT_BITS + 1):
-        numbers, scales = _multiples(values, bits)
-        if torch.equal(numbers * scales, values):
+        for rows in (values[:1], values):  # one row tells most often
+            numbers, scales = _multiples(rows, bits)
+            if not torch.equal(numbers * scales, rows):
+                break
+        else:
             return numbers.numpy().astype(np.int16), scales.flatten().numpy()
     return None
 
