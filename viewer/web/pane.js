@@ -63,12 +63,21 @@ export class Pane {
     this.asked = "";
   }
 
-  /** Names of the decoders that this browser needs. */
-  get needs() {
-    const { view } = this;
-    const local = this.#opened && !this.there ? [this.#opened.name] : [];
-    const here = this.wanted && view.decodes && !(view.remote && view.description.live?.decoders[this.wanted]);
-    return here ? [...local, this.wanted] : local;
+  /** Names of the decoders that this browser decodes by, or will at first. */
+  get used() {
+    if (!this.#opened) return this.#awaited;
+    return this.there ? [] : [this.#opened.name];
+  }
+
+  /** Names of the decoders that this browser needs: those in use, and the one that is wanted. */
+  get needed() {
+    return [...this.used, ...this.#awaited];
+  }
+
+  get #awaited() {
+    const { remote, description, decodes } = this.view;
+    const there = remote && description.live?.decoders[this.wanted];
+    return this.wanted && decodes && !there ? [this.wanted] : [];
   }
 
   /** Number of the chapter that the pane shows. */

@@ -248,7 +248,7 @@ export class View {
 
   /**
    * Enter the chapter of the frame that is played, and fetch what it and the next one need. The clip
-   * waits as long as a chapter is fetched, but goes on without it if it cannot be.
+   * waits as long as a decoder in use is fetched, but goes on without it if it cannot be.
    *
    * @param {number} now
    */
@@ -262,10 +262,11 @@ export class View {
       setTimeout(this.wake, this.#lateMs + LATE_MS);
     }
     if (now - this.#entered >= this.#lateMs) for (const pane of panes) pane.giveWay(this.#entered);
-    const needs = [...new Set(panes.flatMap((pane) => pane.needs))];
-    chapters.visit(number, needs, playback.playing, panes.flatMap(({ drawn }) => drawn));
-    if (chapters.count > 1) playback.held = chapters.awaited(number, needs);
-    this.#tell(this.#lacking(number, needs));
+    const needed = [...new Set(panes.flatMap((pane) => pane.needed))];
+    const used = panes.flatMap((pane) => pane.used);
+    chapters.visit(number, needed, playback.playing, panes.flatMap(({ drawn }) => drawn));
+    if (chapters.count > 1) playback.held = chapters.awaited(number, used);
+    this.#tell(this.#lacking(number, needed));
   }
 
   /**

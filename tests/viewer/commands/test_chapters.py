@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import urllib.request
 from pathlib import Path
 
@@ -67,6 +68,23 @@ def test_a_page_has_files_of_each_chapter(
         for file in files:
             assert (folder / file["file"]).stat().st_size == file["bytes"]
     assert len({(folder / f"still-000{k}.avif").read_bytes() for k in range(3)}) == 3
+
+
+def test_a_damaged_chapter_leaves_no_page(
+    scene: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "damaged.safetensors"
+    shutil.copy(scene, file)
+    with file.open("r+b") as damaged:
+        length = int.from_bytes(damaged.read(8), "little")
+        header = json.loads(damaged.read(length))
+        begin, end = header["0002/hnerv.embeddings"]["data_offsets"]
+        damaged.seek(8 + length + begin)
+        damaged.write(bytes(end - begin))
+    assert main(["export-web", str(file), "-o", str(tmp_path / "page")]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"nerv360: {file} is damaged: ")
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_a_notebook_shows_it(scene: Path) -> None:

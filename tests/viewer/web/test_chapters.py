@@ -198,7 +198,9 @@ def test_a_jump_shows_the_still_panorama_first(chaptered: Path, pages: Path, pag
     assert psnr(still[bare], picture[bare]) > 38
 
 
-def test_a_failed_fetch_is_said_and_tried_again(pages: Path, page: Browser) -> None:
+def test_a_failed_fetch_is_said_and_tried_again(
+    chaptered: Path, pages: Path, page: Browser
+) -> None:
     said = "nerv360-0001.safetensors cannot be fetched: the server does not answer."
     with served(pages) as url, page.prepared(FAILS):
         page.open(f"{url}#{LOOK}&frame=0", WIDTH, HEIGHT)
@@ -221,6 +223,15 @@ def test_a_failed_fetch_is_said_and_tried_again(pages: Path, page: Browser) -> N
         page.run("window.fails = /nothing/")
         wait(page, FIRSTS[1])
         assert page.text("message") == ""
+        page.run("window.fails = /still-0003/")
+        go(page, FIRSTS[3])
+        assert page.text("message").endswith("What stands still in it is dark.")
+        dark = view(page)
+        page.run("window.fails = /nothing/")
+        page.wait(lambda: page.text("message") == "")
+        wait(page, FIRSTS[3])
+        assert psnr(view(page), dark) < 20
+        assert psnr(view(page), wanted(chaptered, FIRSTS[3])) > 38
 
 
 def test_a_damaged_chapter_is_one_sentence(pages: Path, page: Browser, tmp_path: Path) -> None:
@@ -251,6 +262,7 @@ def test_two_decoders_are_compared_across_chapters(
         wait(page, 0)
         page.key("c")
         page.wait(lambda: page.shown("right") == "hnerv")
+        assert held(page) == [0]
         for frame in (FIRSTS[1], LAST):
             go(page, frame)
             page.wait(lambda frame=frame: page.shown("rightFrame") == str(frame))  # type: ignore[misc]
@@ -261,10 +273,11 @@ def test_two_decoders_are_compared_across_chapters(
                 assert psnr(picture[part], wanted(chaptered, frame, decoder)[part]) > 38
 
 
-def test_a_lost_context_comes_back_in_a_later_chapter(pages: Path, page: Browser) -> None:
+def test_a_lost_context_comes_back_in_its_chapter(pages: Path, page: Browser) -> None:
     with served(pages) as url:
         page.open(f"{url}#{LOOK}&frame={FIRSTS[2]}", WIDTH, HEIGHT)
         wait(page, FIRSTS[2])
+        assert_ticks(page)
         before = view(page)
         page.run("window.gl = view.getContext('webgl2').getExtension('WEBGL_lose_context')")
         page.run("gl.loseContext()")
@@ -274,22 +287,20 @@ def test_a_lost_context_comes_back_in_a_later_chapter(pages: Path, page: Browser
         np.testing.assert_allclose(view(page).astype(int), before, atol=1)
 
 
-def test_ticks_stand_where_chapters_begin(pages: Path, page: Browser) -> None:
-    with served(pages) as url:
-        page.open(f"{url}#{LOOK}&frame={FIRSTS[3]}", WIDTH, HEIGHT)
-        wait(page, FIRSTS[3])
-        path = page.run("return document.querySelector('#ticks path').getAttribute('d')")
-        places = [float(each.split()[0]) for each in path[1:].split("M")]
-        assert places == pytest.approx([first / LAST for first in FIRSTS[1:]])
-        page.settle()
-        picture = page.picture()
-        left, top, width, height = page.run(
-            "const box = document.getElementById('ticks').getBoundingClientRect();"
-            "return [box.x, box.y, box.width, box.height]"
-        )
-        x, y = left + width * FIRSTS[1] / LAST, top + height / 8
-        row = picture[round(y), round(x) - 3 : round(x) + 4].max(axis=-1).astype(int)
-        assert row.max() > row.min() + 20, "a line above the track"
+def assert_ticks(page: Browser) -> None:
+    """Assert that the timeline has ticks where chapters begin."""
+    path = page.run("return document.querySelector('#ticks path').getAttribute('d')")
+    places = [float(each.split()[0]) for each in path[1:].split("M")]
+    assert places == pytest.approx([first / LAST for first in FIRSTS[1:]])
+    page.settle()
+    picture = page.picture()
+    left, top, width, height = page.run(
+        "const box = document.getElementById('ticks').getBoundingClientRect();"
+        "return [box.x, box.y, box.width, box.height]"
+    )
+    x, y = left + width * FIRSTS[1] / LAST, top + height / 8
+    row = picture[round(y), round(x) - 3 : round(x) + 4].max(axis=-1).astype(int)
+    assert row.max() > row.min() + 20, "a line above the track"
 
 
 def test_a_server_makes_the_files_of_a_chapter_when_they_are_asked_for(
