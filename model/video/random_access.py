@@ -51,16 +51,20 @@ class VideoReader:
     The latest pictures are kept, up to `KEPT_BYTES` of them as decoded.
     """
 
-    def __init__(self, index: VideoIndex, kept_bytes: int | None = None) -> None:
+    def __init__(
+        self, index: VideoIndex, kept_bytes: int | None = None, device: str | None = None
+    ) -> None:
         """Open the file.
 
         Args:
             kept_bytes: of pictures that stay at hand; `KEPT_BYTES` if None.
+            device: as in `Opening.open`.
 
         Raises:
             InputError: it cannot be read any more.
+            RuntimeError: the hardware does not decode it.
         """
-        self.index = index
+        self.index, self._device = index, device
         self._kept_bytes = kept_bytes
         self._kept: OrderedDict[int, av.VideoFrame] = OrderedDict()
         self._lost: set[int] = set()
@@ -96,7 +100,7 @@ class VideoReader:
 
     def _open(self) -> None:
         """Open the file again, and begin with its first picture."""
-        self._container = self.index.opening.open()
+        self._container = self.index.opening.open(self._device)
         # Container and streams refer to each other: without this the file would outlive the reader.
         self._close = weakref.finalize(self, self._container.close)
         stream = self._container.streams[self.index.stream]
@@ -104,8 +108,9 @@ class VideoReader:
             path = self.index.opening.path
             raise InputError(f"{path} has been replaced by another file: open it again")
         self._stream = stream
-        # Frame threads lose the last pictures before a cut-off one.
-        self._stream.thread_type = "SLICE" if self.index.cut else "AUTO"
+        if self._device is None:  # hardware has threads of its own
+            # Frame threads lose the last pictures before a cut-off one.
+            self._stream.thread_type = "SLICE" if self.index.cut else "AUTO"
         self._begin(0, self._container.demux(self._stream))
 
     def _begin(self, number: int, packets: Iterator[Packet]) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import av
+from av.codec.hwaccel import HWAccel
 from av.stream import Disposition
 
 from nerv360.errors import InputError
@@ -46,11 +47,19 @@ class Opening:
     demuxer: str | None = None
     options: dict[str, str] = field(default_factory=dict)
 
-    def open(self) -> av.container.InputContainer:
-        """Open the file, whatever its name is."""
+    def open(self, device: str | None = None) -> av.container.InputContainer:
+        """Open the file, whatever its name is.
+
+        Args:
+            device: kind of hardware that decodes it, by FFmpeg's name; None for software.
+
+        Raises:
+            RuntimeError: the hardware does not decode it.
+        """
         # Without the prefix FFmpeg takes text before a colon for a protocol.
-        url = f"file:{self.path}"
-        opened = av.open(url, "r", format=self.demuxer, options={**_OPTIONS, **self.options})
+        url, options = f"file:{self.path}", {**_OPTIONS, **self.options}
+        by = None if device is None else HWAccel(device, allow_software_fallback=False)
+        opened = av.open(url, "r", format=self.demuxer, options=options, hwaccel=by)
         if opened.format.name in _LISTS:
             opened.close()
             raise InputError(f"{self.path} is a list of other files: give one of those")

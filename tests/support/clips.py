@@ -30,6 +30,7 @@ def encode(
     codec: str = "libx264",
     parameters: str = GROUPS_OF_12,
     times_ms: Sequence[int] | None = None,
+    pixel_format: str = "yuv420p",
 ) -> Path:
     """Return a clip of `FPS` pictures a second, or with pictures at these times.
 
@@ -42,14 +43,14 @@ def encode(
         stream = container.add_stream(codec, rate=FPS, options=options)
         assert isinstance(stream, av.VideoStream)
         stream.height, stream.width = pictures[0].shape[:2]
-        stream.pix_fmt = "yuv420p"
+        stream.pix_fmt = pixel_format
         if not parameters:
             stream.gop_size = 12
         stream.codec_context.time_base = tick
         for index, picture in enumerate(pictures):
             frame = av.VideoFrame.from_ndarray(picture.numpy(), format="rgb24")
             frame.pts, frame.time_base = times_ms[index] if times_ms else index, tick
-            container.mux(stream.encode(frame.reformat(format="yuv420p")))
+            container.mux(stream.encode(frame.reformat(format=pixel_format)))
         container.mux(stream.encode(None))
     return path
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +17,7 @@ from torch import Tensor
 
 from nerv360.errors import InputError
 from nerv360.video.boxes import TrackBoxes, read_boxes, read_xml
+from nerv360.video.hardware import hardware_reader
 from nerv360.video.index import VideoIndex, index_video
 from nerv360.video.matroska import read_projections
 from nerv360.video.pixels import Orientation, to_opaque, to_pixels, with_alpha
@@ -24,6 +27,8 @@ from nerv360.video.reading import Opening
 from nerv360.video.spherical import TWO_EAC_STREAMS, SphericalLayout, check_bounds
 from nerv360.video.stored.pictures import Channels, OpenedPictures, StoredPictures
 from nerv360.video.tone_mapping import ToneMapper, check_transfer, colour_notes, hdr_transfer
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -117,7 +122,7 @@ class OpenedVideo:
     def __init__(self, stored: StoredVideo, kept_bytes: int | None) -> None:
         self.reader = VideoReader(stored.index, kept_bytes)
         self._other = None if stored.other is None else VideoReader(stored.other, kept_bytes)
-        self._stored = stored
+        self._stored, self._kept_bytes = stored, kept_bytes
         self._mapper = None if stored.transfer is None else ToneMapper(stored.transfer)
 
     def picture(self, number: int, channels: Channels) -> Tensor:
@@ -131,7 +136,22 @@ class OpenedVideo:
         stored = self._stored
         if not stored.is_plain or stored.has_alpha:
             return None
-        return Planes.of(self.reader.picture(number), stored.codec)
+        return Planes.of(self._stored_picture(number), stored.codec)
+
+    def _stored_picture(self, number: int) -> av.VideoFrame:
+        """Decode by hardware, or by software if there is none or it fails."""
+        if self._by_hardware is not None:
+            try:
+                return self._by_hardware.picture(number)
+            except (InputError, RuntimeError) as error:
+                log.warning("hardware cannot decode picture %d: %s", number, error)
+                self._by_hardware.close()
+                self._by_hardware = None
+        return self.reader.picture(number)
+
+    @functools.cached_property
+    def _by_hardware(self) -> VideoReader | None:
+        return hardware_reader(self._stored.index, self.reader, self._kept_bytes)
 
     def _upright(self, reader: VideoReader, number: int, channels: Channels) -> Tensor:
         frame = reader.picture(number)
@@ -147,6 +167,8 @@ class OpenedVideo:
 
     def close(self) -> None:
         self.reader.close()
+        if "_by_hardware" in self.__dict__ and self._by_hardware is not None:
+            self._by_hardware.close()
         if self._other is not None:
             self._other.close()
 
