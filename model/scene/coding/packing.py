@@ -36,7 +36,7 @@ Floats = npt.NDArray[np.float32]
 MAX_LEVELS = 256
 _CODING = 1
 _DEFLATED = 2
-_STRATEGIES = (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED, zlib.Z_HUFFMAN_ONLY)
+_STRATEGIES = (zlib.Z_FILTERED, zlib.Z_HUFFMAN_ONLY)
 _MAX_LOW_BITS = 8
 _BLOCK = 4096
 """Pixels whose series are transposed at a time: they fit into a CPU's cache."""
@@ -204,13 +204,13 @@ def deflated(
     }[kind]
     data = _unpacked(content[table:], 2 * count if kind == "weights" and first else count)
     rest = data.tobytes() if kind == "weights" else _sparse(data)
-    tried = [(1, zlib.Z_DEFAULT_STRATEGY)] if quick else [(9, each) for each in _STRATEGIES]
-    packed = min((_zlib(content[:table] + rest, *each) for each in tried), key=len)
+    strategies = (zlib.Z_HUFFMAN_ONLY,) if quick else _STRATEGIES
+    packed = min((_zlib(content[:table] + rest, each) for each in strategies), key=len)
     return torch.frombuffer(bytearray([_DEFLATED]) + packed, dtype=torch.uint8)
 
 
-def _zlib(data: bytes, level: int, strategy: int) -> bytes:
-    compressor = zlib.compressobj(level, zlib.DEFLATED, zlib.MAX_WBITS, 9, strategy)
+def _zlib(data: bytes, strategy: int) -> bytes:
+    compressor = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS, 9, strategy)
     return compressor.compress(data) + compressor.flush()
 
 
