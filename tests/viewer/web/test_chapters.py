@@ -299,7 +299,7 @@ def assert_ticks(page: Browser) -> None:
         "return [box.x, box.y, box.width, box.height]"
     )
     x, y = left + width * FIRSTS[1] / LAST, top + height / 8
-    row = picture[round(y), round(x) - 3 : round(x) + 4].max(axis=-1).astype(int)
+    row = picture[round(y), round(x) - 3 : round(x) + 4].max(-1).astype(int)
     assert row.max() > row.min() + 20, "a line above the track"
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nerv360.text import escaped
+from nerv360.viewer import process_end
 from nerv360.viewer.commands.options import SceneFile, for_option
 from nerv360.viewer.paths import DEMO
 
@@ -31,5 +32,6 @@ def export_web(
     folder = output.parent.resolve() / output.name if named else output.resolve()
     with for_option("-o"):
         sharing.check_folder(folder)
-    size = sharing.export_web(scene or DEMO, folder)
+    with process_end.at_signals(process_end.interrupt):  # so that nothing is left half-written
+        size = sharing.export_web(scene or DEMO, folder)
     print(escaped(f"{output}: {size / 2**20:.2f} MiB, its page is index.html"))
