@@ -52,13 +52,22 @@ class StillPanorama:
         """
         packed = torch.from_numpy(pack(picture.cpu().contiguous().numpy()))
         size = (picture.shape[0], picture.shape[1])
-        shipped = _planes(_unpacked(packed, size))
-        # In one piece: small maps that stay between large pictures that go would break up the heap.
-        maps = bytearray()
-        for frame in pictures:
-            maps += motion_map(_planes(frame), shipped).cpu().numpy().tobytes()
-        motion = torch.frombuffer(maps, dtype=torch.uint8).view(-1, *motion_size(*size))
+        motion = _motion(_unpacked(packed, size), pictures)
         return cls(packed, size, motion if shown is None else motion[list(shown)])
+
+    def motion_of(self, pictures: Iterable[Tensor]) -> Tensor:
+        """Compute the motion in other pictures, height×width×3 uint8, as `motion` has it."""
+        return _motion(self.pixels, pictures)
+
+
+def _motion(still: Tensor, pictures: Iterable[Tensor]) -> Tensor:
+    shipped = _planes(still)
+    # In one piece: small maps that stay between large pictures that go would break up the heap.
+    maps = bytearray()
+    for frame in pictures:
+        maps += motion_map(_planes(frame), shipped).cpu().numpy().tobytes()
+    size = motion_size(still.shape[0], still.shape[1])
+    return torch.frombuffer(maps, dtype=torch.uint8).view(-1, *size)
 
 
 def coded_motion(motion: Tensor) -> Tensor:

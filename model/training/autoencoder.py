@@ -35,7 +35,7 @@ class Autoencoder(nn.Module):
 
     Attributes:
         panorama: the still panorama behind its pictures, 1×3×H×W in [0, 1]; None without one.
-        motion: of all frames, n×1×h×w uint8; see `nerv360.networks.motion_map`.
+        motion: of all frames that are learned, n×1×h×w uint8; see `nerv360.networks.motion_map`.
     """
 
     panorama: Tensor | None
@@ -76,6 +76,11 @@ class Autoencoder(nn.Module):
         self.register_buffer("panorama", panorama, persistent=False)
         self.register_buffer("motion", motion, persistent=False)
         self.register_buffer("_compared", compared, persistent=False)
+
+    def add_motion(self, motion: Tensor) -> None:
+        """Add the motion maps, n×h×w uint8, of further frames."""
+        assert self.motion is not None
+        self.motion = torch.cat([self.motion, motion[:, None]])
 
     def forward(self, frame: Tensor, time: Tensor, looks: Tensor) -> Tensor:
         """Decode pictures N×3×h×w, or 1×3×H×W, of a frame.

@@ -105,6 +105,8 @@ class Training:
         stores_on_the_way: the scene so far is written after a third of the steps, too.
         begins_with: a checkpoint that has the weights to begin with; None for random ones.
         kept_as: file that the last checkpoint becomes; None deletes it.
+        beside: the clip with some frames more, and how many those are before and after; they are
+            learned, too, but not stored. None for no more.
         trainer: set by `prepared`.
         why: what the clip chose, in a sentence; set by `prepared`.
         silent: why the scene has no sound although it should; set by `sound`.
@@ -131,6 +133,7 @@ class Training:
     stores_on_the_way: bool = True
     begins_with: Path | None = None
     kept_as: Path | None = None
+    beside: tuple[Clip, tuple[int, int]] | None = None
     trainer: Trainer = field(init=False)
     why: str | None = field(init=False, default=None)
     silent: str | None = field(init=False, default=None)
@@ -296,7 +299,8 @@ class Training:
 
     def _make_trainer(self) -> None:
         config, settings = self.config, self.settings
-        frames = read_clip(self.clip, (config.frame_height, config.frame_width))
+        clip, more = self.beside or (self.clip, (0, 0))
+        frames = read_clip(clip, (config.frame_height, config.frame_width), beside=more)
         if self.existing is not None:
             with about("existing"):
                 check_same_clip(self.existing.header, self.clip.info, frames.fingerprint)

@@ -65,10 +65,14 @@ class Learner:
         self.still: StillPanorama | None = None
         if config.still_panorama:
             self.still = still or _still_panorama(frames)
-        self.network = Autoencoder(config, crops=settings.crops, still=self.still).to(device)
+        self.network = Autoencoder(config, crops=settings.crops, still=self.still)
+        if self.still is not None and frames.beside:
+            self.network.add_motion(self.still.motion_of(frames.beside.values()))
+        self.network.to(device)
         if device.type == "cpu":
             keep_freed_memory()
-        self.times = frame_times(len(frames)).to(float64_device(device))
+        apart = torch.tensor(list(frames.beside), dtype=torch.float64) / len(frames)
+        self.times = torch.cat([frame_times(len(frames)), apart]).to(float64_device(device))
         self.objective = Objective(self.network, settings, frames.coverage)
         self._activity: ActivityMap | None = None
         if self.still is not None and settings.looks_at_motion > 0:
@@ -79,7 +83,7 @@ class Learner:
         self._covered: Tensor | None = None
         if frames.coverage is not None:
             self._covered = covered_directions(frames.coverage)
-        self.steps_an_epoch = math.ceil(frames.pictures / group.count)
+        self.steps_an_epoch = math.ceil(frames.learned / group.count)
         self.steps = settings.steps or settings.epochs * self.steps_an_epoch
 
     def _begin(self) -> None:
@@ -109,7 +113,7 @@ class Learner:
         return times
 
     def _train_step(self, epoch: int, position: int) -> float:
-        order = epoch_order(self.frames.pictures, self.settings.seed, epoch)
+        order = epoch_order(self.frames.learned, self.settings.seed, epoch)
         picture = order[(position * self.group.count + self.group.rank) % len(order)]
         index = self.frames.frame_showing(picture, epoch)
         draw = self.step * self.group.count + self.group.rank

@@ -56,6 +56,8 @@ from nerv360.video import Clip
 
 LEAST_S = 1.0
 """Seconds below which chapters are not made shorter to fit into memory."""
+_BESIDE = 2
+"""Frames of the chapters before and after that a chapter learns, too, but does not store."""
 _SURVEYED_CHAPTERS, _SURVEYED_FRAMES = 3, 24
 _POLL_S = 2.0
 _FREE = ("checkpoint_s", "epochs", "steps", "rate")
@@ -257,16 +259,19 @@ class ChapterCourse:
             return
         existing = self.whole.existing
         if existing is not None:
-            chapters = existing.header.chapters
             with about("existing"):
                 check_same_clip(existing.header, self.whole.clip.info, fingerprint)
+        cuts = find_cuts(self.whole.clip)
+        if existing is not None:
+            chapters = existing.header.chapters
         else:
-            cuts = find_cuts(self.whole.clip)
             chapters = cut_into_chapters(self.whole.clip.info.frames, longest, cuts)
-        self.plan = self._suited(chapters, fingerprint)
+        self.plan = self._suited(chapters, cuts, fingerprint)
         self.plan.write(self._plan_file)
 
-    def _suited(self, chapters: tuple[int, ...], fingerprint: Fingerprint) -> ChapterPlan:
+    def _suited(
+        self, chapters: tuple[int, ...], cuts: list[int], fingerprint: Fingerprint
+    ) -> ChapterPlan:
         """Return a plan with the network that suits a sample of the chapters."""
         whole, frames, why = self.whole, self.whole.clip.info.frames, None
         config, settings = whole.config, whole.settings
@@ -291,7 +296,7 @@ class ChapterCourse:
             frame_s = whole.clock.left_s * share / frames
         return ChapterPlan(
             self._asked(), chapters, frames, config, settings.looks_at_motion, why, fingerprint,
-            frame_s, whole.group.count == 1,
+            frame_s, whole.group.count == 1, tuple(cuts),
         )  # fmt: skip
 
     def _asked(self) -> dict[str, Any]:
@@ -396,7 +401,18 @@ class ChapterCourse:
             stores_on_the_way=False,
             begins_with=before if self.plan.chained and before.exists() else None,
             kept_as=self._network(number) if self.plan.chained else None,
+            beside=self._beside(first, first + count),
         )
+
+    def _beside(self, first: int, end: int) -> tuple[Clip, tuple[int, int]]:
+        """Return the clip of a chapter and of frames beside it, and their number on each side.
+
+        Without them the first and the last pictures of a chapter are learned less well than others.
+        """
+        cuts = self.plan.cuts
+        before = max(0, first - _BESIDE, *(cut for cut in cuts if cut <= first))
+        after = min(self.plan.frames, end + _BESIDE, *(cut for cut in cuts if cut >= end))
+        return self.whole.clip.taken(slice(before, after)), (first - before, after - end)
 
     def _still(self, number: int) -> StillPanorama | None:
         """Return a chapter's still panorama in the scene that the decoder is added to."""

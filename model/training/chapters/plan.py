@@ -12,7 +12,7 @@ from nerv360.errors import InputError
 from nerv360.files import atomic_write
 from nerv360.scene import Fingerprint
 
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class ChapterPlan:
         fingerprint: of the clip.
         frame_s: seconds that a frame's training takes; None if it is not by the clock.
         chained: each chapter begins with the network of the one before.
+        cuts: frames that begin another scene.
     """
 
     asked: dict[str, Any]
@@ -40,6 +41,7 @@ class ChapterPlan:
     fingerprint: Fingerprint
     frame_s: float | None
     chained: bool
+    cuts: tuple[int, ...]
 
     def write(self, path: Path) -> None:
         """Write it to ``path``, completely or not at all.
@@ -58,6 +60,7 @@ class ChapterPlan:
             "fingerprint": self.fingerprint.to_json(),
             "frame_s": self.frame_s,
             "chained": self.chained,
+            "cuts": list(self.cuts),
         }
         try:
             with atomic_write(path) as partial:
@@ -87,6 +90,7 @@ class ChapterPlan:
                 fingerprint=Fingerprint.from_json(values["fingerprint"], frames),
                 frame_s=None if values["frame_s"] is None else float(values["frame_s"]),
                 chained=bool(values["chained"]),
+                cuts=tuple(map(int, values["cuts"])),
             )
         except OSError as error:
             raise InputError(f"{path} cannot be read: {error.strerror or error}") from error

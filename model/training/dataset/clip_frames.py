@@ -7,8 +7,9 @@ import functools
 import hashlib
 import itertools
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import torch
 import torch.nn.functional as F
@@ -48,6 +49,8 @@ class ClipFrames:
         fingerprint: of the clip's frames; None if unknown.
         coverage: H×W bool mask of the pixels that the clip shows, others are black; None for the
             whole sphere.
+        beside: pictures of frames before and after the clip's, by their number counted from its
+            first, which are learned but not stored. As frames they come after the clip's own.
         still_shares: how much stands still; None before `still_shares` measured it.
     """
 
@@ -59,6 +62,7 @@ class ClipFrames:
         *,
         shown: Sequence[int] | None = None,
         coverage: Tensor | None = None,
+        beside: Mapping[int, Tensor] = MappingProxyType({}),
     ) -> None:
         """Hold ``pictures``, each shown by one frame if ``shown`` is None."""
         self.bytes = pictures
@@ -66,6 +70,7 @@ class ClipFrames:
         self.fingerprint = fingerprint
         self.shown = list(range(len(pictures)) if shown is None else shown)
         self.coverage = coverage
+        self.beside = beside
         self.still_shares: StillShares | None = None
         self._still: Tensor | None = None
         self._forgotten: set[int] = set()
@@ -77,6 +82,11 @@ class ClipFrames:
     def pictures(self) -> int:
         """Number of different pictures."""
         return self.bytes.shape[0]
+
+    @property
+    def learned(self) -> int:
+        """Number of pictures to learn, those beside the clip's included."""
+        return self.pictures + len(self.beside)
 
     def forget(self, picture: int) -> None:
         """Free the memory of a picture that no frame needs any more, where the system can.
@@ -94,6 +104,8 @@ class ClipFrames:
         Raises:
             ValueError: it is forgotten.
         """
+        if index >= len(self):
+            return list(self.beside.values())[index - len(self)]
         picture = self.shown[index]
         if picture in self._forgotten:
             raise ValueError(f"picture {picture} is forgotten")
@@ -109,6 +121,8 @@ class ClipFrames:
 
     def frame_showing(self, picture: int, turn: int) -> int:
         """Return one of the frames that show ``picture``, the next for each ``turn`` from 0 on."""
+        if picture >= self.pictures:
+            return len(self) + picture - self.pictures
         first = bisect.bisect_left(self.shown, picture)
         return first + turn % (bisect.bisect_right(self.shown, picture) - first)
 
@@ -132,19 +146,26 @@ class ClipFrames:
         return _floats(self.still_bytes(), device)
 
 
-def read_clip(clip: Clip, frame_size: tuple[int, int], limit: int | None = None) -> ClipFrames:
+def read_clip(
+    clip: Clip,
+    frame_size: tuple[int, int],
+    limit: int | None = None,
+    beside: tuple[int, int] = (0, 0),
+) -> ClipFrames:
     """Read the pictures of a clip, fitted to one size.
 
     Args:
         frame_size: height and width in pixels.
         limit: use at most this many frames.
+        beside: number of the first and of the last frames that are only `ClipFrames.beside`.
 
     Raises:
         InputError: the clip cannot be read.
     """
     shown = clip.shown[:limit].tolist()
     pictures = torch.empty(shown[-1] + 1, *frame_size, 3, dtype=torch.uint8)
-    fingerprint = FingerprintMaker(len(shown))
+    before, end = beside[0], len(shown) - beside[1]
+    fingerprint = FingerprintMaker(end - before)
     index = 0
     read = track(
         itertools.islice(clip.read(), len(pictures)), f"reading {clip.path.name}", len(pictures)
@@ -155,15 +176,21 @@ def read_clip(clip: Clip, frame_size: tuple[int, int], limit: int | None = None)
             pictures[held] = fitted(picture, *frame_size)
             held, last = held + 1, picture
         while index < len(shown) and shown[index] == number:
-            fingerprint.see(index, picture)
+            if before <= index < end:
+                fingerprint.see(index - before, picture)
             shown[index] = held - 1
             index += 1
+    own = shown[before:end]
     return ClipFrames(
-        pictures[:held],
-        clip.info,
+        pictures[own[0] : own[-1] + 1],
+        replace(clip.info, frames=len(own)),
         fingerprint.fingerprint,
-        shown=shown,
+        shown=[number - own[0] for number in own],
         coverage=_fitted_coverage(clip, frame_size),
+        beside={
+            index - before: pictures[shown[index]]
+            for index in (*range(before), *range(end, len(shown)))
+        },
     )
 
 

@@ -105,6 +105,29 @@ def test_alpha_held_shut_is_told_by_what_moves(
     assert trainer.moving_db < frozen_db(frames) + 1
 
 
+def test_a_picture_beside_the_clip_is_learned_and_not_stored(tmp_path: Path) -> None:
+    after = clip().picture(0).clone()
+    after[40:90] = torch.tensor([20, 220, 60], dtype=torch.uint8)
+    losses = []
+    for beside in ({}, {COUNT: after}):
+        frames = ClipFrames(clip().bytes, clip().info, beside=beside)
+        trainer = trained(config().replace(still_panorama=True), frames, tmp_path)
+        trainer.frames = ClipFrames(frames.bytes, frames.info, beside={COUNT: after})
+        if not beside:
+            assert trainer.still is not None
+            trainer.network.add_motion(trainer.still.motion_of([after]))
+            trainer.times = torch.cat([trainer.times, torch.ones(1, dtype=torch.float64)])
+        looks = torch.tensor([[0.0, 0.0, 0.0, 1.9]], dtype=torch.float64)
+        trainer.network.eval()
+        with torch.no_grad():
+            shown = trainer.frames.planes(COUNT, trainer.device)
+            decoded = trainer.network(shown, trainer.times[COUNT : COUNT + 1], looks)
+            losses.append(float(trainer.objective(decoded, shown, looks, COUNT)))
+    assert losses[1] < 0.9 * losses[0]
+    stored = export_scene(trainer, ATTRIBUTION).scene.header
+    assert stored.frames == COUNT
+
+
 def test_what_is_exported_has_the_panorama_and_every_level(tmp_path: Path) -> None:
     frames = clip()
     over = config().replace(still_panorama=True, level_channels=(0, 2))

@@ -64,6 +64,28 @@ def test_a_slow_clip_is_read_once_a_picture(tmp_path: Path) -> None:
     assert len(read_clip(clip, (48, 96), 4)) == 4
 
 
+def test_frames_beside_a_part_of_a_clip_are_read_with_it(tmp_path: Path) -> None:
+    times = [0, 40, 80, 240, 280, 320, 360, 400]
+    path = encode(tmp_path / "c.mp4", [ramp(k) for k in range(8)], times_ms=times)
+    clip = open_clip(path)
+    part = slice(3, 7)  # one of several frames that show a picture is in it, and one beside it
+    alone = read_clip(clip.taken(part), (48, 96))
+    frames = read_clip(clip.taken(slice(1, 9)), (48, 96), beside=(2, 2))
+    assert (len(frames), frames.pictures, frames.learned) == (4, alone.pictures, alone.pictures + 4)
+    assert (frames.shown, frames.info, frames.digest) == (alone.shown, alone.info, alone.digest)
+    assert frames.fingerprint == alone.fingerprint
+    assert list(frames.beside) == [-2, -1, 4, 5]
+    whole = list(clip)
+    for place, number in enumerate(frames.beside):
+        assert torch.equal(frames.beside[number], whole[3 + number])
+        index = frames.frame_showing(frames.pictures + place, 7)
+        assert torch.equal(frames.picture(index), whole[3 + number])
+    learner = trainer(frames)
+    assert learner.steps_an_epoch == frames.learned
+    numbers = [0, 1, 2, 3, -2, -1, 4, 5]
+    assert learner.times.tolist() == [number / 4 for number in numbers]
+
+
 def test_a_damaged_picture_is_the_one_before_in_training_and_evaluation(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

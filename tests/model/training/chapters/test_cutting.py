@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 import torch
@@ -12,10 +14,14 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from nerv360.scene import MAX_CHAPTERS, chapter_lengths
-from nerv360.training.chapters import cut_into_chapters, find_cuts
+from nerv360.training.chapters import ChapterCourse, cut_into_chapters, find_cuts
 from nerv360.video import Clip, open_clip
 from nerv360.video.writing import FolderWriter, VideoWriter
 from tests.support.clips import damaged, encode
+
+if TYPE_CHECKING:
+    from nerv360.training import Training
+    from nerv360.training.chapters.plan import ChapterPlan
 
 
 def scene(number: int, frame: int, speed: int = 1) -> Tensor:
@@ -113,3 +119,19 @@ def test_frames_taken_from_a_clip_are_its_own(tmp_path: Path) -> None:
     assert part.info.fps == clip.info.fps
     for ours, whole in zip(part, every[8:24:3], strict=True):
         assert torch.equal(ours, whole)
+
+
+def test_a_chapter_learns_two_frames_beside_it_of_the_same_scene(tmp_path: Path) -> None:
+    whole = open_clip(encode(tmp_path / "clip.mp4", [scene(0, k) for k in range(30)]))
+    course = ChapterCourse(cast("Training", SimpleNamespace(clip=whole)), 1.0)
+    course.plan = cast("ChapterPlan", SimpleNamespace(cuts=(10, 21), frames=30))
+    for first, end, frames, beside in (
+        (0, 5, slice(0, 7), (0, 2)),
+        (5, 10, slice(3, 10), (2, 0)),
+        (10, 15, slice(10, 17), (0, 2)),
+        (15, 20, slice(13, 21), (2, 1)),
+        (20, 26, slice(18, 28), (2, 2)),
+        (26, 30, slice(24, 30), (2, 0)),
+    ):
+        clip, more = course._beside(first, end)
+        assert (clip.numbers.tolist(), more) == (whole.taken(frames).numbers.tolist(), beside)
