@@ -6,6 +6,7 @@ from .eager import to_rgba as to_rgba
 from .engine import Engine as Engine
 from .engine import Picture as Picture
 from .engine import PlanesPicture as PlanesPicture
+from .engine import TurnTaking as TurnTaking
 from .engine import place_of as place_of
 from .engines import ENGINES as ENGINES
 from .engines import EngineKind as EngineKind
@@ -20,6 +21,7 @@ from .opening import abandon_builds as abandon_builds
 from .opening import check_engine as check_engine
 from .opening import engine_help as engine_help
 from .opening import needs_compiler as needs_compiler
+from .opening import open_alike as open_alike
 from .opening import open_engine as open_engine
 from .opening import picture_size as picture_size
 from .opening import with_compiler as with_compiler

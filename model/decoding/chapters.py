@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from nerv360.decoding.engine import Engine, Picture, engine_repr
+from nerv360.decoding.engine import Engine, Picture, TurnTaking, engine_repr
 from nerv360.scene import chapter_of
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class ChapterEngine:
         self,
         chapters: Sequence[int],
         frames: int,
-        open_chapter: Callable[[int, str | None], Engine],
+        open_chapter: Callable[[int, TurnTaking | str | None], Engine],
         ahead: Callable[[Callable[[], None]], None] | None = None,
     ) -> None:
         """Open the first chapter.
@@ -38,8 +38,7 @@ class ChapterEngine:
         Args:
             chapters: their first frames.
             frames: number of frames of the clip.
-            open_chapter: opens a chapter by its number, with the engine of a name in `ENGINES`,
-                or with one of its choice if None.
+            open_chapter: opens a chapter by its number, like the first one; see `open_alike`.
             ahead: runs a function on another thread, to open the next chapter while one is decoded;
                 None to open a chapter only when it is decoded.
         """
@@ -48,6 +47,9 @@ class ChapterEngine:
         self._ahead, self._entered = ahead, -1
         self._look: Look | None = None
         self._shown = first = open_chapter(0, None)
+        self._like: TurnTaking | str = first.name
+        if isinstance(first, TurnTaking) and first.takes_turns:
+            self._like = first
         self._engines = {0: first}
         self.name, self.device, self.size = first.name, first.device, first.size
         self.hfov_range, self.full_frame = first.hfov_range, first.full_frame
@@ -87,8 +89,9 @@ class ChapterEngine:
             following = (chapter + 1) % len(self._chapters)
             if chapter == self._entered and following not in self._engines:
                 engine = self._opened(following)
-                assert self._look is not None
-                engine.decode(self._look, 0)  # an engine's first picture takes twice as long
+                if isinstance(self._like, str):
+                    assert self._look is not None
+                    engine.decode(self._look, 0)  # an engine's first picture takes twice as long
 
     def _opened(self, chapter: int) -> Engine:
         engine = self._engines.get(chapter)  # without the lock: another may be opened meanwhile
@@ -99,5 +102,5 @@ class ChapterEngine:
                 unused = [k for k, engine in self._engines.items() if engine is not self._shown]
                 for number in unused[: max(0, len(self._engines) + 1 - KEPT_CHAPTERS)]:
                     del self._engines[number]
-                self._engines[chapter] = self._open(chapter, self.name)
+                self._engines[chapter] = self._open(chapter, self._like)
             return self._engines[chapter]

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from nerv360.geometry import Look
+    from nerv360.scene import Decoder
     from nerv360.video import Planes
 
 
@@ -94,6 +95,27 @@ class DrawingEngine(Protocol):
     """
 
     renderer: str
+
+
+@runtime_checkable
+class TurnTaking(Protocol):
+    """An engine whose decoders may take turns in its code, graphs and pictures.
+
+    Attributes:
+        takes_turns: whether it can; otherwise `beside` may not be called.
+    """
+
+    takes_turns: bool
+
+    def beside(self, decoder: Decoder) -> Engine:
+        """Return an engine of another decoder of the same configuration.
+
+        The engines are used from one thread, and share their ring of pictures. This may be called
+        from another one.
+
+        Raises:
+            RuntimeError: memory runs out.
+        """
 
 
 def engine_repr(engine: Engine) -> str:

@@ -11,6 +11,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from nerv360.decoding.engine import TurnTaking
 from nerv360.decoding.engines import ENGINES
 from nerv360.errors import InputError, first_line
 from nerv360.memory import check_memory
@@ -135,6 +136,28 @@ def open_engine(
     return ENGINES[kind].open(stored, chosen, pixels)
 
 
+def open_alike(
+    like: TurnTaking | str | None,
+    scene: Scene,
+    decoder: str,
+    device: str | torch.device,
+    size: tuple[int, int] | None,
+    kind: str,
+) -> Engine:
+    """Open an engine of a decoder with the same configuration as those before.
+
+    Args:
+        like: the first engine, if it is `TurnTaking`: its code and graphs serve all, only
+            weights change. Otherwise its name, or None to open the first one, of ``kind``.
+
+    Raises:
+        Exception: as from `open_engine`.
+    """
+    if like is not None and not isinstance(like, str):
+        return like.beside(scene.decoder(decoder))
+    return open_engine(scene, decoder, device, size, like or kind)
+
+
 def _open_file(
     path: str | os.PathLike[str],
     decoder: str | None,
@@ -148,9 +171,9 @@ def _open_file(
     header = read_header(path).header
     name = next(iter(header.configs)) if decoder is None else decoder
 
-    def open_chapter(chapter: int, engine: str | None) -> Engine:
+    def open_chapter(chapter: int, like: TurnTaking | str | None) -> Engine:
         scene = read_scene(path, name, chapter=chapter)
-        return open_engine(scene, name, device, size, engine or kind)
+        return open_alike(like, scene, name, device, size, kind)
 
     if len(header.chapters) == 1:
         return open_chapter(0, None)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from nerv360.decoding import KEPT_CHAPTERS, ChapterEngine, Engine, open_engine
+from nerv360.decoding import KEPT_CHAPTERS, ChapterEngine, Engine, TurnTaking, open_alike
 from nerv360.errors import InputError
 from nerv360.memory import release_freed_memory
 from nerv360.scene import Scene, file_state, read_glimpse, read_header, read_scene
@@ -59,8 +59,8 @@ class ChapterFile:
             Exception: as from `open_engine`.
         """
 
-        def open_chapter(chapter: int, engine: str | None) -> Engine:
-            return open_engine(self._read(chapter, decoder), decoder, device, size, engine or kind)
+        def open_chapter(chapter: int, like: TurnTaking | str | None) -> Engine:
+            return open_alike(like, self._read(chapter, decoder), decoder, device, size, kind)
 
         return ChapterEngine(self.header.chapters, self.header.frames, open_chapter, _ahead)
 

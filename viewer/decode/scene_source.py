@@ -70,7 +70,7 @@ def engine_source(
     compiled engine, or drawing if that proves faster.
 
     Args:
-        chapters: opens engines for all chapters; ``scene`` is the first. They are not compiled.
+        chapters: opens engines for all chapters; ``scene`` is the first.
     """
     at_once = without_compiler(engine, device)
     chain = [(device, at_once)]
@@ -84,8 +84,9 @@ def engine_source(
     upgrade = None
     config = scene.decoders[decoder].config
     if at_once != engine:
-        compiled = with_compiler(engine, device)
-        if chapters is None and ENGINES[compiled].unsuited(config) is None:
+        # Chapters take turns in an engine; the fused one's would all be built anew.
+        compiled = with_compiler(engine if chapters is None else "auto", device)
+        if ENGINES[compiled].unsuited(config) is None:
             upgrade = partial(opened, device, kind=compiled)
     elif (
         engine == "auto" and DRAWER.renderer is not None and ENGINES["gl"].unsuited(config) is None

@@ -128,6 +128,10 @@ class CropGraphs:
         crop = look_crop(self._config, look, self._margin)
         self._kept.covering(frame, crop, partial(self._compute, crop))
 
+    def forget(self) -> None:
+        """Compute features anew at the next look, because weights have changed."""
+        self._kept = KeptCrop()
+
     def _compute(self, wanted: FrameCrop, _: FrameCrop | None) -> FrameCrop:
         graph = next(
             graph

@@ -16,7 +16,8 @@ from nerv360.decoding.compiled.crops import CropGraphs
 from nerv360.decoding.compiled.frames import Frames
 from nerv360.decoding.compiled.gpu import CudaGpu, Gpu
 from nerv360.decoding.compiled.program import DecoderPrograms, build_programs
-from nerv360.decoding.compiled.runner import RunnerMaker
+from nerv360.decoding.compiled.runner import RunnerMaker, weight_modules
+from nerv360.decoding.compiled.turns import Turn, TurnData, flat_weights, pinned_weights
 from nerv360.decoding.engine import Picture
 from nerv360.decoding.looks import decoded_look, hfov_range, look_tensor
 from nerv360.decoding.lowering import covered_still
@@ -91,10 +92,15 @@ class CompiledEngine:
         self._look = look_tensor(Look(), gpu.device)
         self._look_cells = self._look[0].unbind()
         self._slots = [_Slot(gpu, size) for _ in range(RING)]
+        self._make_runner = make_runner
         with building(), torch.no_grad():
-            self._prepare, self._picture, self._output = self._capture(
-                build_programs(decoder, self.device, size, dtype, make_runner=make_runner)
+            self._programs = build_programs(
+                decoder, self.device, size, dtype, make_runner=make_runner
             )
+            self._prepare, self._picture, self._output = self._capture(self._programs)
+        self.takes_turns = weight_modules(self._programs.runner) is not None
+        self._own: TurnData | None = None
+        self._turn: TurnData | None = None
         self._prepared: int | None = None
         self._count = 0
         self._decode_s = 0.0
@@ -107,6 +113,31 @@ class CompiledEngine:
 
         See `Engine.decode`.
         """
+        return self.decode_turn(self._own, look, frame)
+
+    def beside(self, decoder: Decoder) -> Turn:
+        """Return an engine of another decoder of the same configuration; see `TurnTaking`.
+
+        Raises:
+            RuntimeError: memory runs out.
+        """
+        with building(), torch.no_grad():
+            if self._own is None:
+                weights = pinned_weights(self._programs, self._gpu)
+                self._own = self._turn = TurnData(weights, self._frames.data, self.still)
+            programs = build_programs(
+                decoder, torch.device("cpu"), self.size, self.precision,
+                make_runner=self._make_runner,
+            )  # fmt: skip
+            weights = pinned_weights(programs, self._gpu)
+        still = covered_still(decoder, self.device)
+        return Turn(self, TurnData(weights, self._frames.data_of(decoder), still))
+
+    def decode_turn(self, turn: TurnData | None, look: Look, frame: int) -> Picture:
+        """Decode with the decoder of a turn; None for this engine's own, until there are others."""
+        if turn is not self._turn:
+            assert turn is not None, "there are others"
+            self._load(turn)
         if not 0 <= frame < len(self._frames):
             raise IndexError(f"there is no frame {frame}, only {len(self._frames)}")
         actual = Look() if self.full_frame else decoded_look(look, self.hfov_range)
@@ -131,6 +162,15 @@ class CompiledEngine:
         slot.used = True
         ready = cast(torch.cuda.Event, slot.end)
         return Picture(slot.pixels, actual, frame, self.full_frame, self._decode_s, ready)
+
+    def _load(self, turn: TurnData) -> None:
+        """Enqueue the change of weights and frames, on the current stream."""
+        for flat, own in zip(turn.weights, flat_weights(self._programs), strict=True):
+            self._gpu.upload(flat, own)
+        self._frames.data, self.still, self._turn = turn.frames, turn.still, turn
+        self._prepared = None
+        if self._crops is not None:
+            self._crops.forget()
 
     def _note_time(self, slot: _Slot) -> None:
         """Record the time of the picture about to be overwritten, if it is finished."""

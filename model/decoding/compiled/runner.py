@@ -103,7 +103,7 @@ class OverStill:
         runner: computes the picture and the means of its cells.
         program: computes alpha, height×width uint8, from those means and the values to compare them
             with, 1×4×h×w float32.
-        cells: of ``runner``.
+        cells: as in `Runner`.
     """
 
     def __init__(self, runner: Runner, program: nn.Module) -> None:
@@ -121,3 +121,13 @@ class OverStill:
         picture = self.runner(*inputs[:-1])
         picture[..., 3].copy_(self._alpha(self.runner.cells, inputs[-1]))
         return picture
+
+
+def weight_modules(runner: Runner | None) -> list[nn.Module] | None:
+    """Return modules with all weights of a runner; None if it keeps them in another form."""
+    if runner is None:
+        return []
+    if isinstance(runner, OverStill):
+        below = weight_modules(runner.runner)
+        return None if below is None else [runner.program, *below]
+    return [runner.program] if isinstance(runner, BandRunner) else None

@@ -251,7 +251,7 @@ def test_the_header_is_read_once_until_the_file_changes(
 def test_the_next_chapter_has_decoded_a_picture_before_it_begins() -> None:
     decoded: list[tuple[int, int]] = []
 
-    def opened(chapter: int, kind: str | None) -> FakeEngine:
+    def opened(chapter: int, like: object) -> FakeEngine:
         engine = FakeEngine((8, 16), full_frame=True)
         decode = engine.decode
 

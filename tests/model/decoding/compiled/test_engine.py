@@ -472,7 +472,7 @@ def test_on_a_gpu_an_engine_holds_few_frames_of_embeddings(name: str) -> None:
         before = torch.cuda.memory_allocated()
         engine, _ = opened_on_cuda(CONFIGS[name], partial(decoder_over_still, frames=frames))
         engine.decode(Look(), frames - 1)
-        assert all(rows.is_pinned() for rows in engine._frames._maps)
+        assert all(rows.is_pinned() for rows in engine._frames.data.maps)
         return torch.cuda.memory_allocated() - before
 
     held(3)  # workspaces stay
