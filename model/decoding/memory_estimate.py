@@ -16,6 +16,7 @@ from nerv360.networks import (
     COMPARED_BESIDE,
     COMPARED_PANORAMA,
     ConditionedBlock,
+    FrameCrop,
     Layout,
     SphereConv,
     Stage,
@@ -53,7 +54,8 @@ def decoding_bytes(config: ModelConfig, element_bytes: int = 4) -> int:
     first = 0 if network.full_frame else config.project_after
     if network.full_frame:
         if not network.shows_frames:
-            sphere, kept = _widest_crop(config, layout.reach + COMPARED_BESIDE, kept)
+            crop, kept = _widest_crop(config, layout.reach + COMPARED_BESIDE, kept)
+            sphere = (config.embedding_channels, crop.height, crop.width)
         peaks.append(kept + _beside(layout.stem, sphere))
         x = _after(layout.stem, sphere)
     elif config.project_after:
@@ -121,26 +123,33 @@ def _on_sphere(config: ModelConfig, layout: Layout, kept: int, peaks: list[int])
 
     Adds the peak of each stage there to ``peaks``.
     """
-    x, kept = _widest_crop(config, features_reach(config), kept)
+    crop, kept = _widest_crop(config, features_reach(config), kept)
+    x = (config.embedding_channels, crop.height, crop.width)
     peaks.append(kept + _beside(layout.stem, x))
-    x = _after(layout.stem, x)
-    for stage in layout.stages[: config.project_after]:
-        peaks.append(kept + _elements(x) + _beside(stage, x))
-        x = _after(stage, x)
+    x, scale = _after(layout.stem, x), 1
+    for stage, margin in zip(
+        layout.stages[: config.project_after], layout.margins(config.project_after), strict=True
+    ):
+        before, inner = x, crop.inner(margin)
+        x = (x[0], scale * inner.height, scale * inner.width)
+        peaks.append(kept + _elements(before) + _beside(stage, x))
+        x, scale = _after(stage, x), scale * stage.stride
         peaks.append(kept + _adding(x, None))
-    peaks.append(kept + _elements(x) + 2 * _widened(x, 1))
-    return x
+    whole = (x[0], scale * crop.height, scale * crop.width)
+    peaks.append(kept + _elements(x) + _elements(whole))
+    peaks.append(kept + _elements(whole) + 2 * _widened(whole, 1))
+    return whole
 
 
-def _widest_crop(config: ModelConfig, margin: int, kept: int) -> tuple[Shape, int]:
-    """Return the shape of the widest crop of a look, and ``kept`` with its embeddings."""
+def _widest_crop(config: ModelConfig, margin: int, kept: int) -> tuple[FrameCrop, int]:
+    """Return the widest crop of a look, and ``kept`` with its embeddings."""
     widest = torch.tensor([[0.0, _WIDEST_PITCH, 0.0, math.radians(config.hfov_deg)]])
     crop = seen_crop(config, widest, margin)
-    rows, columns = config.embedding_size if crop is None else (crop.height, crop.width)
-    if crop is not None:
-        share = rows * columns / (crop.rows * crop.columns)
-        kept += round(share * sum(map(_elements, config.embedding_shapes)))
-    return (config.embedding_channels, rows, columns), kept
+    if crop is None:
+        rows, columns = config.embedding_size
+        return FrameCrop(0, 0, rows, columns, rows, columns), kept
+    share = crop.height * crop.width / (crop.rows * crop.columns)
+    return crop, kept + round(share * sum(map(_elements, config.embedding_shapes)))
 
 
 def _after(stage: Stage, x: Shape) -> Shape:

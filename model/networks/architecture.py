@@ -31,7 +31,7 @@ from nerv360.errors import InputError
 from nerv360.networks.coverage import Coverage
 from nerv360.networks.frame_crop import (
     COMPARED_BESIDE,
-    SAMPLED_BESIDE,
+    EDGE_BETWEEN,
     FrameCrop,
     seen_crop,
 )
@@ -100,9 +100,17 @@ class Layout:
     def features_reach(self, project_after: int) -> int:
         """Return how many embedding pixels beyond a viewport its features on the sphere depend on.
 
-        They come from the stem, the stages before the projection and samples.
+        They come from the stem, the stages before the projection and bilinear samples.
         """
-        return SAMPLED_BESIDE + math.ceil(self.reach_of(project_after))
+        scale = math.prod(stage.stride for stage in self.stages[:project_after])
+        return EDGE_BETWEEN + math.ceil(self.reach_of(project_after) + 0.5 / scale)
+
+    def margins(self, project_after: int) -> list[int]:
+        """Return how many pixels at a crop's border are wrong before each stage on the sphere.
+
+        They need not be computed any further. The unit is the embedding's pixel.
+        """
+        return [math.floor(self.reach_of(stage)) for stage in range(project_after)]
 
     def reach_from(self, stages: int) -> float:
         """Return the radius in embedding pixels of what comes after the first ``stages``.
@@ -185,15 +193,21 @@ class Architecture(nn.Module, ABC):
                 f"{config.frame_width}x{config.frame_height}"
             )
 
-    def expand(self, embedding: Tensor, time: Tensor, finer: Sequence[Tensor] = ()) -> Tensor:
+    def expand(
+        self,
+        embedding: Tensor,
+        time: Tensor,
+        finer: Sequence[Tensor] = (),
+        crop: FrameCrop | None = None,
+    ) -> Tensor:
         """Compute the features for `decode` that all looks at a frame share.
 
         By default the embedding itself.
 
         Args:
-            embedding: N×d×h×w, of the frame or of a crop.
+            embedding: N×d×h×w, of the frame or of ``crop``.
             time: float64 N in [0, 1), frame index over frame count.
-            finer: as in `decode`.
+            finer, crop: as in `decode`. Features near the crop's border need not be computed.
         """
         return embedding
 
@@ -263,7 +277,7 @@ class Architecture(nn.Module, ABC):
         crop = None if look is None else self.crop_of(look)
         if crop is not None:
             embedding, finer = crop.cut(embedding), [crop.cut(level) for level in finer]
-        return self.decode(self.expand(embedding, time, finer), time, look, finer, crop)
+        return self.decode(self.expand(embedding, time, finer, crop), time, look, finer, crop)
 
 
 class FinerEmbeddings(nn.Module):

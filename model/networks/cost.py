@@ -33,10 +33,10 @@ def count_flops(config: ModelConfig, *, look_alone: bool = False) -> int:
     embedding, time, look, finer = _inputs_on_meta(config)
     with torch.no_grad():
         crop, embedding, finer = _seen(decoder, look, embedding, finer)
-        features = decoder.expand(embedding, time, finer)
+        features = decoder.expand(embedding, time, finer, crop)
         with FlopCounterMode(display=False) as counter:
             if not look_alone:
-                features = decoder.expand(embedding, time, finer)
+                features = decoder.expand(embedding, time, finer, crop)
             decoder.decode(features, time, look, finer, crop)
     return int(counter.get_total_flops())
 
@@ -60,7 +60,7 @@ def count_traffic(config: ModelConfig, element_bytes: int) -> int:
     embedding, time, look, finer = _inputs_on_meta(config)
     with torch.no_grad():
         crop, embedding, finer = _seen(decoder, look, embedding, finer)
-        decoder.decode(decoder.expand(embedding, time, finer), time, look, finer, crop)
+        decoder.decode(decoder.expand(embedding, time, finer, crop), time, look, finer, crop)
     return moved
 
 

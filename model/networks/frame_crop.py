@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from nerv360.config import ModelConfig
@@ -25,12 +26,8 @@ from nerv360.geometry import (
     viewport_grid,
 )
 
-SAMPLED_BESIDE = 3
-"""Pixels of the embedding beside a look that samples of its features may read.
-
-Two for bilinear sampling, one because a look's edge lies between the points at which `seen_crop`
-finds it.
-"""
+EDGE_BETWEEN = 1
+"""Pixels of the embedding by which a look's edge may be off, between the points that find it."""
 COMPARED_BESIDE = 2
 """Pixels of the embedding beside a look whose colours its pictures and their alpha depend on."""
 _STEP = 8
@@ -92,6 +89,36 @@ class FrameCrop:
         whole[..., rows, first : first + fits] = part[..., :fits]
         whole[..., rows, : part.shape[-1] - fits] = part[..., fits:]
         return whole
+
+    def inner(self, margin: int) -> FrameCrop:
+        """Return the crop without ``margin`` pixels a side, except where the frame has no more.
+
+        There padding is right: beyond a pole, and across the seam in a crop with all columns.
+        """
+        aside = 0 if self.width == self.columns else margin
+        above = margin if self.top else 0
+        below = margin if self.bottom < self.rows else 0
+        height, width = self.height - above - below, self.width - 2 * aside
+        left = (self.left + aside) % self.columns
+        return FrameCrop(self.top + above, left, height, width, self.rows, self.columns)
+
+    def part(self, inner: FrameCrop, features: Tensor) -> Tensor:
+        """Cut a crop within this one from features of this one."""
+        return features[(..., *self._slices(inner, features.shape[-2] // self.height))]
+
+    def around(self, inner: FrameCrop, part: Tensor) -> Tensor:
+        """Undo `part`, with zeros around the crop."""
+        scale = part.shape[-2] // inner.height
+        rows, columns = self._slices(inner, scale)
+        after = scale * self.width - columns.stop, scale * self.height - rows.stop
+        return F.pad(part, (columns.start, after[0], rows.start, after[1]))
+
+    def _slices(self, inner: FrameCrop, scale: int) -> tuple[slice, slice]:
+        top, left = inner.top - self.top, (inner.left - self.left) % self.columns
+        return (
+            slice(scale * top, scale * (top + inner.height)),
+            slice(scale * left, scale * (left + inner.width)),
+        )
 
     def contains(self, other: FrameCrop) -> bool:
         """Return True if it has every pixel of ``other``, a crop of the same frame."""

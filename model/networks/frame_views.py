@@ -43,5 +43,5 @@ class FrameViews:
         self._expanded = embedding, finer  # those of the crop before are freed first
         if crop is not None:
             embedding, finer = crop.cut(embedding), [crop.cut(level) for level in finer]
-        self._expanded = self._network.expand(embedding, self._time, finer), finer
+        self._expanded = self._network.expand(embedding, self._time, finer, crop), finer
         return crop

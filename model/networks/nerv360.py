@@ -79,7 +79,9 @@ class NeRV360(TimeConditioned):
             wrap=[stage < on_sphere for stage in range(len(config.strides))],
         )
         self.head = ColourHead(config.widths[-1], wrap=False)
-        self._reach = self.layout().features_reach(config.project_after)
+        layout = self.layout()
+        self._reach = layout.features_reach(config.project_after)
+        self._margins = layout.margins(config.project_after)
 
     def look_conditions(self, look: Tensor) -> list[Tensor]:
         """Embed longitude and latitude for the STAT blocks, float32 N×c each (paper, section 2.3).
@@ -100,11 +102,17 @@ class NeRV360(TimeConditioned):
             ]
         return [self.yaw_embedding(codes[0]), self.pitch_embedding(codes[1])]
 
-    def expand(self, embedding: Tensor, time: Tensor, finer: Sequence[Tensor] = ()) -> Tensor:
+    def expand(
+        self,
+        embedding: Tensor,
+        time: Tensor,
+        finer: Sequence[Tensor] = (),
+        crop: FrameCrop | None = None,
+    ) -> Tensor:
         """Compute all that comes before the projection, N×d×h×w → N×c×(s·h+2)×(s·w+2).
 
         s is the product of the strides before the projection. The result is continued by one pixel
-        across seam and poles.
+        across seam and poles. Zeros surround the part of a crop that its looks see.
         """
         if not self.config.expand_before_projection:
             return pad_erp(embedding, 1)
@@ -112,8 +120,15 @@ class NeRV360(TimeConditioned):
         x = self.expansion(embedding, condition)
         if self.config.project_after:
             x, levels = x.contiguous(memory_format=torch.channels_last), self.finer.matched(finer)
-            for index in range(self.config.project_after):
+            inner = crop
+            for index, margin in enumerate(self._margins):
+                if crop is not None and inner is not None:
+                    outer, inner = inner, crop.inner(margin)
+                    x = outer.part(inner, x)
+                    levels = {key: outer.part(inner, level) for key, level in levels.items()}
                 x = self.finer.add(index, self.stages[index](x, condition), levels)
+            if crop is not None and inner is not None:
+                x = crop.around(inner, x)
         return pad_erp(x, 1)
 
     def crop_of(self, look: Tensor) -> FrameCrop | None:

@@ -22,6 +22,7 @@ from nerv360.networks import (
     architecture_of,
     build_decoder,
     compared_panorama,
+    encoder_reach,
     to_channels_last,
 )
 from nerv360.scene import StillPanorama
@@ -98,9 +99,11 @@ class Autoencoder(nn.Module):
         seen = self._encoded_crop(looks)
         if seen is None:
             return self.decode(self.encode(_unit(frame)), time, looks)
-        coarsest, *finer = self.encode(_unit(seen.cut(frame)))
-        features = self.decoder.expand(coarsest, time, finer)
-        return self.decoder.decode(features, time, looks, finer, seen)
+        inner = seen.inner(encoder_reach(self.config))
+        encoded = self.encode(_unit(seen.cut(frame)))
+        coarsest, *finer = (seen.part(inner, each) for each in encoded)
+        features = self.decoder.expand(coarsest, time, finer, inner)
+        return self.decoder.decode(features, time, looks, finer, inner)
 
     def _encoded_crop(self, looks: Tensor) -> FrameCrop | None:
         """Return the part of the frame encoded in training mode for viewports at ``looks``."""

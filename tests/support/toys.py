@@ -56,7 +56,13 @@ class ToyViewport(Toy):
     name, full_frame = "toy-viewport", False
     presets: ClassVar = {"demo": DEMO.replace(architecture=name)}
 
-    def expand(self, embedding: Tensor, time: Tensor, finer: Sequence[Tensor] = ()) -> Tensor:
+    def expand(
+        self,
+        embedding: Tensor,
+        time: Tensor,
+        finer: Sequence[Tensor] = (),
+        crop: FrameCrop | None = None,
+    ) -> Tensor:
         return pad_erp(self.stem(embedding), 1)
 
     def decode(

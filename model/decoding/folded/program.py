@@ -222,6 +222,7 @@ class FoldedSphere:
         self._tiled_sphere = TiledSphere(self.sphere, before, config.embedding_size)
         if self._tiled_sphere.feature_bytes > MOST_FEATURES:
             self.tiled = None
+        self._margins = layout.margins(config.project_after)
         self._levels = sum(stage.finer is not None for stage in first)
         scale = math.prod(config.strides[: config.project_after])
         height, width = config.viewport_embedding_size
@@ -276,7 +277,10 @@ class FoldedSphere:
         before, after = ([within(x) for x in part] for part in _parted(finer, self._levels))
         condition = self.network.time_condition(time)
         self._finer = [pad_erp(level, 1) for level in after]
-        x = self.sphere(within(embedding), condition, before, lambda level, size: level)
+        crops = [] if crop is None else [crop, *map(crop.inner, self._margins)]
+        x = self.sphere(within(embedding), condition, before, _unsampled, crops)
+        if crop is not None:
+            x = crop.around(crops[-1], x)
         self._features = pad_erp(x.float(), 1).contiguous(memory_format=torch.channels_last)
         return crop
 

@@ -20,7 +20,14 @@ from nerv360.decoding.lowering import (
     sphere_conv,
 )
 from nerv360.geometry import pad_erp
-from nerv360.networks import Affine, ColourHead, ConditionedBlock, SphereConv, Stage
+from nerv360.networks import (
+    Affine,
+    ColourHead,
+    ConditionedBlock,
+    FrameCrop,
+    SphereConv,
+    Stage,
+)
 
 ScaleAndShift = tuple[Tensor, Tensor]
 
@@ -62,21 +69,30 @@ class FoldedStages:
             self.head = ShuffledHead(head, dtype)
 
     def __call__(
-        self, x: Tensor, condition: Tensor, finer: Sequence[Tensor], project: Projection
+        self,
+        x: Tensor,
+        condition: Tensor,
+        finer: Sequence[Tensor],
+        project: Projection,
+        crops: Sequence[FrameCrop] = (),
     ) -> Tensor:
         """Compute 1×4×H×W for `rgba_bytes`, or features without a head, from features 1×c×h×w.
 
         Args:
             condition: 1×c' of all blocks.
             finer: the frame's finer embeddings, sampled by ``project``.
+            crops: if given, the crop that each stage needs, the first one of ``x``.
         """
         x = x.to(self.dtype, memory_format=torch.channels_last)
         folded, remaining = iter(self.fold(condition)), iter(finer)
-        for stage in self.stages:
+        for index, stage in enumerate(self.stages):
+            if index and crops:
+                x = crops[index - 1].part(crops[index], x)
             x = stage(x, folded)
             if stage.finer is not None:
-                size = (x.shape[-2], x.shape[-1])
-                x = x.add_(stage.finer(project(next(remaining), size)))
+                level, size = next(remaining), (x.shape[-2], x.shape[-1])
+                level = crops[0].part(crops[index], level) if crops else project(level, size)
+                x = x.add_(stage.finer(level))
         return x if self.head is None else self.head(x)
 
     def fold(self, condition: Tensor) -> list[FoldedConv]:

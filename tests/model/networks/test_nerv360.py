@@ -6,11 +6,12 @@ import math
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
-from nerv360.config import ModelConfig
+from nerv360.config import DEMO, ModelConfig
 from nerv360.errors import InputError
 from nerv360.geometry import Look, camera_rays, sample_erp, viewport_grid
-from nerv360.networks import FrameViews, project
+from nerv360.networks import FrameCrop, FrameViews, project
 from nerv360.networks.hnerv import HNeRV
 from nerv360.networks.nerv360 import NeRV360
 
@@ -145,6 +146,43 @@ def test_a_crop_decodes_to_the_same_picture_as_the_whole_frame(
     crop = decoder.crop_of(looks((0.0, 0.0)))
     assert crop is not None
     assert crop.height * crop.width < crop.rows * crop.columns / 2
+
+
+def test_pixels_that_a_look_cannot_see_are_not_computed() -> None:
+    config = DEMO.replace(project_after=3, level_channels=(1, 1))
+    with torch.device("meta"):
+        decoder, (embedding, finer) = NeRV360(config), code(config)
+        time = torch.zeros(1, dtype=torch.float64)
+    for place, most in (((0.0, 0.0), 0.8), ((3.0, 0.6), 0.85), ((0.0, math.pi / 2), 0.93)):
+        crop = decoder.crop_of(looks(place))
+        assert crop is not None
+        part, levels = crop.cut(embedding), [crop.cut(level) for level in finer]
+        counts = []
+        for within in (crop, None):
+            with torch.no_grad(), FlopCounterMode(display=False) as counter:
+                features = decoder.expand(part, time, levels, within)
+            counts.append(counter.get_total_flops())
+            assert features.shape[-2:] == (8 * crop.height + 2, 8 * crop.width + 2)
+        assert counts[0] < most * counts[1]
+
+
+@pytest.mark.parametrize(
+    "crop",
+    [
+        FrameCrop(4, 28, 8, 12, 16, 32),
+        FrameCrop(0, 0, 9, 32, 16, 32),
+        FrameCrop(9, 0, 7, 32, 16, 32),
+    ],
+)
+def test_the_inside_of_a_crop_reaches_to_a_pole_and_round_the_sphere(crop: FrameCrop) -> None:
+    frame, inner = torch.rand(1, 1, 32, 64), crop.inner(2)
+    part = crop.part(inner, crop.cut(frame))
+    assert part.equal(inner.cut(frame))
+    assert (inner.width == 32) == (crop.width == 32)
+    assert (inner.top == 0, inner.bottom == 16) == (crop.top == 0, crop.bottom == 16)
+    assert crop.around(inner, part).shape == crop.cut(frame).shape
+    assert crop.part(inner, crop.around(inner, part)).equal(part)
+    assert float(crop.around(inner, part).sum()) == pytest.approx(float(part.sum()))
 
 
 @pytest.mark.parametrize("project_after", [1, 2])
