@@ -49,7 +49,7 @@ def decoder_file(
     Raises:
         InputError: it exceeds the graphics that a page can rely on.
     """
-    plan = _plan(decoder)
+    plan = page_plan(decoder)
     values, numbers = plan.to_json()
     tensors: dict[str, Tensor] = {}
 
@@ -73,8 +73,12 @@ def decoder_file(
     return save(tensors)
 
 
-def _plan(decoder: Decoder) -> ShaderPlan:
-    """Build the plan with the smallest texture size that suffices."""
+def page_plan(decoder: Decoder) -> ShaderPlan:
+    """Build the plan of a page, with the smallest texture size that suffices.
+
+    Raises:
+        InputError: it exceeds the graphics that a page can rely on.
+    """
     limits = Limits(map_bytes=_MAP_BYTES)
     for side in _SIDES:
         try:

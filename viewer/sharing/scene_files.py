@@ -22,7 +22,7 @@ from nerv360.scene import (
     read_scene,
 )
 from nerv360.viewer.decode import decoder_names
-from nerv360.viewer.sharing.decoder_file import decoder_file
+from nerv360.viewer.sharing.decoder_file import decoder_file, page_plan
 
 _STILL, _MOTION = "still", "motion"
 
@@ -58,6 +58,15 @@ class SceneFiles:
     def names(self) -> Sequence[str]:
         """The names of all files, chapter by chapter."""
         return list(self._parts)
+
+    def check_drawn(self) -> None:
+        """Check that a page can draw all decoders of the scene.
+
+        Raises:
+            InputError: one exceeds the graphics that a page can rely on.
+        """
+        for decoder in self._scene(0)[0].decoders.values():
+            page_plan(decoder)
 
     def make(self, name: str) -> bytes:
         """Return the content of a file.

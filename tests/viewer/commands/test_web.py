@@ -17,6 +17,7 @@ import pytest
 
 from nerv360.scene import write_scene
 from nerv360.viewer.cli import main
+from nerv360.viewer.sharing import decoder_file
 from tests.support.clips import encode, ramp
 from tests.support.scenes import tiny_scene
 
@@ -146,6 +147,16 @@ def test_an_option_that_cannot_be_is_a_sentence(
     error = capsys.readouterr().err
     assert error.startswith(f"nerv360: {said}")
     assert error.count("\n") == 1
+
+
+def test_a_decoder_that_no_page_can_draw_is_refused_before_a_visit(
+    scene: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoder_file, "_SIDES", (4,))
+    options = ["--decode", "browser", "--port", "0", "--no-browser"]
+    assert main(["serve", str(scene), *options]) == 2
+    error = capsys.readouterr().err
+    assert re.match(r"nerv360: .* cannot be shown on a page: .*\n$", error), error
 
 
 def test_a_clip_is_decoded_here_by_its_codec(

@@ -119,6 +119,7 @@ def _page(path: Path, folder: Path, options: _Decoding) -> tuple[Live | None, Sc
         opened = _clip_page(path, folder, options)
     elif options.place == "browser":
         _refuse_ignored(options)
+        files.check_drawn()
         export_web(path, folder, served=True)
         return None, files
     else:
