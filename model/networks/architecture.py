@@ -110,7 +110,8 @@ class Layout:
 
         They need not be computed any further. The unit is the embedding's pixel.
         """
-        return [math.floor(self.reach_of(stage)) for stage in range(project_after)]
+        before = range(len(self.stages[:project_after]))
+        return [math.floor(self.reach_of(stage)) for stage in before]
 
     def reach_from(self, stages: int) -> float:
         """Return the radius in embedding pixels of what comes after the first ``stages``.

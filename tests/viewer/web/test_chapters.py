@@ -102,19 +102,18 @@ def fetched(page: Browser, part: str) -> list[str]:
     return [name.rpartition("/")[2] for name in names if part in name]
 
 
-@pytest.mark.parametrize("decoder", ["nerv360", "hnerv"])
 def test_each_chapter_is_shown_as_render_shows_it(
-    decoder: str, chaptered: Path, pages: Path, page: Browser
+    chaptered: Path, pages: Path, page: Browser
 ) -> None:
     frames = [FIRSTS[0], FIRSTS[1], LAST, FIRSTS[2] + 1, FIRSTS[1] - 1]
-    expected = [wanted(chaptered, frame, decoder) for frame in frames]
+    expected = [wanted(chaptered, frame) for frame in frames]
     with served(pages) as url, page.prepared(COUNTED):
-        page.open(f"{url}#{LOOK}&frame=0&decoder={decoder}", WIDTH, HEIGHT)
-        wait(page, 0, decoder)
+        page.open(f"{url}#{LOOK}&frame=0", WIDTH, HEIGHT)
+        wait(page, 0)
         programs = page.run("return programs")
         pictures = []
         for frame in frames:
-            go(page, frame, decoder)
+            go(page, frame)
             pictures.append(view(page))
         assert page.run("return programs") == programs, "shaders are compiled once"
         assert page.text("message") == ""
