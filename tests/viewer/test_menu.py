@@ -252,7 +252,6 @@ def test_a_file_is_chosen_in_the_desktops_dialog(
     press(app, "O")
     run_until(app, lambda: app.panes.scene.title == "chosen")
     assert loaded == [tmp_path / "chosen file.mp4"]
-    settle(app)
 
 
 def test_a_dialog_that_is_called_off_opens_nothing(
