@@ -1,8 +1,6 @@
 """``python -m nerv360.viewer`` is ``nerv360``."""
 
-import sys
-
-from nerv360.viewer.cli import main
+from nerv360.viewer.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -53,13 +53,30 @@ def _options(
         print(context.get_help())
 
 
+def program() -> NoReturn:
+    """Run the process's own command line and end the process with its exit code.
+
+    If a thread is still in native code, the process ends without Python's own shutdown, which
+    could crash in that thread.
+    """
+    try:
+        code = main()
+    except BaseException:
+        if process_end.needs_leaving():
+            traceback.print_exc()
+            process_end.leave(1)
+        raise
+    if process_end.needs_leaving():
+        process_end.leave(code)
+    sys.exit(code)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (by default the process's own) and return its exit code.
 
     Every error is one line on stderr. The code is 2 for bad input and bad usage, and 1 for an
     unexpected error, whose line names the file with the traceback. Ctrl-C, SIGTERM and SIGHUP end
-    a command with code 130, 143 or 129 and leave no half-written file. If another thread is still
-    building an engine, the process ends here without returning.
+    a command with code 130, 143 or 129 and leave no half-written file.
     """
     ended: list[int] = []
 
@@ -70,18 +87,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     log = logging.StreamHandler()
     log.setFormatter(EscapingFormatter("nerv360: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[log])
-    try:
-        with process_end.at_signals(end):
-            code = _run(argv)
-        if code == process_end.INTERRUPTED and ended:  # typer makes 130 of every interrupt
-            code = _SIGNALLED + ended[0]
-    except BaseException:
-        if process_end.needs_leaving():
-            traceback.print_exc()
-            process_end.leave(1)
-        raise
-    if process_end.needs_leaving():
-        process_end.leave(code)
+    with process_end.at_signals(end):
+        code = _run(argv)
+    if code == process_end.INTERRUPTED and ended:  # typer makes 130 of every interrupt
+        code = _SIGNALLED + ended[0]
     return code
 
 

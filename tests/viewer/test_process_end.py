@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from nerv360.files import atomic_write
-from nerv360.viewer import cli
+from nerv360.viewer import cli, process_end
 from nerv360.viewer.cli import main
 from nerv360.viewer.process_end import at_signals, interrupt
 
@@ -94,3 +94,14 @@ def test_other_threads_have_no_signals() -> None:
     thread.start()
     thread.join()
     assert done == [True]
+
+
+def test_a_command_of_a_larger_program_does_not_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread of an earlier command may still read or build when ``main`` returns."""
+
+    def leave(code: int) -> None:
+        raise AssertionError(f"the process ends with code {code}")
+
+    monkeypatch.setattr(process_end, "_unfinished", [lambda: True])
+    monkeypatch.setattr(process_end, "leave", leave)
+    assert main(["--version"]) == 0

@@ -145,7 +145,7 @@ def command(**_):
 
 atexit.register(print, "finalised")
 cli.app = command
-sys.exit(cli.main([]))
+cli.program()
 """
 
 
