@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import os
 import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 
 # Threads that spin while they wait made a suite beside other load thirty times slower; OpenMP reads
@@ -53,6 +55,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure() -> None:
+    # In the background of a script Ctrl-C is ignored, under nohup SIGHUP; tests send them.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if sys.platform != "win32":
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     # Windows of tests belong on the X display below, also where a Wayland compositor runs.
     os.environ.pop("WAYLAND_DISPLAY", None)
 

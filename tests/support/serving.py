@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from nerv360.viewer.sharing import Address, Live, WebServer
+from nerv360.viewer.decode import OpenScene
+from nerv360.viewer.sharing import Address, Live, SharedDecoding, WebServer
 
 PATIENCE_S = 60.0
 
@@ -29,6 +30,16 @@ def running(
             server.shutdown()
             serving.join(PATIENCE_S)
     assert not serving.is_alive()
+
+
+@contextlib.contextmanager
+def shared_decoding(scene: OpenScene) -> Iterator[SharedDecoding]:
+    """Yield what decodes for visitors; its thread ends also if the test fails."""
+    shared = SharedDecoding(scene)
+    try:
+        yield shared
+    finally:
+        shared.stop()
 
 
 def answer(port: int, request: bytes, host: str = "127.0.0.1") -> bytes:

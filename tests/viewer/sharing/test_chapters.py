@@ -22,7 +22,7 @@ from nerv360.viewer.sharing import SceneFiles, SharedDecoding, export_web, scene
 from nerv360.viewer.sharing.messages import Ask
 from tests.support.page import psnr
 from tests.support.scenes import chaptered_scene
-from tests.support.serving import answer, get, running, status
+from tests.support.serving import answer, get, running, shared_decoding, status
 
 LOOK = Look(0.5, 0.2, 0.0, 1.0)
 
@@ -37,9 +37,10 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def decoding(file: Path, tmp_path: Path) -> Iterator[SharedDecoding]:
     first = read_scene(file, chapter=0)
-    shared = SharedDecoding(scene_page(first, file, tmp_path / "page", "auto", DeviceChoice("cpu")))
-    yield shared
-    shared.stop()
+    with shared_decoding(
+        scene_page(first, file, tmp_path / "page", "auto", DeviceChoice("cpu"))
+    ) as shared:
+        yield shared
 
 
 def test_its_page_is_decoded_where_the_visitor_likes(

@@ -13,9 +13,9 @@ from nerv360.errors import InputError
 from nerv360.sound import clip_sound, encode_into, encoded
 from nerv360.video import open_clip
 from nerv360.viewer.opening import prepare_clip
-from nerv360.viewer.sharing import Live, SharedDecoding
+from nerv360.viewer.sharing import Live
 from nerv360.viewer.sharing import clip_sound as module
-from tests.support.serving import answer, get, running, status
+from tests.support.serving import answer, get, running, shared_decoding, status
 from tests.support.sounds import sounding_clip, tone
 
 SECONDS = 2.0
@@ -28,10 +28,11 @@ def clip(tmp_path: Path) -> Path:
 
 @contextlib.contextmanager
 def serving(clip: Path, folder: Path) -> Iterator[int]:
-    shared = SharedDecoding(prepare_clip(open_clip(clip)))
-    with running(folder, live=Live(shared, "hum", 2)) as address:
+    with (
+        shared_decoding(prepare_clip(open_clip(clip))) as shared,
+        running(folder, live=Live(shared, "hum", 2)) as address,
+    ):
         yield address.port
-    shared.stop()
 
 
 def test_it_is_encoded_once_and_sent_to_all(

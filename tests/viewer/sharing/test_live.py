@@ -19,12 +19,12 @@ import aiohttp
 import pytest
 
 from nerv360.geometry import Look
-from nerv360.viewer.sharing import Live, SharedDecoding, WebServer
+from nerv360.viewer.sharing import Live, WebServer
 from nerv360.viewer.sharing.address import Address
 from nerv360.viewer.sharing.live import Outbox
 from nerv360.viewer.sharing.messages import Ask
 from tests.support.fake_engine import FakeEngine
-from tests.support.serving import PATIENCE_S, answer, running, status
+from tests.support.serving import PATIENCE_S, answer, running, shared_decoding, status
 from tests.support.sphere_scene import FRAMES, sphere_scene
 
 UPGRADE = (
@@ -35,9 +35,8 @@ UPGRADE = (
 
 @pytest.fixture
 def live() -> Iterator[Live]:
-    decoding = SharedDecoding(sphere_scene(partial(FakeEngine, (90, 160), frames=FRAMES)))
-    yield Live(decoding, "sphere", 6, stall_s=2.0)
-    decoding.stop()
+    with shared_decoding(sphere_scene(partial(FakeEngine, (90, 160), frames=FRAMES))) as decoding:
+        yield Live(decoding, "sphere", 6, stall_s=2.0)
 
 
 @pytest.fixture
@@ -316,17 +315,16 @@ def test_a_visitor_that_lies_about_its_pictures_takes_little_memory(live: Live) 
 
 
 def test_a_server_that_has_ended_keeps_nothing(tmp_path: Path) -> None:
-    decoding = SharedDecoding(sphere_scene(partial(FakeEngine, (90, 160), frames=FRAMES)))
-    live = Live(decoding, "sphere", 2)
-    ended = weakref.ref(live)
+    with shared_decoding(sphere_scene(partial(FakeEngine, (90, 160), frames=FRAMES))) as decoding:
+        live = Live(decoding, "sphere", 2)
+        ended = weakref.ref(live)
 
-    async def page(address: Address) -> None:
-        async with visit(address) as opened:
-            assert "hello" in await heard(opened)
+        async def page(address: Address) -> None:
+            async with visit(address) as opened:
+                assert "hello" in await heard(opened)
 
-    with running(tmp_path, live=live) as address:
-        asyncio.run(page(address))
-    decoding.stop()
+        with running(tmp_path, live=live) as address:
+            asyncio.run(page(address))
     del live
     gc.collect()
     assert ended() is None

@@ -18,6 +18,7 @@ from nerv360.viewer.sharing import SharedDecoding
 from nerv360.viewer.sharing.messages import Ask
 from nerv360.viewer.sharing.pace import Pace
 from tests.support.fake_engine import FakeEngine
+from tests.support.serving import shared_decoding
 from tests.support.sphere_scene import FRAMES, sphere_scene
 
 PATIENCE_S = 60.0
@@ -148,52 +149,52 @@ def test_a_failing_engine_gives_way_to_the_next() -> None:
         return RuntimeError("out of memory") if frame == 1 else None
 
     broken = partial(FakeEngine, (90, 160), frames=FRAMES, failure=fails)
-    decoding = SharedDecoding(sphere_scene(broken, partial(FakeEngine, (90, 160), frames=FRAMES)))
-    page = Page(decoding)
-    page.ask(1, frame=1)
-    assert b'"frame": 1' in page.next()
-    decoding.stop()
+    with shared_decoding(
+        sphere_scene(broken, partial(FakeEngine, (90, 160), frames=FRAMES))
+    ) as decoding:
+        page = Page(decoding)
+        page.ask(1, frame=1)
+        assert b'"frame": 1' in page.next()
 
-    decoding = SharedDecoding(sphere_scene(broken))
-    page = Page(decoding)
-    page.ask(1, frame=1)
-    failed = page.next()
-    assert (failed.ask.id, failed.ended) == (1, True)
-    assert "out of memory" in failed.sentence
-    page.ask(2, frame=0)
-    assert "out of memory" in page.next().sentence, "an engine that has failed is not opened again"
-    decoding.stop()
+    with shared_decoding(sphere_scene(broken)) as decoding:
+        page = Page(decoding)
+        page.ask(1, frame=1)
+        failed = page.next()
+        assert (failed.ask.id, failed.ended) == (1, True)
+        assert "out of memory" in failed.sentence
+        page.ask(2, frame=0)
+        assert "out of memory" in page.next().sentence, (
+            "an engine that has failed is not opened again"
+        )
 
 
 def test_a_damaged_frame_does_not_end_the_decoding() -> None:
     def fails(frame: int) -> Exception | None:
         return InputError("it is damaged") if frame == 1 else None
 
-    decoding = SharedDecoding(
+    with shared_decoding(
         sphere_scene(partial(FakeEngine, (90, 160), frames=FRAMES, failure=fails))
-    )
-    page = Page(decoding)
-    page.ask(1, frame=1)
-    failed = page.next()
-    assert (failed.ask.id, failed.ended) == (1, False)
-    page.ask(2, frame=0)
-    assert b'"id": 2' in page.next()
-    decoding.stop()
+    ) as decoding:
+        page = Page(decoding)
+        page.ask(1, frame=1)
+        failed = page.next()
+        assert (failed.ask.id, failed.ended) == (1, False)
+        page.ask(2, frame=0)
+        assert b'"id": 2' in page.next()
 
 
 def test_a_whole_frame_is_decoded_once_and_cut_for_each_look() -> None:
     engine = FakeEngine((128, 256), frames=FRAMES, full_frame=True)
-    decoding = SharedDecoding(sphere_scene(lambda: engine))
-    page = Page(decoding)
-    pictures = []
-    for number, frame in enumerate([0, 0, 0, 1, 1]):
-        page.ask(number, frame=frame)
-        pictures.append(page.next())
-        decoding.seen(page.visitor, number + 1)
-    assert [frame for _, frame in engine.requests] == [0, 1]
-    assert b'"look": [0.2, ' in pictures[2]
-    assert len(set(pictures)) == 5
-    decoding.stop()
+    with shared_decoding(sphere_scene(lambda: engine)) as decoding:
+        page = Page(decoding)
+        pictures = []
+        for number, frame in enumerate([0, 0, 0, 1, 1]):
+            page.ask(number, frame=frame)
+            pictures.append(page.next())
+            decoding.seen(page.visitor, number + 1)
+        assert [frame for _, frame in engine.requests] == [0, 1]
+        assert b'"look": [0.2, ' in pictures[2]
+        assert len(set(pictures)) == 5
 
 
 def test_decoders_that_nobody_looks_at_are_closed() -> None:
@@ -203,25 +204,24 @@ def test_decoders_that_nobody_looks_at_are_closed() -> None:
         made.append(FakeEngine((90, 160), frames=FRAMES))
         return made[-1]
 
-    decoding = SharedDecoding(sphere_scene(make))
-    page = Page(decoding)
-    for number, (decoder, count) in enumerate([("one", 1), ("one", 1), ("two", 2), ("one", 3)]):
-        page.ask(number, decoder=decoder)
-        page.next()
-        decoding.seen(page.visitor, number + 1)
-        assert len(made) == count
-    other = Page(decoding)
-    for number, (who, decoder) in enumerate([(other, "two"), (page, "one"), (other, "two")]):
-        who.ask(number, decoder=decoder)
-        who.next()
-    assert len(made) == 4, "both are in use"
-    decoding.leave(other.visitor)
-    for number, side in enumerate([0, 1, 0, 1], 5):
-        page.ask(number, decoder=("one", "two")[side], side=side)
-        page.next()
-        decoding.seen(page.visitor, number + 1)
-    assert len(made) == 4, "a comparison uses both"
-    decoding.stop()
+    with shared_decoding(sphere_scene(make)) as decoding:
+        page = Page(decoding)
+        for number, (decoder, count) in enumerate([("one", 1), ("one", 1), ("two", 2), ("one", 3)]):
+            page.ask(number, decoder=decoder)
+            page.next()
+            decoding.seen(page.visitor, number + 1)
+            assert len(made) == count
+        other = Page(decoding)
+        for number, (who, decoder) in enumerate([(other, "two"), (page, "one"), (other, "two")]):
+            who.ask(number, decoder=decoder)
+            who.next()
+        assert len(made) == 4, "both are in use"
+        decoding.leave(other.visitor)
+        for number, side in enumerate([0, 1, 0, 1], 5):
+            page.ask(number, decoder=("one", "two")[side], side=side)
+            page.next()
+            decoding.seen(page.visitor, number + 1)
+        assert len(made) == 4, "a comparison uses both"
 
 
 def test_the_end_frees_engines_and_pictures() -> None:
@@ -232,11 +232,10 @@ def test_the_end_frees_engines_and_pictures() -> None:
         made.append(weakref.ref(engine))
         return engine
 
-    decoding = SharedDecoding(sphere_scene(make))
-    page = Page(decoding)
-    page.ask(1)
-    page.next()
-    decoding.stop()
+    with shared_decoding(sphere_scene(make)) as decoding:
+        page = Page(decoding)
+        page.ask(1)
+        page.next()
     gc.collect()
     assert [engine() for engine in made] == [None]
 

@@ -23,7 +23,6 @@ from nerv360.viewer.sharing import (
     Address,
     Live,
     SceneFiles,
-    SharedDecoding,
     export_clip,
     export_web,
     id_of,
@@ -35,7 +34,7 @@ from tests.support.fake_engine import sphere_panorama
 from tests.support.link import slow_link
 from tests.support.page import psnr
 from tests.support.scenes import chaptered_scene
-from tests.support.serving import running
+from tests.support.serving import running, shared_decoding
 
 pytestmark = pytest.mark.slow
 
@@ -61,10 +60,11 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def decoding(scene: Path, folder: Path, port: int = 0, visitors: int = 4) -> Iterator[Address]:
     """Yield the address of a server of ``folder`` that decodes ``scene``."""
-    shared = SharedDecoding(prepare_scene(read_scene(scene), scene, DeviceChoice("cpu")))
-    with running(folder, live=Live(shared, "pier", visitors), port=port) as address:
+    with (
+        shared_decoding(prepare_scene(read_scene(scene), scene, DeviceChoice("cpu"))) as shared,
+        running(folder, live=Live(shared, "pier", visitors), port=port) as address,
+    ):
         yield address
-    shared.stop()
 
 
 @pytest.fixture
@@ -108,15 +108,16 @@ def test_a_clip_is_shown_by_its_codec(page: Browser, tmp_path: Path) -> None:
     opened = prepare_clip(clip, planes=False)
     folder = tmp_path / "page"
     export_clip(opened, folder, live_description(None, "pier", "here", False))
-    shared = SharedDecoding(opened)
-    with running(folder, live=Live(shared, "pier", 2)) as address:
+    with (
+        shared_decoding(opened) as shared,
+        running(folder, live=Live(shared, "pier", 2)) as address,
+    ):
         page.open(f"{address.url}#yaw=170&pitch=20&hfov=80&frame=2", 800, 450)
         page.wait(lambda: page.shown("whole") == "true" and page.shown("frame") == "2")
         page.key("h")
         page.settle()
         picture = page.picture()
         assert page.run("return document.getElementById('place').hidden"), "there is one place"
-    shared.stop()
     look = Look.from_degrees(170, 20, 0, 80)
     assert psnr(picture, render_view(ClipEngine(clip), look, 2, 450, 800).numpy()) > 38
     assert psnr(picture, render_view(ClipEngine(clip), look, 0, 450, 800).numpy()) < 35
@@ -126,29 +127,28 @@ def test_all_chapters_of_a_scene_are_shown(page: Browser, tmp_path: Path) -> Non
     file = tmp_path / "pier.safetensors"
     write_coded(file, chaptered_scene("nerv360")[0])
     first, folder = read_scene(file, chapter=0), tmp_path / "page"
-    shared = SharedDecoding(scene_page(first, file, folder, "auto", DeviceChoice("cpu")))
-    engine, look = open_engine(file, "nerv360", "cpu"), Look.from_degrees(30, 10, 0, 50)
-    views = [render_view(engine, look, frame, 450, 800).numpy() for frame in (1, 7)]
-    live, files = Live(shared, id_of(file), 2), SceneFiles(file, quick=True)
-    with running(folder, live=live, files=files) as address:
-        page.open(f"{address.url}#yaw=30&pitch=10&hfov=50&frame=1", 800, 450)
+    with shared_decoding(scene_page(first, file, folder, "auto", DeviceChoice("cpu"))) as shared:
+        engine, look = open_engine(file, "nerv360", "cpu"), Look.from_degrees(30, 10, 0, 50)
+        views = [render_view(engine, look, frame, 450, 800).numpy() for frame in (1, 7)]
+        live, files = Live(shared, id_of(file), 2), SceneFiles(file, quick=True)
+        with running(folder, live=live, files=files) as address:
+            page.open(f"{address.url}#yaw=30&pitch=10&hfov=50&frame=1", 800, 450)
 
-        def view(frame: int) -> npt.NDArray[np.uint8]:
-            page.run(f"location.hash = '#yaw=30&pitch=10&hfov=50&frame={frame}'")
-            page.wait(lambda: page.shown("frame") == str(frame))
-            page.wait(lambda: page.shown("whole") == "true")
-            page.key("h")
-            page.settle()
-            picture = page.picture()
-            page.key("h")
-            return picture
+            def view(frame: int) -> npt.NDArray[np.uint8]:
+                page.run(f"location.hash = '#yaw=30&pitch=10&hfov=50&frame={frame}'")
+                page.wait(lambda: page.shown("frame") == str(frame))
+                page.wait(lambda: page.shown("whole") == "true")
+                page.key("h")
+                page.settle()
+                picture = page.picture()
+                page.key("h")
+                return picture
 
-        for index, frame in enumerate((1, 7)):
-            picture = view(frame)
-            assert psnr(picture, views[index]) > 30
-            assert psnr(picture, views[1 - index]) < 25
-        assert page.text("place") == "server", "this browser draws without a graphics card"
-    shared.stop()
+            for index, frame in enumerate((1, 7)):
+                picture = view(frame)
+                assert psnr(picture, views[index]) > 30
+                assert psnr(picture, views[1 - index]) < 25
+            assert page.text("place") == "server", "this browser draws without a graphics card"
 
 
 def test_a_switch_changes_the_place(address: Address, page: Browser) -> None:
@@ -240,37 +240,36 @@ def test_what_the_server_tells_of_a_training_is_shown(
     scene: Path, folder: Path, page: Browser
 ) -> None:
     whole = read_scene(scene)
-    shared = SharedDecoding(prepare_scene(whole, scene, DeviceChoice("cpu")))
-    live = Live(shared, "pier", 2)
-    with running(folder, live=live) as address:
-        page.open(f"{address.url}#frame=0&decoder=nerv360", 800, 500)
-        page.wait(lambda: page.shown("whole") == "true")
-        assert page.run("return document.getElementById('course').hidden")
-        before = page.picture()
-        course = {
-            "step": 1500,
-            "steps": 5000,
-            "loss": [[1, 0.5], [1500, 0.125]],
-            "psnr": [[700, 28.5]],
-        }
-        live.tell(course=course | {"moving": []})
-        page.wait(lambda: page.text("course-steps") == "step 1,500 of 5,000")
-        assert (page.text("course-loss"), page.text("course-psnr")) == (
-            "loss 0.125",
-            "PSNR 28.50 dB",
-        )
-        line = page.run(
-            "return document.querySelector('#course .loss[points]').getAttribute('points')"
-        )
-        assert line == "0.0,0.0 60.0,72.0"
-        page.run("document.getElementById('course').hidden = true")
-        page.settle()
-        decoder = whole.decoders["nerv360"]
-        decoder.embeddings = decoder.embeddings.flip(-1)
-        shared.replace(prepare_scene(whole, scene, DeviceChoice("cpu")))
-        live.tell(renewed=1)
-        page.wait(lambda: psnr(before, page.picture()) < 40)
-    shared.stop()
+    with shared_decoding(prepare_scene(whole, scene, DeviceChoice("cpu"))) as shared:
+        live = Live(shared, "pier", 2)
+        with running(folder, live=live) as address:
+            page.open(f"{address.url}#frame=0&decoder=nerv360", 800, 500)
+            page.wait(lambda: page.shown("whole") == "true")
+            assert page.run("return document.getElementById('course').hidden")
+            before = page.picture()
+            course = {
+                "step": 1500,
+                "steps": 5000,
+                "loss": [[1, 0.5], [1500, 0.125]],
+                "psnr": [[700, 28.5]],
+            }
+            live.tell(course=course | {"moving": []})
+            page.wait(lambda: page.text("course-steps") == "step 1,500 of 5,000")
+            assert (page.text("course-loss"), page.text("course-psnr")) == (
+                "loss 0.125",
+                "PSNR 28.50 dB",
+            )
+            line = page.run(
+                "return document.querySelector('#course .loss[points]').getAttribute('points')"
+            )
+            assert line == "0.0,0.0 60.0,72.0"
+            page.run("document.getElementById('course').hidden = true")
+            page.settle()
+            decoder = whole.decoders["nerv360"]
+            decoder.embeddings = decoder.embeddings.flip(-1)
+            shared.replace(prepare_scene(whole, scene, DeviceChoice("cpu")))
+            live.tell(renewed=1)
+            page.wait(lambda: psnr(before, page.picture()) < 40)
 
 
 def dragged(page: Browser) -> bool:

@@ -18,14 +18,13 @@ from nerv360.viewer.opening import DeviceChoice
 from nerv360.viewer.sharing import (
     Live,
     SceneFiles,
-    SharedDecoding,
     export_web,
     id_of,
     scene_page,
 )
 from tests.support.browser import Browser, served
 from tests.support.page import LENGTHS, psnr
-from tests.support.serving import running
+from tests.support.serving import running, shared_decoding
 
 pytestmark = pytest.mark.slow
 
@@ -307,24 +306,25 @@ def test_a_server_makes_the_files_of_a_chapter_when_they_are_asked_for(
 ) -> None:
     folder = tmp_path / "page"
     first = read_scene(chaptered, chapter=0)
-    shared = SharedDecoding(scene_page(first, chaptered, folder, "browser", DeviceChoice("cpu")))
-    live, files = Live(shared, id_of(chaptered), 2), SceneFiles(chaptered, quick=True)
-    frame = FIRSTS[3]
-    expected = wanted(chaptered, frame)
-    assert not list(folder.glob("*.safetensors"))
-    with running(folder, live=live, files=files) as address:
-        page.open(f"{address.url}#{LOOK}&frame={frame}", WIDTH, HEIGHT)
-        wait(page, frame)
-        assert page.text("place") == "browser"
-        assert psnr(view(page), expected) > 38
-        page.run("document.getElementById('place').click()")
-        page.wait(
-            lambda: page.shown("link") == "open" and "round trip" in page.text("place-server")
-        )
-        go(page, FIRSTS[1])
-        assert psnr(view(page), wanted(chaptered, FIRSTS[1])) > 28  # JPEG changes noise much
-        assert fetched(page, "nerv360-0001") == [], "the server decodes"
-        page.run("document.getElementById('place').click()")
-        go(page, FIRSTS[2])
-        assert psnr(view(page), wanted(chaptered, FIRSTS[2])) > 38
-    shared.stop()
+    with shared_decoding(
+        scene_page(first, chaptered, folder, "browser", DeviceChoice("cpu"))
+    ) as shared:
+        live, files = Live(shared, id_of(chaptered), 2), SceneFiles(chaptered, quick=True)
+        frame = FIRSTS[3]
+        expected = wanted(chaptered, frame)
+        assert not list(folder.glob("*.safetensors"))
+        with running(folder, live=live, files=files) as address:
+            page.open(f"{address.url}#{LOOK}&frame={frame}", WIDTH, HEIGHT)
+            wait(page, frame)
+            assert page.text("place") == "browser"
+            assert psnr(view(page), expected) > 38
+            page.run("document.getElementById('place').click()")
+            page.wait(
+                lambda: page.shown("link") == "open" and "round trip" in page.text("place-server")
+            )
+            go(page, FIRSTS[1])
+            assert psnr(view(page), wanted(chaptered, FIRSTS[1])) > 28  # JPEG changes noise much
+            assert fetched(page, "nerv360-0001") == [], "the server decodes"
+            page.run("document.getElementById('place').click()")
+            go(page, FIRSTS[2])
+            assert psnr(view(page), wanted(chaptered, FIRSTS[2])) > 38

@@ -11,10 +11,10 @@ import pytest
 
 from nerv360.scene import read_scene
 from nerv360.viewer.opening import DeviceChoice
-from nerv360.viewer.sharing import Live, SceneFiles, SharedDecoding, id_of, scene_page
+from nerv360.viewer.sharing import Live, SceneFiles, id_of, scene_page
 from tests.support.browser import Browser, served
 from tests.support.page import psnr
-from tests.support.serving import running
+from tests.support.serving import running, shared_decoding
 
 pytestmark = pytest.mark.slow
 
@@ -33,11 +33,10 @@ def url(
             yield url
         return
     opened = scene_page(read_scene(scene), scene, tmp_path / "page", "here", DeviceChoice("cpu"))
-    shared = SharedDecoding(opened)
-    live, files = Live(shared, id_of(scene), 2), SceneFiles(scene, quick=True)
-    with running(tmp_path / "page", live=live, files=files) as address:
-        yield address.url
-    shared.stop()
+    with shared_decoding(opened) as shared:
+        live, files = Live(shared, id_of(scene), 2), SceneFiles(scene, quick=True)
+        with running(tmp_path / "page", live=live, files=files) as address:
+            yield address.url
 
 
 def whole(page: Browser, left: str, right: str | None = None, frame: int = 1) -> None:
@@ -133,25 +132,24 @@ def test_a_comparison_follows_the_switch_of_the_place(
     scene: Path, page: Browser, tmp_path: Path
 ) -> None:
     opened = scene_page(read_scene(scene), scene, tmp_path / "page", "here", DeviceChoice("cpu"))
-    shared = SharedDecoding(opened)
-    live, files = Live(shared, id_of(scene), 2), SceneFiles(scene, quick=True)
-    with running(tmp_path / "page", live=live, files=files) as address:
-        page.open(f"{address.url}{START}&decoder=nerv360", WIDTH, HEIGHT)
-        whole(page, "nerv360")
-        page.key("c")
-        whole(page, "nerv360", "hnerv")
-        page.key("h")
-        page.settle()
-        by_server = page.picture()
-        page.run("document.getElementById('place').click()")
-        names = "return performance.getEntriesByType('resource').map(e => e.name)"
-        page.wait(
-            lambda: sum(each.endswith(".safetensors") for each in page.run(names)) == 2,
-        )
-        page.run("location.hash = '#yaw=100&pitch=-60&hfov=70&frame=1&decoder=nerv360'")
-        whole(page, "nerv360", "hnerv")
-        assert psnr(page.picture(), by_server) < 20
-        page.run(f"location.hash = '{START}&decoder=nerv360'")
-        whole(page, "nerv360", "hnerv")
-        page.wait(lambda: psnr(page.picture(), by_server) > 28)  # JPEG changes noise much
-    shared.stop()
+    with shared_decoding(opened) as shared:
+        live, files = Live(shared, id_of(scene), 2), SceneFiles(scene, quick=True)
+        with running(tmp_path / "page", live=live, files=files) as address:
+            page.open(f"{address.url}{START}&decoder=nerv360", WIDTH, HEIGHT)
+            whole(page, "nerv360")
+            page.key("c")
+            whole(page, "nerv360", "hnerv")
+            page.key("h")
+            page.settle()
+            by_server = page.picture()
+            page.run("document.getElementById('place').click()")
+            names = "return performance.getEntriesByType('resource').map(e => e.name)"
+            page.wait(
+                lambda: sum(each.endswith(".safetensors") for each in page.run(names)) == 2,
+            )
+            page.run("location.hash = '#yaw=100&pitch=-60&hfov=70&frame=1&decoder=nerv360'")
+            whole(page, "nerv360", "hnerv")
+            assert psnr(page.picture(), by_server) < 20
+            page.run(f"location.hash = '{START}&decoder=nerv360'")
+            whole(page, "nerv360", "hnerv")
+            page.wait(lambda: psnr(page.picture(), by_server) > 28)  # JPEG changes noise much

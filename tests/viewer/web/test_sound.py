@@ -20,10 +20,10 @@ from nerv360.scene import (
 )
 from nerv360.sound import clip_sound, encoded
 from nerv360.video import open_clip
-from nerv360.viewer.sharing import Live, SharedDecoding, clip_page, export_web, id_of
+from nerv360.viewer.sharing import Live, clip_page, export_web, id_of
 from tests.support.browser import Browser, served
 from tests.support.page import LENGTHS
-from tests.support.serving import running
+from tests.support.serving import running, shared_decoding
 from tests.support.sounds import FPS, clicks, pictures, sounding_clip, tone
 
 pytestmark = pytest.mark.slow
@@ -108,10 +108,11 @@ def flashing(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def serving(clip: Path, folder: Path) -> Iterator[str]:
     """Yield the address of a page of a clip with its sound."""
-    shared = SharedDecoding(clip_page(open_clip(clip), folder))
-    with running(folder, live=Live(shared, id_of(clip), 2)) as address:
+    with (
+        shared_decoding(clip_page(open_clip(clip), folder)) as shared,
+        running(folder, live=Live(shared, id_of(clip), 2)) as address,
+    ):
         yield address.url
-    shared.stop()
 
 
 def wait_for(page: Browser, seconds: float) -> None:
