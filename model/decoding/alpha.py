@@ -115,8 +115,9 @@ def compared_still(coverage: Coverage, still: Tensor, *, full_frame: bool) -> Te
     For whole frames the result is averaged over cells; for viewports it is as in
     `Coverage.compared_viewports`.
     """
-    planes = still.permute(2, 0, 1)[None].float() / 255
-    return coverage.compared_frame(planes) if full_frame else compared_panorama(planes)
+    if not full_frame:
+        return compared_panorama(still)
+    return coverage.compared_frame(still.permute(2, 0, 1)[None].float() / 255)
 
 
 def alpha_of(

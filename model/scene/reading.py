@@ -101,6 +101,7 @@ def read_scene(
     *,
     chapter: int | None = None,
     as_levels: bool = False,
+    still_pixels: Callable[[], Tensor] | None = None,
 ) -> Scene:
     """Read the scene in the file at ``path``; its tensors are float32 on the CPU.
 
@@ -111,6 +112,8 @@ def read_scene(
         only: name of the only decoder to load.
         chapter: its number; may be None if there is only one.
         as_levels: embeddings stay levels if they are coded, a quarter of the memory; for engines.
+        still_pixels: returns the still panorama, height×width×3 uint8, that another thread has
+            unpacked or is unpacking.
 
     Raises:
         InputError: it is not a scene file, it is damaged, a value in it is not finite, it has no
@@ -122,7 +125,7 @@ def read_scene(
         if tensor.is_floating_point() and not is_finite(tensor):
             raise InputError(f"{path} is damaged: its tensor {quoted(name)} is not finite")
     try:
-        scene = from_stored(header, tensors, as_levels=as_levels)
+        scene = from_stored(header, tensors, as_levels=as_levels, still_pixels=still_pixels)
     except InputError as error:
         raise InputError(f"{path} is damaged: {error}") from error
     for name, decoder in scene.decoders.items():

@@ -22,19 +22,26 @@ class StillPanorama:
         motion: of all frames, n×rows×columns uint8; see `nerv360.networks.motion_map`.
     """
 
-    def __init__(self, packed: Tensor, size: tuple[int, int], motion: Tensor) -> None:
+    def __init__(
+        self,
+        packed: Tensor,
+        size: tuple[int, int],
+        motion: Tensor,
+        pixels: Tensor | None = None,
+    ) -> None:
         """Unpack an AVIF.
 
         Args:
             packed: n uint8.
             size: required height and width.
             motion: as the attribute.
+            pixels: as the attribute, if it was unpacked before.
 
         Raises:
             InputError: it is not an AVIF of this size.
         """
         self.packed, self.motion = packed, motion
-        self.pixels = _unpacked(packed, size)
+        self.pixels = _unpacked(packed, size) if pixels is None else pixels
 
     @functools.cached_property
     def coded_motion(self) -> Tensor:

@@ -234,12 +234,18 @@ def kept_weights(weight: Tensor) -> Tensor:
 
 
 def from_stored(
-    header: SceneHeader, stored: dict[str, Tensor], *, as_levels: bool = False
+    header: SceneHeader,
+    stored: dict[str, Tensor],
+    *,
+    as_levels: bool = False,
+    still_pixels: Callable[[], Tensor] | None = None,
 ) -> Scene:
     """Build a scene, in float32, from the tensors of `to_stored`.
 
     Args:
         as_levels: coded embeddings stay levels; see `Decoder.tables`.
+        still_pixels: returns the still panorama, height×width×3 uint8, that another thread has
+            unpacked or is unpacking.
 
     Raises:
         InputError: a coded tensor does not unpack to the shape given by ``header``.
@@ -253,23 +259,20 @@ def from_stored(
             ]
             for name, config in header.configs.items()
         }  # the largest first: the others are unpacked beside it
-        still = None
-        if (size := still_size(header.configs.values())) is not None:
-            motion = stored[MOTION]
-            if motion.dim() == 1:
-                shape = (header.frames, 1, *motion_size(*size))
-                motion = _unpacked(unpacked_series, MOTION, motion, shape)[:, 0]
-            still = StillPanorama(stored[STILL], size, motion)
-        for name, config in header.configs.items():
-            weights = {
+        weights = {
+            name: {
                 key: _weight(stored, f"{name}.weights.{key}", shape)
                 for key, shape in weight_shapes(config).items()
             }
+            for name, config in header.configs.items()
+        }
+        still = _still(header, stored, still_pixels)
+        for name, config in header.configs.items():
             maps = [unpacked.result() for unpacked in reversed(unpacking[name])]
             embeddings, *finer = (each for each, _ in maps)
             decoders[name] = Decoder(
                 config=replace(config),
-                weights=weights,
+                weights=weights[name],
                 embeddings=embeddings,
                 training=header.trainings[name],
                 finer=tuple(finer),
@@ -340,6 +343,19 @@ def _embeddings(
         return (levels, table) if as_levels else (values_of(levels, table), None)
     scale, offset = stored[f"{name}.scale"], stored[f"{name}.offset"]
     return tensor.float().mul_(scale[..., None, None]).add_(offset[..., None, None]), None
+
+
+def _still(
+    header: SceneHeader, stored: dict[str, Tensor], pixels: Callable[[], Tensor] | None
+) -> StillPanorama | None:
+    size = still_size(header.configs.values())
+    if size is None:
+        return None
+    motion = stored[MOTION]
+    if motion.dim() == 1:
+        shape = (header.frames, 1, *motion_size(*size))
+        motion = _unpacked(unpacked_series, MOTION, motion, shape)[:, 0]
+    return StillPanorama(stored[STILL], size, motion, None if pixels is None else pixels())
 
 
 def _weight(stored: dict[str, Tensor], name: str, shape: tuple[int, ...]) -> Tensor:

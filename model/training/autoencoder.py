@@ -71,7 +71,7 @@ class Autoencoder(nn.Module):
         if covered is not None:
             panorama = covered.pixels.permute(2, 0, 1)[None].float() / 255
             motion = covered.motion[:, None]
-            compared = compared_panorama(panorama)
+            compared = compared_panorama(covered.pixels)
             if self.decoder.full_frame and self.decoder.coverage is not None:
                 compared = self.decoder.coverage.compared_frame(panorama)
         self.register_buffer("panorama", panorama, persistent=False)

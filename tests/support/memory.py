@@ -27,8 +27,8 @@ def counted_decoding(config: ModelConfig, dtype: torch.dtype = torch.float32) ->
         still = torch.empty(1, 3, height, width)
         compared = still[..., :0]
         if coverage is not None:
-            whole = network.full_frame
-            compared = coverage.compared_frame(still) if whole else compared_panorama(still)
+            whole, pixels = network.full_frame, torch.empty(height, width, 3, dtype=torch.uint8)
+            compared = coverage.compared_frame(still) if whole else compared_panorama(pixels)
     with torch.device("meta"), torch.no_grad(), LiveBytes() as counter:
         embedding, *finer = (torch.empty(1, *shape) for shape in config.embedding_shapes)
         panorama = torch.empty_like(compared)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -123,8 +124,8 @@ def test_the_next_chapter_is_opened_before_it_begins(
 ) -> None:
     by = list[tuple[int, str]]()
 
-    def noted(path: Path, only: str, chapter: int, as_levels: bool) -> nerv360.Scene:
-        scene = read_scene(path, only, chapter=chapter, as_levels=as_levels)
+    def noted(path: Path, only: str, chapter: int, **given: Any) -> nerv360.Scene:
+        scene = read_scene(path, only, chapter=chapter, **given)
         by.append((chapter, threading.current_thread().name))
         return scene
 
@@ -158,12 +159,15 @@ def test_after_a_jump_the_still_panorama_comes_first(
 ) -> None:
     gate = threading.Event()
 
-    def held(path: Path, only: str, chapter: int, as_levels: bool) -> nerv360.Scene:
+    def held(path: Path, only: str, chapter: int, **given: Any) -> nerv360.Scene:
         assert gate.wait(60)
-        return read_scene(path, only, chapter=chapter, as_levels=as_levels)
+        return read_scene(path, only, chapter=chapter, **given)
+
+    def unpacked(*_: object) -> None:
+        raise AssertionError("the window has unpacked it")
 
     app = open_app(opened)
-    with patch(READING, held):
+    with patch(READING, held), patch("nerv360.scene.still.unpack", unpacked):
         settle(app)
         app.playback.seek(7)
         run_until(app, lambda: app.renderer.picture is None)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from nerv360.decoding import KEPT_CHAPTERS, ChapterEngine, Engine, TurnTaking, open_alike
 from nerv360.errors import InputError
@@ -77,7 +78,9 @@ class ChapterFile:
                 self._check()
                 glimpse = read_glimpse(self._path, chapter)
                 assert glimpse is not None, "all chapters have one, or none"
-                self._keep(chapter, glimpse.still)
+                while len(self._stills) > KEPT_CHAPTERS:
+                    del self._stills[next(iter(self._stills))]
+                self._stills[chapter] = glimpse.still
             self._stills[chapter] = still = self._stills.pop(chapter)
             return still
 
@@ -85,18 +88,19 @@ class ChapterFile:
         if chapter == 0:
             return self.first
         self._check()
-        scene = read_scene(self._path, decoder, chapter=chapter, as_levels=True)
-        release_freed_memory()  # of unpacking it
-        if scene.still is not None:
-            with self._reading:
-                if chapter not in self._stills:
-                    self._keep(chapter, scene.still.pixels.numpy())
-        return scene
 
-    def _keep(self, chapter: int, still: npt.NDArray[np.uint8]) -> None:
-        while len(self._stills) > KEPT_CHAPTERS:
-            del self._stills[next(iter(self._stills))]
-        self._stills[chapter] = still
+        def still() -> Tensor:
+            found = self.still(chapter)
+            assert found is not None, "all chapters have one, or none"
+            return torch.from_numpy(found)
+
+        # The window often has unpacked it, or does so now, to show it first.
+        shared = None if self._first_still is None else still
+        scene = read_scene(
+            self._path, decoder, chapter=chapter, as_levels=True, still_pixels=shared
+        )
+        release_freed_memory()  # of unpacking it
+        return scene
 
     def _check(self) -> None:
         if file_state(self._path) != self._state:

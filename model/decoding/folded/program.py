@@ -23,7 +23,7 @@ from nerv360.decoding.folded.tiled import (
     sampled,
     sampled_sphere,
 )
-from nerv360.decoding.folded.tiles import Tiles
+from nerv360.decoding.folded.tiles import TileMaps, Tiles
 from nerv360.decoding.grids import ViewportGrids
 from nerv360.decoding.lowering import rgba_bytes, rgba_of, to_bytes_
 from nerv360.decoding.memory_estimate import MOST_FEATURES
@@ -51,19 +51,20 @@ class FoldedProgram(Protocol):
 
 
 def folded_program(
-    network: Architecture, dtype: torch.dtype = torch.float32, alpha: StillAlpha | None = None
+    network: Architecture, dtype: torch.dtype, alpha: StillAlpha | None, maps: TileMaps
 ) -> FoldedProgram:
     """Fold ``network``, its convolutions in ``dtype``.
 
     Args:
         alpha: of its pictures; None without a still panorama.
+        maps: of its layers; programs of one configuration that take turns share them.
     """
     if network.full_frame:
-        whole = FoldedFrame(network, dtype, alpha)
+        whole = FoldedFrame(network, dtype, alpha, maps)
         return whole if network.shows_frames else FoldedCrop(whole)
     if network.config.project_after:
-        return FoldedSphere(network, dtype, alpha)
-    return FoldedViewport(network, dtype, alpha)
+        return FoldedSphere(network, dtype, alpha, maps)
+    return FoldedViewport(network, dtype, alpha, maps)
 
 
 class FoldedFrame:
@@ -72,19 +73,16 @@ class FoldedFrame:
     def __init__(
         self,
         network: Architecture,
-        dtype: torch.dtype = torch.float32,
-        alpha: StillAlpha | None = None,
+        dtype: torch.dtype,
+        alpha: StillAlpha | None,
+        maps: TileMaps,
     ) -> None:
-        """Fold ``network``, its convolutions in ``dtype``.
-
-        Args:
-            alpha: of its pictures; None without a still panorama.
-        """
+        """Fold ``network``; see `folded_program`."""
         layout = network.layout()
         self.network, self.alpha = network, alpha
         stages = (layout.stem, *layout.stages)
         self.stages = FoldedStages(stages, layout.head, dtype)
-        self.tiled = TiledPicture.of(self.stages, stages, layout.head, alpha)
+        self.tiled = TiledPicture.of(self.stages, stages, layout.head, alpha, maps)
         config = network.config
         self._size = config.frame_height, config.frame_width
 
@@ -127,14 +125,11 @@ class FoldedViewport:
     def __init__(
         self,
         network: Architecture,
-        dtype: torch.dtype = torch.float32,
-        alpha: StillAlpha | None = None,
+        dtype: torch.dtype,
+        alpha: StillAlpha | None,
+        maps: TileMaps,
     ) -> None:
-        """Fold ``network``, its convolutions in ``dtype``.
-
-        Args:
-            alpha: of its pictures; None without a still panorama.
-        """
+        """Fold ``network``; see `folded_program`."""
         self.grids, self.alpha = ViewportGrids(), alpha
         layout, config = network.layout(), network.config
         self.network, self.projected = network, config.viewport_embedding_size
@@ -152,7 +147,7 @@ class FoldedViewport:
         self.stages = FoldedStages(layout.stages, layout.head, dtype)
         self.tiled: TiledPicture | None = None
         if self.late is None:
-            self.tiled = TiledPicture.of(self.stages, layout.stages, layout.head, alpha)
+            self.tiled = TiledPicture.of(self.stages, layout.stages, layout.head, alpha, maps)
 
     def __call__(
         self, frame: int, embedding: Tensor, finer: Sequence[Tensor], time: Tensor, look: Tensor
@@ -204,22 +199,19 @@ class FoldedSphere:
     def __init__(
         self,
         network: Architecture,
-        dtype: torch.dtype = torch.float32,
-        alpha: StillAlpha | None = None,
+        dtype: torch.dtype,
+        alpha: StillAlpha | None,
+        maps: TileMaps,
     ) -> None:
-        """Fold ``network``, its convolutions in ``dtype``.
-
-        Args:
-            alpha: of its pictures; None without a still panorama.
-        """
+        """Fold ``network``; see `folded_program`."""
         layout, config = network.layout(), network.config
         first, last = layout.stages[: config.project_after], layout.stages[config.project_after :]
         self.network, self.alpha, self.grids = network, alpha, ViewportGrids()
         self.sphere = FoldedStages((layout.stem, *first), None, dtype)
         self.stages = FoldedStages(last, layout.head, dtype)
-        self.tiled = TiledPicture.of(self.stages, last, layout.head, alpha)
+        self.tiled = TiledPicture.of(self.stages, last, layout.head, alpha, maps)
         before = (layout.stem, *first)
-        self._tiled_sphere = TiledSphere(self.sphere, before, config.embedding_size)
+        self._tiled_sphere = TiledSphere(self.sphere, before, config.embedding_size, maps)
         if self._tiled_sphere.feature_bytes > MOST_FEATURES:
             self.tiled = None
         self._margins = layout.margins(config.project_after)

@@ -19,6 +19,7 @@ from nerv360.decoding.folded.tiles import (
     WORTH_ALONE,
     Need,
     TileMap,
+    TileMaps,
     Tiles,
     reaches,
     side_of,
@@ -35,21 +36,29 @@ TileProjection = Callable[[Tensor, Tiles], Tensor]
 class TiledStages:
     """`FoldedStages` for tiles of their maps."""
 
-    def __init__(self, stages: FoldedStages, layout: Sequence[Stage], after: float) -> None:
+    def __init__(
+        self,
+        stages: FoldedStages,
+        layout: Sequence[Stage],
+        after: float,
+        maps: TileMaps,
+        name: str,
+    ) -> None:
         """Use folded stages.
 
         Args:
             layout: the same stages before folding.
             after: pixels around a needed one that are read of the last stage's result.
+            maps: of all layers of the program.
+            name: of these stages, for their maps.
         """
-        self._stages = stages
+        self._stages, self._maps, self._name = stages, maps, name
         self.reaches = reaches(layout, after)
         scales = [1]
         for stage in reversed(layout):
             scales.append(scales[-1] * stage.stride)
         self.scales = scales[::-1]
         self.width = layout[-1].conv.out_channels // layout[-1].stride ** 2 if layout else 0
-        self._maps: dict[tuple[int, int], TileMap] = {}
 
     def plan(self, need: Need, side: int) -> list[Tiles]:
         """Return the tiles of the input and of each stage's result, each in its own map."""
@@ -126,11 +135,8 @@ class TiledStages:
         rim: int,
         dtype: torch.dtype,
     ) -> TileMap:
-        """Return a map that is kept while its size stays."""
-        known = self._maps.get(key)
-        if known is None or known.size != size or known.pixels.shape[-1] != channels:
-            known = self._maps[key] = TileMap(channels, size, rim, dtype)
-        return known
+        """Return the map of a layer; see `TileMaps.get`."""
+        return self._maps.get((self._name, *key), channels, size, rim, dtype)
 
 
 @dataclass(frozen=True)
@@ -153,11 +159,16 @@ class TiledPicture:
     """The last stages, the head and alpha of a picture over a still panorama, for tiles."""
 
     def __init__(
-        self, stages: FoldedStages, layout: Sequence[Stage], head: ColourHead, alpha: StillAlpha
+        self,
+        stages: FoldedStages,
+        layout: Sequence[Stage],
+        head: ColourHead,
+        alpha: StillAlpha,
+        maps: TileMaps,
     ) -> None:
         """Use folded stages; ``layout`` has the same before folding."""
         self._stages, self._alpha = stages, alpha
-        self.tiled = TiledStages(stages, layout, head.conv.kernel_size[0] // 2)
+        self.tiled = TiledStages(stages, layout, head.conv.kernel_size[0] // 2, maps, "picture")
         self._side = side_of(self.tiled.scales[0], alpha.coverage.cell)
         self._wrap, self._worth = head.conv.wrap, WORTH if layout else WORTH_ALONE
 
@@ -168,11 +179,12 @@ class TiledPicture:
         layout: Sequence[Stage],
         head: ColourHead,
         alpha: StillAlpha | None,
+        maps: TileMaps,
     ) -> TiledPicture | None:
         """Create it, or return None without a still panorama or a CPU."""
         if alpha is None or alpha.still.device.type != "cpu":
             return None
-        return cls(stages, layout, head, alpha)
+        return cls(stages, layout, head, alpha, maps)
 
     def motion(self, frame: int, size: tuple[int, int], project: Projection) -> Tensor:
         """Return `StillAlpha.motion_at` of the cells of a picture of ``size``."""
@@ -307,15 +319,20 @@ class TiledSphere:
     """The stages before the projection, computed where the tiles of viewports sample them."""
 
     def __init__(
-        self, stages: FoldedStages, layout: Sequence[Stage], size: tuple[int, int]
+        self,
+        stages: FoldedStages,
+        layout: Sequence[Stage],
+        size: tuple[int, int],
+        maps: TileMaps,
     ) -> None:
         """Use folded stages.
 
         Args:
             layout: the same before folding.
             size: height and width of the embedding.
+            maps: of all layers of the program.
         """
-        self._tiled = TiledStages(stages, layout, 0)
+        self._tiled, self._maps = TiledStages(stages, layout, 0, maps, "sphere"), maps
         self._size, self._frame = size, -1
         self._valid = torch.zeros(size, dtype=torch.bool)
 
@@ -343,9 +360,10 @@ class TiledSphere:
             angles: longitudes and latitudes, any shape.
         """
         tiled, scale = self._tiled, self._tiled.scales[0]
-        if frame != self._frame:
+        if frame != self._frame or self._maps.kept_of is not self:
             self._valid.zero_()
         self._frame = -1  # an interruption leaves tiles half computed
+        self._maps.kept_of = self
         seen = sampled_cells(angles, self._size)
         missing = seen & ~self._valid
         size = self._size[0] * scale, self._size[1] * scale

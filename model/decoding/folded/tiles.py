@@ -147,6 +147,34 @@ class TileMap:
         )
 
 
+class TileMaps:
+    """Maps of a program's layers by name, kept while their size stays.
+
+    Programs of one configuration that take turns may share them.
+
+    Attributes:
+        kept_of: program whose features on the sphere are kept in them; None without any.
+    """
+
+    def __init__(self) -> None:
+        self._maps: dict[tuple[str, int, int], TileMap] = {}
+        self.kept_of: object = None
+
+    def get(
+        self,
+        key: tuple[str, int, int],
+        channels: int,
+        size: tuple[int, int],
+        rim: int,
+        dtype: torch.dtype,
+    ) -> TileMap:
+        """Return the map called ``key``, a new one if its size has changed."""
+        known = self._maps.get(key)
+        if known is None or known.size != size or known.pixels.shape[-1] != channels:
+            known = self._maps[key] = TileMap(channels, size, rim, dtype)
+        return known
+
+
 @dataclass(frozen=True)
 class Need:
     """Parts of a picture that must be computed.

@@ -57,9 +57,10 @@ def test_the_decoded_picture_gets_a_gradient_through_alpha() -> None:
 @pytest.mark.parametrize(("yaw", "pitch"), [(0, 0), (180, 0), (30, 90), (-100, -70)])
 def test_a_viewport_is_compared_with_the_panorama_that_it_sees(yaw: float, pitch: float) -> None:
     coverage, look = Coverage(CONFIG, full_frame=False), Look.from_degrees(yaw, pitch)
-    planes = smooth_sphere(256, 512).permute(2, 0, 1)[None].float() / 255
+    still = smooth_sphere(256, 512).to(torch.uint8)
+    planes = still.permute(2, 0, 1)[None].float() / 255
     values = torch.tensor([[look.yaw, look.pitch, 0.0, look.hfov]], dtype=torch.float64)
-    compared = coverage.compared_viewports(compared_panorama(planes), values, SIZE)
+    compared = coverage.compared_viewports(compared_panorama(still), values, SIZE)
     seen = viewport_directions(look, SIZE[0] // 4, SIZE[1] // 4)
     wanted = sample_erp(planes, seen)
     assert float((compared - wanted).abs().max()) < 0.02

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
@@ -11,7 +13,7 @@ import torch
 from torch import Tensor
 
 from nerv360.config import DEMO, ModelConfig
-from nerv360.decoding import open_engine, tile_bytes, timed_pictures
+from nerv360.decoding import TurnTaking, open_engine, tile_bytes, timed_pictures
 from nerv360.decoding.folded.tiles import TileMap, Tiles
 from nerv360.geometry import Look
 from nerv360.scene import Attribution, Scene
@@ -73,6 +75,19 @@ def decibels(first: Tensor, second: Tensor) -> float:
     seen = (first[..., 3] > 0) | (second[..., 3] > 0)
     error = (first[seen].double() - second[seen].double()).square().mean()
     return 10 * math.log10(255**2 / max(float(error), 1e-9))
+
+
+@contextmanager
+def created() -> Iterator[list[TileMap]]:
+    """Yield a list to which every map that is created is added."""
+    maps, create = list[TileMap](), TileMap.__init__
+
+    def noted(self: TileMap, *given: Any) -> None:
+        create(self, *given)
+        maps.append(self)
+
+    with patch.object(TileMap, "__init__", noted):
+        yield maps
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
@@ -142,19 +157,32 @@ def test_pictures_before_leave_no_trace(name: str) -> None:
         assert int((first.int() - second.int()).abs().max()) <= 1
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_decoders_that_take_turns_share_maps_and_leave_no_trace(name: str) -> None:
+    config = CASES[name]
+    scenes = [scene(config, moving(config, 0.002)), scene(config, moving(config, 0.004))]
+    decoders = [each.decoder(config.architecture) for each in scenes]
+    decoders[1].weights = {name: 0.8 * weight for name, weight in decoders[1].weights.items()}
+    first = open_engine(scenes[0], device="cpu", kind="folded")
+    assert isinstance(first, TurnTaking)
+    turns = [first, first.beside(decoders[1])]
+    fresh = [open_engine(each, device="cpu", kind="folded") for each in scenes]
+    for look in (*LOOKS, Look.from_degrees(3, 1)):
+        for index in (0, 1, 0):
+            with created() as maps:
+                picture = turns[index].decode(look, 0)
+            assert torch.equal(picture.pixels, fresh[index].decode(look, 0).pixels)
+            features = [each for each in maps if each.pixels.shape[-1] > 4]
+            assert not features or (look, index) == (LOOKS[0], 0)
+
+
 @pytest.mark.parametrize("name", ["before", "after 1", "after all", "no blocks after 2"])
 def test_the_spheres_maps_take_the_memory_that_is_told(name: str) -> None:
     config = {**CASES, "no blocks after 2": CASES["no blocks"].replace(project_after=2)}[name]
     opened = scene(config, moving(config))
     engine = open_engine(opened, device="cpu", kind="folded")
     config = opened.decoders[config.architecture].config
-    maps, create = list[TileMap](), TileMap.__init__
-
-    def created(self: TileMap, *given: Any) -> None:
-        create(self, *given)
-        maps.append(self)
-
-    with patch.object(TileMap, "__init__", created):
+    with created() as maps:
         for yaw in range(0, 360, 30):
             engine.decode(Look.from_degrees(yaw, 5), 0)
     sphere = [it for it in maps if it.size[1] == 2 * it.size[0]]
