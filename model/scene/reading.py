@@ -111,7 +111,8 @@ def read_scene(
     Args:
         only: name of the only decoder to load.
         chapter: its number; may be None if there is only one.
-        as_levels: embeddings stay levels if they are coded, a quarter of the memory; for engines.
+        as_levels: embeddings stay levels if they are coded, in a fraction of the memory, for
+            engines; see `Decoder.levels`.
         still_pixels: returns the still panorama, height×width×3 uint8, that another thread has
             unpacked or is unpacking.
 
@@ -130,11 +131,8 @@ def read_scene(
         raise InputError(f"{path} is damaged: {error}") from error
     for name, decoder in scene.decoders.items():
         parts = {
-            "embeddings": [
-                values
-                for values in (decoder.embeddings, *decoder.finer)
-                if values.is_floating_point()  # tables of levels are checked as they are read
-            ],
+            # Tables of levels are checked as they are read.
+            "embeddings": (decoder.embeddings, *decoder.finer),
             "weights": decoder.weights.values(),
         }
         for part, values in parts.items():

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from nerv360.config import ModelConfig
 from nerv360.errors import InputError
-from nerv360.scene.coding import values_of
+from nerv360.scene.coding import Levels
 from nerv360.scene.fingerprint import Fingerprint
 from nerv360.scene.header import Attribution, SceneHeader, TrainingSummary
 from nerv360.scene.still import StillPanorama
@@ -34,9 +34,8 @@ class Decoder:
         finer: its finer embeddings, frames×c×h×w each, coarser ones first.
         still: the still panorama behind its pictures, the same for all decoders of a scene; None
             without one.
-        tables: for each of ``embeddings`` and ``finer`` None, or, if they are levels, uint8, the
-            values of these, c×L; empty is None for all. Only `read_scene` with ``as_levels`` makes
-            them.
+        levels: for each of ``embeddings`` and ``finer`` None, or its levels; then the tensor is
+            frames×0. Only `read_scene` with ``as_levels`` makes them. Empty is None for all.
     """
 
     config: ModelConfig
@@ -45,20 +44,23 @@ class Decoder:
     training: TrainingSummary
     finer: tuple[Tensor, ...] = ()
     still: StillPanorama | None = None
-    tables: tuple[Tensor | None, ...] = ()
+    levels: tuple[Levels | None, ...] = ()
 
     @property
     def frames(self) -> int:
         """Number of pictures of the clip."""
         return self.embeddings.shape[0]
 
+    @property
+    def embedding_bytes(self) -> int:
+        """Bytes that its embeddings take in memory."""
+        dense = sum(each.nbytes for each in (self.embeddings, *self.finer))
+        return dense + sum(each.nbytes for each in self.levels if each is not None)
+
     def maps(self, frames: slice) -> tuple[Tensor, ...]:
         """Return the embeddings of ``frames``, n×c×h×w float32 each, the coarsest first."""
-        pairs = itertools.zip_longest((self.embeddings, *self.finer), self.tables)
-        return tuple(
-            every[frames] if table is None else values_of(every[frames], table)
-            for every, table in pairs
-        )
+        pairs = itertools.zip_longest((self.embeddings, *self.finer), self.levels)
+        return tuple((every if levels is None else levels)[frames] for every, levels in pairs)
 
     def __repr__(self) -> str:
         numbers = sum(weight.numel() for weight in self.weights.values())

@@ -31,6 +31,7 @@ from nerv360.networks import build_decoder, motion_size
 from nerv360.scene.chapters import prefix_of, without_prefix
 from nerv360.scene.coding import (
     FINE,
+    Levels,
     levels_of,
     numbers_of,
     packed_embeddings,
@@ -39,7 +40,6 @@ from nerv360.scene.coding import (
     unpacked_levels,
     unpacked_series,
     unpacked_weights,
-    values_of,
 )
 from nerv360.scene.header import SceneHeader
 from nerv360.scene.packed_still import STILL, check_packed, still_size
@@ -243,7 +243,7 @@ def from_stored(
     """Build a scene, in float32, from the tensors of `to_stored`.
 
     Args:
-        as_levels: coded embeddings stay levels; see `Decoder.tables`.
+        as_levels: coded embeddings stay levels; see `Decoder.levels`.
         still_pixels: returns the still panorama, height×width×3 uint8, that another thread has
             unpacked or is unpacking.
 
@@ -269,7 +269,10 @@ def from_stored(
         still = _still(header, stored, still_pixels)
         for name, config in header.configs.items():
             maps = [unpacked.result() for unpacked in reversed(unpacking[name])]
-            embeddings, *finer = (each for each, _ in maps)
+            levels = tuple(each if isinstance(each, Levels) else None for each in maps)
+            embeddings, *finer = (
+                torch.empty(each.shape[0], 0) if isinstance(each, Levels) else each for each in maps
+            )
             decoders[name] = Decoder(
                 config=replace(config),
                 weights=weights[name],
@@ -277,7 +280,7 @@ def from_stored(
                 training=header.trainings[name],
                 finer=tuple(finer),
                 still=still if config.still_panorama else None,
-                tables=tuple(table for _, table in maps) if as_levels else (),
+                levels=levels,
             )
     return Scene(
         header.attribution, header.width, header.height, header.fps, header.frames, decoders,
@@ -333,16 +336,15 @@ def _coded(
 
 def _embeddings(
     stored: dict[str, Tensor], name: str, shape: tuple[int, ...], as_levels: bool
-) -> tuple[Tensor, Tensor | None]:
-    """Return values and None, or levels and their table."""
+) -> Tensor | Levels:
     tensor = stored[name]
     if tensor.dtype != torch.uint8:
-        return tensor.float(), None
+        return tensor.float()
     if tensor.dim() == 1:
-        levels, table = _unpacked(unpacked_levels, name, tensor, shape)
-        return (levels, table) if as_levels else (values_of(levels, table), None)
+        levels = _unpacked(unpacked_levels, name, tensor, shape)
+        return levels if as_levels else levels[:]
     scale, offset = stored[f"{name}.scale"], stored[f"{name}.offset"]
-    return tensor.float().mul_(scale[..., None, None]).add_(offset[..., None, None]), None
+    return tensor.float().mul_(scale[..., None, None]).add_(offset[..., None, None])
 
 
 def _still(

@@ -37,11 +37,12 @@ def decoder_cost(scene: Scene, decoder: str, device: torch.device) -> Cost:
     tensors = list(stored.weights.values())
     if stored.still is not None:
         tensors.append(stored.still.pixels)
+    held = 0
     if device.type != "cuda":  # on a card only those of one frame
-        tensors += [stored.embeddings, *stored.finer]
+        held = stored.embedding_bytes
         if stored.still is not None:
             tensors.append(stored.still.motion)
-    held = sum(tensor.nbytes for tensor in tensors)
+    held += sum(tensor.nbytes for tensor in tensors)
     network = 4 * sum(tensor.numel() for tensor in stored.weights.values())
     activations = decoding_bytes(config, 2 if device.type == "cuda" else 4)
     if device.type == "cpu":

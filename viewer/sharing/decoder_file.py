@@ -64,7 +64,7 @@ def decoder_file(
     for level, (embeddings, known) in enumerate(levels):
         name = f"finer{level - 1}" if level else "embedding"
         tensor = coded_embeddings(embeddings) if known is None else known
-        shape = tuple(embeddings.shape)
+        shape = (decoder.frames, *decoder.config.embedding_shapes[level])
         packed = deflated(tensor, shape, "embeddings", quick=quick)
         stored = put(f"embeddings.{name}", packed)
         values["embeddings"].append({"map": name, "tensor": stored, "shape": list(shape)})

@@ -1,14 +1,11 @@
+from .packing import Levels as Levels
 from .packing import check_embeddings as check_embeddings
-from .packing import check_series as check_series
 from .packing import deflated as deflated
 from .packing import packed_embeddings as packed_embeddings
-from .packing import packed_series as packed_series
 from .packing import packed_weights as packed_weights
 from .packing import unpacked_embeddings as unpacked_embeddings
 from .packing import unpacked_levels as unpacked_levels
-from .packing import unpacked_series as unpacked_series
 from .packing import unpacked_weights as unpacked_weights
-from .packing import values_of as values_of
 from .rounding import FINE as FINE
 from .rounding import LEVELS as LEVELS
 from .rounding import WEIGHT_BITS as WEIGHT_BITS
@@ -19,3 +16,6 @@ from .rounding import nearest_levels as nearest_levels
 from .rounding import numbers_of as numbers_of
 from .rounding import rounded_embeddings as rounded_embeddings
 from .rounding import rounded_weights as rounded_weights
+from .series import check_series as check_series
+from .series import packed_series as packed_series
+from .series import unpacked_series as unpacked_series

@@ -9,7 +9,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from nerv360.scene.coding.packing import MAX_LEVELS, Bytes, Floats
+from nerv360.scene.coding.lzma_stream import Bytes
+from nerv360.scene.coding.packing import MAX_LEVELS, Floats
 
 MAX_WEIGHT_BITS = 12
 _MIN_CODED, _MIN_ROW = 256, 8

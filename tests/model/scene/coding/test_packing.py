@@ -12,14 +12,15 @@ import torch
 from torch import Tensor
 
 from nerv360.errors import InputError
+from nerv360.scene.coding.lzma_stream import packed, unpacked
 from nerv360.scene.coding.packing import (
     packed_embeddings,
-    packed_series,
     packed_weights,
     unpacked_embeddings,
-    unpacked_series,
+    unpacked_levels,
     unpacked_weights,
 )
+from nerv360.scene.coding.series import DENSE, check_series, packed_series, unpacked_series
 
 SHAPE = (5, 2, 6, 8)
 RANDOM = np.random.default_rng(0)
@@ -49,13 +50,51 @@ def test_series_and_embeddings_come_back(frames: int, high: int) -> None:
         assert np.array_equal(embeddings[:, channel].numpy(), expected)
 
 
+@pytest.mark.parametrize("frames", [1, 2, 5])
+def test_series_of_earlier_files_come_back(frames: int) -> None:
+    levels = LEVELS[:frames]
+    first = np.diff(levels[0], axis=-1, prepend=np.uint8(0))
+    later = np.diff(levels.reshape(frames, -1).T, axis=-1)
+    coded = packed(DENSE, b"", [first.tobytes(), later.tobytes()])
+    assert np.array_equal(unpacked_series(coded, levels.shape).numpy(), levels)
+    check_series(coded, levels.shape)
+    with pytest.raises(InputError, match="holds"):
+        check_series(coded, (frames + 1, *SHAPE[1:]))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.5])
+def test_only_values_that_change_take_time(share: float) -> None:
+    """Whoever unpacks zeros a minute long waits for them."""
+    moving = RANDOM.random(SHAPE[1:]) < share
+    levels = np.where(moving, LEVELS, LEVELS[0])
+    coded = packed_series(levels)
+    assert np.array_equal(unpacked_series(coded, levels.shape).numpy(), levels)
+    changing = int((levels != levels[0]).any(0).sum())
+    count = moving.size + -(-moving.size // 8) + changing * (SHAPE[0] - 1)
+    assert len(unpacked(coded.numpy()[1:].tobytes(), count)) == count
+
+
+def test_levels_in_memory_are_those_that_change() -> None:
+    shape = (100, 2, 40, 60)
+    moving = RANDOM.random(shape[1:]) < 0.1
+    levels = RANDOM.integers(0, 7, shape, np.uint8)
+    coded = packed_embeddings(np.where(moving, levels, levels[0]), VALUES)
+    held = unpacked_levels(coded, shape)
+    assert held.nbytes < 0.25 * levels.size
+    every = unpacked_embeddings(coded, shape)
+    for frames in (slice(0, 1), slice(57, 59), slice(None)):
+        assert torch.equal(held[frames], every[frames])
+        wanted = VALUES[1][np.where(moving, levels, levels[0])[frames, 1]]
+        assert np.array_equal(held[frames][:, 1].numpy(), wanted)
+
+
 def test_embeddings_packed_quickly_unpack_to_the_same() -> None:
     shape = (8, 2, 40, 60)
     levels = (RANDOM.integers(0, 2, shape, np.uint8).cumsum(3) % 7).astype(np.uint8)
-    packed = packed_embeddings(levels, VALUES)
+    small = packed_embeddings(levels, VALUES)
     quick = packed_embeddings(levels, VALUES, quick=True)
-    assert packed.numel() < quick.numel() < 2 * packed.numel()
-    assert torch.equal(unpacked_embeddings(quick, shape), unpacked_embeddings(packed, shape))
+    assert small.numel() < quick.numel() < 2 * small.numel()
+    assert torch.equal(unpacked_embeddings(quick, shape), unpacked_embeddings(small, shape))
 
 
 @pytest.mark.parametrize("largest", [0, 1, 127, 128, 129, 255, 300, 2047])
@@ -78,7 +117,7 @@ def test_another_shape_is_refused(kind: str) -> None:
     coded, unpack, shape = CODED[kind]
     with pytest.raises(InputError, match="holds more bytes than the"):
         unpack(coded, (*shape[:-1], shape[-1] - 1))
-    with pytest.raises(InputError, match=r"holds \d+ bytes, fewer than the"):
+    with pytest.raises(InputError, match=r"holds (\d+ bytes, fewer|more bytes) than the"):
         unpack(coded, (*shape[:-1], shape[-1] + 1))
 
 
@@ -113,7 +152,7 @@ def test_an_unknown_coding_is_refused() -> None:
     for kind, (coded, unpack, shape) in CODED.items():
         other = coded.clone()
         other[0] = 9
-        with pytest.raises(InputError, match="its coding is 9, this program knows coding 1"):
+        with pytest.raises(InputError, match="its coding is 9, this program knows 1"):
             unpack(other, shape)
         with pytest.raises(InputError, match="its coding is none"):
             unpack(coded[:0], shape)
