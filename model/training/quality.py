@@ -9,11 +9,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from nerv360.memory import release_freed_memory
 from nerv360.metrics import as_shown, moving_error, pooled, psnr_8bit, unit
 from nerv360.networks import FrameViews, composite
 from nerv360.training.autoencoder import Autoencoder, cut_viewports
 from nerv360.training.dataset import WHOLE, ClipFrames, held_out_looks
 from nerv360.training.loss import ms_ssim_module
+
+_RELEASED_AFTER = 4
+"""Frames after which freed memory goes back: beside a long clip's pictures its holes add up."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ def held_out_quality(
         coverage = frames.coverage[None, None].float().to(device)
     ms_ssim = ms_ssim_module(height, width).to(device) if structure else None
     ratios, similarities, moving = [], [], []
-    for index in sorted(set(indices)):
+    for number, index in enumerate(sorted(set(indices)), 1):
         frame, time = frames.frame(index, device), times[index : index + 1]
         with precision():
             code = network.encode(frame) if embeddings is None else embeddings(index)
@@ -89,6 +93,8 @@ def held_out_quality(
                 known = 1.0 if coverage is None else seen
                 similarities.append(float(ms_ssim(planes * known, original * known)))
         del frame, code, view_at  # or the next frame's would come on top of them
+        if number % _RELEASED_AFTER == 0:
+            release_freed_memory()
     mean = sum(ratios) / len(ratios)
     structure_mean = sum(similarities) / len(similarities) if similarities else None
     return Quality(mean, pooled(moving).db, structure_mean)
