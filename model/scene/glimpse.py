@@ -8,14 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError, safe_open
 
 from nerv360.config import ModelConfig
 from nerv360.errors import InputError
 from nerv360.scene.chapters import WHOLE, check_chapter, prefix_of
 from nerv360.scene.fields import ATTRIBUTION, DECODER, HEADER_KEY, checked_fields, scene_fields
 from nerv360.scene.packed_still import STILL, check_packed, still_size, unpack
-from nerv360.scene.safetensors_file import parse_json, read_contents
+from nerv360.scene.safetensors_file import parse_json, read_contents, read_tensors
 
 
 @dataclass(frozen=True)
@@ -70,9 +69,8 @@ def read_glimpse(path: str | os.PathLike[str], chapter: int = 0) -> Glimpse | No
         if stored is None or stored.dtype != "U8":
             raise InputError(f"the tensor {name!r} is missing, or is not made of bytes")
         check_packed(stored.shape)
-        with safe_open(path, framework="np") as file:
-            still = unpack(file.get_tensor(name), size)
-    except (ValueError, OverflowError, SafetensorError, OSError) as error:
+        still = unpack(read_tensors(path, [name])[name], size)
+    except (ValueError, OverflowError) as error:
         raise InputError(f"{path} cannot be read as a scene: {error}") from error
     covering = {name: config.still_panorama for name, config in configs.items()}
     return Glimpse(

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
@@ -19,7 +18,7 @@ from nerv360.scene.chapters import prefix_of, without_prefix
 from nerv360.scene.fields import HEADER_KEY
 from nerv360.scene.header import SceneHeader, header_from_json, header_to_json
 from nerv360.scene.packed_still import STILL
-from nerv360.scene.safetensors_file import file_state, parse_json, read_contents
+from nerv360.scene.safetensors_file import file_state, parse_json, read_contents, read_tensors
 from nerv360.scene.scene import Scene
 from nerv360.scene.tensors import (
     MOTION,
@@ -232,9 +231,7 @@ def _read(
 
 
 def _read_tensors(path: str | os.PathLike[str], wanted: Callable[[str], bool]) -> dict[str, Tensor]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            names = [name for name in file.keys() if wanted(name)]  # noqa: SIM118
-            return {name: file.get_tensor(name) for name in names}
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
+    path = Path(path)
+    names = [name for name in read_contents(path).tensors if wanted(name)]
+    arrays = read_tensors(path, names)
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}

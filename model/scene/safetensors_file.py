@@ -7,16 +7,20 @@ import itertools
 import json
 import math
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
+import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 
 from nerv360.errors import InputError
 from nerv360.text import quoted
 
 ITEM_BYTES = {"U8": 1, "F16": 2, "F32": 4}
+_TYPES = {"U8": "u1", "F16": "<f2", "F32": "<f4"}
 MAX_NESTING = 32
 """Levels of JSON; a scene has eight."""
 MAX_HEADER_BYTES = 8 * 2**20
@@ -32,11 +36,13 @@ class StoredTensor:
         dtype: one of `ITEM_BYTES`.
         shape: sizes, each 0 or more.
         size: bytes in the file.
+        begin: the first of them, from the start of the file.
     """
 
     dtype: str
     shape: tuple[int, ...]
     size: int
+    begin: int
 
 
 @dataclass(frozen=True)
@@ -113,10 +119,12 @@ def _contents(path: Path, state: tuple[int, ...] | None) -> Contents:
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             raise InputError(f"{path} is not a regular file; a scene is a .safetensors file")
         with path.open("rb") as start:
-            _check_start(path, start.read(_LENGTH_BYTES + 1))
+            begin = _LENGTH_BYTES + _header_bytes(path, start.read(_LENGTH_BYTES + 1))
+        tensors = {}
         with safe_open(path, framework="np") as file:
-            parts = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
-            tensors = {name: _tensor(path, name, part) for name, part in parts.items()}
+            for name in file.offset_keys():  # one follows the other without a gap
+                tensors[name] = tensor = _tensor(path, name, file.get_slice(name), begin)
+                begin += tensor.size
             return Contents(file.metadata() or {}, tensors)
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; name a scene file (.safetensors)") from None
@@ -132,8 +140,32 @@ def _contents(path: Path, state: tuple[int, ...] | None) -> Contents:
         raise InputError(f"{path} cannot be read: {reason}") from error
 
 
-def _check_start(path: Path, start: bytes) -> None:
-    """Raise InputError if a safetensors file does not start like this."""
+def read_tensors(path: Path, names: Iterable[str]) -> dict[str, npt.NDArray[Any]]:
+    """Read tensors of the safetensors file at ``path``, without parsing its header again.
+
+    Raises:
+        InputError: as of `read_contents`; or the file has become shorter.
+    """
+    contents = read_contents(path)
+    found = {}
+    try:
+        with path.open("rb") as file:
+            for name in names:
+                tensor = contents.tensors[name]
+                file.seek(tensor.begin)
+                values = np.fromfile(file, _TYPES[tensor.dtype], math.prod(tensor.shape))
+                found[name] = values.reshape(tensor.shape)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
+    return found
+
+
+def _header_bytes(path: Path, start: bytes) -> int:
+    """Return the length of the header of a safetensors file that starts like this.
+
+    Raises:
+        InputError: no safetensors file does.
+    """
     if not start:
         raise InputError(f"{path} is empty; a scene is a .safetensors file")
     if not (len(start) == _LENGTH_BYTES + 1 and start.endswith(b"{")):
@@ -148,13 +180,14 @@ def _check_start(path: Path, start: bytes) -> None:
             f"{path} is damaged: its header claims {length} bytes, more than the "
             f"{MAX_HEADER_BYTES} of any scene"
         )
+    return length
 
 
-def _tensor(path: Path, name: str, part: Any) -> StoredTensor:
+def _tensor(path: Path, name: str, part: Any, begin: int) -> StoredTensor:
     dtype, shape = part.get_dtype(), tuple(part.get_shape())
     if dtype not in ITEM_BYTES:
         raise InputError(
             f"{path} is damaged: the tensor {quoted(name)} has the type {dtype}; a scene holds "
             f"{', '.join(ITEM_BYTES)}"
         )
-    return StoredTensor(dtype, shape, math.prod(shape) * ITEM_BYTES[dtype])
+    return StoredTensor(dtype, shape, math.prod(shape) * ITEM_BYTES[dtype], begin)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -67,7 +67,7 @@ def held_out_quality(
         coverage = frames.coverage[None, None].float().to(device)
     ms_ssim = ms_ssim_module(height, width).to(device) if structure else None
     ratios, similarities, moving = [], [], []
-    for number, index in enumerate(sorted(set(indices)), 1):
+    for index in _released(sorted(set(indices))):
         frame, time = frames.frame(index, device), times[index : index + 1]
         with precision():
             code = network.encode(frame) if embeddings is None else embeddings(index)
@@ -93,11 +93,16 @@ def held_out_quality(
                 known = 1.0 if coverage is None else seen
                 similarities.append(float(ms_ssim(planes * known, original * known)))
         del frame, code, view_at  # or the next frame's would come on top of them
-        if number % _RELEASED_AFTER == 0:
-            release_freed_memory()
     mean = sum(ratios) / len(ratios)
     structure_mean = sum(similarities) / len(similarities) if similarities else None
     return Quality(mean, pooled(moving).db, structure_mean)
+
+
+def _released(indices: Sequence[int]) -> Iterator[int]:
+    for count, index in enumerate(indices):
+        if count % _RELEASED_AFTER == 0:
+            release_freed_memory()
+        yield index
 
 
 def late_gain(course: Sequence[tuple[int, float]], steps: int) -> float | None:

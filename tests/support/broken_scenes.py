@@ -93,11 +93,11 @@ def shorten(name: str, count: int) -> Mutation:
     return lambda parts: parts.replace(name, parts.content(name)[:-count])
 
 
-def bomb(name: str, table: bytes = b"") -> Mutation:
+def bomb(name: str, table: bytes = b"", coding: int = 1) -> Mutation:
     """Put a coded tensor with this table: some kilobytes that would unpack to 64 MiB."""
 
     def mutate(parts: Parts) -> None:
-        coding, *stream = packed_series(np.zeros((1, 1, 2**13, 2**13), np.uint8)).tolist()
+        _, *stream = packed_series(np.zeros((1, 1, 2**13, 2**13), np.uint8)).tolist()
         parts.replace(name, bytes([coding]) + table + bytes(stream))
 
     return mutate

@@ -69,9 +69,9 @@ MUTATIONS: dict[str, tuple[Mutation, str]] = {
     "boolean frames": (at("scene", "frames", value=True), "frames must be a whole number"),
     "other frames": (
         at("scene", "frames", value=4),
-        "holds 24 bytes, fewer than the 32 that its shape needs",
+        "holds 25 bytes, fewer than the 33 that its shape needs",
     ),
-    "fewer frames": (at("scene", "frames", value=2), "holds more bytes than the 16"),
+    "fewer frames": (at("scene", "frames", value=2), "holds more bytes than the 17"),
     "many frames": (at("scene", "frames", value=10**30), "a huge number"),
     "frames beyond all floats": (at("scene", "frames", value=10**400), "frames must be between"),
     "a viewport beyond 8K": (
@@ -126,6 +126,14 @@ MUTATIONS: dict[str, tuple[Mutation, str]] = {
     "cut stream": (shorten("nerv360.embeddings", 9), "of the tensor 'nerv360.embeddings'"),
     "nothing coded": (shorten("nerv360.embeddings", 10**9), "its coding is none"),
     "a bomb": (bomb("nerv360.embeddings", bytes(5)), "holds more bytes than the 24"),
+    "a bomb of what changes": (
+        bomb("nerv360.embeddings", bytes(5), coding=3),
+        "holds more bytes than the 9",
+    ),
+    "weights coded as a series": (
+        bomb("nerv360.weights.head.conv.bias", bytes(13), coding=3),
+        "its coding is 3, this program knows 1",
+    ),
     "codes for biases": (bomb("nerv360.weights.head.conv.bias", bytes(13)), "holds more bytes"),
     "type of no scene": (tensor(WEIGHT, dtype="BF16"), "has the type BF16; a scene holds"),
     "listed type": (tensor(WEIGHT, dtype=["F16"]), "damaged"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from nerv360.viewer.failures import describe
 log = logging.getLogger(__name__)
 
 _THREAD = "chapter"
+_AFTER_S = 0.2
+"""Seconds until the next chapter is opened: the first picture of this one is drawn before."""
 
 process_end.watch(lambda: any(thread.name == _THREAD for thread in threading.enumerate()))
 
@@ -111,6 +114,7 @@ def _ahead(prepare: Callable[[], None]) -> None:
     """Prepare a chapter on a thread of its own; decoding it meets the same error again."""
 
     def run() -> None:
+        time.sleep(_AFTER_S)
         try:
             prepare()
         except Exception as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from nerv360.scene import (
     write_coded,
     write_scene,
 )
+from nerv360.scene.safetensors_file import read_tensors
 from nerv360.sound import clip_sound, encoded
 from nerv360.video import open_clip
 from tests.support.broken_scenes import Mutation, Parts, at, tensor, without
@@ -108,25 +109,11 @@ def test_only_its_own_tensors_are_read(
 ) -> None:
     read: list[str] = []
 
-    class Watched:
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            self._file: Any = safe_open(*args, **kwargs)
+    def watched(path: Path, names: Sequence[str]) -> dict[str, Any]:
+        read.extend(names)
+        return read_tensors(path, names)
 
-        def __enter__(self) -> Watched:
-            self._open = self._file.__enter__()
-            return self
-
-        def __exit__(self, *error: object) -> None:
-            self._file.__exit__(*error)
-
-        def keys(self) -> list[str]:
-            return list(self._open.keys())
-
-        def get_tensor(self, name: str) -> Any:
-            read.append(name)
-            return self._open.get_tensor(name)
-
-    monkeypatch.setattr("nerv360.scene.reading.safe_open", Watched)
+    monkeypatch.setattr("nerv360.scene.reading.read_tensors", watched)
     read_scene(files[0], "hnerv", chapter=1)
     assert read
     assert all(name.startswith(("0001/hnerv.", "0001/still")) for name in read)
