@@ -35,6 +35,10 @@ class SlowLink:
         self._goes = asyncio.Event()
         self._goes.set()
 
+    def lead_to(self, port: int) -> None:
+        """Carry connections from now on to another server."""
+        self._to = port
+
     def stop(self) -> None:
         """Carry nothing until `go`; connections stay."""
         self._loop.call_soon_threadsafe(self._goes.clear)

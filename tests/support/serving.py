@@ -17,10 +17,10 @@ PATIENCE_S = 60.0
 
 @contextlib.contextmanager
 def running(
-    folder: Path, host: str = "127.0.0.1", live: Live | None = None, port: int = 0, **given: Any
+    folder: Path, host: str = "127.0.0.1", live: Live | None = None, **given: Any
 ) -> Iterator[Address]:
     """Yield the address of a server of ``folder``."""
-    address = Address(host, port)
+    address = Address(host)
     with WebServer(folder, address, live, **given) as server:
         serving = threading.Thread(target=server.serve_forever)
         serving.start()

@@ -53,7 +53,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_the_demo_takes_little_more_than_its_scene(tmp_path: Path) -> None:
     size = export_web(DEMO, tmp_path / "page")
     assert size == sum(map(len, contents(tmp_path / "page").values()))
-    assert size <= DEMO.stat().st_size + ALLOWED
+    assert size <= 1.05 * DEMO.stat().st_size + ALLOWED, "zlib packs less tightly than LZMA"
 
 
 def test_nothing_on_the_page_comes_from_elsewhere_or_stands_inline(page: Path) -> None:

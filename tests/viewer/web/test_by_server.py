@@ -58,11 +58,11 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def decoding(scene: Path, folder: Path, port: int = 0, visitors: int = 4) -> Iterator[Address]:
+def decoding(scene: Path, folder: Path, visitors: int = 4) -> Iterator[Address]:
     """Yield the address of a server of ``folder`` that decodes ``scene``."""
     with (
         shared_decoding(prepare_scene(read_scene(scene), scene, DeviceChoice("cpu"))) as shared,
-        running(folder, live=Live(shared, "pier", visitors), port=port) as address,
+        running(folder, live=Live(shared, "pier", visitors)) as address,
     ):
         yield address
 
@@ -300,16 +300,20 @@ def test_a_link_that_stops_comes_back(address: Address, page: Browser) -> None:
 def test_a_server_that_starts_again_is_found_again(
     scene: Path, folder: Path, page: Browser
 ) -> None:
-    with decoding(scene, folder) as address:
-        page.open(f"{address.url}#frame=0", 800, 500)
-        page.wait(lambda: page.shown("shown") == "decoded")
-    page.wait(lambda: page.shown("link") == "lost")
-    assert dragged(page)
-    with decoding(scene, folder, port=address.port):
-        page.wait(lambda: page.shown("link") == "open")
-        page.key(".")
-        page.wait(lambda: page.shown("frame") == "1")
-        assert page.text("sentence") == ""
+    # Its port could be taken meanwhile.
+    with slow_link(0) as link:
+        with decoding(scene, folder) as address:
+            link.lead_to(address.port)
+            page.open(f"http://127.0.0.1:{link.port}/#frame=0", 800, 500)
+            page.wait(lambda: page.shown("shown") == "decoded")
+        page.wait(lambda: page.shown("link") == "lost")
+        assert dragged(page)
+        with decoding(scene, folder) as address:
+            link.lead_to(address.port)
+            page.wait(lambda: page.shown("link") == "open")
+            page.key(".")
+            page.wait(lambda: page.shown("frame") == "1")
+            assert page.text("sentence") == ""
 
 
 def test_a_visitor_too_many_is_told_and_waits(scene: Path, folder: Path, page: Browser) -> None:
@@ -324,9 +328,12 @@ def test_a_visitor_too_many_is_told_and_waits(scene: Path, folder: Path, page: B
 def test_a_page_that_had_to_wait_is_decoded_for_at_last(
     scene: Path, folder: Path, page: Browser
 ) -> None:
-    with decoding(scene, folder, visitors=0) as address:
-        page.open(address.url, 800, 500)
-        page.wait(lambda: "visitors are here already" in page.text("sentence"))
-    with decoding(scene, folder, port=address.port):
-        page.wait(lambda: page.shown("shown") == "decoded")
-        assert page.text("sentence") == ""
+    with slow_link(0) as link:
+        with decoding(scene, folder, visitors=0) as address:
+            link.lead_to(address.port)
+            page.open(f"http://127.0.0.1:{link.port}/", 800, 500)
+            page.wait(lambda: "visitors are here already" in page.text("sentence"))
+        with decoding(scene, folder) as address:
+            link.lead_to(address.port)
+            page.wait(lambda: page.shown("shown") == "decoded")
+            assert page.text("sentence") == ""
