@@ -153,9 +153,12 @@ def read_tensors(path: Path, names: Iterable[str]) -> dict[str, npt.NDArray[Any]
             for name in names:
                 tensor = contents.tensors[name]
                 file.seek(tensor.begin)
-                values = np.fromfile(file, _TYPES[tensor.dtype], math.prod(tensor.shape))
+                count = math.prod(tensor.shape)
+                values = np.fromfile(file, _TYPES[tensor.dtype], count)
+                if len(values) < count:
+                    raise InputError(f"{path} has become shorter: open it again")
                 found[name] = values.reshape(tensor.shape)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise InputError(f"{path} cannot be read: {error}") from error
     return found
 

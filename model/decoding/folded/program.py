@@ -16,14 +16,9 @@ from nerv360.decoding.cropped_frames import CroppedFrames
 from nerv360.decoding.folded.feature_crop import CropPlan, sampled_crop
 from nerv360.decoding.folded.stage import FoldedStages
 from nerv360.decoding.folded.stem import FoldedStem, widen
-from nerv360.decoding.folded.tiled import (
-    TiledPicture,
-    TiledSphere,
-    cut,
-    sampled,
-    sampled_sphere,
-)
-from nerv360.decoding.folded.tiles import TileMaps, Tiles
+from nerv360.decoding.folded.tiled import TiledPicture
+from nerv360.decoding.folded.tiled_sphere import TiledSphere, sampled, sampled_sphere
+from nerv360.decoding.folded.tiles import TileMaps, Tiles, cut
 from nerv360.decoding.grids import ViewportGrids
 from nerv360.decoding.lowering import rgba_bytes, rgba_of, to_bytes_
 from nerv360.decoding.memory_estimate import MOST_FEATURES

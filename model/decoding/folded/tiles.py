@@ -240,3 +240,10 @@ def reaches(stages: Sequence[Stage], after: float) -> list[float]:
         scale *= stage.stride
         reach += (stage.conv.kernel_size[0] // 2) * scale
     return [reach, *reversed(found)]
+
+
+def cut(features: Tensor, tiles: Tiles) -> Tensor:
+    """Cut tiles from features 1×c×H×W: n×c×height×width, channels-last."""
+    rows, columns = tiles.at
+    pixels = features[0].permute(1, 2, 0)[rows[:, :, None], columns[:, None]]
+    return pixels.permute(0, 3, 1, 2)
