@@ -188,6 +188,7 @@ class Training:
                 self._make_trainer()
                 if self.group.is_first:
                     self._reserve(stack)
+            release_freed_memory()  # of preparing
             yield
 
     def plan(self) -> None:

@@ -16,7 +16,7 @@ from nerv360.training.autoencoder import Autoencoder, cut_viewports
 from nerv360.training.dataset import WHOLE, ClipFrames, held_out_looks
 from nerv360.training.loss import ms_ssim_module
 
-_RELEASED_AFTER = 4
+_RELEASED_AFTER = 2
 """Frames after which freed memory goes back: beside a long clip's pictures its holes add up."""
 
 
