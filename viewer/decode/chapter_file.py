@@ -16,15 +16,24 @@ from torch import Tensor
 from nerv360.decoding import KEPT_CHAPTERS, ChapterEngine, Engine, TurnTaking, open_alike
 from nerv360.errors import InputError
 from nerv360.memory import release_freed_memory
-from nerv360.scene import Scene, file_state, read_glimpse, read_header, read_scene
+from nerv360.scene import (
+    Scene,
+    chapter_lengths,
+    file_state,
+    read_glimpse,
+    read_header,
+    read_scene,
+)
 from nerv360.viewer import process_end
 from nerv360.viewer.failures import describe
 
 log = logging.getLogger(__name__)
 
 _THREAD = "chapter"
-_AFTER_S = 0.2
-"""Seconds until the next chapter is opened: the first picture of this one is drawn before."""
+_AFTER_S = 1.0
+"""Seconds until the next chapter is opened: the first pictures of this one do not wait for it."""
+_AFTER_SHARE = 0.25
+"""The same at most, as a share of the shortest chapter."""
 
 process_end.watch(lambda: any(thread.name == _THREAD for thread in threading.enumerate()))
 
@@ -66,7 +75,7 @@ class ChapterFile:
         def open_chapter(chapter: int, like: TurnTaking | str | None) -> Engine:
             return open_alike(like, self._read(chapter, decoder), decoder, device, size, kind)
 
-        return ChapterEngine(self.header.chapters, self.header.frames, open_chapter, _ahead)
+        return ChapterEngine(self.header.chapters, self.header.frames, open_chapter, self._ahead)
 
     def still(self, chapter: int) -> npt.NDArray[np.uint8] | None:
         """Return the still panorama of a chapter; the latest ones stay in memory.
@@ -109,15 +118,16 @@ class ChapterFile:
         if file_state(self._path) != self._state:
             raise InputError(f"{self._path} has changed since it was opened: open it again")
 
+    def _ahead(self, prepare: Callable[[], None]) -> None:
+        """Prepare a chapter on a thread of its own; decoding it meets the same error again."""
+        shortest = min(chapter_lengths(self.header.chapters, self.header.frames))
+        wait_s = min(_AFTER_S, _AFTER_SHARE * shortest / self.header.fps)
 
-def _ahead(prepare: Callable[[], None]) -> None:
-    """Prepare a chapter on a thread of its own; decoding it meets the same error again."""
+        def run() -> None:
+            time.sleep(wait_s)
+            try:
+                prepare()
+            except Exception as error:
+                log.debug("the next chapter cannot be opened: %s", describe(error))
 
-    def run() -> None:
-        time.sleep(_AFTER_S)
-        try:
-            prepare()
-        except Exception as error:
-            log.debug("the next chapter cannot be opened: %s", describe(error))
-
-    threading.Thread(target=run, name=_THREAD, daemon=True).start()
+        threading.Thread(target=run, name=_THREAD, daemon=True).start()
