@@ -1,4 +1,4 @@
-"""Series of frames as their differences, of which a file holds those of values that change."""
+"""Series of frames, stored as the differences of values that change."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from torch import Tensor
 
 from nerv360.scene.coding.lzma_stream import Bytes, Stream, content_of, packed
 
-DENSE, SPARSE = 1, 3
-"""Codings of series: with the differences of all values, as earlier files have them, and of those
-that change."""
+DENSE = 1
+"""Coding of a series in earlier files: with the differences of all values."""
+SPARSE = 3
+"""Coding of a series: with the differences of values that change."""
 _BLOCK = 4096
 """Values whose series are transposed at a time: they fit into a CPU's cache."""
 
@@ -101,7 +102,7 @@ class Differences(NamedTuple):
 
 
 class Series(NamedTuple):
-    """A series of n frames, of which only the values that change are held for each frame.
+    """A series of n frames; only values that change are held for each frame.
 
     Attributes:
         shape: frames×channels×h×w.
